@@ -1,0 +1,356 @@
+//! What each event does to a sale: the only code that changes one.
+//!
+//! Nothing is decided here and nothing can fail. On the primary a plan made the
+//! event for exactly this state; elsewhere `check.rs` has looked at it first.
+
+use super::cart::Cart;
+use super::event::{Change, Event, Order, Refund, StockDelta};
+use super::items::{Move, Stock, StockChanges};
+use super::name::{Key, Name};
+use super::reservations::{Links, OrderRecord, RefundRecord, Reservation, Slot, Status};
+use super::slab::NONE;
+use super::state::{RestockRef, Sale};
+use super::units::{Line, RESTOCK_REFS_MAX, units_of};
+use super::users::{Account, UserSlot};
+
+/// What there is to tell about an event after it happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The one reservation it was about.
+    pub slot: Option<Slot>,
+    /// What buyers see of the stock now.
+    pub stock: StockChanges,
+}
+
+/// A quantity as a difference. Quantities are at most 2^53 - 1.
+pub(super) fn signed(qty: u64) -> i64 {
+    i64::try_from(qty).unwrap_or(i64::MAX)
+}
+
+/// A move of `qty` units, with the signs of what it adds to.
+fn shifted(available: i64, reserved: i64, sold: i64, qty: u64) -> Move {
+    let qty = signed(qty);
+    Move {
+        available: available * qty,
+        reserved: reserved * qty,
+        sold: sold * qty,
+    }
+}
+
+impl Sale {
+    /// The sale a `Created` event makes, `None` for any other.
+    pub fn create(event: &Event<'_>) -> Option<Sale> {
+        let Change::Created(created) = &event.change else {
+            return None;
+        };
+        let tracks_items = created.options.item_limit.is_some();
+        let mut sale = Sale::empty(created, event.at_ms, tracks_items);
+        for &(sku, available) in &created.items {
+            sale.items.add(
+                sku,
+                Stock {
+                    available,
+                    ..Stock::default()
+                },
+            );
+        }
+        Some(sale)
+    }
+
+    /// Carries out an event. O(lines), or O(reservations returned) for a sweep.
+    pub fn apply(&mut self, event: &Event<'_>) -> Applied {
+        let at_ms = event.at_ms;
+        self.last_change_at_ms = at_ms;
+        let mut stock = StockChanges::new();
+        let seen = &mut stock;
+        let slot = match &event.change {
+            Change::Created(_) => None,
+            Change::Reserved {
+                id,
+                user,
+                lines,
+                expires_at_ms,
+                forgets,
+            } => {
+                self.make_room(*forgets);
+                let user = self.users.retain(*user);
+                self.move_units(user, lines, (-1, 1, 0), 1, seen);
+                let record = Reservation {
+                    status: Status::Open,
+                    expires_at_ms: *expires_at_ms,
+                    ..new_record(*id, user, lines, at_ms)
+                };
+                Some(self.reservations.insert(record, &mut self.users))
+            }
+            Change::Bought {
+                id,
+                user,
+                lines,
+                order,
+                forgets,
+            } => {
+                self.make_room(*forgets);
+                let user = self.users.retain(*user);
+                self.move_units(user, lines, (-1, 0, 1), 1, seen);
+                let record = Reservation {
+                    status: Status::Sold,
+                    order: Some(new_order(order, at_ms)),
+                    ..new_record(*id, user, lines, at_ms)
+                };
+                Some(self.reservations.insert(record, &mut self.users))
+            }
+            Change::ReleasedUnseen { id, user, forgets } => {
+                self.make_room(*forgets);
+                let user = user.map_or(NONE, |user| self.users.retain(user));
+                let record = Reservation {
+                    status: Status::Released,
+                    ended_at_ms: at_ms,
+                    ..new_record(*id, user, &[], 0)
+                };
+                Some(self.reservations.insert(record, &mut self.users))
+            }
+            Change::Sold { id, order } => self.sell(*id, order, at_ms, seen),
+            Change::Released { id } => self.end(*id, Status::Released, at_ms, seen),
+            Change::Expired { id } => self.end(*id, Status::Expired, at_ms, seen),
+            Change::Swept { expired, forgotten } => {
+                self.sweep(*expired, *forgotten, seen);
+                None
+            }
+            Change::Extended { id, expires_at_ms } => {
+                let slot = self.reservations.find_key(*id);
+                if let Some(slot) = slot {
+                    self.reservations.extend(slot, *expires_at_ms);
+                }
+                slot
+            }
+            Change::Refunded(refund) => self.refund(refund, seen),
+            Change::Restocked { deltas, reference } => {
+                self.restock(deltas, *reference, seen);
+                None
+            }
+            Change::Altered(options) => {
+                self.options = (**options).clone();
+                None
+            }
+            Change::Paused => {
+                self.paused_at_ms = Some(at_ms);
+                None
+            }
+            Change::Resumed => {
+                self.paused_at_ms = None;
+                None
+            }
+            Change::Closed => {
+                self.closed_at_ms = Some(at_ms);
+                None
+            }
+            Change::Bound { orders } => {
+                self.orders = (*orders).into();
+                None
+            }
+        };
+        Applied { slot, stock }
+    }
+
+    fn make_room(&mut self, forgets: bool) {
+        if forgets {
+            self.forget_first();
+        }
+    }
+
+    /// Moves the units of `lines` between an item's counts, and with them the user's:
+    /// `signs` say what they are added to, `counts` what that does to the limits.
+    fn move_units(
+        &mut self,
+        user: UserSlot,
+        lines: &[Line],
+        signs: (i64, i64, i64),
+        counts: i64,
+        seen: &mut StockChanges,
+    ) {
+        let (available, reserved, sold) = signs;
+        for line in lines {
+            let by = shifted(available, reserved, sold, line.qty);
+            self.items.shift(line.item, by, seen);
+            if counts != 0 {
+                self.users.count(user, line.item, counts * signed(line.qty));
+            }
+        }
+        let units = signed(units_of(lines));
+        let by = Account {
+            reserved: reserved * units,
+            sold: sold * units,
+            counted: counts * units,
+        };
+        self.users.account(user, by);
+    }
+
+    fn sell(
+        &mut self,
+        id: Key<'_>,
+        order: &Order<'_>,
+        at_ms: u64,
+        seen: &mut StockChanges,
+    ) -> Option<Slot> {
+        let slot = self.reservations.find_key(id)?;
+        let record = self.reservations.get(slot)?;
+        let (user, lines) = (record.user, record.cart.lines());
+        if record.status == Status::Open {
+            self.move_units(user, &lines, (0, -1, 1), 0, seen);
+        } else {
+            // Within its grace: the units went back on sale and come from there.
+            self.move_units(user, &lines, (-1, 0, 1), 1, seen);
+        }
+        self.reservations.update(slot, &mut self.users, |record| {
+            record.status = Status::Sold;
+            record.ended_at_ms = 0;
+            record.order = Some(new_order(order, at_ms));
+        });
+        Some(slot)
+    }
+
+    /// Ends an open reservation, or turns an expired one into a released one.
+    fn end(
+        &mut self,
+        id: Key<'_>,
+        status: Status,
+        at_ms: u64,
+        seen: &mut StockChanges,
+    ) -> Option<Slot> {
+        let slot = self.reservations.find_key(id)?;
+        self.end_slot(slot, status, at_ms, seen);
+        Some(slot)
+    }
+
+    fn end_slot(&mut self, slot: Slot, status: Status, at_ms: u64, seen: &mut StockChanges) {
+        let Some(record) = self.reservations.get(slot) else {
+            return;
+        };
+        if record.status == Status::Open {
+            let (user, lines) = (record.user, record.cart.lines());
+            self.move_units(user, &lines, (1, -1, 0), -1, seen);
+        }
+        self.reservations.update(slot, &mut self.users, |record| {
+            record.status = status;
+            record.ended_at_ms = match status {
+                Status::Expired => record.expires_at_ms,
+                _ => at_ms,
+            };
+        });
+    }
+
+    fn sweep(&mut self, expired: u32, forgotten: u32, seen: &mut StockChanges) {
+        for _ in 0..expired {
+            let Some((_, slot)) = self.reservations.deadlines().first() else {
+                break;
+            };
+            self.end_slot(slot, Status::Expired, 0, seen);
+        }
+        for _ in 0..forgotten {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((_, slot)) = self.reservations.remembered().first() {
+            self.reservations.remove(slot, &mut self.users);
+        }
+    }
+
+    fn refund(&mut self, refund: &Refund<'_>, seen: &mut StockChanges) -> Option<Slot> {
+        let slot = self.reservations.find_key(refund.id)?;
+        let user = self.reservations.get(slot)?.user;
+        let available = i64::from(refund.restocks);
+        let counts = -i64::from(refund.restores_limit);
+        self.move_units(user, &refund.lines, (available, 0, -1), counts, seen);
+        self.refunded = self.refunded.saturating_add(units_of(&refund.lines));
+        self.note_refund(slot, refund);
+        Some(slot)
+    }
+
+    /// Adds a refund to the record of its order; the units are moved elsewhere.
+    pub(super) fn note_refund(&mut self, slot: Slot, refund: &Refund<'_>) {
+        let mut taken = refund.lines.clone();
+        taken.sort_unstable();
+        self.reservations.update(slot, &mut self.users, |record| {
+            let lines = record.cart.lines();
+            let Some(order) = record.order.as_mut() else {
+                return;
+            };
+            order.refunded.resize(lines.len(), 0);
+            for (line, refunded) in lines.iter().zip(&mut order.refunded) {
+                if let Ok(at) = taken.binary_search_by_key(&line.item, |taken| taken.item) {
+                    *refunded = refunded.saturating_add(taken[at].qty);
+                }
+            }
+            order.refunds.push(RefundRecord {
+                reference: refund.reference.map(Name::new),
+                cart: Cart::new(&refund.lines),
+                entry: refund.entry,
+                restores_limit: refund.restores_limit,
+            });
+        });
+    }
+
+    fn restock(
+        &mut self,
+        deltas: &[StockDelta<'_>],
+        reference: Option<Key<'_>>,
+        seen: &mut StockChanges,
+    ) {
+        let mut by_item = Vec::with_capacity(deltas.len());
+        for StockDelta { sku, delta } in deltas {
+            let item = self
+                .items
+                .find(sku)
+                .unwrap_or_else(|| self.items.add(sku, Stock::default()));
+            let by = Move {
+                available: *delta,
+                ..Move::default()
+            };
+            self.items.shift(item, by, seen);
+            by_item.push((item, *delta));
+        }
+        let Some(reference) = reference else { return };
+        by_item.sort_unstable();
+        if self.restock_refs.len() >= RESTOCK_REFS_MAX {
+            self.restock_refs.pop_front();
+        }
+        let reference = Name::new(reference);
+        self.restock_refs.push_back(RestockRef {
+            reference,
+            deltas: by_item,
+        });
+    }
+}
+
+/// A record with what is common to all of them; not open, not ended, not sold.
+pub(super) fn new_record(
+    id: Key<'_>,
+    user: UserSlot,
+    lines: &[Line],
+    reserved_at_ms: u64,
+) -> Reservation {
+    Reservation {
+        id: Name::new(id),
+        user,
+        status: Status::Open,
+        cart: Cart::new(lines),
+        order: None,
+        reserved_at_ms,
+        expires_at_ms: 0,
+        ended_at_ms: 0,
+        in_queue: Links::NOWHERE,
+        in_chain: Links::NOWHERE,
+    }
+}
+
+pub(super) fn new_order(order: &Order<'_>, sold_at_ms: u64) -> Box<OrderRecord> {
+    Box::new(OrderRecord {
+        sold_at_ms,
+        entry: order.entry,
+        reference: order.reference.map(Name::new),
+        refunded: Vec::new(),
+        refunds: Vec::new(),
+    })
+}

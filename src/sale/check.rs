@@ -1,0 +1,204 @@
+//! Does a replicated event fit the sale it is about to change?
+//!
+//! A replica applies what its primary decided and asks no second question of policy:
+//! no limit, no window, no clock. What is checked is that the event can be carried
+//! out at all, so that a forged or misplaced one is counted and skipped, not guessed.
+
+use std::fmt;
+
+use super::event::{Change, Event, Refund, StockDelta};
+use super::name::Key;
+use super::reservations::{Reservation, Status};
+use super::state::Sale;
+use super::units::{INTEGER_MAX, Line};
+
+/// Why an event does not fit; this copy of the sale is not the one it was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Divergence {
+    /// The sale is there already, or is not of the kind the event creates.
+    SaleExists,
+    /// The id of a new reservation is known.
+    IdKnown,
+    /// The id is not known.
+    IdUnknown,
+    /// The reservation is not in a state this can happen to.
+    WrongState,
+    /// An item the sale does not have.
+    ItemUnknown,
+    /// Fewer units there than the event moves.
+    TooFewUnits,
+    /// More units than a sale can have.
+    TooManyUnits,
+    /// Fewer overdue or remembered reservations than the event returns or forgets.
+    TooFewReservations,
+    /// A deadline that moves back.
+    DeadlineBack,
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Divergence::SaleExists => "the sale exists",
+            Divergence::IdKnown => "the id is known",
+            Divergence::IdUnknown => "the id is unknown",
+            Divergence::WrongState => "the reservation is in another state",
+            Divergence::ItemUnknown => "the item is unknown",
+            Divergence::TooFewUnits => "there are too few units",
+            Divergence::TooManyUnits => "there are too many units",
+            Divergence::TooFewReservations => "there are too few reservations",
+            Divergence::DeadlineBack => "the deadline moves back",
+        })
+    }
+}
+
+impl Sale {
+    /// Whether [`Sale::apply`] can carry this event out. O(lines), or O(reservations
+    /// returned) for a sweep.
+    ///
+    /// # Errors
+    ///
+    /// The first thing about the event that does not fit.
+    pub fn check(&self, event: &Event<'_>) -> Result<(), Divergence> {
+        match &event.change {
+            Change::Created(_) => Err(Divergence::SaleExists),
+            Change::Reserved {
+                id,
+                lines,
+                forgets,
+                expires_at_ms,
+                ..
+            } => {
+                if *expires_at_ms == 0 {
+                    return Err(Divergence::DeadlineBack);
+                }
+                self.check_new(*id, *forgets)?;
+                self.check_available(lines)
+            }
+            Change::Bought {
+                id, lines, forgets, ..
+            } => {
+                self.check_new(*id, *forgets)?;
+                self.check_available(lines)
+            }
+            Change::ReleasedUnseen { id, forgets, .. } => self.check_new(*id, *forgets),
+            Change::Sold { id, .. } => {
+                let record = self.check_known(*id)?;
+                match record.status {
+                    Status::Open => Ok(()),
+                    Status::Expired => self.check_available(&record.cart.lines()),
+                    _ => Err(Divergence::WrongState),
+                }
+            }
+            Change::Released { id } => match self.check_known(*id)?.status {
+                Status::Open | Status::Expired => Ok(()),
+                _ => Err(Divergence::WrongState),
+            },
+            Change::Expired { id } => self.check_overdue(self.check_known(*id)?, event.at_ms),
+            Change::Extended { id, expires_at_ms } => {
+                let record = self.check_known(*id)?;
+                if record.status != Status::Open {
+                    return Err(Divergence::WrongState);
+                }
+                if *expires_at_ms < record.expires_at_ms {
+                    return Err(Divergence::DeadlineBack);
+                }
+                Ok(())
+            }
+            Change::Swept { expired, forgotten } => {
+                self.check_swept(event.at_ms, *expired as usize, *forgotten as usize)
+            }
+            Change::Refunded(refund) => self.check_refund(refund),
+            Change::Restocked { deltas, .. } => self.check_deltas(deltas),
+            Change::Altered(_) => Ok(()),
+            Change::Paused | Change::Resumed | Change::Closed | Change::Bound { .. } => Ok(()),
+        }
+    }
+
+    fn check_new(&self, id: Key<'_>, forgets: bool) -> Result<(), Divergence> {
+        if self.reservations.find_key(id).is_some() {
+            return Err(Divergence::IdKnown);
+        }
+        if forgets && self.reservations.remembered().len() == 0 {
+            return Err(Divergence::TooFewReservations);
+        }
+        Ok(())
+    }
+
+    fn check_known(&self, id: Key<'_>) -> Result<&Reservation, Divergence> {
+        let slot = self
+            .reservations
+            .find_key(id)
+            .ok_or(Divergence::IdUnknown)?;
+        self.reservations.get(slot).ok_or(Divergence::IdUnknown)
+    }
+
+    fn check_overdue(&self, record: &Reservation, at_ms: u64) -> Result<(), Divergence> {
+        if Sale::is_overdue(record, at_ms) {
+            Ok(())
+        } else {
+            Err(Divergence::WrongState)
+        }
+    }
+
+    fn check_available(&self, lines: &[Line]) -> Result<(), Divergence> {
+        for line in lines {
+            if line.item as usize >= self.items.len() {
+                return Err(Divergence::ItemUnknown);
+            }
+            if self.items.stock(line.item).available < line.qty {
+                return Err(Divergence::TooFewUnits);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_swept(&self, at_ms: u64, expired: usize, forgotten: usize) -> Result<(), Divergence> {
+        let remembered = self.reservations.remembered().len();
+        if self.reservations.count_expired(at_ms, expired) < expired || remembered < forgotten {
+            return Err(Divergence::TooFewReservations);
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_refund(&self, refund: &Refund<'_>) -> Result<(), Divergence> {
+        let record = self.check_known(refund.id)?;
+        if record.status != Status::Sold {
+            return Err(Divergence::WrongState);
+        }
+        let mut left = record.left();
+        left.sort_unstable();
+        for line in &refund.lines {
+            let at = left
+                .binary_search_by_key(&line.item, |left| left.item)
+                .map_err(|_| Divergence::ItemUnknown)?;
+            if left[at].qty < line.qty {
+                return Err(Divergence::TooFewUnits);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_deltas(&self, deltas: &[StockDelta<'_>]) -> Result<(), Divergence> {
+        let mut total = i128::from(self.total());
+        let mut skus: Vec<&[u8]> = deltas.iter().map(|delta| &*delta.sku).collect();
+        skus.sort_unstable();
+        if skus.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(Divergence::TooFewUnits);
+        }
+        for StockDelta { sku, delta } in deltas {
+            let item = self.items.find(sku);
+            let available = item.map_or(0, |item| self.items.stock(item).available);
+            if item.is_none() && *delta <= 0 {
+                return Err(Divergence::ItemUnknown);
+            }
+            if available.checked_add_signed(*delta).is_none() {
+                return Err(Divergence::TooFewUnits);
+            }
+            total += i128::from(*delta);
+        }
+        if total > i128::from(INTEGER_MAX) {
+            return Err(Divergence::TooManyUnits);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,263 @@
+//! How values become bytes: the primitives under events and snapshots.
+//!
+//! The byte format, held by golden files in `tests/`:
+//!
+//! | Value | Bytes |
+//! |---|---|
+//! | `u64` | below 251 one byte; else 251, 252 or 253 and two, four or eight bytes, little endian |
+//! | `i64` | zigzag, then as `u64` |
+//! | flag, tag | one byte |
+//! | bytes | their number as `u64`, then they |
+//! | name | one byte of length (1 to 128) and its bytes; a canonical ULID is 255 and 16 bytes, big endian |
+//! | optional value | 0, or 1 and the value |
+//! | list | its length as `u64`, then its elements |
+//!
+//! Edge: bincode is named in this file only. A decoder trusts nothing: lengths are
+//! held against the bytes that are there before anything is allocated for them.
+
+use std::fmt;
+
+use bincode::config::{Configuration, standard};
+use bincode::error::DecodeError;
+
+use super::name::Key;
+use super::units::{Line, Lines, NAME_BYTES_MAX};
+
+const CONFIG: Configuration = standard();
+/// Marks a packed ULID where a name's length would stand.
+const ULID_MARK: u8 = 255;
+
+/// Why bytes are not what they should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodecError {
+    /// They end too early; more may be to come.
+    Truncated,
+    /// They never were right; the text says where.
+    Invalid(&'static str),
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CodecError::Truncated => f.write_str("the data ends too early"),
+            CodecError::Invalid(what) => write!(f, "the data is damaged: {what}"),
+        }
+    }
+}
+
+/// Appends values to a buffer.
+pub struct Writer<'a>(pub &'a mut Vec<u8>);
+
+impl Writer<'_> {
+    fn put(&mut self, value: impl bincode::Encode) {
+        // Writing numbers to memory has nothing that could fail.
+        let written = bincode::encode_into_std_write(value, self.0, CONFIG);
+        debug_assert!(written.is_ok());
+    }
+
+    pub fn tag(&mut self, tag: u8) {
+        self.0.push(tag);
+    }
+
+    pub fn flag(&mut self, flag: bool) {
+        self.0.push(u8::from(flag));
+    }
+
+    pub fn number(&mut self, number: u64) {
+        self.put(number);
+    }
+
+    pub fn signed(&mut self, number: i64) {
+        self.put(number);
+    }
+
+    /// Sixteen bytes, big endian.
+    pub fn wide(&mut self, number: u128) {
+        self.0.extend_from_slice(&number.to_be_bytes());
+    }
+
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// A user, id or REF.
+    pub fn name(&mut self, name: Key<'_>) {
+        match name {
+            Key::Ulid(bytes) => {
+                self.tag(ULID_MARK);
+                self.0.extend_from_slice(&bytes);
+            }
+            Key::Bytes(name) => {
+                self.tag(name.len() as u8);
+                self.0.extend_from_slice(name);
+            }
+        }
+    }
+
+    pub fn option<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
+        self.flag(value.is_some());
+        if let Some(value) = value {
+            put(self, value);
+        }
+    }
+
+    pub fn list<T>(
+        &mut self,
+        values: impl ExactSizeIterator<Item = T>,
+        mut put: impl FnMut(&mut Self, T),
+    ) {
+        self.number(values.len() as u64);
+        for value in values {
+            put(self, value);
+        }
+    }
+
+    pub fn lines(&mut self, lines: &[Line]) {
+        self.list(lines.iter(), |out, line| {
+            out.number(u64::from(line.item));
+            out.number(line.qty);
+        });
+    }
+}
+
+/// Takes values from the front of a slice.
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { bytes }
+    }
+
+    /// Bytes not read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    fn take_value<T: bincode::Decode<()>>(&mut self) -> Result<T, CodecError> {
+        match bincode::decode_from_slice(self.bytes, CONFIG) {
+            Ok((value, read)) => {
+                self.bytes = self.bytes.get(read..).unwrap_or_default();
+                Ok(value)
+            }
+            Err(DecodeError::UnexpectedEnd { .. }) => Err(CodecError::Truncated),
+            Err(_) => Err(CodecError::Invalid("a number")),
+        }
+    }
+
+    pub fn take(&mut self, len: usize) -> Result<&'a [u8], CodecError> {
+        let (taken, rest) = self
+            .bytes
+            .split_at_checked(len)
+            .ok_or(CodecError::Truncated)?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    pub fn tag(&mut self) -> Result<u8, CodecError> {
+        let (&tag, rest) = self.bytes.split_first().ok_or(CodecError::Truncated)?;
+        self.bytes = rest;
+        Ok(tag)
+    }
+
+    pub fn flag(&mut self) -> Result<bool, CodecError> {
+        match self.tag()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(CodecError::Invalid("a flag")),
+        }
+    }
+
+    pub fn number(&mut self) -> Result<u64, CodecError> {
+        self.take_value()
+    }
+
+    pub fn signed(&mut self) -> Result<i64, CodecError> {
+        self.take_value()
+    }
+
+    pub fn wide(&mut self) -> Result<u128, CodecError> {
+        let bytes = self.take(16)?;
+        Ok(bytes
+            .iter()
+            .fold(0, |number, &byte| number << 8 | u128::from(byte)))
+    }
+
+    pub fn small(&mut self) -> Result<u32, CodecError> {
+        u32::try_from(self.number()?).map_err(|_| CodecError::Invalid("a number too large"))
+    }
+
+    /// At most `most` bytes.
+    pub fn bytes(&mut self, most: usize) -> Result<&'a [u8], CodecError> {
+        let len = usize::try_from(self.number()?).unwrap_or(usize::MAX);
+        if len > most {
+            return Err(CodecError::Invalid("a length"));
+        }
+        self.take(len)
+    }
+
+    pub fn name(&mut self) -> Result<Key<'a>, CodecError> {
+        match self.tag()? {
+            ULID_MARK => {
+                let mut bytes = [0; 16];
+                bytes.copy_from_slice(self.take(16)?);
+                Ok(Key::Ulid(bytes))
+            }
+            len if (1..=NAME_BYTES_MAX).contains(&usize::from(len)) => {
+                Ok(Key::of(self.take(usize::from(len))?))
+            }
+            _ => Err(CodecError::Invalid("a name's length")),
+        }
+    }
+
+    pub fn option<T>(
+        &mut self,
+        take: impl FnOnce(&mut Self) -> Result<T, CodecError>,
+    ) -> Result<Option<T>, CodecError> {
+        if self.flag()? {
+            take(self).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// A list whose elements take at least `least` bytes each.
+    pub fn list<T, L: Extend<T> + Default>(
+        &mut self,
+        least: usize,
+        mut take: impl FnMut(&mut Self) -> Result<T, CodecError>,
+    ) -> Result<L, CodecError> {
+        let len = usize::try_from(self.number()?).unwrap_or(usize::MAX);
+        if len > self.bytes.len() / least {
+            return Err(CodecError::Truncated);
+        }
+        let mut list = L::default();
+        for _ in 0..len {
+            list.extend([take(self)?]);
+        }
+        Ok(list)
+    }
+
+    /// Lines of a cart: each of at least one unit, no item twice, none missing.
+    pub fn lines(&mut self) -> Result<Lines, CodecError> {
+        let lines: Lines = self.list(2, |from| {
+            Ok(Line {
+                item: from.small()?,
+                qty: from.number()?,
+            })
+        })?;
+        let mut items: smallvec::SmallVec<[u32; 8]> = lines.iter().map(|line| line.item).collect();
+        items.sort_unstable();
+        if lines.is_empty()
+            || items.windows(2).any(|pair| pair[0] == pair[1])
+            || lines
+                .iter()
+                .any(|line| !(1..=super::INTEGER_MAX).contains(&line.qty))
+        {
+            return Err(CodecError::Invalid("the lines of a cart"));
+        }
+        Ok(lines)
+    }
+}

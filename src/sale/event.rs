@@ -1,0 +1,161 @@
+//! What happened to a sale: the only thing that changes one.
+//!
+//! A plan makes an event, `apply` carries it out, and the encoded event is what
+//! replicas and the AOF receive. Everything the outcome depends on is inside:
+//! moments, deadlines, ids, stream IDs, and choices that depended on configuration.
+//! Edge: data only. The bytes are in `event_codec.rs`.
+
+use std::borrow::Cow;
+
+use super::name::Key;
+use super::options::Options;
+use super::units::{EntryId, Lines};
+
+/// One change of a sale. Names are looked-up keys, borrowed from the request or
+/// from the bytes the event was decoded from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// The moment of decision, in Unix milliseconds; becomes the sale's last change.
+    pub at_ms: u64,
+    pub change: Change<'a>,
+}
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change<'a> {
+    Created(Box<Created<'a>>),
+    Reserved {
+        id: Key<'a>,
+        user: Key<'a>,
+        lines: Lines,
+        expires_at_ms: u64,
+        /// The oldest remembered reservation makes room (the bound is configuration,
+        /// so a replica could not work this out).
+        forgets: bool,
+    },
+    /// An open reservation, or one within its grace, became an order.
+    Sold {
+        id: Key<'a>,
+        order: Order<'a>,
+    },
+    /// Reserved and sold in one step.
+    Bought {
+        id: Key<'a>,
+        user: Key<'a>,
+        lines: Lines,
+        order: Order<'a>,
+        forgets: bool,
+    },
+    /// An open or expired reservation was given back.
+    Released {
+        id: Key<'a>,
+    },
+    /// An id never seen was released: it is remembered, without items.
+    ReleasedUnseen {
+        id: Key<'a>,
+        user: Option<Key<'a>>,
+        forgets: bool,
+    },
+    /// The deadlines of the earliest `expired` open reservations passed, and the
+    /// earliest `forgotten` remembered ids are known no longer. Counts are enough:
+    /// both queues have one order, kept by every copy of the sale.
+    Swept {
+        expired: u32,
+        forgotten: u32,
+    },
+    /// The deadline of this one passed, ahead of its turn in a sweep.
+    Expired {
+        id: Key<'a>,
+    },
+    Extended {
+        id: Key<'a>,
+        expires_at_ms: u64,
+    },
+    Refunded(Refund<'a>),
+    Restocked {
+        /// Known items first asked for, then new ones, as asked.
+        deltas: Vec<StockDelta<'a>>,
+        reference: Option<Key<'a>>,
+    },
+    /// All options, as they are from now on.
+    Altered(Box<Options>),
+    Paused,
+    Resumed,
+    Closed,
+    /// Orders go to this stream from now on.
+    Bound {
+        orders: &'a [u8],
+    },
+}
+
+/// A new sale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created<'a> {
+    /// A ULID.
+    pub sale_id: u128,
+    /// Name of the order stream.
+    pub orders: &'a [u8],
+    pub options: Options,
+    /// SKU and stock, in the order given.
+    pub items: Vec<(&'a [u8], u64)>,
+}
+
+/// What a checkout adds to a reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order<'a> {
+    pub reference: Option<Key<'a>>,
+    /// JSON for the stream entry; the sale itself does not keep it.
+    pub payload: Option<&'a [u8]>,
+    /// Where the entry stands in the stream; zero until it has been appended.
+    pub entry: EntryId,
+}
+
+/// Units taken back from an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund<'a> {
+    pub id: Key<'a>,
+    pub lines: Lines,
+    pub reference: Option<Key<'a>>,
+    /// The units are on sale again.
+    pub restocks: bool,
+    /// The units no longer count against the user's limits.
+    pub restores_limit: bool,
+    pub entry: EntryId,
+}
+
+/// A change of one item's stock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockDelta<'a> {
+    /// Owned when a bare delta meant an item by its place.
+    pub sku: Cow<'a, [u8]>,
+    /// Units added, or taken away when negative.
+    pub delta: i64,
+}
+
+impl Event<'_> {
+    /// Does this event come with an entry of the order stream?
+    pub fn has_entry(&self) -> bool {
+        matches!(
+            self.change,
+            Change::Sold { .. } | Change::Bought { .. } | Change::Refunded(_)
+        )
+    }
+
+    /// Records where the entry of this event was appended.
+    pub fn set_entry(&mut self, at: EntryId) {
+        match &mut self.change {
+            Change::Sold { order, .. } | Change::Bought { order, .. } => order.entry = at,
+            Change::Refunded(refund) => refund.entry = at,
+            _ => {}
+        }
+    }
+
+    /// Where the entry of this event stands, if it has one.
+    pub fn entry(&self) -> Option<EntryId> {
+        match &self.change {
+            Change::Sold { order, .. } | Change::Bought { order, .. } => Some(order.entry),
+            Change::Refunded(refund) => Some(refund.entry),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A flash sale as a pure state machine.
+//!
+//! Requests come in parsed, with the time, the ids and the bounds of configuration
+//! as arguments. A `plan_*` function decides and changes nothing: it returns the
+//! [`Event`] that is to happen, or the [`Answer`] why nothing does. [`Sale::apply`]
+//! carries an event out and cannot fail. The primary, a replica, an AOF replay and
+//! the tests all run exactly this code.
+//!
+//! Edge: no Redis, no clock, no randomness, no float, no log. Tests include this
+//! folder by path, so it stops compiling the day that changes.
+//!
+//! # Invariants
+//!
+//! 1. For each item, units only move between available, reserved and sold. Only a
+//!    restock or a refund without restock changes their sum, `total`.
+//! 2. An item's `reserved` equals what the open reservations say about it, its
+//!    `sold` what the orders say, net of refunds.
+//! 3. No change takes a user above USERLIMIT or ITEMLIMIT, or the sale above
+//!    SALELIMIT.
+//! 4. Each open reservation stands exactly once among the deadlines, each released or
+//!    expired one exactly once among the remembered.
+//! 5. An id has one user and one set of units for as long as it is known.
+//! 6. The sum of all `total` is at most 2^53 - 1.
+//!
+//! [`Sale::audit`] recounts 1, 2, 4 and 6 from the reservations up.
+//!
+//! | Question | File |
+//! |---|---|
+//! | what is asked, answered, recorded | `request.rs`, `answer.rs`, `event.rs` |
+//! | where does a refusal come from | `plan_*.rs` |
+//! | what does an event do | `apply.rs`; may a replayed one: `check.rs` |
+//! | what is kept | `state.rs`, `items.rs`, `users.rs`, `reservations.rs`, `deadlines.rs` |
+//! | what is read | `views.rs` |
+//! | what is on disk and on the wire | `codec.rs`, `event_codec.rs`, `snapshot.rs` |
+
+mod answer;
+mod apply;
+mod audit;
+mod cart;
+mod check;
+mod codec;
+mod deadlines;
+mod event;
+mod event_codec;
+mod hash;
+mod index;
+mod items;
+mod name;
+mod options;
+mod plan_expiry;
+mod plan_manage;
+mod plan_order;
+mod plan_refund;
+mod plan_reserve;
+mod request;
+mod reservations;
+mod slab;
+mod snapshot;
+mod state;
+mod units;
+mod users;
+mod views;
+
+pub use answer::{Answer, Which};
+pub use apply::Applied;
+pub use check::Divergence;
+pub use codec::CodecError;
+pub use event::{Change, Created, Event, Order, Refund, StockDelta};
+pub use event_codec::{decode_event, encode_event};
+pub use items::{StockChange, StockChanges};
+pub use name::{Key, Name, NameBuffer};
+pub use options::{Changes, Options};
+pub use plan_manage::CreateAsk;
+pub use request::{Ask, AskLines, Bounds, Checkout, RefundAsk, Reserve, Restock, RestockAsk};
+pub use reservations::Slot;
+pub use snapshot::{Loader, digest, save};
+pub use state::{Sale, Time};
+pub use units::{
+    EntryId, INTEGER_MAX, ItemIndex, Line, Lines, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, SKU_DEFAULT,
+    units_of,
+};
+pub use views::{InfoView, ItemView, Phase, State, UserView, View};
+
+/// What a plan returns: the event that is to happen, or why nothing does.
+pub type Plan<'a> = Result<Event<'a>, Answer>;

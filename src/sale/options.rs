@@ -1,0 +1,107 @@
+//! What CREATE sets and ALTER changes: limits, durations and the window.
+//!
+//! Edge: values only. Whether a change is allowed is decided in `plan_manage.rs`.
+
+/// The options of a sale. `None` means no limit, or always open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Most units one user may have reserved + bought in the sale.
+    pub user_limit: Option<u64>,
+    /// Most units one user may have reserved + bought of one SKU.
+    pub item_limit: Option<u64>,
+    /// Most units in one reservation.
+    pub order_limit: Option<u64>,
+    /// Most units reserved + sold, net of refunds, in the whole sale.
+    pub sale_limit: Option<u64>,
+    /// How long a reservation lasts, at least 1.
+    pub hold_ms: u64,
+    /// Longest a reservation may last with EXTEND; `None` follows `hold_ms`.
+    pub hold_ms_max: Option<u64>,
+    /// How late a CHECKOUT can still succeed.
+    pub grace_ms: u64,
+    /// First moment of the window for new reservations.
+    pub start_at_ms: Option<u64>,
+    /// First moment after the window.
+    pub end_at_ms: Option<u64>,
+    /// How long the key outlives the sale, for refunds.
+    pub keep_ms: u64,
+    /// How long released and expired ids stay known; see [`Options::remembers_ms`].
+    pub remember_ms: u64,
+}
+
+impl Options {
+    /// KEEP unless asked otherwise.
+    pub const KEEP_MS_DEFAULT: u64 = 3_600_000;
+    /// REMEMBER unless asked otherwise.
+    pub const REMEMBER_MS_DEFAULT: u64 = 600_000;
+
+    /// A sale with no limit and no window.
+    pub fn new(hold_ms: u64) -> Options {
+        Options {
+            user_limit: None,
+            item_limit: None,
+            order_limit: None,
+            sale_limit: None,
+            hold_ms,
+            hold_ms_max: None,
+            grace_ms: 0,
+            start_at_ms: None,
+            end_at_ms: None,
+            keep_ms: Options::KEEP_MS_DEFAULT,
+            remember_ms: Options::REMEMBER_MS_DEFAULT,
+        }
+    }
+
+    /// MAXHOLD in force.
+    pub fn max_hold_ms(&self) -> u64 {
+        self.hold_ms_max.unwrap_or(self.hold_ms)
+    }
+
+    /// How long an ended reservation stays known: REMEMBER, never shorter than
+    /// GRACE, which could not be granted to a forgotten id.
+    pub fn remembers_ms(&self) -> u64 {
+        self.remember_ms.max(self.grace_ms)
+    }
+}
+
+/// The options named in one ALTER, or in the tail of one CREATE.
+///
+/// A limit, START or END of 0 means "none"; everything else is absent when not named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    pub user_limit: Option<u64>,
+    pub item_limit: Option<u64>,
+    pub order_limit: Option<u64>,
+    pub sale_limit: Option<u64>,
+    pub hold_ms: Option<u64>,
+    pub hold_ms_max: Option<u64>,
+    pub grace_ms: Option<u64>,
+    pub start_at_ms: Option<u64>,
+    pub end_at_ms: Option<u64>,
+    pub keep_ms: Option<u64>,
+    pub remember_ms: Option<u64>,
+}
+
+impl Changes {
+    /// The options after these changes; nothing is checked.
+    pub fn applied_to(&self, before: &Options) -> Options {
+        let none_if_zero = |change: Option<u64>, old: Option<u64>| match change {
+            Some(0) => None,
+            Some(value) => Some(value),
+            None => old,
+        };
+        Options {
+            user_limit: none_if_zero(self.user_limit, before.user_limit),
+            item_limit: none_if_zero(self.item_limit, before.item_limit),
+            order_limit: none_if_zero(self.order_limit, before.order_limit),
+            sale_limit: none_if_zero(self.sale_limit, before.sale_limit),
+            hold_ms: self.hold_ms.unwrap_or(before.hold_ms),
+            hold_ms_max: self.hold_ms_max.or(before.hold_ms_max),
+            grace_ms: self.grace_ms.unwrap_or(before.grace_ms),
+            start_at_ms: none_if_zero(self.start_at_ms, before.start_at_ms),
+            end_at_ms: none_if_zero(self.end_at_ms, before.end_at_ms),
+            keep_ms: self.keep_ms.unwrap_or(before.keep_ms),
+            remember_ms: self.remember_ms.unwrap_or(before.remember_ms),
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Decides what the owner of a sale does: CREATE, ALTER, PAUSE, RESUME, CLOSE, BIND
+//! and RESTOCK.
+//!
+//! Edge: reads the state and returns an event or an answer.
+
+use super::Plan;
+use super::answer::Answer;
+use super::event::{Change, Created, Event, StockDelta};
+use super::name::{Key, Name};
+use super::options::{Changes, Options};
+use super::request::{Bounds, Restock, RestockAsk};
+use super::state::Sale;
+use super::units::{INTEGER_MAX, ItemIndex};
+
+/// `FLASHSALE.CREATE`, parsed.
+#[derive(Clone, Debug)]
+pub struct CreateAsk<'a> {
+    /// A fresh ULID.
+    pub sale_id: u128,
+    pub orders: &'a [u8],
+    /// SKU and stock; each SKU once, which is checked here.
+    pub items: Vec<(&'a [u8], u64)>,
+    pub changes: Changes,
+    /// `default-hold-ms`.
+    pub hold_ms_default: u64,
+}
+
+const TOTAL_TOO_LARGE: Answer =
+    Answer::Invalid("stock: the sum over the sale exceeds 9007199254740991");
+const TOO_MANY_ITEMS: Answer = Answer::Invalid("ITEMS: more than max-items allows in one sale");
+
+impl Sale {
+    /// CREATE. O(items log items).
+    pub fn plan_create<'a>(now_ms: u64, ask: &CreateAsk<'a>, bounds: &Bounds) -> Plan<'a> {
+        let options = ask.changes.applied_to(&Options::new(ask.hold_ms_default));
+        check_hold(&options)?;
+        check_window(&options)?;
+        if options
+            .end_at_ms
+            .is_some_and(|end_at_ms| end_at_ms <= now_ms)
+        {
+            return Err(Answer::Invalid("END: the sale would already be over"));
+        }
+        if ask.items.len() > bounds.items_max {
+            return Err(TOO_MANY_ITEMS);
+        }
+        let mut skus: Vec<&[u8]> = ask.items.iter().map(|&(sku, _)| sku).collect();
+        skus.sort_unstable();
+        if skus.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(Answer::Invalid("ITEMS: the same SKU twice"));
+        }
+        let total = ask
+            .items
+            .iter()
+            .fold(0_u64, |sum, &(_, stock)| sum.saturating_add(stock));
+        if total > INTEGER_MAX {
+            return Err(TOTAL_TOO_LARGE);
+        }
+        let created = Created {
+            sale_id: ask.sale_id,
+            orders: ask.orders,
+            options,
+            items: ask.items.clone(),
+        };
+        Ok(Event {
+            at_ms: now_ms,
+            change: Change::Created(Box::new(created)),
+        })
+    }
+
+    /// ALTER. O(1).
+    pub fn plan_alter(&self, now_ms: u64, changes: &Changes) -> Plan<'static> {
+        let moves_window = changes.start_at_ms.is_some() || changes.end_at_ms.is_some();
+        if let Some(at_ms) = self.closed_at_ms
+            && moves_window
+        {
+            return Err(Answer::Ended { at_ms });
+        }
+        let mut options = changes.applied_to(&self.options);
+        if options.item_limit.is_some() && !self.users.tracks_items() {
+            return Err(Answer::Invalid("ITEMLIMIT: can be changed, not introduced"));
+        }
+        check_hold(&options)?;
+        match changes.end_at_ms {
+            // An END in the past ends the sale now, whatever START says.
+            Some(end_at_ms) if (1..=now_ms).contains(&end_at_ms) => {
+                options.end_at_ms = Some(self.ended_at_ms(now_ms).unwrap_or(now_ms));
+            }
+            _ if moves_window => check_window(&options)?,
+            _ => {}
+        }
+        if options == self.options {
+            return Err(Answer::Unchanged);
+        }
+        Ok(Event {
+            at_ms: now_ms,
+            change: Change::Altered(Box::new(options)),
+        })
+    }
+
+    /// PAUSE.
+    pub fn plan_pause(&self, now_ms: u64) -> Plan<'static> {
+        self.unless_closed(now_ms, self.paused_at_ms.is_some(), Change::Paused)
+    }
+
+    /// RESUME.
+    pub fn plan_resume(&self, now_ms: u64) -> Plan<'static> {
+        self.unless_closed(now_ms, self.paused_at_ms.is_none(), Change::Resumed)
+    }
+
+    fn unless_closed(
+        &self,
+        now_ms: u64,
+        already_so: bool,
+        change: Change<'static>,
+    ) -> Plan<'static> {
+        match self.closed_at_ms {
+            Some(at_ms) => Err(Answer::Ended { at_ms }),
+            None if already_so => Err(Answer::Unchanged),
+            None => Ok(Event {
+                at_ms: now_ms,
+                change,
+            }),
+        }
+    }
+
+    /// CLOSE.
+    pub fn plan_close(&self, now_ms: u64) -> Plan<'static> {
+        if self.closed_at_ms.is_some() {
+            return Err(Answer::Unchanged);
+        }
+        Ok(Event {
+            at_ms: now_ms,
+            change: Change::Closed,
+        })
+    }
+
+    /// BIND.
+    pub fn plan_bind<'a>(&self, now_ms: u64, orders: &'a [u8]) -> Plan<'a> {
+        if *self.orders == *orders {
+            return Err(Answer::Unchanged);
+        }
+        Ok(Event {
+            at_ms: now_ms,
+            change: Change::Bound { orders },
+        })
+    }
+
+    /// RESTOCK. O(items asked for, and the REFs remembered when one is given).
+    pub fn plan_restock<'a>(&self, now_ms: u64, ask: &Restock<'a>, bounds: &Bounds) -> Plan<'a> {
+        let deltas = self.deltas_of(&ask.ask);
+        if let Some(reference) = ask.reference {
+            self.refuse_known_restock(reference, &deltas)?;
+        }
+        let deltas: Vec<StockDelta<'a>> = self.restockable(ask.new, deltas)?;
+        self.check_restock(&deltas, bounds)?;
+        let change = Change::Restocked {
+            deltas,
+            reference: ask.reference.map(Key::of),
+        };
+        Ok(Event {
+            at_ms: now_ms,
+            change,
+        })
+    }
+
+    /// Deltas summed by SKU, in the order first asked; each with its first position.
+    fn deltas_of<'a>(&self, ask: &RestockAsk<'a>) -> Vec<Delta<'a>> {
+        let asked = match ask {
+            RestockAsk::Delta(delta) => {
+                return vec![Delta {
+                    sku: None,
+                    item: self.bare_item(),
+                    position: 0,
+                    delta: *delta,
+                }];
+            }
+            RestockAsk::Items(asked) => asked,
+        };
+        let mut deltas: Vec<Delta<'a>> = asked
+            .iter()
+            .enumerate()
+            .map(|(position, &(sku, delta))| Delta {
+                sku: Some(sku),
+                item: self.items.find(sku),
+                position,
+                delta,
+            })
+            .collect();
+        deltas.sort_by_key(|delta| (delta.sku, delta.position));
+        deltas.dedup_by(|next, first| {
+            let same = next.sku == first.sku;
+            if same {
+                first.delta = first.delta.saturating_add(next.delta);
+            }
+            same
+        });
+        deltas.sort_by_key(|delta| delta.position);
+        deltas
+    }
+
+    /// A REF the sale already has: a replay for the same deltas, else a mismatch.
+    fn refuse_known_restock(&self, reference: &[u8], deltas: &[Delta<'_>]) -> Result<(), Answer> {
+        let reference = Name::from_bytes(reference);
+        let known = self
+            .restock_refs
+            .iter()
+            .find(|kept| kept.reference.key() == reference.key());
+        let Some(known) = known else { return Ok(()) };
+        let mut asked: Vec<(Option<ItemIndex>, i64)> = deltas
+            .iter()
+            .map(|delta| (delta.item, delta.delta))
+            .collect();
+        asked.sort_unstable();
+        let same = asked.len() == known.deltas.len()
+            && asked
+                .iter()
+                .zip(&known.deltas)
+                .all(|(asked, known)| *asked == (Some(known.0), known.1));
+        Err(if same {
+            Answer::Restocked
+        } else {
+            Answer::Mismatch
+        })
+    }
+
+    /// The deltas by SKU, if every SKU is known or may be new.
+    fn restockable<'a>(
+        &self,
+        new: bool,
+        deltas: Vec<Delta<'a>>,
+    ) -> Result<Vec<StockDelta<'a>>, Answer> {
+        let mut by_sku = Vec::with_capacity(deltas.len());
+        for Delta {
+            sku,
+            item,
+            position,
+            delta,
+        } in deltas
+        {
+            match (sku, item) {
+                (Some(_), None) if new && delta <= 0 => {
+                    return Err(Answer::Invalid("delta: a new SKU needs a positive one"));
+                }
+                (Some(_), None) if !new => {
+                    return Err(Answer::NoSku {
+                        ask: Some(position),
+                    });
+                }
+                (Some(sku), _) => by_sku.push(StockDelta {
+                    sku: sku.into(),
+                    delta,
+                }),
+                (None, Some(item)) => by_sku.push(StockDelta {
+                    sku: self.items.sku(item).to_vec().into(),
+                    delta,
+                }),
+                (None, None) => return Err(Answer::NoSku { ask: None }),
+            }
+        }
+        Ok(by_sku)
+    }
+
+    /// No item below zero, not too many items, not too many units.
+    fn check_restock(&self, deltas: &[StockDelta<'_>], bounds: &Bounds) -> Result<(), Answer> {
+        let (mut total, mut items) = (i128::from(self.total()), self.items.len());
+        for StockDelta { sku, delta } in deltas {
+            total += i128::from(*delta);
+            let Some(item) = self.items.find(sku) else {
+                items += 1;
+                continue;
+            };
+            let available = self.items.stock(item).available;
+            if available.checked_add_signed(*delta).is_none() {
+                return Err(Answer::TooFew { available, item });
+            }
+        }
+        if items > bounds.items_max {
+            return Err(TOO_MANY_ITEMS);
+        }
+        if total > i128::from(INTEGER_MAX) {
+            return Err(TOTAL_TOO_LARGE);
+        }
+        Ok(())
+    }
+}
+
+/// One SKU of a RESTOCK, looked up; a bare delta has no SKU of its own.
+struct Delta<'a> {
+    sku: Option<&'a [u8]>,
+    item: Option<ItemIndex>,
+    position: usize,
+    delta: i64,
+}
+
+fn check_hold(options: &Options) -> Result<(), Answer> {
+    match options.hold_ms_max {
+        Some(hold_ms_max) if hold_ms_max < options.hold_ms => {
+            Err(Answer::Invalid("MAXHOLD: below HOLD"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_window(options: &Options) -> Result<(), Answer> {
+    match (options.start_at_ms, options.end_at_ms) {
+        (Some(start_at_ms), Some(end_at_ms)) if start_at_ms >= end_at_ms => {
+            Err(Answer::Invalid("START: not before END"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,173 @@
+//! Decides REFUND: what may be taken back from an order.
+//!
+//! Edge: reads the state and returns an event or an answer.
+
+use super::Plan;
+use super::answer::{Answer, Which};
+use super::event::{Change, Event, Refund};
+use super::name::Key;
+use super::plan_reserve::merge_lines;
+use super::request::{Ask, RefundAsk};
+use super::reservations::{OrderRecord, Reservation, Status};
+use super::state::Sale;
+use super::units::{EntryId, Line, Lines};
+
+/// What a REFUND is about.
+enum Wanted {
+    /// All that is left.
+    Rest,
+    Units {
+        /// Each item once, in the order first asked.
+        lines: Lines,
+        /// The position in the request of the first SKU the sale does not have.
+        unknown: Option<usize>,
+    },
+}
+
+impl Sale {
+    /// REFUND. O((lines + refunds of the order) log lines).
+    pub fn plan_refund<'a>(&self, now_ms: u64, ask: &RefundAsk<'a>) -> Plan<'a> {
+        let (_, record) = self.reservation_of(ask.id, ask.user)?;
+        let (Status::Sold, Some(order)) = (record.status, record.order.as_deref()) else {
+            return Err(Answer::NotSold {
+                left: 0,
+                which: Which::Nothing,
+            });
+        };
+        let wanted = self.wanted(record, ask)?;
+        if let Some(reference) = ask.reference {
+            Self::refuse_known(record, order, reference, &wanted)?;
+        } else if record.is_refunded() {
+            return Err(Self::sold_state(record));
+        }
+        let lines = match wanted {
+            Wanted::Rest => Self::rest(record)?,
+            Wanted::Units { lines, unknown } => {
+                self.refuse_more_than_left(record, ask, &lines, unknown)?;
+                lines
+            }
+        };
+        let ended = self.ended_at_ms(now_ms).is_some();
+        let change = Change::Refunded(Refund {
+            id: Key::of(ask.id),
+            lines,
+            reference: ask.reference.map(Key::of),
+            restocks: !ask.no_restock && !ended,
+            restores_limit: ask.restore_limit,
+            entry: EntryId::default(),
+        });
+        Ok(Event {
+            at_ms: now_ms,
+            change,
+        })
+    }
+
+    fn wanted(&self, record: &Reservation, ask: &RefundAsk<'_>) -> Result<Wanted, Answer> {
+        let asked = match &ask.ask {
+            None => return Ok(Wanted::Rest),
+            Some(Ask::Items(asked)) => asked,
+            Some(Ask::Qty(qty)) => {
+                return match record.cart.lines()[..] {
+                    [Line { item, .. }] => {
+                        let lines = Lines::from_slice(&[Line { item, qty: *qty }]);
+                        Ok(Wanted::Units {
+                            lines,
+                            unknown: None,
+                        })
+                    }
+                    _ => Err(Answer::Invalid(
+                        "QTY: the order has several SKUs, use ITEMS",
+                    )),
+                };
+            }
+        };
+        let (mut lines, mut unknown) = (Lines::new(), None);
+        for (position, &(sku, qty)) in asked.iter().enumerate() {
+            match self.items.find(sku) {
+                Some(item) => lines.push(Line { item, qty }),
+                None => unknown = unknown.or(Some(position)),
+            }
+        }
+        merge_lines(&mut lines);
+        Ok(Wanted::Units { lines, unknown })
+    }
+
+    /// A REF the order already has: a replay for the same units, else a mismatch.
+    fn refuse_known(
+        record: &Reservation,
+        order: &OrderRecord,
+        reference: &[u8],
+        wanted: &Wanted,
+    ) -> Result<(), Answer> {
+        let known = order.refunds.iter().enumerate().find(|(_, refund)| {
+            refund
+                .reference
+                .as_ref()
+                .is_some_and(|kept| kept.is(reference))
+        });
+        let Some((position, refund)) = known else {
+            return Ok(());
+        };
+        let is_replay = match wanted {
+            // "All that is left" is what the refund was that left nothing.
+            Wanted::Rest => record.is_refunded() && position + 1 == order.refunds.len(),
+            Wanted::Units { lines, unknown } => unknown.is_none() && refund.cart.same_units(lines),
+        };
+        Err(if is_replay {
+            Answer::Refunded {
+                entry: refund.entry,
+            }
+        } else {
+            Answer::Mismatch
+        })
+    }
+
+    /// All that is left of an order.
+    fn rest(record: &Reservation) -> Result<Lines, Answer> {
+        let mut left = record.left();
+        left.retain(|line| line.qty > 0);
+        if !left.is_empty() {
+            return Ok(left);
+        }
+        let which = record
+            .cart
+            .lines()
+            .first()
+            .map_or(Which::Nothing, |line| Which::Item(line.item));
+        Err(Answer::NotSold { left: 0, which })
+    }
+
+    /// Refuses by the first SKU, as asked, of which less is left or none was sold.
+    fn refuse_more_than_left(
+        &self,
+        record: &Reservation,
+        ask: &RefundAsk<'_>,
+        lines: &[Line],
+        unknown: Option<usize>,
+    ) -> Result<(), Answer> {
+        let mut left = record.left();
+        left.sort_unstable();
+        let left_of = |item| {
+            let at = left.binary_search_by_key(&item, |left: &Line| left.item);
+            at.map_or(0, |at| left[at].qty)
+        };
+        let short = lines.iter().find(|line| line.qty > left_of(line.item));
+        let refused_at = |item| match &ask.ask {
+            Some(Ask::Items(asked)) => asked
+                .iter()
+                .position(|&(sku, _)| self.items.find(sku) == Some(item)),
+            _ => None,
+        };
+        let (left, which) = match (short, unknown) {
+            (None, None) => return Ok(()),
+            (None, Some(position)) => (0, Which::Asked(position)),
+            (Some(line), unknown) => match unknown {
+                Some(position) if refused_at(line.item) > Some(position) => {
+                    (0, Which::Asked(position))
+                }
+                _ => (left_of(line.item), Which::Item(line.item)),
+            },
+        };
+        Err(Answer::NotSold { left, which })
+    }
+}

@@ -1,0 +1,335 @@
+//! Decides RESERVE, EXTEND and RELEASE: who gets units, for how long, and who not.
+//!
+//! The rows of RESERVE's table are checked in its order, one function a group.
+//! Edge: reads the state and returns an event or an answer.
+
+use super::Plan;
+use super::answer::Answer;
+use super::event::{Change, Event};
+use super::name::Key;
+use super::request::{Ask, AskLines, Bounds, Reserve};
+use super::reservations::{Reservation, Slot, Status};
+use super::slab::NONE;
+use super::state::Sale;
+use super::units::{INTEGER_MAX, Line, Lines, SKU_DEFAULT, units_of};
+
+/// A SKU that is not there: its position in the request, if it had one.
+pub(super) struct Unknown(pub Option<usize>);
+
+impl Sale {
+    /// RESERVE. O(lines).
+    pub fn plan_reserve<'a>(&self, now_ms: u64, ask: &Reserve<'a>, bounds: &Bounds) -> Plan<'a> {
+        if let Some(slot) = self.find(ask.id) {
+            return Err(self.replay(slot, now_ms, ask));
+        }
+        let lines = self
+            .lines_of(&ask.ask)
+            .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
+        self.admit(now_ms, ask.user, &lines)?;
+        let forgets = self.room(bounds)?;
+        let hold_ms = ask.hold_ms.unwrap_or(u64::MAX).min(self.options.hold_ms);
+        let change = Change::Reserved {
+            id: Key::of(ask.id),
+            user: Key::of(ask.user),
+            lines,
+            expires_at_ms: now_ms.saturating_add(hold_ms).min(INTEGER_MAX),
+            forgets,
+        };
+        Ok(Event {
+            at_ms: now_ms,
+            change,
+        })
+    }
+
+    /// Row 2: the state a known id is in, if the request is the one that made it.
+    fn replay(&self, slot: Slot, now_ms: u64, ask: &Reserve<'_>) -> Answer {
+        match self.record(slot) {
+            Some(record) if self.is_same_request(record, ask.user, &ask.ask) => {
+                self.present_state(slot, record, now_ms)
+            }
+            _ => Answer::Mismatch,
+        }
+    }
+
+    /// The same user and the same units per SKU? An id that was released before it was
+    /// seen has no items to compare.
+    pub(super) fn is_same_request(&self, record: &Reservation, user: &[u8], ask: &Ask<'_>) -> bool {
+        self.belongs_to(record, user)
+            && (record.is_unseen()
+                || self
+                    .lines_of(ask)
+                    .is_ok_and(|lines| record.cart.same_units(&lines)))
+    }
+
+    /// The state of a reservation, as RESERVE and EXTEND answer it.
+    fn present_state(&self, slot: Slot, record: &Reservation, now_ms: u64) -> Answer {
+        let expires_at_ms = record.expires_at_ms;
+        match record.status {
+            Status::Open if record.expires_at_ms <= now_ms => Answer::Expired { expires_at_ms },
+            Status::Open => Answer::Reserved { slot },
+            Status::Expired => Answer::Expired { expires_at_ms },
+            Status::Released => Answer::Released,
+            Status::Sold => Self::sold_state(record),
+        }
+    }
+
+    /// `Sold` or `Refunded`, for an order.
+    pub(super) fn sold_state(record: &Reservation) -> Answer {
+        let Some(order) = &record.order else {
+            return Answer::NoReservation;
+        };
+        match order.refunds.last() {
+            Some(last) if record.is_refunded() => Answer::Refunded { entry: last.entry },
+            _ => Answer::Sold { order: order.entry },
+        }
+    }
+
+    /// The item a bare quantity means: `default` if there is one, else the only one.
+    pub(super) fn bare_item(&self) -> Option<u32> {
+        match self.items.find(SKU_DEFAULT) {
+            Some(item) => Some(item),
+            None => (self.items.len() == 1).then_some(0),
+        }
+    }
+
+    /// What is asked for, each item once, in the order first asked. O(lines log lines).
+    pub(super) fn lines_of(&self, ask: &Ask<'_>) -> Result<Lines, Unknown> {
+        match ask {
+            Ask::Qty(qty) => {
+                let item = self.bare_item().ok_or(Unknown(None))?;
+                Ok(Lines::from_slice(&[Line { item, qty: *qty }]))
+            }
+            Ask::Items(asked) => self.merged(asked),
+        }
+    }
+
+    fn merged(&self, asked: &AskLines<'_>) -> Result<Lines, Unknown> {
+        let mut lines = Lines::with_capacity(asked.len());
+        for (position, &(sku, qty)) in asked.iter().enumerate() {
+            let item = self.items.find(sku).ok_or(Unknown(Some(position)))?;
+            lines.push(Line { item, qty });
+        }
+        if lines.len() > 1 {
+            merge_lines(&mut lines);
+        }
+        Ok(lines)
+    }
+
+    /// Rows 4 to 12: the window, the limits and the stock.
+    pub(super) fn admit(&self, now_ms: u64, user: &[u8], lines: &[Line]) -> Result<(), Answer> {
+        let options = &self.options;
+        if let Some(at_ms) = self.ended_at_ms(now_ms) {
+            return Err(Answer::Ended { at_ms });
+        }
+        if let Some(start_at_ms) = options.start_at_ms
+            && now_ms < start_at_ms
+        {
+            return Err(Answer::NotStarted {
+                starts_in_ms: start_at_ms - now_ms,
+            });
+        }
+        if let Some(at_ms) = self.paused_at_ms {
+            return Err(Answer::Paused { at_ms });
+        }
+        let units = units_of(lines);
+        if let Some(limit) = options.order_limit
+            && units > limit
+        {
+            return Err(Answer::OrderLimit { limit });
+        }
+        let user = self.users.find(user).unwrap_or(NONE);
+        self.admit_user(user, lines, units)?;
+        self.admit_stock(now_ms, lines, units)
+    }
+
+    /// Rows 8 and 9, also asked again for a checkout within its grace.
+    pub(super) fn admit_user(&self, user: u32, lines: &[Line], units: u64) -> Result<(), Answer> {
+        if let Some(limit) = self.options.user_limit {
+            let counted = self.users.get(user).map_or(0, |user| user.counted);
+            let remaining = limit.saturating_sub(counted);
+            if units > remaining {
+                return Err(Answer::UserLimit { remaining });
+            }
+        }
+        if let Some(limit) = self.options.item_limit {
+            for line in lines {
+                let counted = self.users.counted_of(user, line.item);
+                let remaining = limit.saturating_sub(counted);
+                if line.qty > remaining {
+                    return Err(Answer::ItemLimit {
+                        remaining,
+                        item: line.item,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows 10 to 12, also asked again for a checkout within its grace.
+    pub(super) fn admit_stock(
+        &self,
+        now_ms: u64,
+        lines: &[Line],
+        units: u64,
+    ) -> Result<(), Answer> {
+        let totals = self.items.totals();
+        let limit = self.options.sale_limit.unwrap_or(u64::MAX);
+        if totals.sold.saturating_add(units) > limit {
+            return Err(Answer::SaleLimit {
+                remaining: limit.saturating_sub(totals.sold),
+            });
+        }
+        for &Line { item, qty } in lines {
+            let stock = self.items.stock(item);
+            if stock.available.saturating_add(stock.reserved) < qty {
+                return Err(Answer::SoldOut {
+                    available: stock.available,
+                    item,
+                });
+            }
+        }
+        for &Line { item, qty } in lines {
+            if self.items.stock(item).available < qty {
+                return Err(self.all_reserved(now_ms, Some(item)));
+            }
+        }
+        let spoken_for = totals.sold.saturating_add(totals.reserved);
+        if spoken_for.saturating_add(units) > limit {
+            return Err(self.all_reserved(now_ms, None));
+        }
+        Ok(())
+    }
+
+    /// Row 12, with the sale's next deadline as a lower bound of when to retry.
+    fn all_reserved(&self, now_ms: u64, item: Option<u32>) -> Answer {
+        let next_ms = self
+            .reservations
+            .deadlines()
+            .first()
+            .map_or(now_ms, |(at_ms, _)| at_ms);
+        Answer::AllReserved {
+            retry_in_ms: next_ms.saturating_sub(now_ms).max(1),
+            item,
+        }
+    }
+
+    /// Row 13: is there room for one more id, and must the oldest remembered one go?
+    pub(super) fn room(&self, bounds: &Bounds) -> Result<bool, Answer> {
+        if self.reservations.len() < bounds.reservations_max {
+            return Ok(false);
+        }
+        if self.reservations.remembered().len() > 0 {
+            Ok(true)
+        } else {
+            Err(Answer::Full)
+        }
+    }
+
+    /// EXTEND. O(1).
+    pub fn plan_extend<'a>(
+        &self,
+        now_ms: u64,
+        id: &'a [u8],
+        ms: u64,
+        user: Option<&[u8]>,
+    ) -> Plan<'a> {
+        let (slot, record) = self.reservation_of(id, user)?;
+        let present = self.present_state(slot, record, now_ms);
+        if !matches!(present, Answer::Reserved { .. }) {
+            return Err(present);
+        }
+        let longest_ms = record
+            .reserved_at_ms
+            .saturating_add(self.options.max_hold_ms());
+        let expires_at_ms = now_ms.saturating_add(ms).min(longest_ms).min(INTEGER_MAX);
+        if expires_at_ms <= record.expires_at_ms {
+            return Err(present);
+        }
+        Ok(Event {
+            at_ms: now_ms,
+            change: Change::Extended {
+                id: Key::of(id),
+                expires_at_ms,
+            },
+        })
+    }
+
+    /// RELEASE. O(1).
+    pub fn plan_release<'a>(
+        &self,
+        now_ms: u64,
+        id: &'a [u8],
+        user: Option<&'a [u8]>,
+        bounds: &Bounds,
+    ) -> Plan<'a> {
+        if self.find(id).is_none() {
+            let forgets = self.room(bounds)?;
+            let change = Change::ReleasedUnseen {
+                id: Key::of(id),
+                user: user.map(Key::of),
+                forgets,
+            };
+            return Ok(Event {
+                at_ms: now_ms,
+                change,
+            });
+        }
+        let (_, record) = self.reservation_of(id, user)?;
+        match record.status {
+            Status::Open | Status::Expired => Ok(Event {
+                at_ms: now_ms,
+                change: Change::Released { id: Key::of(id) },
+            }),
+            Status::Released => Err(Answer::Released),
+            Status::Sold => Err(Self::sold_state(record)),
+        }
+    }
+
+    /// A known reservation that is `user`'s, if one is named.
+    pub(super) fn reservation_of(
+        &self,
+        id: &[u8],
+        user: Option<&[u8]>,
+    ) -> Result<(Slot, &Reservation), Answer> {
+        let slot = self.find(id).ok_or(Answer::NoReservation)?;
+        let record = self.record(slot).ok_or(Answer::NoReservation)?;
+        if user.is_some_and(|user| !self.belongs_to(record, user)) {
+            return Err(Answer::NoReservation);
+        }
+        Ok((slot, record))
+    }
+}
+
+/// Sums lines of the same item, keeping the order in which items first came.
+pub(super) fn merge_lines(lines: &mut Lines) {
+    let mut placed: Vec<(u32, usize, u64)> = lines
+        .iter()
+        .enumerate()
+        .map(|(position, line)| (line.item, position, line.qty))
+        .collect();
+    placed.sort_unstable();
+    placed.dedup_by(|next, first| {
+        let same = next.0 == first.0;
+        if same {
+            first.2 = first.2.saturating_add(next.2);
+        }
+        same
+    });
+    placed.sort_unstable_by_key(|&(_, position, _)| position);
+    lines.clear();
+    lines.extend(placed.into_iter().map(|(item, _, qty)| Line { item, qty }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merging_sums_by_item_in_the_order_first_asked() {
+        let line = |item, qty| Line { item, qty };
+        let mut lines = Lines::from_vec(vec![line(7, 1), line(2, 5), line(7, 3), line(0, 1)]);
+        merge_lines(&mut lines);
+        assert_eq!(lines[..], [line(7, 4), line(2, 5), line(0, 1)]);
+    }
+}

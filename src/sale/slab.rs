@@ -1,0 +1,189 @@
+//! Records at stable slot numbers, in pages that are never moved.
+//!
+//! Edge: knows nothing of what it keeps. A full page is followed by a new one, so no
+//! insertion ever copies the records there are; a slot keeps its number until it is
+//! removed, which is what SCAN's cursor and all links between tables rely on.
+
+/// The number of a record; the first free one is reused.
+pub type SlotNumber = u32;
+
+/// "No record" in a link.
+pub const NONE: SlotNumber = u32::MAX;
+
+const PAGE_ENTRIES: usize = 512;
+
+enum Entry<T> {
+    Full(T),
+    /// Head of the rest of the free list.
+    Free(SlotNumber),
+}
+
+/// Records by slot number.
+pub struct Slab<T> {
+    pages: Vec<Vec<Entry<T>>>,
+    free: SlotNumber,
+    len: usize,
+    /// Slots ever handed out, free ones included.
+    slots: usize,
+}
+
+impl<T> Slab<T> {
+    pub fn new() -> Slab<T> {
+        Slab {
+            pages: Vec::new(),
+            free: NONE,
+            len: 0,
+            slots: 0,
+        }
+    }
+
+    /// Records kept.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// One past the highest slot number handed out so far.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    fn entry(&self, slot: SlotNumber) -> Option<&Entry<T>> {
+        let slot = slot as usize;
+        self.pages
+            .get(slot / PAGE_ENTRIES)?
+            .get(slot % PAGE_ENTRIES)
+    }
+
+    fn entry_mut(&mut self, slot: SlotNumber) -> Option<&mut Entry<T>> {
+        let slot = slot as usize;
+        self.pages
+            .get_mut(slot / PAGE_ENTRIES)?
+            .get_mut(slot % PAGE_ENTRIES)
+    }
+
+    pub fn get(&self, slot: SlotNumber) -> Option<&T> {
+        match self.entry(slot) {
+            Some(Entry::Full(record)) => Some(record),
+            _ => None,
+        }
+    }
+
+    pub fn get_mut(&mut self, slot: SlotNumber) -> Option<&mut T> {
+        match self.entry_mut(slot) {
+            Some(Entry::Full(record)) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// Keeps a record and says where. O(1).
+    pub fn insert(&mut self, record: T) -> SlotNumber {
+        self.len += 1;
+        let slot = self.free;
+        if let Some(entry) = self.entry_mut(slot) {
+            let next = match entry {
+                Entry::Free(next) => *next,
+                Entry::Full(_) => NONE,
+            };
+            *entry = Entry::Full(record);
+            self.free = next;
+            return slot;
+        }
+        if self.slots.is_multiple_of(PAGE_ENTRIES) {
+            // The first page grows with a small sale; later ones come whole.
+            let capacity = if self.pages.is_empty() {
+                0
+            } else {
+                PAGE_ENTRIES
+            };
+            self.pages.push(Vec::with_capacity(capacity));
+        }
+        if let Some(page) = self.pages.last_mut() {
+            page.push(Entry::Full(record));
+        }
+        self.slots += 1;
+        (self.slots - 1) as SlotNumber
+    }
+
+    /// Takes a record out; its number may be given to another.
+    pub fn remove(&mut self, slot: SlotNumber) -> Option<T> {
+        let free = self.free;
+        let entry = self.entry_mut(slot)?;
+        match std::mem::replace(entry, Entry::Free(free)) {
+            Entry::Full(record) => {
+                self.free = slot;
+                self.len -= 1;
+                Some(record)
+            }
+            already_free => {
+                *entry = already_free;
+                None
+            }
+        }
+    }
+
+    /// All records in slot order.
+    pub fn iter(&self) -> impl Iterator<Item = (SlotNumber, &T)> {
+        self.pages
+            .iter()
+            .flatten()
+            .enumerate()
+            .filter_map(|(slot, entry)| match entry {
+                Entry::Full(record) => Some((slot as SlotNumber, record)),
+                Entry::Free(_) => None,
+            })
+    }
+
+    /// Heap bytes of the pages, without what the records point to.
+    pub fn heap_bytes(&self) -> usize {
+        let entries: usize = self.pages.iter().map(Vec::capacity).sum();
+        entries * size_of::<Entry<T>>() + self.pages.capacity() * size_of::<Vec<Entry<T>>>()
+    }
+}
+
+impl<T> std::ops::Index<SlotNumber> for Slab<T> {
+    type Output = T;
+
+    /// # Panics
+    ///
+    /// When there is no such record. Links between tables are never taken from
+    /// outside, so this is a broken invariant, not a bad request.
+    fn index(&self, slot: SlotNumber) -> &T {
+        match self.get(slot) {
+            Some(record) => record,
+            None => panic!("no record at slot {slot}"),
+        }
+    }
+}
+
+impl<T> std::ops::IndexMut<SlotNumber> for Slab<T> {
+    fn index_mut(&mut self, slot: SlotNumber) -> &mut T {
+        match self.get_mut(slot) {
+            Some(record) => record,
+            None => panic!("no record at slot {slot}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reuses_the_slot_freed_last_and_moves_nothing_else() {
+        let mut slab = Slab::new();
+        let slots: Vec<_> = (0..2_000).map(|n| slab.insert(n)).collect();
+        assert_eq!(slots, (0..2_000).collect::<Vec<_>>());
+        assert_eq!(slab.remove(7), Some(7));
+        assert_eq!(slab.remove(7), None);
+        assert_eq!(slab.remove(1_999), Some(1_999));
+        assert_eq!(slab.insert(70), 1_999);
+        assert_eq!(slab.insert(71), 7);
+        assert_eq!(slab.insert(72), 2_000);
+        assert_eq!(slab.get(8), Some(&8));
+        assert_eq!(slab.get(99_999), None);
+        assert_eq!(
+            (slab.len(), slab.slots(), slab.iter().count()),
+            (2_001, 2_001, 2_001)
+        );
+    }
+}

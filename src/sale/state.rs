@@ -1,0 +1,194 @@
+//! The sale itself: what it keeps, its time, and small questions about it.
+//!
+//! Edge: changes nothing. Changes are in `apply.rs`, decisions in `plan_*.rs`.
+
+use std::collections::VecDeque;
+
+use super::event::Created;
+use super::hash::Hasher;
+use super::items::Items;
+use super::name::Name;
+use super::options::Options;
+use super::reservations::{Reservation, Reservations, Slot, Status};
+use super::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, ItemIndex};
+use super::users::Users;
+
+/// One flash sale: items, limits, a window, users and reservations.
+pub struct Sale {
+    pub(super) sale_id: u128,
+    pub(super) orders: Box<[u8]>,
+    pub(super) options: Options,
+    pub(super) created_at_ms: u64,
+    pub(super) paused_at_ms: Option<u64>,
+    pub(super) closed_at_ms: Option<u64>,
+    pub(super) last_change_at_ms: u64,
+    pub(super) items: Items,
+    pub(super) users: Users,
+    pub(super) reservations: Reservations,
+    /// Units refunded so far.
+    pub(super) refunded: u64,
+    /// The last REFs of RESTOCK, oldest first.
+    pub(super) restock_refs: VecDeque<RestockRef>,
+}
+
+/// A RESTOCK that can be told from its repetition.
+#[derive(Clone, Debug)]
+pub struct RestockRef {
+    pub reference: Name,
+    /// Summed by item, ordered by item.
+    pub deltas: Vec<(ItemIndex, i64)>,
+}
+
+/// A sale's time, and whether the clock had to be believed to get there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time {
+    pub now_ms: u64,
+    /// The clock is more than a minute behind the sale's last change.
+    pub stepped_back: bool,
+}
+
+impl Sale {
+    /// A sale before its items are added.
+    pub(super) fn empty(created: &Created<'_>, created_at_ms: u64, tracks_items: bool) -> Sale {
+        let hasher = Hasher::new(created.sale_id as u64);
+        Sale {
+            sale_id: created.sale_id,
+            orders: created.orders.into(),
+            options: created.options.clone(),
+            created_at_ms,
+            paused_at_ms: None,
+            closed_at_ms: None,
+            last_change_at_ms: created_at_ms,
+            items: Items::new(hasher.clone()),
+            users: Users::new(hasher.clone(), tracks_items),
+            reservations: Reservations::new(hasher),
+            refunded: 0,
+            restock_refs: VecDeque::new(),
+        }
+    }
+
+    /// The sale's time: the later of the clock and the last change, unless the clock
+    /// stepped back by more than a minute, which is believed.
+    pub fn time(&self, clock_ms: u64) -> Time {
+        let clock_ms = clock_ms.min(INTEGER_MAX);
+        if clock_ms.saturating_add(CLOCK_STEP_MS_MAX) < self.last_change_at_ms {
+            return Time {
+                now_ms: clock_ms,
+                stepped_back: true,
+            };
+        }
+        Time {
+            now_ms: clock_ms.max(self.last_change_at_ms),
+            stepped_back: false,
+        }
+    }
+
+    /// A ULID.
+    pub fn sale_id(&self) -> u128 {
+        self.sale_id
+    }
+
+    /// Name of the order stream.
+    pub fn orders(&self) -> &[u8] {
+        &self.orders
+    }
+
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The moment of the last change, in Unix milliseconds.
+    pub fn last_change_at_ms(&self) -> u64 {
+        self.last_change_at_ms
+    }
+
+    /// When the sale ended, if it has by `now_ms`: the earlier of CLOSE and END.
+    pub(super) fn ended_at_ms(&self, now_ms: u64) -> Option<u64> {
+        let end_at_ms = self
+            .options
+            .end_at_ms
+            .filter(|&end_at_ms| end_at_ms <= now_ms);
+        [end_at_ms, self.closed_at_ms].into_iter().flatten().min()
+    }
+
+    /// When a sweep next has something to do: the earliest deadline of an open
+    /// reservation, or the moment an ended one is known no longer.
+    pub fn next_due_ms(&self) -> Option<u64> {
+        let expires = self
+            .reservations
+            .deadlines()
+            .first()
+            .map(|(at_ms, _)| at_ms);
+        let forgets = self
+            .reservations
+            .remembered()
+            .first()
+            .map(|(at_ms, _)| at_ms.saturating_add(self.options.remembers_ms()));
+        [expires, forgets].into_iter().flatten().min()
+    }
+
+    /// When the key expires: a function of the state alone, so that every copy of the
+    /// sale comes to the same moment. `None` without END and CLOSE.
+    pub fn key_expires_at_ms(&self) -> Option<u64> {
+        let end_at_ms = [self.options.end_at_ms, self.closed_at_ms]
+            .into_iter()
+            .flatten()
+            .min()?;
+        let last = end_at_ms
+            .saturating_add(self.options.max_hold_ms())
+            .max(self.reservations.deadlines().last_ms().unwrap_or(0));
+        let at_ms = last
+            .saturating_add(self.options.grace_ms)
+            .saturating_add(self.options.keep_ms);
+        Some(at_ms.min(INTEGER_MAX))
+    }
+
+    /// The slot of a known id. O(1).
+    pub fn find(&self, id: &[u8]) -> Option<Slot> {
+        self.reservations.find(id)
+    }
+
+    pub(super) fn record(&self, slot: Slot) -> Option<&Reservation> {
+        self.reservations.get(slot)
+    }
+
+    /// Whose reservation is it? An id released before it was seen, by nobody in
+    /// particular, is everybody's.
+    pub(super) fn belongs_to(&self, record: &Reservation, user: &[u8]) -> bool {
+        match self.users.get(record.user) {
+            Some(owner) => owner.name().is(user),
+            None => true,
+        }
+    }
+
+    /// Is this reservation open past its deadline, waiting for a sweep?
+    pub(super) fn is_overdue(record: &Reservation, now_ms: u64) -> bool {
+        record.status == Status::Open && record.expires_at_ms <= now_ms
+    }
+
+    /// Units that belong to this sale, in all.
+    pub(super) fn total(&self) -> u64 {
+        self.items.totals().total()
+    }
+
+    /// Bytes of memory, from the sizes of all allocations. O(n / 512).
+    pub fn memory_bytes(&self) -> usize {
+        let restocks: usize = self
+            .restock_refs
+            .iter()
+            .map(|r| r.reference.heap_bytes() + r.deltas.capacity() * size_of::<(ItemIndex, i64)>())
+            .sum();
+        size_of::<Sale>()
+            + self.orders.len()
+            + self.items.heap_bytes()
+            + self.users.heap_bytes()
+            + self.reservations.heap_bytes()
+            + self.restock_refs.capacity() * size_of::<RestockRef>()
+            + restocks
+    }
+
+    /// How much work freeing the sale is, in records.
+    pub fn free_effort(&self) -> usize {
+        self.reservations.len() + self.users.len() + self.items.len()
+    }
+}

@@ -1,0 +1,49 @@
+//! The numbers and small values every part of a sale agrees on.
+//!
+//! Edge: bounds live here and nowhere else; the parsers of `command/` and the
+//! decoders of the codec both read them.
+
+use smallvec::SmallVec;
+
+/// The largest integer of the contract, 2^53 - 1: exact in every client's number type.
+pub const INTEGER_MAX: u64 = (1 << 53) - 1;
+/// Longest user, id, REF or SKU, in bytes.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Longest PAYLOAD, in bytes.
+pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
+/// A clock that steps back by more than this is believed, in milliseconds.
+pub const CLOCK_STEP_MS_MAX: u64 = 60_000;
+/// How many REFs of RESTOCK a sale remembers.
+pub const RESTOCK_REFS_MAX: usize = 1_000;
+/// The SKU of a sale made with STOCK.
+pub const SKU_DEFAULT: &[u8] = b"default";
+/// How many open ids USER lists.
+pub const USER_IDS_MAX: usize = 100;
+
+/// The position of an item in its sale; items are never removed or reordered.
+pub type ItemIndex = u32;
+
+/// Units of one item: a line of a cart, of an order or of a refund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Line {
+    pub item: ItemIndex,
+    /// Units, at least 1.
+    pub qty: u64,
+}
+
+/// The lines of one reservation: each item once, in the order first asked for.
+pub type Lines = SmallVec<[Line; 2]>;
+
+/// Sums the units of `lines`, saturating.
+pub fn units_of(lines: &[Line]) -> u64 {
+    lines
+        .iter()
+        .fold(0, |sum, line| sum.saturating_add(line.qty))
+}
+
+/// The ID of an entry of the order stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntryId {
+    pub ms: u64,
+    pub seq: u64,
+}

@@ -109,7 +109,13 @@ impl Sale {
             }
             Change::Refunded(refund) => self.check_refund(refund),
             Change::Restocked { deltas, .. } => self.check_deltas(deltas),
-            Change::Altered(_) => Ok(()),
+            Change::Altered(options) => {
+                // Without tallies from the first day the limit could not be counted.
+                if options.item_limit.is_some() && !self.users.tracks_items() {
+                    return Err(Divergence::WrongState);
+                }
+                Ok(())
+            }
             Change::Paused | Change::Resumed | Change::Closed | Change::Bound { .. } => Ok(()),
         }
     }

@@ -31,7 +31,7 @@
 //! | what does an event do | `apply.rs`; may a replayed one: `check.rs` |
 //! | what is kept | `state.rs`, `items.rs`, `users.rs`, `reservations.rs`, `deadlines.rs` |
 //! | what is read | `views.rs` |
-//! | what is on disk and on the wire | `codec.rs`, `event_codec.rs`, `snapshot.rs` |
+//! | what is on disk and on the wire | `codec.rs`, `event_codec.rs`, `snapshot.rs`, `loader.rs` |
 
 mod answer;
 mod apply;
@@ -45,6 +45,7 @@ mod event_codec;
 mod hash;
 mod index;
 mod items;
+mod loader;
 mod name;
 mod options;
 mod plan_expiry;
@@ -68,12 +69,13 @@ pub use codec::CodecError;
 pub use event::{Change, Created, Event, Order, Refund, StockDelta};
 pub use event_codec::{decode_event, encode_event};
 pub use items::{StockChange, StockChanges};
+pub use loader::Loader;
 pub use name::{Key, Name, NameBuffer};
 pub use options::{Changes, Options};
 pub use plan_manage::CreateAsk;
 pub use request::{Ask, AskLines, Bounds, Checkout, RefundAsk, Reserve, Restock, RestockAsk};
 pub use reservations::Slot;
-pub use snapshot::{Loader, digest, save};
+pub use snapshot::{digest, save};
 pub use state::{Sale, Time};
 pub use units::{
     EntryId, INTEGER_MAX, ItemIndex, Line, Lines, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, SKU_DEFAULT,

@@ -1,0 +1,320 @@
+//! A sale from the bytes of a snapshot: the one distrustful decoder.
+//!
+//! RDB, RESTORE, AOF and the tests all come through here. Nothing is believed: no
+//! length, no name, no count, and in the end the whole sale is recounted. Damage is
+//! an error, never a guess, and costs memory in proportion to the bytes received.
+//!
+//! Edge: the format is `snapshot.rs`.
+
+use super::apply::{new_order, new_record, signed};
+use super::codec::{CodecError, Reader};
+use super::event::{Created, Order, Refund};
+use super::event_codec::{KEY_BYTES_MAX, take_entry, take_moment, take_options, take_sku};
+use super::items::Stock;
+use super::name::Name;
+use super::options::Options;
+use super::reservations::{Reservation, Status};
+use super::slab::NONE;
+use super::snapshot::{
+    CHUNK_BYTES, END, EXPIRED, HEADER, ITEM, OPEN, ORDER, REFUND, RELEASED, RESTOCK_REF,
+    SNAPSHOT_VERSION,
+};
+use super::state::{RestockRef, Sale};
+use super::units::{INTEGER_MAX, Line, RESTOCK_REFS_MAX, units_of};
+use super::users::{Account, UserSlot};
+
+/// Largest element that is put together from chunks, in bytes. The largest there can
+/// be is a cart of every item of a sale: 100,000 lines of at most 14 bytes.
+const ELEMENT_BYTES_MAX: usize = 16 << 20;
+
+/// Puts a sale together from the chunks of a snapshot.
+#[derive(Default)]
+pub struct Loader {
+    /// Bytes of an element whose end has not come yet.
+    pending: Vec<u8>,
+    /// How many bytes to have before that element is tried again: doubled each time,
+    /// so that a forged one costs no more than its own length.
+    retry_at: usize,
+    sale: Option<Sale>,
+    /// The chunk before was the last.
+    is_over: bool,
+    is_complete: bool,
+}
+
+impl Loader {
+    pub fn new() -> Loader {
+        Loader::default()
+    }
+
+    /// Takes the next chunk; true when the snapshot is complete.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are damaged, of another version, too few or too many. The
+    /// loader is of no more use then.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<bool, CodecError> {
+        if self.is_over || chunk.len() > CHUNK_BYTES {
+            return Err(CodecError::Invalid("the length of a chunk"));
+        }
+        self.is_over = chunk.len() < CHUNK_BYTES;
+        let mut bytes = std::mem::take(&mut self.pending);
+        bytes.extend_from_slice(chunk);
+        if self.is_over || bytes.len() >= self.retry_at {
+            let read = self.take_elements(&bytes)?;
+            bytes.drain(..read);
+            self.retry_at = 2 * bytes.len();
+        }
+        if bytes.len() > ELEMENT_BYTES_MAX {
+            return Err(CodecError::Invalid("an element too large"));
+        }
+        self.pending = bytes;
+        if self.is_over && !self.is_complete {
+            return Err(CodecError::Truncated);
+        }
+        Ok(self.is_complete)
+    }
+
+    /// Takes all elements that are whole and says how many bytes they had.
+    fn take_elements(&mut self, bytes: &[u8]) -> Result<usize, CodecError> {
+        let mut from = Reader::new(bytes);
+        let mut rest = bytes.len();
+        while rest > 0 {
+            if self.is_complete {
+                return Err(CodecError::Invalid("bytes after the end"));
+            }
+            match self.take_element(&mut from) {
+                Ok(()) => rest = from.rest().len(),
+                Err(CodecError::Truncated) => break,
+                Err(invalid) => return Err(invalid),
+            }
+        }
+        Ok(bytes.len() - rest)
+    }
+
+    /// The sale, recounted.
+    ///
+    /// # Errors
+    ///
+    /// When the snapshot is not complete, or its numbers do not add up.
+    pub fn finish(self) -> Result<Sale, CodecError> {
+        let Some(mut sale) = self.sale.filter(|_| self.is_complete) else {
+            return Err(CodecError::Truncated);
+        };
+        sale.reservations.sort_chains(&mut sale.users);
+        if sale.items.len() == 0 || !sale.audit().is_empty() {
+            return Err(CodecError::Invalid("the numbers do not add up"));
+        }
+        Ok(sale)
+    }
+
+    fn take_element(&mut self, from: &mut Reader<'_>) -> Result<(), CodecError> {
+        let tag = from.tag()?;
+        if tag == HEADER && self.sale.is_none() {
+            self.sale = Some(take_header(from)?);
+            return Ok(());
+        }
+        let Some(sale) = &mut self.sale else {
+            return Err(CodecError::Invalid("no header"));
+        };
+        match tag {
+            ITEM => take_item(from, sale),
+            OPEN => take_record(from, sale, Status::Open),
+            RELEASED => take_record(from, sale, Status::Released),
+            EXPIRED => take_record(from, sale, Status::Expired),
+            ORDER => take_record(from, sale, Status::Sold),
+            REFUND => take_refund(from, sale),
+            RESTOCK_REF => take_restock_ref(from, sale),
+            END => {
+                let counts = (from.number()?, from.number()?);
+                if counts != (sale.items.len() as u64, sale.reservations.len() as u64) {
+                    return Err(CodecError::Invalid("the counts at the end"));
+                }
+                self.is_complete = true;
+                Ok(())
+            }
+            _ => Err(CodecError::Invalid("an unknown element")),
+        }
+    }
+}
+
+fn take_header(from: &mut Reader<'_>) -> Result<Sale, CodecError> {
+    if from.tag()? != SNAPSHOT_VERSION {
+        return Err(CodecError::Invalid("a snapshot of another version"));
+    }
+    let created = Created {
+        sale_id: from.wide()?,
+        orders: from.bytes(KEY_BYTES_MAX)?,
+        options: take_options(from)?,
+        items: Vec::new(),
+    };
+    let created_at_ms = take_moment(from)?;
+    let last_change_at_ms = take_moment(from)?;
+    let paused_at_ms = from.option(take_moment)?;
+    let closed_at_ms = from.option(take_moment)?;
+    let tracks_items = from.flag()?;
+    let mut sale = Sale::empty(&created, created_at_ms, tracks_items);
+    sale.last_change_at_ms = last_change_at_ms;
+    sale.paused_at_ms = paused_at_ms;
+    sale.closed_at_ms = closed_at_ms;
+    sale.refunded = from.number()?;
+    let Options {
+        hold_ms,
+        hold_ms_max,
+        item_limit,
+        ..
+    } = sale.options;
+    if hold_ms_max.is_some_and(|hold_ms_max| hold_ms_max < hold_ms)
+        || (item_limit.is_some() && !tracks_items)
+    {
+        return Err(CodecError::Invalid("the options"));
+    }
+    Ok(sale)
+}
+
+fn take_item(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
+    let sku = take_sku(from)?;
+    let stock = Stock {
+        available: take_moment(from)?,
+        reserved: take_moment(from)?,
+        sold: take_moment(from)?,
+    };
+    if sale.items.find(sku).is_some() || sale.total().saturating_add(stock.total()) > INTEGER_MAX {
+        return Err(CodecError::Invalid("an item"));
+    }
+    sale.items.add(sku, stock);
+    Ok(())
+}
+
+fn take_record(from: &mut Reader<'_>, sale: &mut Sale, status: Status) -> Result<(), CodecError> {
+    let id = from.name()?;
+    let user = from.option(Reader::name)?;
+    let lines = if from.flag()? {
+        from.lines()?
+    } else {
+        Default::default()
+    };
+    let reserved_at_ms = take_moment(from)?;
+    let expires_at_ms = u64::try_from(from.signed()?.saturating_add(reserved_at_ms.cast_signed()))
+        .map_err(|_| CodecError::Invalid("a deadline"))?;
+    let mut record = Reservation {
+        status,
+        expires_at_ms,
+        ..new_record(id, NONE, &lines, reserved_at_ms)
+    };
+    match status {
+        Status::Released => record.ended_at_ms = take_moment(from)?,
+        Status::Expired => record.ended_at_ms = expires_at_ms,
+        Status::Sold => take_order(from, &mut record)?,
+        Status::Open => {}
+    }
+    let may_be_unseen = status == Status::Released;
+    if (lines.is_empty() || user.is_none()) && !(may_be_unseen && lines.is_empty())
+        || lines
+            .iter()
+            .any(|line| line.item as usize >= sale.items.len())
+        || expires_at_ms > INTEGER_MAX
+        || sale.reservations.find_key(id).is_some()
+    {
+        return Err(CodecError::Invalid("a reservation"));
+    }
+    if let Some(user) = user {
+        record.user = sale.users.retain(user);
+    }
+    sale.count_loaded(&record);
+    sale.reservations.insert(record, &mut sale.users);
+    Ok(())
+}
+
+fn take_order(from: &mut Reader<'_>, record: &mut Reservation) -> Result<(), CodecError> {
+    let sold_at_ms = take_moment(from)?;
+    let order = Order {
+        entry: take_entry(from)?,
+        reference: from.option(Reader::name)?,
+        payload: None,
+    };
+    record.order = Some(new_order(&order, sold_at_ms));
+    Ok(())
+}
+
+fn take_refund(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
+    let id = from.name()?;
+    let reference = from.option(Reader::name)?;
+    let lines = from.lines()?;
+    let entry = take_entry(from)?;
+    let restores_limit = from.flag()?;
+    let refund = Refund {
+        id,
+        lines,
+        reference,
+        restocks: false,
+        restores_limit,
+        entry,
+    };
+    if sale.check_refund(&refund).is_err() {
+        return Err(CodecError::Invalid("a refund"));
+    }
+    let Some(slot) = sale.reservations.find_key(id) else {
+        return Err(CodecError::Invalid("a refund"));
+    };
+    let user = sale.record(slot).map_or(NONE, |record| record.user);
+    let units = signed(units_of(&refund.lines));
+    sale.users.account(
+        user,
+        Account {
+            sold: -units,
+            ..Account::default()
+        },
+    );
+    if restores_limit {
+        sale.count_limits(user, &refund.lines, -1);
+    }
+    sale.note_refund(slot, &refund);
+    Ok(())
+}
+
+fn take_restock_ref(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
+    let reference = Name::new(from.name()?);
+    let deltas = from.list(2, |from| Ok((from.small()?, from.signed()?)))?;
+    if sale.restock_refs.len() >= RESTOCK_REFS_MAX {
+        return Err(CodecError::Invalid("too many REFs of RESTOCK"));
+    }
+    sale.restock_refs
+        .push_back(RestockRef { reference, deltas });
+    Ok(())
+}
+
+impl Sale {
+    /// Adds a loaded record to its user's sums. The items bring their own, which are
+    /// held against the reservations in the end.
+    fn count_loaded(&mut self, record: &Reservation) {
+        let lines = record.cart.lines();
+        let units = signed(units_of(&lines));
+        let counts = match record.status {
+            Status::Open => Account {
+                reserved: units,
+                ..Account::default()
+            },
+            Status::Sold => Account {
+                sold: units,
+                ..Account::default()
+            },
+            Status::Released | Status::Expired => return,
+        };
+        self.users.account(record.user, counts);
+        self.count_limits(record.user, &lines, 1);
+    }
+
+    fn count_limits(&mut self, user: UserSlot, lines: &[Line], sign: i64) {
+        let counted = sign * signed(units_of(lines));
+        self.users.account(
+            user,
+            Account {
+                counted,
+                ..Account::default()
+            },
+        );
+        for line in lines {
+            self.users.count(user, line.item, sign * signed(line.qty));
+        }
+    }
+}

@@ -1,0 +1,505 @@
+//! The bytes of events and snapshots, and what the decoders do with bad ones.
+//!
+//! **Goal**: a byte of the format never changes unnoticed, because replicas, AOFs and
+//! RDB files of other servers hold such bytes; and no bytes, however bad, cause
+//! anything but an error.
+//!
+//! **Method**: every kind of event and one sale that uses everything are encoded and
+//! held against the files in `tests/golden/` (written anew with `FLASHSALE_BLESS=1`),
+//! then flipped bit by bit, cut at every length, and forged. The engine is included
+//! by path, so this also compiles it without Redis.
+
+#[allow(dead_code, unused_imports)]
+#[path = "../src/sale/mod.rs"]
+mod sale;
+
+use sale::*;
+
+const ULID: &[u8] = b"01ARZ3NDEKTSV4RRFFQ69G5FAV";
+const NOW_MS: u64 = 1_765_000_000_000;
+
+fn line(item: u32, qty: u64) -> Line {
+    Line { item, qty }
+}
+
+fn order<'a>(reference: Option<&'a [u8]>, payload: Option<&'a [u8]>) -> Order<'a> {
+    let entry = EntryId {
+        ms: NOW_MS + 5,
+        seq: 3,
+    };
+    Order {
+        reference: reference.map(Key::of),
+        payload,
+        entry,
+    }
+}
+
+fn options() -> Options {
+    Options {
+        user_limit: Some(4),
+        item_limit: Some(300),
+        order_limit: None,
+        sale_limit: Some(INTEGER_MAX),
+        hold_ms_max: Some(600_000),
+        grace_ms: 5_000,
+        start_at_ms: Some(NOW_MS - 1),
+        end_at_ms: Some(NOW_MS + 3_600_000),
+        ..Options::new(300_000)
+    }
+}
+
+/// One event of every kind, each optional part both there and not.
+fn events() -> Vec<(&'static str, Change<'static>)> {
+    let id = Key::of(ULID);
+    let user = Key::of(b"alice");
+    vec![
+        (
+            "created",
+            Change::Created(Box::new(Created {
+                sale_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
+                orders: b"{s}orders",
+                options: options(),
+                items: vec![
+                    (b"red", 10),
+                    ("größe".as_bytes(), 0),
+                    (b"default", INTEGER_MAX - 10),
+                ],
+            })),
+        ),
+        (
+            "reserved",
+            Change::Reserved {
+                id,
+                user,
+                lines: Lines::from_slice(&[line(0, 1)]),
+                expires_at_ms: NOW_MS + 300_000,
+                forgets: false,
+            },
+        ),
+        (
+            "reserved-cart",
+            Change::Reserved {
+                id: Key::of(b"\x00\xff id\n"),
+                user: Key::of(&[b'u'; 128]),
+                lines: Lines::from_slice(&[line(2, 250), line(0, 251), line(70_000, INTEGER_MAX)]),
+                expires_at_ms: INTEGER_MAX,
+                forgets: true,
+            },
+        ),
+        (
+            "sold",
+            Change::Sold {
+                id,
+                order: order(None, None),
+            },
+        ),
+        (
+            "sold-with-payload",
+            Change::Sold {
+                id,
+                order: order(Some(b"charge-7"), Some(b"{\"gift\":true}")),
+            },
+        ),
+        (
+            "bought",
+            Change::Bought {
+                id,
+                user,
+                lines: Lines::from_slice(&[line(1, 2)]),
+                order: order(Some(ULID), None),
+                forgets: false,
+            },
+        ),
+        ("released", Change::Released { id }),
+        (
+            "released-unseen",
+            Change::ReleasedUnseen {
+                id,
+                user: None,
+                forgets: false,
+            },
+        ),
+        (
+            "released-unseen-user",
+            Change::ReleasedUnseen {
+                id,
+                user: Some(user),
+                forgets: true,
+            },
+        ),
+        (
+            "swept",
+            Change::Swept {
+                expired: 1_000,
+                forgotten: 7,
+            },
+        ),
+        ("expired", Change::Expired { id }),
+        (
+            "extended",
+            Change::Extended {
+                id,
+                expires_at_ms: NOW_MS + 1,
+            },
+        ),
+        (
+            "refunded",
+            Change::Refunded(Refund {
+                id,
+                lines: Lines::from_slice(&[line(1, 2), line(0, 1)]),
+                reference: Some(Key::of(b"refund-1")),
+                restocks: true,
+                restores_limit: false,
+                entry: EntryId { ms: NOW_MS, seq: 0 },
+            }),
+        ),
+        (
+            "restocked",
+            Change::Restocked {
+                deltas: vec![
+                    StockDelta {
+                        sku: b"red"[..].into(),
+                        delta: -3,
+                    },
+                    StockDelta {
+                        sku: ULID.into(),
+                        delta: INTEGER_MAX as i64,
+                    },
+                ],
+                reference: Some(Key::of(b"truck 4")),
+            },
+        ),
+        ("altered", Change::Altered(Box::new(Options::new(1)))),
+        ("paused", Change::Paused),
+        ("resumed", Change::Resumed),
+        ("closed", Change::Closed),
+        ("bound", Change::Bound { orders: b"other" }),
+    ]
+}
+
+fn encoded(change: &Change<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_event(
+        &Event {
+            at_ms: NOW_MS,
+            change: change.clone(),
+        },
+        &mut bytes,
+    );
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Holds `text` against a file, or writes the file when asked to.
+fn assert_golden(name: &str, text: &str) {
+    let path = format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("FLASHSALE_BLESS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text, kept, "the format changed: {path}");
+}
+
+#[test]
+fn the_bytes_of_every_event_are_those_of_the_golden_file() {
+    let mut text = String::new();
+    for (name, change) in events() {
+        let bytes = encoded(&change);
+        let event = decode_event(&bytes).unwrap();
+        assert_eq!(
+            event,
+            Event {
+                at_ms: NOW_MS,
+                change
+            },
+            "{name}"
+        );
+        text += &format!("{name} {}\n", hex(&bytes));
+    }
+    assert_golden("events.txt", &text);
+}
+
+#[test]
+fn a_reservation_of_one_item_is_an_event_of_fifty_bytes() {
+    let change = Change::Reserved {
+        id: Key::of(ULID),
+        user: Key::of(b"user:1234567"),
+        lines: Lines::from_slice(&[line(0, 1)]),
+        expires_at_ms: NOW_MS + 300_000,
+        forgets: false,
+    };
+    assert_eq!(encoded(&change).len(), 50);
+}
+
+/// A sale in which every kind of record stands.
+fn busy_sale() -> Sale {
+    let bounds = Bounds {
+        reservations_max: 1_000,
+        items_max: 100,
+    };
+    let ask = CreateAsk {
+        sale_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
+        orders: b"orders",
+        items: vec![(b"a", 1_000), (b"b", 1_000), (b"default", 0)],
+        changes: Changes {
+            user_limit: Some(90),
+            item_limit: Some(50),
+            grace_ms: Some(1_000),
+            ..Changes::default()
+        },
+        hold_ms_default: 60_000,
+    };
+    let created = Sale::plan_create(NOW_MS, &ask, &bounds).unwrap();
+    let mut sale = Sale::create(&created).unwrap();
+    let mut seq = 0;
+    let mut run = |plan: &dyn Fn(&Sale) -> Plan<'static>| {
+        let mut event = plan(&sale).unwrap();
+        seq += 1;
+        event.set_entry(EntryId { ms: NOW_MS, seq });
+        sale.check(&event).unwrap();
+        sale.apply(&event);
+    };
+    let cart = |id: &'static str, user: &'static str, at_ms: u64, lines: &'static [(&str, u64)]| {
+        let lines = lines
+            .iter()
+            .map(|&(sku, qty)| (sku.as_bytes(), qty))
+            .collect();
+        let (id, user) = (id.as_bytes(), user.as_bytes());
+        let ask = Reserve {
+            user,
+            ask: Ask::Items(lines),
+            id,
+            hold_ms: None,
+        };
+        move |sale: &Sale| sale.plan_reserve(at_ms, &ask, &bounds)
+    };
+    let pay = |id: &'static str, reference: Option<&'static str>| {
+        let reference = reference.map(str::as_bytes);
+        let ask = Checkout {
+            id: id.as_bytes(),
+            user: None,
+            reference,
+            payload: None,
+        };
+        move |sale: &Sale| sale.plan_checkout(NOW_MS + 3, &ask)
+    };
+    let refund = |id: &'static str, reference: Option<&'static str>, qty: Option<u64>| {
+        let ask = RefundAsk {
+            id: id.as_bytes(),
+            user: None,
+            ask: qty.map(|qty| Ask::Items([(&b"a"[..], qty)].into_iter().collect())),
+            reference: reference.map(str::as_bytes),
+            no_restock: qty.is_some(),
+            restore_limit: qty.is_some(),
+        };
+        move |sale: &Sale| sale.plan_refund(NOW_MS + 4, &ask)
+    };
+    run(&cart("open-1", "ann", NOW_MS, &[("a", 1)]));
+    run(&cart("open-2", "ann", NOW_MS + 1, &[("b", 2), ("a", 3)]));
+    run(&cart(
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "bob",
+        NOW_MS + 1,
+        &[("a", 1)],
+    ));
+    run(&cart("sold", "bob", NOW_MS + 1, &[("a", 5), ("b", 1)]));
+    run(&pay("sold", None));
+    run(&cart("partly", "bob", NOW_MS + 1, &[("a", 5)]));
+    run(&pay("partly", Some("charge")));
+    run(&refund("partly", Some("r1"), Some(2)));
+    run(&cart("wholly", "cyd", NOW_MS + 1, &[("a", 4)]));
+    run(&pay("wholly", None));
+    run(&refund("wholly", None, None));
+    run(&cart("released", "cyd", NOW_MS + 1, &[("a", 1)]));
+    run(&|sale| sale.plan_release(NOW_MS + 5, b"released", None, &bounds));
+    run(&|sale| sale.plan_release(NOW_MS + 5, b"unseen", None, &bounds));
+    run(&|sale| sale.plan_release(NOW_MS + 5, b"unseen-dan", Some(b"dan"), &bounds));
+    run(&|sale| {
+        let ask = Restock {
+            ask: RestockAsk::Items(vec![(b"new", 7), (b"a", -2)]),
+            new: true,
+            reference: Some(b"truck"),
+        };
+        sale.plan_restock(NOW_MS + 6, &ask, &bounds)
+    });
+    run(&|sale| sale.plan_sweep(NOW_MS + 60_000, 1).ok_or(Answer::Unchanged));
+    run(&|sale| sale.plan_pause(NOW_MS + 60_000));
+    assert_eq!(sale.audit(), Vec::<String>::new());
+    sale
+}
+
+fn saved(sale: &Sale) -> Vec<Vec<u8>> {
+    let mut chunks = Vec::new();
+    save(sale, &mut |chunk| chunks.push(chunk.to_vec()));
+    chunks
+}
+
+fn loaded(chunks: &[Vec<u8>]) -> Result<Sale, CodecError> {
+    let mut loader = Loader::new();
+    for chunk in chunks {
+        loader.push(chunk)?;
+    }
+    loader.finish()
+}
+
+fn digested(sale: &Sale) -> Vec<Vec<u8>> {
+    let mut elements = Vec::new();
+    digest(sale, &mut |element| elements.push(element.to_vec()));
+    elements.sort();
+    elements
+}
+
+#[test]
+fn the_bytes_of_a_snapshot_are_those_of_the_golden_file() {
+    let sale = busy_sale();
+    let chunks = saved(&sale);
+    assert_eq!(chunks.len(), 1);
+    assert_golden("snapshot.txt", &format!("{}\n", hex(&chunks[0])));
+    assert_eq!(digested(&loaded(&chunks).unwrap()), digested(&sale));
+}
+
+#[test]
+fn a_sale_of_many_chunks_loads_equal_and_goes_on_the_same() {
+    let bounds = Bounds {
+        reservations_max: 1 << 20,
+        items_max: 10,
+    };
+    let ask = CreateAsk {
+        sale_id: 1,
+        orders: b"orders",
+        items: vec![(b"a", 1_000_000)],
+        changes: Changes::default(),
+        hold_ms_default: 1_000,
+    };
+    let mut sale = Sale::create(&Sale::plan_create(NOW_MS, &ask, &bounds).unwrap()).unwrap();
+    for n in 0..20_000_u64 {
+        let (id, user) = (
+            format!("reservation number {n}"),
+            format!("user {}", n % 500),
+        );
+        let (id, user) = (id.as_bytes(), user.as_bytes());
+        // Deadlines out of the order of making, so that the chains need sorting.
+        let ask = Reserve {
+            user,
+            ask: Ask::Qty(1),
+            id,
+            hold_ms: Some(1 + n * 7_919 % 1_000),
+        };
+        let event = sale.plan_reserve(NOW_MS + n / 50, &ask, &bounds).unwrap();
+        sale.apply(&event);
+    }
+    let chunks = saved(&sale);
+    assert!(
+        chunks.len() > 5
+            && chunks
+                .iter()
+                .rev()
+                .skip(1)
+                .all(|chunk| chunk.len() == 65_536)
+    );
+    let mut copy = loaded(&chunks).unwrap();
+    for user in ["user 0", "user 499"] {
+        let ids = |sale: &Sale| -> Vec<Vec<u8>> {
+            let slots = sale.user(user.as_bytes()).slots;
+            let id = |slot| sale.view(slot).unwrap().id(&mut [0; 26]).to_vec();
+            slots.into_iter().map(id).collect()
+        };
+        assert_eq!(ids(&sale), ids(&copy));
+    }
+    while let Some(event) = sale.plan_sweep(NOW_MS + 700, 999) {
+        copy.check(&event).unwrap();
+        assert_eq!(sale.apply(&event).stock, copy.apply(&event).stock);
+    }
+    assert_eq!(digested(&sale), digested(&copy));
+}
+
+#[test]
+fn flipped_and_cut_events_are_errors_or_other_events_but_never_a_panic() {
+    let sale = busy_sale();
+    for (name, change) in events() {
+        let bytes = encoded(&change);
+        for len in 0..bytes.len() {
+            assert!(decode_event(&bytes[..len]).is_err(), "{name} cut at {len}");
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert!(
+            decode_event(&longer).is_err(),
+            "{name} with a byte too many"
+        );
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(event) = decode_event(&flipped) {
+                let mut copy = loaded(&saved(&sale)).unwrap();
+                if copy.check(&event).is_ok() {
+                    copy.apply(&event);
+                    assert_eq!(
+                        copy.audit(),
+                        Vec::<String>::new(),
+                        "{name} bit {bit}: {event:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn flipped_and_cut_snapshots_are_errors_or_consistent_sales() {
+    let bytes = saved(&busy_sale()).remove(0);
+    for len in 0..bytes.len() {
+        assert!(loaded(&[bytes[..len].to_vec()]).is_err(), "cut at {len}");
+    }
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        if let Ok(sale) = loaded(&[flipped]) {
+            assert_eq!(sale.audit(), Vec::<String>::new(), "bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn a_forged_length_is_an_error_before_anything_is_allocated_for_it() {
+    // Version, kind `created`, moment, sale id, then a stream name of 2^60 bytes.
+    let mut forged = vec![1, 1, 0];
+    forged.extend([0; 16]);
+    forged.extend([253, 0, 0, 0, 0, 0, 0, 0, 0x10]);
+    assert!(decode_event(&forged).is_err());
+    // Kind `reserved` with a cart of 2^60 lines.
+    let mut forged = vec![1, 2, 0, 1, b'i', 1, b'u'];
+    forged.extend([253, 0, 0, 0, 0, 0, 0, 0, 0x10]);
+    assert!(decode_event(&forged).is_err());
+}
+
+#[test]
+fn a_snapshot_whose_numbers_do_not_add_up_is_an_error() {
+    let sale = busy_sale();
+    let bytes = saved(&sale).remove(0);
+    // The item `b`: its SKU, then available below 251, or a marker and two bytes.
+    let at = bytes
+        .windows(3)
+        .position(|window| window == [2, 1, b'b'])
+        .unwrap()
+        + 3;
+    assert_eq!(bytes[at], 251, "available of b is a number of two bytes");
+    let reserved = at + 3;
+    for by in [1_u8, 2, 250] {
+        let mut forged = bytes.clone();
+        forged[reserved] = forged[reserved].wrapping_add(by);
+        assert!(loaded(&[forged]).is_err(), "reserved of b forged by {by}");
+    }
+}
+
+#[test]
+fn chunks_of_the_wrong_length_are_an_error() {
+    let bytes = saved(&busy_sale()).remove(0);
+    assert!(loaded(&[vec![0; 65_537]]).is_err());
+    assert!(loaded(&[bytes[..9].to_vec(), bytes[9..].to_vec()]).is_err());
+    assert!(loaded(&[bytes.clone(), Vec::new()]).is_err());
+    assert!(loaded(&[bytes]).is_ok());
+}

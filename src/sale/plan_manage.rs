@@ -239,10 +239,7 @@ impl Sale {
         } in deltas
         {
             match (sku, item) {
-                (Some(_), None) if new && delta <= 0 => {
-                    return Err(Answer::Invalid("delta: a new SKU needs a positive one"));
-                }
-                (Some(_), None) if !new => {
+                (Some(_), None) if !new || delta <= 0 => {
                     return Err(Answer::NoSku {
                         ask: Some(position),
                     });

@@ -1,0 +1,315 @@
+//! A cursor over the words of a command: strict numbers, names, keywords, and errors
+//! that say which argument is wrong.
+//!
+//! Edge: pure. Nothing is looked up, and nothing a client sends can make it panic.
+
+use crate::error::{Error, echo};
+use crate::sale::{INTEGER_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
+
+/// What is left of a line.
+#[derive(Clone, Copy)]
+pub struct Args<'a> {
+    rest: &'a [&'a [u8]],
+}
+
+impl<'a> Args<'a> {
+    /// All words but the first, which is the command's name.
+    pub fn new(words: &'a [&'a [u8]]) -> Args<'a> {
+        Args {
+            rest: words.get(1..).unwrap_or_default(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// How many words are left.
+    pub fn len(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// The next word, whatever it is.
+    ///
+    /// # Errors
+    ///
+    /// There is none: the argument `name` is missing.
+    pub fn word(&mut self, name: &str) -> Result<&'a [u8], Error> {
+        let (word, rest) = self
+            .rest
+            .split_first()
+            .ok_or_else(|| Error::new(format!("{name}: missing")))?;
+        self.rest = rest;
+        Ok(word)
+    }
+
+    /// A user, an id or a REF: 1 to 128 bytes.
+    ///
+    /// # Errors
+    ///
+    /// Missing, empty or longer.
+    pub fn name(&mut self, name: &str) -> Result<&'a [u8], Error> {
+        let word = self.word(name)?;
+        match word.len() {
+            0 => Err(Error::new(format!("{name}: empty"))),
+            1..=NAME_BYTES_MAX => Ok(word),
+            _ => Err(Error::new(format!(
+                "{name}: longer than {NAME_BYTES_MAX} bytes"
+            ))),
+        }
+    }
+
+    /// A name that is UTF-8 as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`Args::name`], or not UTF-8.
+    pub fn sku(&mut self) -> Result<&'a [u8], Error> {
+        let word = self.name("sku")?;
+        match std::str::from_utf8(word) {
+            Ok(_) => Ok(word),
+            Err(_) => Err(Error::new("sku: not UTF-8")),
+        }
+    }
+
+    /// A number from `min` to 2^53 - 1.
+    ///
+    /// # Errors
+    ///
+    /// Missing, not a strict decimal, out of range.
+    pub fn integer(&mut self, name: &str, min: u64) -> Result<u64, Error> {
+        let word = self.word(name)?;
+        parse_integer(word)
+            .filter(|value| *value >= min)
+            .ok_or_else(|| {
+                Error::new(format!(
+                    "{name}: not an integer from {min} to {INTEGER_MAX}"
+                ))
+            })
+    }
+
+    /// A number other than 0, which may have a minus sign.
+    ///
+    /// # Errors
+    ///
+    /// Missing, not a strict decimal, out of range, or 0.
+    pub fn delta(&mut self) -> Result<i64, Error> {
+        let word = self.word("delta")?;
+        let (digits, sign) = match word.strip_prefix(b"-") {
+            Some(digits) => (digits, -1),
+            None => (word, 1),
+        };
+        parse_integer(digits)
+            .filter(|value| *value != 0)
+            .and_then(|value| i64::try_from(value).ok())
+            .map(|value| value * sign)
+            .ok_or_else(|| {
+                Error::new(format!(
+                    "delta: not an integer other than 0 from -{INTEGER_MAX} to {INTEGER_MAX}"
+                ))
+            })
+    }
+
+    /// JSON of at most 64 KiB, well-formed.
+    ///
+    /// # Errors
+    ///
+    /// Missing, too long, not JSON.
+    pub fn payload(&mut self) -> Result<&'a [u8], Error> {
+        let word = self.word("PAYLOAD")?;
+        if word.len() > PAYLOAD_BYTES_MAX {
+            return Err(Error::new(format!(
+                "PAYLOAD: longer than {PAYLOAD_BYTES_MAX} bytes"
+            )));
+        }
+        match serde_json::from_slice::<serde::de::IgnoredAny>(word) {
+            // The parser skips strings it need not build, without a look at their bytes.
+            Ok(_) if std::str::from_utf8(word).is_ok() => Ok(word),
+            _ => Err(Error::new("PAYLOAD: not JSON")),
+        }
+    }
+
+    /// Takes the next word if it is this keyword, in any case.
+    pub fn keyword(&mut self, keyword: &str) -> bool {
+        match self.rest.split_first() {
+            Some((word, rest)) if word.eq_ignore_ascii_case(keyword.as_bytes()) => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What to say when the next word is none of the options of a command.
+    pub fn unknown_option(&self) -> Error {
+        let word = self.rest.first().copied().unwrap_or_default();
+        Error::new(format!("syntax: unknown option '{}'", echo(word)))
+    }
+
+    /// Nothing may follow.
+    ///
+    /// # Errors
+    ///
+    /// Something does.
+    pub fn end(&self) -> Result<(), Error> {
+        if self.is_empty() {
+            Ok(())
+        } else {
+            Err(self.unknown_option())
+        }
+    }
+}
+
+/// Keeps the value of an option.
+///
+/// # Errors
+///
+/// The option was given before.
+pub fn once<T>(slot: &mut Option<T>, keyword: &str, value: T) -> Result<(), Error> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(given_twice(keyword)),
+    }
+}
+
+/// Notes an option without a value.
+///
+/// # Errors
+///
+/// The option was given before.
+pub fn flag(slot: &mut bool, keyword: &str) -> Result<(), Error> {
+    if std::mem::replace(slot, true) {
+        Err(given_twice(keyword))
+    } else {
+        Ok(())
+    }
+}
+
+fn given_twice(keyword: &str) -> Error {
+    Error::new(format!("{keyword}: given twice"))
+}
+
+/// Digits alone, without leading zeros, at most 2^53 - 1.
+fn parse_integer(word: &[u8]) -> Option<u64> {
+    let is_strict = match word {
+        [b'0'] => true,
+        [b'1'..=b'9', rest @ ..] => rest.len() < 16 && rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    if !is_strict {
+        return None;
+    }
+    let value = word.iter().fold(0_u64, |value, digit| {
+        value
+            .wrapping_mul(10)
+            .wrapping_add(u64::from(digit.wrapping_sub(b'0')))
+    });
+    (value <= INTEGER_MAX).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error<T>(result: Result<T, Error>) -> String {
+        result
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn numbers_are_strict_decimals() {
+        for (word, value) in [
+            ("0", 0),
+            ("7", 7),
+            ("10", 10),
+            ("9007199254740991", INTEGER_MAX),
+        ] {
+            assert_eq!(parse_integer(word.as_bytes()), Some(value));
+        }
+        for word in [
+            "",
+            "00",
+            "01",
+            "+1",
+            "-1",
+            " 1",
+            "1 ",
+            "1.0",
+            "1e3",
+            "0x1",
+            "9007199254740992",
+            "99999999999999999999",
+            "18446744073709551617",
+            "\u{661}",
+        ] {
+            assert_eq!(parse_integer(word.as_bytes()), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn says_which_argument_is_wrong() {
+        let words: [&[u8]; 2] = [b"CMD", b"0"];
+        let mut args = Args::new(&words);
+        let text = "ERR qty: not an integer from 1 to 9007199254740991";
+        assert_eq!(error(args.integer("qty", 1)), text);
+        assert_eq!(error(args.integer("HOLD", 1)), "ERR HOLD: missing");
+        let long = [b'x'; 129];
+        let words: [&[u8]; 5] = [b"CMD", b"", &long, &long[..128], b"\xff"];
+        let mut args = Args::new(&words);
+        assert_eq!(error(args.name("ID")), "ERR ID: empty");
+        assert_eq!(error(args.name("ID")), "ERR ID: longer than 128 bytes");
+        assert_eq!(args.name("ID"), Ok(&long[..128]));
+        assert_eq!(error(args.sku()), "ERR sku: not UTF-8");
+        assert_eq!(error(args.sku()), "ERR sku: missing");
+    }
+
+    #[test]
+    fn a_delta_may_be_negative_and_not_zero() {
+        let words: [&[u8]; 6] = [b"CMD", b"-3", b"9007199254740991", b"0", b"-0", b"--1"];
+        let mut args = Args::new(&words);
+        assert_eq!(args.delta(), Ok(-3));
+        assert_eq!(args.delta(), Ok(9_007_199_254_740_991));
+        for _ in 0..3 {
+            assert!(error(args.delta()).starts_with("ERR delta: not an integer"));
+        }
+    }
+
+    #[test]
+    fn a_payload_is_json_of_bounded_length() {
+        let long = format!("\"{}\"", "x".repeat(PAYLOAD_BYTES_MAX - 2));
+        let longer = format!("\"{}\"", "x".repeat(PAYLOAD_BYTES_MAX - 1));
+        let nested = "[".repeat(PAYLOAD_BYTES_MAX / 2) + &"]".repeat(PAYLOAD_BYTES_MAX / 2);
+        for good in ["{}", " [1, 2.5e3, null] ", "\"a\"", &long, &nested] {
+            let words: [&[u8]; 2] = [b"CMD", good.as_bytes()];
+            assert_eq!(Args::new(&words).payload(), Ok(good.as_bytes()));
+        }
+        for bad in [
+            &b"{"[..],
+            b"",
+            b"{}{}",
+            b"nul",
+            b"\"\xff\"",
+            longer.as_bytes(),
+        ] {
+            let words: [&[u8]; 2] = [b"CMD", bad];
+            assert!(error(Args::new(&words).payload()).starts_with("ERR PAYLOAD: "));
+        }
+    }
+
+    #[test]
+    fn keywords_match_in_any_case_and_options_come_once() {
+        let words: [&[u8]; 3] = [b"CMD", b"hOlD", b"FOO\n"];
+        let mut args = Args::new(&words);
+        assert!(!args.keyword("ID"));
+        assert!(args.keyword("HOLD"));
+        assert_eq!(error(args.end()), "ERR syntax: unknown option 'FOO\\n'");
+        let mut slot = None;
+        assert_eq!(once(&mut slot, "HOLD", 1), Ok(()));
+        assert_eq!(error(once(&mut slot, "HOLD", 2)), "ERR HOLD: given twice");
+        let mut is_given = false;
+        assert_eq!(flag(&mut is_given, "NEW"), Ok(()));
+        assert_eq!(error(flag(&mut is_given, "NEW")), "ERR NEW: given twice");
+    }
+}

@@ -1,0 +1,35 @@
+//! Ids made by the server: ULIDs with 80 fresh random bits each.
+//!
+//! Never the "monotonic" kind, which counts up within a millisecond: whoever got one
+//! id could guess its neighbours, and an id is all it takes to check out.
+
+use ulid::{ULID_LEN, Ulid};
+
+/// A new id.
+pub fn fresh(now_ms: u64) -> Ulid {
+    Ulid::from_parts(now_ms, rand::random())
+}
+
+/// The id a client gave, or a new one spelled out in `buffer`.
+pub fn given_or_fresh<'a>(
+    given: Option<&'a [u8]>,
+    now_ms: u64,
+    buffer: &'a mut [u8; ULID_LEN],
+) -> &'a [u8] {
+    match given {
+        Some(id) => id,
+        None => fresh(now_ms).array_to_str(buffer).as_bytes(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_share_the_moment_and_nothing_else() {
+        let (one, other) = (fresh(1_700_000_000_000), fresh(1_700_000_000_000));
+        assert_eq!(one.timestamp_ms(), other.timestamp_ms());
+        assert!(one.random().abs_diff(other.random()) > u128::from(u32::MAX));
+    }
+}

@@ -1,0 +1,213 @@
+//! The commands: one file each, and the file is its own manual page.
+//!
+//! A file starts with the page, then the grammar, then the steps: parse, moment, plan,
+//! commit, reply. Nothing here decides; `sale/` does. Nothing here changes a sale;
+//! `replication` does.
+//!
+//! Shared: `args.rs` reads words, `items.rs` and `options.rs` are pieces of grammar,
+//! `open.rs` is a sale opened for one decision, `reply.rs` puts answers into words,
+//! `syntax.rs` writes a grammar down.
+
+mod args;
+mod ids;
+mod items;
+mod open;
+mod options;
+mod reply;
+mod sale_alter;
+mod sale_apply;
+mod sale_bind;
+mod sale_buy;
+mod sale_checkout;
+mod sale_close;
+mod sale_create;
+mod sale_extend;
+mod sale_get;
+mod sale_help;
+mod sale_info;
+mod sale_load;
+mod sale_pause;
+mod sale_refund;
+mod sale_release;
+mod sale_reserve;
+mod sale_restock;
+mod sale_resume;
+mod sale_scan;
+mod sale_stock;
+mod sale_user;
+mod syntax;
+
+use crate::error::Error;
+use crate::ffi::{self, Call, Command, CommandSpec, Ctx, Text};
+use crate::info;
+
+/// What a command file provides.
+trait Handler {
+    const SPEC: &'static CommandSpec;
+
+    /// Writes the reply, or has written nothing and says what was wrong.
+    fn answer(call: &Call<'_>) -> Result<(), Error>;
+}
+
+impl<H: Handler> Command for H {
+    const SPEC: &'static CommandSpec = H::SPEC;
+
+    fn call(call: &Call<'_>) {
+        if let Err(error) = H::answer(call) {
+            info::count_error(error.code);
+            call.reply().error(&error.to_string());
+        }
+    }
+}
+
+/// The argument at `index` as the server has it.
+fn text<'c>(call: &Call<'c>, index: usize) -> Result<Text<'c>, Error> {
+    call.text(index)
+        .ok_or_else(|| Error::new("syntax: an argument is missing"))
+}
+
+macro_rules! table {
+    ($($file:ident::$handler:ident),* $(,)?) => {
+        /// Every command, in the order of the reference.
+        const SPECS: &[&CommandSpec] = &[$(&$file::COMMAND),*];
+
+        /// Registers every command.
+        ///
+        /// # Errors
+        ///
+        /// The server does not take one of them.
+        pub fn register(ctx: Ctx<'_>) -> Result<(), String> {
+            $(ffi::register_command::<$file::$handler>(ctx)?;)*
+            Ok(())
+        }
+    };
+}
+
+table! {
+    sale_create::Create,
+    sale_reserve::Reserve,
+    sale_checkout::Checkout,
+    sale_buy::Buy,
+    sale_release::Release,
+    sale_extend::Extend,
+    sale_refund::Refund,
+    sale_restock::Restock,
+    sale_alter::Alter,
+    sale_pause::Pause,
+    sale_resume::Resume,
+    sale_close::Close,
+    sale_bind::Bind,
+    sale_stock::Stock,
+    sale_get::Get,
+    sale_user::User,
+    sale_info::Info,
+    sale_scan::Scan,
+    sale_help::Help,
+    sale_apply::Apply,
+    sale_load::Load,
+}
+
+/// The version all commands of this release came with.
+const SINCE: &str = "0.1.0";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::{Argument, ArgumentKind};
+
+    /// The fewest words a grammar admits.
+    fn least_words(arguments: &[Argument]) -> i32 {
+        arguments
+            .iter()
+            .filter(|argument| !argument.is_optional)
+            .map(least_of)
+            .sum()
+    }
+
+    fn least_of(argument: &Argument) -> i32 {
+        let token = i32::from(argument.token.is_some());
+        match argument.kind {
+            ArgumentKind::Flag => 1,
+            ArgumentKind::Block(parts) => token + least_words(parts),
+            ArgumentKind::OneOf(choices) => token + choices.iter().map(least_of).min().unwrap_or(0),
+            _ => token + 1,
+        }
+    }
+
+    #[test]
+    fn arity_is_what_the_grammar_says() {
+        for spec in SPECS {
+            let least = 1 + least_words(spec.arguments);
+            assert_eq!(spec.arity.abs(), least, "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn every_key_argument_has_its_key_spec() {
+        for spec in SPECS {
+            for (position, argument) in spec.arguments.iter().enumerate() {
+                let ArgumentKind::Key(index) = argument.kind else {
+                    continue;
+                };
+                let key_spec = &spec.keys[index as usize];
+                let last = key_spec.first + key_spec.last.max(0);
+                let position = position as i32 + 1;
+                assert!(key_spec.last < 0 || (key_spec.first..=last).contains(&position));
+            }
+        }
+    }
+
+    #[test]
+    fn reads_are_fast_or_say_why_not_and_nothing_loads_while_loading() {
+        for spec in SPECS {
+            let flags: Vec<_> = spec.flags.split(' ').collect();
+            let is_help = spec.name == "FLASHSALE.HELP";
+            assert!(flags.contains(&"write") ^ flags.contains(&"readonly") ^ is_help);
+            assert!(!flags.contains(&"allow-loading"));
+            assert_eq!(flags.contains(&"deny-oom"), spec.name == "FLASHSALE.CREATE");
+            assert!(spec.name.starts_with("FLASHSALE.") && spec.since == SINCE);
+        }
+    }
+
+    #[test]
+    fn syntax_lines_are_the_contract() {
+        let lines: Vec<_> = SPECS.iter().map(|spec| syntax::line(spec)).collect();
+        let options = "[USERLIMIT n] [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] \
+                       [MAXHOLD ms] [GRACE ms] [START unix-ms] [END unix-ms] [KEEP ms] \
+                       [REMEMBER ms]";
+        let expected = [
+            &format!("CREATE key orders {{STOCK n | ITEMS count sku n [sku n ...]}} {options}"),
+            "RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms]",
+            "CHECKOUT key orders id [USER user] [REF ref] [PAYLOAD json]",
+            "BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [REF ref] \
+             [PAYLOAD json]",
+            "RELEASE key id [USER user]",
+            "EXTEND key id ms [USER user]",
+            "REFUND key orders id [QTY n | ITEMS count sku qty [sku qty ...]] [REF ref] \
+             [USER user] [NORESTOCK] [RESTORELIMIT]",
+            "RESTOCK key {delta | ITEMS count sku delta [sku delta ...]} [NEW] [REF ref]",
+            &format!("ALTER key {{{}}} [...]", options_of_alter()),
+            "PAUSE key",
+            "RESUME key",
+            "CLOSE key",
+            "BIND key orders",
+            "STOCK key [sku ...]",
+            "GET key id",
+            "USER key user",
+            "INFO key",
+            "SCAN key cursor [COUNT n] [STATE s]",
+            "HELP",
+            "APPLY key [orders] event",
+            "LOAD key chunk",
+        ];
+        for (line, expected) in lines.iter().zip(expected) {
+            assert_eq!(*line, format!("FLASHSALE.{expected}"));
+        }
+        assert_eq!(lines.len(), expected.len());
+    }
+
+    fn options_of_alter() -> &'static str {
+        "USERLIMIT n | ITEMLIMIT n | ORDERLIMIT n | SALELIMIT n | HOLD ms | MAXHOLD ms | \
+         GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms"
+    }
+}

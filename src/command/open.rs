@@ -1,0 +1,135 @@
+//! A sale opened for one decision, at one moment.
+
+use crate::clock;
+use crate::command::reply::{self, About};
+use crate::command::text;
+use crate::config;
+use crate::datatype::{self, SaleKey};
+use crate::error::{Code, Error};
+use crate::ffi::{Call, Ctx};
+use crate::orders::OrdersKey;
+use crate::replication::{self, Done};
+use crate::sale::{Answer, Event, Plan, Sale};
+
+/// A sale that a command is about to change, or not.
+pub struct OpenSale<'c> {
+    ctx: Ctx<'c>,
+    key: SaleKey<'c>,
+    /// The sale's time, the same for everything one command does.
+    pub now_ms: u64,
+}
+
+impl<'c> OpenSale<'c> {
+    /// Opens the sale a command names first, and takes the time.
+    ///
+    /// # Errors
+    ///
+    /// `NOSALE`, `WRONGTYPE`, or the sale is only partly loaded.
+    pub fn of(call: &Call<'c>) -> Result<OpenSale<'c>, Error> {
+        let key = datatype::open_write(call.ctx(), text(call, 1)?)?;
+        let now_ms = key.sale().time(clock::now_ms()).now_ms;
+        Ok(OpenSale {
+            ctx: call.ctx(),
+            key,
+            now_ms,
+        })
+    }
+
+    /// Opens the stream a command names second.
+    ///
+    /// # Errors
+    ///
+    /// `WRONGTYPE`, or it is not the sale's.
+    pub fn orders(&self, call: &Call<'c>) -> Result<OrdersKey<'c>, Error> {
+        OrdersKey::open(self.ctx, text(call, 2)?, self.key.sale())
+    }
+
+    pub fn sale(&self) -> &Sale {
+        self.key.sale()
+    }
+
+    /// Carries out what was planned.
+    ///
+    /// # Errors
+    ///
+    /// The order stream takes no entry; nothing has changed then.
+    pub fn commit(
+        &mut self,
+        orders: Option<&mut OrdersKey<'_>>,
+        event: Event<'_>,
+    ) -> Result<Done, Error> {
+        replication::commit(self.ctx, &mut self.key, orders, event)
+    }
+
+    /// Expires this id now if its deadline has passed: a decision about it must not
+    /// depend on whether the sweep came by.
+    ///
+    /// # Errors
+    ///
+    /// None that a sweep knows; see [`OpenSale::commit`].
+    pub fn expire(&mut self, id: &[u8]) -> Result<(), Error> {
+        if let Some(event) = self.key.sale().plan_expire(self.now_ms, id) {
+            self.commit(None, event)?;
+        }
+        Ok(())
+    }
+
+    /// Plans; when overdue reservations could lift the refusal, returns them and plans
+    /// again. Still `true` when even more overdue ones could.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenSale::expire`].
+    pub fn plan_swept<'a>(
+        &mut self,
+        could_lift: impl Fn(&Sale, u64, &Answer) -> bool,
+        plan: impl Fn(&Sale, u64) -> Plan<'a>,
+    ) -> Result<(Plan<'a>, bool), Error> {
+        let first = plan(self.sale(), self.now_ms);
+        match &first {
+            Err(answer) if could_lift(self.sale(), self.now_ms, answer) => {}
+            _ => return Ok((first, false)),
+        }
+        if let Some(event) = self.sale().plan_sweep(self.now_ms, config::sweep_max()) {
+            self.commit(None, event)?;
+        }
+        let second = plan(self.sale(), self.now_ms);
+        let could_still = match &second {
+            Err(answer) => could_lift(self.sale(), self.now_ms, answer),
+            Ok(_) => false,
+        };
+        Ok((second, could_still))
+    }
+
+    /// Refuses to take more memory for a new reservation at `maxmemory`.
+    ///
+    /// Asked only when there will be one, so that a retry still learns what it has.
+    ///
+    /// # Errors
+    ///
+    /// `OOM`.
+    pub fn refuse_at_maxmemory(&self) -> Result<(), Error> {
+        if self.ctx.flags().is_out_of_memory() {
+            let text = "command not allowed when used memory > 'maxmemory'.";
+            return Err(Error::with(Code::Oom, text));
+        }
+        Ok(())
+    }
+}
+
+/// Carries out a change that is answered `OK`, also when it had been made before.
+///
+/// # Errors
+///
+/// `NOSALE`, `WRONGTYPE`, or what the plan says.
+pub fn manage<'a>(call: &Call<'_>, plan: impl FnOnce(&Sale, u64) -> Plan<'a>) -> Result<(), Error> {
+    let mut open = OpenSale::of(call)?;
+    match plan(open.sale(), open.now_ms) {
+        Ok(event) => {
+            open.commit(None, event)?;
+            call.reply().ok();
+            Ok(())
+        }
+        Err(answer) => reply::answer(call.reply(), open.sale(), &About::nothing(), answer),
+    }
+}

@@ -1,0 +1,163 @@
+//! The options that CREATE sets and ALTER changes: `USERLIMIT n`, `HOLD ms`, ...
+//!
+//! Edge: pure grammar. What fits together is decided in `sale/plan_manage.rs`.
+
+use super::args::{Args, once};
+use crate::error::Error;
+use crate::ffi::Argument;
+use crate::sale::Changes;
+
+/// One option: its keyword, its least value, where it is kept.
+struct Choice {
+    keyword: &'static str,
+    min: u64,
+    slot: for<'c> fn(&'c mut Changes) -> &'c mut Option<u64>,
+}
+
+const CHOICES: [Choice; 11] = [
+    Choice {
+        keyword: "USERLIMIT",
+        min: 0,
+        slot: |changes| &mut changes.user_limit,
+    },
+    Choice {
+        keyword: "ITEMLIMIT",
+        min: 0,
+        slot: |changes| &mut changes.item_limit,
+    },
+    Choice {
+        keyword: "ORDERLIMIT",
+        min: 0,
+        slot: |changes| &mut changes.order_limit,
+    },
+    Choice {
+        keyword: "SALELIMIT",
+        min: 0,
+        slot: |changes| &mut changes.sale_limit,
+    },
+    Choice {
+        keyword: "HOLD",
+        min: 1,
+        slot: |changes| &mut changes.hold_ms,
+    },
+    Choice {
+        keyword: "MAXHOLD",
+        min: 1,
+        slot: |changes| &mut changes.hold_ms_max,
+    },
+    Choice {
+        keyword: "GRACE",
+        min: 0,
+        slot: |changes| &mut changes.grace_ms,
+    },
+    Choice {
+        keyword: "START",
+        min: 0,
+        slot: |changes| &mut changes.start_at_ms,
+    },
+    Choice {
+        keyword: "END",
+        min: 0,
+        slot: |changes| &mut changes.end_at_ms,
+    },
+    Choice {
+        keyword: "KEEP",
+        min: 0,
+        slot: |changes| &mut changes.keep_ms,
+    },
+    Choice {
+        keyword: "REMEMBER",
+        min: 0,
+        slot: |changes| &mut changes.remember_ms,
+    },
+];
+
+const N: Argument = Argument::integer("n").optional();
+const MS: Argument = Argument::integer("ms").optional();
+const MOMENT: Argument = Argument::unix_time("unix-ms").optional();
+
+/// The options in the argument tree of CREATE and ALTER.
+pub const USERLIMIT: Argument = N.after("USERLIMIT");
+pub const ITEMLIMIT: Argument = N.after("ITEMLIMIT");
+pub const ORDERLIMIT: Argument = N.after("ORDERLIMIT");
+pub const SALELIMIT: Argument = N.after("SALELIMIT");
+pub const HOLD: Argument = MS.after("HOLD");
+pub const MAXHOLD: Argument = MS.after("MAXHOLD");
+pub const GRACE: Argument = MS.after("GRACE");
+pub const START: Argument = MOMENT.after("START");
+pub const END: Argument = MOMENT.after("END");
+pub const KEEP: Argument = MS.after("KEEP");
+pub const REMEMBER: Argument = MS.after("REMEMBER");
+
+/// Reads `option value [option value ...]` to the end of the line.
+///
+/// # Errors
+///
+/// An unknown option, one given twice, a value that is missing or out of range.
+pub fn parse(mut args: Args<'_>) -> Result<Changes, Error> {
+    let mut changes = Changes::default();
+    while !args.is_empty() {
+        let choice = CHOICES
+            .iter()
+            .find(|choice| args.keyword(choice.keyword))
+            .ok_or_else(|| args.unknown_option())?;
+        let value = args.integer(choice.keyword, choice.min)?;
+        once((choice.slot)(&mut changes), choice.keyword, value)?;
+    }
+    Ok(changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_text(line: &str) -> Result<Changes, Error> {
+        let words: Vec<&[u8]> = std::iter::once("CMD")
+            .chain(line.split(' '))
+            .map(str::as_bytes)
+            .collect();
+        parse(Args::new(&words))
+    }
+
+    #[test]
+    fn reads_every_option_into_its_own_place() {
+        let mut line = String::new();
+        for (position, choice) in CHOICES.iter().enumerate() {
+            line += &format!("{} {} ", choice.keyword.to_lowercase(), position + 1);
+        }
+        let changes = parse_text(line.trim_end()).unwrap();
+        let expected = Changes {
+            user_limit: Some(1),
+            item_limit: Some(2),
+            order_limit: Some(3),
+            sale_limit: Some(4),
+            hold_ms: Some(5),
+            hold_ms_max: Some(6),
+            grace_ms: Some(7),
+            start_at_ms: Some(8),
+            end_at_ms: Some(9),
+            keep_ms: Some(10),
+            remember_ms: Some(11),
+        };
+        assert_eq!(changes, expected);
+    }
+
+    #[test]
+    fn refuses_what_makes_no_sense() {
+        for (line, text) in [
+            ("COLOUR 1", "ERR syntax: unknown option 'COLOUR'"),
+            (
+                "HOLD 0",
+                "ERR HOLD: not an integer from 1 to 9007199254740991",
+            ),
+            (
+                "GRACE -1",
+                "ERR GRACE: not an integer from 0 to 9007199254740991",
+            ),
+            ("END", "ERR END: missing"),
+            ("KEEP 1 keep 1", "ERR KEEP: given twice"),
+        ] {
+            assert_eq!(parse_text(line).unwrap_err().to_string(), text);
+        }
+    }
+}

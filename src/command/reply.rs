@@ -1,0 +1,256 @@
+//! Puts answers into words: the status word, then the details, numbers as integers.
+//!
+//! Edge: the only place that knows the shapes of the contract's replies about a
+//! reservation. The words are public interface.
+
+use std::io::Write;
+
+use ulid::ULID_LEN;
+
+use crate::error::{Code, Error, echo};
+use crate::ffi::Reply;
+use crate::info::{self, Outcome};
+use crate::sale::{Answer, Ask, EntryId, ItemIndex, RestockAsk, Sale, Slot, Which};
+
+/// What a request was about, to be named in its answer.
+pub struct About<'r, 'a> {
+    /// The id, or the REF of a RESTOCK.
+    id: &'r [u8],
+    asked: Asked<'r, 'a>,
+}
+
+enum Asked<'r, 'a> {
+    Nothing,
+    Units(&'r Ask<'a>),
+    Deltas(&'r RestockAsk<'a>),
+}
+
+impl<'r, 'a> About<'r, 'a> {
+    /// The whole sale.
+    pub fn nothing() -> About<'r, 'a> {
+        About {
+            id: b"",
+            asked: Asked::Nothing,
+        }
+    }
+
+    pub fn id(id: &'r [u8]) -> About<'r, 'a> {
+        About {
+            id,
+            asked: Asked::Nothing,
+        }
+    }
+
+    pub fn units(id: &'r [u8], ask: Option<&'r Ask<'a>>) -> About<'r, 'a> {
+        About {
+            id,
+            asked: ask.map_or(Asked::Nothing, Asked::Units),
+        }
+    }
+
+    pub fn deltas(reference: Option<&'r [u8]>, ask: &'r RestockAsk<'a>) -> About<'r, 'a> {
+        About {
+            id: reference.unwrap_or_default(),
+            asked: Asked::Deltas(ask),
+        }
+    }
+
+    /// The SKU at a position of the request.
+    fn sku(&self, position: usize) -> Option<&'a [u8]> {
+        match self.asked {
+            Asked::Units(Ask::Items(lines)) => lines.get(position).map(|&(sku, _)| sku),
+            Asked::Deltas(RestockAsk::Items(items)) => items.get(position).map(|&(sku, _)| sku),
+            _ => None,
+        }
+    }
+}
+
+/// `["RESERVED", id, expires_at_ms, remaining, user_remaining]`
+pub fn reserved(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
+    status(reply, "RESERVED", 5);
+    reply.bytes(id);
+    reply.integer(sale.expires_at_ms(slot));
+    reply.integer(sale.remaining(slot));
+    match sale.user_remaining(slot) {
+        Some(remaining) => reply.integer(remaining),
+        None => reply.signed(-1),
+    }
+}
+
+/// `["SOLD", id, order_id]`, `["REFUNDED", id, entry_id]`
+pub fn with_entry(reply: Reply<'_>, word: &str, id: &[u8], at: EntryId) {
+    status(reply, word, 3);
+    reply.bytes(id);
+    entry_id(reply, at);
+}
+
+/// A stream ID, `ms-seq`.
+pub fn entry_id(reply: Reply<'_>, EntryId { ms, seq }: EntryId) {
+    // Two numbers of 20 digits and a dash.
+    let mut buffer = [0_u8; 41];
+    let mut rest = &mut buffer[..];
+    let _ = write!(rest, "{ms}-{seq}");
+    let left = rest.len();
+    let len = buffer.len().saturating_sub(left);
+    reply.bytes(buffer.get(..len).unwrap_or_default());
+}
+
+/// A number, or null.
+pub fn integer_or_null(reply: Reply<'_>, value: Option<u64>) {
+    match value {
+        Some(value) => reply.integer(value),
+        None => reply.null(),
+    }
+}
+
+/// A string, or null.
+pub fn bytes_or_null(reply: Reply<'_>, value: Option<&[u8]>) {
+    match value {
+        Some(value) => reply.bytes(value),
+        None => reply.null(),
+    }
+}
+
+/// The status word of an array of `len` elements.
+pub fn status(reply: Reply<'_>, word: &str, len: usize) {
+    reply.array(len);
+    reply.bytes(word.as_bytes());
+}
+
+/// Writes the answer to a request that changed nothing.
+///
+/// # Errors
+///
+/// The answer is an error; nothing is written then.
+pub fn answer(
+    reply: Reply<'_>,
+    sale: &Sale,
+    about: &About<'_, '_>,
+    answer: Answer,
+) -> Result<(), Error> {
+    if let Some(error) = error_of(about, answer) {
+        return Err(error);
+    }
+    info::count(outcome_of(answer), 1);
+    let number = |word, value| {
+        status(reply, word, 2);
+        reply.integer(value);
+    };
+    let of_id = |word| {
+        status(reply, word, 2);
+        reply.bytes(about.id);
+    };
+    let of_item = |word, value, item: ItemIndex| {
+        status(reply, word, 3);
+        reply.integer(value);
+        reply.bytes(sale.item(item).sku);
+    };
+    match answer {
+        Answer::Reserved { slot } => reserved(reply, sale, about.id, slot),
+        Answer::Sold { order } => with_entry(reply, "SOLD", about.id, order),
+        Answer::Refunded { entry } => with_entry(reply, "REFUNDED", about.id, entry),
+        Answer::AlreadySold { slot } => already_sold(reply, sale, about.id, slot),
+        Answer::Released => of_id("RELEASED"),
+        Answer::Expired { expires_at_ms } => {
+            status(reply, "EXPIRED", 3);
+            reply.bytes(about.id);
+            reply.integer(expires_at_ms);
+        }
+        Answer::Restocked | Answer::Unchanged => reply.ok(),
+        Answer::Mismatch => of_id("MISMATCH"),
+        Answer::NoReservation => of_id("NORESERVATION"),
+        Answer::Ended { at_ms } => number("ENDED", at_ms),
+        Answer::NotStarted { starts_in_ms } => number("NOTSTARTED", starts_in_ms),
+        Answer::Paused { at_ms } => number("PAUSED", at_ms),
+        Answer::OrderLimit { limit } => number("ORDERLIMIT", limit),
+        Answer::UserLimit { remaining } => number("USERLIMIT", remaining),
+        Answer::ItemLimit { remaining, item } => of_item("ITEMLIMIT", remaining, item),
+        Answer::SaleLimit { remaining } => number("SALELIMIT", remaining),
+        Answer::SoldOut { available, item } => of_item("SOLDOUT", available, item),
+        Answer::AllReserved {
+            retry_in_ms,
+            item: None,
+        } => number("ALLRESERVED", retry_in_ms),
+        Answer::AllReserved {
+            retry_in_ms,
+            item: Some(item),
+        } => {
+            of_item("ALLRESERVED", retry_in_ms, item);
+        }
+        Answer::NotSold { left, which } => not_sold(reply, sale, about, left, which),
+        Answer::TooFew { available, item } => of_item("TOOFEW", available, item),
+        // Errors, which returned above.
+        Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => {}
+    }
+    Ok(())
+}
+
+/// `["ALREADYSOLD", id, ref]`
+fn already_sold(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
+    status(reply, "ALREADYSOLD", 3);
+    reply.bytes(id);
+    let view = sale.view(slot);
+    let mut buffer = [0; ULID_LEN];
+    let reference = view.as_ref().and_then(|view| view.reference(&mut buffer));
+    reply.bytes(reference.unwrap_or_default());
+}
+
+/// `["NOTSOLD", left]`, or with the SKU it is about.
+fn not_sold(reply: Reply<'_>, sale: &Sale, about: &About<'_, '_>, left: u64, which: Which) {
+    let sku = match which {
+        Which::Nothing => None,
+        Which::Item(item) => Some(sale.item(item).sku),
+        Which::Asked(position) => about.sku(position),
+    };
+    status(reply, "NOTSOLD", 2 + usize::from(sku.is_some()));
+    reply.integer(left);
+    if let Some(sku) = sku {
+        reply.bytes(sku);
+    }
+}
+
+/// The error an answer is, if it is one.
+pub fn error_of(about: &About<'_, '_>, answer: Answer) -> Option<Error> {
+    match answer {
+        Answer::NoSku { ask } => Some(match ask.and_then(|position| about.sku(position)) {
+            Some(sku) => Error::with(Code::NoSku, format!("sku: no item '{}'", echo(sku))),
+            None => Error::with(
+                Code::NoSku,
+                "ITEMS: missing, the sale has several items and none is 'default'",
+            ),
+        }),
+        Answer::Full => Some(Error::with(
+            Code::Oom,
+            "max-reservations: the sale knows as many reservations as it may",
+        )),
+        Answer::Invalid(text) => Some(Error::new(text)),
+        _ => None,
+    }
+}
+
+fn outcome_of(answer: Answer) -> Outcome {
+    match answer {
+        Answer::Reserved { .. }
+        | Answer::Sold { .. }
+        | Answer::Refunded { .. }
+        | Answer::Restocked
+        | Answer::Unchanged => Outcome::Replayed,
+        Answer::AlreadySold { .. } => Outcome::AlreadySold,
+        Answer::Released => Outcome::AlreadyReleased,
+        Answer::Expired { .. } => Outcome::AlreadyExpired,
+        Answer::Mismatch => Outcome::Mismatch,
+        Answer::NoReservation => Outcome::NoReservation,
+        Answer::Ended { .. } => Outcome::Ended,
+        Answer::NotStarted { .. } => Outcome::NotStarted,
+        Answer::Paused { .. } => Outcome::Paused,
+        Answer::OrderLimit { .. } => Outcome::OrderLimit,
+        Answer::UserLimit { .. } => Outcome::UserLimit,
+        Answer::ItemLimit { .. } => Outcome::ItemLimit,
+        Answer::SaleLimit { .. } => Outcome::SaleLimit,
+        Answer::SoldOut { .. } => Outcome::SoldOut,
+        Answer::AllReserved { .. } => Outcome::AllReserved,
+        Answer::NotSold { .. } => Outcome::NotSold,
+        Answer::TooFew { .. } => Outcome::TooFew,
+        Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => Outcome::Mismatch,
+    }
+}

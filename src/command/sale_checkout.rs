@@ -1,0 +1,143 @@
+//! `FLASHSALE.CHECKOUT key orders id [USER user] [REF ref] [PAYLOAD json]`
+//!
+//! Turns a reservation into a sale and appends the order to the stream. Whoever knows
+//! the id may do so; `USER` insists on whose it is. `REF` is the payment's own number,
+//! `PAYLOAD` goes into the stream as it is. PAUSE, END and CLOSE stop no checkout of a
+//! live reservation, `maxmemory` stops none at all. Within GRACE an expired
+//! reservation is checked out if its units are available and the limits admit them.
+//!
+//! - Complexity: O(N) with N SKUs in the reservation.
+//! - Reply: `["SOLD", id, order_id]`, also for the same checkout again.
+//! - Refusals: `NORESERVATION`, `ALREADYSOLD` (under another REF: a double charge),
+//!   `REFUNDED`, `RELEASED`, `EXPIRED`.
+//! - Errors: `ERR` arity, syntax, or not the sale's stream; `NOSALE`, `WRONGTYPE`.
+//! - Replicates: the event `Sold`; nothing when refused.
+//! - Notifies: `flashsale.sold`, and `flashsale.soldout` per item; `xadd` on `orders`.
+
+use super::args::{Args, once};
+use super::open::OpenSale;
+use super::reply::{self, About};
+use super::{Handler, SINCE};
+use crate::error::Error;
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::sale::{self, Answer};
+
+pub const COMMAND: CommandSpec = CommandSpec {
+    name: "FLASHSALE.CHECKOUT",
+    summary: "Turns a reservation into a sale and appends the order to the stream.",
+    complexity: "O(N) with N SKUs in the reservation.",
+    since: SINCE,
+    flags: "write fast",
+    arity: -4,
+    keys: &[KeySpec::update(1), KeySpec::insert(2)],
+    arguments: &[
+        Argument::key("key", 0),
+        Argument::key("orders", 1),
+        Argument::string("id"),
+        Argument::string("user").after("USER").optional(),
+        Argument::string("ref").after("REF").optional(),
+        Argument::string("json").after("PAYLOAD").optional(),
+    ],
+    tips: "",
+    internal: false,
+};
+
+fn parse<'a>(mut args: Args<'a>) -> Result<sale::Checkout<'a>, Error> {
+    args.word("key")?;
+    args.word("orders")?;
+    let id = args.name("id")?;
+    let (mut user, mut reference, mut payload) = (None, None, None);
+    while !args.is_empty() {
+        if args.keyword("USER") {
+            once(&mut user, "USER", args.name("USER")?)?;
+        } else if args.keyword("REF") {
+            once(&mut reference, "REF", args.name("REF")?)?;
+        } else if args.keyword("PAYLOAD") {
+            once(&mut payload, "PAYLOAD", args.payload()?)?;
+        } else {
+            return Err(args.unknown_option());
+        }
+    }
+    Ok(sale::Checkout {
+        id,
+        user,
+        reference,
+        payload,
+    })
+}
+
+pub struct Checkout;
+
+impl Handler for Checkout {
+    const SPEC: &'static CommandSpec = &COMMAND;
+
+    fn answer(call: &Call<'_>) -> Result<(), Error> {
+        let request = parse(Args::new(call.words()))?;
+        let mut open = OpenSale::of(call)?;
+        let mut orders = open.orders(call)?;
+        open.expire(request.id)?;
+        let (plan, _) = open.plan_swept(
+            |sale, now_ms, answer| {
+                matches!(answer, Answer::Expired { .. })
+                    && sale.overdue_could_grant_grace(now_ms, request.id)
+            },
+            |sale, now_ms| sale.plan_checkout(now_ms, &request),
+        )?;
+        match plan {
+            Ok(event) => {
+                let done = open.commit(Some(&mut orders), event)?;
+                reply::with_entry(call.reply(), "SOLD", request.id, done.entry);
+                Ok(())
+            }
+            Err(answer) => reply::answer(call.reply(), open.sale(), &About::id(request.id), answer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_options_in_any_order() {
+        let words: [&[u8]; 10] = [
+            b"CHECKOUT",
+            b"k",
+            b"o",
+            b"i",
+            b"payload",
+            b"{}",
+            b"ref",
+            b"r",
+            b"USER",
+            b"u",
+        ];
+        let request = parse(Args::new(&words)).unwrap();
+        assert_eq!(request.id, b"i");
+        assert_eq!(request.user, Some(&b"u"[..]));
+        assert_eq!(request.reference, Some(&b"r"[..]));
+        assert_eq!(request.payload, Some(&b"{}"[..]));
+    }
+
+    #[test]
+    fn refuses_what_makes_no_sense() {
+        let refused: [(&[&[u8]], &str); 4] = [
+            (&[b"CHECKOUT", b"k", b"o", b""], "ERR id: empty"),
+            (
+                &[b"CHECKOUT", b"k", b"o", b"i", b"REF", b""],
+                "ERR REF: empty",
+            ),
+            (
+                &[b"CHECKOUT", b"k", b"o", b"i", b"PAYLOAD", b"{"],
+                "ERR PAYLOAD: not JSON",
+            ),
+            (
+                &[b"CHECKOUT", b"k", b"o", b"i", b"QTY", b"1"],
+                "ERR syntax: unknown option 'QTY'",
+            ),
+        ];
+        for (words, text) in refused {
+            assert_eq!(parse(Args::new(words)).unwrap_err().to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! `FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [option value ...]`
+//!
+//! Makes a sale whose orders go to the stream `orders`, which need not exist yet.
+//! `STOCK n` is a sale of one item with the SKU `default`.
+//!
+//! | Option | Default | Meaning |
+//! |---|---|---|
+//! | `USERLIMIT n` | none | most units one user may have reserved + bought in the sale |
+//! | `ITEMLIMIT n` | none | the same, per user and SKU |
+//! | `ORDERLIMIT n` | none | most units in one reservation |
+//! | `SALELIMIT n` | none | most units reserved + sold, net of refunds, in the whole sale |
+//! | `HOLD ms` | `default-hold-ms` | how long a reservation lasts |
+//! | `MAXHOLD ms` | follows HOLD | longest a reservation may last with EXTEND |
+//! | `GRACE ms` | 0 | a CHECKOUT this late can still succeed |
+//! | `START unix-ms`, `END unix-ms` | always open | window [START, END) for new reservations |
+//! | `KEEP ms` | 3600000 | how long the key outlives the sale, for refunds |
+//! | `REMEMBER ms` | 600000 | how long released and expired ids stay known |
+//!
+//! 0 means none for limits, START and END.
+//!
+//! - Complexity: O(N log N) with N items.
+//! - Reply: `OK`.
+//! - Errors: `ERR` arity, syntax, the same SKU twice, or the sale would already be
+//!   over; `BUSYKEY` the key exists; `WRONGTYPE` `orders` is no stream; `OOM`.
+//! - Replicates: the event `Created`.
+//! - Notifies: `flashsale.created`.
+
+use super::args::Args;
+use super::items::{ITEMS_STOCK, parse_pairs};
+use super::options;
+use super::reply::{About, error_of};
+use super::{Handler, SINCE, ids, text};
+use crate::clock;
+use crate::config;
+use crate::datatype;
+use crate::error::{Code, Error};
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::orders::OrdersKey;
+use crate::replication;
+use crate::sale::{Changes, CreateAsk, INTEGER_MAX, SKU_DEFAULT, Sale};
+
+pub const COMMAND: CommandSpec = CommandSpec {
+    name: "FLASHSALE.CREATE",
+    summary: "Makes a sale of one or several items.",
+    complexity: "O(N log N) with N items.",
+    since: SINCE,
+    flags: "write deny-oom",
+    arity: -5,
+    keys: &[KeySpec::insert(1), KeySpec::name(2)],
+    arguments: &[
+        Argument::key("key", 0),
+        Argument::key("orders", 1),
+        Argument::one_of(
+            "items",
+            &[Argument::integer("n").after("STOCK"), ITEMS_STOCK],
+        ),
+        options::USERLIMIT,
+        options::ITEMLIMIT,
+        options::ORDERLIMIT,
+        options::SALELIMIT,
+        options::HOLD,
+        options::MAXHOLD,
+        options::GRACE,
+        options::START,
+        options::END,
+        options::KEEP,
+        options::REMEMBER,
+    ],
+    tips: "",
+    internal: false,
+};
+
+struct Request<'a> {
+    orders: &'a [u8],
+    items: Vec<(&'a [u8], u64)>,
+    changes: Changes,
+}
+
+impl<'a> Request<'a> {
+    fn parse(mut args: Args<'a>) -> Result<Request<'a>, Error> {
+        let key = args.word("key")?;
+        let orders = args.word("orders")?;
+        if key == orders {
+            return Err(Error::new("orders: the same as key"));
+        }
+        let mut items = Vec::new();
+        if args.keyword("STOCK") {
+            items.push((SKU_DEFAULT, args.integer("STOCK", 0)?));
+        } else if args.keyword("ITEMS") {
+            let stock = |args: &mut Args<'a>| args.integer("stock", 0);
+            parse_pairs(&mut args, stock, |sku, n| items.push((sku, n)))?;
+        } else {
+            return Err(Error::new("syntax: STOCK or ITEMS must follow orders"));
+        }
+        let changes = options::parse(args)?;
+        Ok(Request {
+            orders,
+            items,
+            changes,
+        })
+    }
+}
+
+pub struct Create;
+
+impl Handler for Create {
+    const SPEC: &'static CommandSpec = &COMMAND;
+
+    fn answer(call: &Call<'_>) -> Result<(), Error> {
+        let Request {
+            orders,
+            items,
+            changes,
+        } = Request::parse(Args::new(call.words()))?;
+        let (ctx, name) = (call.ctx(), text(call, 1)?);
+        if !datatype::is_free(ctx, name) {
+            return Err(Error::with(Code::BusyKey, "key: exists already"));
+        }
+        OrdersKey::open_any(ctx, text(call, 2)?)?;
+        let now_ms = clock::now_ms().min(INTEGER_MAX);
+        let ask = CreateAsk {
+            sale_id: ids::fresh(now_ms).0,
+            orders,
+            items,
+            changes,
+            hold_ms_default: config::default_hold_ms(),
+        };
+        match Sale::plan_create(now_ms, &ask, &config::bounds()) {
+            Ok(event) => replication::commit_creation(ctx, name, &event)?,
+            Err(answer) => {
+                let error = error_of(&About::nothing(), answer);
+                return Err(error.unwrap_or_else(|| Error::new("key: no such sale can be made")));
+            }
+        }
+        call.reply().ok();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse<'a>(words: &'a [&'a [u8]]) -> Result<Request<'a>, String> {
+        Request::parse(Args::new(words)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn reads_one_item_or_several_and_the_options() {
+        let words: [&[u8]; 7] = [b"CREATE", b"k", b"o", b"stock", b"0", b"hold", b"5"];
+        let request = parse(&words).unwrap();
+        assert_eq!(request.orders, b"o");
+        assert_eq!(request.items, [(SKU_DEFAULT, 0)]);
+        assert_eq!(
+            request.changes,
+            Changes {
+                hold_ms: Some(5),
+                ..Changes::default()
+            }
+        );
+        let words: [&[u8]; 9] = [
+            b"CREATE", b"k", b"o", b"ITEMS", b"2", b"a", b"1", b"b", b"2",
+        ];
+        assert_eq!(parse(&words).unwrap().items, [(&b"a"[..], 1), (b"b", 2)]);
+    }
+
+    #[test]
+    fn refuses_what_makes_no_sense() {
+        let refused: [(&[&[u8]], &str); 5] = [
+            (
+                &[b"CREATE", b"k", b"k", b"STOCK", b"1"],
+                "ERR orders: the same as key",
+            ),
+            (
+                &[b"CREATE", b"k", b"o", b"5", b"1"],
+                "ERR syntax: STOCK or ITEMS must follow orders",
+            ),
+            (
+                &[b"CREATE", b"k", b"o", b"STOCK", b"x"],
+                "ERR STOCK: not an integer from 0 to 9007199254740991",
+            ),
+            (
+                &[b"CREATE", b"k", b"o", b"ITEMS", b"2", b"a", b"1"],
+                "ERR count: fewer pairs follow",
+            ),
+            (
+                &[b"CREATE", b"k", b"o", b"STOCK", b"1", b"ID", b"x"],
+                "ERR syntax: unknown option 'ID'",
+            ),
+        ];
+        for (words, text) in refused {
+            assert_eq!(parse(words).err().unwrap(), text);
+        }
+    }
+}

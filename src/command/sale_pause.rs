@@ -1,0 +1,45 @@
+//! `FLASHSALE.PAUSE key`
+//!
+//! Stops new reservations until RESUME. Checkouts of live reservations, releases and
+//! refunds go on.
+//!
+//! - Complexity: O(1).
+//! - Reply: `OK`, also when it already was so; refusals: `ENDED` (after CLOSE).
+//! - Errors: `ERR` arity, `NOSALE`, `WRONGTYPE`.
+//! - Replicates: the event `Paused`; nothing when it already was so.
+//! - Notifies: `flashsale.paused`.
+
+use super::args::Args;
+use super::open::manage;
+use super::{Handler, SINCE};
+use crate::error::Error;
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+
+pub const COMMAND: CommandSpec = CommandSpec {
+    name: "FLASHSALE.PAUSE",
+    summary: "Stops new reservations until RESUME.",
+    complexity: "O(1)",
+    since: SINCE,
+    flags: "write fast",
+    arity: 2,
+    keys: &[KeySpec::update(1)],
+    arguments: &[Argument::key("key", 0)],
+    tips: "",
+    internal: false,
+};
+
+fn parse(mut args: Args<'_>) -> Result<(), Error> {
+    args.word("key")?;
+    args.end()
+}
+
+pub struct Pause;
+
+impl Handler for Pause {
+    const SPEC: &'static CommandSpec = &COMMAND;
+
+    fn answer(call: &Call<'_>) -> Result<(), Error> {
+        parse(Args::new(call.words()))?;
+        manage(call, |sale, now_ms| sale.plan_pause(now_ms))
+    }
+}

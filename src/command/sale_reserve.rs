@@ -1,0 +1,185 @@
+//! `FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms]`
+//!
+//! Sets units aside for a user until a deadline. A cart is all or nothing; the same
+//! SKU twice is summed first. `qty` alone means the SKU `default` if there is one,
+//! else the only item. A `HOLD` beyond the sale's is cut to it. The same `ID` again is
+//! answered with the present state of the reservation, never with a second one.
+//!
+//! - Complexity: O(N) with N SKUs asked for, and the overdue reservations returned on
+//!   the way.
+//! - Reply: `["RESERVED", id, expires_at_ms, remaining, user_remaining]`; `remaining`
+//!   is the fewest units left of any item asked for, `user_remaining` is -1 without
+//!   USERLIMIT. For a known id also `SOLD`, `REFUNDED`, `RELEASED`, `EXPIRED`.
+//! - Refusals, the first that applies: `MISMATCH`, `ENDED`, `NOTSTARTED`, `PAUSED`,
+//!   `ORDERLIMIT`, `USERLIMIT`, `ITEMLIMIT`, `SALELIMIT`, `SOLDOUT`, `ALLRESERVED`.
+//! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`, `NOSKU`, `OOM` (a new
+//!   reservation at `maxmemory` or beyond `max-reservations`).
+//! - Replicates: the event `Reserved`; nothing when refused.
+//! - Notifies: `flashsale.reserved`, and `flashsale.allreserved` per item.
+
+use ulid::ULID_LEN;
+
+use super::args::{Args, once};
+use super::items::{UNITS, parse_units};
+use super::open::OpenSale;
+use super::reply::{self, About};
+use super::{Handler, SINCE, ids};
+use crate::config;
+use crate::error::Error;
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::sale::{self, Answer, Ask, Sale};
+
+pub const COMMAND: CommandSpec = CommandSpec {
+    name: "FLASHSALE.RESERVE",
+    summary: "Sets units aside for a user until a deadline.",
+    complexity: "O(N) with N SKUs asked for.",
+    since: SINCE,
+    flags: "write fast",
+    arity: -4,
+    keys: &[KeySpec::update(1)],
+    arguments: &[
+        Argument::key("key", 0),
+        Argument::string("user"),
+        UNITS,
+        Argument::string("id").after("ID").optional(),
+        Argument::integer("ms").after("HOLD").optional(),
+    ],
+    tips: "",
+    internal: false,
+};
+
+struct Request<'a> {
+    user: &'a [u8],
+    ask: Ask<'a>,
+    id: Option<&'a [u8]>,
+    hold_ms: Option<u64>,
+}
+
+impl<'a> Request<'a> {
+    fn parse(mut args: Args<'a>) -> Result<Request<'a>, Error> {
+        args.word("key")?;
+        let user = args.name("user")?;
+        let ask = parse_units(&mut args)?;
+        let (mut id, mut hold_ms) = (None, None);
+        while !args.is_empty() {
+            if args.keyword("ID") {
+                once(&mut id, "ID", args.name("ID")?)?;
+            } else if args.keyword("HOLD") {
+                once(&mut hold_ms, "HOLD", args.integer("HOLD", 1)?)?;
+            } else {
+                return Err(args.unknown_option());
+            }
+        }
+        Ok(Request {
+            user,
+            ask,
+            id,
+            hold_ms,
+        })
+    }
+}
+
+pub struct Reserve;
+
+impl Handler for Reserve {
+    const SPEC: &'static CommandSpec = &COMMAND;
+
+    fn answer(call: &Call<'_>) -> Result<(), Error> {
+        let mut buffer = [0; ULID_LEN];
+        let Request {
+            user,
+            ask,
+            id: given,
+            hold_ms,
+        } = Request::parse(Args::new(call.words()))?;
+        let mut open = OpenSale::of(call)?;
+        let id = ids::given_or_fresh(given, open.now_ms, &mut buffer);
+        if given.is_some() {
+            open.expire(id)?;
+        }
+        let (ask, bounds) = (
+            sale::Reserve {
+                user,
+                ask,
+                id,
+                hold_ms,
+            },
+            config::bounds(),
+        );
+        let (plan, could_still) = open.plan_swept(
+            |sale, now_ms, answer| sale.overdue_could_lift(now_ms, answer, user),
+            |sale, now_ms| sale.plan_reserve(now_ms, &ask, &bounds),
+        )?;
+        match plan {
+            Ok(event) => {
+                open.refuse_at_maxmemory()?;
+                let done = open.commit(None, event)?;
+                reply_reserved(call, open.sale(), id, done.slot)
+            }
+            Err(answer) => {
+                let answer = if could_still { RETRY_NOW } else { answer };
+                let about = About::units(id, Some(&ask.ask));
+                reply::answer(call.reply(), open.sale(), &about, answer)
+            }
+        }
+    }
+}
+
+/// What a refusal becomes while reservations that could lift it are overdue.
+pub const RETRY_NOW: Answer = Answer::AllReserved {
+    retry_in_ms: 1,
+    item: None,
+};
+
+/// The reply to a reservation that was just made or extended.
+pub fn reply_reserved(
+    call: &Call<'_>,
+    sale: &Sale,
+    id: &[u8],
+    slot: Option<sale::Slot>,
+) -> Result<(), Error> {
+    // Applying it said where it is; the id finds it as well.
+    let slot = slot.or_else(|| sale.find(id)).unwrap_or(sale::Slot::MAX);
+    reply::reserved(call.reply(), sale, id, slot);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse<'a>(words: &'a [&'a [u8]]) -> Result<Request<'a>, String> {
+        Request::parse(Args::new(words)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn reads_options_in_any_order() {
+        let words: [&[u8]; 8] = [b"RESERVE", b"k", b"u", b"2", b"hold", b"9", b"id", b"x"];
+        let request = parse(&words).unwrap();
+        assert_eq!((request.user, &request.ask), (&b"u"[..], &Ask::Qty(2)));
+        assert_eq!((request.id, request.hold_ms), (Some(&b"x"[..]), Some(9)));
+    }
+
+    #[test]
+    fn refuses_what_makes_no_sense() {
+        let refused: [(&[&[u8]], &str); 5] = [
+            (&[b"RESERVE", b"k", b"", b"1"], "ERR user: empty"),
+            (
+                &[b"RESERVE", b"k", b"u", b"0"],
+                "ERR qty: not an integer from 1 to 9007199254740991",
+            ),
+            (&[b"RESERVE", b"k", b"u", b"1", b"ID"], "ERR ID: missing"),
+            (
+                &[b"RESERVE", b"k", b"u", b"1", b"ID", b"a", b"ID", b"a"],
+                "ERR ID: given twice",
+            ),
+            (
+                &[b"RESERVE", b"k", b"u", b"1", b"REF", b"a"],
+                "ERR syntax: unknown option 'REF'",
+            ),
+        ];
+        for (words, text) in refused {
+            assert_eq!(parse(words).err().unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! `FLASHSALE.RESUME key`
+//!
+//! Lets new reservations in again after PAUSE.
+//!
+//! - Complexity: O(1).
+//! - Reply: `OK`, also when it already was so; refusals: `ENDED` (after CLOSE).
+//! - Errors: `ERR` arity, `NOSALE`, `WRONGTYPE`.
+//! - Replicates: the event `Resumed`; nothing when it already was so.
+//! - Notifies: `flashsale.resumed`.
+
+use super::args::Args;
+use super::open::manage;
+use super::{Handler, SINCE};
+use crate::error::Error;
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+
+pub const COMMAND: CommandSpec = CommandSpec {
+    name: "FLASHSALE.RESUME",
+    summary: "Lets new reservations in again.",
+    complexity: "O(1)",
+    since: SINCE,
+    flags: "write fast",
+    arity: 2,
+    keys: &[KeySpec::update(1)],
+    arguments: &[Argument::key("key", 0)],
+    tips: "",
+    internal: false,
+};
+
+fn parse(mut args: Args<'_>) -> Result<(), Error> {
+    args.word("key")?;
+    args.end()
+}
+
+pub struct Resume;
+
+impl Handler for Resume {
+    const SPEC: &'static CommandSpec = &COMMAND;
+
+    fn answer(call: &Call<'_>) -> Result<(), Error> {
+        parse(Args::new(call.words()))?;
+        manage(call, |sale, now_ms| sale.plan_resume(now_ms))
+    }
+}

@@ -1,0 +1,79 @@
+//! Where the timer finds the sales with deadlines.
+//!
+//! Edge: keeps the one [`ExpiryIndex`] of the server. Hints are written down on a
+//! replica too, where no timer runs, so that a promoted one knows them all.
+
+use std::sync::atomic::Ordering;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use super::live::LiveSale;
+use crate::expiry_index::{ExpiryIndex, Hint, Place};
+use crate::ffi::Origin;
+use crate::info::SALES_WITH_DEADLINES;
+
+static INDEX: LazyLock<Mutex<ExpiryIndex>> = LazyLock::new(Mutex::default);
+
+/// Runs `act` on the index. The lock is for the compiler: only the thread that runs
+/// commands comes here, and never twice at once.
+fn with<R>(act: impl FnOnce(&mut ExpiryIndex) -> R) -> R {
+    let mut index = INDEX.lock().unwrap_or_else(PoisonError::into_inner);
+    let result = act(&mut index);
+    SALES_WITH_DEADLINES.store(index.len() as u64, Ordering::Relaxed);
+    result
+}
+
+/// Writes down when the sale at this place is due, if that is sooner than what is
+/// written; the moment, if so.
+///
+/// A later deadline is not written down: the earlier hint finds that out when it is
+/// followed. So a reservation that is not the sale's first costs one comparison.
+pub fn note(live: &mut LiveSale, database: i32, key: &[u8]) -> Option<u64> {
+    let due_ms = live.sale().next_due_ms()?;
+    if due_ms >= live.hinted_due_ms {
+        return None;
+    }
+    live.hinted_due_ms = due_ms;
+    let place = Place {
+        database,
+        key: key.into(),
+    };
+    with(|index| {
+        index.set(Hint {
+            place,
+            sale_id: live.sale().sale_id(),
+            due_ms,
+        })
+    });
+    Some(due_ms)
+}
+
+/// Takes the earliest hint that is due.
+pub fn pop_due(now_ms: u64) -> Option<Hint> {
+    with(|index| index.pop_due(now_ms))
+}
+
+/// When the next hint is due, in Unix milliseconds.
+pub fn first_due_ms() -> Option<u64> {
+    with(|index| index.first_due_ms())
+}
+
+/// A sale leaves its key.
+pub(super) fn forget(origin: &Origin<'_>) {
+    if let Some(key) = origin.key {
+        let place = Place {
+            database: origin.database,
+            key: key.bytes().into(),
+        };
+        with(|index| index.remove(&place));
+    }
+}
+
+/// A database was emptied, or all were.
+pub fn clear(database: Option<i32>) {
+    with(|index| index.clear(database));
+}
+
+/// Two databases changed their numbers.
+pub fn swap(one: i32, other: i32) {
+    with(|index| index.swap(one, other));
+}

@@ -1,0 +1,92 @@
+//! A sale in its key, with what the server side notes beside it.
+
+use ulid::ULID_LEN;
+
+use crate::info::{MEMORY_BYTES, RESERVATIONS_OPEN, SALES};
+use crate::sale::{Applied, Change, Event, Sale, State};
+
+/// After so many changes the memory of a sale is measured again, which takes longer
+/// than a change does.
+const CHANGES_PER_MEASUREMENT: u32 = 256;
+
+/// A sale that takes commands.
+pub struct LiveSale {
+    sale: Sale,
+    /// When the timer means to look at this sale; `u64::MAX` when it does not.
+    pub(super) hinted_due_ms: u64,
+    /// This sale's shares of the gauges of INFO.
+    open: u64,
+    memory_bytes: u64,
+    changes: u32,
+}
+
+impl LiveSale {
+    pub(super) fn new(sale: Sale) -> LiveSale {
+        let open = sale.info(0).reservations_open;
+        let mut live = LiveSale {
+            sale,
+            hinted_due_ms: u64::MAX,
+            open,
+            memory_bytes: 0,
+            changes: 0,
+        };
+        SALES.shift(0, 1);
+        RESERVATIONS_OPEN.shift(0, open);
+        live.measure();
+        live
+    }
+
+    pub fn sale(&self) -> &Sale {
+        &self.sale
+    }
+
+    /// Carries an event out. For `replication` alone: a change that is not replicated
+    /// must not be possible to write down.
+    pub fn apply(&mut self, event: &Event<'_>) -> Applied {
+        let open = self.open_after(event);
+        let applied = self.sale.apply(event);
+        RESERVATIONS_OPEN.shift(self.open, open);
+        self.open = open;
+        self.changes += 1;
+        if self.changes >= CHANGES_PER_MEASUREMENT {
+            self.measure();
+        }
+        applied
+    }
+
+    /// The timer has nothing written down about this sale any more.
+    pub fn forget_hint(&mut self) {
+        self.hinted_due_ms = u64::MAX;
+    }
+
+    fn measure(&mut self) {
+        let bytes = self.sale.memory_bytes() as u64;
+        MEMORY_BYTES.shift(self.memory_bytes, bytes);
+        self.memory_bytes = bytes;
+        self.changes = 0;
+    }
+
+    /// Open reservations once this event has happened.
+    fn open_after(&self, event: &Event<'_>) -> u64 {
+        match &event.change {
+            Change::Reserved { .. } => self.open.saturating_add(1),
+            Change::Expired { .. } => self.open.saturating_sub(1),
+            Change::Swept { expired, .. } => self.open.saturating_sub(u64::from(*expired)),
+            Change::Sold { id, .. } | Change::Released { id } => {
+                let slot = self.sale.find(id.bytes(&mut [0; ULID_LEN]));
+                let was_open = slot.is_some_and(|slot| self.sale.state_of(slot) == State::Reserved);
+                self.open.saturating_sub(u64::from(was_open))
+            }
+            _ => self.open,
+        }
+    }
+}
+
+impl Drop for LiveSale {
+    /// May run on another thread, like the rest of the value's `drop`.
+    fn drop(&mut self) {
+        SALES.shift(1, 0);
+        RESERVATIONS_OPEN.shift(self.open, 0);
+        MEMORY_BYTES.shift(self.memory_bytes, 0);
+    }
+}

@@ -1,0 +1,86 @@
+//! Opening the key of a sale, in the few ways there are.
+
+use super::live::LiveSale;
+use super::sale_type::SaleValue;
+use crate::error::Error;
+use crate::ffi::{Ctx, Key, Kind, Mode, Text, Typed};
+use crate::sale::Sale;
+
+/// The open key of a sale that takes commands.
+pub type SaleKey<'c> = Typed<'c, LiveSale>;
+
+fn open<'c>(ctx: Ctx<'c>, name: Text<'c>, mode: Mode) -> Result<SaleKey<'c>, Error> {
+    let value = Key::open(ctx, name, mode)
+        .typed::<SaleValue>()
+        .map_err(|key| refusal(&key))?;
+    value
+        .part(|value| match value {
+            SaleValue::Live(live) => Some(&mut **live),
+            SaleValue::PartlyLoaded(_) => None,
+        })
+        .ok_or_else(|| Error::new("key: the sale is only partly loaded"))
+}
+
+fn refusal(key: &Key<'_>) -> Error {
+    match key.kind() {
+        Kind::Empty => Error::no_sale(),
+        Kind::Stream | Kind::Other => Error::wrong_type("key", "a sale"),
+    }
+}
+
+/// Opens a sale to look at it.
+///
+/// # Errors
+///
+/// `NOSALE`, `WRONGTYPE`, or it is only partly loaded.
+pub fn open_read<'c>(ctx: Ctx<'c>, name: Text<'c>) -> Result<SaleKey<'c>, Error> {
+    open(ctx, name, Mode::Read)
+}
+
+/// Opens a sale to change it. Nothing counts as changed until `replication` says so.
+///
+/// # Errors
+///
+/// As [`open_read`].
+pub fn open_write<'c>(ctx: Ctx<'c>, name: Text<'c>) -> Result<SaleKey<'c>, Error> {
+    open(ctx, name, Mode::Write)
+}
+
+/// Is there nothing under this name?
+pub fn is_free<'c>(ctx: Ctx<'c>, name: Text<'c>) -> bool {
+    Key::open(ctx, name, Mode::Read).kind() == Kind::Empty
+}
+
+/// Puts a new sale under a name. Whatever was there is gone, with its TTL.
+///
+/// # Errors
+///
+/// The server does not take the value.
+pub fn create<'c>(ctx: Ctx<'c>, name: Text<'c>, sale: Sale) -> Result<SaleKey<'c>, Error> {
+    put(ctx, name, SaleValue::live(sale))?;
+    open_write(ctx, name)
+}
+
+/// Starts to load a sale under a name, chunk by chunk.
+///
+/// # Errors
+///
+/// The server does not take the value.
+pub fn replace<'c>(ctx: Ctx<'c>, name: Text<'c>) -> Result<(), Error> {
+    put(ctx, name, SaleValue::empty())
+}
+
+fn put<'c>(ctx: Ctx<'c>, name: Text<'c>, value: SaleValue) -> Result<(), Error> {
+    if Key::open(ctx, name, Mode::Write).set_value(Box::new(value)) {
+        Ok(())
+    } else {
+        Err(Error::new("key: the server does not take the sale"))
+    }
+}
+
+/// The value under a name, also one that is only partly loaded.
+pub fn open_part<'c>(ctx: Ctx<'c>, name: Text<'c>) -> Result<Typed<'c, SaleValue>, Error> {
+    Key::open(ctx, name, Mode::Write)
+        .typed::<SaleValue>()
+        .map_err(|key| refusal(&key))
+}

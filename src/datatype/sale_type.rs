@@ -1,0 +1,124 @@
+//! The type `flashsale`: how a sale is saved, loaded, measured and freed.
+//!
+//! In an RDB file or a DUMP a sale is a run of byte strings, the chunks of
+//! `sale/snapshot.rs`, each at most 64 KiB, so that a forged length is never an
+//! allocation of this module. In a rewritten AOF each chunk is one FLASHSALE.LOAD.
+//!
+//! A sale of which an AOF has so far brought only the first chunks is a value as well
+//! ("partly loaded"): every command on it is an error. It is saved as one empty chunk.
+
+use std::ffi::CStr;
+
+use super::hints;
+use super::live::LiveSale;
+use crate::ffi::{Chunk, NativeType, Origin, TypeHandle};
+use crate::sale::{self, Loader, Sale};
+
+/// What a key of the type holds.
+pub enum SaleValue {
+    Live(Box<LiveSale>),
+    PartlyLoaded(Box<Loader>),
+}
+
+impl SaleValue {
+    pub(super) fn live(sale: Sale) -> SaleValue {
+        SaleValue::Live(Box::new(LiveSale::new(sale)))
+    }
+
+    pub(super) fn empty() -> SaleValue {
+        SaleValue::PartlyLoaded(Box::default())
+    }
+
+    /// Takes the next chunk of a sale; true when it was the last one.
+    ///
+    /// # Errors
+    ///
+    /// The chunk is damaged, or one too many. The value is then of no use.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
+        let SaleValue::PartlyLoaded(loader) = self else {
+            return Err("the sale is whole already".to_owned());
+        };
+        // What an unfinished sale is saved as: nothing yet.
+        if chunk.is_empty() || !loader.push(chunk).map_err(|error| error.to_string())? {
+            return Ok(false);
+        }
+        let loader = std::mem::take(loader);
+        let sale = loader.finish().map_err(|error| error.to_string())?;
+        *self = SaleValue::live(sale);
+        Ok(true)
+    }
+}
+
+static HANDLE: TypeHandle = TypeHandle::unregistered();
+
+impl NativeType for SaleValue {
+    const NAME: &'static CStr = c"flashsale";
+    const VERSION: i32 = 1;
+    const LOAD_COMMAND: &'static CStr = c"FLASHSALE.LOAD";
+
+    fn handle() -> &'static TypeHandle {
+        &HANDLE
+    }
+
+    fn save(&self, chunk: &mut dyn FnMut(&[u8])) {
+        match self {
+            SaleValue::Live(live) => sale::save(live.sale(), chunk),
+            SaleValue::PartlyLoaded(_) => chunk(&[]),
+        }
+    }
+
+    fn load(
+        origin: &Origin<'_>,
+        next: &mut dyn FnMut() -> Option<Chunk>,
+    ) -> Result<SaleValue, String> {
+        let mut value = SaleValue::empty();
+        let mut is_first = true;
+        loop {
+            let chunk = next().ok_or("the payload ends in the middle of a sale")?;
+            if chunk.is_empty() {
+                return if is_first {
+                    Ok(value)
+                } else {
+                    Err("an empty chunk".to_owned())
+                };
+            }
+            if value.push(&chunk)? {
+                break;
+            }
+            is_first = false;
+        }
+        // The value may be freed right away, when the key turns out to exist or the
+        // rest of the file to be damaged: a hint is all that may be left behind.
+        if let (SaleValue::Live(live), Some(key)) = (&mut value, origin.key) {
+            hints::note(live, origin.database, key.bytes());
+        }
+        Ok(value)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<SaleValue>()
+            + match self {
+                SaleValue::Live(live) => {
+                    size_of::<LiveSale>() - size_of::<Sale>() + live.sale().memory_bytes()
+                }
+                SaleValue::PartlyLoaded(_) => size_of::<Loader>(),
+            }
+    }
+
+    fn free_effort(&self) -> usize {
+        match self {
+            SaleValue::Live(live) => live.sale().free_effort(),
+            SaleValue::PartlyLoaded(_) => 1,
+        }
+    }
+
+    fn digest(&self, element: &mut dyn FnMut(&[u8])) {
+        if let SaleValue::Live(live) = self {
+            sale::digest(live.sale(), element);
+        }
+    }
+
+    fn unlinked(&self, origin: &Origin<'_>) {
+        hints::forget(origin);
+    }
+}

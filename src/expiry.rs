@@ -1,0 +1,180 @@
+//! Returns reservations when their deadline has passed: one timer for the server, on
+//! the primary alone, with a budget.
+//!
+//! Module timers are keyed by the wall clock, so a step back of the clock parks them;
+//! the server's own cron event, a few times a second, looks whether the timer is still
+//! worth its name. A due timer that starts another one for "now" would never let the
+//! server go on, so the shortest wait is a millisecond.
+//!
+//! Edge: decides when to look, and where (see `datatype/hints.rs`). What is overdue,
+//! the sale decides.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::clock;
+use crate::config;
+use crate::datatype::{self, SaleKey};
+use crate::expiry_index::Hint;
+use crate::ffi::{self, Ctx, Hooks, Text, TextBuf, Timer};
+use crate::info;
+use crate::replication;
+use crate::sale::Change;
+
+/// Wait after a sweep that had to stop because nothing may be written, in milliseconds.
+const RETRY_MS: u64 = 20;
+/// A timer this much too late is believed to be parked, in milliseconds.
+const PARKED_MS: u64 = 250;
+/// No timer runs.
+const NEVER: u64 = u64::MAX;
+
+/// When the running timer goes off, in Unix milliseconds; [`NEVER`] when none runs.
+static ARMED_FOR_MS: AtomicU64 = AtomicU64::new(NEVER);
+/// The clock at the last tick of the server's cron, in Unix milliseconds.
+static TICKED_AT_MS: AtomicU64 = AtomicU64::new(0);
+static TIMER: Mutex<Option<Timer>> = Mutex::new(None);
+
+/// A sale changed: makes sure the timer looks at it in time.
+pub fn note(ctx: Ctx<'_>, key: &mut SaleKey<'_>) {
+    let name = key.name();
+    if let Some(due_ms) = datatype::note(key, ctx.database(), name.bytes())
+        && due_ms < ARMED_FOR_MS.load(Ordering::Relaxed)
+        && may_sweep(ctx)
+    {
+        arm(ctx, due_ms, clock::now_ms());
+    }
+}
+
+/// Is expiry this server's to decide?
+fn may_sweep(ctx: Ctx<'_>) -> bool {
+    let flags = ctx.flags();
+    flags.is_primary() && !flags.is_loading()
+}
+
+/// Starts the timer for a moment, in the place of the running one.
+fn arm(ctx: Ctx<'_>, due_ms: u64, now_ms: u64) {
+    disarm(ctx);
+    let after_ms = due_ms.saturating_sub(now_ms).max(1);
+    let timer = ffi::start_timer::<Expiry>(ctx, after_ms);
+    *TIMER.lock().unwrap_or_else(PoisonError::into_inner) = Some(timer);
+    ARMED_FOR_MS.store(now_ms.saturating_add(after_ms), Ordering::Relaxed);
+}
+
+fn disarm(ctx: Ctx<'_>) {
+    if let Some(timer) = TIMER.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        ffi::stop_timer(ctx, timer);
+    }
+    ARMED_FOR_MS.store(NEVER, Ordering::Relaxed);
+}
+
+/// Starts the timer for the next hint, if there is one and this is a primary.
+fn rearm(ctx: Ctx<'_>) {
+    match datatype::first_due_ms() {
+        Some(due_ms) if may_sweep(ctx) => arm(ctx, due_ms, clock::now_ms()),
+        _ => disarm(ctx),
+    }
+}
+
+/// Follows hints until nothing is due or the budget is used up.
+fn sweep(ctx: Ctx<'_>) {
+    let now_ms = clock::now_ms();
+    let mut budget = config::sweep_max();
+    while budget > 0
+        && let Some(hint) = datatype::pop_due(now_ms)
+    {
+        let spent = follow(ctx, &hint, now_ms, budget);
+        budget = budget.saturating_sub(spent.max(1));
+    }
+}
+
+/// Looks at the sale a hint is about; how much of the budget went into it.
+fn follow(ctx: Ctx<'_>, hint: &Hint, now_ms: u64, budget: u32) -> u32 {
+    let name = TextBuf::new(&hint.place.key);
+    if !ctx.select(hint.place.database) {
+        return 0;
+    }
+    let Ok(mut key) = datatype::open_write(ctx, name.as_text()) else {
+        return 0;
+    };
+    if key.sale().sale_id() != hint.sale_id {
+        // This sale has a hint of its own.
+        return 0;
+    }
+    key.forget_hint();
+    let at_ms = key.sale().time(now_ms).now_ms;
+    let Some(event) = key.sale().plan_sweep(at_ms, budget) else {
+        note(ctx, &mut key);
+        return 0;
+    };
+    let (spent, returns) = match event.change {
+        Change::Swept { expired, forgotten } => (expired.saturating_add(forgotten), expired > 0),
+        _ => (0, false),
+    };
+    if returns {
+        info::note_sweep(now_ms.saturating_sub(hint.due_ms));
+    }
+    if let Err(error) = replication::commit(ctx, &mut key, None, event) {
+        ctx.warn(&format!("a sweep failed: {error}"));
+    }
+    spent
+}
+
+/// Everything the server tells the module by itself.
+pub struct Expiry;
+
+impl Hooks for Expiry {
+    fn timer_fired(ctx: Ctx<'_>) {
+        // It is gone, and must not be stopped.
+        *TIMER.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        ARMED_FOR_MS.store(NEVER, Ordering::Relaxed);
+        if !may_sweep(ctx) {
+            return;
+        }
+        if ctx.must_not_write() {
+            let now_ms = clock::now_ms();
+            arm(ctx, now_ms.saturating_add(RETRY_MS), now_ms);
+            return;
+        }
+        // No timer for each sale on the way: one is started at the end.
+        ARMED_FOR_MS.store(0, Ordering::Relaxed);
+        sweep(ctx);
+        rearm(ctx);
+    }
+
+    fn ticked(ctx: Ctx<'_>) {
+        let now_ms = clock::now_ms();
+        let ticked_at_ms = TICKED_AT_MS.swap(now_ms, Ordering::Relaxed);
+        let Some(due_ms) = datatype::first_due_ms() else {
+            return;
+        };
+        let armed_for_ms = ARMED_FOR_MS.load(Ordering::Relaxed);
+        let is_parked = now_ms > armed_for_ms.saturating_add(PARKED_MS) || now_ms < ticked_at_ms;
+        let is_too_late = armed_for_ms > due_ms && armed_for_ms > now_ms.saturating_add(PARKED_MS);
+        if is_parked || is_too_late {
+            rearm(ctx);
+        }
+    }
+
+    fn role_changed(ctx: Ctx<'_>, is_primary: bool) {
+        if is_primary { rearm(ctx) } else { disarm(ctx) }
+    }
+
+    fn loaded(ctx: Ctx<'_>) {
+        rearm(ctx);
+    }
+
+    fn flushed(database: Option<i32>) {
+        datatype::clear(database);
+    }
+
+    fn swapped(one: i32, other: i32) {
+        datatype::swap(one, other);
+    }
+
+    fn arrived(ctx: Ctx<'_>, name: Text<'_>) {
+        if let Ok(mut key) = datatype::open_read(ctx, name) {
+            key.forget_hint();
+            note(ctx, &mut key);
+        }
+    }
+}

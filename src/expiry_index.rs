@@ -1,0 +1,189 @@
+//! Which sale has a deadline next: hints for the timer, by moment and by place.
+//!
+//! Edge: pure. A hint says where a sale was when it was written down; the sale may
+//! have been moved or freed since. Whoever follows one opens the key and looks.
+//!
+//! # Invariants
+//!
+//! 1. A place (database and key name) has at most one hint.
+//! 2. Each hint stands once by place and once by moment, at the same moment.
+
+use std::collections::{BTreeSet, HashMap};
+
+/// Where a sale is: database and key name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    pub database: i32,
+    pub key: Box<[u8]>,
+}
+
+/// Something to do at a place, not before `due_ms`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    pub place: Place,
+    /// The sale meant; another one may live there now.
+    pub sale_id: u128,
+    /// Unix milliseconds.
+    pub due_ms: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    sale_id: u128,
+    due_ms: u64,
+}
+
+/// All hints of the server.
+#[derive(Default)]
+pub struct ExpiryIndex {
+    by_place: HashMap<Place, Entry>,
+    by_moment: BTreeSet<(u64, Place)>,
+}
+
+impl ExpiryIndex {
+    pub fn len(&self) -> usize {
+        self.by_place.len()
+    }
+
+    /// When the next hint is due, in Unix milliseconds. O(log hints).
+    pub fn first_due_ms(&self) -> Option<u64> {
+        self.by_moment.first().map(|(due_ms, _)| *due_ms)
+    }
+
+    /// Writes a hint down in the place of an older one. O(log hints).
+    pub fn set(&mut self, hint: Hint) {
+        let Hint {
+            place,
+            sale_id,
+            due_ms,
+        } = hint;
+        self.remove(&place);
+        self.by_moment.insert((due_ms, place.clone()));
+        self.by_place.insert(place, Entry { sale_id, due_ms });
+    }
+
+    /// Forgets the hint of a place. O(log hints).
+    pub fn remove(&mut self, place: &Place) {
+        if let Some((place, entry)) = self.by_place.remove_entry(place) {
+            self.by_moment.remove(&(entry.due_ms, place));
+        }
+    }
+
+    /// Takes the earliest hint that is due at `now_ms`. O(log hints).
+    pub fn pop_due(&mut self, now_ms: u64) -> Option<Hint> {
+        if self.first_due_ms()? > now_ms {
+            return None;
+        }
+        let (due_ms, place) = self.by_moment.pop_first()?;
+        let entry = self.by_place.remove(&place)?;
+        Some(Hint {
+            place,
+            sale_id: entry.sale_id,
+            due_ms,
+        })
+    }
+
+    /// Forgets everything in a database, or everything. O(hints).
+    pub fn clear(&mut self, database: Option<i32>) {
+        let Some(database) = database else {
+            *self = ExpiryIndex::default();
+            return;
+        };
+        self.by_place.retain(|place, _| place.database != database);
+        self.by_moment
+            .retain(|(_, place)| place.database != database);
+    }
+
+    /// Two databases changed their numbers. O(hints log hints).
+    pub fn swap(&mut self, one: i32, other: i32) {
+        for (place, entry) in std::mem::take(self).by_place {
+            let database = match place.database {
+                database if database == one => other,
+                database if database == other => one,
+                database => database,
+            };
+            let Entry { sale_id, due_ms } = entry;
+            self.set(Hint {
+                place: Place { database, ..place },
+                sale_id,
+                due_ms,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(database: i32, key: &str) -> Place {
+        Place {
+            database,
+            key: key.as_bytes().into(),
+        }
+    }
+
+    fn hint(database: i32, key: &str, due_ms: u64) -> Hint {
+        Hint {
+            place: place(database, key),
+            sale_id: u128::from(due_ms),
+            due_ms,
+        }
+    }
+
+    fn drain(index: &mut ExpiryIndex) -> Vec<Hint> {
+        std::iter::from_fn(|| index.pop_due(u64::MAX)).collect()
+    }
+
+    #[test]
+    fn gives_hints_in_the_order_they_are_due() {
+        let mut index = ExpiryIndex::default();
+        for (key, due_ms) in [("b", 20), ("a", 30), ("c", 10)] {
+            index.set(hint(0, key, due_ms));
+        }
+        assert_eq!(index.first_due_ms(), Some(10));
+        assert_eq!(index.pop_due(9), None);
+        assert_eq!(index.pop_due(10), Some(hint(0, "c", 10)));
+        assert_eq!(drain(&mut index), [hint(0, "b", 20), hint(0, "a", 30)]);
+        assert_eq!((index.len(), index.first_due_ms()), (0, None));
+    }
+
+    #[test]
+    fn a_place_has_one_hint() {
+        let mut index = ExpiryIndex::default();
+        index.set(hint(0, "a", 10));
+        index.set(hint(0, "a", 30));
+        index.set(hint(1, "a", 20));
+        assert_eq!(index.len(), 2);
+        assert_eq!(drain(&mut index), [hint(1, "a", 20), hint(0, "a", 30)]);
+    }
+
+    #[test]
+    fn forgets_a_place_a_database_or_all() {
+        let mut index = ExpiryIndex::default();
+        for (database, key) in [(0, "a"), (0, "b"), (1, "a")] {
+            index.set(hint(database, key, 10));
+        }
+        index.remove(&place(0, "b"));
+        index.remove(&place(0, "never there"));
+        assert_eq!(index.len(), 2);
+        index.clear(Some(0));
+        assert_eq!(drain(&mut index), [hint(1, "a", 10)]);
+        index.set(hint(3, "a", 10));
+        index.clear(None);
+        assert_eq!((index.len(), index.first_due_ms()), (0, None));
+    }
+
+    #[test]
+    fn follows_databases_that_change_their_numbers() {
+        let mut index = ExpiryIndex::default();
+        for (database, due_ms) in [(0, 10), (1, 20), (2, 30)] {
+            index.set(hint(database, "a", due_ms));
+        }
+        index.swap(0, 1);
+        assert_eq!(
+            drain(&mut index),
+            [hint(1, "a", 10), hint(0, "a", 20), hint(2, "a", 30)]
+        );
+    }
+}

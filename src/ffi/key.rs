@@ -1,0 +1,204 @@
+//! An open key: what it holds, and the few changes a module makes in place.
+//!
+//! Edge: which type a caller may find is `datatype/`'s business.
+
+use std::ffi::{c_int, c_void};
+use std::ptr::NonNull;
+
+use redis_module::raw::{self, RedisModuleKey, RedisModuleStreamID, RedisModuleString};
+
+use super::context::Ctx;
+use super::native::NativeType;
+use super::text::Text;
+
+/// How a key is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Read,
+    Write,
+}
+
+/// What a key holds, as far as this module tells things apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Empty,
+    Stream,
+    Other,
+}
+
+/// A key open until dropped.
+pub struct Key<'c> {
+    raw: *mut RedisModuleKey,
+    name: Text<'c>,
+}
+
+impl<'c> Key<'c> {
+    pub fn open(ctx: Ctx<'c>, name: Text<'c>, mode: Mode) -> Key<'c> {
+        let flags = match mode {
+            Mode::Read => raw::REDISMODULE_READ,
+            Mode::Write => raw::REDISMODULE_READ | raw::REDISMODULE_WRITE,
+        };
+        // SAFETY: context and name are valid during this callback.
+        let raw = unsafe { api!(RedisModule_OpenKey(ctx.raw(), name.raw(), flags as c_int)) };
+        Key {
+            raw: raw.cast(),
+            name,
+        }
+    }
+
+    pub fn name(&self) -> Text<'c> {
+        self.name
+    }
+
+    pub fn kind(&self) -> Kind {
+        if self.raw.is_null() {
+            return Kind::Empty;
+        }
+        // SAFETY: the key is open.
+        let kind = unsafe { api!(RedisModule_KeyType(self.raw)) };
+        match kind as isize {
+            raw::REDISMODULE_KEYTYPE_EMPTY => Kind::Empty,
+            raw::REDISMODULE_KEYTYPE_STREAM => Kind::Stream,
+            _ => Kind::Other,
+        }
+    }
+
+    /// The key with its value, if that is one of type `T`; else the key alone.
+    pub fn typed<T: NativeType>(self) -> Result<Typed<'c, T>, Key<'c>> {
+        if self.raw.is_null() {
+            return Err(self);
+        }
+        // SAFETY: the key is open; the value is taken only when its type is ours, and
+        // then it is a `Box<T>` given away by `set_value` or by the loader.
+        let value = unsafe {
+            if api!(RedisModule_ModuleTypeGetType(self.raw)) != T::handle().raw() {
+                return Err(self);
+            }
+            api!(RedisModule_ModuleTypeGetValue(self.raw)).cast()
+        };
+        match NonNull::new(value) {
+            Some(value) => Ok(Typed { key: self, value }),
+            None => Err(self),
+        }
+    }
+
+    /// Makes `value` what the key holds. Whatever it held is deleted with its TTL.
+    pub fn set_value<T: NativeType>(&mut self, value: Box<T>) -> bool {
+        let value: *mut c_void = Box::into_raw(value).cast();
+        // SAFETY: the key is open for writing, and from here on the server owns the
+        // value; if it refuses, we do again.
+        unsafe {
+            let status = api!(RedisModule_ModuleTypeSetValue(
+                self.raw,
+                T::handle().raw(),
+                value
+            ));
+            if status != raw::REDISMODULE_OK as c_int {
+                drop(Box::from_raw(value.cast::<T>()));
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Sets or removes the moment the key expires, in Unix milliseconds.
+    pub fn set_expiry(&mut self, at_ms: Option<u64>) {
+        let at_ms = at_ms
+            .and_then(|at_ms| i64::try_from(at_ms).ok())
+            .unwrap_or(i64::from(raw::REDISMODULE_NO_EXPIRE));
+        // SAFETY: the key is open for writing.
+        unsafe {
+            api!(RedisModule_SetAbsExpire(self.raw, at_ms));
+        }
+    }
+
+    /// Appends an entry to the stream and returns its ID. Fields and values alternate.
+    ///
+    /// # Errors
+    ///
+    /// The key holds no stream, `id` is not above its last one, or there is none left.
+    pub fn stream_add(
+        &mut self,
+        id: Option<(u64, u64)>,
+        fields: &mut [Text<'_>],
+    ) -> Result<(u64, u64), ()> {
+        let (ms, seq) = id.unwrap_or_default();
+        let mut stream_id = RedisModuleStreamID { ms, seq };
+        let flags = if id.is_none() {
+            raw::REDISMODULE_STREAM_ADD_AUTOID
+        } else {
+            0
+        };
+        let pairs = i64::try_from(fields.len() / 2).map_err(|_| ())?;
+        // SAFETY: the key is open for writing; a `Text` is a `RedisModuleString *` and
+        // nothing else (see the assertion below), and the server copies the strings.
+        let status = unsafe {
+            api!(RedisModule_StreamAdd(
+                self.raw,
+                flags as c_int,
+                &mut stream_id,
+                fields.as_mut_ptr().cast::<*mut RedisModuleString>(),
+                pairs,
+            ))
+        };
+        if status != raw::REDISMODULE_OK as c_int {
+            return Err(());
+        }
+        Ok((stream_id.ms, stream_id.seq))
+    }
+}
+
+const _: () = assert!(size_of::<Text<'static>>() == size_of::<*mut RedisModuleString>());
+
+/// An open key and its value, or a part of it.
+pub struct Typed<'c, T> {
+    key: Key<'c>,
+    value: NonNull<T>,
+}
+
+impl<'c, T> Typed<'c, T> {
+    pub fn name(&self) -> Text<'c> {
+        self.key.name()
+    }
+
+    /// The key itself, to be changed beside its value.
+    pub fn key_mut(&mut self) -> &mut Key<'c> {
+        &mut self.key
+    }
+
+    /// Narrows the value to a part of it.
+    pub fn part<U>(mut self, pick: impl FnOnce(&mut T) -> Option<&mut U>) -> Option<Typed<'c, U>> {
+        let value = NonNull::from(pick(&mut self)?);
+        Some(Typed {
+            key: self.key,
+            value,
+        })
+    }
+}
+
+impl<T> std::ops::Deref for Typed<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the value stays where it is while the key is open and nobody deletes
+        // the key, which `Key` has no function for.
+        unsafe { self.value.as_ref() }
+    }
+}
+
+impl<T> std::ops::DerefMut for Typed<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above. Commands run one at a time, and none opens the same sale
+        // twice: the second key of a command is a stream.
+        unsafe { self.value.as_mut() }
+    }
+}
+
+impl Drop for Key<'_> {
+    fn drop(&mut self) {
+        if !self.raw.is_null() {
+            // SAFETY: opened by `open` and not closed before.
+            unsafe { api!(RedisModule_CloseKey(self.raw)) }
+        }
+    }
+}

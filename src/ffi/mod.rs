@@ -1,0 +1,57 @@
+//! The only unsafe code of the module: the calls into the server, and the callbacks
+//! out of it.
+//!
+//! Edge: nothing here knows what a sale is. Every value handed out carries the
+//! lifetime of the callback it was made in, so that safe code cannot keep it longer
+//! than the server does. The rest of the crate denies `unsafe`.
+//!
+//! | Question | File |
+//! |---|---|
+//! | what may be asked of the server at this moment | `context.rs` |
+//! | strings and keys of the server | `text.rs`, `key.rs` |
+//! | a command: what the server is told of it, and its call | `spec.rs`, `register.rs`, `call.rs`, `reply.rs` |
+//! | a native type | `native.rs` |
+//! | timers, events, notifications, INFO | `events.rs`, `info.rs` |
+//! | what happens at load | `load.rs` |
+#![allow(unsafe_code)]
+
+/// Calls a function of the server's API. Each one used is in the list `load.rs`
+/// checks before anything else, so a missing one is found when the module is loaded.
+macro_rules! api {
+    ($name:ident($($argument:expr),* $(,)?)) => {
+        match redis_module::raw::$name {
+            Some(function) => function($($argument),*),
+            None => $crate::ffi::missing(stringify!($name)),
+        }
+    };
+}
+
+mod call;
+mod context;
+mod events;
+mod info;
+mod key;
+mod load;
+mod native;
+mod register;
+mod reply;
+mod spec;
+mod text;
+
+pub use call::{Call, Command};
+pub use context::{Ctx, clock_ms};
+pub use events::{Hooks, Timer, start_timer, stop_timer, subscribe};
+pub use info::{Section, Source, register_info};
+pub use key::{Key, Kind, Mode, Typed};
+pub use load::{load_numbers, register_number, set_module_options};
+pub use native::{Chunk, NativeType, Origin, TypeHandle, register_type};
+pub use register::{add_acl_category, register_command};
+pub use reply::Reply;
+pub use spec::{Argument, ArgumentKind, CommandSpec, KeySpec};
+pub use text::{Text, TextBuf};
+
+/// Ends the server over an API function that the check at load lets through.
+#[cold]
+fn missing(name: &str) -> ! {
+    panic!("{name} is not part of this server's module API")
+}

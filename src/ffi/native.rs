@@ -1,0 +1,312 @@
+//! Native types: the callbacks the server wants, from a trait in plain Rust.
+//!
+//! A value is saved as a run of byte strings ("chunks"), and the type itself knows
+//! from their contents when it has the last one.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use redis_module::raw::{
+    self, RedisModuleDigest, RedisModuleIO, RedisModuleKeyOptCtx, RedisModuleString,
+    RedisModuleType, RedisModuleTypeMethods,
+};
+
+use super::context::{Ctx, c_string};
+use super::text::Text;
+
+/// A type of values that live in keys.
+///
+/// `save` and `digest` may run in a forked child: they read, and do nothing else.
+/// `drop` may run on another thread.
+pub trait NativeType: Sized + Send + 'static {
+    /// Nine characters, known to every RDB file.
+    const NAME: &'static CStr;
+    /// Version of the chunks; a file of a later one is refused.
+    const VERSION: i32;
+    /// The command that takes one chunk of a value from a rewritten AOF.
+    const LOAD_COMMAND: &'static CStr;
+
+    /// Where the server's handle of this type is kept.
+    fn handle() -> &'static TypeHandle;
+
+    fn save(&self, chunk: &mut dyn FnMut(&[u8]));
+
+    /// # Errors
+    ///
+    /// The chunks are damaged, in words for the log.
+    fn load(origin: &Origin<'_>, next: &mut dyn FnMut() -> Option<Chunk>) -> Result<Self, String>;
+
+    /// Bytes of memory, from the sizes of all allocations.
+    fn memory_bytes(&self) -> usize;
+
+    /// How much work freeing the value is: UNLINK frees large ones on another thread.
+    fn free_effort(&self) -> usize;
+
+    /// Tells the parts of the value whose order does not matter, one a call.
+    fn digest(&self, element: &mut dyn FnMut(&[u8]));
+
+    /// The key is about to lose this value: deleted, renamed, moved, overwritten.
+    fn unlinked(&self, origin: &Origin<'_>);
+}
+
+/// Which key a value belongs to.
+pub struct Origin<'c> {
+    pub database: i32,
+    /// None when a value is loaded from a string alone.
+    pub key: Option<Text<'c>>,
+}
+
+/// The server's handle of a type.
+pub struct TypeHandle(AtomicPtr<RedisModuleType>);
+
+impl TypeHandle {
+    pub const fn unregistered() -> TypeHandle {
+        TypeHandle(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    pub(super) fn raw(&self) -> *mut RedisModuleType {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A chunk as the server read it.
+pub struct Chunk {
+    start: *mut c_char,
+    len: usize,
+}
+
+impl std::ops::Deref for Chunk {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: the server allocated `len` bytes at `start`, and they are ours.
+        unsafe { std::slice::from_raw_parts(self.start.cast(), self.len) }
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        // SAFETY: allocated by the server for us, and not freed before.
+        unsafe { api!(RedisModule_Free(self.start.cast())) }
+    }
+}
+
+/// Registers the type `T`.
+///
+/// # Errors
+///
+/// Another module has a type of this name.
+pub fn register_type<T: NativeType>(ctx: Ctx<'_>) -> Result<(), String> {
+    let mut methods = RedisModuleTypeMethods {
+        version: u64::from(raw::REDISMODULE_TYPE_METHOD_VERSION),
+        rdb_load: Some(rdb_load::<T>),
+        rdb_save: Some(rdb_save::<T>),
+        // Called without a check for null when `aof-use-rdb-preamble` is `no`.
+        aof_rewrite: Some(aof_rewrite::<T>),
+        mem_usage: None,
+        digest: Some(digest::<T>),
+        free: Some(free::<T>),
+        aux_load: None,
+        aux_save: None,
+        aux_save_triggers: 0,
+        free_effort: None,
+        unlink: None,
+        // Without it COPY is refused.
+        copy: None,
+        defrag: None,
+        mem_usage2: Some(memory_bytes::<T>),
+        free_effort2: Some(free_effort::<T>),
+        unlink2: Some(unlinked::<T>),
+        copy2: None,
+        aux_save2: None,
+    };
+    // SAFETY: called while the module is loaded; the server copies the structure.
+    let handle = unsafe {
+        api!(RedisModule_CreateDataType(
+            ctx.raw(),
+            T::NAME.as_ptr(),
+            T::VERSION,
+            &mut methods
+        ))
+    };
+    if handle.is_null() {
+        return Err(format!(
+            "the type {} cannot be registered",
+            T::NAME.to_string_lossy()
+        ));
+    }
+    T::handle().0.store(handle, Ordering::Relaxed);
+    Ok(())
+}
+
+/// # Safety
+///
+/// The server calls this with its own reader.
+unsafe extern "C" fn rdb_load<T: NativeType>(
+    io: *mut RedisModuleIO,
+    version: c_int,
+) -> *mut c_void {
+    if version > T::VERSION {
+        // SAFETY: `io` is valid during the callback, here and below.
+        unsafe {
+            complain(
+                io,
+                &format!("format {version} is newer than this module knows"),
+            )
+        };
+        return std::ptr::null_mut();
+    }
+    let mut next = || {
+        let mut len = 0;
+        // SAFETY: a failed read returns null or sets the error flag, because the
+        // module handles I/O errors itself.
+        unsafe {
+            let start = api!(RedisModule_LoadStringBuffer(io, &mut len));
+            if start.is_null() {
+                return None;
+            }
+            let chunk = Chunk { start, len };
+            (api!(RedisModule_IsIOError(io)) == 0).then_some(chunk)
+        }
+    };
+    // SAFETY: the name, if there is one, lives as long as the reader.
+    let origin = unsafe {
+        let key = api!(RedisModule_GetKeyNameFromIO(io));
+        Origin {
+            database: api!(RedisModule_GetDbIdFromIO(io)),
+            key: (!key.is_null()).then(|| Text::new(key.cast_mut())),
+        }
+    };
+    match T::load(&origin, &mut next) {
+        Ok(value) => Box::into_raw(Box::new(value)).cast(),
+        Err(reason) => {
+            // SAFETY: see above.
+            unsafe { complain(io, &reason) };
+            std::ptr::null_mut()
+        }
+    }
+}
+
+/// # Safety
+///
+/// `io` is the reader of the callback in progress.
+unsafe fn complain(io: *mut RedisModuleIO, reason: &str) {
+    let line = c_string(reason);
+    // SAFETY: the format takes one C string, which is the argument.
+    unsafe {
+        api!(RedisModule_LogIOError(
+            io,
+            c"warning".as_ptr(),
+            c"%s".as_ptr(),
+            line.as_ptr()
+        ));
+    }
+}
+
+/// # Safety
+///
+/// The server calls this with its own writer and a value of this type.
+unsafe extern "C" fn rdb_save<T: NativeType>(io: *mut RedisModuleIO, value: *mut c_void) {
+    // SAFETY: as above; the writer copies each chunk.
+    unsafe {
+        let value = &*value.cast::<T>();
+        value.save(&mut |chunk| {
+            api!(RedisModule_SaveStringBuffer(
+                io,
+                chunk.as_ptr().cast(),
+                chunk.len()
+            ));
+        });
+    }
+}
+
+/// # Safety
+///
+/// The server calls this with its own writer, a key and its value of this type.
+unsafe extern "C" fn aof_rewrite<T: NativeType>(
+    io: *mut RedisModuleIO,
+    key: *mut RedisModuleString,
+    value: *mut c_void,
+) {
+    // SAFETY: as above; the format names a string of the server and bytes with their
+    // length as `size_t`.
+    unsafe {
+        let value = &*value.cast::<T>();
+        value.save(&mut |chunk| {
+            api!(RedisModule_EmitAOF(
+                io,
+                T::LOAD_COMMAND.as_ptr(),
+                c"sb".as_ptr(),
+                key,
+                chunk.as_ptr().cast::<c_char>(),
+                chunk.len(),
+            ));
+        });
+    }
+}
+
+/// # Safety
+///
+/// The server calls this with a value of this type that nothing refers to any more.
+unsafe extern "C" fn free<T: NativeType>(value: *mut c_void) {
+    // SAFETY: a value is a `Box<T>` given away by `set_value` or by the loader.
+    drop(unsafe { Box::from_raw(value.cast::<T>()) });
+}
+
+/// # Safety
+///
+/// The server calls this with a value of this type.
+unsafe extern "C" fn memory_bytes<T: NativeType>(
+    _: *mut RedisModuleKeyOptCtx,
+    value: *const c_void,
+    _samples: usize,
+) -> usize {
+    // SAFETY: as above.
+    unsafe { (*value.cast::<T>()).memory_bytes() }
+}
+
+/// # Safety
+///
+/// The server calls this with a value of this type.
+unsafe extern "C" fn free_effort<T: NativeType>(
+    _: *mut RedisModuleKeyOptCtx,
+    value: *const c_void,
+) -> usize {
+    // SAFETY: as above. 0 would mean "always on another thread".
+    unsafe { (*value.cast::<T>()).free_effort().max(1) }
+}
+
+/// # Safety
+///
+/// The server calls this with a value of this type and where it is.
+unsafe extern "C" fn unlinked<T: NativeType>(
+    place: *mut RedisModuleKeyOptCtx,
+    value: *const c_void,
+) {
+    // SAFETY: as above; the name lives as long as the callback.
+    unsafe {
+        let key = api!(RedisModule_GetKeyNameFromOptCtx(place));
+        let origin = Origin {
+            database: api!(RedisModule_GetDbIdFromOptCtx(place)),
+            key: (!key.is_null()).then(|| Text::new(key.cast_mut())),
+        };
+        (*value.cast::<T>()).unlinked(&origin);
+    }
+}
+
+/// # Safety
+///
+/// The server calls this with its own digest and a value of this type.
+unsafe extern "C" fn digest<T: NativeType>(digest: *mut RedisModuleDigest, value: *mut c_void) {
+    // SAFETY: as above; the server copies each element.
+    unsafe {
+        (*value.cast::<T>()).digest(&mut |element| {
+            api!(RedisModule_DigestAddStringBuffer(
+                digest,
+                element.as_ptr().cast(),
+                element.len()
+            ));
+            api!(RedisModule_DigestEndSequence(digest));
+        });
+    }
+}

@@ -1,0 +1,79 @@
+//! Replies, written straight to the client's buffer.
+
+use std::ffi::{c_int, c_long};
+
+use super::context::{Ctx, c_string};
+
+/// Writes one reply. Maps are flat arrays in RESP2; the server sees to that.
+#[derive(Clone, Copy)]
+pub struct Reply<'c>(Ctx<'c>);
+
+impl<'c> Reply<'c> {
+    pub fn new(ctx: Ctx<'c>) -> Reply<'c> {
+        Reply(ctx)
+    }
+
+    pub fn ok(self) {
+        // SAFETY: here and below: the context is that of a command, and the server
+        // copies what it is given.
+        unsafe {
+            api!(RedisModule_ReplyWithSimpleString(
+                self.0.raw(),
+                c"OK".as_ptr()
+            ));
+        }
+    }
+
+    /// An error; `line` starts with its code.
+    pub fn error(self, line: &str) {
+        let line = c_string(line);
+        // SAFETY: see `ok`.
+        unsafe {
+            api!(RedisModule_ReplyWithError(self.0.raw(), line.as_ptr()));
+        }
+    }
+
+    /// Announces `len` elements.
+    pub fn array(self, len: usize) {
+        // SAFETY: see `ok`.
+        unsafe {
+            api!(RedisModule_ReplyWithArray(self.0.raw(), len as c_long));
+        }
+    }
+
+    /// Announces `len` pairs.
+    pub fn map(self, len: usize) {
+        // SAFETY: see `ok`.
+        unsafe {
+            api!(RedisModule_ReplyWithMap(self.0.raw(), len as c_long));
+        }
+    }
+
+    pub fn bytes(self, bytes: &[u8]) {
+        // SAFETY: see `ok`.
+        unsafe {
+            api!(RedisModule_ReplyWithStringBuffer(
+                self.0.raw(),
+                bytes.as_ptr().cast(),
+                bytes.len()
+            ));
+        }
+    }
+
+    /// A number of the contract, at most 2^53 - 1.
+    pub fn integer(self, value: u64) {
+        self.signed(i64::try_from(value).unwrap_or(i64::MAX));
+    }
+
+    pub fn signed(self, value: i64) {
+        // SAFETY: see `ok`.
+        let _: c_int = unsafe { api!(RedisModule_ReplyWithLongLong(self.0.raw(), value)) };
+    }
+
+    pub fn null(self) {
+        // SAFETY: see `ok`.
+        unsafe {
+            api!(RedisModule_ReplyWithNull(self.0.raw()));
+        }
+    }
+}

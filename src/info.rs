@@ -1,0 +1,204 @@
+//! What the server counted since it started, told by `INFO flashsale`.
+//!
+//! Edge: numbers of this server, not of any sale; nothing is persisted. Counters are
+//! written by the thread that runs commands; INFO may read them from anywhere.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use crate::error::Code;
+use crate::ffi::{Section, Source};
+
+/// A number that only grows.
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub const fn new() -> Counter {
+        Counter(AtomicU64::new(0))
+    }
+
+    /// Adds without a locked instruction: commands run one at a time.
+    pub fn add(&self, amount: u64) {
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(amount),
+            Ordering::Relaxed,
+        );
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number that goes up and down, also when a sale is freed on another thread.
+pub struct Gauge(AtomicI64);
+
+impl Gauge {
+    pub const fn new() -> Gauge {
+        Gauge(AtomicI64::new(0))
+    }
+
+    /// Replaces one sale's share by another.
+    pub fn shift(&self, from: u64, to: u64) {
+        if from != to {
+            let by = i64::try_from(to)
+                .unwrap_or(0)
+                .wrapping_sub(i64::try_from(from).unwrap_or(0));
+            self.0.fetch_add(by, Ordering::Relaxed);
+        }
+    }
+
+    pub fn get(&self) -> u64 {
+        u64::try_from(self.0.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+}
+
+macro_rules! counted {
+    ($(#[$outer:meta])* $name:ident { $($variant:ident => $word:literal,)* }) => {
+        $(#[$outer])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($variant,)* }
+
+        impl $name {
+            pub const ALL: &[$name] = &[$($name::$variant),*];
+
+            /// The name of the counter.
+            pub fn word(self) -> &'static str {
+                match self { $($name::$variant => $word,)* }
+            }
+        }
+    };
+}
+
+counted! {
+    /// What commands were answered, and what else happened.
+    Outcome {
+        // Changes, once each.
+        Created => "created",
+        Reserved => "reserved",
+        Sold => "sold",
+        Released => "released",
+        Expired => "expired",
+        Forgotten => "forgotten",
+        Extended => "extended",
+        Refunded => "refunded",
+        Restocked => "restocked",
+        Altered => "altered",
+        // Answers that changed nothing because it had happened before.
+        Replayed => "replayed",
+        // Refusals.
+        Mismatch => "mismatch",
+        NoReservation => "noreservation",
+        Ended => "ended",
+        NotStarted => "notstarted",
+        Paused => "paused",
+        OrderLimit => "orderlimit",
+        UserLimit => "userlimit",
+        ItemLimit => "itemlimit",
+        SaleLimit => "salelimit",
+        SoldOut => "soldout",
+        AllReserved => "allreserved",
+        AlreadySold => "alreadysold",
+        AlreadyReleased => "alreadyreleased",
+        AlreadyExpired => "alreadyexpired",
+        NotSold => "notsold",
+        TooFew => "toofew",
+    }
+}
+
+static OUTCOMES: [Counter; Outcome::ALL.len()] = [const { Counter::new() }; Outcome::ALL.len()];
+static ERRORS: [Counter; Code::ALL.len()] = [const { Counter::new() }; Code::ALL.len()];
+
+/// Events of a primary carried out here, from its stream or from an AOF.
+pub static EVENTS_REPLAYED: Counter = Counter::new();
+/// Replicated events that did not fit the state found here. More than 0 is a fault.
+pub static REPLAY_DIVERGENCE: Counter = Counter::new();
+/// Steps back of the clock by more than a minute, seen by a change of a sale.
+pub static CLOCK_STEPS_BACK: Counter = Counter::new();
+/// Sweeps of the timer that returned something.
+pub static SWEEPS: Counter = Counter::new();
+/// How long after its deadline the timer found what it last returned, in milliseconds.
+pub static SWEEP_LAG_MS: AtomicU64 = AtomicU64::new(0);
+/// The same at its worst.
+pub static SWEEP_LAG_MS_MAX: AtomicU64 = AtomicU64::new(0);
+/// Sales in memory.
+pub static SALES: Gauge = Gauge::new();
+/// Open reservations of all sales.
+pub static RESERVATIONS_OPEN: Gauge = Gauge::new();
+/// Bytes of all sales, each as of its last measurement.
+pub static MEMORY_BYTES: Gauge = Gauge::new();
+/// Sales the timer has a deadline of.
+pub static SALES_WITH_DEADLINES: AtomicU64 = AtomicU64::new(0);
+
+/// Counts one outcome, or several.
+pub fn count(outcome: Outcome, times: u64) {
+    if let Some(counter) = OUTCOMES.get(outcome as usize) {
+        counter.add(times);
+    }
+}
+
+/// Counts an error reply by its code.
+pub fn count_error(code: Code) {
+    if let Some(counter) = ERRORS.get(code as usize) {
+        counter.add(1);
+    }
+}
+
+/// Notes how late a sweep was.
+pub fn note_sweep(lag_ms: u64) {
+    SWEEPS.add(1);
+    SWEEP_LAG_MS.store(lag_ms, Ordering::Relaxed);
+    SWEEP_LAG_MS_MAX.fetch_max(lag_ms, Ordering::Relaxed);
+}
+
+/// The section `flashsale` of INFO.
+pub struct Info;
+
+impl Source for Info {
+    fn tell(section: &mut Section) {
+        section.field("sales", SALES.get());
+        section.field("reservations_open", RESERVATIONS_OPEN.get());
+        section.field("memory_bytes", MEMORY_BYTES.get());
+        section.field(
+            "sales_with_deadlines",
+            SALES_WITH_DEADLINES.load(Ordering::Relaxed),
+        );
+        section.field("sweeps", SWEEPS.get());
+        section.field("sweep_lag_ms", SWEEP_LAG_MS.load(Ordering::Relaxed));
+        section.field("sweep_lag_ms_max", SWEEP_LAG_MS_MAX.load(Ordering::Relaxed));
+        section.field("clock_steps_back", CLOCK_STEPS_BACK.get());
+        section.field("events_replayed", EVENTS_REPLAYED.get());
+        section.field("replay_divergence", REPLAY_DIVERGENCE.get());
+        for (outcome, counter) in Outcome::ALL.iter().zip(&OUTCOMES) {
+            section.field(&format!("outcome_{}", outcome.word()), counter.get());
+        }
+        for (code, counter) in Code::ALL.iter().zip(&ERRORS) {
+            section.field(
+                &format!("error_{}", code.word().to_lowercase()),
+                counter.get(),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_and_code_has_its_own_counter() {
+        for (position, &outcome) in Outcome::ALL.iter().enumerate() {
+            assert_eq!(outcome as usize, position);
+        }
+        for (position, &code) in Code::ALL.iter().enumerate() {
+            assert_eq!(code as usize, position);
+        }
+    }
+
+    #[test]
+    fn a_gauge_follows_a_share_up_and_down() {
+        let gauge = Gauge::new();
+        gauge.shift(0, 5);
+        gauge.shift(5, 2);
+        assert_eq!(gauge.get(), 2);
+    }
+}

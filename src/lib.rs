@@ -1,0 +1,56 @@
+//! A flash sale as a native type of Redis: stock, limits, reservations with deadlines,
+//! retries and orders, each in one command.
+//!
+//! # The source, from the outside in
+//!
+//! | Question | Where |
+//! |---|---|
+//! | what does a command take and answer | `command/`, one file each, its page on top |
+//! | where does a refusal come from, what does a replica run, what is on disk | `sale/`, which knows no server |
+//! | how does a change reach the AOF and the replicas | `replication.rs` |
+//! | what is in an order | `orders.rs` |
+//! | how does an overdue reservation come back | `expiry.rs`, `expiry_index.rs` |
+//! | what is a key of this type to the server | `datatype/` |
+//! | which settings are there, what is counted | `config.rs`, `info.rs` |
+//! | how does the server call, and how is it called | `ffi/`, the only unsafe code |
+//!
+//! Arrows never turn round: `command` uses `datatype` and `replication`, those use
+//! `ffi`, all of them use `sale`, and `sale` uses nothing of the rest.
+//!
+//! # One change, start to end
+//!
+//! A command parses its line, opens its keys, and asks the sale for a plan. The plan is
+//! an event or an answer. An answer is replied, and nothing has changed. An event goes
+//! to [`replication::commit`], which appends the order, carries the event out, sends it
+//! to the AOF and the replicas, and tells clients.
+#![deny(unsafe_code)]
+
+mod clock;
+mod command;
+mod config;
+mod datatype;
+mod error;
+mod expiry;
+mod expiry_index;
+mod ffi;
+mod info;
+mod orders;
+mod replication;
+mod sale;
+
+/// Registers everything; called by the server when it loads the module.
+///
+/// # Errors
+///
+/// An argument of the module is wrong, or the server does not take a registration. In
+/// words for the log.
+fn load(ctx: ffi::Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
+    config::register(ctx, arguments)?;
+    ffi::set_module_options(ctx);
+    ffi::register_type::<datatype::SaleValue>(ctx)?;
+    ffi::add_acl_category(ctx);
+    command::register(ctx)?;
+    ffi::register_info::<info::Info>(ctx);
+    // Last: subscriptions outlive a load that fails after them.
+    ffi::subscribe::<expiry::Expiry>(ctx)
+}

@@ -1,0 +1,255 @@
+//! The one way a sale changes: carried out, sent on, signalled and announced in one
+//! function. [`commit`] does so for an event decided here, [`replay`] for one that was
+//! decided elsewhere, in a primary or before a restart.
+//!
+//! What is sent on is the event, `FLASHSALE.APPLY key [orders] event`. A request sent
+//! on would be decided again, by another clock.
+
+use std::ffi::CStr;
+use std::sync::{Mutex, PoisonError};
+
+use crate::datatype::{self, SaleKey};
+use crate::error::Error;
+use crate::expiry;
+use crate::ffi::{Ctx, Text};
+use crate::info::{self, Outcome};
+use crate::orders::OrdersKey;
+use crate::sale::{
+    Change, EntryId, Event, Sale, Slot, StockChange, StockChanges, decode_event, encode_event,
+};
+
+/// The command that carries events.
+const APPLY: &CStr = c"FLASHSALE.APPLY";
+/// A scratch buffer that grew beyond this is given back, in bytes.
+const SCRATCH_BYTES_MAX: usize = 1 << 20;
+
+/// Where events are encoded, one after the other.
+static SCRATCH: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// What there is to reply about an event that was carried out.
+pub struct Done {
+    /// The one reservation it was about.
+    pub slot: Option<Slot>,
+    /// Where its entry stands in the order stream; 0-0 without one.
+    pub entry: EntryId,
+}
+
+/// Carries out an event that was just planned for this sale, and sends it on.
+///
+/// The order matters: the stream's entry comes first, because appending can fail;
+/// everything after it cannot.
+///
+/// # Errors
+///
+/// The order stream takes no entry. Nothing has changed then.
+pub fn commit(
+    ctx: Ctx<'_>,
+    key: &mut SaleKey<'_>,
+    orders: Option<&mut OrdersKey<'_>>,
+    mut event: Event<'_>,
+) -> Result<Done, Error> {
+    let entry_in = if event.has_entry() {
+        let orders = orders.ok_or_else(|| Error::new("orders: missing"))?;
+        let entry = orders.append(key.name(), key.sale(), &event, None)?;
+        event.set_entry(entry);
+        Some(orders.name())
+    } else {
+        None
+    };
+    count_clock_step(key.sale(), &event);
+    let applied = key.apply(&event);
+    send(ctx, key.name(), entry_in, &event);
+    announce(ctx, key, entry_in, &event, &applied.stock);
+    count(&event);
+    Ok(Done {
+        slot: applied.slot,
+        entry: event.entry().unwrap_or_default(),
+    })
+}
+
+/// Makes a sale from a `Created` event, and sends it on.
+///
+/// # Errors
+///
+/// The server does not take the value.
+pub fn commit_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Result<(), Error> {
+    let sale = Sale::create(event).ok_or_else(|| Error::new("key: not a new sale"))?;
+    let mut key = datatype::create(ctx, name, sale)?;
+    send(ctx, name, None, event);
+    announce(ctx, &mut key, None, event, &StockChanges::new());
+    count(event);
+    Ok(())
+}
+
+fn send(ctx: Ctx<'_>, key: Text<'_>, orders: Option<Text<'_>>, event: &Event<'_>) {
+    let mut scratch = SCRATCH.lock().unwrap_or_else(PoisonError::into_inner);
+    scratch.clear();
+    encode_event(event, &mut scratch);
+    ctx.replicate(APPLY, key, orders, &scratch);
+    if scratch.capacity() > SCRATCH_BYTES_MAX {
+        *scratch = Vec::new();
+    }
+}
+
+/// Carries out an event of the primary, or of the AOF. It cannot fail: a replica that
+/// answers an error to its primary stops replicating, or the server. What does not
+/// fit is counted, and told in the log once in a while.
+pub fn replay(ctx: Ctx<'_>, name: Text<'_>, orders: Option<Text<'_>>, bytes: &[u8]) {
+    ctx.replicate_verbatim();
+    if let Err(reason) = replay_event(ctx, name, orders, bytes) {
+        info::REPLAY_DIVERGENCE.add(1);
+        let times = info::REPLAY_DIVERGENCE.get();
+        if times.is_power_of_two() {
+            let key = crate::error::echo(name.bytes());
+            ctx.warn(&format!(
+                "a replicated event does not fit the sale '{key}' here: {reason} ({times} so far)"
+            ));
+        }
+    } else {
+        info::EVENTS_REPLAYED.add(1);
+    }
+}
+
+fn replay_event(
+    ctx: Ctx<'_>,
+    name: Text<'_>,
+    orders: Option<Text<'_>>,
+    bytes: &[u8],
+) -> Result<(), String> {
+    let event = decode_event(bytes).map_err(|error| error.to_string())?;
+    if let Some(sale) = Sale::create(&event) {
+        return replay_creation(ctx, name, sale, &event);
+    }
+    let mut key = datatype::open_write(ctx, name).map_err(|error| error.to_string())?;
+    key.sale()
+        .check(&event)
+        .map_err(|divergence| divergence.to_string())?;
+    // The sale follows the primary even when the stream cannot.
+    let entry = replay_entry(ctx, &key, orders, &event);
+    let applied = key.apply(&event);
+    let entry_in = entry.as_ref().ok().copied().flatten();
+    announce(ctx, &mut key, entry_in, &event, &applied.stock);
+    entry.map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn replay_creation(
+    ctx: Ctx<'_>,
+    name: Text<'_>,
+    sale: Sale,
+    event: &Event<'_>,
+) -> Result<(), String> {
+    let was_free = datatype::is_free(ctx, name);
+    let mut key = datatype::create(ctx, name, sale).map_err(|error| error.to_string())?;
+    announce(ctx, &mut key, None, event, &StockChanges::new());
+    if was_free {
+        Ok(())
+    } else {
+        Err("the key of a new sale was taken".to_owned())
+    }
+}
+
+fn replay_entry<'c>(
+    ctx: Ctx<'c>,
+    key: &SaleKey<'_>,
+    orders: Option<Text<'c>>,
+    event: &Event<'_>,
+) -> Result<Option<Text<'c>>, Error> {
+    let Some(entry) = event.entry() else {
+        return Ok(None);
+    };
+    let name = orders.ok_or_else(|| Error::new("orders: missing"))?;
+    let mut orders = OrdersKey::open_any(ctx, name)?;
+    orders.append(key.name(), key.sale(), event, Some(entry))?;
+    Ok(Some(name))
+}
+
+/// Tells the server and its clients what changed, and the timer when to look again.
+fn announce(
+    ctx: Ctx<'_>,
+    key: &mut SaleKey<'_>,
+    entry_in: Option<Text<'_>>,
+    event: &Event<'_>,
+    stock: &StockChanges,
+) {
+    let name = key.name();
+    ctx.signal_modified(name);
+    if let Some(orders) = entry_in {
+        ctx.signal_modified(orders);
+        ctx.notify_stream(c"xadd", orders);
+    }
+    if moves_key_expiry(&event.change) {
+        let expires_at_ms = key.sale().key_expires_at_ms();
+        key.key_mut().set_expiry(expires_at_ms);
+    }
+    expiry::note(ctx, key);
+    if let Some(name_of_event) = keyspace_event(&event.change) {
+        ctx.notify(name_of_event, name);
+    }
+    for change in stock {
+        let name_of_event = match change {
+            StockChange::AllReserved => c"flashsale.allreserved",
+            StockChange::SoldOut => c"flashsale.soldout",
+            StockChange::BackInStock => c"flashsale.backinstock",
+        };
+        ctx.notify(name_of_event, name);
+    }
+}
+
+/// Can this change move the moment the key expires?
+fn moves_key_expiry(change: &Change<'_>) -> bool {
+    matches!(
+        change,
+        Change::Created(_) | Change::Altered(_) | Change::Closed
+    )
+}
+
+fn keyspace_event(change: &Change<'_>) -> Option<&'static CStr> {
+    Some(match change {
+        Change::Created(_) => c"flashsale.created",
+        Change::Reserved { .. } => c"flashsale.reserved",
+        Change::Sold { .. } | Change::Bought { .. } => c"flashsale.sold",
+        Change::Released { .. } | Change::ReleasedUnseen { .. } => c"flashsale.released",
+        // Forgetting an id is no news to anyone.
+        Change::Swept { expired: 0, .. } => return None,
+        Change::Swept { .. } | Change::Expired { .. } => c"flashsale.expired",
+        Change::Extended { .. } => c"flashsale.extended",
+        Change::Refunded(_) => c"flashsale.refunded",
+        Change::Restocked { .. } => c"flashsale.restocked",
+        Change::Altered(_) | Change::Bound { .. } => c"flashsale.altered",
+        Change::Paused => c"flashsale.paused",
+        Change::Resumed => c"flashsale.resumed",
+        Change::Closed => c"flashsale.closed",
+    })
+}
+
+/// A change that is older than the sale's last one: the clock stepped back so far that
+/// it was believed.
+fn count_clock_step(sale: &Sale, event: &Event<'_>) {
+    if sale.time(event.at_ms).stepped_back {
+        info::CLOCK_STEPS_BACK.add(1);
+    }
+}
+
+/// Counts what was decided here; a replica counts its replays alone.
+fn count(event: &Event<'_>) {
+    let (outcome, times) = match &event.change {
+        Change::Created(_) => (Outcome::Created, 1),
+        Change::Reserved { .. } => (Outcome::Reserved, 1),
+        Change::Sold { .. } | Change::Bought { .. } => (Outcome::Sold, 1),
+        Change::Released { .. } | Change::ReleasedUnseen { .. } => (Outcome::Released, 1),
+        Change::Expired { .. } => (Outcome::Expired, 1),
+        Change::Swept { expired, forgotten } => {
+            info::count(Outcome::Forgotten, u64::from(*forgotten));
+            (Outcome::Expired, u64::from(*expired))
+        }
+        Change::Extended { .. } => (Outcome::Extended, 1),
+        Change::Refunded(_) => (Outcome::Refunded, 1),
+        Change::Restocked { .. } => (Outcome::Restocked, 1),
+        Change::Altered(_)
+        | Change::Bound { .. }
+        | Change::Paused
+        | Change::Resumed
+        | Change::Closed => (Outcome::Altered, 1),
+    };
+    info::count(outcome, times);
+}

@@ -338,7 +338,7 @@ fn saved(sale: &Sale) -> Vec<Vec<u8>> {
 }
 
 fn loaded(chunks: &[Vec<u8>]) -> Result<Sale, CodecError> {
-    let mut loader = Loader::new();
+    let mut loader = Loader::default();
     for chunk in chunks {
         loader.push(chunk)?;
     }

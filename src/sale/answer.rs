@@ -97,13 +97,3 @@ pub enum Answer {
     /// The request makes no sense for this sale; the text names the argument.
     Invalid(&'static str),
 }
-
-impl Answer {
-    /// One of rows 8 to 12 of RESERVE's table that more units could lift?
-    pub fn wants_units(&self) -> bool {
-        matches!(
-            self,
-            Answer::UserLimit { .. } | Answer::ItemLimit { .. } | Answer::AllReserved { .. }
-        )
-    }
-}

@@ -45,6 +45,7 @@ impl Sale {
         };
         let tracks_items = created.options.item_limit.is_some();
         let mut sale = Sale::empty(created, event.at_ms, tracks_items);
+        sale.had_one_item = created.items.len() == 1;
         for &(sku, available) in &created.items {
             sale.items.add(
                 sku,

@@ -42,10 +42,6 @@ pub struct Loader {
 }
 
 impl Loader {
-    pub fn new() -> Loader {
-        Loader::default()
-    }
-
     /// Takes the next chunk; true when the snapshot is complete.
     ///
     /// # Errors
@@ -152,10 +148,12 @@ fn take_header(from: &mut Reader<'_>) -> Result<Sale, CodecError> {
     let paused_at_ms = from.option(take_moment)?;
     let closed_at_ms = from.option(take_moment)?;
     let tracks_items = from.flag()?;
+    let had_one_item = from.flag()?;
     let mut sale = Sale::empty(&created, created_at_ms, tracks_items);
     sale.last_change_at_ms = last_change_at_ms;
     sale.paused_at_ms = paused_at_ms;
     sale.closed_at_ms = closed_at_ms;
+    sale.had_one_item = had_one_item;
     sale.refunded = from.number()?;
     let Options {
         hold_ms,

@@ -207,16 +207,26 @@ impl Sale {
             .iter()
             .find(|kept| kept.reference.key() == reference.key());
         let Some(known) = known else { return Ok(()) };
-        let mut asked: Vec<(Option<ItemIndex>, i64)> = deltas
-            .iter()
-            .map(|delta| (delta.item, delta.delta))
-            .collect();
-        asked.sort_unstable();
-        let same = asked.len() == known.deltas.len()
-            && asked
-                .iter()
-                .zip(&known.deltas)
-                .all(|(asked, known)| *asked == (Some(known.0), known.1));
+        let same = match deltas {
+            [
+                Delta {
+                    sku: None, delta, ..
+                },
+            ] => self
+                .bare_items()
+                .any(|item| known.deltas == [(item, *delta)]),
+            _ => {
+                let mut asked: Vec<(Option<ItemIndex>, i64)> = deltas
+                    .iter()
+                    .map(|delta| (delta.item, delta.delta))
+                    .collect();
+                asked.sort_unstable();
+                asked.into_iter().eq(known
+                    .deltas
+                    .iter()
+                    .map(|&(item, delta)| (Some(item), delta)))
+            }
+        };
         Err(if same {
             Answer::Restocked
         } else {

@@ -54,11 +54,19 @@ impl Sale {
     /// The same user and the same units per SKU? An id that was released before it was
     /// seen has no items to compare.
     pub(super) fn is_same_request(&self, record: &Reservation, user: &[u8], ask: &Ask<'_>) -> bool {
-        self.belongs_to(record, user)
-            && (record.is_unseen()
-                || self
-                    .lines_of(ask)
-                    .is_ok_and(|lines| record.cart.same_units(&lines)))
+        self.belongs_to(record, user) && (record.is_unseen() || self.same_units(record, ask))
+    }
+
+    fn same_units(&self, record: &Reservation, ask: &Ask<'_>) -> bool {
+        match ask {
+            Ask::Qty(qty) => {
+                let one = |item| record.cart.same_units(&[Line { item, qty: *qty }]);
+                self.bare_items().any(one)
+            }
+            Ask::Items(asked) => self
+                .merged(asked)
+                .is_ok_and(|lines| record.cart.same_units(&lines)),
+        }
     }
 
     /// The state of a reservation, as RESERVE and EXTEND answer it.
@@ -90,6 +98,13 @@ impl Sale {
             Some(item) => Some(item),
             None => (self.items.len() == 1).then_some(0),
         }
+    }
+
+    /// What a bare quantity can have meant, now or when it was first sent: items that
+    /// RESTOCK added since do not make a retry another request.
+    pub(super) fn bare_items(&self) -> impl Iterator<Item = u32> {
+        let only = self.had_one_item.then_some(0);
+        [self.bare_item(), only].into_iter().flatten()
     }
 
     /// What is asked for, each item once, in the order first asked. O(lines log lines).

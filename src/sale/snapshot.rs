@@ -131,6 +131,7 @@ fn put_header(out: &mut Writer<'_>, sale: &Sale) {
     out.option(sale.paused_at_ms, Writer::number);
     out.option(sale.closed_at_ms, Writer::number);
     out.flag(sale.users.tracks_items());
+    out.flag(sale.had_one_item);
     out.number(sale.refunded);
 }
 

@@ -25,6 +25,8 @@ pub struct Sale {
     pub(super) items: Items,
     pub(super) users: Users,
     pub(super) reservations: Reservations,
+    /// Made with one item: a bare quantity may have meant it, whatever was added since.
+    pub(super) had_one_item: bool,
     /// Units refunded so far.
     pub(super) refunded: u64,
     /// The last REFs of RESTOCK, oldest first.
@@ -62,9 +64,16 @@ impl Sale {
             items: Items::new(hasher.clone()),
             users: Users::new(hasher.clone(), tracks_items),
             reservations: Reservations::new(hasher),
+            had_one_item: false,
             refunded: 0,
             restock_refs: VecDeque::new(),
         }
+    }
+
+    /// The moment of the last change, in Unix milliseconds.
+    #[allow(dead_code)] // The model test compares it.
+    pub fn last_change_at_ms(&self) -> u64 {
+        self.last_change_at_ms
     }
 
     /// The sale's time: the later of the clock and the last change, unless the clock
@@ -91,15 +100,6 @@ impl Sale {
     /// Name of the order stream.
     pub fn orders(&self) -> &[u8] {
         &self.orders
-    }
-
-    pub fn options(&self) -> &Options {
-        &self.options
-    }
-
-    /// The moment of the last change, in Unix milliseconds.
-    pub fn last_change_at_ms(&self) -> u64 {
-        self.last_change_at_ms
     }
 
     /// When the sale ended, if it has by `now_ms`: the earlier of CLOSE and END.

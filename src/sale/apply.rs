@@ -60,12 +60,15 @@ impl Sale {
 
     /// Carries out an event. O(lines), or O(reservations returned) for a sweep.
     pub fn apply(&mut self, event: &Event<'_>) -> Applied {
-        let at_ms = event.at_ms;
-        self.last_change_at_ms = at_ms;
+        self.last_change_at_ms = event.at_ms;
         let mut stock = StockChanges::new();
-        let seen = &mut stock;
-        let slot = match &event.change {
-            Change::Created(_) => None,
+        let slot = self.apply_to_reservation(event, &mut stock);
+        Applied { slot, stock }
+    }
+
+    fn apply_to_reservation(&mut self, event: &Event<'_>, seen: &mut StockChanges) -> Option<Slot> {
+        let at_ms = event.at_ms;
+        match &event.change {
             Change::Reserved {
                 id,
                 user,
@@ -77,8 +80,8 @@ impl Sale {
                 let user = self.users.retain(*user);
                 self.move_units(user, lines, (-1, 1, 0), 1, seen);
                 let record = Reservation {
-                    status: Status::Open,
                     expires_at_ms: *expires_at_ms,
+                    turn: self.reservations.take_turn(),
                     ..new_record(*id, user, lines, at_ms)
                 };
                 Some(self.reservations.insert(record, &mut self.users))
@@ -113,44 +116,39 @@ impl Sale {
             Change::Sold { id, order } => self.sell(*id, order, at_ms, seen),
             Change::Released { id } => self.end(*id, Status::Released, at_ms, seen),
             Change::Expired { id } => self.end(*id, Status::Expired, at_ms, seen),
-            Change::Swept { expired, forgotten } => {
-                self.sweep(*expired, *forgotten, seen);
-                None
-            }
             Change::Extended { id, expires_at_ms } => {
-                let slot = self.reservations.find_key(*id);
-                if let Some(slot) = slot {
-                    self.reservations.extend(slot, *expires_at_ms);
-                }
-                slot
+                let slot = self.reservations.find_key(*id)?;
+                self.reservations.extend(slot, *expires_at_ms);
+                Some(slot)
             }
             Change::Refunded(refund) => self.refund(refund, seen),
-            Change::Restocked { deltas, reference } => {
-                self.restock(deltas, *reference, seen);
+            of_the_sale => {
+                self.apply_to_sale(of_the_sale, at_ms, seen);
                 None
             }
-            Change::Altered(options) => {
-                self.options = (**options).clone();
-                None
-            }
-            Change::Paused => {
-                self.paused_at_ms = Some(at_ms);
-                None
-            }
-            Change::Resumed => {
-                self.paused_at_ms = None;
-                None
-            }
-            Change::Closed => {
-                self.closed_at_ms = Some(at_ms);
-                None
-            }
-            Change::Bound { orders } => {
-                self.orders = (*orders).into();
-                None
-            }
-        };
-        Applied { slot, stock }
+        }
+    }
+
+    fn apply_to_sale(&mut self, change: &Change<'_>, at_ms: u64, seen: &mut StockChanges) {
+        match change {
+            Change::Swept { expired, forgotten } => self.sweep(*expired, *forgotten, seen),
+            Change::Restocked { deltas, reference } => self.restock(deltas, *reference, seen),
+            Change::Altered(options) => self.options = (**options).clone(),
+            Change::Paused => self.paused_at_ms = Some(at_ms),
+            Change::Resumed => self.paused_at_ms = None,
+            Change::Closed => self.closed_at_ms = Some(at_ms),
+            Change::Bound { orders } => self.orders = (*orders).into(),
+            // The sale itself, or one reservation: not done here.
+            Change::Created(_)
+            | Change::Reserved { .. }
+            | Change::Bought { .. }
+            | Change::ReleasedUnseen { .. }
+            | Change::Sold { .. }
+            | Change::Released { .. }
+            | Change::Expired { .. }
+            | Change::Extended { .. }
+            | Change::Refunded(_) => {}
+        }
     }
 
     fn make_room(&mut self, forgets: bool) {
@@ -341,6 +339,7 @@ pub(super) fn new_record(
         reserved_at_ms,
         expires_at_ms: 0,
         ended_at_ms: 0,
+        turn: 0,
         in_queue: Links::NOWHERE,
         in_chain: Links::NOWHERE,
     }

@@ -203,7 +203,8 @@ fn take_record(from: &mut Reader<'_>, sale: &mut Sale, status: Status) -> Result
         Status::Released => record.ended_at_ms = take_moment(from)?,
         Status::Expired => record.ended_at_ms = expires_at_ms,
         Status::Sold => take_order(from, &mut record)?,
-        Status::Open => {}
+        // Turns are counted from 0 here: what was made before has gone round.
+        Status::Open => record.turn = 0_u32.wrapping_sub(from.small()?),
     }
     let may_be_unseen = status == Status::Released;
     if (lines.is_empty() || user.is_none()) && !(may_be_unseen && lines.is_empty())

@@ -84,11 +84,6 @@ impl Name {
         }
     }
 
-    /// Packs the name a client sent.
-    pub fn from_bytes(name: &[u8]) -> Name {
-        Name::new(Key::of(name))
-    }
-
     pub fn key(&self) -> Key<'_> {
         match self {
             Name::Ulid(bytes) => Key::Ulid(*bytes),
@@ -121,7 +116,7 @@ mod tests {
     use super::*;
 
     fn round_trip(name: &[u8]) -> Name {
-        let kept = Name::from_bytes(name);
+        let kept = Name::new(Key::of(name));
         assert_eq!(kept.bytes(&mut [0; ULID_LEN]), name);
         assert!(kept.is(name));
         kept
@@ -149,7 +144,7 @@ mod tests {
 
     #[test]
     fn different_spellings_are_different_names() {
-        let upper = Name::from_bytes(b"01ARZ3NDEKTSV4RRFFQ69G5FAV");
+        let upper = Name::new(Key::of(b"01ARZ3NDEKTSV4RRFFQ69G5FAV"));
         assert!(!upper.is(b"01arz3ndektsv4rrffq69g5fav"));
         assert!(!upper.is(b"01ARZ3NDEKTSV4RRFFQ69G5FAW"));
     }

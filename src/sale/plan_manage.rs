@@ -6,10 +6,10 @@
 use super::Plan;
 use super::answer::Answer;
 use super::event::{Change, Created, Event, StockDelta};
-use super::name::{Key, Name};
+use super::name::Key;
 use super::options::{Changes, Options};
 use super::request::{Bounds, Restock, RestockAsk};
-use super::state::Sale;
+use super::state::{RestockRef, Sale};
 use super::units::{INTEGER_MAX, ItemIndex};
 
 /// `FLASHSALE.CREATE`, parsed.
@@ -201,12 +201,9 @@ impl Sale {
 
     /// A REF the sale already has: a replay for the same deltas, else a mismatch.
     fn refuse_known_restock(&self, reference: &[u8], deltas: &[Delta<'_>]) -> Result<(), Answer> {
-        let reference = Name::from_bytes(reference);
-        let known = self
-            .restock_refs
-            .iter()
-            .find(|kept| kept.reference.key() == reference.key());
-        let Some(known) = known else { return Ok(()) };
+        let Some(known) = self.known_restock(reference) else {
+            return Ok(());
+        };
         let same = match deltas {
             [
                 Delta {
@@ -232,6 +229,20 @@ impl Sale {
         } else {
             Answer::Mismatch
         })
+    }
+
+    /// The item a bare delta changed, or would: for a known REF the one it changed then.
+    pub fn bare_restock_item(&self, reference: Option<&[u8]>) -> Option<ItemIndex> {
+        let known = reference.and_then(|reference| self.known_restock(reference));
+        match known.map(|known| known.deltas.as_slice()) {
+            Some(&[(item, _)]) => Some(item),
+            _ => self.bare_item(),
+        }
+    }
+
+    fn known_restock(&self, reference: &[u8]) -> Option<&RestockRef> {
+        let mut known = self.restock_refs.iter();
+        known.find(|known| known.reference.is(reference))
     }
 
     /// The deltas by SKU, if every SKU is known or may be new.

@@ -59,6 +59,9 @@ pub struct Reservation {
     pub expires_at_ms: u64,
     /// When it was released, or its deadline when it expired; else 0.
     pub ended_at_ms: u64,
+    /// Counts the reservations of the sale, so that a load can tell which of two is
+    /// older; goes round.
+    pub(super) turn: u32,
     pub(super) in_queue: Links,
     pub(super) in_chain: Links,
 }
@@ -144,6 +147,8 @@ pub struct Reservations {
     by_id: Index,
     deadlines: Deadlines,
     remembered: Deadlines,
+    /// The turn of the next reservation.
+    next_turn: u32,
     hasher: Hasher,
     /// Heap bytes the records point to.
     record_bytes: usize,
@@ -156,6 +161,7 @@ impl Reservations {
             by_id: Index::new(),
             deadlines: Deadlines::new(),
             remembered: Deadlines::new(),
+            next_turn: 0,
             hasher,
             record_bytes: 0,
         }
@@ -345,17 +351,30 @@ impl Reservations {
         })
     }
 
+    /// The turn of a reservation that is being made.
+    pub fn take_turn(&mut self) -> u32 {
+        let turn = self.next_turn;
+        self.next_turn = turn.wrapping_add(1);
+        turn
+    }
+
+    /// How many reservations were made from this one on, itself included. The same on
+    /// every copy of the sale, which the turn itself is not.
+    pub fn age(&self, record: &Reservation) -> u32 {
+        self.next_turn.wrapping_sub(record.turn)
+    }
+
     /// Puts every user's chain in the order the reservations were made, after a load
     /// that filed them by deadline. O(n log n) at worst, O(n) when HOLD is one for all.
     pub fn sort_chains(&mut self, users: &mut Users) {
-        let mut open: Vec<(u64, Slot)> = self
+        let mut open: Vec<(u32, Slot)> = self
             .iter_open()
-            .map(|(slot, record)| (record.reserved_at_ms, slot))
+            .map(|(slot, record)| (u32::MAX - self.age(record), slot))
             .collect();
-        if open.is_sorted_by_key(|&(reserved_at_ms, _)| reserved_at_ms) {
+        if open.is_sorted() {
             return;
         }
-        open.sort_by_key(|&(reserved_at_ms, _)| reserved_at_ms);
+        open.sort_unstable();
         for (_, slot) in open {
             let user = self.records[slot].user;
             self.unchain(slot, user, users);

@@ -160,8 +160,10 @@ fn put_record(out: &mut Writer<'_>, sale: &Sale, record: &Reservation) {
     out.number(record.reserved_at_ms);
     // Most deadlines are a HOLD away from the making: fewer bytes than a moment.
     out.signed(record.expires_at_ms.cast_signed() - record.reserved_at_ms.cast_signed());
-    if record.status == Status::Released {
-        out.number(record.ended_at_ms);
+    match record.status {
+        Status::Open => out.number(u64::from(sale.reservations.age(record))),
+        Status::Released => out.number(record.ended_at_ms),
+        Status::Expired | Status::Sold => {}
     }
     let Some(order) = &record.order else { return };
     out.number(order.sold_at_ms);

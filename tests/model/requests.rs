@@ -1,0 +1,101 @@
+//! Requests in plain words: what the model, the engine and a failure's printout share.
+//!
+//! Edge: data only. A `char` of a name stands for one byte (Latin-1), so that names
+//! of any bytes are still readable here.
+
+/// `{qty | ITEMS count sku qty ...}`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ask {
+    Qty(u64),
+    Items(Vec<(String, u64)>),
+}
+
+/// `{delta | ITEMS count sku delta ...}`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Deltas {
+    Bare(i64),
+    Items(Vec<(String, i64)>),
+}
+
+/// An option of CREATE or ALTER, by its keyword.
+pub type Named = (&'static str, u64);
+
+/// One command, or a sweep of the primary's timer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    Reserve {
+        user: String,
+        ask: Ask,
+        id: String,
+        hold: Option<u64>,
+    },
+    Buy {
+        user: String,
+        ask: Ask,
+        id: String,
+        reference: Option<String>,
+    },
+    Checkout {
+        id: String,
+        user: Option<String>,
+        reference: Option<String>,
+    },
+    Release {
+        id: String,
+        user: Option<String>,
+    },
+    Extend {
+        id: String,
+        ms: u64,
+        user: Option<String>,
+    },
+    Refund {
+        id: String,
+        ask: Option<Ask>,
+        reference: Option<String>,
+        user: Option<String>,
+        no_restock: bool,
+        restore_limit: bool,
+    },
+    Restock {
+        deltas: Deltas,
+        new: bool,
+        reference: Option<String>,
+    },
+    Alter(Vec<Named>),
+    Pause,
+    Resume,
+    Close,
+    Bind(String),
+    Sweep(u32),
+}
+
+/// A command at a moment of the server's clock.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub clock_ms: u64,
+    pub op: Op,
+}
+
+/// A CREATE, and the configuration of the server around it.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub clock_ms: u64,
+    pub orders: String,
+    pub items: Vec<(String, u64)>,
+    pub options: Vec<Named>,
+    pub hold_ms_default: u64,
+    pub sweep_max: u32,
+    pub reservations_max: usize,
+    pub items_max: usize,
+}
+
+/// The bytes of a name.
+pub fn bytes(name: &str) -> Vec<u8> {
+    name.chars().map(|letter| letter as u8).collect()
+}
+
+/// The name of some bytes.
+pub fn name(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| *byte as char).collect()
+}

@@ -1,0 +1,200 @@
+//! **Goal**: a damaged RESTORE payload is an error, never a crash, never a guess.
+//!
+//! **Method**: a small sale is dumped; each byte of the value is changed, and the value
+//! is cut and lengthened everywhere. The test computes the server's CRC-64 itself, so
+//! that the module sees every damage. What is taken nevertheless must be a sale whose
+//! numbers agree with each other.
+
+mod support;
+
+use support::workload::Dice;
+use support::{Con, Server, forge, render};
+
+/// The type byte and the module's id come first; they choose who loads the value.
+const HEADER_BYTES: usize = 10;
+
+fn small_sale(con: &mut Con) -> Vec<u8> {
+    con.says(
+        "FLASHSALE.CREATE sale orders ITEMS 2 a 9 b 8 USERLIMIT 7 ITEMLIMIT 6 GRACE 5",
+        "OK",
+    );
+    con.says(
+        "FLASHSALE.RESERVE sale alice ITEMS 2 a 1 b 1 ID open",
+        "RESERVED ...",
+    );
+    con.says(
+        "FLASHSALE.BUY sale orders alice ITEMS 1 a 2 ID sold REF p",
+        "SOLD ...",
+    );
+    con.says(
+        "FLASHSALE.REFUND sale orders sold ITEMS 1 a 1 REF f",
+        "REFUNDED ...",
+    );
+    con.says(
+        "FLASHSALE.RESERVE sale bob ITEMS 1 b 1 ID released",
+        "RESERVED ...",
+    );
+    con.says("FLASHSALE.RELEASE sale released", "RELEASED released");
+    con.says("FLASHSALE.RELEASE sale unseen", "RELEASED unseen");
+    con.says(
+        "FLASHSALE.RESTOCK sale ITEMS 1 b 2 REF truck",
+        "RESTOCKED ...",
+    );
+    match con.run("DUMP sale") {
+        redis::Value::BulkString(payload) => payload,
+        other => panic!("DUMP: {}", render(&other)),
+    }
+}
+
+/// Restores; an accepted sale must be consistent, and is removed again.
+fn try_restore(con: &mut Con, payload: &[u8], what: &str) -> bool {
+    let reply = render(&con.run_words(&[b"RESTORE", b"copy", b"0", payload]));
+    if reply.contains("(error)") {
+        con.says("EXISTS copy", "0");
+        return false;
+    }
+    if con.show("TYPE copy") == "+flashsale" {
+        let number = |name: &str, con: &mut Con| -> u64 {
+            con.field("FLASHSALE.INFO copy", name)
+                .parse()
+                .unwrap_or_else(|_| panic!("{what}: {name}"))
+        };
+        let parts = ["available", "reserved", "sold"].map(|name| number(name, con));
+        assert_eq!(
+            parts.iter().sum::<u64>(),
+            number("total", con),
+            "{what}: conservation"
+        );
+        con.run("FLASHSALE.SCAN copy 0 COUNT 1000");
+        con.run("FLASHSALE.RESERVE copy alice ITEMS 1 a 1");
+        con.run("FLASHSALE.RELEASE copy open");
+        con.run("FLASHSALE.CHECKOUT copy orders sold");
+    }
+    con.says("DEL copy", "1");
+    true
+}
+
+#[test]
+fn the_tests_own_checksum_is_the_servers() {
+    assert_eq!(support::crc64(b"123456789"), 0xe9c6_d914_c4b8_d9ca);
+    let server = Server::any();
+    let mut con = server.conn();
+    let payload = small_sale(&mut con);
+    assert_eq!(forge(&payload, |_| {}), payload);
+    assert!(try_restore(&mut con, &payload, "as it is"));
+    let mut spoiled = payload.clone();
+    spoiled[HEADER_BYTES + 5] ^= 1;
+    assert!(!try_restore(&mut con, &spoiled, "without a new checksum"));
+}
+
+#[test]
+fn a_changed_byte_is_an_error_or_still_a_sale() {
+    let server = Server::any();
+    let mut con = server.conn();
+    let payload = small_sale(&mut con);
+    let length = payload.len() - 10;
+    let mut taken = 0;
+    for position in HEADER_BYTES..length {
+        let original = payload[position];
+        for value in [
+            original ^ 1,
+            original ^ 0x80,
+            original.wrapping_add(1),
+            0,
+            0xff,
+        ] {
+            if value == original {
+                continue;
+            }
+            let damaged = forge(&payload, |bytes| bytes[position] = value);
+            let what = format!("byte {position} from {original} to {value}");
+            taken += u32::from(try_restore(&mut con, &damaged, &what));
+        }
+    }
+    con.says("PING", "+PONG");
+    println!(
+        "{taken} of {} damaged payloads were taken",
+        (length - HEADER_BYTES) * 5
+    );
+}
+
+#[test]
+fn another_version_of_the_format_is_an_error() {
+    let server = Server::any();
+    let mut con = server.conn();
+    let payload = small_sale(&mut con);
+    // The low ten bits of the module's id are the version of its values.
+    for version in 1..=255 {
+        let damaged = forge(&payload, |bytes| bytes[9] = bytes[9].wrapping_add(version));
+        assert!(
+            !try_restore(&mut con, &damaged, "version"),
+            "version + {version}"
+        );
+    }
+}
+
+#[test]
+fn a_payload_with_nothing_in_it_is_an_error() {
+    let server = Server::any();
+    let mut con = server.conn();
+    let payload = small_sale(&mut con);
+    // In the file, 5 begins a string and 0 ends the value.
+    for nothing in [&[0][..], &[5, 0, 0], &[5, 0, 5, 0, 0], &[5, 1, 0, 0]] {
+        let damaged = forge(&payload, |bytes| {
+            bytes.truncate(HEADER_BYTES);
+            bytes.extend_from_slice(nothing);
+        });
+        let reply = render(&con.run_words(&[b"RESTORE", b"copy", b"0", &damaged]));
+        assert!(reply.contains("(error)"), "{nothing:?}: {reply}");
+    }
+}
+
+#[test]
+fn a_cut_or_lengthened_payload_is_an_error() {
+    let server = Server::any();
+    let mut con = server.conn();
+    let payload = small_sale(&mut con);
+    let length = payload.len() - 10;
+    for end in HEADER_BYTES..length {
+        let damaged = forge(&payload, |bytes| bytes.truncate(end));
+        assert!(
+            !try_restore(&mut con, &damaged, "cut"),
+            "cut at {end} of {length}"
+        );
+    }
+    for position in (HEADER_BYTES..length).step_by(7) {
+        let damaged = forge(&payload, |bytes| {
+            bytes.remove(position);
+        });
+        try_restore(&mut con, &damaged, &format!("without byte {position}"));
+    }
+    con.says("PING", "+PONG");
+}
+
+#[test]
+fn random_damage_never_ends_the_server() {
+    let server = Server::any();
+    let mut con = server.conn();
+    let mut dice = Dice::new();
+    let payload = small_sale(&mut con);
+    for round in 0..1500 {
+        let damaged = forge(&payload, |bytes| {
+            for _ in 0..=dice.below(6) {
+                let span = (bytes.len() - HEADER_BYTES) as u64;
+                let position = HEADER_BYTES + dice.below(span) as usize;
+                match dice.below(4) {
+                    0 => bytes[position] = dice.below(256) as u8,
+                    1 => bytes.insert(position, dice.below(256) as u8),
+                    2 if span > 2 => drop(bytes.remove(position)),
+                    _ => {
+                        // A length or a number with all its bits set.
+                        let end = (position + 1 + dice.below(8) as usize).min(bytes.len());
+                        bytes[position..end].fill(0xff);
+                    }
+                }
+            }
+        });
+        try_restore(&mut con, &damaged, &format!("round {round}"));
+    }
+    con.says("FLASHSALE.STOCK sale", "[a 7 1 1] [b 9 1 0]");
+}

@@ -1,0 +1,31 @@
+//! What the tests against a real server share: starting servers, sending a
+//! command line, and saying in readable words what the answer must be.
+//!
+//! Edge: nothing here knows how the module works. A test that names the crate
+//! `flashsale` would link Redis's allocator and abort, so all of this speaks RESP.
+//!
+//! Environment:
+//! - `FLASHSALE_SERVER`: the server program, else `redis-server` of the path.
+//! - `FLASHSALE_MODULE`: the module, else `libflashsale.so` beside the test binary.
+//! - `FLASHSALE_ADDRESS`: `host:port` of a running server to test instead. It is
+//!   emptied by every test; tests that must start or stop servers then skip.
+
+// Every test file compiles its own copy of this folder and uses a part of it.
+#![allow(dead_code, unused_imports)]
+
+mod con;
+mod events;
+mod feed;
+mod payload;
+mod reply;
+mod server;
+mod wait;
+pub mod workload;
+
+pub use con::{Con, words_of};
+pub use events::Events;
+pub use feed::Feed;
+pub use payload::{crc64, forge, rebuild};
+pub use reply::{render, text_of};
+pub use server::{Server, replicate, wait_for_replica};
+pub use wait::{wait_for, wait_until};

@@ -1,0 +1,39 @@
+//! The envelope of DUMP: `value, RDB version (2 bytes), CRC-64 (8 bytes)`. With it a
+//! test can damage a value and still get past the server's own checksum.
+
+/// Bytes of version and checksum at the end.
+const ENVELOPE_BYTES: usize = 10;
+
+/// CRC-64 as Redis computes it ("Jones": reflected, no initial or final inversion).
+pub fn crc64(bytes: &[u8]) -> u64 {
+    // 0xad93d23594c935a9 with its bits in reverse order.
+    const POLYNOMIAL: u64 = 0x95ac_9329_ac4b_c9b5;
+    let mut crc = 0;
+    for byte in bytes {
+        crc ^= u64::from(*byte);
+        for _ in 0..8 {
+            let carry = crc & 1;
+            crc >>= 1;
+            if carry == 1 {
+                crc ^= POLYNOMIAL;
+            }
+        }
+    }
+    crc
+}
+
+/// The payload with its value replaced by what `damage` makes of it.
+pub fn forge(payload: &[u8], damage: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let value_end = payload.len() - ENVELOPE_BYTES;
+    let mut value = payload[..value_end].to_vec();
+    damage(&mut value);
+    rebuild(value, &payload[value_end..value_end + 2])
+}
+
+/// A payload from a value and the two bytes of the RDB version.
+pub fn rebuild(mut value: Vec<u8>, version: &[u8]) -> Vec<u8> {
+    value.extend_from_slice(version);
+    let crc = crc64(&value);
+    value.extend_from_slice(&crc.to_le_bytes());
+    value
+}

@@ -1,0 +1,374 @@
+//! A server of the test's own, or the one at `FLASHSALE_ADDRESS`.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::con::Con;
+use super::wait::{wait_for, wait_until};
+
+/// Only one test at a time may use a server that others use too.
+static GIVEN_SERVER: Mutex<()> = Mutex::new(());
+
+/// What tests change on a given server, and must put back.
+const SETTINGS: [&str; 4] = [
+    "maxmemory",
+    "notify-keyspace-events",
+    "flashsale.max-reservations",
+    "flashsale.sweep-max",
+];
+
+/// How long one reply may take.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A running server with the module loaded. Ends with the test, also a failing one.
+pub struct Server {
+    address: String,
+    started: Option<Started>,
+    given: Option<Given>,
+}
+
+/// A server process of ours.
+struct Started {
+    child: Child,
+    folder: TempDir,
+    port: u16,
+    server_args: Vec<String>,
+    module_args: Vec<String>,
+}
+
+/// A server of somebody else's, and how it was set when we came.
+struct Given {
+    settings: Vec<(&'static str, String)>,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Server {
+    /// Any server will do: an own one, or the given one, emptied.
+    #[track_caller]
+    pub fn any() -> Server {
+        match std::env::var("FLASHSALE_ADDRESS") {
+            Ok(address) => Server::given(address),
+            Err(_) => Server::start(&[], &[]),
+        }
+    }
+
+    /// A server of the test's own; `None`, with a plain message, when servers must
+    /// not be started. Arguments are split at spaces.
+    #[track_caller]
+    pub fn own(server_args: &[&str], module_args: &[&str]) -> Option<Server> {
+        if std::env::var("FLASHSALE_ADDRESS").is_ok() {
+            eprintln!("skipped: this test starts servers of its own, FLASHSALE_ADDRESS is set");
+            return None;
+        }
+        Some(Server::start(server_args, module_args))
+    }
+
+    #[track_caller]
+    fn start(server_args: &[&str], module_args: &[&str]) -> Server {
+        // Another process may take the port between our look and the start.
+        for _ in 0..10 {
+            match Server::try_start(server_args, module_args) {
+                Ok(server) => return server,
+                Err(log) if log.contains("Address already in use") => {}
+                Err(log) => panic!("the server did not start:\n{log}"),
+            }
+        }
+        panic!("no free port");
+    }
+
+    /// Starts a server that is expected to give up, and returns its log.
+    #[track_caller]
+    pub fn start_in_vain(server_args: &[&str], module_args: &[&str]) -> String {
+        match Server::try_start(server_args, module_args) {
+            Ok(_) => panic!("the server started"),
+            Err(log) => log,
+        }
+    }
+
+    /// A server that answers, or the log of one that ended.
+    fn try_start(server_args: &[&str], module_args: &[&str]) -> Result<Server, String> {
+        let split = |args: &[&str]| -> Vec<String> {
+            let words = args.iter().flat_map(|arg| arg.split(' '));
+            words.map(str::to_owned).collect()
+        };
+        let folder = tempfile::Builder::new().prefix("flashsale-test-").tempdir();
+        let folder = folder.expect("a folder for the server");
+        let port = free_port();
+        let (server_args, module_args) = (split(server_args), split(module_args));
+        let child = launch(folder.path(), port, &server_args, &module_args);
+        let started = Started {
+            child,
+            folder,
+            port,
+            server_args,
+            module_args,
+        };
+        let mut server = Server {
+            address: format!("127.0.0.1:{port}"),
+            started: Some(started),
+            given: None,
+        };
+        if server.is_up_soon() {
+            Ok(server)
+        } else {
+            Err(server.log())
+        }
+    }
+
+    fn given(address: String) -> Server {
+        let alone = GIVEN_SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut server = Server {
+            address,
+            started: None,
+            given: None,
+        };
+        let mut con = server.conn();
+        let setting = |name: &&'static str| {
+            let found = con.map(&format!("CONFIG GET {name}"));
+            found
+                .first()
+                .map(|(_, value)| (*name, value.trim_matches('"').to_owned()))
+        };
+        let settings = SETTINGS.iter().filter_map(setting).collect();
+        con.text("FLUSHALL");
+        server.given = Some(Given {
+            settings,
+            _alone: alone,
+        });
+        server
+    }
+
+    /// Waits until the server answers; false when its process ended instead.
+    #[track_caller]
+    fn is_up_soon(&mut self) -> bool {
+        let address = self.address.clone();
+        let started = self.started.as_mut().expect("a server of ours");
+        wait_for("the server answers PING", || {
+            if started
+                .child
+                .try_wait()
+                .expect("the state of the server")
+                .is_some()
+            {
+                return Some(false);
+            }
+            let mut con = connect(&address, false)?;
+            // While it loads its data the server answers LOADING.
+            (con.show("PING") == "+PONG").then_some(true)
+        })
+    }
+
+    /// A new RESP2 connection.
+    #[track_caller]
+    pub fn conn(&self) -> Con {
+        connect(&self.address, false).expect("a connection")
+    }
+
+    /// A new RESP3 connection.
+    #[track_caller]
+    pub fn conn3(&self) -> Con {
+        connect(&self.address, true).expect("a RESP3 connection")
+    }
+
+    /// A RESP2 connection to another database.
+    #[track_caller]
+    pub fn conn_db(&self, db: u32) -> Con {
+        let mut con = self.conn();
+        con.says(&format!("SELECT {db}"), "OK");
+        con
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The port of a server of ours.
+    pub fn port(&self) -> u16 {
+        self.started.as_ref().expect("a server of ours").port
+    }
+
+    /// What the server has logged.
+    pub fn log(&self) -> String {
+        let Some(started) = &self.started else {
+            return String::new();
+        };
+        std::fs::read_to_string(started.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// The folder of the server's files.
+    pub fn folder(&self) -> &Path {
+        self.started
+            .as_ref()
+            .expect("a server of ours")
+            .folder
+            .path()
+    }
+
+    /// Ends the server process at once, as a power cut would.
+    pub fn kill9(&mut self) {
+        let started = self.started.as_mut().expect("a server of ours");
+        started.child.kill().expect("the server ends");
+        started.child.wait().expect("the server ended");
+    }
+
+    /// Asks the server to save what it is told to save and to end.
+    pub fn shut_down(&mut self) {
+        self.conn().send("SHUTDOWN");
+        self.started
+            .as_mut()
+            .expect("a server of ours")
+            .child
+            .wait()
+            .expect("it ends");
+    }
+
+    /// Starts the ended server again, with the same arguments and some more.
+    #[track_caller]
+    pub fn start_again(&mut self, more_server_args: &[&str]) {
+        let started = self.started.as_mut().expect("a server of ours");
+        let mut args = started.server_args.clone();
+        args.extend(
+            more_server_args
+                .iter()
+                .flat_map(|arg| arg.split(' '))
+                .map(str::to_owned),
+        );
+        started.child = launch(
+            started.folder.path(),
+            started.port,
+            &args,
+            &started.module_args,
+        );
+        assert!(
+            self.is_up_soon(),
+            "the server did not start again:\n{}",
+            self.log()
+        );
+    }
+
+    /// Ends the server in good order and starts it again.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.shut_down();
+        self.start_again(&[]);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(started) = &mut self.started {
+            let _ = started.child.kill();
+            let _ = started.child.wait();
+        }
+        if std::thread::panicking() && self.started.is_some() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let tail = &lines[lines.len().saturating_sub(30)..];
+            eprintln!("--- log of the server ---\n{}", tail.join("\n"));
+        }
+        if let (Some(given), Some(mut con)) = (&self.given, connect(&self.address, false)) {
+            for (name, value) in &given.settings {
+                con.run_words(&[b"CONFIG", b"SET", name.as_bytes(), value.as_bytes()]);
+            }
+        }
+    }
+}
+
+/// Makes `replica` a copy of `primary` and waits until it is one.
+#[track_caller]
+pub fn replicate(primary: &Server, replica: &Server) {
+    let port = primary.port();
+    replica
+        .conn()
+        .says(&format!("REPLICAOF 127.0.0.1 {port}"), "OK");
+    wait_for_replica(primary, replica);
+}
+
+/// Waits until `replica` has received and applied everything `primary` has done.
+#[track_caller]
+pub fn wait_for_replica(primary: &Server, replica: &Server) {
+    let (mut ahead, mut behind) = (primary.conn(), replica.conn());
+    wait_until("the replica's link is up", || {
+        behind.info("replication", "master_link_status") == "up"
+    });
+    wait_until("the replica has caught up", || {
+        let offset = ahead.info("replication", "master_repl_offset");
+        offset == behind.info("replication", "slave_repl_offset")
+    });
+}
+
+fn connect(address: &str, resp3: bool) -> Option<Con> {
+    let protocol = if resp3 { "?protocol=resp3" } else { "" };
+    let client = redis::Client::open(format!("redis://{address}/{protocol}")).expect("an address");
+    let inner = client.get_connection_with_timeout(REPLY_TIMEOUT).ok()?;
+    inner.set_read_timeout(Some(REPLY_TIMEOUT)).ok()?;
+    Some(Con { inner })
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// The module: named by the environment, or beside the test binary.
+fn module_path() -> PathBuf {
+    if let Ok(path) = std::env::var("FLASHSALE_MODULE") {
+        return PathBuf::from(path);
+    }
+    let binary = std::env::current_exe().expect("the path of this test");
+    let path = binary.with_file_name("libflashsale.so");
+    assert!(
+        path.exists(),
+        "no module at {}: run `cargo build` or set FLASHSALE_MODULE",
+        path.display()
+    );
+    path
+}
+
+fn launch(folder: &Path, port: u16, server_args: &[String], module_args: &[String]) -> Child {
+    let program = std::env::var("FLASHSALE_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+    let mut command = Command::new(&program);
+    command
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.args([
+        "--port",
+        &port.to_string(),
+        "--bind",
+        "127.0.0.1",
+        "--logfile",
+        "log",
+    ]);
+    command.args([
+        "--dir",
+        &folder.display().to_string(),
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ]);
+    command.args([
+        "--enable-debug-command",
+        "yes",
+        "--repl-diskless-sync-delay",
+        "0",
+    ]);
+    command.args(server_args.iter().filter(|arg| !arg.is_empty()));
+    if server_args.iter().any(|arg| arg == "--cluster-enabled") {
+        // Else the bus would be at port + 10000, which may not exist.
+        command.args(["--cluster-port", &free_port().to_string()]);
+    }
+    command.arg("--loadmodule").arg(module_path());
+    command.args(module_args.iter().filter(|arg| !arg.is_empty()));
+    command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program}: {error}"))
+}

@@ -160,6 +160,7 @@ impl Hooks for Expiry {
     }
 
     fn loaded(ctx: Ctx<'_>) {
+        datatype::drop_partly_loaded(ctx);
         rearm(ctx);
     }
 

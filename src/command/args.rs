@@ -6,6 +6,9 @@
 use crate::error::{Error, echo};
 use crate::sale::{INTEGER_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
 
+/// Longest name of an order stream, in bytes: what a saved sale may contain.
+const ORDERS_BYTES_MAX: usize = 1 << 20;
+
 /// What is left of a line.
 #[derive(Clone, Copy)]
 pub struct Args<'a> {
@@ -40,6 +43,21 @@ impl<'a> Args<'a> {
             .split_first()
             .ok_or_else(|| Error::new(format!("{name}: missing")))?;
         self.rest = rest;
+        Ok(word)
+    }
+
+    /// The name of a stream that the sale is going to keep.
+    ///
+    /// # Errors
+    ///
+    /// Missing, or too long for the sale's own format.
+    pub fn orders(&mut self) -> Result<&'a [u8], Error> {
+        let word = self.word("orders")?;
+        if word.len() > ORDERS_BYTES_MAX {
+            return Err(Error::new(format!(
+                "orders: longer than {ORDERS_BYTES_MAX} bytes"
+            )));
+        }
         Ok(word)
     }
 

@@ -5,7 +5,7 @@
 use super::args::Args;
 use crate::error::Error;
 use crate::ffi::Argument;
-use crate::sale::{Ask, AskLines};
+use crate::sale::{Ask, AskLines, INTEGER_MAX};
 
 const COUNT: Argument = Argument::integer("count");
 
@@ -73,7 +73,14 @@ pub fn parse_qty(args: &mut Args<'_>) -> Result<u64, Error> {
 /// Reads what follows the word ITEMS.
 pub fn parse_lines<'a>(args: &mut Args<'a>) -> Result<AskLines<'a>, Error> {
     let mut lines = AskLines::new();
-    parse_pairs(args, parse_qty, |sku, qty| lines.push((sku, qty)))?;
+    let mut units = 0_u64;
+    parse_pairs(args, parse_qty, |sku, qty| {
+        units = units.saturating_add(qty);
+        lines.push((sku, qty));
+    })?;
+    if units > INTEGER_MAX {
+        return Err(Error::new(format!("qty: the sum exceeds {INTEGER_MAX}")));
+    }
     Ok(lines)
 }
 

@@ -37,7 +37,7 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     fn parse(mut args: Args<'a>) -> Result<Request<'a>, Error> {
         let key = args.word("key")?;
-        let orders = args.word("orders")?;
+        let orders = args.orders()?;
         if key == orders {
             return Err(Error::new("orders: the same as key"));
         }

@@ -46,12 +46,10 @@ impl Handler for Load {
         let chunk = parse(Args::new(call.words()))?;
         refuse_clients(call.ctx())?;
         let (ctx, name) = (call.ctx(), text(call, 1)?);
-        if datatype::is_free(ctx, name) {
-            datatype::replace(ctx, name)?;
-        }
-        let is_whole = datatype::open_part(ctx, name)?
-            .push(chunk)
-            .map_err(|reason| Error::new(format!("chunk: {reason}")))?;
+        // The server looks at no reply while it loads.
+        let is_whole = datatype::load_chunk(ctx, name, chunk).inspect_err(|error| {
+            ctx.warn(&format!("a sale in the AOF cannot be loaded: {error}"))
+        })?;
         if is_whole {
             expiry::note(ctx, &mut datatype::open_write(ctx, name)?);
         }

@@ -25,7 +25,7 @@ use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec, Reply};
 use crate::info::{self, Outcome};
-use crate::sale::{self, Answer, ItemIndex, RestockAsk, SKU_DEFAULT, Sale};
+use crate::sale::{self, Answer, ItemIndex, RestockAsk, Sale};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RESTOCK",
@@ -94,15 +94,18 @@ impl Handler for Restock {
                 return reply::answer(call.reply(), open.sale(), &about, answer);
             }
         }
-        reply_restocked(call.reply(), open.sale(), &request.ask);
+        reply_restocked(call.reply(), open.sale(), &request);
         Ok(())
     }
 }
 
 /// The present stock of the items asked for, each once, in the order first asked.
-fn reply_restocked(reply: Reply<'_>, sale: &Sale, ask: &RestockAsk<'_>) {
-    let items: Vec<ItemIndex> = match ask {
-        RestockAsk::Delta(_) => vec![sale.find_item(SKU_DEFAULT).unwrap_or(0)],
+fn reply_restocked(reply: Reply<'_>, sale: &Sale, request: &sale::Restock<'_>) {
+    let items: Vec<ItemIndex> = match &request.ask {
+        RestockAsk::Delta(_) => sale
+            .bare_restock_item(request.reference)
+            .into_iter()
+            .collect(),
         RestockAsk::Items(asked) => {
             let mut seen = HashSet::with_capacity(asked.len());
             let known = asked.iter().filter_map(|&(sku, _)| sale.find_item(sku));

@@ -9,5 +9,7 @@ mod sale_key;
 mod sale_type;
 
 pub use hints::{clear, first_due_ms, note, pop_due, swap};
-pub use sale_key::{SaleKey, create, is_free, open_part, open_read, open_write, replace};
+pub use sale_key::{
+    SaleKey, create, drop_partly_loaded, is_free, load_chunk, open_read, open_write,
+};
 pub use sale_type::SaleValue;

@@ -5,7 +5,8 @@
 //! allocation of this module. In a rewritten AOF each chunk is one FLASHSALE.LOAD.
 //!
 //! A sale of which an AOF has so far brought only the first chunks is a value as well
-//! ("partly loaded"): every command on it is an error. It is saved as one empty chunk.
+//! ("partly loaded"): every command on it is an error. When the AOF ends before the
+//! sale does, the key goes; see [`super::drop_partly_loaded`].
 
 use std::ffi::CStr;
 
@@ -17,7 +18,8 @@ use crate::sale::{self, Loader, Sale};
 /// What a key of the type holds.
 pub enum SaleValue {
     Live(Box<LiveSale>),
-    PartlyLoaded(Box<Loader>),
+    /// `None` once a chunk was damaged.
+    PartlyLoaded(Option<Box<Loader>>),
 }
 
 impl SaleValue {
@@ -26,7 +28,7 @@ impl SaleValue {
     }
 
     pub(super) fn empty() -> SaleValue {
-        SaleValue::PartlyLoaded(Box::default())
+        SaleValue::PartlyLoaded(Some(Box::default()))
     }
 
     /// Takes the next chunk of a sale; true when it was the last one.
@@ -35,14 +37,14 @@ impl SaleValue {
     ///
     /// The chunk is damaged, or one too many. The value is then of no use.
     pub fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
-        let SaleValue::PartlyLoaded(loader) = self else {
+        let SaleValue::PartlyLoaded(loading) = self else {
             return Err("the sale is whole already".to_owned());
         };
-        // What an unfinished sale is saved as: nothing yet.
-        if chunk.is_empty() || !loader.push(chunk).map_err(|error| error.to_string())? {
+        let mut loader = loading.take().ok_or("an earlier chunk was damaged")?;
+        if !loader.push(chunk).map_err(|error| error.to_string())? {
+            *loading = Some(loader);
             return Ok(false);
         }
-        let loader = std::mem::take(loader);
         let sale = loader.finish().map_err(|error| error.to_string())?;
         *self = SaleValue::live(sale);
         Ok(true)
@@ -63,6 +65,7 @@ impl NativeType for SaleValue {
     fn save(&self, chunk: &mut dyn FnMut(&[u8])) {
         match self {
             SaleValue::Live(live) => sale::save(live.sale(), chunk),
+            // Saved only in the middle of loading, if ever; no loader takes it for a sale.
             SaleValue::PartlyLoaded(_) => chunk(&[]),
         }
     }
@@ -72,20 +75,11 @@ impl NativeType for SaleValue {
         next: &mut dyn FnMut() -> Option<Chunk>,
     ) -> Result<SaleValue, String> {
         let mut value = SaleValue::empty();
-        let mut is_first = true;
         loop {
             let chunk = next().ok_or("the payload ends in the middle of a sale")?;
-            if chunk.is_empty() {
-                return if is_first {
-                    Ok(value)
-                } else {
-                    Err("an empty chunk".to_owned())
-                };
-            }
             if value.push(&chunk)? {
                 break;
             }
-            is_first = false;
         }
         // The value may be freed right away, when the key turns out to exist or the
         // rest of the file to be damaged: a hint is all that may be left behind.

@@ -124,10 +124,10 @@ unsafe extern "C" fn happened<H: Hooks>(
                 let now_primary = raw::REDISMODULE_EVENT_REPLROLECHANGED_NOW_MASTER;
                 H::role_changed(ctx, subevent == now_primary);
             }
-            raw::REDISMODULE_EVENT_LOADING => {
-                if subevent == raw::REDISMODULE_SUBEVENT_LOADING_ENDED {
-                    H::loaded(ctx);
-                }
+            raw::REDISMODULE_EVENT_LOADING
+                if subevent == raw::REDISMODULE_SUBEVENT_LOADING_ENDED =>
+            {
+                H::loaded(ctx);
             }
             raw::REDISMODULE_EVENT_CRON_LOOP => H::ticked(ctx),
             raw::REDISMODULE_EVENT_FLUSHDB => {

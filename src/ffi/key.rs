@@ -83,7 +83,7 @@ impl<'c> Key<'c> {
     }
 
     /// Makes `value` what the key holds. Whatever it held is deleted with its TTL.
-    pub fn set_value<T: NativeType>(&mut self, value: Box<T>) -> bool {
+    pub fn set_value<T: NativeType>(self, value: Box<T>) -> bool {
         let value: *mut c_void = Box::into_raw(value).cast();
         // SAFETY: the key is open for writing, and from here on the server owns the
         // value; if it refuses, we do again.
@@ -99,6 +99,14 @@ impl<'c> Key<'c> {
             }
         }
         true
+    }
+
+    /// Deletes the key, here alone: nothing is replicated.
+    pub fn delete(self) {
+        // SAFETY: the key is open for writing, and closed right after.
+        unsafe {
+            api!(RedisModule_DeleteKey(self.raw));
+        }
     }
 
     /// Sets or removes the moment the key expires, in Unix milliseconds.
@@ -166,6 +174,11 @@ impl<'c, T> Typed<'c, T> {
         &mut self.key
     }
 
+    /// The key alone, to do away with its value.
+    pub fn into_key(self) -> Key<'c> {
+        self.key
+    }
+
     /// Narrows the value to a part of it.
     pub fn part<U>(mut self, pick: impl FnOnce(&mut T) -> Option<&mut U>) -> Option<Typed<'c, U>> {
         let value = NonNull::from(pick(&mut self)?);
@@ -180,8 +193,8 @@ impl<T> std::ops::Deref for Typed<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: the value stays where it is while the key is open and nobody deletes
-        // the key, which `Key` has no function for.
+        // SAFETY: the value stays where it is while the key is open: the functions that
+        // do away with it consume the key.
         unsafe { self.value.as_ref() }
     }
 }

@@ -15,7 +15,8 @@ macro_rules! functions {
     ($($name:ident)*) => {
         [$((stringify!($name), {
             // SAFETY: written once, by the entry point, before this is read.
-            unsafe { matches!(raw::$name, Some(_)) }
+            let function = unsafe { raw::$name };
+            function.is_some()
         })),*]
     };
 }
@@ -25,7 +26,8 @@ fn required() -> impl IntoIterator<Item = (&'static str, bool)> {
     functions! {
         RedisModule_Alloc RedisModule_Free RedisModule_AvoidReplicaTraffic
         RedisModule_CloseKey RedisModule_CreateCommand RedisModule_CreateDataType
-        RedisModule_CreateString RedisModule_CreateTimer RedisModule_DigestAddStringBuffer
+        RedisModule_CreateString RedisModule_CreateTimer RedisModule_DeleteKey
+        RedisModule_DigestAddStringBuffer
         RedisModule_DigestEndSequence RedisModule_EmitAOF RedisModule_FreeString
         RedisModule_GetCommand RedisModule_GetContextFlags RedisModule_GetDbIdFromIO
         RedisModule_GetDbIdFromOptCtx RedisModule_GetKeyNameFromIO
@@ -106,7 +108,11 @@ pub fn load_numbers(ctx: Ctx<'_>) -> Result<(), String> {
 }
 
 /// The macro is of the 2021 edition, and wants an item of its own.
-#[allow(clippy::not_unsafe_ptr_arg_deref, unsafe_op_in_unsafe_fn)]
+#[allow(
+    clippy::not_unsafe_ptr_arg_deref,
+    clippy::ptr_arg,
+    unsafe_op_in_unsafe_fn
+)]
 mod entry {
     use super::start as initialize;
     use redis_module::{Context, RedisString, Status};

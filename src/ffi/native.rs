@@ -146,14 +146,9 @@ unsafe extern "C" fn rdb_load<T: NativeType>(
     io: *mut RedisModuleIO,
     version: c_int,
 ) -> *mut c_void {
-    if version > T::VERSION {
+    if !(1..=T::VERSION).contains(&version) {
         // SAFETY: `io` is valid during the callback, here and below.
-        unsafe {
-            complain(
-                io,
-                &format!("format {version} is newer than this module knows"),
-            )
-        };
+        unsafe { complain(io, &format!("this module does not know format {version}")) };
         return std::ptr::null_mut();
     }
     let mut next = || {

@@ -160,7 +160,7 @@ pub fn register_command<C: Command>(ctx: Ctx<'_>) -> Result<(), String> {
         if command.is_null() || !describe(command, spec) {
             return Err(format!("the command {} cannot be described", spec.name));
         }
-        set_acl_category(command);
+        set_acl_categories(command, spec.flags);
     }
     Ok(())
 }
@@ -221,17 +221,46 @@ pub fn add_acl_category(ctx: Ctx<'_>) {
     }
 }
 
+/// The server's own categories that follow from the flags. The server leaves a module's
+/// command out of all of them unless told, and `+@read` would not allow a read.
+fn own_categories(flags: &str) -> String {
+    let has = |flag: &str| flags.split(' ').any(|word| word == flag);
+    let kinds = [("write", "write"), ("readonly", "read")];
+    let kind = kinds.iter().find(|(flag, _)| has(flag));
+    let speed = if has("fast") { "fast" } else { "slow" };
+    match kind {
+        Some((_, category)) => format!("{category} {speed}"),
+        None => speed.to_owned(),
+    }
+}
+
 /// # Safety
 ///
 /// `command` is one of ours.
-unsafe fn set_acl_category(command: *mut RedisModuleCommand) {
-    // SAFETY: as above. Both functions are there, or the category is unknown.
+unsafe fn set_acl_categories(command: *mut RedisModuleCommand, flags: &str) {
+    let own = own_categories(flags);
+    let all = c_string(&format!("{} {own}", CATEGORY.to_string_lossy()));
+    let own = c_string(&own);
+    // SAFETY: an optional function, called while the module is loaded; the server
+    // refuses a category it does not know.
     unsafe {
-        if let (Some(_), Some(set)) = (
-            raw::RedisModule_AddACLCategory,
-            raw::RedisModule_SetCommandACLCategories,
-        ) {
-            set(command, CATEGORY.as_ptr());
+        if let Some(set) = raw::RedisModule_SetCommandACLCategories
+            && set(command, all.as_ptr()) != raw::REDISMODULE_OK as c_int
+        {
+            set(command, own.as_ptr());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acl_categories_follow_from_the_flags() {
+        assert_eq!(own_categories("write fast"), "write fast");
+        assert_eq!(own_categories("write deny-oom"), "write slow");
+        assert_eq!(own_categories("readonly"), "read slow");
+        assert_eq!(own_categories("fast"), "fast");
     }
 }

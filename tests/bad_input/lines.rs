@@ -1,0 +1,269 @@
+//! Every command as a valid line, each argument with its name and its kind.
+//!
+//! Edge: the table, and how it is written down; what goes wrong is in `cases.rs`.
+//! In a line `name=value:kind` is an argument, by the name that its errors use, and
+//! any other word is a keyword. An option is `KEYWORD=value:kind`, or a keyword alone.
+//! The lines are valid on the sale that [`SETUP`] makes.
+
+/// Makes the sale of the lines: an open reservation `r1`, an order `s1`, and `spare`
+/// items that no line is about.
+pub const SETUP: [&str; 4] = [
+    "FLASHSALE.CREATE sale orders ITEMS 3 default 1000 b 1000 spare 5 ITEMLIMIT 900",
+    "FLASHSALE.RESERVE sale alice 1 ID r1",
+    "FLASHSALE.BUY sale orders alice 9 ID s1 REF p1",
+    "FLASHSALE.BUY sale orders bob ITEMS 2 default 3 b 3 ID s2",
+];
+
+/// What an argument may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The key of the sale.
+    Sale,
+    /// A key where the sale is about to be made.
+    NewSale,
+    /// The sale's own stream.
+    Orders,
+    /// A stream that may become the sale's.
+    Stream,
+    /// A user, an id, a REF: 1 to 128 bytes.
+    Name,
+    /// 1 to 128 bytes of UTF-8.
+    Sku,
+    /// An integer from this to 2^53-1.
+    Integer(u64),
+    /// How many pairs follow.
+    Count,
+    /// An integer other than 0, perhaps with a minus sign.
+    Delta,
+    /// JSON of at most 64 KiB.
+    Json,
+    /// The state of a reservation, in a word.
+    State,
+}
+
+/// One word of a line.
+#[derive(Clone, Debug)]
+pub enum Word {
+    Keyword(&'static str),
+    Argument {
+        name: &'static str,
+        value: &'static str,
+        kind: Kind,
+    },
+}
+
+impl Word {
+    pub fn bytes(&self) -> &'static [u8] {
+        match self {
+            Word::Keyword(word) => word.as_bytes(),
+            Word::Argument { value, .. } => value.as_bytes(),
+        }
+    }
+}
+
+/// One way to write a command.
+pub struct Line {
+    pub command: &'static str,
+    /// What it must have, in this order.
+    words: &'static str,
+    /// What may follow, in any order.
+    options: &'static str,
+}
+
+const fn line(command: &'static str, words: &'static str, options: &'static str) -> Line {
+    Line {
+        command,
+        words,
+        options,
+    }
+}
+
+const OPTIONS_OF_CREATE: &str = "USERLIMIT=500:from0 ITEMLIMIT=500:from0 ORDERLIMIT=500:from0 \
+    SALELIMIT=900:from0 HOLD=500000:from1 MAXHOLD=600000:from1 GRACE=5:from0 START=1:from0 \
+    END=9000000000000:from0 KEEP=5:from0 REMEMBER=5:from0";
+const OPTIONS_OF_BUY: &str = "ID=n1:name REF=p1:name PAYLOAD={}:json";
+const OPTIONS_OF_REFUND: &str = "REF=f1:name USER=alice:name NORESTOCK RESTORELIMIT";
+
+/// Every way to write every command.
+pub const LINES: [Line; 29] = [
+    line(
+        "CREATE",
+        "key=new:newsale orders=other:stream STOCK STOCK=9:from0",
+        OPTIONS_OF_CREATE,
+    ),
+    line(
+        "CREATE",
+        "key=new:newsale orders=other:stream ITEMS count=2:count sku=x:sku stock=1:from0 \
+         sku=y:sku stock=0:from0",
+        "",
+    ),
+    line(
+        "RESERVE",
+        "key=sale:sale user=carol:name qty=1:from1",
+        "ID=n1:name HOLD=500:from1",
+    ),
+    line(
+        "RESERVE",
+        "key=sale:sale user=carol:name ITEMS count=2:count sku=b:sku qty=2:from1 sku=default:sku \
+         qty=1:from1",
+        "",
+    ),
+    line(
+        "RESERVE",
+        "key=sale:sale user=carol:name ITEMS count=1:count sku=b:sku qty=2:from1",
+        "ID=n1:name HOLD=500:from1",
+    ),
+    line(
+        "CHECKOUT",
+        "key=sale:sale orders=orders:orders id=r1:name",
+        "USER=alice:name REF=p1:name PAYLOAD=[1]:json",
+    ),
+    line(
+        "BUY",
+        "key=sale:sale orders=orders:orders user=carol:name qty=1:from1",
+        OPTIONS_OF_BUY,
+    ),
+    line(
+        "BUY",
+        "key=sale:sale orders=orders:orders user=carol:name ITEMS count=2:count sku=b:sku \
+         qty=2:from1 sku=default:sku qty=1:from1",
+        "",
+    ),
+    line(
+        "BUY",
+        "key=sale:sale orders=orders:orders user=carol:name ITEMS count=1:count sku=b:sku \
+         qty=2:from1",
+        OPTIONS_OF_BUY,
+    ),
+    line("RELEASE", "key=sale:sale id=r1:name", "USER=alice:name"),
+    line(
+        "EXTEND",
+        "key=sale:sale id=r1:name ms=500:from1",
+        "USER=alice:name",
+    ),
+    line(
+        "REFUND",
+        "key=sale:sale orders=orders:orders id=s1:name",
+        OPTIONS_OF_REFUND,
+    ),
+    line(
+        "REFUND",
+        "key=sale:sale orders=orders:orders id=s1:name QTY QTY=2:from1 REF REF=f1:name",
+        "USER=alice:name NORESTOCK RESTORELIMIT",
+    ),
+    line(
+        "REFUND",
+        "key=sale:sale orders=orders:orders id=s2:name REF REF=f1:name ITEMS count=2:count \
+         sku=b:sku qty=2:from1 sku=default:sku qty=1:from1",
+        "",
+    ),
+    line(
+        "REFUND",
+        "key=sale:sale orders=orders:orders id=s1:name REF REF=f1:name ITEMS count=1:count \
+         sku=default:sku qty=2:from1",
+        "USER=alice:name NORESTOCK RESTORELIMIT",
+    ),
+    line("RESTOCK", "key=sale:sale delta=-5:delta", "NEW REF=f1:name"),
+    line(
+        "RESTOCK",
+        "key=sale:sale ITEMS count=2:count sku=b:sku delta=-2:delta sku=default:sku delta=1:delta",
+        "",
+    ),
+    line(
+        "RESTOCK",
+        "key=sale:sale ITEMS count=1:count sku=z:sku delta=5:delta NEW",
+        "REF=f1:name",
+    ),
+    line(
+        "ALTER",
+        "key=sale:sale USERLIMIT USERLIMIT=500:from0",
+        "ITEMLIMIT=500:from0 ORDERLIMIT=500:from0 SALELIMIT=900:from0 HOLD=500000:from1 \
+         MAXHOLD=600000:from1 GRACE=5:from0 START=1:from0 END=9000000000000:from0 KEEP=5:from0 \
+         REMEMBER=5:from0",
+    ),
+    line("PAUSE", "key=sale:sale", ""),
+    line("RESUME", "key=sale:sale", ""),
+    line("CLOSE", "key=sale:sale", ""),
+    line("BIND", "key=sale:sale orders=other:stream", ""),
+    line("STOCK", "key=sale:sale", ""),
+    line("STOCK", "key=sale:sale sku=b:sku sku=nosuch:sku", ""),
+    line("GET", "key=sale:sale id=r1:name", ""),
+    line("USER", "key=sale:sale user=alice:name", ""),
+    line("INFO", "key=sale:sale", ""),
+    line(
+        "SCAN",
+        "key=sale:sale cursor=0:from0",
+        "COUNT=5:from1 STATE=sold:state",
+    ),
+];
+
+impl Line {
+    /// The words after the command's name that the line must have.
+    pub fn words(&self) -> Vec<Word> {
+        self.words.split_whitespace().map(word).collect()
+    }
+
+    /// What may follow, each with its keyword first.
+    pub fn options(&self) -> Vec<Vec<Word>> {
+        let options = self.options.split_whitespace().map(word);
+        options
+            .map(|option| match option {
+                Word::Argument { name, .. } => vec![Word::Keyword(name), option],
+                flag => vec![flag],
+            })
+            .collect()
+    }
+
+    /// The line in bytes: the command, what it must have, and these words.
+    pub fn with(&self, more: &[Word]) -> Vec<Vec<u8>> {
+        let name = format!("FLASHSALE.{}", self.command).into_bytes();
+        let words = self.words();
+        let words = words.iter().chain(more).map(|word| word.bytes().to_vec());
+        std::iter::once(name).chain(words).collect()
+    }
+
+    /// Fewer words than this are not the command, the name being one of them.
+    pub fn words_min(&self) -> usize {
+        let same = LINES.iter().filter(|other| other.command == self.command);
+        let shortest = same.map(|other| other.words().len()).min();
+        1 + shortest.expect("this line at least")
+    }
+
+    /// Does the command always have as many words?
+    pub fn is_fixed(&self) -> bool {
+        let mut same = LINES.iter().filter(|other| other.command == self.command);
+        same.all(|other| other.options.is_empty() && other.words == self.words)
+    }
+
+    /// Where the key of this kind stands in the line, the name being word 0.
+    pub fn position(&self, wanted: Kind) -> Option<usize> {
+        let is_it = |word: &Word| matches!(word, Word::Argument { kind, .. } if *kind == wanted);
+        self.words()
+            .iter()
+            .position(is_it)
+            .map(|position| position + 1)
+    }
+}
+
+fn word(text: &'static str) -> Word {
+    let Some((name, rest)) = text.split_once('=') else {
+        return Word::Keyword(text);
+    };
+    let (value, kind) = rest.rsplit_once(':').expect("value:kind");
+    let kind = match kind {
+        "sale" => Kind::Sale,
+        "newsale" => Kind::NewSale,
+        "orders" => Kind::Orders,
+        "stream" => Kind::Stream,
+        "name" => Kind::Name,
+        "sku" => Kind::Sku,
+        "from0" => Kind::Integer(0),
+        "from1" => Kind::Integer(1),
+        "count" => Kind::Count,
+        "delta" => Kind::Delta,
+        "json" => Kind::Json,
+        "state" => Kind::State,
+        _ => panic!("{text}: no such kind"),
+    };
+    Word::Argument { name, value, kind }
+}

@@ -1,0 +1,199 @@
+//! What the contract says about each command, as the server must tell it.
+//!
+//! Edge: plain data, written by hand; nothing is taken from the module.
+
+/// What a client that looks a command up is told.
+pub struct Reference {
+    /// Its syntax. The options of CREATE and ALTER are written out; `[...]` is the choice
+    /// before it once more.
+    pub syntax: &'static str,
+    /// The fewest words, as a negative number when there may be more.
+    pub arity: i64,
+    /// `write` or `readonly`, and what else is promised; nothing for a command without
+    /// keys. `fast` is the module's own business.
+    pub flags: &'static str,
+    /// A line.
+    pub line: &'static str,
+    /// The keys of the line, each with what happens to it.
+    pub keys: &'static str,
+}
+
+const fn command(
+    syntax: &'static str,
+    arity: i64,
+    flags: &'static str,
+    line: &'static str,
+    keys: &'static str,
+) -> Reference {
+    Reference {
+        syntax,
+        arity,
+        flags,
+        line,
+        keys,
+    }
+}
+
+const READ: &str = "sale:1 RO access";
+const CHANGE: &str = "sale:1 RW access update";
+const ORDER: &str = "sale:1 RW access update, orders:1 RW insert";
+
+/// Every command for clients, in the order of the contract.
+pub const REFERENCE: [Reference; 19] = [
+    command(
+        "FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [USERLIMIT n] \
+         [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] [MAXHOLD ms] [GRACE ms] \
+         [START unix-ms] [END unix-ms] [KEEP ms] [REMEMBER ms]",
+        -5,
+        "write denyoom",
+        "FLASHSALE.CREATE sale:1 orders:1 STOCK 1",
+        // The stream is named: that it is one is all that is looked at.
+        "sale:1 RW insert, orders:1 RO",
+    ),
+    command(
+        "FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms]",
+        -4,
+        "write",
+        "FLASHSALE.RESERVE sale:1 alice 1 ID r9",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.CHECKOUT key orders id [USER user] [REF ref] [PAYLOAD json]",
+        -4,
+        "write",
+        "FLASHSALE.CHECKOUT sale:1 orders:1 r1",
+        ORDER,
+    ),
+    command(
+        "FLASHSALE.BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] \
+         [REF ref] [PAYLOAD json]",
+        -5,
+        "write",
+        "FLASHSALE.BUY sale:1 orders:1 alice 1",
+        ORDER,
+    ),
+    command(
+        "FLASHSALE.RELEASE key id [USER user]",
+        -3,
+        "write",
+        "FLASHSALE.RELEASE sale:1 r1",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.EXTEND key id ms [USER user]",
+        -4,
+        "write",
+        "FLASHSALE.EXTEND sale:1 r1 5",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.REFUND key orders id [QTY n | ITEMS count sku qty [sku qty ...]] [REF ref] \
+         [USER user] [NORESTOCK] [RESTORELIMIT]",
+        -4,
+        "write",
+        "FLASHSALE.REFUND sale:1 orders:1 r1",
+        ORDER,
+    ),
+    command(
+        "FLASHSALE.RESTOCK key {delta | ITEMS count sku delta [sku delta ...]} [NEW] [REF ref]",
+        -3,
+        "write",
+        "FLASHSALE.RESTOCK sale:1 5",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.ALTER key {USERLIMIT n | ITEMLIMIT n | ORDERLIMIT n | SALELIMIT n | HOLD ms | \
+         MAXHOLD ms | GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms} \
+         [...]",
+        -4,
+        "write",
+        "FLASHSALE.ALTER sale:1 HOLD 5",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.PAUSE key",
+        2,
+        "write",
+        "FLASHSALE.PAUSE sale:1",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.RESUME key",
+        2,
+        "write",
+        "FLASHSALE.RESUME sale:1",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.CLOSE key",
+        2,
+        "write",
+        "FLASHSALE.CLOSE sale:1",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.BIND key orders",
+        3,
+        "write",
+        "FLASHSALE.BIND sale:1 orders:1",
+        "sale:1 RW access update, orders:1 RO",
+    ),
+    command(
+        "FLASHSALE.STOCK key [sku ...]",
+        -2,
+        "readonly",
+        "FLASHSALE.STOCK sale:1 a b",
+        READ,
+    ),
+    command(
+        "FLASHSALE.GET key id",
+        3,
+        "readonly",
+        "FLASHSALE.GET sale:1 r1",
+        READ,
+    ),
+    command(
+        "FLASHSALE.USER key user",
+        3,
+        "readonly",
+        "FLASHSALE.USER sale:1 alice",
+        READ,
+    ),
+    command(
+        "FLASHSALE.INFO key",
+        2,
+        "readonly",
+        "FLASHSALE.INFO sale:1",
+        READ,
+    ),
+    command(
+        "FLASHSALE.SCAN key cursor [COUNT n] [STATE s]",
+        -3,
+        "readonly",
+        "FLASHSALE.SCAN sale:1 0",
+        READ,
+    ),
+    command("FLASHSALE.HELP", 1, "", "FLASHSALE.HELP", ""),
+];
+
+/// Commands of the replication stream and of the AOF, not for clients.
+pub const INTERNAL: [&str; 2] = ["flashsale.apply", "flashsale.load"];
+
+impl Reference {
+    /// The command's name as the server writes it.
+    pub fn name(&self) -> String {
+        let name = self.syntax.split(' ').next().expect("a name");
+        name.to_lowercase()
+    }
+}
+
+/// The type of an argument, by its name.
+pub fn type_of(name: &str) -> &'static str {
+    match name {
+        "key" | "orders" => "key",
+        "user" | "id" | "ref" | "sku" | "json" | "s" => "string",
+        "n" | "qty" | "ms" | "count" | "delta" | "cursor" => "integer",
+        "unix-ms" => "unix-time",
+        _ => panic!("{name}: an argument the contract does not have"),
+    }
+}

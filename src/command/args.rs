@@ -4,10 +4,7 @@
 //! Edge: pure. Nothing is looked up, and nothing a client sends can make it panic.
 
 use crate::error::{Error, echo};
-use crate::sale::{INTEGER_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
-
-/// Longest name of an order stream, in bytes: what a saved sale may contain.
-const ORDERS_BYTES_MAX: usize = 1 << 20;
+use crate::sale::{INTEGER_MAX, NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX};
 
 /// What is left of a line.
 #[derive(Clone, Copy)]

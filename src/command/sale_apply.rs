@@ -19,7 +19,7 @@ use crate::replication;
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.APPLY",
     summary: "Carries out an event of the primary or of the AOF. Internal.",
-    complexity: "That of the command that made the event.",
+    complexity: "That of the command that made the event",
     since: SINCE,
     flags: "write",
     arity: -3,

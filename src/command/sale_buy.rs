@@ -29,7 +29,7 @@ use crate::sale::{self, Answer, Ask, Change};
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BUY",
     summary: "Sells units to a user in one step and appends the order to the stream.",
-    complexity: "O(N) with N SKUs asked for.",
+    complexity: "O(N) with N SKUs asked for",
     since: SINCE,
     flags: "write fast",
     arity: -5,

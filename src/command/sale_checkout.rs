@@ -25,7 +25,7 @@ use crate::sale::{self, Answer};
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.CHECKOUT",
     summary: "Turns a reservation into a sale and appends the order to the stream.",
-    complexity: "O(N) with N SKUs in the reservation.",
+    complexity: "O(N) with N SKUs in the reservation",
     since: SINCE,
     flags: "write fast",
     arity: -4,

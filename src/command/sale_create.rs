@@ -42,7 +42,7 @@ use crate::sale::{Changes, CreateAsk, INTEGER_MAX, SKU_DEFAULT, Sale};
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.CREATE",
     summary: "Makes a sale of one or several items.",
-    complexity: "O(N log N) with N items.",
+    complexity: "O(N log N) with N items",
     since: SINCE,
     flags: "write deny-oom",
     arity: -5,
@@ -87,7 +87,7 @@ impl<'a> Request<'a> {
         if args.keyword("STOCK") {
             items.push((SKU_DEFAULT, args.integer("STOCK", 0)?));
         } else if args.keyword("ITEMS") {
-            let stock = |args: &mut Args<'a>| args.integer("stock", 0);
+            let stock = |args: &mut Args<'a>| args.integer("n", 0);
             parse_pairs(&mut args, stock, |sku, n| items.push((sku, n)))?;
         } else {
             return Err(Error::new("syntax: STOCK or ITEMS must follow orders"));

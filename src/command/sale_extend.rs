@@ -21,7 +21,7 @@ use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.EXTEND",
     summary: "Moves the deadline of an open reservation.",
-    complexity: "O(log N) with N open reservations.",
+    complexity: "O(log N) with N open reservations",
     since: SINCE,
     flags: "write fast",
     arity: -4,

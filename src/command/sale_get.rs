@@ -23,7 +23,7 @@ use crate::sale::{Sale, View};
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.GET",
     summary: "Tells everything about a reservation.",
-    complexity: "O(N) with N SKUs in the reservation.",
+    complexity: "O(N) with N SKUs in the reservation",
     since: SINCE,
     flags: "readonly fast",
     arity: 3,

@@ -25,7 +25,7 @@ use crate::sale::InfoView;
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.INFO",
     summary: "Tells everything about a sale as a whole.",
-    complexity: "O(N / 512) with N users and reservations.",
+    complexity: "O(N / 512) with N users and reservations",
     since: SINCE,
     flags: "readonly",
     arity: 2,

@@ -20,7 +20,7 @@ use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.LOAD",
     summary: "Brings back one chunk of a sale from a rewritten AOF. Internal.",
-    complexity: "O(N) with N records in the chunk.",
+    complexity: "O(N) with N records in the chunk",
     since: SINCE,
     flags: "write",
     arity: 3,

@@ -26,7 +26,7 @@ use crate::sale::{Ask, RefundAsk};
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.REFUND",
     summary: "Takes back all or part of an order.",
-    complexity: "O(N + M) with N SKUs in the order and M refunds of it.",
+    complexity: "O(N + M) with N SKUs in the order and M refunds of it",
     since: SINCE,
     flags: "write",
     arity: -4,

@@ -23,7 +23,7 @@ use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RELEASE",
     summary: "Gives a reservation's units back before its deadline.",
-    complexity: "O(N) with N SKUs in the reservation.",
+    complexity: "O(N) with N SKUs in the reservation",
     since: SINCE,
     flags: "write fast",
     arity: -3,

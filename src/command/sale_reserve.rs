@@ -32,7 +32,7 @@ use crate::sale::{self, Answer, Ask, Sale};
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RESERVE",
     summary: "Sets units aside for a user until a deadline.",
-    complexity: "O(N) with N SKUs asked for.",
+    complexity: "O(N) with N SKUs asked for",
     since: SINCE,
     flags: "write fast",
     arity: -4,

@@ -30,7 +30,7 @@ use crate::sale::{self, Answer, ItemIndex, RestockAsk, Sale};
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RESTOCK",
     summary: "Adds units to the stock of items, or takes some away.",
-    complexity: "O(N log N) with N SKUs asked for.",
+    complexity: "O(N log N) with N SKUs asked for",
     since: SINCE,
     flags: "write",
     arity: -3,

@@ -23,7 +23,7 @@ const COUNT_DEFAULT: u64 = 10;
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.SCAN",
     summary: "Goes through the ids of a sale.",
-    complexity: "O(N) with N places looked at.",
+    complexity: "O(N) with N places looked at",
     since: SINCE,
     flags: "readonly",
     arity: -3,

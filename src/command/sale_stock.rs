@@ -18,7 +18,7 @@ use crate::sale::ItemView;
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.STOCK",
     summary: "Tells the stock of items.",
-    complexity: "O(N) with N SKUs named, or items in the sale when none is.",
+    complexity: "O(N) with N SKUs named, or items in the sale when none is",
     since: SINCE,
     flags: "readonly",
     arity: -2,

@@ -1,9 +1,7 @@
 //! A sale in its key, with what the server side notes beside it.
 
-use ulid::ULID_LEN;
-
 use crate::info::{MEMORY_BYTES, RESERVATIONS_OPEN, SALES};
-use crate::sale::{Applied, Change, Event, Sale, State};
+use crate::sale::{Applied, Event, Sale};
 
 /// After so many changes the memory of a sale is measured again, which takes longer
 /// than a change does.
@@ -22,7 +20,7 @@ pub struct LiveSale {
 
 impl LiveSale {
     pub(super) fn new(sale: Sale) -> LiveSale {
-        let open = sale.info(0).reservations_open;
+        let open = sale.reservations_open();
         let mut live = LiveSale {
             sale,
             hinted_due_ms: u64::MAX,
@@ -43,8 +41,8 @@ impl LiveSale {
     /// Carries an event out. For `replication` alone: a change that is not replicated
     /// must not be possible to write down.
     pub fn apply(&mut self, event: &Event<'_>) -> Applied {
-        let open = self.open_after(event);
         let applied = self.sale.apply(event);
+        let open = self.sale.reservations_open();
         RESERVATIONS_OPEN.shift(self.open, open);
         self.open = open;
         self.changes += 1;
@@ -64,21 +62,6 @@ impl LiveSale {
         MEMORY_BYTES.shift(self.memory_bytes, bytes);
         self.memory_bytes = bytes;
         self.changes = 0;
-    }
-
-    /// Open reservations once this event has happened.
-    fn open_after(&self, event: &Event<'_>) -> u64 {
-        match &event.change {
-            Change::Reserved { .. } => self.open.saturating_add(1),
-            Change::Expired { .. } => self.open.saturating_sub(1),
-            Change::Swept { expired, .. } => self.open.saturating_sub(u64::from(*expired)),
-            Change::Sold { id, .. } | Change::Released { id } => {
-                let slot = self.sale.find(id.bytes(&mut [0; ULID_LEN]));
-                let was_open = slot.is_some_and(|slot| self.sale.state_of(slot) == State::Reserved);
-                self.open.saturating_sub(u64::from(was_open))
-            }
-            _ => self.open,
-        }
     }
 }
 

@@ -11,12 +11,10 @@ use std::borrow::Cow;
 use super::codec::{CodecError, Reader, Writer};
 use super::event::{Change, Created, Event, Order, Refund, StockDelta};
 use super::options::Options;
-use super::units::{EntryId, INTEGER_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use super::units::{EntryId, INTEGER_MAX, NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX};
 
 /// The version this server writes, and the only one it reads.
 pub const EVENT_VERSION: u8 = 1;
-/// Longest stream name that is read.
-pub(super) const KEY_BYTES_MAX: usize = 1 << 20;
 
 const CREATED: u8 = 1;
 const RESERVED: u8 = 2;
@@ -195,7 +193,7 @@ fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change
         RESUMED => Change::Resumed,
         CLOSED => Change::Closed,
         BOUND => Change::Bound {
-            orders: from.bytes(KEY_BYTES_MAX)?,
+            orders: from.bytes(ORDERS_BYTES_MAX)?,
         },
         _ => return Err(CodecError::Invalid("an unknown kind of event")),
     })
@@ -276,7 +274,7 @@ fn put_created(out: &mut Writer<'_>, created: &Created<'_>) {
 fn take_created<'a>(from: &mut Reader<'a>) -> Result<Created<'a>, CodecError> {
     let created = Created {
         sale_id: from.wide()?,
-        orders: from.bytes(KEY_BYTES_MAX)?,
+        orders: from.bytes(ORDERS_BYTES_MAX)?,
         options: take_options(from)?,
         items: from.list(2, |from| Ok((take_sku(from)?, take_moment(from)?)))?,
     };

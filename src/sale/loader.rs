@@ -9,7 +9,7 @@
 use super::apply::{new_order, new_record, signed};
 use super::codec::{CodecError, Reader};
 use super::event::{Created, Order, Refund};
-use super::event_codec::{KEY_BYTES_MAX, take_entry, take_moment, take_options, take_sku};
+use super::event_codec::{take_entry, take_moment, take_options, take_sku};
 use super::items::Stock;
 use super::name::Name;
 use super::options::Options;
@@ -20,7 +20,7 @@ use super::snapshot::{
     SNAPSHOT_VERSION,
 };
 use super::state::{RestockRef, Sale};
-use super::units::{INTEGER_MAX, Line, RESTOCK_REFS_MAX, units_of};
+use super::units::{INTEGER_MAX, Line, ORDERS_BYTES_MAX, RESTOCK_REFS_MAX, units_of};
 use super::users::{Account, UserSlot};
 
 /// Largest element that is put together from chunks, in bytes. The largest there can
@@ -139,7 +139,7 @@ fn take_header(from: &mut Reader<'_>) -> Result<Sale, CodecError> {
     }
     let created = Created {
         sale_id: from.wide()?,
-        orders: from.bytes(KEY_BYTES_MAX)?,
+        orders: from.bytes(ORDERS_BYTES_MAX)?,
         options: take_options(from)?,
         items: Vec::new(),
     };

@@ -86,8 +86,8 @@ mod public {
     pub use super::snapshot::{digest, save};
     pub use super::state::{Sale, Time};
     pub use super::units::{
-        EntryId, INTEGER_MAX, ItemIndex, Line, Lines, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX,
-        SKU_DEFAULT, units_of,
+        EntryId, INTEGER_MAX, ItemIndex, Line, Lines, NAME_BYTES_MAX, ORDERS_BYTES_MAX,
+        PAYLOAD_BYTES_MAX, SKU_DEFAULT, units_of,
     };
     pub use super::views::{InfoView, ItemView, Phase, State, UserView, View};
 }

@@ -25,8 +25,6 @@ pub struct CreateAsk<'a> {
     pub hold_ms_default: u64,
 }
 
-const TOTAL_TOO_LARGE: Answer =
-    Answer::Invalid("stock: the sum over the sale exceeds 9007199254740991");
 const TOO_MANY_ITEMS: Answer = Answer::Invalid("ITEMS: more than max-items allows in one sale");
 
 impl Sale {
@@ -54,7 +52,9 @@ impl Sale {
             .iter()
             .fold(0_u64, |sum, &(_, stock)| sum.saturating_add(stock));
         if total > INTEGER_MAX {
-            return Err(TOTAL_TOO_LARGE);
+            return Err(Answer::Invalid(
+                "n: the sum over the sale exceeds 9007199254740991",
+            ));
         }
         let created = Created {
             sale_id: ask.sale_id,
@@ -297,7 +297,9 @@ impl Sale {
             return Err(TOO_MANY_ITEMS);
         }
         if total > i128::from(INTEGER_MAX) {
-            return Err(TOTAL_TOO_LARGE);
+            return Err(Answer::Invalid(
+                "delta: the sum over the sale exceeds 9007199254740991",
+            ));
         }
         Ok(())
     }

@@ -9,6 +9,8 @@ use smallvec::SmallVec;
 pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// Longest user, id, REF or SKU, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
+/// Longest name of an order stream, in bytes.
+pub const ORDERS_BYTES_MAX: usize = 1 << 20;
 /// Longest PAYLOAD, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
 /// A clock that steps back by more than this is believed, in milliseconds.

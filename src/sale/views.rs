@@ -181,12 +181,6 @@ fn some_moment(at_ms: u64) -> Option<u64> {
 }
 
 impl Sale {
-    /// The state of a reservation; `Released` for a slot that is not in use.
-    pub fn state_of(&self, slot: Slot) -> State {
-        self.record(slot)
-            .map_or(State::Released, Reservation::state)
-    }
-
     /// Everything about a reservation, `None` for a slot that is not in use.
     pub fn view(&self, slot: Slot) -> Option<View<'_>> {
         let record = self.record(slot)?;
@@ -300,6 +294,11 @@ impl Sale {
         if end >= slots { 0 } else { end }
     }
 
+    /// Number of open reservations.
+    pub fn reservations_open(&self) -> u64 {
+        self.reservations.deadlines().len() as u64
+    }
+
     /// Whether the sale sells at this moment.
     pub fn phase(&self, now_ms: u64) -> Phase {
         if self.closed_at_ms.is_some() {
@@ -339,7 +338,7 @@ impl Sale {
             sold: totals.sold,
             refunded: self.refunded,
             users: self.users.len() as u64,
-            reservations_open: self.reservations.deadlines().len() as u64,
+            reservations_open: self.reservations_open(),
             reservations_remembered: self.reservations.remembered().len() as u64,
             memory_bytes: self.memory_bytes() as u64,
         }

@@ -93,8 +93,8 @@ pub const LINES: [Line; 29] = [
     ),
     line(
         "CREATE",
-        "key=new:newsale orders=other:stream ITEMS count=2:count sku=x:sku stock=1:from0 \
-         sku=y:sku stock=0:from0",
+        "key=new:newsale orders=other:stream ITEMS count=2:count sku=x:sku n=1:from0 \
+         sku=y:sku n=0:from0",
         "",
     ),
     line(

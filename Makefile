@@ -1,0 +1,48 @@
+# flashsale: `make` lists what there is. Every target installs what it misses first
+# (scripts/setup.sh), and asks nothing.
+
+SHELL := bash
+# Where rustup puts cargo, for shells that do not know it yet.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+PORT ?= 6379
+SETUP := ./scripts/setup.sh
+
+.DEFAULT_GOAL := help
+# In the order written, also with -j.
+.NOTPARALLEL:
+.PHONY: help setup build run port-is-free demo test lint clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: ## install what is missing: Rust, libclang, a C compiler, redis-server
+	@$(SETUP) build server lint
+
+build: ## build the module: target/release/libflashsale.so
+	@$(SETUP) build
+	cargo build --release --locked
+
+run: port-is-free build ## build, and start a server with the module on PORT (6379)
+	@$(SETUP) server
+	@PORT=$(PORT) ./scripts/run.sh
+
+# Before minutes of building, not after.
+port-is-free:
+	@PORT=$(PORT) ./scripts/run.sh check
+
+demo: ## sell 10,000 units to 100,000 buyers and check the sale (ARGS="--units 500 ...")
+	@$(SETUP) build server
+	cargo run --release --locked --example demo -- $(ARGS)
+
+test: ## run every test, against real servers
+	@$(SETUP) build server
+	cargo test --locked
+
+lint: ## check the formatting and the lints
+	@$(SETUP) build lint
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+
+clean: ## remove what was built; data stays
+	cargo clean

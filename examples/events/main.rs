@@ -1,0 +1,216 @@
+//! Turns the events of an append-only file into text, one a line.
+//!
+//! ```sh
+//! cargo run --release --example events -- data/appendonlydir/appendonly.aof.1.incr.aof
+//! ```
+//!
+//! What a primary writes down is packed; this is how a person reads it. Other commands
+//! are counted and skipped. The decoder is the engine's own, included by path: an
+//! example that linked the crate would link Redis's allocator.
+
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/sale/mod.rs"]
+mod sale;
+
+use std::io::{self, BufRead, Write};
+use std::{env, fs, process};
+
+use sale::{Change, Event, Key, Line, Order, decode_event};
+
+/// Longest argument believed: Redis's own `proto-max-bulk-len`.
+const BULK_BYTES_MAX: usize = 512 << 20;
+
+fn main() {
+    let Some(path) = env::args_os().nth(1) else {
+        eprintln!("usage: events FILE.aof");
+        process::exit(2);
+    };
+    let told = fs::File::open(&path).and_then(|file| tell(io::BufReader::new(file)));
+    // A reader that went away, as in `| head`, is not a failure.
+    if let Err(error) = told
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        eprintln!("{}: {error}", path.display());
+        process::exit(1);
+    }
+}
+
+fn tell(mut aof: impl BufRead) -> io::Result<()> {
+    if aof.fill_buf()?.starts_with(b"REDIS") {
+        return Err(invalid(
+            "an RDB preamble; events are in the .incr.aof files",
+        ));
+    }
+    let mut out = io::stdout().lock();
+    let (mut events, mut others) = (0_u64, 0_u64);
+    while let Some(words) = next_command(&mut aof)? {
+        match words.as_slice() {
+            [name, key, .., event] if name.eq_ignore_ascii_case(b"FLASHSALE.APPLY") => {
+                events += 1;
+                let text = match decode_event(event) {
+                    Ok(event) => sentence(&event),
+                    Err(error) => error.to_string(),
+                };
+                writeln!(out, "{} {text}", key.escape_ascii())?;
+            }
+            _ => others += 1,
+        }
+    }
+    eprintln!("{events} events, {others} other commands");
+    Ok(())
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// The next command of the file, or `None` at its end.
+fn next_command(aof: &mut impl BufRead) -> io::Result<Option<Vec<Vec<u8>>>> {
+    let Some(count) = next_header(aof, b'*')? else {
+        return Ok(None);
+    };
+    let mut words = Vec::new();
+    for _ in 0..count {
+        let len = next_header(aof, b'$')?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        if len > BULK_BYTES_MAX {
+            return Err(invalid("an argument too long"));
+        }
+        let mut word = vec![0; len + 2];
+        aof.read_exact(&mut word)?;
+        word.truncate(len);
+        words.push(word);
+    }
+    Ok(Some(words))
+}
+
+/// The number of a line like `*3` or `$15`; annotations (`#TS:...`) are skipped.
+fn next_header(aof: &mut impl BufRead, mark: u8) -> io::Result<Option<usize>> {
+    loop {
+        let mut line = Vec::new();
+        if aof.read_until(b'\n', &mut line)? == 0 {
+            return Ok(None);
+        }
+        if line.first() == Some(&b'#') {
+            continue;
+        }
+        let number = line.strip_prefix(&[mark]).map(|rest| rest.trim_ascii());
+        return number
+            .and_then(|number| std::str::from_utf8(number).ok()?.parse().ok())
+            .map(Some)
+            .ok_or_else(|| invalid("not an append-only file"));
+    }
+}
+
+fn sentence(event: &Event<'_>) -> String {
+    format!("{} {}", event.at_ms, change(&event.change))
+}
+
+fn change(change: &Change<'_>) -> String {
+    match change {
+        Change::Created(created) => {
+            let items: Vec<String> = created
+                .items
+                .iter()
+                .map(|(sku, stock)| format!("{}x{stock}", sku.escape_ascii()))
+                .collect();
+            let orders = created.orders.escape_ascii();
+            format!(
+                "created orders={orders} items={} {:?}",
+                items.join(","),
+                created.options
+            )
+        }
+        Change::Reserved {
+            id,
+            user,
+            lines,
+            expires_at_ms,
+            forgets,
+        } => format!(
+            "reserved id={} user={} {} expires_at_ms={expires_at_ms}{}",
+            name(*id),
+            name(*user),
+            units(lines),
+            forgot(*forgets)
+        ),
+        Change::Sold { id, order } => format!("sold id={} {}", name(*id), order_text(order)),
+        Change::Bought {
+            id,
+            user,
+            lines,
+            order,
+            forgets,
+        } => format!(
+            "bought id={} user={} {} {}{}",
+            name(*id),
+            name(*user),
+            units(lines),
+            order_text(order),
+            forgot(*forgets)
+        ),
+        Change::Released { id } => format!("released id={}", name(*id)),
+        Change::ReleasedUnseen { id, user, forgets } => {
+            let user = user
+                .map(|user| format!(" user={}", name(user)))
+                .unwrap_or_default();
+            format!("released-unseen id={}{user}{}", name(*id), forgot(*forgets))
+        }
+        Change::Swept { expired, forgotten } => {
+            format!("swept expired={expired} forgotten={forgotten}")
+        }
+        Change::Expired { id } => format!("expired id={}", name(*id)),
+        Change::Extended { id, expires_at_ms } => {
+            format!("extended id={} expires_at_ms={expires_at_ms}", name(*id))
+        }
+        Change::Refunded(refund) => format!(
+            "refunded id={} {} entry={}-{} ref={} restocks={} restores_limit={}",
+            name(refund.id),
+            units(&refund.lines),
+            refund.entry.ms,
+            refund.entry.seq,
+            refund.reference.map(name).unwrap_or_default(),
+            refund.restocks,
+            refund.restores_limit
+        ),
+        Change::Restocked { deltas, reference } => {
+            let deltas: Vec<String> = deltas
+                .iter()
+                .map(|delta| format!("{}{:+}", delta.sku.escape_ascii(), delta.delta))
+                .collect();
+            let reference = reference.map(name).unwrap_or_default();
+            format!("restocked {} ref={reference}", deltas.join(","))
+        }
+        Change::Altered(options) => format!("altered {options:?}"),
+        Change::Paused => "paused".to_owned(),
+        Change::Resumed => "resumed".to_owned(),
+        Change::Closed => "closed".to_owned(),
+        Change::Bound { orders } => format!("bound orders={}", orders.escape_ascii()),
+    }
+}
+
+fn name(key: Key<'_>) -> String {
+    key.bytes(&mut [0; 26]).escape_ascii().to_string()
+}
+
+/// Lines name items by their place in the sale, from 0.
+fn units(lines: &[Line]) -> String {
+    let lines: Vec<String> = lines
+        .iter()
+        .map(|line| format!("{}x{}", line.item, line.qty))
+        .collect();
+    format!("items={}", lines.join(","))
+}
+
+fn order_text(order: &Order<'_>) -> String {
+    let reference = order.reference.map(name).unwrap_or_default();
+    let payload = order.payload.map_or(0, <[u8]>::len);
+    let entry = order.entry;
+    format!(
+        "entry={}-{} ref={reference} payload_bytes={payload}",
+        entry.ms, entry.seq
+    )
+}
+
+fn forgot(forgets: bool) -> &'static str {
+    if forgets { " forgets=1" } else { "" }
+}

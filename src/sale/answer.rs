@@ -4,7 +4,7 @@
 //! An answer borrows nothing and allocates nothing: items are indices, reservations
 //! are slots; `command/reply.rs` turns it into words, with the id from the request.
 
-use super::reservations::Slot;
+use super::reservation::Slot;
 use super::units::{EntryId, ItemIndex};
 
 /// The SKU a `NotSold` is about.

@@ -7,7 +7,7 @@ use super::cart::Cart;
 use super::event::{Change, Event, Order, Refund, StockDelta};
 use super::items::{Move, Stock, StockChanges};
 use super::name::{Key, Name};
-use super::reservations::{Links, OrderRecord, RefundRecord, Reservation, Slot, Status};
+use super::reservation::{Links, OrderRecord, RefundRecord, Reservation, Slot, Status};
 use super::slab::NONE;
 use super::state::{RestockRef, Sale};
 use super::units::{Line, RESTOCK_REFS_MAX, units_of};

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::items::Stock;
-use super::reservations::{Reservation, Status};
+use super::reservation::{Reservation, Status};
 use super::slab::NONE;
 use super::state::Sale;
 use super::units::{INTEGER_MAX, ItemIndex, units_of};

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::event::{Change, Event, Refund, StockDelta};
 use super::name::Key;
-use super::reservations::{Reservation, Status};
+use super::reservation::{Reservation, Status};
 use super::state::Sale;
 use super::units::{INTEGER_MAX, Line};
 

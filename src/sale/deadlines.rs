@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::reservations::{Links, Reservation, Slot};
+use super::reservation::{Links, Reservation, Slot};
 use super::slab::{NONE, Slab};
 
 struct Bucket {

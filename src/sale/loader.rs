@@ -13,7 +13,7 @@ use super::event_codec::{take_entry, take_moment, take_options, take_sku};
 use super::items::Stock;
 use super::name::Name;
 use super::options::Options;
-use super::reservations::{Reservation, Status};
+use super::reservation::{Reservation, Status};
 use super::slab::NONE;
 use super::snapshot::{
     CHUNK_BYTES, END, EXPIRED, HEADER, ITEM, OPEN, ORDER, REFUND, RELEASED, RESTOCK_REF,

@@ -54,6 +54,7 @@ mod plan_order;
 mod plan_refund;
 mod plan_reserve;
 mod request;
+mod reservation;
 mod reservations;
 mod slab;
 mod snapshot;
@@ -82,7 +83,7 @@ mod public {
     pub use super::request::{
         Ask, AskLines, Bounds, Checkout, RefundAsk, Reserve, Restock, RestockAsk,
     };
-    pub use super::reservations::Slot;
+    pub use super::reservation::Slot;
     pub use super::snapshot::{digest, save};
     pub use super::state::{Sale, Time};
     pub use super::units::{

@@ -6,7 +6,7 @@
 use super::answer::Answer;
 use super::event::{Change, Event};
 use super::name::Key;
-use super::reservations::{Reservation, Status};
+use super::reservation::{Reservation, Status};
 use super::state::Sale;
 
 /// How many open reservations of one user are looked at for an overdue one.

@@ -9,7 +9,7 @@ use super::event::{Change, Event, Order};
 use super::name::Key;
 use super::plan_reserve::Unknown;
 use super::request::{Bounds, Checkout, Reserve};
-use super::reservations::{Reservation, Slot, Status};
+use super::reservation::{Reservation, Slot, Status};
 use super::state::Sale;
 use super::units::{EntryId, units_of};
 

@@ -8,7 +8,7 @@ use super::event::{Change, Event, Refund};
 use super::name::Key;
 use super::plan_reserve::merge_lines;
 use super::request::{Ask, RefundAsk};
-use super::reservations::{OrderRecord, Reservation, Status};
+use super::reservation::{OrderRecord, Reservation, Status};
 use super::state::Sale;
 use super::units::{EntryId, Line, Lines};
 

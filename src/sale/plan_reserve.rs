@@ -8,7 +8,7 @@ use super::answer::Answer;
 use super::event::{Change, Event};
 use super::name::Key;
 use super::request::{Ask, AskLines, Bounds, Reserve};
-use super::reservations::{Reservation, Slot, Status};
+use super::reservation::{Reservation, Slot, Status};
 use super::slab::NONE;
 use super::state::Sale;
 use super::units::{INTEGER_MAX, Line, Lines, SKU_DEFAULT, units_of};

@@ -13,7 +13,7 @@ use super::codec::Writer;
 use super::event_codec::{put_entry, put_options};
 use super::items::Stock;
 use super::name::{Key, Name};
-use super::reservations::{RefundRecord, Reservation, Status};
+use super::reservation::{RefundRecord, Reservation, Status};
 use super::state::{RestockRef, Sale};
 
 /// The version this server writes, and the only one it reads.

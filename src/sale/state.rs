@@ -9,7 +9,8 @@ use super::hash::Hasher;
 use super::items::Items;
 use super::name::Name;
 use super::options::Options;
-use super::reservations::{Reservation, Reservations, Slot, Status};
+use super::reservation::{Reservation, Slot, Status};
+use super::reservations::Reservations;
 use super::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, ItemIndex};
 use super::users::Users;
 

@@ -6,7 +6,7 @@
 use super::items::Stock;
 use super::name::{Name, NameBuffer};
 use super::options::Options;
-use super::reservations::{Reservation, Slot, Status};
+use super::reservation::{Reservation, Slot, Status};
 use super::slab::NONE;
 use super::state::Sale;
 use super::units::{EntryId, INTEGER_MAX, ItemIndex, Lines, USER_IDS_MAX};

@@ -25,6 +25,10 @@ use crate::sale::Change;
 const RETRY_MS: u64 = 20;
 /// A timer this much too late is believed to be parked, in milliseconds.
 const PARKED_MS: u64 = 250;
+/// Longest wait of one timer, in milliseconds. A timer that is started while another
+/// one goes off is waited for in an `int`, of microseconds on Redis 7.0: a wait of more
+/// than 35 minutes can come out as one in the past, and the server never sleeps again.
+const WAIT_MS_MAX: u64 = 600_000;
 /// No timer runs.
 const NEVER: u64 = u64::MAX;
 
@@ -51,10 +55,15 @@ fn may_sweep(ctx: Ctx<'_>) -> bool {
     flags.is_primary() && !flags.is_loading()
 }
 
+/// How long to wait for a moment. Waking up early finds nothing due and waits again.
+fn wait_ms(due_ms: u64, now_ms: u64) -> u64 {
+    due_ms.saturating_sub(now_ms).clamp(1, WAIT_MS_MAX)
+}
+
 /// Starts the timer for a moment, in the place of the running one.
 fn arm(ctx: Ctx<'_>, due_ms: u64, now_ms: u64) {
     disarm(ctx);
-    let after_ms = due_ms.saturating_sub(now_ms).max(1);
+    let after_ms = wait_ms(due_ms, now_ms);
     let timer = ffi::start_timer::<Expiry>(ctx, after_ms);
     *TIMER.lock().unwrap_or_else(PoisonError::into_inner) = Some(timer);
     ARMED_FOR_MS.store(now_ms.saturating_add(after_ms), Ordering::Relaxed);
@@ -97,7 +106,10 @@ fn follow(ctx: Ctx<'_>, hint: &Hint, now_ms: u64, budget: u32) -> u32 {
         return 0;
     };
     if key.sale().sale_id() != hint.sale_id {
-        // This sale has a hint of its own.
+        // Its own hint may have been written over by one of a value that was then
+        // not taken: RESTORE loads before it is refused.
+        key.forget_hint();
+        note(ctx, &mut key);
         return 0;
     }
     key.forget_hint();
@@ -177,5 +189,24 @@ impl Hooks for Expiry {
             key.forget_hint();
             note(ctx, &mut key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_at_least_a_millisecond_and_never_longer_than_a_timer_can() {
+        for (due_ms, now_ms, wait) in [
+            (5, 9, 1),
+            (9, 9, 1),
+            (1_009, 9, 1_000),
+            (u64::MAX, 0, 600_000),
+        ] {
+            assert_eq!(wait_ms(due_ms, now_ms), wait);
+        }
+        // Microseconds of it fit the server's `int`.
+        assert!(i32::try_from(WAIT_MS_MAX * 1_000).is_ok());
     }
 }

@@ -9,12 +9,14 @@
 //! 2. Each hint stands once by place and once by moment, at the same moment.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Where a sale is: database and key name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     pub database: i32,
-    pub key: Box<[u8]>,
+    /// Shared between the two orders of the index.
+    pub key: Arc<[u8]>,
 }
 
 /// Something to do at a place, not before `due_ms`.
@@ -60,6 +62,15 @@ impl ExpiryIndex {
         self.remove(&place);
         self.by_moment.insert((due_ms, place.clone()));
         self.by_place.insert(place, Entry { sale_id, due_ms });
+    }
+
+    /// Writes a hint down where there is none; was there none? O(log hints).
+    pub fn set_if_absent(&mut self, hint: Hint) -> bool {
+        let is_absent = !self.by_place.contains_key(&hint.place);
+        if is_absent {
+            self.set(hint);
+        }
+        is_absent
     }
 
     /// Forgets the hint of a place. O(log hints).
@@ -156,6 +167,14 @@ mod tests {
         index.set(hint(1, "a", 20));
         assert_eq!(index.len(), 2);
         assert_eq!(drain(&mut index), [hint(1, "a", 20), hint(0, "a", 30)]);
+    }
+
+    #[test]
+    fn a_hint_for_a_value_that_may_not_be_taken_writes_nothing_over() {
+        let mut index = ExpiryIndex::default();
+        assert!(index.set_if_absent(hint(0, "a", 10)));
+        assert!(!index.set_if_absent(hint(0, "a", 5)));
+        assert_eq!(drain(&mut index), [hint(0, "a", 10)]);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 mod support;
 
 use support::workload::Dice;
-use support::{Con, Server, forge, render};
+use support::{Con, Server, forge, render, wait_until};
 
 /// The type byte and the module's id come first; they choose who loads the value.
 const HEADER_BYTES: usize = 10;
@@ -197,4 +197,24 @@ fn random_damage_never_ends_the_server() {
         try_restore(&mut con, &damaged, &format!("round {round}"));
     }
     con.says("FLASHSALE.STOCK sale", "[a 7 1 1] [b 9 1 0]");
+}
+
+#[test]
+fn a_payload_refused_after_it_was_loaded_leaves_the_deadlines_of_the_sale_that_is_there() {
+    let server = Server::any();
+    let mut con = server.conn();
+    let payload = small_sale(&mut con);
+    con.says("FLASHSALE.CREATE there orders STOCK 5 HOLD 80", "OK");
+    con.says("FLASHSALE.RESERVE there ann 2 ID r1", "RESERVED ...");
+    // The last byte of the value ends it; the module has loaded the sale by then.
+    let unended = forge(&payload, |value| {
+        if let Some(end) = value.last_mut() {
+            *end = 7;
+        }
+    });
+    let reply = render(&con.run_words(&[b"RESTORE", b"there", b"0", &unended, b"REPLACE"]));
+    assert!(reply.contains("(error)"), "{reply}");
+    wait_until("what was reserved there expired", || {
+        con.stock("there") == "[default 5 0 0]"
+    });
 }

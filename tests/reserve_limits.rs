@@ -371,3 +371,31 @@ fn at_max_reservations_the_oldest_remembered_makes_room_and_else_oom() {
     con.says("FLASHSALE.GET sale r5", "(nil)");
     con.fails("FLASHSALE.RESERVE sale alice 1 ID r7", "OOM", "");
 }
+
+#[test]
+fn a_server_that_evicts_other_keys_goes_on_to_reserve() {
+    // Where keys may be evicted, the server is a little above `maxmemory` all the time;
+    // that is no reason to refuse a buyer as long as it can make room.
+    let Some(server) = Server::own(&["--maxmemory-policy volatile-lru"], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    con.says("FLASHSALE.CREATE sale orders STOCK 100000", "OK");
+    for n in 0..3_000 {
+        con.says(&format!("SET old{n} {n:0200} EX 100000"), "OK");
+    }
+    let used: u64 = con.info("memory", "used_memory").parse().expect("bytes");
+    con.says(&format!("CONFIG SET maxmemory {}", used + 20_000), "OK");
+    for n in 0..1_000 {
+        con.says(&format!("SET new{n} {n:0150} EX 10000"), "OK");
+        con.says(
+            &format!("FLASHSALE.RESERVE sale user{n} 1 ID id{n}"),
+            "RESERVED ...",
+        );
+    }
+    assert_ne!(
+        con.info("stats", "evicted_keys"),
+        "0",
+        "the server had to evict"
+    );
+}

@@ -109,7 +109,7 @@ impl<'c> OpenSale<'c> {
     ///
     /// `OOM`.
     pub fn refuse_at_maxmemory(&self) -> Result<(), Error> {
-        if self.ctx.flags().is_out_of_memory() {
+        if self.ctx.is_denied_memory(self.key.name()) {
             let text = "command not allowed when used memory > 'maxmemory'.";
             return Err(Error::with(Code::Oom, text));
         }

@@ -47,6 +47,25 @@ pub fn note(live: &mut LiveSale, database: i32, key: &[u8]) -> Option<u64> {
     Some(due_ms)
 }
 
+/// Writes down when a loaded sale is due, unless the place has a hint: the value may
+/// not be taken after all, and the sale that lives there must not lose its own.
+pub(super) fn note_loaded(live: &mut LiveSale, database: i32, key: &[u8]) {
+    let Some(due_ms) = live.sale().next_due_ms() else {
+        return;
+    };
+    let hint = Hint {
+        place: Place {
+            database,
+            key: key.into(),
+        },
+        sale_id: live.sale().sale_id(),
+        due_ms,
+    };
+    if with(|index| index.set_if_absent(hint)) {
+        live.hinted_due_ms = due_ms;
+    }
+}
+
 /// Takes the earliest hint that is due.
 pub fn pop_due(now_ms: u64) -> Option<Hint> {
     with(|index| index.pop_due(now_ms))

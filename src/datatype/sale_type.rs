@@ -84,7 +84,7 @@ impl NativeType for SaleValue {
         // The value may be freed right away, when the key turns out to exist or the
         // rest of the file to be damaged: a hint is all that may be left behind.
         if let (SaleValue::Live(live), Some(key)) = (&mut value, origin.key) {
-            hints::note(live, origin.database, key.bytes());
+            hints::note_loaded(live, origin.database, key.bytes());
         }
         Ok(value)
     }

@@ -61,6 +61,33 @@ impl<'c> Ctx<'c> {
         Flags(unsafe { api!(RedisModule_GetContextFlags(self.raw)) } as u32)
     }
 
+    /// Would the server refuse a command that takes memory, at this moment?
+    ///
+    /// Being above `maxmemory` is not enough: where keys may be evicted, the server is a
+    /// little above it all the time. Its own verdict, made before this command, is what
+    /// a command flagged `deny-oom` is held to, so such a one is asked: BITFIELD without
+    /// an operation changes nothing, whatever the key holds.
+    pub fn is_denied_memory(self, key: Text<'_>) -> bool {
+        if !self.flags().is_out_of_memory() {
+            return false;
+        }
+        // SAFETY: the format names one string of the server; a reply is freed, and none
+        // is the sign of a refusal, whose cause stands in `errno`.
+        unsafe {
+            let reply = api!(RedisModule_Call(
+                self.raw,
+                c"BITFIELD".as_ptr(),
+                c"Ms".as_ptr(),
+                key.raw(),
+            ));
+            if reply.is_null() {
+                return std::io::Error::last_os_error().kind() == std::io::ErrorKind::StorageFull;
+            }
+            api!(RedisModule_FreeCallReply(reply));
+        }
+        false
+    }
+
     /// The database the call runs in.
     pub fn database(self) -> i32 {
         // SAFETY: as above.

@@ -25,6 +25,7 @@ macro_rules! functions {
 fn required() -> impl IntoIterator<Item = (&'static str, bool)> {
     functions! {
         RedisModule_Alloc RedisModule_Free RedisModule_AvoidReplicaTraffic
+        RedisModule_Call RedisModule_FreeCallReply
         RedisModule_CloseKey RedisModule_CreateCommand RedisModule_CreateDataType
         RedisModule_CreateString RedisModule_CreateTimer RedisModule_DeleteKey
         RedisModule_DigestAddStringBuffer

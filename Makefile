@@ -5,6 +5,9 @@ SHELL := bash
 # Where rustup puts cargo, for shells that do not know it yet.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
+# redis.conf loads the module from here, wherever else cargo may be told to build.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+
 PORT ?= 6379
 SETUP := ./scripts/setup.sh
 

@@ -33,14 +33,15 @@ cat <<TRY
 
   $(basename "$server") with flashsale on port $port, data in ./data. Try in another terminal:
 
-    $cli FLASHSALE.CREATE shoes shoes:orders STOCK 100 USERLIMIT 2
-    $cli FLASHSALE.RESERVE shoes ann 1 ID ann-1
-    $cli FLASHSALE.CHECKOUT shoes shoes:orders ann-1 REF charge-1
-    $cli FLASHSALE.RESERVE shoes ann 2 ID ann-2
-    $cli FLASHSALE.STOCK shoes
-    $cli XRANGE shoes:orders - +
+    $cli FLASHSALE.CREATE demo demo:orders STOCK 100 USERLIMIT 2
+    $cli FLASHSALE.RESERVE demo ann 1 ID ann-1
+    $cli FLASHSALE.CHECKOUT demo demo:orders ann-1 REF charge-1
+    $cli FLASHSALE.RESERVE demo ann 2 ID ann-2
+    $cli FLASHSALE.STOCK demo
+    $cli XRANGE demo:orders - +
 
-  The second RESERVE is refused: ann may have two, and has one. Ctrl-C ends the server.
+  The second RESERVE is refused: ann may have two, and has one. To start afresh:
+  $cli DEL demo demo:orders. Ctrl-C ends the server.
 
 TRY
 exec "$server" ./redis.conf --port "$port"

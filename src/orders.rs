@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use smallvec::SmallVec;
 use ulid::{ULID_LEN, Ulid};
 
-use crate::error::Error;
+use crate::error::{Error, echo};
 use crate::ffi::{self, Ctx, Kind, Mode, Text, TextBuf};
 use crate::sale::{Change, EntryId, Event, Key, Line, Lines, Sale, View, units_of};
 
@@ -24,7 +24,10 @@ impl<'c> OrdersKey<'c> {
     pub fn open(ctx: Ctx<'c>, name: Text<'c>, sale: &Sale) -> Result<OrdersKey<'c>, Error> {
         let orders = OrdersKey::open_any(ctx, name)?;
         if name.bytes() != sale.orders() {
-            return Err(Error::new("orders: not the stream of this sale"));
+            let bound = echo(sale.orders());
+            return Err(Error::new(format!(
+                "orders: not the stream of this sale, which is '{bound}'"
+            )));
         }
         Ok(orders)
     }

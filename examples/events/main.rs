@@ -15,15 +15,18 @@ mod sale;
 use std::io::{self, BufRead, Write};
 use std::{env, fs, process};
 
-use sale::{Change, Event, Key, Line, Order, decode_event};
+use sale::{Change, Event, Key, Line, Options, Order, decode_event};
 
 /// Longest argument believed: Redis's own `proto-max-bulk-len`.
 const BULK_BYTES_MAX: usize = 512 << 20;
 
 fn main() {
-    let Some(path) = env::args_os().nth(1) else {
-        eprintln!("usage: events FILE.aof");
-        process::exit(2);
+    let path = match env::args_os().nth(1) {
+        Some(path) if !path.as_encoded_bytes().starts_with(b"-") => path,
+        _ => {
+            eprintln!("usage: events FILE.aof\nTurns the events of an append-only file into text.");
+            process::exit(2);
+        }
     };
     let told = fs::File::open(&path).and_then(|file| tell(io::BufReader::new(file)));
     // A reader that went away, as in `| head`, is not a failure.
@@ -42,7 +45,7 @@ fn tell(mut aof: impl BufRead) -> io::Result<()> {
         ));
     }
     let mut out = io::stdout().lock();
-    let (mut events, mut others) = (0_u64, 0_u64);
+    let (mut events, mut loads, mut others) = (0_u64, 0_u64, 0_u64);
     while let Some(words) = next_command(&mut aof)? {
         match words.as_slice() {
             [name, key, .., event] if name.eq_ignore_ascii_case(b"FLASHSALE.APPLY") => {
@@ -53,10 +56,11 @@ fn tell(mut aof: impl BufRead) -> io::Result<()> {
                 };
                 writeln!(out, "{} {text}", key.escape_ascii())?;
             }
+            [name, ..] if name.eq_ignore_ascii_case(b"FLASHSALE.LOAD") => loads += 1,
             _ => others += 1,
         }
     }
-    eprintln!("{events} events, {others} other commands");
+    eprintln!("{events} events, {loads} FLASHSALE.LOAD, {others} other commands");
     Ok(())
 }
 
@@ -111,13 +115,13 @@ fn change(change: &Change<'_>) -> String {
             let items: Vec<String> = created
                 .items
                 .iter()
-                .map(|(sku, stock)| format!("{}x{stock}", sku.escape_ascii()))
+                .map(|(sku, stock)| format!("{}*{stock}", sku.escape_ascii()))
                 .collect();
             let orders = created.orders.escape_ascii();
             format!(
-                "created orders={orders} items={} {:?}",
+                "created orders={orders} items={}{}",
                 items.join(","),
-                created.options
+                options(&created.options)
             )
         }
         Change::Reserved {
@@ -180,12 +184,32 @@ fn change(change: &Change<'_>) -> String {
             let reference = reference.map(name).unwrap_or_default();
             format!("restocked {} ref={reference}", deltas.join(","))
         }
-        Change::Altered(options) => format!("altered {options:?}"),
+        Change::Altered(all) => format!("altered{}", options(all)),
         Change::Paused => "paused".to_owned(),
         Change::Resumed => "resumed".to_owned(),
         Change::Closed => "closed".to_owned(),
         Change::Bound { orders } => format!("bound orders={}", orders.escape_ascii()),
     }
+}
+
+/// The options that are set, by the names FLASHSALE.INFO gives them.
+fn options(options: &Options) -> String {
+    [
+        ("userlimit", options.user_limit),
+        ("itemlimit", options.item_limit),
+        ("orderlimit", options.order_limit),
+        ("salelimit", options.sale_limit),
+        ("hold_ms", Some(options.hold_ms)),
+        ("maxhold_ms", options.hold_ms_max),
+        ("grace_ms", Some(options.grace_ms)),
+        ("start_at_ms", options.start_at_ms),
+        ("end_at_ms", options.end_at_ms),
+        ("keep_ms", Some(options.keep_ms)),
+        ("remember_ms", Some(options.remember_ms)),
+    ]
+    .iter()
+    .filter_map(|(name, value)| value.map(|value| format!(" {name}={value}")))
+    .collect()
 }
 
 fn name(key: Key<'_>) -> String {
@@ -196,7 +220,7 @@ fn name(key: Key<'_>) -> String {
 fn units(lines: &[Line]) -> String {
     let lines: Vec<String> = lines
         .iter()
-        .map(|line| format!("{}x{}", line.item, line.qty))
+        .map(|line| format!("#{}*{}", line.item, line.qty))
         .collect();
     format!("items={}", lines.join(","))
 }

@@ -156,7 +156,7 @@ fn print_file(file: &Path, read: &lines::Read, book: &Book) {
 
 fn print_drive(server: &Server, drive: &Drive) -> Outcome<()> {
     let title = format!(
-        "Sent to {} of its own on port {}",
+        "Sent to {} of its own on port {}, each request twice: the second must be answered as the first",
         server.version()?,
         server.port()
     );

@@ -55,8 +55,10 @@ pub fn parse_pairs<'a, N>(
     mut take: impl FnMut(&'a [u8], N),
 ) -> Result<(), Error> {
     let count = args.integer("count", 1)?;
-    if count > (args.len() / 2) as u64 {
-        return Err(Error::new("count: fewer pairs follow"));
+    let words = args.len();
+    if count > (words / 2) as u64 {
+        let text = format!("count: {count} pairs, but {words} words follow");
+        return Err(Error::new(text));
     }
     for _ in 0..count {
         let sku = args.sku()?;
@@ -122,11 +124,11 @@ mod tests {
             ),
             (
                 &[b"CMD", b"ITEMS", b"2", b"a", b"1", b"b"],
-                "ERR count: fewer pairs follow",
+                "ERR count: 2 pairs, but 3 words follow",
             ),
             (
                 &[b"CMD", b"ITEMS", b"9007199254740991", b"a", b"1"],
-                "ERR count: fewer pairs follow",
+                "ERR count: 9007199254740991 pairs, but 2 words follow",
             ),
             (
                 &[b"CMD", b"ITEMS", b"1", b"a", b"1", b"b"],

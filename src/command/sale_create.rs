@@ -181,7 +181,7 @@ mod tests {
             ),
             (
                 &[b"CREATE", b"k", b"o", b"ITEMS", b"2", b"a", b"1"],
-                "ERR count: fewer pairs follow",
+                "ERR count: 2 pairs, but 2 words follow",
             ),
             (
                 &[b"CREATE", b"k", b"o", b"STOCK", b"1", b"ID", b"x"],

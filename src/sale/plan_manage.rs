@@ -37,7 +37,9 @@ impl Sale {
             .end_at_ms
             .is_some_and(|end_at_ms| end_at_ms <= now_ms)
         {
-            return Err(Answer::Invalid("END: the sale would already be over"));
+            return Err(Answer::Invalid(
+                "END: the sale would already be over (END is Unix time in milliseconds)",
+            ));
         }
         if ask.items.len() > bounds.items_max {
             return Err(TOO_MANY_ITEMS);

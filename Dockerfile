@@ -11,6 +11,8 @@ RUN apt-get update -qq \
 WORKDIR /flashsale
 COPY Cargo.toml Cargo.lock ./
 COPY src src
+# Named in Cargo.toml, so it has to be there.
+COPY benches benches
 RUN cargo build --release --locked
 
 FROM redis:8-bookworm

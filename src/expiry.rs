@@ -105,13 +105,8 @@ fn follow(ctx: Ctx<'_>, hint: &Hint, now_ms: u64, budget: u32) -> u32 {
     let Ok(mut key) = datatype::open_write(ctx, name.as_text()) else {
         return 0;
     };
-    if key.sale().sale_id() != hint.sale_id {
-        // Its own hint may have been written over by one of a value that was then
-        // not taken: RESTORE loads before it is refused.
-        key.forget_hint();
-        note(ctx, &mut key);
-        return 0;
-    }
+    // Whichever sale is here now: what is overdue in it goes back, or its own moment is
+    // written down.
     key.forget_hint();
     let at_ms = key.sale().time(now_ms).now_ms;
     let Some(event) = key.sale().plan_sweep(at_ms, budget) else {

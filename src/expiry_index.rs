@@ -23,22 +23,14 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
     pub place: Place,
-    /// The sale meant; another one may live there now.
-    pub sale_id: u128,
     /// Unix milliseconds.
     pub due_ms: u64,
-}
-
-#[derive(Clone, Copy)]
-struct Entry {
-    sale_id: u128,
-    due_ms: u64,
 }
 
 /// All hints of the server.
 #[derive(Default)]
 pub struct ExpiryIndex {
-    by_place: HashMap<Place, Entry>,
+    by_place: HashMap<Place, u64>,
     by_moment: BTreeSet<(u64, Place)>,
 }
 
@@ -54,14 +46,10 @@ impl ExpiryIndex {
 
     /// Writes a hint down in the place of an older one. O(log hints).
     pub fn set(&mut self, hint: Hint) {
-        let Hint {
-            place,
-            sale_id,
-            due_ms,
-        } = hint;
+        let Hint { place, due_ms } = hint;
         self.remove(&place);
         self.by_moment.insert((due_ms, place.clone()));
-        self.by_place.insert(place, Entry { sale_id, due_ms });
+        self.by_place.insert(place, due_ms);
     }
 
     /// Writes a hint down where there is none; was there none? O(log hints).
@@ -75,8 +63,8 @@ impl ExpiryIndex {
 
     /// Forgets the hint of a place. O(log hints).
     pub fn remove(&mut self, place: &Place) {
-        if let Some((place, entry)) = self.by_place.remove_entry(place) {
-            self.by_moment.remove(&(entry.due_ms, place));
+        if let Some((place, due_ms)) = self.by_place.remove_entry(place) {
+            self.by_moment.remove(&(due_ms, place));
         }
     }
 
@@ -86,12 +74,8 @@ impl ExpiryIndex {
             return None;
         }
         let (due_ms, place) = self.by_moment.pop_first()?;
-        let entry = self.by_place.remove(&place)?;
-        Some(Hint {
-            place,
-            sale_id: entry.sale_id,
-            due_ms,
-        })
+        self.by_place.remove(&place);
+        Some(Hint { place, due_ms })
     }
 
     /// Forgets everything in a database, or everything. O(hints).
@@ -107,16 +91,14 @@ impl ExpiryIndex {
 
     /// Two databases changed their numbers. O(hints log hints).
     pub fn swap(&mut self, one: i32, other: i32) {
-        for (place, entry) in std::mem::take(self).by_place {
+        for (place, due_ms) in std::mem::take(self).by_place {
             let database = match place.database {
                 database if database == one => other,
                 database if database == other => one,
                 database => database,
             };
-            let Entry { sale_id, due_ms } = entry;
             self.set(Hint {
                 place: Place { database, ..place },
-                sale_id,
                 due_ms,
             });
         }
@@ -137,7 +119,6 @@ mod tests {
     fn hint(database: i32, key: &str, due_ms: u64) -> Hint {
         Hint {
             place: place(database, key),
-            sale_id: u128::from(due_ms),
             due_ms,
         }
     }

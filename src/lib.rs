@@ -12,10 +12,12 @@
 //! | how does an overdue reservation come back | `expiry.rs`, `expiry_index.rs` |
 //! | what is a key of this type to the server | `datatype/` |
 //! | which settings are there, what is counted | `config.rs`, `info.rs` |
+//! | what does an error say, where is the clock read | `error.rs`, `clock.rs` |
 //! | how does the server call, and how is it called | `ffi/`, the only unsafe code |
 //!
 //! Arrows never turn round: `command` uses `datatype` and `replication`, those use
-//! `ffi`, all of them use `sale`, and `sale` uses nothing of the rest.
+//! `ffi`, all of them use `sale`, and `sale` uses nothing of the rest. The one exception is
+//! the timer: `expiry` commits what it returns, and is told of every commit.
 //!
 //! # One change, start to end
 //!

@@ -503,3 +503,30 @@ fn chunks_of_the_wrong_length_are_an_error() {
     assert!(loaded(&[bytes.clone(), Vec::new()]).is_err());
     assert!(loaded(&[bytes]).is_ok());
 }
+
+#[test]
+fn a_snapshot_of_whole_chunks_is_complete_with_the_empty_one_after_them() {
+    let of_orders = |len: usize| {
+        let orders = vec![b'o'; len];
+        let ask = CreateAsk {
+            sale_id: 1,
+            orders: &orders,
+            items: vec![(b"default", 1)],
+            changes: Changes::default(),
+            hold_ms_default: 1,
+        };
+        let bounds = Bounds {
+            reservations_max: 1,
+            items_max: 1,
+        };
+        let event = Sale::plan_create(NOW_MS, &ask, &bounds).unwrap();
+        saved(&Sale::create(&event).unwrap())
+    };
+    let bytes: usize = of_orders(60_000).iter().map(Vec::len).sum();
+    let chunks = of_orders(60_000 + 65_536 - bytes);
+    assert_eq!(chunks.iter().map(Vec::len).collect::<Vec<_>>(), [65_536, 0]);
+    let mut loader = Loader::default();
+    assert_eq!(loader.push(&chunks[0]), Ok(false));
+    assert_eq!(loader.push(&chunks[1]), Ok(true));
+    assert!(loader.finish().is_ok());
+}

@@ -307,3 +307,32 @@ fn what_was_answered_survives_a_kill() {
     con.says("FLASHSALE.BUY sale orders alice 1 ID r7 REF p7", &sold);
     con.says("XLEN orders", "20");
 }
+
+#[test]
+fn a_sale_of_any_length_in_bytes_comes_back_also_one_of_whole_chunks() {
+    // A sale is saved in chunks of 64 KiB, the last one shorter; the name of the stream
+    // moves where the chunks are cut, byte by byte, past the point where the last one
+    // is empty.
+    let server = Server::any();
+    let mut con = server.conn();
+    for len in 65_300..65_536 {
+        let orders = "o".repeat(len);
+        con.says(&format!("FLASHSALE.CREATE sale {orders} STOCK 10"), "OK");
+        con.says("FLASHSALE.RESERVE sale ann 3 ID r1", "RESERVED ...");
+        let redis::Value::BulkString(payload) = con.run("DUMP sale") else {
+            panic!("DUMP with a stream name of {len} bytes");
+        };
+        let reply = con.run_words(&[b"RESTORE", b"copy", b"0", &payload]);
+        assert_eq!(
+            support::text_of(&reply),
+            "OK",
+            "a stream name of {len} bytes"
+        );
+        assert_eq!(
+            con.digest("copy"),
+            con.digest("sale"),
+            "a stream name of {len} bytes"
+        );
+        con.says("DEL sale copy", "2");
+    }
+}

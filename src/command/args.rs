@@ -155,6 +155,16 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// The key, and nothing after it.
+    ///
+    /// # Errors
+    ///
+    /// Missing, or something follows.
+    pub fn key_alone(mut self) -> Result<(), Error> {
+        self.word("key")?;
+        self.end()
+    }
+
     /// What to say when the next word is none of the options of a command.
     pub fn unknown_option(&self) -> Error {
         let word = self.rest.first().copied().unwrap_or_default();

@@ -11,6 +11,12 @@ use crate::orders::OrdersKey;
 use crate::replication::{self, Done};
 use crate::sale::{Answer, Event, Plan, Sale};
 
+/// What a refusal becomes while reservations that could lift it are overdue.
+const RETRY_NOW: Answer = Answer::AllReserved {
+    retry_in_ms: 1,
+    item: None,
+};
+
 /// A sale that a command is about to change, or not.
 pub struct OpenSale<'c> {
     ctx: Ctx<'c>,
@@ -75,7 +81,8 @@ impl<'c> OpenSale<'c> {
     }
 
     /// Plans; when overdue reservations could lift the refusal, returns them and plans
-    /// again. Still `true` when even more overdue ones could.
+    /// again. While even more overdue ones could, the refusal of new units becomes "try
+    /// again at once".
     ///
     /// # Errors
     ///
@@ -84,21 +91,21 @@ impl<'c> OpenSale<'c> {
         &mut self,
         could_lift: impl Fn(&Sale, u64, &Answer) -> bool,
         plan: impl Fn(&Sale, u64) -> Plan<'a>,
-    ) -> Result<(Plan<'a>, bool), Error> {
-        let first = plan(self.sale(), self.now_ms);
-        match &first {
-            Err(answer) if could_lift(self.sale(), self.now_ms, answer) => {}
-            _ => return Ok((first, false)),
+    ) -> Result<Plan<'a>, Error> {
+        let now_ms = self.now_ms;
+        match plan(self.sale(), now_ms) {
+            Err(answer) if could_lift(self.sale(), now_ms, &answer) => {}
+            plan => return Ok(plan),
         }
-        if let Some(event) = self.sale().plan_sweep(self.now_ms, config::sweep_max()) {
+        if let Some(event) = self.sale().plan_sweep(now_ms, config::sweep_max()) {
             self.commit(None, event)?;
         }
-        let second = plan(self.sale(), self.now_ms);
-        let could_still = match &second {
-            Err(answer) => could_lift(self.sale(), self.now_ms, answer),
-            Ok(_) => false,
-        };
-        Ok((second, could_still))
+        Ok(match plan(self.sale(), now_ms) {
+            // A late checkout: expired is expired, whatever else is overdue.
+            Err(answer @ Answer::Expired { .. }) => Err(answer),
+            Err(answer) if could_lift(self.sale(), now_ms, &answer) => Err(RETRY_NOW),
+            plan => plan,
+        })
     }
 
     /// Refuses to take more memory for a new reservation at `maxmemory`.

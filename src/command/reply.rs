@@ -5,12 +5,10 @@
 
 use std::io::Write;
 
-use ulid::ULID_LEN;
-
 use crate::error::{Code, Error, echo};
 use crate::ffi::Reply;
 use crate::info::{self, Outcome};
-use crate::sale::{Answer, Ask, EntryId, ItemIndex, RestockAsk, Sale, Slot, Which};
+use crate::sale::{Answer, Ask, EntryId, ItemIndex, NameBuffer, RestockAsk, Sale, Slot, Which};
 
 /// What a request was about, to be named in its answer.
 pub struct About<'r, 'a> {
@@ -71,9 +69,24 @@ pub fn reserved(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
     reply.bytes(id);
     reply.integer(sale.expires_at_ms(slot));
     reply.integer(sale.remaining(slot));
-    match sale.user_remaining(slot) {
+    user_remaining(reply, sale.user_remaining(slot));
+}
+
+/// What USERLIMIT leaves a user, -1 without one.
+pub fn user_remaining(reply: Reply<'_>, remaining: Option<u64>) {
+    match remaining {
         Some(remaining) => reply.integer(remaining),
         None => reply.signed(-1),
+    }
+}
+
+/// The ids of the reservations at these slots.
+pub fn ids(reply: Reply<'_>, sale: &Sale, slots: &[Slot]) {
+    reply.array(slots.len());
+    for &slot in slots {
+        let view = sale.view(slot);
+        let mut buffer = NameBuffer::default();
+        bytes_or_null(reply, view.as_ref().map(|view| view.id(&mut buffer)));
     }
 }
 
@@ -131,7 +144,9 @@ pub fn answer(
     if let Some(error) = error_of(about, answer) {
         return Err(error);
     }
-    info::count(outcome_of(answer), 1);
+    if let Some(outcome) = outcome_of(answer) {
+        info::count(outcome, 1);
+    }
     let number = |word, value| {
         status(reply, word, 2);
         reply.integer(value);
@@ -190,7 +205,7 @@ fn already_sold(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
     status(reply, "ALREADYSOLD", 3);
     reply.bytes(id);
     let view = sale.view(slot);
-    let mut buffer = [0; ULID_LEN];
+    let mut buffer = NameBuffer::default();
     let reference = view.as_ref().and_then(|view| view.reference(&mut buffer));
     reply.bytes(reference.unwrap_or_default());
 }
@@ -228,8 +243,9 @@ pub fn error_of(about: &About<'_, '_>, answer: Answer) -> Option<Error> {
     }
 }
 
-fn outcome_of(answer: Answer) -> Outcome {
-    match answer {
+/// What an answer counts as, `None` for an error.
+fn outcome_of(answer: Answer) -> Option<Outcome> {
+    Some(match answer {
         Answer::Reserved { .. }
         | Answer::Sold { .. }
         | Answer::Refunded { .. }
@@ -251,6 +267,6 @@ fn outcome_of(answer: Answer) -> Outcome {
         Answer::AllReserved { .. } => Outcome::AllReserved,
         Answer::NotSold { .. } => Outcome::NotSold,
         Answer::TooFew { .. } => Outcome::TooFew,
-        Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => Outcome::Mismatch,
-    }
+        Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => return None,
+    })
 }

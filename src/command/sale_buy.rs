@@ -4,7 +4,7 @@
 //! user and items, checks that one out; any other state is answered as CHECKOUT would.
 //! A new id passes RESERVE's checks; a refused BUY leaves no reservation.
 //!
-//! - Complexity: O(N) with N SKUs asked for, and the overdue reservations returned on
+//! - Complexity: O(N log N) with N SKUs asked for, and the overdue reservations returned on
 //!   the way.
 //! - Reply: `["SOLD", id, order_id]`.
 //! - Refusals: those of RESERVE for a new id, those of CHECKOUT for a known one.
@@ -19,7 +19,6 @@ use super::args::{Args, once};
 use super::items::{UNITS, parse_units};
 use super::open::OpenSale;
 use super::reply::{self, About};
-use super::sale_reserve::RETRY_NOW;
 use super::{Handler, SINCE, ids};
 use crate::config;
 use crate::error::Error;
@@ -29,7 +28,7 @@ use crate::sale::{self, Answer, Ask, Change};
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BUY",
     summary: "Sells units to a user in one step and appends the order to the stream.",
-    complexity: "O(N) with N SKUs asked for",
+    complexity: "O(N log N) with N SKUs asked for",
     since: SINCE,
     flags: "write fast",
     arity: -5,
@@ -112,7 +111,7 @@ impl Handler for Buy {
             },
             config::bounds(),
         );
-        let (plan, could_still) = open.plan_swept(
+        let plan = open.plan_swept(
             |sale, now_ms, answer| match answer {
                 Answer::Expired { .. } => sale.overdue_could_grant_grace(now_ms, id),
                 _ => sale.overdue_could_lift(now_ms, answer, user),
@@ -129,8 +128,6 @@ impl Handler for Buy {
                 Ok(())
             }
             Err(answer) => {
-                let is_final = !could_still || matches!(answer, Answer::Expired { .. });
-                let answer = if is_final { answer } else { RETRY_NOW };
                 let about = About::units(id, Some(&ask.ask));
                 reply::answer(call.reply(), open.sale(), &about, answer)
             }

@@ -12,7 +12,8 @@
 //!   `REFUNDED`, `RELEASED`, `EXPIRED`.
 //! - Errors: `ERR` arity, syntax, or not the sale's stream; `NOSALE`, `WRONGTYPE`.
 //! - Replicates: the event `Sold`; nothing when refused.
-//! - Notifies: `flashsale.sold`, and `flashsale.soldout` per item; `xadd` on `orders`.
+//! - Notifies: `flashsale.sold`, and `flashsale.soldout` or `flashsale.allreserved` per
+//!   item; `xadd` on `orders`.
 
 use super::args::{Args, once};
 use super::open::OpenSale;
@@ -76,7 +77,7 @@ impl Handler for Checkout {
         let mut open = OpenSale::of(call)?;
         let mut orders = open.orders(call)?;
         open.expire(request.id)?;
-        let (plan, _) = open.plan_swept(
+        let plan = open.plan_swept(
             |sale, now_ms, answer| {
                 matches!(answer, Answer::Expired { .. })
                     && sale.overdue_could_grant_grace(now_ms, request.id)

@@ -28,18 +28,13 @@ pub const COMMAND: CommandSpec = CommandSpec {
     internal: false,
 };
 
-fn parse(mut args: Args<'_>) -> Result<(), Error> {
-    args.word("key")?;
-    args.end()
-}
-
 pub struct Close;
 
 impl Handler for Close {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        parse(Args::new(call.words()))?;
+        Args::new(call.words()).key_alone()?;
         manage(call, |sale, now_ms| sale.plan_close(now_ms))
     }
 }

@@ -70,7 +70,8 @@ impl Handler for Extend {
         match open.sale().plan_extend(open.now_ms, id, ms, user) {
             Ok(event) => {
                 let done = open.commit(None, event)?;
-                reply_reserved(call, open.sale(), id, done.slot)
+                reply_reserved(call, open.sale(), id, &done);
+                Ok(())
             }
             Err(answer) => reply::answer(call.reply(), open.sale(), &About::id(id), answer),
         }

@@ -10,15 +10,13 @@
 //!   `sold_at_ms`, `released_at_ms`, `order_id`, `ref`.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`.
 
-use ulid::ULID_LEN;
-
 use super::args::Args;
 use super::reply::{bytes_or_null, entry_id, integer_or_null};
 use super::{Handler, SINCE, text};
 use crate::datatype;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec, Reply};
-use crate::sale::{Sale, View};
+use crate::sale::{NameBuffer, Sale, View};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.GET",
@@ -62,7 +60,7 @@ fn reply_view(reply: Reply<'_>, sale: &Sale, view: &View<'_>) {
     reply.bytes(b"state");
     reply.bytes(view.state.word().as_bytes());
     reply.bytes(b"user");
-    bytes_or_null(reply, view.user(&mut [0; ULID_LEN]));
+    bytes_or_null(reply, view.user(&mut NameBuffer::default()));
     reply.bytes(b"items");
     reply.array(view.lines.len());
     for line in &view.lines {
@@ -94,7 +92,7 @@ fn reply_view(reply: Reply<'_>, sale: &Sale, view: &View<'_>) {
         None => reply.null(),
     }
     reply.bytes(b"ref");
-    bytes_or_null(reply, view.reference(&mut [0; ULID_LEN]));
+    bytes_or_null(reply, view.reference(&mut NameBuffer::default()));
 }
 
 fn reply_line(reply: Reply<'_>, sku: &[u8], qty: u64) {

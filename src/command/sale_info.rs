@@ -3,7 +3,7 @@
 //! Tells everything about a sale as a whole. The only read that looks at the clock, to
 //! judge the state.
 //!
-//! - Complexity: O(N) with N / 512 for N users and reservations, to add up memory.
+//! - Complexity: O(N / 512) with N users and reservations, to add up memory.
 //! - Reply: a map: `sale_id`, `orders`, `state` (scheduled, open, paused, ended,
 //!   closed), `now_ms`, `created_at_ms`, `paused_at_ms`, `closed_at_ms`, every option
 //!   in lower case with its unit, `items`, `total`, `available`, `reserved`, `sold`,
@@ -34,11 +34,6 @@ pub const COMMAND: CommandSpec = CommandSpec {
     tips: "nondeterministic_output",
     internal: false,
 };
-
-fn parse(mut args: Args<'_>) -> Result<(), Error> {
-    args.word("key")?;
-    args.end()
-}
 
 /// The numbers of INFO, in the order of the reply.
 fn numbers(info: &InfoView<'_>) -> [(&'static str, Option<u64>); 25] {
@@ -81,7 +76,7 @@ impl Handler for Info {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        parse(Args::new(call.words()))?;
+        Args::new(call.words()).key_alone()?;
         let key = datatype::open_read(call.ctx(), text(call, 1)?)?;
         let (info, reply) = (key.sale().info(clock::now_ms()), call.reply());
         let numbers = numbers(&info);

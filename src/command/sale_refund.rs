@@ -5,7 +5,7 @@
 //! counted against the user's limits unless RESTORELIMIT is given. QTY (orders of one
 //! SKU) and ITEMS need a REF; the same REF again has no second effect.
 //!
-//! - Complexity: O(N + M) with N SKUs in the order and M refunds of it.
+//! - Complexity: O(N log N + M) with N SKUs in the order and M refunds of it.
 //! - Reply: `["REFUNDED", id, entry_id]`; refusals: `NORESERVATION`, `NOTSOLD` (with
 //!   what is left, and the SKU), `MISMATCH` (a REF that was of other units).
 //! - Errors: `ERR` arity, syntax, QTY of an order of several SKUs, or not the sale's
@@ -26,7 +26,7 @@ use crate::sale::{Ask, RefundAsk};
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.REFUND",
     summary: "Takes back all or part of an order.",
-    complexity: "O(N + M) with N SKUs in the order and M refunds of it",
+    complexity: "O(N log N + M) with N SKUs in the order and M refunds of it",
     since: SINCE,
     flags: "write",
     arity: -4,

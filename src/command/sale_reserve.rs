@@ -5,7 +5,7 @@
 //! else the only item. A `HOLD` beyond the sale's is cut to it. The same `ID` again is
 //! answered with the present state of the reservation, never with a second one.
 //!
-//! - Complexity: O(N) with N SKUs asked for, and the overdue reservations returned on
+//! - Complexity: O(N log N) with N SKUs asked for, and the overdue reservations returned on
 //!   the way.
 //! - Reply: `["RESERVED", id, expires_at_ms, remaining, user_remaining]`; `remaining`
 //!   is the fewest units left of any item asked for, `user_remaining` is -1 without
@@ -27,12 +27,13 @@ use super::{Handler, SINCE, ids};
 use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
-use crate::sale::{self, Answer, Ask, Sale};
+use crate::replication::Done;
+use crate::sale::{self, Ask, Sale};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RESERVE",
     summary: "Sets units aside for a user until a deadline.",
-    complexity: "O(N) with N SKUs asked for",
+    complexity: "O(N log N) with N SKUs asked for",
     since: SINCE,
     flags: "write fast",
     arity: -4,
@@ -106,7 +107,7 @@ impl Handler for Reserve {
             },
             config::bounds(),
         );
-        let (plan, could_still) = open.plan_swept(
+        let plan = open.plan_swept(
             |sale, now_ms, answer| sale.overdue_could_lift(now_ms, answer, user),
             |sale, now_ms| sale.plan_reserve(now_ms, &ask, &bounds),
         )?;
@@ -114,10 +115,10 @@ impl Handler for Reserve {
             Ok(event) => {
                 open.refuse_at_maxmemory()?;
                 let done = open.commit(None, event)?;
-                reply_reserved(call, open.sale(), id, done.slot)
+                reply_reserved(call, open.sale(), id, &done);
+                Ok(())
             }
             Err(answer) => {
-                let answer = if could_still { RETRY_NOW } else { answer };
                 let about = About::units(id, Some(&ask.ask));
                 reply::answer(call.reply(), open.sale(), &about, answer)
             }
@@ -125,23 +126,11 @@ impl Handler for Reserve {
     }
 }
 
-/// What a refusal becomes while reservations that could lift it are overdue.
-pub const RETRY_NOW: Answer = Answer::AllReserved {
-    retry_in_ms: 1,
-    item: None,
-};
-
 /// The reply to a reservation that was just made or extended.
-pub fn reply_reserved(
-    call: &Call<'_>,
-    sale: &Sale,
-    id: &[u8],
-    slot: Option<sale::Slot>,
-) -> Result<(), Error> {
-    // Applying it said where it is; the id finds it as well.
-    let slot = slot.or_else(|| sale.find(id)).unwrap_or(sale::Slot::MAX);
+pub fn reply_reserved(call: &Call<'_>, sale: &Sale, id: &[u8], done: &Done) {
+    // Such an event is always about one reservation.
+    let slot = done.slot.unwrap_or(sale::Slot::MAX);
     reply::reserved(call.reply(), sale, id, slot);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -27,18 +27,13 @@ pub const COMMAND: CommandSpec = CommandSpec {
     internal: false,
 };
 
-fn parse(mut args: Args<'_>) -> Result<(), Error> {
-    args.word("key")?;
-    args.end()
-}
-
 pub struct Resume;
 
 impl Handler for Resume {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        parse(Args::new(call.words()))?;
+        Args::new(call.words()).key_alone()?;
         manage(call, |sale, now_ms| sale.plan_resume(now_ms))
     }
 }

@@ -9,9 +9,8 @@
 //! - Reply: `[cursor, [id, ...]]`; a cursor of 0 is the end.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`.
 
-use ulid::ULID_LEN;
-
 use super::args::{Args, once};
+use super::reply::ids;
 use super::{Handler, SINCE, text};
 use crate::datatype;
 use crate::error::{Error, echo};
@@ -92,13 +91,7 @@ impl Handler for Scan {
         let next = sale.scan(cursor, count, state, &mut |slot| slots.push(slot));
         reply.array(2);
         reply.bytes(next.to_string().as_bytes());
-        reply.array(slots.len());
-        for slot in slots {
-            match sale.view(slot) {
-                Some(view) => reply.bytes(view.id(&mut [0; ULID_LEN])),
-                None => reply.null(),
-            }
-        }
+        ids(reply, sale, &slots);
         Ok(())
     }
 }

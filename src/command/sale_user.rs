@@ -8,9 +8,8 @@
 //!   open ids). Zeros for an unknown user.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`.
 
-use ulid::ULID_LEN;
-
 use super::args::Args;
+use super::reply::{ids, user_remaining};
 use super::{Handler, SINCE, text};
 use crate::datatype;
 use crate::error::Error;
@@ -55,20 +54,11 @@ impl Handler for User {
             reply.integer(units);
         }
         reply.bytes(b"user_remaining");
-        match view.remaining {
-            Some(remaining) => reply.integer(remaining),
-            None => reply.signed(-1),
-        }
+        user_remaining(reply, view.remaining);
         reply.bytes(b"open");
         reply.integer(view.open);
         reply.bytes(b"reservations");
-        reply.array(view.slots.len());
-        for slot in view.slots {
-            match key.sale().view(slot) {
-                Some(view) => reply.bytes(view.id(&mut [0; ULID_LEN])),
-                None => reply.null(),
-            }
-        }
+        ids(reply, key.sale(), &view.slots);
         Ok(())
     }
 }

@@ -37,13 +37,7 @@ pub fn note(live: &mut LiveSale, database: i32, key: &[u8]) -> Option<u64> {
         database,
         key: key.into(),
     };
-    with(|index| {
-        index.set(Hint {
-            place,
-            sale_id: live.sale().sale_id(),
-            due_ms,
-        })
-    });
+    with(|index| index.set(Hint { place, due_ms }));
     Some(due_ms)
 }
 
@@ -58,7 +52,6 @@ pub(super) fn note_loaded(live: &mut LiveSale, database: i32, key: &[u8]) {
             database,
             key: key.into(),
         },
-        sale_id: live.sale().sale_id(),
         due_ms,
     };
     if with(|index| index.set_if_absent(hint)) {

@@ -182,16 +182,12 @@ impl<'c> Ctx<'c> {
 
     /// One line in the server's log, level `warning`.
     pub fn warn(self, line: &str) {
-        self.log(c"warning", line);
-    }
-
-    fn log(self, level: &CStr, line: &str) {
         let line = c_string(line);
         // SAFETY: the format takes one C string, which is the argument.
         unsafe {
             api!(RedisModule_Log(
                 self.raw,
-                level.as_ptr(),
+                c"warning".as_ptr(),
                 c"%s".as_ptr(),
                 line.as_ptr()
             ));

@@ -271,24 +271,13 @@ impl Sale {
     pub(super) fn note_refund(&mut self, slot: Slot, refund: &Refund<'_>) {
         let mut taken = refund.lines.clone();
         taken.sort_unstable();
-        self.reservations.update(slot, &mut self.users, |record| {
-            let lines = record.cart.lines();
-            let Some(order) = record.order.as_mut() else {
-                return;
-            };
-            order.refunded.resize(lines.len(), 0);
-            for (line, refunded) in lines.iter().zip(&mut order.refunded) {
-                if let Ok(at) = taken.binary_search_by_key(&line.item, |taken| taken.item) {
-                    *refunded = refunded.saturating_add(taken[at].qty);
-                }
-            }
-            order.refunds.push(RefundRecord {
-                reference: refund.reference.map(Name::new),
-                cart: Cart::new(&refund.lines),
-                entry: refund.entry,
-                restores_limit: refund.restores_limit,
-            });
-        });
+        let record = RefundRecord {
+            reference: refund.reference.map(Name::new),
+            cart: Cart::new(&refund.lines),
+            entry: refund.entry,
+            restores_limit: refund.restores_limit,
+        };
+        self.reservations.add_refund(slot, &taken, record);
     }
 
     fn restock(

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::items::Stock;
+use super::name::NameBuffer;
 use super::reservation::{Reservation, Status};
 use super::slab::NONE;
 use super::state::Sale;
@@ -158,7 +159,7 @@ impl Sale {
                 counted.open,
             );
             if kept != expected {
-                let mut buffer = [0; 26];
+                let mut buffer = NameBuffer::default();
                 let name = user.name().bytes(&mut buffer).escape_ascii();
                 differences.push(format!(
                     "(reserved, sold, counted, open) of user {name} is {kept:?}, recounted {expected:?}"

@@ -1,11 +1,11 @@
 //! The lines of one reservation, as a record keeps them.
 
-use super::units::{Line, Lines};
+use super::units::{ItemIndex, Line, Lines};
 
 /// One line in place, which is what most reservations have, or several in a box.
 #[derive(Clone, Debug)]
 pub enum Cart {
-    One { item: u32, qty: u32 },
+    One { item: ItemIndex, qty: u32 },
     Many(Box<[Line]>),
 }
 

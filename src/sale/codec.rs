@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `u64` | below 251 one byte; else 251, 252 or 253 and two, four or eight bytes, little endian |
 //! | `i64` | zigzag, then as `u64` |
+//! | `u128` | sixteen bytes, big endian |
 //! | flag, tag | one byte |
 //! | bytes | their number as `u64`, then they |
 //! | name | one byte of length (1 to 128) and its bytes; a canonical ULID is 255 and 16 bytes, big endian |

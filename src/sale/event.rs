@@ -73,7 +73,7 @@ pub enum Change<'a> {
     },
     Refunded(Refund<'a>),
     Restocked {
-        /// Known items first asked for, then new ones, as asked.
+        /// Each SKU once, in the order first asked.
         deltas: Vec<StockDelta<'a>>,
         reference: Option<Key<'a>>,
     },

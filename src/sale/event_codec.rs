@@ -11,7 +11,9 @@ use std::borrow::Cow;
 use super::codec::{CodecError, Reader, Writer};
 use super::event::{Change, Created, Event, Order, Refund, StockDelta};
 use super::options::Options;
-use super::units::{EntryId, INTEGER_MAX, NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use super::units::{
+    EntryId, INTEGER_MAX, NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, has_twice,
+};
 
 /// The version this server writes, and the only one it reads.
 pub const EVENT_VERSION: u8 = 1;
@@ -132,7 +134,7 @@ pub fn decode_event(bytes: &[u8]) -> Result<Event<'_>, CodecError> {
         return Err(CodecError::Invalid("an event of another version"));
     }
     let kind = from.tag()?;
-    let at_ms = take_moment(&mut from)?;
+    let at_ms = take_integer(&mut from)?;
     let change = take_change(kind, at_ms, &mut from)?;
     if !from.rest().is_empty() {
         return Err(CodecError::Invalid("more bytes than the event has"));
@@ -147,7 +149,7 @@ fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change
             id: from.name()?,
             user: from.name()?,
             lines: from.lines()?,
-            expires_at_ms: take_moment(from)?.saturating_add(at_ms).min(INTEGER_MAX),
+            expires_at_ms: take_integer(from)?.saturating_add(at_ms).min(INTEGER_MAX),
             forgets: from.flag()?,
         },
         SOLD => Change::Sold {
@@ -174,20 +176,10 @@ fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change
         EXPIRED => Change::Expired { id: from.name()? },
         EXTENDED => Change::Extended {
             id: from.name()?,
-            expires_at_ms: take_moment(from)?,
+            expires_at_ms: take_integer(from)?,
         },
         REFUNDED => Change::Refunded(take_refund(from)?),
-        RESTOCKED => Change::Restocked {
-            deltas: from.list(2, |from| {
-                let sku = Cow::Borrowed(take_sku(from)?);
-                let delta = from.signed()?;
-                if delta.unsigned_abs() > INTEGER_MAX {
-                    return Err(CodecError::Invalid("a delta"));
-                }
-                Ok(StockDelta { sku, delta })
-            })?,
-            reference: from.option(Reader::name)?,
-        },
+        RESTOCKED => take_restocked(from)?,
         ALTERED => Change::Altered(Box::new(take_options(from)?)),
         PAUSED => Change::Paused,
         RESUMED => Change::Resumed,
@@ -199,10 +191,26 @@ fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change
     })
 }
 
-/// A moment or duration: at most 2^53 - 1.
-pub(super) fn take_moment(from: &mut Reader<'_>) -> Result<u64, CodecError> {
+fn take_restocked<'a>(from: &mut Reader<'a>) -> Result<Change<'a>, CodecError> {
+    let deltas: Vec<StockDelta<'a>> = from.list(2, |from| {
+        let sku = Cow::Borrowed(take_sku(from)?);
+        let delta = from.signed()?;
+        if delta.unsigned_abs() > INTEGER_MAX {
+            return Err(CodecError::Invalid("a delta"));
+        }
+        Ok(StockDelta { sku, delta })
+    })?;
+    if has_twice(deltas.iter().map(|delta| &delta.sku)) {
+        return Err(CodecError::Invalid("the deltas of a restock"));
+    }
+    let reference = from.option(Reader::name)?;
+    Ok(Change::Restocked { deltas, reference })
+}
+
+/// An integer of the contract: at most 2^53 - 1.
+pub(super) fn take_integer(from: &mut Reader<'_>) -> Result<u64, CodecError> {
     match from.number()? {
-        at_ms if at_ms <= INTEGER_MAX => Ok(at_ms),
+        integer if integer <= INTEGER_MAX => Ok(integer),
         _ => Err(CodecError::Invalid("a number above 2^53 - 1")),
     }
 }
@@ -276,15 +284,14 @@ fn take_created<'a>(from: &mut Reader<'a>) -> Result<Created<'a>, CodecError> {
         sale_id: from.wide()?,
         orders: from.bytes(ORDERS_BYTES_MAX)?,
         options: take_options(from)?,
-        items: from.list(2, |from| Ok((take_sku(from)?, take_moment(from)?)))?,
+        items: from.list(2, |from| Ok((take_sku(from)?, take_integer(from)?)))?,
     };
-    let mut skus: Vec<&[u8]> = created.items.iter().map(|&(sku, _)| sku).collect();
-    skus.sort_unstable();
+    let skus = created.items.iter().map(|&(sku, _)| sku);
     let total = created
         .items
         .iter()
         .fold(0_u64, |sum, &(_, stock)| sum.saturating_add(stock));
-    if skus.is_empty() || skus.windows(2).any(|pair| pair[0] == pair[1]) || total > INTEGER_MAX {
+    if created.items.is_empty() || has_twice(skus) || total > INTEGER_MAX {
         return Err(CodecError::Invalid("the items of a sale"));
     }
     Ok(created)
@@ -309,17 +316,21 @@ pub(super) fn put_options(out: &mut Writer<'_>, options: &Options) {
 }
 
 pub(super) fn take_options(from: &mut Reader<'_>) -> Result<Options, CodecError> {
-    Ok(Options {
-        user_limit: from.option(take_moment)?,
-        item_limit: from.option(take_moment)?,
-        order_limit: from.option(take_moment)?,
-        sale_limit: from.option(take_moment)?,
-        hold_ms: take_moment(from)?,
-        hold_ms_max: from.option(take_moment)?,
-        grace_ms: take_moment(from)?,
-        start_at_ms: from.option(take_moment)?,
-        end_at_ms: from.option(take_moment)?,
-        keep_ms: take_moment(from)?,
-        remember_ms: take_moment(from)?,
-    })
+    let options = Options {
+        user_limit: from.option(take_integer)?,
+        item_limit: from.option(take_integer)?,
+        order_limit: from.option(take_integer)?,
+        sale_limit: from.option(take_integer)?,
+        hold_ms: take_integer(from)?,
+        hold_ms_max: from.option(take_integer)?,
+        grace_ms: take_integer(from)?,
+        start_at_ms: from.option(take_integer)?,
+        end_at_ms: from.option(take_integer)?,
+        keep_ms: take_integer(from)?,
+        remember_ms: take_integer(from)?,
+    };
+    if options.hold_ms == 0 || options.max_hold_ms() < options.hold_ms {
+        return Err(CodecError::Invalid("the options"));
+    }
+    Ok(options)
 }

@@ -9,10 +9,9 @@
 use super::apply::{new_order, new_record, signed};
 use super::codec::{CodecError, Reader};
 use super::event::{Created, Order, Refund};
-use super::event_codec::{take_entry, take_moment, take_options, take_sku};
+use super::event_codec::{take_entry, take_integer, take_options, take_sku};
 use super::items::Stock;
 use super::name::Name;
-use super::options::Options;
 use super::reservation::{Reservation, Status};
 use super::slab::NONE;
 use super::snapshot::{
@@ -20,7 +19,7 @@ use super::snapshot::{
     SNAPSHOT_VERSION,
 };
 use super::state::{RestockRef, Sale};
-use super::units::{INTEGER_MAX, Line, ORDERS_BYTES_MAX, RESTOCK_REFS_MAX, units_of};
+use super::units::{INTEGER_MAX, ItemIndex, Line, ORDERS_BYTES_MAX, RESTOCK_REFS_MAX, units_of};
 use super::users::{Account, UserSlot};
 
 /// Largest element that is put together from chunks, in bytes. The largest there can
@@ -67,7 +66,7 @@ impl Loader {
         if self.is_over && !self.is_complete {
             return Err(CodecError::Truncated);
         }
-        Ok(self.is_complete)
+        Ok(self.is_over)
     }
 
     /// Takes all elements that are whole and says how many bytes they had.
@@ -143,10 +142,10 @@ fn take_header(from: &mut Reader<'_>) -> Result<Sale, CodecError> {
         options: take_options(from)?,
         items: Vec::new(),
     };
-    let created_at_ms = take_moment(from)?;
-    let last_change_at_ms = take_moment(from)?;
-    let paused_at_ms = from.option(take_moment)?;
-    let closed_at_ms = from.option(take_moment)?;
+    let created_at_ms = take_integer(from)?;
+    let last_change_at_ms = take_integer(from)?;
+    let paused_at_ms = from.option(take_integer)?;
+    let closed_at_ms = from.option(take_integer)?;
     let tracks_items = from.flag()?;
     let had_one_item = from.flag()?;
     let mut sale = Sale::empty(&created, created_at_ms, tracks_items);
@@ -155,15 +154,7 @@ fn take_header(from: &mut Reader<'_>) -> Result<Sale, CodecError> {
     sale.closed_at_ms = closed_at_ms;
     sale.had_one_item = had_one_item;
     sale.refunded = from.number()?;
-    let Options {
-        hold_ms,
-        hold_ms_max,
-        item_limit,
-        ..
-    } = sale.options;
-    if hold_ms_max.is_some_and(|hold_ms_max| hold_ms_max < hold_ms)
-        || (item_limit.is_some() && !tracks_items)
-    {
+    if sale.options.item_limit.is_some() && !tracks_items {
         return Err(CodecError::Invalid("the options"));
     }
     Ok(sale)
@@ -172,9 +163,9 @@ fn take_header(from: &mut Reader<'_>) -> Result<Sale, CodecError> {
 fn take_item(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
     let sku = take_sku(from)?;
     let stock = Stock {
-        available: take_moment(from)?,
-        reserved: take_moment(from)?,
-        sold: take_moment(from)?,
+        available: take_integer(from)?,
+        reserved: take_integer(from)?,
+        sold: take_integer(from)?,
     };
     if sale.items.find(sku).is_some() || sale.total().saturating_add(stock.total()) > INTEGER_MAX {
         return Err(CodecError::Invalid("an item"));
@@ -191,7 +182,7 @@ fn take_record(from: &mut Reader<'_>, sale: &mut Sale, status: Status) -> Result
     } else {
         Default::default()
     };
-    let reserved_at_ms = take_moment(from)?;
+    let reserved_at_ms = take_integer(from)?;
     let expires_at_ms = u64::try_from(from.signed()?.saturating_add(reserved_at_ms.cast_signed()))
         .map_err(|_| CodecError::Invalid("a deadline"))?;
     let mut record = Reservation {
@@ -200,7 +191,7 @@ fn take_record(from: &mut Reader<'_>, sale: &mut Sale, status: Status) -> Result
         ..new_record(id, NONE, &lines, reserved_at_ms)
     };
     match status {
-        Status::Released => record.ended_at_ms = take_moment(from)?,
+        Status::Released => record.ended_at_ms = take_integer(from)?,
         Status::Expired => record.ended_at_ms = expires_at_ms,
         Status::Sold => take_order(from, &mut record)?,
         // Turns are counted from 0 here: what was made before has gone round.
@@ -225,7 +216,7 @@ fn take_record(from: &mut Reader<'_>, sale: &mut Sale, status: Status) -> Result
 }
 
 fn take_order(from: &mut Reader<'_>, record: &mut Reservation) -> Result<(), CodecError> {
-    let sold_at_ms = take_moment(from)?;
+    let sold_at_ms = take_integer(from)?;
     let order = Order {
         entry: take_entry(from)?,
         reference: from.option(Reader::name)?,
@@ -273,9 +264,12 @@ fn take_refund(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError>
 
 fn take_restock_ref(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
     let reference = Name::new(from.name()?);
-    let deltas = from.list(2, |from| Ok((from.small()?, from.signed()?)))?;
-    if sale.restock_refs.len() >= RESTOCK_REFS_MAX {
-        return Err(CodecError::Invalid("too many REFs of RESTOCK"));
+    let deltas: Vec<(ItemIndex, i64)> = from.list(2, |from| Ok((from.small()?, from.signed()?)))?;
+    let has_unknown = deltas
+        .iter()
+        .any(|&(item, _)| item as usize >= sale.items.len());
+    if sale.restock_refs.len() >= RESTOCK_REFS_MAX || has_unknown || !deltas.is_sorted() {
+        return Err(CodecError::Invalid("a REF of RESTOCK"));
     }
     sale.restock_refs
         .push_back(RestockRef { reference, deltas });

@@ -57,6 +57,11 @@ impl Options {
         self.hold_ms_max.unwrap_or(self.hold_ms)
     }
 
+    /// Units a user with this many counted may still have, `None` without USERLIMIT.
+    pub fn user_remaining(&self, counted: u64) -> Option<u64> {
+        self.user_limit.map(|limit| limit.saturating_sub(counted))
+    }
+
     /// How long an ended reservation stays known: REMEMBER, never shorter than
     /// GRACE, which could not be granted to a forgotten id.
     pub fn remembers_ms(&self) -> u64 {

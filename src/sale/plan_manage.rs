@@ -10,7 +10,7 @@ use super::name::Key;
 use super::options::{Changes, Options};
 use super::request::{Bounds, Restock, RestockAsk};
 use super::state::{RestockRef, Sale};
-use super::units::{INTEGER_MAX, ItemIndex};
+use super::units::{INTEGER_MAX, ItemIndex, has_twice};
 
 /// `FLASHSALE.CREATE`, parsed.
 #[derive(Clone, Debug)]
@@ -44,9 +44,7 @@ impl Sale {
         if ask.items.len() > bounds.items_max {
             return Err(TOO_MANY_ITEMS);
         }
-        let mut skus: Vec<&[u8]> = ask.items.iter().map(|&(sku, _)| sku).collect();
-        skus.sort_unstable();
-        if skus.windows(2).any(|pair| pair[0] == pair[1]) {
+        if has_twice(ask.items.iter().map(|&(sku, _)| sku)) {
             return Err(Answer::Invalid("ITEMS: the same SKU twice"));
         }
         let total = ask
@@ -148,7 +146,7 @@ impl Sale {
         })
     }
 
-    /// RESTOCK. O(items asked for, and the REFs remembered when one is given).
+    /// RESTOCK. O(N log N) with N SKUs asked for, and the REFs remembered when one is given.
     pub fn plan_restock<'a>(&self, now_ms: u64, ask: &Restock<'a>, bounds: &Bounds) -> Plan<'a> {
         let deltas = self.deltas_of(&ask.ask);
         if let Some(reference) = ask.reference {

@@ -20,7 +20,7 @@ impl Sale {
         self.sell_or_tell(now_ms, slot, record, ask)
     }
 
-    /// BUY: RESERVE and CHECKOUT in one step. O(lines).
+    /// BUY: RESERVE and CHECKOUT in one step. O(lines log lines).
     pub fn plan_buy<'a>(
         &self,
         now_ms: u64,

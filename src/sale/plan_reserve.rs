@@ -11,13 +11,14 @@ use super::request::{Ask, AskLines, Bounds, Reserve};
 use super::reservation::{Reservation, Slot, Status};
 use super::slab::NONE;
 use super::state::Sale;
-use super::units::{INTEGER_MAX, Line, Lines, SKU_DEFAULT, units_of};
+use super::units::{INTEGER_MAX, ItemIndex, Line, Lines, SKU_DEFAULT, units_of};
+use super::users::UserSlot;
 
 /// A SKU that is not there: its position in the request, if it had one.
 pub(super) struct Unknown(pub Option<usize>);
 
 impl Sale {
-    /// RESERVE. O(lines).
+    /// RESERVE. O(lines log lines).
     pub fn plan_reserve<'a>(&self, now_ms: u64, ask: &Reserve<'a>, bounds: &Bounds) -> Plan<'a> {
         if let Some(slot) = self.find(ask.id) {
             return Err(self.replay(slot, now_ms, ask));
@@ -93,7 +94,7 @@ impl Sale {
     }
 
     /// The item a bare quantity means: `default` if there is one, else the only one.
-    pub(super) fn bare_item(&self) -> Option<u32> {
+    pub(super) fn bare_item(&self) -> Option<ItemIndex> {
         match self.items.find(SKU_DEFAULT) {
             Some(item) => Some(item),
             None => (self.items.len() == 1).then_some(0),
@@ -102,7 +103,7 @@ impl Sale {
 
     /// What a bare quantity can have meant, now or when it was first sent: items that
     /// RESTOCK added since do not make a retry another request.
-    pub(super) fn bare_items(&self) -> impl Iterator<Item = u32> {
+    pub(super) fn bare_items(&self) -> impl Iterator<Item = ItemIndex> {
         let only = self.had_one_item.then_some(0);
         [self.bare_item(), only].into_iter().flatten()
     }
@@ -158,13 +159,17 @@ impl Sale {
     }
 
     /// Rows 8 and 9, also asked again for a checkout within its grace.
-    pub(super) fn admit_user(&self, user: u32, lines: &[Line], units: u64) -> Result<(), Answer> {
-        if let Some(limit) = self.options.user_limit {
-            let counted = self.users.get(user).map_or(0, |user| user.counted);
-            let remaining = limit.saturating_sub(counted);
-            if units > remaining {
-                return Err(Answer::UserLimit { remaining });
-            }
+    pub(super) fn admit_user(
+        &self,
+        user: UserSlot,
+        lines: &[Line],
+        units: u64,
+    ) -> Result<(), Answer> {
+        let counted = self.users.get(user).map_or(0, |user| user.counted);
+        if let Some(remaining) = self.options.user_remaining(counted)
+            && units > remaining
+        {
+            return Err(Answer::UserLimit { remaining });
         }
         if let Some(limit) = self.options.item_limit {
             for line in lines {
@@ -217,7 +222,7 @@ impl Sale {
     }
 
     /// Row 12, with the sale's next deadline as a lower bound of when to retry.
-    fn all_reserved(&self, now_ms: u64, item: Option<u32>) -> Answer {
+    fn all_reserved(&self, now_ms: u64, item: Option<ItemIndex>) -> Answer {
         let next_ms = self
             .reservations
             .deadlines()
@@ -318,7 +323,7 @@ impl Sale {
 
 /// Sums lines of the same item, keeping the order in which items first came.
 pub(super) fn merge_lines(lines: &mut Lines) {
-    let mut placed: Vec<(u32, usize, u64)> = lines
+    let mut placed: Vec<(ItemIndex, usize, u64)> = lines
         .iter()
         .enumerate()
         .map(|(position, line)| (line.item, position, line.qty))

@@ -78,23 +78,25 @@ pub struct RefundRecord {
     pub restores_limit: bool,
 }
 
+impl RefundRecord {
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.reference.as_ref().map_or(0, Name::heap_bytes) + self.cart.heap_bytes()
+    }
+}
+
 impl OrderRecord {
-    fn heap_bytes(&self) -> usize {
-        let names = self.refunds.iter().map(|refund| &refund.reference);
-        let carts: usize = self
-            .refunds
-            .iter()
-            .map(|refund| refund.cart.heap_bytes())
-            .sum();
-        size_of::<OrderRecord>()
-            + self.refunded.capacity() * size_of::<u64>()
+    /// Heap bytes of the two lists, without what the refunds point to.
+    pub(super) fn lists_bytes(&self) -> usize {
+        self.refunded.capacity() * size_of::<u64>()
             + self.refunds.capacity() * size_of::<RefundRecord>()
-            + names
-                .chain([&self.reference])
-                .flatten()
-                .map(Name::heap_bytes)
-                .sum::<usize>()
-            + carts
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let refunds: usize = self.refunds.iter().map(RefundRecord::heap_bytes).sum();
+        size_of::<OrderRecord>()
+            + self.reference.as_ref().map_or(0, Name::heap_bytes)
+            + self.lists_bytes()
+            + refunds
     }
 }
 

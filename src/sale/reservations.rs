@@ -13,8 +13,9 @@ use super::deadlines::Deadlines;
 use super::hash::Hasher;
 use super::index::Index;
 use super::name::Key;
-use super::reservation::{Links, Reservation, Slot, Status};
+use super::reservation::{Links, RefundRecord, Reservation, Slot, Status};
 use super::slab::{NONE, Slab};
+use super::units::Line;
 use super::users::{UserSlot, Users};
 
 /// All reservations whose id is known.
@@ -135,6 +136,28 @@ impl Reservations {
             self.record_bytes += record.heap_bytes();
         }
         self.file(slot, users);
+    }
+
+    /// Adds a refund of `taken` units, ordered by item, to an order, which stays where it
+    /// is. Its cost does not grow with the refunds there are.
+    pub fn add_refund(&mut self, slot: Slot, taken: &[Line], refund: RefundRecord) {
+        let Some(record) = self.records.get_mut(slot) else {
+            return;
+        };
+        let lines = record.cart.lines();
+        let Some(order) = record.order.as_mut() else {
+            return;
+        };
+        self.record_bytes -= order.lists_bytes();
+        order.refunded.resize(lines.len(), 0);
+        for (line, refunded) in lines.iter().zip(&mut order.refunded) {
+            if let Ok(at) = taken.binary_search_by_key(&line.item, |taken| taken.item) {
+                *refunded = refunded.saturating_add(taken[at].qty);
+            }
+        }
+        self.record_bytes += refund.heap_bytes();
+        order.refunds.push(refund);
+        self.record_bytes += order.lists_bytes();
     }
 
     /// Moves the deadline of an open reservation; its place in the chain stays.

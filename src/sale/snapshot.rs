@@ -77,7 +77,7 @@ fn for_each_element(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
 }
 
 /// Feeds what makes two copies of a sale equal, one unordered element a call: the
-/// elements of a snapshot, and the order of both queues.
+/// elements of a snapshot, and the order of items, of both queues and of REFs.
 pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
     let mut bytes = Vec::new();
     for_each_element(sale, &mut |write| {
@@ -85,7 +85,6 @@ pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
         write(&mut Writer(&mut bytes));
         element(&bytes);
     });
-    // Items and REFs are ordered by position; a rolling sum holds them in place, too.
     let skus = rolling(sale.items.iter().map(|(sku, _)| Key::Bytes(sku)));
     let open = rolling(
         sale.reservations

@@ -43,6 +43,13 @@ pub fn units_of(lines: &[Line]) -> u64 {
         .fold(0, |sum, line| sum.saturating_add(line.qty))
 }
 
+/// Is any of these there twice? O(n log n).
+pub fn has_twice<T: Ord>(values: impl Iterator<Item = T>) -> bool {
+    let mut values: Vec<T> = values.collect();
+    values.sort_unstable();
+    values.windows(2).any(|pair| pair[0] == pair[1])
+}
+
 /// The ID of an entry of the order stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId {

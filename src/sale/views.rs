@@ -222,12 +222,10 @@ impl Sale {
     pub fn user_remaining(&self, slot: Slot) -> Option<u64> {
         let user = self.record(slot).map_or(NONE, |record| record.user);
         let counted = self.users.get(user).map_or(0, |user| user.counted);
-        self.options
-            .user_limit
-            .map(|limit| limit.saturating_sub(counted))
+        self.options.user_remaining(counted)
     }
 
-    /// Where a stock-keeping unit stands among the items.
+    /// Where a SKU stands among the items.
     pub fn find_item(&self, sku: &[u8]) -> Option<ItemIndex> {
         self.items.find(sku)
     }
@@ -262,7 +260,7 @@ impl Sale {
             reserved: user.reserved,
             sold: user.sold,
             counted: user.counted,
-            remaining: limit.map(|limit| limit.saturating_sub(user.counted)),
+            remaining: self.options.user_remaining(user.counted),
             open: u64::from(user.open),
             slots: chain.map(|(slot, _)| slot).take(USER_IDS_MAX).collect(),
         }

@@ -18,12 +18,12 @@
 mod buyer;
 mod checks;
 mod crowd;
-#[path = "../shared/print.rs"]
+#[path = "../common/print.rs"]
 mod print;
-#[path = "../shared/reply.rs"]
+#[path = "../common/reply.rs"]
 mod reply;
 mod report;
-#[path = "../shared/server.rs"]
+#[path = "../common/server.rs"]
 mod server;
 mod tally;
 mod visit;

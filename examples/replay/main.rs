@@ -25,11 +25,11 @@ mod compare_stream;
 mod comparison;
 mod drive;
 mod lines;
-#[path = "../shared/print.rs"]
+#[path = "../common/print.rs"]
 mod print;
-#[path = "../shared/reply.rs"]
+#[path = "../common/reply.rs"]
 mod reply;
-#[path = "../shared/server.rs"]
+#[path = "../common/server.rs"]
 mod server;
 mod steps;
 

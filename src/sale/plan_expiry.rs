@@ -16,6 +16,9 @@ impl Sale {
     /// The event by which this id, if it is open past its deadline, expires now, so
     /// that a decision about it need not wait for the sweep.
     pub fn plan_expire<'a>(&self, now_ms: u64, id: &'a [u8]) -> Option<Event<'a>> {
+        if !self.has_overdue(now_ms) {
+            return None;
+        }
         let record = self.record(self.find(id)?)?;
         Sale::is_overdue(record, now_ms).then_some(Event {
             at_ms: now_ms,

@@ -153,8 +153,10 @@ impl Sale {
         {
             return Err(Answer::OrderLimit { limit });
         }
-        let user = self.users.find(user).unwrap_or(NONE);
-        self.admit_user(user, lines, units)?;
+        if options.user_limit.is_some() || options.item_limit.is_some() {
+            let user = self.users.find(user).unwrap_or(NONE);
+            self.admit_user(user, lines, units)?;
+        }
         self.admit_stock(now_ms, lines, units)
     }
 

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use redis::Value;
 use tempfile::TempDir;
 
 use super::con::Con;
@@ -30,6 +31,8 @@ pub struct Server {
     address: String,
     started: Option<Started>,
     given: Option<Given>,
+    /// Events that do not fit were sent on purpose.
+    may_diverge: bool,
 }
 
 /// A server process of ours.
@@ -39,6 +42,7 @@ struct Started {
     port: u16,
     server_args: Vec<String>,
     module_args: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 /// A server of somebody else's, and how it was set when we came.
@@ -53,7 +57,7 @@ impl Server {
     pub fn any() -> Server {
         match std::env::var("FLASHSALE_ADDRESS") {
             Ok(address) => Server::given(address),
-            Err(_) => Server::start(&[], &[]),
+            Err(_) => Server::start(&[], &[], &[]),
         }
     }
 
@@ -61,18 +65,28 @@ impl Server {
     /// not be started. Arguments are split at spaces.
     #[track_caller]
     pub fn own(server_args: &[&str], module_args: &[&str]) -> Option<Server> {
+        Server::own_under(&[], server_args, module_args)
+    }
+
+    /// The same, with variables in the server's environment.
+    #[track_caller]
+    pub fn own_under(
+        environment: &[(&str, &str)],
+        server_args: &[&str],
+        module_args: &[&str],
+    ) -> Option<Server> {
         if std::env::var("FLASHSALE_ADDRESS").is_ok() {
             eprintln!("skipped: this test starts servers of its own, FLASHSALE_ADDRESS is set");
             return None;
         }
-        Some(Server::start(server_args, module_args))
+        Some(Server::start(environment, server_args, module_args))
     }
 
     #[track_caller]
-    fn start(server_args: &[&str], module_args: &[&str]) -> Server {
+    fn start(environment: &[(&str, &str)], server_args: &[&str], module_args: &[&str]) -> Server {
         // Another process may take the port between our look and the start.
         for _ in 0..10 {
-            match Server::try_start(server_args, module_args) {
+            match Server::try_start(environment, server_args, module_args) {
                 Ok(server) => return server,
                 Err(log) if log.contains("Address already in use") => {}
                 Err(log) => panic!("the server did not start:\n{log}"),
@@ -84,14 +98,18 @@ impl Server {
     /// Starts a server that is expected to give up, and returns its log.
     #[track_caller]
     pub fn start_in_vain(server_args: &[&str], module_args: &[&str]) -> String {
-        match Server::try_start(server_args, module_args) {
+        match Server::try_start(&[], server_args, module_args) {
             Ok(_) => panic!("the server started"),
             Err(log) => log,
         }
     }
 
     /// A server that answers, or the log of one that ended.
-    fn try_start(server_args: &[&str], module_args: &[&str]) -> Result<Server, String> {
+    fn try_start(
+        environment: &[(&str, &str)],
+        server_args: &[&str],
+        module_args: &[&str],
+    ) -> Result<Server, String> {
         let split = |args: &[&str]| -> Vec<String> {
             let words = args.iter().flat_map(|arg| arg.split(' '));
             words.map(str::to_owned).collect()
@@ -100,18 +118,27 @@ impl Server {
         let folder = folder.expect("a folder for the server");
         let port = free_port();
         let (server_args, module_args) = (split(server_args), split(module_args));
-        let child = launch(folder.path(), port, &server_args, &module_args);
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment: Vec<_> = environment.iter().map(own).collect();
         let started = Started {
-            child,
+            child: launch(
+                folder.path(),
+                port,
+                &server_args,
+                &module_args,
+                &environment,
+            ),
             folder,
             port,
             server_args,
             module_args,
+            environment,
         };
         let mut server = Server {
             address: format!("127.0.0.1:{port}"),
             started: Some(started),
             given: None,
+            may_diverge: false,
         };
         if server.is_up_soon() {
             Ok(server)
@@ -126,6 +153,7 @@ impl Server {
             address,
             started: None,
             given: None,
+            may_diverge: false,
         };
         let mut con = server.conn();
         let setting = |name: &&'static str| {
@@ -210,6 +238,12 @@ impl Server {
             .path()
     }
 
+    /// Says that events which do not fit are sent to this server on purpose: else its
+    /// test fails when one was counted.
+    pub fn may_diverge(&mut self) {
+        self.may_diverge = true;
+    }
+
     /// Ends the server process at once, as a power cut would.
     pub fn kill9(&mut self) {
         let started = self.started.as_mut().expect("a server of ours");
@@ -244,6 +278,7 @@ impl Server {
             started.port,
             &args,
             &started.module_args,
+            &started.environment,
         );
         assert!(
             self.is_up_soon(),
@@ -262,6 +297,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // Whatever a test is about: no replayed event may have failed to fit.
+        if !std::thread::panicking()
+            && !self.may_diverge
+            && let Some(mut con) = connect(&self.address, false)
+            && !matches!(con.run("INFO flashsale"), Value::ServerError(_))
+        {
+            con.has_not_diverged();
+        }
         if let Some(started) = &mut self.started {
             let _ = started.child.kill();
             let _ = started.child.wait();
@@ -331,11 +374,18 @@ fn module_path() -> PathBuf {
     path
 }
 
-fn launch(folder: &Path, port: u16, server_args: &[String], module_args: &[String]) -> Child {
+fn launch(
+    folder: &Path,
+    port: u16,
+    server_args: &[String],
+    module_args: &[String],
+    environment: &[(String, String)],
+) -> Child {
     let program = std::env::var("FLASHSALE_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
     let mut command = Command::new(&program);
     command
         .current_dir(folder)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

@@ -25,22 +25,30 @@ mod admission;
 mod buyer;
 #[path = "model/compare.rs"]
 mod compare;
+#[path = "commands/copies.rs"]
+mod copies;
 #[path = "model/directed.rs"]
 mod directed;
 #[path = "model/driver.rs"]
 mod driver;
+#[path = "commands/lines.rs"]
+mod lines;
+#[path = "commands/play.rs"]
+mod play;
 #[path = "model/random.rs"]
 mod random;
 #[path = "model/random_requests.rs"]
 mod random_requests;
 #[path = "model/reference.rs"]
 mod reference;
-#[path = "model/requests.rs"]
+#[path = "commands/requests.rs"]
 mod requests;
 #[path = "model/reservation.rs"]
 mod reservation;
 #[path = "model/rows.rs"]
 mod rows;
+#[path = "commands/seeded.rs"]
+mod seeded;
 #[path = "model/seller.rs"]
 mod seller;
 #[path = "model/translate.rs"]
@@ -51,31 +59,16 @@ mod views;
 mod world;
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use random::Source;
 use requests::{Setup, Step};
+use seeded::{caught, fresh_seed, from_environment};
 use world::{After, Outcome, World, run, shorten};
 
 /// Operations of a run, unless `FLASHSALE_OPS` says otherwise.
 const OPERATIONS: u64 = 200_000;
 /// Operations on one sale.
 const OPERATIONS_OF_A_SALE: u64 = 400;
-
-fn from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| {
-        text.parse()
-            .unwrap_or_else(|_| panic!("{name}: not an integer"))
-    })
-}
-
-fn fresh_seed() -> u64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("a clock after 1970");
-    now.as_nanos() as u64
-}
 
 /// What was asked of one sale, whether or not it went wrong.
 struct Record {
@@ -98,7 +91,7 @@ fn play(seed: u64) -> Record {
         event_bytes: 0,
         fault: None,
     };
-    let played = catch_unwind(AssertUnwindSafe(|| {
+    let played = caught(|| {
         let Some(mut world) = World::create(&record.setup)? else {
             record.rows.insert("CREATE ERR", 1);
             return Ok(());
@@ -118,13 +111,9 @@ fn play(seed: u64) -> Record {
         }
         record.rows = std::mem::take(&mut world.model.rows);
         record.event_bytes = world.engine.event_bytes;
-        Ok::<(), String>(())
-    }));
-    record.fault = match played {
-        Ok(Ok(())) => None,
-        Ok(Err(fault)) => Some(fault),
-        Err(_) => Some("panicked, see above".into()),
-    };
+        Ok(())
+    });
+    record.fault = played.err();
     record
 }
 

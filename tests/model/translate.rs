@@ -1,12 +1,12 @@
-//! Between plain words and the engine's own types: requests there, answers back.
+//! The engine's answers in plain words.
 //!
 //! Edge: a translation, word by word; nothing is looked up but names and numbers.
 
 use super::driver::Engine;
 use super::reference::words;
-use super::requests::{Ask, Deltas, Named, Op, bytes, name};
+use super::requests::{Ask, Deltas, Op, bytes, name};
 use super::sale;
-use sale::{Answer, Changes, EntryId, Slot, Which};
+use sale::{Answer, EntryId, Slot, Which};
 
 impl Engine {
     pub fn reserved(&self, id: &str, slot: Slot) -> String {
@@ -112,32 +112,6 @@ impl Engine {
     }
 }
 
-/// The lines of an ask, as bytes that requests can borrow.
-pub enum Lines {
-    Qty(u64),
-    Items(Vec<(Vec<u8>, u64)>),
-}
-
-impl Lines {
-    pub fn of(ask: &Ask) -> Lines {
-        match ask {
-            Ask::Qty(qty) => Lines::Qty(*qty),
-            Ask::Items(items) => {
-                Lines::Items(items.iter().map(|(sku, n)| (bytes(sku), *n)).collect())
-            }
-        }
-    }
-
-    pub fn ask(&self) -> sale::Ask<'_> {
-        match self {
-            Lines::Qty(qty) => sale::Ask::Qty(*qty),
-            Lines::Items(items) => {
-                sale::Ask::Items(items.iter().map(|(sku, n)| (&sku[..], *n)).collect())
-            }
-        }
-    }
-}
-
 /// The SKU at a position of the request.
 fn asked_sku(op: &Op, at: usize) -> String {
     let of_ask = |ask: &Ask| match ask {
@@ -156,46 +130,10 @@ fn asked_sku(op: &Op, at: usize) -> String {
     sku.unwrap_or_else(|| format!("nothing asked at {at}"))
 }
 
-/// The reservation a command is about, if it is about one.
-pub fn id_of(op: &Op) -> Option<&str> {
-    match op {
-        Op::Reserve { id, .. }
-        | Op::Buy { id, .. }
-        | Op::Checkout { id, .. }
-        | Op::Release { id, .. }
-        | Op::Extend { id, .. }
-        | Op::Refund { id, .. } => Some(id),
-        _ => None,
-    }
-}
-
 /// The number of an order or refund; anything that is not one of ours, in full.
 pub fn entry_word(entry: Option<EntryId>) -> String {
     match entry {
         Some(EntryId { ms, seq }) if seq == ms * 7 => ms.to_string(),
         other => format!("{other:?}"),
     }
-}
-
-/// The options named in one request.
-pub fn changes(named: &[Named]) -> Changes {
-    let mut changes = Changes::default();
-    for (name, value) in named {
-        let field = match *name {
-            "USERLIMIT" => &mut changes.user_limit,
-            "ITEMLIMIT" => &mut changes.item_limit,
-            "ORDERLIMIT" => &mut changes.order_limit,
-            "SALELIMIT" => &mut changes.sale_limit,
-            "HOLD" => &mut changes.hold_ms,
-            "MAXHOLD" => &mut changes.hold_ms_max,
-            "GRACE" => &mut changes.grace_ms,
-            "START" => &mut changes.start_at_ms,
-            "END" => &mut changes.end_at_ms,
-            "KEEP" => &mut changes.keep_ms,
-            "REMEMBER" => &mut changes.remember_ms,
-            other => unreachable!("no option {other}"),
-        };
-        *field = Some(*value);
-    }
-    changes
 }

@@ -1,12 +1,12 @@
 //! One sale from CREATE to the last step: the model, the engine's primary and the
 //! second sale side by side, and what is compared after each step.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use super::compare::{SlowScan, compare, elements, reloaded};
+use super::compare::{SlowScan, compare};
+use super::copies::{elements, reloaded};
 use super::driver::{Engine, Fault};
 use super::reference::Model;
 use super::requests::{Setup, Step};
+use super::seeded;
 
 /// What happens to the second sale after a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -102,7 +102,7 @@ pub enum Outcome {
 /// Runs steps that were recorded before; a panic of the engine is a fault like others.
 pub fn run(setup: &Setup, steps: &[(Step, After)]) -> Outcome {
     let mut at = 0;
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
+    let outcome = seeded::caught(|| {
         let mut world = match World::create(setup)? {
             Some(world) => world,
             None => return Ok(()),
@@ -111,41 +111,18 @@ pub fn run(setup: &Setup, steps: &[(Step, After)]) -> Outcome {
             world.step(step, *after)?;
             at += 1;
         }
-        Ok::<(), Fault>(())
-    }));
+        Ok(())
+    });
     match outcome {
-        Ok(Ok(())) => Outcome::Agreed,
-        Ok(Err(fault)) => Outcome::Differed { at, fault },
-        Err(panic) => {
-            let text = (panic.downcast_ref::<String>().map(String::as_str))
-                .or(panic.downcast_ref::<&str>().copied())
-                .unwrap_or("no text");
-            Outcome::Differed {
-                at,
-                fault: format!("panicked: {text}"),
-            }
-        }
+        Ok(()) => Outcome::Agreed,
+        Err(fault) => Outcome::Differed { at, fault },
     }
 }
 
 /// Leaves out steps as long as what is left still goes wrong.
 pub fn shorten(setup: &Setup, steps: &[(Step, After)]) -> Vec<(Step, After)> {
-    let mut steps = steps.to_vec();
-    let mut size = steps.len().max(1);
-    while size > 0 {
-        let mut from = 0;
-        while from < steps.len() {
-            let mut fewer = steps.clone();
-            fewer.drain(from..(from + size).min(steps.len()));
-            match run(setup, &fewer) {
-                Outcome::Differed { at, .. } => {
-                    fewer.truncate(at + 1);
-                    steps = fewer;
-                }
-                Outcome::Agreed => from += size,
-            }
-        }
-        size /= 2;
-    }
-    steps
+    seeded::shorten(steps, |fewer| match run(setup, fewer) {
+        Outcome::Differed { at, .. } => Some(at),
+        Outcome::Agreed => None,
+    })
 }

@@ -1,0 +1,108 @@
+//! Histories: what happened to the sale, and where a failover made two of one.
+//!
+//! A branch is the stream of one primary; it begins where its primary stood when it
+//! became one. Edge: bytes of events by place; nothing is carried out here.
+
+use std::rc::Rc;
+
+/// A place in a history: after so many events of a branch and the branches before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    pub branch: usize,
+    pub offset: usize,
+}
+
+struct Branch {
+    /// Where it forked off.
+    from: At,
+    events: Vec<Rc<[u8]>>,
+    /// What the sale of its primary came to after each event, where it was looked at.
+    digests: Vec<Option<u64>>,
+}
+
+pub struct Histories {
+    /// The event every history begins with.
+    pub created: Rc<[u8]>,
+    branches: Vec<Branch>,
+}
+
+impl Histories {
+    pub fn new(created: Rc<[u8]>) -> Histories {
+        let root = At {
+            branch: 0,
+            offset: 0,
+        };
+        Histories {
+            created,
+            branches: vec![Branch {
+                from: root,
+                events: Vec::new(),
+                digests: vec![None],
+            }],
+        }
+    }
+
+    /// Begins a new branch at a place, and stands there.
+    pub fn fork(&mut self, at: At) -> At {
+        let from = self.resolve(at);
+        self.branches.push(Branch {
+            from,
+            events: Vec::new(),
+            digests: vec![None],
+        });
+        At {
+            branch: self.branches.len() - 1,
+            offset: from.offset,
+        }
+    }
+
+    /// The same place, named by the branch it was first reached on.
+    pub fn resolve(&self, mut at: At) -> At {
+        while at.branch > 0 && at.offset <= self.branches[at.branch].from.offset {
+            at.branch = self.branches[at.branch].from.branch;
+        }
+        at
+    }
+
+    /// Adds an event at the end of a branch, where its primary stands.
+    pub fn push(&mut self, at: At, event: Rc<[u8]>) -> At {
+        let branch = &mut self.branches[at.branch];
+        assert_eq!(at.offset, branch.from.offset + branch.events.len());
+        branch.events.push(event);
+        branch.digests.push(None);
+        At {
+            offset: at.offset + 1,
+            ..at
+        }
+    }
+
+    /// The event that leads to a place.
+    pub fn event(&self, at: At) -> Rc<[u8]> {
+        let at = self.resolve(at);
+        let branch = &self.branches[at.branch];
+        branch.events[at.offset - branch.from.offset - 1].clone()
+    }
+
+    /// What the sale comes to at a place, if anyone has looked.
+    pub fn digest(&mut self, at: At) -> &mut Option<u64> {
+        let at = self.resolve(at);
+        let branch = &mut self.branches[at.branch];
+        &mut branch.digests[at.offset - branch.from.offset]
+    }
+
+    pub fn is_same(&self, one: At, other: At) -> bool {
+        self.resolve(one) == self.resolve(other)
+    }
+
+    /// Does the history that leads to `later` lead through `earlier`?
+    pub fn leads_through(&self, later: At, earlier: At) -> bool {
+        let (mut later, earlier) = (self.resolve(later), self.resolve(earlier));
+        while later.branch != earlier.branch {
+            if later.branch == 0 {
+                return false;
+            }
+            later = self.resolve(self.branches[later.branch].from);
+        }
+        earlier.offset <= later.offset
+    }
+}

@@ -1,0 +1,313 @@
+//! One server: its copy of the sale, where in a history it stands, its clock, its
+//! configuration and its AOF.
+
+use std::rc::Rc;
+
+use super::copies::{loaded, reloaded, saved};
+use super::history::{At, Histories};
+use super::ledger::{Decider, Ledger, spelled};
+use super::play::{Done, Fault, Host};
+use super::record::Fate;
+use super::sale::{self, Bounds, Change, EntryId, Event, Sale, decode_event, encode_event};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Also one that was deposed and does not know yet.
+    Primary,
+    Replica {
+        of: usize,
+    },
+}
+
+/// What a server can read after a crash.
+#[derive(Default)]
+struct Aof {
+    /// A rewritten base, and the offset it was saved at; else everything from CREATE on.
+    base: Option<(Vec<Vec<u8>>, usize)>,
+    /// Everything up to this offset is on disk.
+    durable: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub bounds: Bounds,
+    pub sweep_max: u32,
+    /// `appendfsync always`, else `everysec`.
+    pub syncs_always: bool,
+    /// How far the server's clock is from the true time, in milliseconds.
+    pub skew_ms: i64,
+}
+
+pub struct Server {
+    pub sale: Sale,
+    pub at: At,
+    pub role: Role,
+    pub config: Config,
+    /// The books of its history, as long as it decides.
+    pub books: Option<Ledger>,
+    aof: Aof,
+}
+
+/// The sale a history begins with.
+fn created(bytes: &[u8]) -> Result<Sale, Fault> {
+    let event = decode_event(bytes).map_err(|error| error.to_string())?;
+    Sale::create(&event).ok_or_else(|| "a history begins with another event".into())
+}
+
+/// A number that is equal for equal sales: the digest's elements have no order.
+pub fn digest_of(sale: &Sale) -> u64 {
+    let mut sum: u64 = 0;
+    sale::digest(sale, &mut |element| {
+        let mut hash = element.len() as u64;
+        for bytes in element.chunks(8) {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            hash ^= hash >> 29;
+        }
+        sum = sum.wrapping_add(hash.wrapping_mul(0xBF58_476D_1CE4_E5B9));
+    });
+    sum
+}
+
+impl Server {
+    pub fn new(histories: &Histories, config: Config, role: Role) -> Result<Server, Fault> {
+        Ok(Server {
+            sale: created(&histories.created)?,
+            at: At {
+                branch: 0,
+                offset: 0,
+            },
+            role,
+            config,
+            books: None,
+            aof: Aof::default(),
+        })
+    }
+
+    /// The server's clock, 0 before 1970.
+    pub fn clock_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_add_signed(self.config.skew_ms)
+    }
+
+    pub fn is_primary(&self) -> bool {
+        self.role == Role::Primary
+    }
+
+    /// The next event of the history, as a replica or an AOF replay carries it out.
+    fn follow(&mut self, histories: &Histories) -> Result<(), Fault> {
+        let next = At {
+            offset: self.at.offset + 1,
+            ..self.at
+        };
+        let bytes = histories.event(next);
+        carry_out(&mut self.sale, &bytes)?;
+        self.at = next;
+        self.note_sync();
+        Ok(())
+    }
+
+    fn note_sync(&mut self) {
+        if self.config.syncs_always {
+            self.aof.durable = self.at.offset;
+        }
+    }
+
+    /// Up to `most` events of the stream that leads to `to`; how many there were.
+    pub fn stream(&mut self, histories: &Histories, to: At, most: usize) -> Result<usize, Fault> {
+        // The same place on the branch of the other: a partial resync costs nothing.
+        self.at.branch = to.branch;
+        let before = self.at.offset;
+        while self.at.offset < to.offset && self.at.offset - before < most {
+            self.follow(histories)?;
+        }
+        Ok(self.at.offset - before)
+    }
+
+    /// A full resync from what another server saves.
+    pub fn load(&mut self, from: &Sale, at: At) -> Result<(), Fault> {
+        let chunks = saved(from);
+        self.sale = loaded(&chunks)?;
+        self.at = at;
+        self.aof = Aof {
+            base: Some((chunks, at.offset)),
+            durable: at.offset,
+        };
+        Ok(())
+    }
+
+    /// A restart from its own RDB: nothing is lost, and everything is in another place.
+    pub fn restart(&mut self) -> Result<(), Fault> {
+        self.sale = reloaded(&self.sale)?;
+        Ok(())
+    }
+
+    /// An AOF rewrite.
+    pub fn rewrite(&mut self) {
+        self.aof.base = Some((saved(&self.sale), self.at.offset));
+        self.aof.durable = self.at.offset;
+    }
+
+    /// The fsync of every second.
+    pub fn sync(&mut self) {
+        self.aof.durable = self.at.offset;
+    }
+
+    /// What a crash now could lose at most.
+    pub fn at_risk(&self) -> usize {
+        self.at.offset - self.aof.durable
+    }
+
+    /// Has its AOF been rewritten?
+    pub fn has_base(&self) -> bool {
+        self.aof.base.is_some()
+    }
+
+    /// A crash that loses the last `lost` events, and the replay of what is left.
+    pub fn crash(&mut self, histories: &Histories, lost: usize) -> Result<(), Fault> {
+        let kept = self.at.offset - lost.min(self.at_risk());
+        let (sale, from) = match &self.aof.base {
+            Some((chunks, from)) => (loaded(chunks)?, *from),
+            None => (created(&histories.created)?, 0),
+        };
+        self.sale = sale;
+        self.at.offset = from;
+        while self.at.offset < kept {
+            self.follow(histories)?;
+        }
+        self.aof.durable = kept;
+        Ok(())
+    }
+
+    /// Becomes a primary, on a branch of its own.
+    pub fn take_over(&mut self, histories: &mut Histories) -> Result<(), Fault> {
+        let books = Ledger::at(histories, self.at)?;
+        books.compare_all(&self.sale)?;
+        self.books = Some(books);
+        self.role = Role::Primary;
+        self.at = histories.fork(self.at);
+        Ok(())
+    }
+}
+
+/// Carries a replicated event out; that it can be is part of being equal.
+fn carry_out(sale: &mut Sale, bytes: &[u8]) -> Result<(), Fault> {
+    let event = decode_event(bytes).map_err(|error| error.to_string())?;
+    sale.check(&event)
+        .map_err(|divergence| format!("a divergence, {divergence}: {event:?}"))?;
+    sale.apply(&event);
+    refuse_twice(sale, &event)
+}
+
+/// A step of a reservation happens once: the same event again does not fit.
+fn refuse_twice(sale: &Sale, event: &Event<'_>) -> Result<(), Fault> {
+    let once = matches!(
+        event.change,
+        Change::Reserved { .. }
+            | Change::Bought { .. }
+            | Change::ReleasedUnseen { .. }
+            | Change::Sold { .. }
+            | Change::Released { .. }
+            | Change::Expired { .. }
+    );
+    if once && sale.check(event).is_ok() {
+        return Err(format!("fits twice: {event:?}"));
+    }
+    Ok(())
+}
+
+/// A primary while it decides one request.
+pub struct Deciding<'w> {
+    pub server: &'w mut Server,
+    pub histories: &'w mut Histories,
+    pub clock_ms: u64,
+    /// What came of it, for counting.
+    pub seen: Option<&'static str>,
+    /// Sweeps on the way.
+    pub sweeps: usize,
+    /// Events other than expiry's.
+    pub changes: usize,
+    /// Events in all.
+    pub events: usize,
+}
+
+impl Host for Deciding<'_> {
+    fn sale(&self) -> &Sale {
+        &self.server.sale
+    }
+
+    fn bounds(&self) -> Bounds {
+        self.server.config.bounds
+    }
+
+    fn sweep_max(&self) -> u32 {
+        self.server.config.sweep_max
+    }
+
+    fn commit(&mut self, mut event: Event<'_>) -> Result<Done, Fault> {
+        let server = &mut *self.server;
+        let books = server.books.as_mut().ok_or("a replica decides")?;
+        if event.has_entry() {
+            let ms = books.entries + 1;
+            event.set_entry(EntryId { ms, seq: ms * 7 });
+        }
+        let mut bytes = Vec::new();
+        encode_event(&event, &mut bytes);
+        let decoded = decode_event(&bytes).map_err(|error| error.to_string())?;
+        if decoded != event {
+            return Err(format!("encoded {event:?}, decoded {decoded:?}"));
+        }
+        let fits = server.sale.check(&event);
+        fits.map_err(|divergence| format!("its own primary, {divergence}: {event:?}"))?;
+        self.seen = notable(books, &decoded).or(self.seen);
+        let applied = server.sale.apply(&event);
+        let decider = Decider {
+            clock_ms: self.clock_ms,
+            bounds: server.config.bounds,
+            budget: server.config.sweep_max,
+        };
+        books.book(&decoded, Some(&decider))?;
+        refuse_twice(&server.sale, &event)?;
+        let is_expiry = matches!(event.change, Change::Swept { .. } | Change::Expired { .. });
+        self.sweeps += usize::from(matches!(event.change, Change::Swept { .. }));
+        self.changes += usize::from(!is_expiry);
+        self.events += 1;
+        let entry = event.entry();
+        server.at = self.histories.push(server.at, Rc::from(bytes));
+        server.note_sync();
+        if server.at.offset.is_multiple_of(2) {
+            *self.histories.digest(server.at) = Some(digest_of(&server.sale));
+        }
+        Ok(Done {
+            slot: applied.slot,
+            entry,
+        })
+    }
+}
+
+/// What an event is to the counters, when it is one of the rarer ones.
+fn notable(books: &Ledger, event: &Event<'_>) -> Option<&'static str> {
+    let is_expired = |id| {
+        let record = books.record(&spelled(id));
+        record.is_some_and(|record| record.fate == Fate::Expired)
+    };
+    let life = |id| books.life(&spelled(id));
+    match &event.change {
+        Change::Sold { id, .. } if is_expired(*id) => Some("checkout within its grace"),
+        Change::Released { id } if is_expired(*id) => Some("release of an expired id"),
+        Change::ReleasedUnseen { .. } => Some("release before the reserve"),
+        Change::Reserved { forgets: true, .. } | Change::Bought { forgets: true, .. } => {
+            Some("room made by forgetting")
+        }
+        Change::Reserved { id, .. } | Change::Bought { id, .. } if life(*id) > 0 => {
+            Some("another life of a forgotten id")
+        }
+        Change::Extended { .. } => Some("extended"),
+        Change::Refunded(refund) if !refund.restocks => Some("refund without restock"),
+        Change::Refunded(refund) if refund.restores_limit => Some("refund with RESTORELIMIT"),
+        Change::Closed => Some("closed"),
+        Change::Bound { .. } => Some("bound to another stream"),
+        Change::Restocked { .. } => Some("restocked"),
+        _ => None,
+    }
+}

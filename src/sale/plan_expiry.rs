@@ -102,8 +102,10 @@ impl Sale {
                 })
     }
 
-    /// Expired so recently that a checkout may still succeed?
+    /// Expired so recently that a checkout may still succeed? Without GRACE never, also
+    /// not when the clock has stepped back to before the deadline since.
     pub(super) fn is_in_grace(&self, record: &Reservation, now_ms: u64) -> bool {
-        now_ms < record.expires_at_ms.saturating_add(self.options.grace_ms)
+        self.options.grace_ms > 0
+            && now_ms < record.expires_at_ms.saturating_add(self.options.grace_ms)
     }
 }

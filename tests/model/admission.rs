@@ -206,7 +206,8 @@ impl Model {
     /// Within GRACE, and admitted, if need be after overdue reservations have gone back.
     pub fn admits_late_after_sweep(&mut self, now: u64, known: &Reservation) -> bool {
         let deadline = known.deadline.expect("a deadline");
-        if now >= deadline.saturating_add(self.options["GRACE"]) {
+        let grace = self.options["GRACE"];
+        if grace == 0 || now >= deadline.saturating_add(grace) {
             return false;
         }
         if self.admits_late(known) {

@@ -1,0 +1,91 @@
+//! A clock for servers under test, which can be set while they run.
+//!
+//! `clock.c` is compiled once per test binary and preloaded into the server; how, is
+//! told there. Only Linux preloads it; elsewhere these tests skip.
+
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tempfile::NamedTempFile;
+
+use super::server::Server;
+use super::wait::{unix_ms, wait_until};
+
+pub const MINUTE_MS: i64 = 60_000;
+pub const HOUR_MS: i64 = 60 * MINUTE_MS;
+pub const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// The clock of a server.
+pub struct Clock {
+    file: NamedTempFile,
+}
+
+impl Clock {
+    /// A clock that agrees with the machine's; `None`, with a plain message, where a
+    /// server cannot be given one.
+    #[track_caller]
+    pub fn new() -> Option<Clock> {
+        if cfg!(not(target_os = "linux")) {
+            eprintln!("skipped: a server's clock can be set on Linux only");
+            return None;
+        }
+        let file = NamedTempFile::new().expect("a file for the clock");
+        let clock = Clock { file };
+        clock.set(0);
+        Some(clock)
+    }
+
+    /// How far the clock is ahead of the machine's, or behind it, from now on.
+    pub fn set(&self, step_ms: i64) {
+        let written = self.file.as_file().write_all_at(&step_ms.to_ne_bytes(), 0);
+        written.expect("the file of the clock");
+    }
+
+    /// A server that goes by this clock, `step_ms` from the machine's.
+    #[track_caller]
+    pub fn server(&self, step_ms: i64, server_args: &[&str]) -> Option<Server> {
+        let environment = [
+            ("LD_PRELOAD", path_text(library())),
+            ("FLASHSALE_TEST_CLOCK", path_text(self.file.path())),
+        ];
+        self.set(DAY_MS);
+        let server = Server::own_under(&environment, server_args, &[])?;
+        // It loads modules, so it is linked dynamically, and the library is in the way.
+        let ahead_ms = server.conn().now_ms().saturating_sub(unix_ms()) as i64;
+        assert!(ahead_ms > HOUR_MS, "the server does not go by its clock");
+        self.set(step_ms);
+        Some(server)
+    }
+}
+
+/// Waits until the machine's clock has gone on so far.
+pub fn wait_ms(what: &str, ms: u64) {
+    let until = unix_ms() + ms;
+    wait_until(what, || unix_ms() >= until);
+}
+
+fn path_text(path: &Path) -> &str {
+    path.to_str().expect("a path that is text")
+}
+
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clock.so");
+        // Renamed into place: another test binary may be using the one that is there.
+        let fresh = path.with_extension(std::process::id().to_string());
+        // Rust links with the same compiler, so there is one.
+        let status = Command::new("cc")
+            .args([
+                "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o",
+            ])
+            .args([&fresh, &root.join("tests/support/clock.c")])
+            .status();
+        assert!(status.expect("cc runs").success(), "clock.c compiles");
+        std::fs::rename(&fresh, &path).expect("the compiled clock");
+        path
+    })
+}

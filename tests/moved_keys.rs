@@ -7,7 +7,7 @@
 mod support;
 
 use support::workload::{self, Dice, picture, play, settle};
-use support::{Con, Server, replicate, wait_until};
+use support::{Con, Server, replicate, wait_for_replica, wait_until};
 
 /// What must be the same on both sides.
 fn traits(con: &mut Con) -> (String, Vec<String>) {
@@ -113,9 +113,8 @@ fn a_sale_that_is_moved_keeps_its_deadlines() {
         other.stock("sale") == "[default 10 0 0]"
     });
 
-    // Where a module listens to keyspace events, Valkey up to 8.1 leaves a connection
-    // in the database it moved a key to (valkey-io/valkey#4024).
-    let mut con = server.conn();
+    // The connection is still where it was, also on a Valkey that would move it along.
+    con.says("EXISTS orders sale", "0");
     let before = prepare(&mut con);
     con.says("SWAPDB 0 3", "OK");
     assert_eq!(other.digest("sale"), before);
@@ -159,7 +158,11 @@ fn deleted_sales_are_gone_with_their_deadlines() {
         "FLUSHALL ASYNC",
         "FLUSHALL SYNC",
         "SET sale x",
+        "PEXPIRE sale 1",
+        "MOVE sale 7",
+        "RENAME other sale",
     ] {
+        con.says("SET other x", "OK");
         con.says("FLASHSALE.CREATE sale orders STOCK 9000", "OK");
         for user in 0..300 {
             con.says(
@@ -168,8 +171,15 @@ fn deleted_sales_are_gone_with_their_deadlines() {
             );
         }
         con.run(line);
+        wait_until("the sale is not there", || {
+            con.show("TYPE sale") != "+flashsale"
+        });
+        // The one that was only moved.
+        server.conn_db(7).run("FLUSHDB");
+        let waiting = con.info("flashsale", "flashsale_sales_with_deadlines");
+        assert_eq!(waiting, "0", "{line}: the timer still waits for it");
         // The name is free for another sale, which the old deadlines do not touch.
-        con.run("DEL sale");
+        con.run("DEL sale other");
         con.says("FLASHSALE.CREATE sale orders STOCK 7", "OK");
         con.says("FLASHSALE.RESERVE sale alice 2 ID r1", "RESERVED ...");
         con.says(
@@ -182,6 +192,140 @@ fn deleted_sales_are_gone_with_their_deadlines() {
         con.says("FLASHSALE.STOCK sale", "[default 5 2 0]");
         con.run("DEL sale");
     }
+}
+
+#[test]
+fn a_sale_whose_keep_is_over_leaves_nothing_to_the_next_one() {
+    let server = Server::any();
+    let mut con = server.conn();
+    let end = con.now_ms() + 60;
+    con.says(
+        &format!("FLASHSALE.CREATE sale orders STOCK 9 HOLD 40 END {end} KEEP 30"),
+        "OK",
+    );
+    con.says("FLASHSALE.RESERVE sale ann 2 ID r1", "RESERVED ...");
+    // The timer waits until r1 may be forgotten, long after the key is gone.
+    wait_until("the key expired", || con.int("EXISTS sale") == 0);
+    con.says("FLASHSALE.CREATE sale orders STOCK 7", "OK");
+    con.says("FLASHSALE.RESERVE sale ann 3 ID r1 HOLD 80", "RESERVED ...");
+    con.says("FLASHSALE.RESERVE sale ann 1 ID r2", "RESERVED ...");
+    wait_until("r1 expired", || con.stock("sale") == "[default 6 1 0]");
+    con.says("PTTL sale", "-1");
+}
+
+#[test]
+fn two_sales_of_one_name_change_places_with_their_deadlines() {
+    let server = Server::any();
+    let (mut zero, mut one) = (server.conn(), server.conn_db(1));
+    for (con, hold) in [(&mut zero, 150), (&mut one, 90_000)] {
+        con.says("FLASHSALE.CREATE sale orders STOCK 9", "OK");
+        con.says(
+            &format!("FLASHSALE.RESERVE sale ann 2 HOLD {hold}"),
+            "RESERVED ...",
+        );
+    }
+    zero.says("SWAPDB 0 1", "OK");
+    wait_until("the near one expired", || {
+        one.stock("sale") == "[default 9 0 0]"
+    });
+    zero.says("FLASHSALE.STOCK sale", "[default 7 2 0]");
+    // One database is emptied, the other keeps its deadlines.
+    one.says("FLASHSALE.RESERVE sale ann 2 HOLD 150", "RESERVED ...");
+    zero.says("FLUSHDB", "OK");
+    wait_until("the other one expired", || {
+        one.stock("sale") == "[default 9 0 0]"
+    });
+    zero.says("EXISTS sale", "0");
+}
+
+/// Sales with a deadline to come, each carried to another key in another way: the
+/// database and the key of each.
+fn carry_about(server: &Server, hold_ms: u32) -> Vec<(u32, &'static str)> {
+    let mut con = server.conn();
+    for key in ["renamed", "onto", "target", "moved", "swapped", "restored"] {
+        let orders = format!("{key}:orders");
+        con.says(&format!("FLASHSALE.CREATE {key} {orders} STOCK 9"), "OK");
+        let reserve = format!("FLASHSALE.RESERVE {key} ann 2 HOLD {hold_ms}");
+        con.says(&reserve, "RESERVED ...");
+    }
+    con.says("RENAME renamed there", "OK");
+    con.says("RENAME onto target", "OK");
+    let payload = dump(&mut con, "restored");
+    con.says("DEL restored", "1");
+    assert_eq!(restore(&mut con, &payload, "restored", "0", &[]), "OK");
+    assert_eq!(
+        restore(&mut con, &payload, "again", "90000", &["REPLACE"]),
+        "OK"
+    );
+    con.says("MOVE swapped 2", "1");
+    con.says("SWAPDB 2 4", "OK");
+    con.says("MOVE moved 3", "1");
+    vec![
+        (0, "there"),
+        (0, "target"),
+        (0, "restored"),
+        (0, "again"),
+        (4, "swapped"),
+        (3, "moved"),
+    ]
+}
+
+/// Asserts that they are as they were, and expire where they are now.
+#[track_caller]
+fn expire_in_their_places(server: &Server, places: &[(u32, &str)]) {
+    for &(database, key) in places {
+        let mut con = server.conn_db(database);
+        wait_until(&format!("{key} in {database} expired"), || {
+            con.stock(key) == "[default 9 0 0]"
+        });
+    }
+}
+
+#[test]
+fn a_replica_and_an_aof_know_where_sales_were_carried() {
+    let (Some(mut primary), Some(replica)) = (
+        Server::own(&["--appendonly yes --appendfsync always"], &[]),
+        Server::own(&[], &[]),
+    ) else {
+        return;
+    };
+    replicate(&primary, &replica);
+    let places = carry_about(&primary, 1_500);
+    wait_for_replica(&primary, &replica);
+    let digests = |server: &Server| -> Vec<String> {
+        let digest = |&(database, key)| server.conn_db(database).digest(key);
+        places.iter().map(digest).collect()
+    };
+    assert_eq!(digests(&primary), digests(&replica));
+    primary.kill9();
+    replica.conn().says("REPLICAOF NO ONE", "OK");
+    primary.start_again(&[]);
+    expire_in_their_places(&replica, &places);
+    expire_in_their_places(&primary, &places);
+}
+
+#[test]
+fn a_restored_sale_takes_its_ttl_from_the_restore_alone() {
+    let server = Server::any();
+    let mut con = server.conn();
+    let end = con.now_ms() + 50_000;
+    con.says(
+        &format!("FLASHSALE.CREATE sale orders STOCK 9 END {end}"),
+        "OK",
+    );
+    let expires_at_ms = con.int("PEXPIRETIME sale");
+    let payload = dump(&mut con, "sale");
+    let at = expires_at_ms.to_string();
+    let more = ["REPLACE", "ABSTTL"];
+    assert_eq!(restore(&mut con, &payload, "sale", &at, &more), "OK");
+    assert_eq!(con.int("PEXPIRETIME sale"), expires_at_ms);
+    assert_eq!(restore(&mut con, &payload, "sale", "0", &["REPLACE"]), "OK");
+    con.says("PTTL sale", "-1");
+    // What a change of the sale says about the key's end counts again.
+    con.says("FLASHSALE.ALTER sale KEEP 3600001", "OK");
+    assert_eq!(con.int("PEXPIRETIME sale"), expires_at_ms + 1);
+    con.says("RENAME sale other", "OK");
+    assert_eq!(con.int("PEXPIRETIME other"), expires_at_ms + 1);
 }
 
 #[test]

@@ -8,7 +8,7 @@
 mod support;
 
 use support::workload::{Dice, create, picture, play, settle};
-use support::{Con, Server, wait_until};
+use support::{Con, Server, rush_on, unix_ms, wait_until};
 
 /// A replica of an address where nobody answers.
 const REPLICA_OF_NOBODY: &str = "--replicaof 127.0.0.1 1";
@@ -184,6 +184,64 @@ fn a_rewritten_aof_holds_the_whole_sale() {
 }
 
 #[test]
+fn an_aof_rewritten_in_the_middle_of_a_rush_holds_the_whole_sale() {
+    for kind in [AOF, AOF_PLAIN] {
+        let Some(mut server) = Server::own(&[kind], &[]) else {
+            return;
+        };
+        let mut con = server.conn();
+        create(&mut con);
+        rush_on(&server, |_| {
+            for _ in 0..3 {
+                con.run("BGREWRITEAOF");
+                wait_for_rewrite(&mut con);
+            }
+        });
+        settle(&mut con);
+        let before = traits(&mut con);
+        let files = |part: &str| -> u64 {
+            let folder = server.folder().join("appendonlydir");
+            let files = std::fs::read_dir(folder).expect("the AOF");
+            let files = files.map(|file| file.expect("a file"));
+            let files = files.filter(|file| file.file_name().to_string_lossy().contains(part));
+            files
+                .map(|file| file.metadata().expect("its size").len())
+                .sum()
+        };
+        assert!(files(".base.") > 1000, "the base holds a sale");
+        assert!(files(".incr.") > 1000, "changes came after it");
+        server.kill9();
+        server.start_again(&[]);
+        assert_same(&before, &mut server.conn());
+    }
+}
+
+#[test]
+fn a_snapshot_taken_in_the_middle_of_a_rush_is_a_whole_sale() {
+    let Some(mut server) = Server::own(&[], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    create(&mut con);
+    rush_on(&server, |_| {
+        con.run("BGSAVE");
+        wait_until("it is saved", || {
+            con.info("persistence", "rdb_bgsave_in_progress") == "0"
+        });
+        assert_eq!(con.info("persistence", "rdb_last_bgsave_status"), "ok");
+        // Everything is written and read again while the others wait in line.
+        con.says("DEBUG RELOAD NOSAVE", "OK");
+        con.says("DEBUG RELOAD", "OK");
+    });
+    settle(&mut con);
+    let before = traits(&mut con);
+    con.says("SAVE", "OK");
+    server.kill9();
+    server.start_again(&[REPLICA_OF_NOBODY]);
+    assert_same(&before, &mut server.conn());
+}
+
+#[test]
 fn a_large_sale_is_rewritten_in_pieces() {
     let Some(mut server) = Server::own(&[AOF_PLAIN, "--appendfsync no"], &[]) else {
         return;
@@ -260,14 +318,6 @@ fn an_aof_replayed_after_the_deadlines_reads_no_clock() {
     }
 }
 
-fn unix_ms() -> u64 {
-    let now = std::time::SystemTime::now();
-    let since = now
-        .duration_since(std::time::UNIX_EPOCH)
-        .expect("a clock after 1970");
-    since.as_millis() as u64
-}
-
 #[test]
 fn an_aof_is_replayed_whatever_the_configuration_is_by_then() {
     let Some(mut server) = Server::own(&[AOF], &[]) else {
@@ -283,6 +333,45 @@ fn an_aof_is_replayed_whatever_the_configuration_is_by_then() {
     // Without the setting of before.
     server.start_again(&["--maxmemory 1", REPLICA_OF_NOBODY]);
     assert_same(&before, &mut server.conn());
+}
+
+#[test]
+fn the_moment_the_key_expires_is_kept() {
+    for kind in ["", AOF, AOF_PLAIN] {
+        let Some(mut server) = Server::own(&[kind], &[]) else {
+            return;
+        };
+        let mut con = server.conn();
+        let end = con.now_ms() + 50_000;
+        con.says(
+            &format!("FLASHSALE.CREATE sale orders STOCK 9 END {end}"),
+            "OK",
+        );
+        con.says("FLASHSALE.ALTER sale KEEP 7777", "OK");
+        // Of the sale's own, HOLD; and KEEP.
+        let expires_at_ms = con.int("PEXPIRETIME sale");
+        assert_eq!(expires_at_ms as u64, end + 300_000 + 7_777);
+        con.says("FLASHSALE.CLOSE sale", "OK");
+        let expires_at_ms = con.int("PEXPIRETIME sale");
+        let closed = con.field("FLASHSALE.INFO sale", "closed_at_ms");
+        con.says("SAVE", "OK");
+        server.kill9();
+        server.start_again(&[]);
+        let mut con = server.conn();
+        assert_eq!(con.int("PEXPIRETIME sale"), expires_at_ms, "{kind}");
+        if !kind.is_empty() {
+            con.run("BGREWRITEAOF");
+            wait_for_rewrite(&mut con);
+            server.kill9();
+            server.start_again(&[]);
+            con = server.conn();
+            assert_eq!(con.int("PEXPIRETIME sale"), expires_at_ms, "{kind}");
+        }
+        con.fields(
+            "FLASHSALE.INFO sale",
+            &format!("state closed, closed_at_ms {closed}"),
+        );
+    }
 }
 
 #[test]

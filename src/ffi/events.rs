@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use redis_module::raw::{
     self, RedisModuleCtx, RedisModuleEvent, RedisModuleFlushInfo, RedisModuleString,
@@ -147,6 +148,12 @@ unsafe extern "C" fn happened<H: Hooks>(
     }
 }
 
+/// The database a key was last moved out of. Valkey before its pull request 4024 tells
+/// events in the name of the client itself, and leaves it in the database of the last
+/// one: replicas and the AOF would get the MOVE as one within the database it went to,
+/// which does nothing. So the client is put back. To other servers that means nothing.
+static MOVED_FROM: AtomicI32 = AtomicI32::new(0);
+
 /// # Safety
 ///
 /// The server calls this with its own context, event name and key name.
@@ -158,12 +165,16 @@ unsafe extern "C" fn notified<H: Hooks>(
 ) -> c_int {
     // SAFETY: as above.
     unsafe {
+        let ctx = Ctx::new(ctx);
         // Every DEL and EXPIRE of the server comes through here.
-        if matches!(
-            CStr::from_ptr(event).to_bytes(),
-            b"rename_to" | b"move_to" | b"restore"
-        ) {
-            H::arrived(Ctx::new(ctx), Text::new(key));
+        match CStr::from_ptr(event).to_bytes() {
+            b"move_from" => MOVED_FROM.store(ctx.database(), Ordering::Relaxed),
+            b"move_to" => {
+                H::arrived(ctx, Text::new(key));
+                ctx.select(MOVED_FROM.load(Ordering::Relaxed));
+            }
+            b"rename_to" | b"restore" => H::arrived(ctx, Text::new(key)),
+            _ => {}
         }
     }
     raw::REDISMODULE_OK as c_int

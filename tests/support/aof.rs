@@ -1,0 +1,119 @@
+//! The AOF of a server that has ended: its last file can be cut at any byte, which is
+//! what a power cut leaves of it, and put back.
+
+use std::path::{Path, PathBuf};
+
+use super::server::Server;
+
+/// A copy of the AOF, to try several cuts on.
+pub struct Aof {
+    folder: PathBuf,
+    files: Vec<(PathBuf, Vec<u8>)>,
+    /// The file that is written to last.
+    pub last: PathBuf,
+}
+
+impl Aof {
+    /// Reads all files of an ended server.
+    #[track_caller]
+    pub fn of(server: &Server) -> Aof {
+        let folder = server.folder().join("appendonlydir");
+        let entries = std::fs::read_dir(&folder).expect("the AOF's folder");
+        let paths = entries.map(|entry| entry.expect("a file").path());
+        let files = paths.map(|path| {
+            let bytes = std::fs::read(&path).expect("a file of the AOF");
+            (path, bytes)
+        });
+        Aof {
+            files: files.collect(),
+            last: last_file(&folder),
+            folder,
+        }
+    }
+
+    /// The bytes of the file that is written to last.
+    pub fn tail(&self) -> &[u8] {
+        let found = self.files.iter().find(|(path, _)| *path == self.last);
+        &found.expect("the last file").1
+    }
+
+    /// Puts everything back as it was read, but for the last file: only this many bytes
+    /// of it.
+    #[track_caller]
+    pub fn cut(&self, length: usize) {
+        std::fs::remove_dir_all(&self.folder).expect("the AOF is removed");
+        std::fs::create_dir(&self.folder).expect("its folder is made");
+        for (path, bytes) in &self.files {
+            let length = if *path == self.last {
+                length
+            } else {
+                bytes.len()
+            };
+            std::fs::write(path, &bytes[..length]).expect("a file is written");
+        }
+    }
+}
+
+/// The length of the file that a running server writes to.
+#[track_caller]
+pub fn length(server: &Server) -> usize {
+    let path = last_file(&server.folder().join("appendonlydir"));
+    std::fs::metadata(path).expect("its length").len() as usize
+}
+
+fn last_file(folder: &Path) -> PathBuf {
+    let entries = std::fs::read_dir(folder).expect("the AOF's folder");
+    let paths = entries.map(|entry| entry.expect("a file").path());
+    // appendonly.aof.12.incr.aof
+    let number = |path: &PathBuf| {
+        let name = path.file_name()?.to_str()?;
+        let number = name.strip_suffix(".incr.aof")?.rsplit('.').next()?;
+        number.parse::<u64>().ok()
+    };
+    let numbered = paths.filter_map(|path| Some((number(&path)?, path)));
+    numbered.max().expect("a file of changes").1
+}
+
+/// Where each whole step of an AOF ends: a command, or all of a transaction.
+#[track_caller]
+pub fn steps(bytes: &[u8]) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let mut at = 0;
+    let mut is_in_transaction = false;
+    while let Some((end, name)) = command(bytes, at) {
+        match name.to_ascii_uppercase().as_slice() {
+            b"MULTI" => is_in_transaction = true,
+            b"EXEC" => is_in_transaction = false,
+            _ => {}
+        }
+        if !is_in_transaction {
+            ends.push(end);
+        }
+        at = end;
+    }
+    ends
+}
+
+/// Where the command that begins here ends, and its name; none when it is cut off.
+fn command(bytes: &[u8], at: usize) -> Option<(usize, &[u8])> {
+    let (count, mut at) = header(bytes, at, b'*')?;
+    let mut name = &[][..];
+    for index in 0..count {
+        let (length, begin) = header(bytes, at, b'$')?;
+        let word = bytes.get(begin..begin + length)?;
+        if index == 0 {
+            name = word;
+        }
+        at = begin + length + 2;
+    }
+    (at <= bytes.len()).then_some((at, name))
+}
+
+fn header(bytes: &[u8], at: usize, mark: u8) -> Option<(usize, usize)> {
+    let rest = bytes.get(at..)?;
+    let length = rest.windows(2).position(|pair| pair == b"\r\n")?;
+    let (first, digits) = rest[..length].split_first()?;
+    assert_eq!(*first, mark, "at byte {at} of the AOF");
+    let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some((number, at + length + 2))
+}

@@ -12,11 +12,17 @@
 mod acl;
 #[path = "client_view/callers.rs"]
 mod callers;
+#[path = "client_view/connections.rs"]
+mod connections;
 #[path = "client_view/docs.rs"]
 mod docs;
 #[path = "client_view/reference.rs"]
 mod reference;
+#[path = "client_view/scripts.rs"]
+mod scripts;
 mod support;
+#[path = "client_view/users.rs"]
+mod users;
 
 use docs::{Docs, pairs, words};
 use redis::Value;

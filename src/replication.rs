@@ -9,9 +9,9 @@ use std::ffi::CStr;
 use std::sync::{Mutex, PoisonError};
 
 use crate::datatype::{self, SaleKey};
-use crate::error::Error;
+use crate::error::{Error, echo};
 use crate::expiry;
-use crate::ffi::{Ctx, Text};
+use crate::ffi::{Call, Ctx, Text};
 use crate::info::{self, Outcome};
 use crate::orders::OrdersKey;
 use crate::sale::{
@@ -97,16 +97,27 @@ fn send(ctx: Ctx<'_>, key: Text<'_>, orders: Option<Text<'_>>, event: &Event<'_>
 pub fn replay(ctx: Ctx<'_>, name: Text<'_>, orders: Option<Text<'_>>, bytes: &[u8]) {
     ctx.replicate_verbatim();
     if let Err(reason) = replay_event(ctx, name, orders, bytes) {
-        info::REPLAY_DIVERGENCE.add(1);
-        let times = info::REPLAY_DIVERGENCE.get();
-        if times.is_power_of_two() {
-            let key = crate::error::echo(name.bytes());
-            ctx.warn(&format!(
-                "a replicated event does not fit the sale '{key}' here: {reason} ({times} so far)"
-            ));
-        }
+        diverged(ctx, name.bytes(), &reason);
     } else {
         info::EVENTS_REPLAYED.add(1);
+    }
+}
+
+/// Counts a line of the primary, or of the AOF, that cannot be carried out.
+pub fn note_divergence(call: &Call<'_>, reason: &str) {
+    call.ctx().replicate_verbatim();
+    let name = call.words().get(1).copied().unwrap_or_default();
+    diverged(call.ctx(), name, reason);
+}
+
+fn diverged(ctx: Ctx<'_>, name: &[u8], reason: &str) {
+    info::REPLAY_DIVERGENCE.add(1);
+    let times = info::REPLAY_DIVERGENCE.get();
+    if times.is_power_of_two() {
+        let key = echo(name);
+        ctx.warn(&format!(
+            "a replicated event does not fit the sale '{key}' here: {reason} ({times} so far)"
+        ));
     }
 }
 
@@ -179,7 +190,7 @@ fn announce(
     }
     if moves_key_expiry(&event.change) {
         let expires_at_ms = key.sale().key_expires_at_ms();
-        key.key_mut().set_expiry(expires_at_ms);
+        key.set_expiry(expires_at_ms);
     }
     expiry::note(ctx, key);
     if let Some(name_of_event) = keyspace_event(&event.change) {

@@ -9,12 +9,17 @@
 //! server with a replica's feed and an AOF; afterwards the digest of all data, the
 //! count of changes, the size of the AOF and the feed must be as before. The same line
 //! about a key that is not there must get the same error: what is wrong with the line
-//! itself is told first.
+//! itself is told first. Then lines that nobody would write, from a seed; and names of
+//! hostile bytes on their whole way, into files and replicas.
 
 #[path = "bad_input/bytes.rs"]
 mod bytes;
 #[path = "bad_input/cases.rs"]
 mod cases;
+#[path = "bad_input/garbage.rs"]
+mod garbage;
+#[path = "bad_input/journeys.rs"]
+mod journeys;
 #[path = "bad_input/keys.rs"]
 mod keys;
 #[path = "bad_input/lines.rs"]

@@ -5,7 +5,8 @@
 //! the event comes with an entry of the order stream.
 //!
 //! - Complexity: that of the command that made the event.
-//! - Reply: `OK`, always: an event that does not fit is counted, and told in the log.
+//! - Reply: `OK`, always: what does not fit is counted, and told in the log. A replica
+//!   that answers its primary with an error may end itself over it.
 //! - Errors: `ERR` from a client.
 //! - Replicates: itself, as it came.
 //! - Notifies: as the command that made the event.
@@ -59,14 +60,18 @@ impl Handler for Apply {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        let Request { has_orders, event } = Request::parse(Args::new(call.words()))?;
         refuse_clients(call.ctx())?;
-        let orders = if has_orders {
-            Some(text(call, 2)?)
-        } else {
-            None
-        };
-        replication::replay(call.ctx(), text(call, 1)?, orders, event);
+        match Request::parse(Args::new(call.words())) {
+            Ok(Request { has_orders, event }) => {
+                let orders = if has_orders {
+                    Some(text(call, 2)?)
+                } else {
+                    None
+                };
+                replication::replay(call.ctx(), text(call, 1)?, orders, event);
+            }
+            Err(error) => replication::note_divergence(call, &error.to_string()),
+        }
         call.reply().ok();
         Ok(())
     }

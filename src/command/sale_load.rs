@@ -1,13 +1,14 @@
 //! `FLASHSALE.LOAD key chunk`
 //!
 //! Brings back one chunk of a sale from a rewritten AOF; the last one makes the sale
-//! whole. Internal: an error from any other client.
+//! whole. Internal: an error from any other client. No primary sends it: half a sale on
+//! a replica could not even be saved, so one that comes that way is not begun.
 //!
 //! - Complexity: O(N) with N records in the chunk, O(M) for the last one of a sale
 //!   with M.
-//! - Reply: `OK`.
-//! - Errors: `ERR` from a client, or a damaged chunk; `WRONGTYPE`.
-//! - Replicates: itself, as it came.
+//! - Reply: `OK`, always: a chunk that does not fit is counted, and told in the log.
+//! - Errors: `ERR` from a client.
+//! - Replicates: nothing; one that does not fit, itself, so that replicas count it too.
 
 use super::args::Args;
 use super::sale_apply::refuse_clients;
@@ -16,6 +17,7 @@ use crate::datatype;
 use crate::error::Error;
 use crate::expiry;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::replication;
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.LOAD",
@@ -43,19 +45,24 @@ impl Handler for Load {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        let chunk = parse(Args::new(call.words()))?;
         refuse_clients(call.ctx())?;
-        let (ctx, name) = (call.ctx(), text(call, 1)?);
-        // The server looks at no reply while it loads.
-        let is_whole = datatype::load_chunk(ctx, name, chunk).inspect_err(|error| {
-            ctx.warn(&format!("a sale in the AOF cannot be loaded: {error}"))
-        })?;
-        if is_whole {
-            expiry::note(ctx, &mut datatype::open_write(ctx, name)?);
+        if let Err(error) = load(call) {
+            replication::note_divergence(call, &error.to_string());
         }
-        ctx.replicate_verbatim();
-        ctx.signal_modified(name);
         call.reply().ok();
         Ok(())
     }
+}
+
+fn load(call: &Call<'_>) -> Result<(), Error> {
+    let chunk = parse(Args::new(call.words()))?;
+    let (ctx, name) = (call.ctx(), text(call, 1)?);
+    if !ctx.flags().is_loading() {
+        return Err(Error::new("internal: only an AOF may send this command"));
+    }
+    if datatype::load_chunk(ctx, name, chunk)? {
+        expiry::note(ctx, &mut datatype::open_write(ctx, name)?);
+    }
+    ctx.signal_modified(name);
+    Ok(())
 }

@@ -169,9 +169,10 @@ impl<'c, T> Typed<'c, T> {
         self.key.name()
     }
 
-    /// The key itself, to be changed beside its value.
-    pub fn key_mut(&mut self) -> &mut Key<'c> {
-        &mut self.key
+    /// As [`Key::set_expiry`]. The key itself is not lent: another one put in its place
+    /// would part it from its value.
+    pub fn set_expiry(&mut self, at_ms: Option<u64>) {
+        self.key.set_expiry(at_ms);
     }
 
     /// The key alone, to do away with its value.

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::event::{Change, Event, Refund, StockDelta};
-use super::name::Key;
+use super::name::{Key, Name};
 use super::reservation::{Reservation, Status};
 use super::state::Sale;
 use super::units::{INTEGER_MAX, Line};
@@ -33,6 +33,10 @@ pub enum Divergence {
     TooFewReservations,
     /// A deadline that moves back.
     DeadlineBack,
+    /// The REF of a new refund or restock is known.
+    RefKnown,
+    /// The sale is paused, resumed or closed already.
+    SaleUnchanged,
 }
 
 impl fmt::Display for Divergence {
@@ -47,13 +51,23 @@ impl fmt::Display for Divergence {
             Divergence::TooManyUnits => "there are too many units",
             Divergence::TooFewReservations => "there are too few reservations",
             Divergence::DeadlineBack => "the deadline moves back",
+            Divergence::RefKnown => "the REF is known",
+            Divergence::SaleUnchanged => "the sale is in that state already",
         })
     }
 }
 
+fn changes(is_new: bool) -> Result<(), Divergence> {
+    if is_new {
+        Ok(())
+    } else {
+        Err(Divergence::SaleUnchanged)
+    }
+}
+
 impl Sale {
-    /// Whether [`Sale::apply`] can carry this event out. O(lines), or O(reservations
-    /// returned) for a sweep.
+    /// Whether [`Sale::apply`] can carry this event out. O(lines), O(reservations
+    /// returned) for a sweep, O(REFs known) for a refund or restock with a REF.
     ///
     /// # Errors
     ///
@@ -107,8 +121,14 @@ impl Sale {
             Change::Swept { expired, forgotten } => {
                 self.check_swept(event.at_ms, *expired as usize, *forgotten as usize)
             }
-            Change::Refunded(refund) => self.check_refund(refund),
-            Change::Restocked { deltas, .. } => self.check_deltas(deltas),
+            Change::Refunded(refund) => {
+                self.check_refund(refund)?;
+                self.check_new_refund(refund)
+            }
+            Change::Restocked { deltas, reference } => {
+                self.check_new_restock(*reference)?;
+                self.check_deltas(deltas)
+            }
             Change::Altered(options) => {
                 // Without tallies from the first day the limit could not be counted.
                 if options.item_limit.is_some() && !self.users.tracks_items() {
@@ -116,7 +136,10 @@ impl Sale {
                 }
                 Ok(())
             }
-            Change::Paused | Change::Resumed | Change::Closed | Change::Bound { .. } => Ok(()),
+            Change::Paused => changes(self.paused_at_ms.is_none()),
+            Change::Resumed => changes(self.paused_at_ms.is_some()),
+            Change::Closed => changes(self.closed_at_ms.is_none()),
+            Change::Bound { .. } => Ok(()),
         }
     }
 
@@ -180,6 +203,26 @@ impl Sale {
             if left[at].qty < line.qty {
                 return Err(Divergence::TooFewUnits);
             }
+        }
+        Ok(())
+    }
+
+    fn check_new_refund(&self, refund: &Refund<'_>) -> Result<(), Divergence> {
+        let Some(reference) = refund.reference else {
+            return Ok(());
+        };
+        let order = self.check_known(refund.id)?.order.as_ref();
+        let mut known = order.iter().flat_map(|order| &order.refunds);
+        if known.any(|known| known.reference.as_ref().map(Name::key) == Some(reference)) {
+            return Err(Divergence::RefKnown);
+        }
+        Ok(())
+    }
+
+    fn check_new_restock(&self, reference: Option<Key<'_>>) -> Result<(), Divergence> {
+        let mut known = self.restock_refs.iter();
+        if known.any(|known| Some(known.reference.key()) == reference) {
+            return Err(Divergence::RefKnown);
         }
         Ok(())
     }

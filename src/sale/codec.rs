@@ -171,12 +171,31 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A value has one spelling: a number in more bytes than it needs is damage.
     pub fn number(&mut self) -> Result<u64, CodecError> {
-        self.take_value()
+        let before = self.bytes.len();
+        let number: u64 = self.take_value()?;
+        let spelled = match number {
+            0..=250 => 1,
+            251..=0xffff => 3,
+            0x1_0000..=0xffff_ffff => 5,
+            _ => 9,
+        };
+        if before - self.bytes.len() != spelled {
+            return Err(CodecError::Invalid("a number"));
+        }
+        Ok(number)
     }
 
+    /// Zigzag: 0, -1, 1, -2, ...
     pub fn signed(&mut self) -> Result<i64, CodecError> {
-        self.take_value()
+        let number = self.number()?;
+        let magnitude = (number >> 1).cast_signed();
+        Ok(if number & 1 == 0 {
+            magnitude
+        } else {
+            !magnitude
+        })
     }
 
     pub fn wide(&mut self) -> Result<u128, CodecError> {
@@ -207,7 +226,10 @@ impl<'a> Reader<'a> {
                 Ok(Key::Ulid(bytes))
             }
             len if (1..=NAME_BYTES_MAX).contains(&usize::from(len)) => {
-                Ok(Key::of(self.take(usize::from(len))?))
+                match Key::of(self.take(usize::from(len))?) {
+                    Key::Ulid(_) => Err(CodecError::Invalid("a ULID that is not packed")),
+                    name => Ok(name),
+                }
             }
             _ => Err(CodecError::Invalid("a name's length")),
         }

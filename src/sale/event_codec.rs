@@ -149,7 +149,7 @@ fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change
             id: from.name()?,
             user: from.name()?,
             lines: from.lines()?,
-            expires_at_ms: take_integer(from)?.saturating_add(at_ms).min(INTEGER_MAX),
+            expires_at_ms: take_deadline(from, at_ms)?,
             forgets: from.flag()?,
         },
         SOLD => Change::Sold {
@@ -200,7 +200,7 @@ fn take_restocked<'a>(from: &mut Reader<'a>) -> Result<Change<'a>, CodecError> {
         }
         Ok(StockDelta { sku, delta })
     })?;
-    if has_twice(deltas.iter().map(|delta| &delta.sku)) {
+    if deltas.is_empty() || has_twice(deltas.iter().map(|delta| &delta.sku)) {
         return Err(CodecError::Invalid("the deltas of a restock"));
     }
     let reference = from.option(Reader::name)?;
@@ -212,6 +212,22 @@ pub(super) fn take_integer(from: &mut Reader<'_>) -> Result<u64, CodecError> {
     match from.number()? {
         integer if integer <= INTEGER_MAX => Ok(integer),
         _ => Err(CodecError::Invalid("a number above 2^53 - 1")),
+    }
+}
+
+/// A deadline, written as the time from the moment of decision.
+fn take_deadline(from: &mut Reader<'_>, at_ms: u64) -> Result<u64, CodecError> {
+    match take_integer(from)?.saturating_add(at_ms) {
+        expires_at_ms if expires_at_ms <= INTEGER_MAX => Ok(expires_at_ms),
+        _ => Err(CodecError::Invalid("a deadline")),
+    }
+}
+
+/// A limit, START or END: 0 would mean that there is none, which is written otherwise.
+fn take_positive(from: &mut Reader<'_>) -> Result<u64, CodecError> {
+    match take_integer(from)? {
+        0 => Err(CodecError::Invalid("the options")),
+        integer => Ok(integer),
     }
 }
 
@@ -317,15 +333,15 @@ pub(super) fn put_options(out: &mut Writer<'_>, options: &Options) {
 
 pub(super) fn take_options(from: &mut Reader<'_>) -> Result<Options, CodecError> {
     let options = Options {
-        user_limit: from.option(take_integer)?,
-        item_limit: from.option(take_integer)?,
-        order_limit: from.option(take_integer)?,
-        sale_limit: from.option(take_integer)?,
+        user_limit: from.option(take_positive)?,
+        item_limit: from.option(take_positive)?,
+        order_limit: from.option(take_positive)?,
+        sale_limit: from.option(take_positive)?,
         hold_ms: take_integer(from)?,
         hold_ms_max: from.option(take_integer)?,
         grace_ms: take_integer(from)?,
-        start_at_ms: from.option(take_integer)?,
-        end_at_ms: from.option(take_integer)?,
+        start_at_ms: from.option(take_positive)?,
+        end_at_ms: from.option(take_positive)?,
         keep_ms: take_integer(from)?,
         remember_ms: take_integer(from)?,
     };

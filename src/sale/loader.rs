@@ -197,12 +197,22 @@ fn take_record(from: &mut Reader<'_>, sale: &mut Sale, status: Status) -> Result
         // Turns are counted from 0 here: what was made before has gone round.
         Status::Open => record.turn = 0_u32.wrapping_sub(from.small()?),
     }
+    let is_out_of_order = match status {
+        Status::Open => {
+            record.turn == 0 || sale.reservations.deadlines().last_ms() > Some(expires_at_ms)
+        }
+        Status::Released | Status::Expired => {
+            sale.reservations.remembered().last_ms() > Some(record.ended_at_ms)
+        }
+        Status::Sold => false,
+    };
     let may_be_unseen = status == Status::Released;
     if (lines.is_empty() || user.is_none()) && !(may_be_unseen && lines.is_empty())
         || lines
             .iter()
             .any(|line| line.item as usize >= sale.items.len())
         || expires_at_ms > INTEGER_MAX
+        || is_out_of_order
         || sale.reservations.find_key(id).is_some()
     {
         return Err(CodecError::Invalid("a reservation"));
@@ -265,10 +275,17 @@ fn take_refund(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError>
 fn take_restock_ref(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
     let reference = Name::new(from.name()?);
     let deltas: Vec<(ItemIndex, i64)> = from.list(2, |from| Ok((from.small()?, from.signed()?)))?;
-    let has_unknown = deltas
-        .iter()
-        .any(|&(item, _)| item as usize >= sale.items.len());
-    if sale.restock_refs.len() >= RESTOCK_REFS_MAX || has_unknown || !deltas.is_sorted() {
+    let is_unknown = |&(item, _): &(ItemIndex, i64)| item as usize >= sale.items.len();
+    let is_twice = |known: &RestockRef| known.reference.key() == reference.key();
+    if sale.restock_refs.len() >= RESTOCK_REFS_MAX
+        || deltas.is_empty()
+        || deltas.iter().any(is_unknown)
+        || deltas
+            .iter()
+            .any(|(_, delta)| delta.unsigned_abs() > INTEGER_MAX)
+        || !deltas.is_sorted_by(|(item, _), (next, _)| item < next)
+        || sale.restock_refs.iter().any(is_twice)
+    {
         return Err(CodecError::Invalid("a REF of RESTOCK"));
     }
     sale.restock_refs

@@ -1,0 +1,126 @@
+//! Valid inputs of each target, in pieces: what is damaged, spliced and doubled.
+
+use super::dice::Dice;
+use super::requests::{Names, request};
+use super::targets::copy_of_base;
+use super::world::{NOW_MS, busy_sale, encoded, events};
+use crate::sale::*;
+
+/// An input as the parts it is made of: events, elements of a snapshot, words.
+pub type Pieces = Vec<Vec<u8>>;
+
+/// Every kind of event, and events that fit the sale they are tried on.
+pub fn of_events() -> Vec<Pieces> {
+    let kinds = events();
+    let mut corpus: Vec<Pieces> = kinds
+        .iter()
+        .map(|(_, change)| vec![encoded(change)])
+        .collect();
+    let sale = copy_of_base();
+    let (names, mut dice) = (Names::of(&sale), Dice(1));
+    for round in 0..600 {
+        let at_ms = sale.time(NOW_MS + 300 * round).now_ms;
+        corpus.extend(request(&sale, &names, at_ms, &mut dice).map(|event| vec![event]));
+    }
+    corpus
+}
+
+/// Honest lives of the sale that sequences start from.
+pub fn of_sequences() -> Vec<Pieces> {
+    let life = |seed| {
+        let (mut sale, mut dice) = (copy_of_base(), Dice(seed));
+        let names = Names::of(&sale);
+        let mut pieces = Pieces::new();
+        for round in 0..40 {
+            let at_ms = sale.time(NOW_MS + 3_000 * round).now_ms;
+            let Some(bytes) = request(&sale, &names, at_ms, &mut dice) else {
+                continue;
+            };
+            sale.apply(&decode_event(&bytes).expect("an event"));
+            pieces.push(with_length(&bytes));
+        }
+        pieces
+    };
+    (0..40).map(life).collect()
+}
+
+fn with_length(bytes: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    [&len.to_le_bytes()[..], bytes].concat()
+}
+
+/// The elements of a snapshot. What the digest adds, the order of them, comes last.
+pub fn elements(sale: &Sale) -> Pieces {
+    let mut pieces = Pieces::new();
+    digest(sale, &mut |element| pieces.push(element.to_vec()));
+    pieces.pop();
+    pieces
+}
+
+/// Snapshots of sales of different age.
+pub fn of_snapshots() -> Vec<Pieces> {
+    let mut corpus = vec![elements(&busy_sale())];
+    for life in of_sequences() {
+        let mut sale = copy_of_base();
+        for piece in life {
+            sale.apply(&decode_event(&piece[2..]).expect("an event"));
+        }
+        corpus.push(elements(&sale));
+    }
+    corpus
+}
+
+/// Lines of commands, and words that have been trouble elsewhere.
+pub fn of_arguments() -> Vec<Pieces> {
+    let lines: [&[&[u8]]; 14] = [
+        &[
+            b"USERLIMIT",
+            b"5",
+            b"hold",
+            b"60000",
+            b"END",
+            b"9007199254740991",
+        ],
+        &[
+            b"GRACE",
+            b"0",
+            b"KEEP",
+            b"1",
+            b"REMEMBER",
+            b"2",
+            b"SALELIMIT",
+            b"0",
+        ],
+        &[b"3"],
+        &[
+            b"ITEMS",
+            b"2",
+            b"red",
+            b"1",
+            "größe".as_bytes(),
+            b"9007199254740991",
+        ],
+        &[b"2", b"red", b"-3", b"blue", b"4"],
+        &[b"1", b"red", b"9007199254740992"],
+        &[b"18446744073709551617", b"-9223372036854775808"],
+        &[b"00", b"+1", b" 1", b"1\0", b"-0", b"1e3"],
+        &[b"{\"a\":[1,2.5e-3,null,true,\"\\u00e9\\ud800\"]}"],
+        &[
+            b"1e999999",
+            b"-0.0e+1",
+            b"{\"a\":1,\"a\":2}",
+            b"\"\\udfff\"",
+        ],
+        &[b"[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]"],
+        &[b"\"\xff\"", b"\"\n\"", b"\"\\x\"", b"nul", b"{}{}"],
+        &[b"\r\n+OK\r\n", b"\0\0", b"\xff\xfe", b"\x1b[2J"],
+        &[b"ITEMS", b"9007199254740991", b"a", b"1"],
+    ];
+    let mut corpus: Vec<Pieces> = lines
+        .iter()
+        .map(|words| words.iter().map(|word| with_length(word)).collect())
+        .collect();
+    corpus.push(vec![with_length(&[b'['; 60_000])]);
+    corpus.push(vec![with_length(&[b'n'; 129]), with_length(&[b'n'; 128])]);
+    corpus
+}

@@ -1,0 +1,258 @@
+//! What must hold for any bytes: the bodies of the fuzz targets, run by `tests/fuzz.rs`
+//! on what it makes up from a seed, and by libFuzzer on what it finds out. Each tells whether the bytes were taken for something.
+
+use super::command::args::Args;
+use super::command::{items, options};
+use super::dice::Dice;
+use super::requests::{Names, request};
+use super::world::{NOW_MS, busy_sale, digested, loaded, saved};
+use crate::sale::*;
+
+/// Snapshots are cut into pieces of this many bytes.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// An event in any bytes is an error, or is written as it was read, and either does not
+/// fit a sale or leaves it and its twin consistent and equal.
+pub fn event(bytes: &[u8]) -> bool {
+    let Ok(event) = decode_event(bytes) else {
+        return false;
+    };
+    let mut again = Vec::new();
+    encode_event(&event, &mut again);
+    assert!(again == bytes, "two spellings of {event:?}");
+    if let Some(sale) = Sale::create(&event) {
+        live_on(sale, &mut Dice::of(bytes));
+        return true;
+    }
+    let mut pair = Pair::new(copy_of_base());
+    let fits = pair.follow(bytes);
+    if fits {
+        live_on(pair.sale, &mut Dice::of(bytes));
+    }
+    fits
+}
+
+/// A snapshot in any bytes is an error, or a consistent sale that is saved as it was
+/// loaded, and lives on.
+pub fn snapshot(bytes: &[u8]) -> bool {
+    let Ok(sale) = load(bytes) else { return false };
+    live_on(sale, &mut Dice::of(bytes));
+    true
+}
+
+/// Events one after the other, each with its length in two bytes: each fits or not, and
+/// the sale stays consistent and equal to its twin.
+pub fn apply_sequence(bytes: &[u8]) -> bool {
+    let mut pair = Pair::new(copy_of_base());
+    let (mut rest, mut applied) = (bytes, 0);
+    while let Some((&[low, high], tail)) = rest.split_first_chunk() {
+        let len = usize::from(u16::from_le_bytes([low, high])).min(tail.len());
+        applied += u32::from(pair.follow(&tail[..len]));
+        rest = &tail[len..];
+    }
+    live_on(pair.sale, &mut Dice::of(bytes));
+    applied > 0
+}
+
+/// A line of words, each with its length in two bytes, is an error that can be shown, or
+/// values within the bounds of the contract.
+pub fn arguments(bytes: &[u8]) -> bool {
+    let words = words_of(bytes);
+    for word in &words {
+        word_alone(word);
+    }
+    parse_line(&words)
+}
+
+/// Only what decodes an event, for measuring.
+pub fn decode_alone(bytes: &[u8]) {
+    drop(decode_event(bytes));
+}
+
+/// Only what loads a snapshot, for measuring.
+pub fn load_alone(bytes: &[u8]) {
+    drop(load(bytes));
+}
+
+/// Only what parses a line, for measuring: the words are there already. Is it right in
+/// any of the places a line has?
+pub fn parse_line(words: &[&[u8]]) -> bool {
+    let mut is_right = shown(options::parse(Args::new(words))).is_some();
+    is_right |= shown(items::parse_units(&mut Args::new(words))).is_some();
+    if let Some(lines) = shown(items::parse_lines(&mut Args::new(words))) {
+        let sum = |sum: u64, line: &(&[u8], u64)| sum.saturating_add(line.1);
+        assert!(lines.iter().fold(0, sum) <= INTEGER_MAX);
+        is_right = true;
+    }
+    let mut deltas = Vec::new();
+    let mut keep = |sku, delta| deltas.push((sku, delta));
+    let pairs = items::parse_pairs(&mut Args::new(words), Args::delta, &mut keep);
+    is_right |= shown(pairs).is_some();
+    shown(Args::new(words).end());
+    shown(Args::new(words).key_alone());
+    is_right
+}
+
+/// The words of a line: the first stands for the command's name.
+pub fn words_of(bytes: &[u8]) -> Vec<&[u8]> {
+    let mut words: Vec<&[u8]> = vec![b"COMMAND"];
+    let mut rest = bytes;
+    while let Some((&[low, high], tail)) = rest.split_first_chunk() {
+        let len = (usize::from(low) | usize::from(high) << 8).min(tail.len());
+        words.push(&tail[..len]);
+        rest = &tail[len..];
+    }
+    words
+}
+
+/// Everything one word may be taken for.
+fn word_alone(word: &[u8]) {
+    let words = [&b"COMMAND"[..], word];
+    let text = std::str::from_utf8(word).ok();
+    let args = || Args::new(&words);
+    // The one spelling of an integer is how it is printed.
+    let printed = text.and_then(|text| text.parse::<u64>().ok());
+    let printed = printed.filter(|number| number.to_string().as_bytes() == word);
+    let wanted = printed.filter(|number| *number <= INTEGER_MAX);
+    assert_eq!(shown(args().integer("n", 0)), wanted);
+    let signed = text.and_then(|text| text.parse::<i64>().ok());
+    let signed = signed.filter(|number| number.to_string().as_bytes() == word);
+    let wanted = signed.filter(|number| *number != 0 && number.unsigned_abs() <= INTEGER_MAX);
+    assert_eq!(shown(args().delta()), wanted);
+    let is_name = (1..=128).contains(&word.len());
+    assert_eq!(shown(args().name("ID")).is_some(), is_name);
+    assert_eq!(shown(args().sku()).is_some(), is_name && text.is_some());
+    assert_eq!(shown(args().orders()).is_some(), word.len() <= 1 << 20);
+    if shown(args().payload()).is_some() {
+        assert!(word.len() <= 64 * 1024 && text.is_some());
+        assert!(!word.iter().all(u8::is_ascii_whitespace));
+    } else if word.len() <= 64 * 1024 {
+        // Who builds the value refuses no less, but for what nests too deep for a builder.
+        let built = serde_json::from_slice::<serde_json::Value>(word);
+        assert!(built.is_err(), "refused, and yet JSON");
+    }
+}
+
+/// The value, or `None` for an error, whose text must be fit to be read.
+fn shown<T>(result: Result<T, crate::error::Error>) -> Option<T> {
+    if let Err(error) = &result {
+        let text = error.to_string();
+        let is_plain = text.is_ascii() && !text.chars().any(char::is_control);
+        assert!(is_plain && text.len() <= 300, "{text:?}");
+    }
+    result.ok()
+}
+
+/// The sale of a snapshot that is cut into chunks as it is saved.
+fn load(bytes: &[u8]) -> Result<Sale, CodecError> {
+    let mut loader = Loader::default();
+    let mut chunks = bytes.chunks_exact(CHUNK_BYTES);
+    for chunk in &mut chunks {
+        loader.push(chunk)?;
+    }
+    loader.push(chunks.remainder())?;
+    loader.finish()
+}
+
+thread_local! {
+    static BASE: Vec<Vec<u8>> = saved(&busy_sale());
+}
+
+/// A fresh copy of the sale that events are tried on.
+pub fn copy_of_base() -> Sale {
+    BASE.with(|chunks| loaded(chunks))
+        .expect("a valid snapshot")
+}
+
+/// A sale, and the copy of it that a replica would have.
+struct Pair {
+    sale: Sale,
+    twin: Sale,
+}
+
+impl Pair {
+    fn new(sale: Sale) -> Pair {
+        let twin = loaded(&saved(&sale)).expect("what was saved is loaded");
+        assert_eq!(
+            digested(&sale),
+            digested(&twin),
+            "saved, loaded and different"
+        );
+        Pair { sale, twin }
+    }
+
+    /// Carries an event out in both, if it fits.
+    fn follow(&mut self, bytes: &[u8]) -> bool {
+        let Ok(event) = decode_event(bytes) else {
+            return false;
+        };
+        let fits = self.sale.check(&event);
+        assert_eq!(fits, self.twin.check(&event), "{event:?}");
+        if fits.is_err() {
+            return false;
+        }
+        let before = totals(&self.sale);
+        let seen = self.sale.apply(&event).stock;
+        assert_eq!(seen, self.twin.apply(&event).stock, "{event:?}");
+        assert_conserved(&before, &self.sale, &event);
+        assert_eq!(self.sale.audit(), Vec::<String>::new(), "{event:?}");
+        true
+    }
+}
+
+fn totals(sale: &Sale) -> Vec<u64> {
+    sale.items().map(|item| item.total).collect()
+}
+
+/// Only a restock, or a refund without restock, changes how many units there are.
+fn assert_conserved(before: &[u64], sale: &Sale, event: &Event<'_>) {
+    let mut expected: Vec<i128> = before.iter().map(|&total| i128::from(total)).collect();
+    expected.resize(sale.items_len(), 0);
+    match &event.change {
+        Change::Restocked { deltas, .. } => {
+            for StockDelta { sku, delta } in deltas {
+                let item = sale.find_item(sku).expect("an item");
+                expected[item as usize] += i128::from(*delta);
+            }
+        }
+        Change::Refunded(refund) if !refund.restocks => {
+            for line in &refund.lines {
+                expected[line.item as usize] -= i128::from(line.qty);
+            }
+        }
+        _ => {}
+    }
+    let after: Vec<i128> = totals(sale).into_iter().map(i128::from).collect();
+    assert_eq!(after, expected, "conservation: {event:?}");
+}
+
+/// Puts a sale through the rest of its life, beside a copy that follows its events:
+/// requests, sweeps, and in the end everything falls due.
+fn live_on(sale: Sale, dice: &mut Dice) {
+    assert_eq!(sale.audit(), Vec::<String>::new());
+    let names = Names::of(&sale);
+    let mut pair = Pair::new(sale);
+    let mut clock_ms = NOW_MS;
+    for _ in 0..12 {
+        clock_ms += dice.below(30_000) as u64;
+        let at_ms = pair.sale.time(clock_ms).now_ms;
+        if let Some(bytes) = request(&pair.sale, &names, at_ms, dice) {
+            assert!(pair.follow(&bytes), "what was planned does not fit");
+        }
+        pair.sale.info(clock_ms);
+    }
+    for now_ms in [clock_ms + 60_001, INTEGER_MAX] {
+        for _ in 0..40 {
+            let Some(event) = pair.sale.plan_sweep(now_ms, 50) else {
+                break;
+            };
+            let mut bytes = Vec::new();
+            encode_event(&event, &mut bytes);
+            assert!(pair.follow(&bytes), "a sweep that was planned does not fit");
+        }
+    }
+    let Pair { sale, twin } = pair;
+    assert_eq!(digested(&sale), digested(&twin), "a copy went another way");
+    let saved_again = saved(&loaded(&saved(&sale)).expect("what was saved is loaded"));
+    assert!(saved(&sale) == saved_again, "loaded and saved, other bytes");
+}

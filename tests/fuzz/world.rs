@@ -1,0 +1,302 @@
+//! Events and sales to start from: one of every kind, with every optional part both
+//! there and not.
+//!
+//! Edge: valid things only; `mutate.rs` makes the others.
+
+use crate::sale::*;
+
+pub const ULID: &[u8] = b"01ARZ3NDEKTSV4RRFFQ69G5FAV";
+pub const NOW_MS: u64 = 1_765_000_000_000;
+
+pub fn line(item: u32, qty: u64) -> Line {
+    Line { item, qty }
+}
+
+fn order<'a>(reference: Option<&'a [u8]>, payload: Option<&'a [u8]>) -> Order<'a> {
+    let entry = EntryId {
+        ms: NOW_MS + 5,
+        seq: 3,
+    };
+    Order {
+        reference: reference.map(Key::of),
+        payload,
+        entry,
+    }
+}
+
+fn options() -> Options {
+    Options {
+        user_limit: Some(4),
+        item_limit: Some(300),
+        order_limit: None,
+        sale_limit: Some(INTEGER_MAX),
+        hold_ms_max: Some(600_000),
+        grace_ms: 5_000,
+        start_at_ms: Some(NOW_MS - 1),
+        end_at_ms: Some(NOW_MS + 3_600_000),
+        ..Options::new(300_000)
+    }
+}
+
+/// One event of every kind, each optional part both there and not.
+pub fn events() -> Vec<(&'static str, Change<'static>)> {
+    let id = Key::of(ULID);
+    let user = Key::of(b"alice");
+    vec![
+        (
+            "created",
+            Change::Created(Box::new(Created {
+                sale_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
+                orders: b"{s}orders",
+                options: options(),
+                items: vec![
+                    (b"red", 10),
+                    ("größe".as_bytes(), 0),
+                    (b"default", INTEGER_MAX - 10),
+                ],
+            })),
+        ),
+        (
+            "reserved",
+            Change::Reserved {
+                id,
+                user,
+                lines: Lines::from_slice(&[line(0, 1)]),
+                expires_at_ms: NOW_MS + 300_000,
+                forgets: false,
+            },
+        ),
+        (
+            "reserved-cart",
+            Change::Reserved {
+                id: Key::of(b"\x00\xff id\n"),
+                user: Key::of(&[b'u'; 128]),
+                lines: Lines::from_slice(&[line(2, 250), line(0, 251), line(70_000, INTEGER_MAX)]),
+                expires_at_ms: INTEGER_MAX,
+                forgets: true,
+            },
+        ),
+        (
+            "sold",
+            Change::Sold {
+                id,
+                order: order(None, None),
+            },
+        ),
+        (
+            "sold-with-payload",
+            Change::Sold {
+                id,
+                order: order(Some(b"charge-7"), Some(b"{\"gift\":true}")),
+            },
+        ),
+        (
+            "bought",
+            Change::Bought {
+                id,
+                user,
+                lines: Lines::from_slice(&[line(1, 2)]),
+                order: order(Some(ULID), None),
+                forgets: false,
+            },
+        ),
+        ("released", Change::Released { id }),
+        (
+            "released-unseen",
+            Change::ReleasedUnseen {
+                id,
+                user: None,
+                forgets: false,
+            },
+        ),
+        (
+            "released-unseen-user",
+            Change::ReleasedUnseen {
+                id,
+                user: Some(user),
+                forgets: true,
+            },
+        ),
+        (
+            "swept",
+            Change::Swept {
+                expired: 1_000,
+                forgotten: 7,
+            },
+        ),
+        ("expired", Change::Expired { id }),
+        (
+            "extended",
+            Change::Extended {
+                id,
+                expires_at_ms: NOW_MS + 1,
+            },
+        ),
+        (
+            "refunded",
+            Change::Refunded(Refund {
+                id,
+                lines: Lines::from_slice(&[line(1, 2), line(0, 1)]),
+                reference: Some(Key::of(b"refund-1")),
+                restocks: true,
+                restores_limit: false,
+                entry: EntryId { ms: NOW_MS, seq: 0 },
+            }),
+        ),
+        (
+            "restocked",
+            Change::Restocked {
+                deltas: vec![
+                    StockDelta {
+                        sku: b"red"[..].into(),
+                        delta: -3,
+                    },
+                    StockDelta {
+                        sku: ULID.into(),
+                        delta: INTEGER_MAX as i64,
+                    },
+                ],
+                reference: Some(Key::of(b"truck 4")),
+            },
+        ),
+        ("altered", Change::Altered(Box::new(Options::new(1)))),
+        ("paused", Change::Paused),
+        ("resumed", Change::Resumed),
+        ("closed", Change::Closed),
+        ("bound", Change::Bound { orders: b"other" }),
+    ]
+}
+
+/// The bytes of a change that was decided at [`NOW_MS`].
+pub fn encoded(change: &Change<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_event(
+        &Event {
+            at_ms: NOW_MS,
+            change: change.clone(),
+        },
+        &mut bytes,
+    );
+    bytes
+}
+
+/// A sale in which every kind of record stands.
+pub fn busy_sale() -> Sale {
+    let bounds = Bounds {
+        reservations_max: 1_000,
+        items_max: 100,
+    };
+    let ask = CreateAsk {
+        sale_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
+        orders: b"orders",
+        items: vec![(b"a", 1_000), (b"b", 1_000), (b"default", 0)],
+        changes: Changes {
+            user_limit: Some(90),
+            item_limit: Some(50),
+            grace_ms: Some(1_000),
+            ..Changes::default()
+        },
+        hold_ms_default: 60_000,
+    };
+    let created = Sale::plan_create(NOW_MS, &ask, &bounds).unwrap();
+    let mut sale = Sale::create(&created).unwrap();
+    let mut seq = 0;
+    let mut run = |plan: &dyn Fn(&Sale) -> Plan<'static>| {
+        let mut event = plan(&sale).unwrap();
+        seq += 1;
+        event.set_entry(EntryId { ms: NOW_MS, seq });
+        sale.check(&event).unwrap();
+        sale.apply(&event);
+    };
+    let cart = |id: &'static str, user: &'static str, at_ms: u64, lines: &'static [(&str, u64)]| {
+        let lines = lines
+            .iter()
+            .map(|&(sku, qty)| (sku.as_bytes(), qty))
+            .collect();
+        let (id, user) = (id.as_bytes(), user.as_bytes());
+        let ask = Reserve {
+            user,
+            ask: Ask::Items(lines),
+            id,
+            hold_ms: None,
+        };
+        move |sale: &Sale| sale.plan_reserve(at_ms, &ask, &bounds)
+    };
+    let pay = |id: &'static str, reference: Option<&'static str>| {
+        let reference = reference.map(str::as_bytes);
+        let ask = Checkout {
+            id: id.as_bytes(),
+            user: None,
+            reference,
+            payload: None,
+        };
+        move |sale: &Sale| sale.plan_checkout(NOW_MS + 3, &ask)
+    };
+    let refund = |id: &'static str, reference: Option<&'static str>, qty: Option<u64>| {
+        let ask = RefundAsk {
+            id: id.as_bytes(),
+            user: None,
+            ask: qty.map(|qty| Ask::Items([(&b"a"[..], qty)].into_iter().collect())),
+            reference: reference.map(str::as_bytes),
+            no_restock: qty.is_some(),
+            restore_limit: qty.is_some(),
+        };
+        move |sale: &Sale| sale.plan_refund(NOW_MS + 4, &ask)
+    };
+    run(&cart("open-1", "ann", NOW_MS, &[("a", 1)]));
+    run(&cart("open-2", "ann", NOW_MS + 1, &[("b", 2), ("a", 3)]));
+    run(&cart(
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "bob",
+        NOW_MS + 1,
+        &[("a", 1)],
+    ));
+    run(&cart("sold", "bob", NOW_MS + 1, &[("a", 5), ("b", 1)]));
+    run(&pay("sold", None));
+    run(&cart("partly", "bob", NOW_MS + 1, &[("a", 5)]));
+    run(&pay("partly", Some("charge")));
+    run(&refund("partly", Some("r1"), Some(2)));
+    run(&cart("wholly", "cyd", NOW_MS + 1, &[("a", 4)]));
+    run(&pay("wholly", None));
+    run(&refund("wholly", None, None));
+    run(&cart("released", "cyd", NOW_MS + 1, &[("a", 1)]));
+    run(&|sale| sale.plan_release(NOW_MS + 5, b"released", None, &bounds));
+    run(&|sale| sale.plan_release(NOW_MS + 5, b"unseen", None, &bounds));
+    run(&|sale| sale.plan_release(NOW_MS + 5, b"unseen-dan", Some(b"dan"), &bounds));
+    run(&|sale| {
+        let ask = Restock {
+            ask: RestockAsk::Items(vec![(b"new", 7), (b"a", -2)]),
+            new: true,
+            reference: Some(b"truck"),
+        };
+        sale.plan_restock(NOW_MS + 6, &ask, &bounds)
+    });
+    run(&|sale| sale.plan_sweep(NOW_MS + 60_000, 1).ok_or(Answer::Unchanged));
+    run(&|sale| sale.plan_pause(NOW_MS + 60_000));
+    assert_eq!(sale.audit(), Vec::<String>::new());
+    sale
+}
+
+/// The chunks of a snapshot.
+pub fn saved(sale: &Sale) -> Vec<Vec<u8>> {
+    let mut chunks = Vec::new();
+    save(sale, &mut |chunk| chunks.push(chunk.to_vec()));
+    chunks
+}
+
+/// The sale of a snapshot.
+pub fn loaded(chunks: &[Vec<u8>]) -> Result<Sale, CodecError> {
+    let mut loader = Loader::default();
+    for chunk in chunks {
+        loader.push(chunk)?;
+    }
+    loader.finish()
+}
+
+/// What two copies of a sale have in common.
+pub fn digested(sale: &Sale) -> Vec<Vec<u8>> {
+    let mut elements = Vec::new();
+    digest(sale, &mut |element| elements.push(element.to_vec()));
+    elements.sort();
+    elements
+}

@@ -14,10 +14,10 @@ SETUP := ./scripts/setup.sh
 .DEFAULT_GOAL := help
 # In the order written, also with -j.
 .NOTPARALLEL:
-.PHONY: help setup build run port-is-free demo test lint clean
+.PHONY: help setup build run port-is-free demo test test-cluster test-asan fuzz soak lint clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## install what is missing: Rust, libclang, a C compiler, redis-server
 	@$(SETUP) build server lint
@@ -41,6 +41,23 @@ demo: ## sell 10,000 units to 100,000 buyers and check the sale (ARGS="--units 5
 test: ## run every test, against real servers
 	@$(SETUP) build server
 	cargo test --locked
+
+# One after the other: each starts six servers.
+test-cluster: ## move slots, hand over and kill primaries of a real cluster under load
+	@$(SETUP) build server
+	cargo test --locked --test cluster_reshard -- --ignored --nocapture --test-threads=1
+
+test-asan: ## run the tests on servers under AddressSanitizer (Linux; ARGS="--test NAME")
+	@$(SETUP) build server
+	@./scripts/asan.sh $(ARGS)
+
+fuzz: ## look for bytes that confuse it, with libFuzzer (FUZZ_SECONDS=60 a target)
+	@$(SETUP) build
+	./scripts/fuzz.sh
+
+soak: ## try fresh seeds until stopped; SOAK_MINUTES=60 for an hour
+	@$(SETUP) build
+	@./scripts/soak.sh
 
 lint: ## check the formatting and the lints
 	@$(SETUP) build lint

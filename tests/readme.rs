@@ -154,3 +154,28 @@ fn the_table_of_configuration_is_that_of_the_server() {
     assert!(!configured.is_empty());
     assert_eq!(documented, configured);
 }
+
+#[test]
+fn the_tests_named_in_what_survives_what_are_there() {
+    let (_, rest) = README
+        .split_once("## What survives what")
+        .expect("the section");
+    let (section, _) = rest.split_once("\n## ").expect("its end");
+    let mut named = 0;
+    for row in section.lines().filter(|line| line.starts_with("| ")) {
+        let cell = row.trim_end_matches('|').rsplit('|').next().unwrap_or("");
+        // `[file](tests/file.rs): `name`, `name`; [file](...): ...`
+        for part in cell.split("](").skip(1) {
+            let (path, names) = part.split_once(')').expect("a link");
+            let root = env!("CARGO_MANIFEST_DIR");
+            let source = std::fs::read_to_string(format!("{root}/{path}"))
+                .unwrap_or_else(|error| panic!("{path}: {error}"));
+            for name in names.split('`').skip(1).step_by(2) {
+                let is_there = source.contains(&format!("fn {name}()"));
+                assert!(is_there, "{path} has no test {name}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 20, "the table names its tests");
+}

@@ -32,9 +32,14 @@ impl Con {
     /// Sends a command line without waiting for the reply.
     #[track_caller]
     pub fn send(&mut self, line: &str) {
+        assert!(self.try_send(line), "sent");
+    }
+
+    /// The same; false when the server is gone.
+    pub fn try_send(&mut self, line: &str) -> bool {
         let words = words_of(line);
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        self.inner.send_packed_command(&pack(&words)).expect("sent");
+        self.inner.send_packed_command(&pack(&words)).is_ok()
     }
 
     /// The next reply, or push message, that arrives.

@@ -13,19 +13,33 @@
 // Every test file compiles its own copy of this folder and uses a part of it.
 #![allow(dead_code, unused_imports)]
 
+pub mod aof;
+pub mod books;
+mod bulk;
+pub mod clock;
+mod cluster;
 mod con;
 mod events;
 mod feed;
+pub mod forged_primary;
+pub mod link;
+pub mod load;
 mod payload;
 mod reply;
+mod rush;
+pub mod sentinel;
 mod server;
+pub mod story;
 mod wait;
 pub mod workload;
 
+pub use bulk::{all_said, send_all};
+pub use cluster::Cluster;
 pub use con::{Con, words_of};
 pub use events::Events;
 pub use feed::Feed;
-pub use payload::{crc64, forge, rebuild};
+pub use payload::{crc64, forge, hex, rebuild, unhex};
 pub use reply::{render, text_of};
+pub use rush::{Rush, rush_on};
 pub use server::{Server, replicate, wait_for_replica};
-pub use wait::{wait_for, wait_until};
+pub use wait::{unix_ms, wait_for, wait_until};

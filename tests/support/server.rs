@@ -10,7 +10,7 @@ use redis::Value;
 use tempfile::TempDir;
 
 use super::con::Con;
-use super::wait::{wait_for, wait_until};
+use super::wait::{is_soon, wait_for, wait_until};
 
 /// Only one test at a time may use a server that others use too.
 static GIVEN_SERVER: Mutex<()> = Mutex::new(());
@@ -221,6 +221,11 @@ impl Server {
         self.started.as_ref().expect("a server of ours").port
     }
 
+    /// The process of a server of ours.
+    pub fn pid(&self) -> u32 {
+        self.started.as_ref().expect("a server of ours").child.id()
+    }
+
     /// What the server has logged.
     pub fn log(&self) -> String {
         let Some(started) = &self.started else {
@@ -244,11 +249,45 @@ impl Server {
         self.may_diverge = true;
     }
 
+    /// Has the server's process ended by itself, with this exit code?
+    pub fn has_ended(&mut self) -> Option<Option<i32>> {
+        let started = self.started.as_mut().expect("a server of ours");
+        let status = started.child.try_wait().expect("the state of the server");
+        status.map(|status| status.code())
+    }
+
     /// Ends the server process at once, as a power cut would.
     pub fn kill9(&mut self) {
         let started = self.started.as_mut().expect("a server of ours");
         started.child.kill().expect("the server ends");
         started.child.wait().expect("the server ended");
+    }
+
+    /// Sends the server's process a signal: `STOP` or `CONT`.
+    pub fn signal(&self, name: &str) {
+        let started = self.started.as_ref().expect("a server of ours");
+        let pid = started.child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "kill -s {name}"
+        );
+    }
+
+    /// Ends the server's process: at once, or in good order where FLASHSALE_ORDERLY_END
+    /// is set, because leaks are looked for at the exit.
+    fn end(&mut self) {
+        let Some(started) = &mut self.started else {
+            return;
+        };
+        if std::env::var_os("FLASHSALE_ORDERLY_END").is_some()
+            && let Some(mut con) = connect(&self.address, false)
+        {
+            con.try_send("SHUTDOWN NOSAVE NOW FORCE");
+            is_soon(|| !matches!(started.child.try_wait(), Ok(None)));
+        }
+        let _ = started.child.kill();
+        let _ = started.child.wait();
     }
 
     /// Asks the server to save what it is told to save and to end.
@@ -265,6 +304,22 @@ impl Server {
     /// Starts the ended server again, with the same arguments and some more.
     #[track_caller]
     pub fn start_again(&mut self, more_server_args: &[&str]) {
+        assert!(
+            self.may_start_again(more_server_args),
+            "the server did not start again:\n{}",
+            self.log()
+        );
+    }
+
+    /// The same; false when it gives up instead.
+    #[track_caller]
+    pub fn may_start_again(&mut self, more_server_args: &[&str]) -> bool {
+        self.launch_again(more_server_args);
+        self.is_up_soon()
+    }
+
+    /// Starts the process of the ended server, and waits for nothing.
+    pub fn launch_again(&mut self, more_server_args: &[&str]) {
         let started = self.started.as_mut().expect("a server of ours");
         let mut args = started.server_args.clone();
         args.extend(
@@ -279,11 +334,6 @@ impl Server {
             &args,
             &started.module_args,
             &started.environment,
-        );
-        assert!(
-            self.is_up_soon(),
-            "the server did not start again:\n{}",
-            self.log()
         );
     }
 
@@ -305,10 +355,7 @@ impl Drop for Server {
         {
             con.has_not_diverged();
         }
-        if let Some(started) = &mut self.started {
-            let _ = started.child.kill();
-            let _ = started.child.wait();
-        }
+        self.end();
         if std::thread::panicking() && self.started.is_some() {
             let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
@@ -346,7 +393,7 @@ pub fn wait_for_replica(primary: &Server, replica: &Server) {
     });
 }
 
-fn connect(address: &str, resp3: bool) -> Option<Con> {
+pub(super) fn connect(address: &str, resp3: bool) -> Option<Con> {
     let protocol = if resp3 { "?protocol=resp3" } else { "" };
     let client = redis::Client::open(format!("redis://{address}/{protocol}")).expect("an address");
     let inner = client.get_connection_with_timeout(REPLY_TIMEOUT).ok()?;
@@ -354,7 +401,7 @@ fn connect(address: &str, resp3: bool) -> Option<Con> {
     Some(Con { inner })
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("its address").port()
 }

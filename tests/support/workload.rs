@@ -22,6 +22,11 @@ impl Dice {
         Dice(seed)
     }
 
+    /// Another generator, for a thread of its own.
+    pub fn split(&mut self) -> Dice {
+        Dice(self.below(u64::MAX))
+    }
+
     /// A number below `bound`.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -43,9 +48,17 @@ pub fn create(con: &mut Con) {
     );
 }
 
-/// Sends `count` random commands; refusals and errors among them are welcome.
+/// Sends `count` random commands; refusals and errors among them are welcome. The sale
+/// is not paused in the end.
 #[track_caller]
 pub fn play(con: &mut Con, dice: &mut Dice, count: u32) {
+    stir(con, dice, count);
+    con.says("FLASHSALE.RESUME sale", "OK");
+}
+
+/// The same to a sale that may be closed, or gone.
+#[track_caller]
+pub fn stir(con: &mut Con, dice: &mut Dice, count: u32) {
     for _ in 0..count {
         let id = format!("id{}", dice.below(400));
         let user = format!("u{}", dice.below(30));
@@ -89,7 +102,6 @@ pub fn play(con: &mut Con, dice: &mut Dice, count: u32) {
         };
         con.run(&format!("FLASHSALE.{line}"));
     }
-    con.says("FLASHSALE.RESUME sale", "OK");
 }
 
 /// Waits until nothing is about to change by itself: every short reservation expired.

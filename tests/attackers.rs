@@ -1,6 +1,6 @@
 //! **Goal**: whoever sends requests for ever - fresh ids, fresh users, ids that were never
 //! seen, REFs, extensions, hostile cursors - grows no memory without bound and keeps no
-//! honest buyer out; what a buyer holds or has bought is never forgotten for it.
+//! honest buyer out; what a buyer has reserved or bought is never forgotten for it.
 //!
 //! **Method**: tens of thousands of requests in pipelines against a small
 //! `max-reservations`. Sizes are compared after some and after many more, as ratios.

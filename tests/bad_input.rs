@@ -97,6 +97,25 @@ fn shown(words: &[Vec<u8>]) -> String {
     words.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
+/// A field of the newest entry of the stream `orders`.
+#[track_caller]
+fn last_order(con: &mut Con, name: &str) -> Vec<u8> {
+    let Value::Array(entries) = con.run("XREVRANGE orders + - COUNT 1") else {
+        panic!("XREVRANGE");
+    };
+    let Value::Array(entry) = &entries[0] else {
+        panic!("an entry");
+    };
+    let Value::Array(fields) = &entry[1] else {
+        panic!("its fields");
+    };
+    let is_wanted = |pair: &&[Value]| text_of(&pair[0]) == name;
+    match fields.chunks(2).find(is_wanted) {
+        Some([_, Value::BulkString(value)]) => value.clone(),
+        _ => panic!("no {name}"),
+    }
+}
+
 /// The error a line gets: its code and its text, fit to be read.
 #[track_caller]
 fn error(con: &mut Con, words: &[Vec<u8>]) -> (String, String) {

@@ -8,8 +8,8 @@
 mod support;
 
 use support::clock::{Clock, DAY_MS, HOUR_MS, MINUTE_MS, wait_ms};
-use support::workload::{Dice, create, play, settle};
-use support::{Con, Feed, Server, replicate, unix_ms, wait_for_replica, wait_until};
+use support::workload::{create, play, settle};
+use support::{Con, Dice, Feed, Server, replicate, unix_ms, wait_for_replica, wait_until};
 
 /// The step back that is waited out.
 const SMALL_MS: i64 = 30_000;

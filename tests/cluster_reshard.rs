@@ -26,8 +26,7 @@ use checks::{check, nobody_else_was_served};
 use load::{Crowd, Ledger, Load};
 use moving::Moving;
 use sale::{LOW_SLOTS, SaleName, names};
-use support::workload::Dice;
-use support::{Cluster, unix_ms, wait_until};
+use support::{Cluster, Dice, unix_ms, wait_until};
 
 /// Sales of each primary.
 const SALES: usize = 8;
@@ -49,10 +48,8 @@ fn slots_move_back_and_forth_under_load() {
     let mut sales = names(&cluster, "sale", SALES);
     sales.extend(names(&cluster, "quiet", 1));
     let crowd = Crowd {
-        buyers: 6,
-        waiting: 0,
-        may_lose: false,
         quiet: 3,
+        ..Crowd::of(6)
     };
     let (load, began_ms) = (Load::start(&cluster, &sales, &mut dice, &crowd), unix_ms());
     load.goes_on(300);
@@ -156,15 +153,8 @@ fn a_planned_failover_under_load_loses_nothing() {
     let Some(cluster) = Cluster::make(PATIENT_MS) else {
         return;
     };
-    let mut dice = Dice::new();
-    let sales = names(&cluster, "sale", SALES);
-    let crowd = Crowd {
-        buyers: 6,
-        waiting: 0,
-        may_lose: false,
-        quiet: 0,
-    };
-    let load = Load::start(&cluster, &sales, &mut dice, &crowd);
+    let (mut dice, sales) = (Dice::new(), names(&cluster, "sale", SALES));
+    let load = Load::start(&cluster, &sales, &mut dice, &Crowd::of(6));
     load.goes_on(300);
     for round in 0..6 {
         let primary = cluster.primaries()[round % 3];
@@ -188,13 +178,11 @@ fn a_killed_primary_loses_only_what_no_replica_had() {
     let Some(mut cluster) = Cluster::make(HASTY_MS) else {
         return;
     };
-    let mut dice = Dice::new();
-    let sales = names(&cluster, "sale", SALES);
+    let (mut dice, sales) = (Dice::new(), names(&cluster, "sale", SALES));
     let crowd = Crowd {
-        buyers: 7,
         waiting: 3,
         may_lose: true,
-        quiet: 0,
+        ..Crowd::of(7)
     };
     let load = Load::start(&cluster, &sales, &mut dice, &crowd);
     load.goes_on(500);

@@ -15,11 +15,11 @@ mod forged;
 #[path = "../src/sale/mod.rs"]
 mod sale;
 #[allow(dead_code)]
-#[path = "fuzz/world.rs"]
-mod world;
+#[path = "fuzz/samples.rs"]
+mod samples;
 
 use sale::*;
-use world::{NOW_MS, ULID, busy_sale, digested, encoded, events, line, loaded, saved};
+use samples::{NOW_MS, ULID, busy_sale, digested, encoded, events, line, loaded, saved};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -15,12 +15,7 @@ use support::books::{Books, entry_key};
 use support::load::{Ack, Load, STOCK, Shopper, USER_LIMIT, open_sale};
 use support::sentinel::guide_to;
 use support::story::Fact;
-use support::workload::Dice;
-use support::{Con, Server, wait_until};
-
-/// A replica of an address where nobody answers: it shows what was loaded, since only
-/// primaries expire.
-const REPLICA_OF_NOBODY: &str = "--replicaof 127.0.0.1 1";
+use support::{Con, Dice, REPLICA_OF_NOBODY, Server, wait_until};
 
 const ALWAYS: &str = "--appendonly yes --appendfsync always --aof-use-rdb-preamble";
 const EVERYSEC: &str = "--appendonly yes --appendfsync everysec --aof-use-rdb-preamble";
@@ -63,16 +58,6 @@ fn begin_rewrite(con: &mut Con) {
     });
 }
 
-fn rewrite(con: &mut Con) {
-    let before = con.info("persistence", "aof_rewrites");
-    con.run("BGREWRITEAOF");
-    wait_until("the AOF is rewritten", || {
-        con.info("persistence", "aof_rewrite_in_progress") == "0"
-            && con.info("persistence", "aof_rewrites") != before
-    });
-    assert_eq!(con.info("persistence", "aof_last_bgrewrite_status"), "ok");
-}
-
 /// Kills a server under load six times on the same data. In one round of three the AOF
 /// is being rewritten at that moment, in one it was rewritten shortly before.
 fn kill_again_and_again(preamble: &str) {
@@ -92,7 +77,7 @@ fn kill_again_and_again(preamble: &str) {
                 slow_down_rewrites(&mut con);
                 begin_rewrite(&mut con);
             }
-            2 => rewrite(&mut con),
+            2 => aof::rewrite(&mut con),
             _ => {}
         }
         load.go_on_for(1 + dice.below(100));
@@ -163,7 +148,7 @@ fn cut_at_random_bytes(preamble: &str) {
     let load = Load::start(Shopper::several(4, &mut dice), guide_to(&server));
     load.go_on_for(300);
     // What is cut is what came after a rewrite; what it had written is a file of its own.
-    rewrite(&mut server.conn());
+    aof::rewrite(&mut server.conn());
     load.go_on_for(1500);
     server.kill9();
     let mut shoppers = load.wait_to_end();
@@ -176,7 +161,7 @@ fn cut_at_random_bytes(preamble: &str) {
         // writes, while the disk is slow, so that even this can lose something.
         let cut = match round {
             0 => whole,
-            _ => dice.below(whole as u64) as usize,
+            _ => dice.index(whole),
         };
         aof.cut(cut);
         server.start_again(&[REPLICA_OF_NOBODY]);
@@ -220,15 +205,19 @@ fn of_an_aof_of_commands_alone_it_loses_the_end_too() {
     cut_at_random_bytes("no");
 }
 
-#[test]
-fn a_cut_aof_is_the_sale_as_it_was_at_that_moment() {
-    let kind = format!("{ALWAYS} yes");
-    let Some(mut server) = Server::own(&[&kind], &[]) else {
-        return;
-    };
-    let mut dice = Dice::new();
+/// A server that has every change on its disk before it answers, with the sale.
+fn open_shop() -> Option<(Server, Dice, Con)> {
+    let server = Server::own(&[&format!("{ALWAYS} yes")], &[])?;
     let mut con = server.conn();
     open_sale(&mut con);
+    Some((server, Dice::new(), con))
+}
+
+#[test]
+fn a_cut_aof_is_the_sale_as_it_was_at_that_moment() {
+    let Some((mut server, mut dice, mut con)) = open_shop() else {
+        return;
+    };
     let mut shopper = Shopper::new("ann", &mut dice);
     let digest = |con: &mut Con| con.digest("sale orders");
     // How long the AOF was, and what there was then.
@@ -248,7 +237,7 @@ fn a_cut_aof_is_the_sale_as_it_was_at_that_moment() {
     let steps = aof::steps(aof.tail());
     let mut cuts = 0;
     while cuts < 10 {
-        let cut = moments[0].0 + dice.below((moments[499].0 - moments[0].0) as u64) as usize;
+        let cut = moments[0].0 + dice.index(moments[499].0 - moments[0].0);
         let last = moments.partition_point(|(length, _)| *length <= cut) - 1;
         let (length, expected) = &moments[last];
         // Between two moments something may have expired, too.
@@ -270,13 +259,9 @@ fn a_cut_aof_is_the_sale_as_it_was_at_that_moment() {
 
 #[test]
 fn a_cut_inside_a_transaction_leaves_none_of_it() {
-    let kind = format!("{ALWAYS} yes");
-    let Some(mut server) = Server::own(&[&kind], &[]) else {
+    let Some((mut server, mut dice, mut con)) = open_shop() else {
         return;
     };
-    let mut dice = Dice::new();
-    let mut con = server.conn();
-    open_sale(&mut con);
     con.says(
         "FLASHSALE.BUY sale orders ann ITEMS 1 a 1 ID first",
         "SOLD ...",
@@ -306,7 +291,7 @@ fn a_cut_inside_a_transaction_leaves_none_of_it() {
     let aof = Aof::of(&server);
     for (index, pair) in moments.windows(2).enumerate() {
         let (begin, end) = (pair[0].0, pair[1].0);
-        let random = |_| begin + dice.below((end - begin) as u64) as usize;
+        let random = |_| begin + dice.index(end - begin);
         let mut cuts: Vec<usize> = (0..4).map(random).collect();
         cuts.push(end - 1);
         for cut in cuts {

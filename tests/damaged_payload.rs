@@ -7,8 +7,7 @@
 
 mod support;
 
-use support::workload::Dice;
-use support::{Con, Server, forge, render, wait_until};
+use support::{Con, Dice, Server, forge, render, wait_until};
 
 /// The type byte and the module's id come first; they choose who loads the value.
 const HEADER_BYTES: usize = 10;

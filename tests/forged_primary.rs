@@ -8,32 +8,19 @@
 //! events of that server with seeded damage. A sale is recounted by dumping it: another
 //! server only restores what adds up. The engine is included by path, to write events.
 
-#[allow(dead_code)]
-#[path = "../src/error.rs"]
-mod error;
 #[path = "forged_primary/forgeries.rs"]
 mod forgeries;
 #[path = "fuzz/mod.rs"]
 mod fuzz;
-#[allow(dead_code, unused_imports)]
-#[path = "../src/sale/mod.rs"]
-mod sale;
-#[allow(dead_code)]
-#[path = "../src/ffi/spec.rs"]
-mod spec;
 mod support;
 
-/// What the grammar names of the layer that calls the server: data.
-mod ffi {
-    pub use crate::spec::*;
-}
+use fuzz::engine::{error, ffi, sale};
 
 use forgeries::{AT_MS, SETUP, event, forgeries, lines, order};
 use redis::Value;
 use sale::{Change, Created, EntryId, Key, Options};
 use support::forged_primary::{ForgedPrimary, assert_no_crash, forge_rdb, rdb_of};
-use support::workload::{self, Dice};
-use support::{Con, Feed, Server, render, wait_until};
+use support::{Con, Dice, Feed, Server, render, wait_until, workload};
 
 /// A real server whose words the test repeats, and the replica that hears them.
 struct Stage {
@@ -55,7 +42,7 @@ impl Stage {
         let mut primary = ForgedPrimary::lead(&replica, &rdb);
         primary.tell(&[b"SELECT", b"0"]);
         assert!(primary.is_followed());
-        assert_eq!(diverged(&mut replica.conn()), 0);
+        assert_eq!(replica.conn().divergence(), 0);
         Some(Stage {
             origin,
             feed,
@@ -86,13 +73,6 @@ impl Stage {
         assert_eq!(con.info("replication", "master_link_status"), "up");
         assert_no_crash(&self.replica.log());
     }
-}
-
-fn diverged(con: &mut Con) -> u64 {
-    let counted = con.info("flashsale", "flashsale_replay_divergence");
-    let plain = con.info("flashsale", "replay_divergence");
-    let found = if counted.is_empty() { plain } else { counted };
-    found.parse().expect("a counter")
 }
 
 /// Another server takes the value, because all of it adds up, and has the same then.
@@ -132,7 +112,7 @@ fn an_event_that_does_not_fit_is_counted_and_told_and_changes_nothing() {
         stage.primary.tell_words(&words);
         assert!(stage.primary.is_followed(), "{what}: hung up");
         count += 1;
-        assert_eq!(diverged(&mut con), count, "{what}: not counted once");
+        assert_eq!(con.divergence(), count, "{what}: not counted once");
         assert_eq!(before, con.digest(ALL), "{what}: something changed");
     }
     println!("{count} forgeries");
@@ -153,7 +133,7 @@ fn an_event_that_does_not_fit_is_counted_and_told_and_changes_nothing() {
         assert!(!reply.contains("(error)"), "{line}: {reply}");
     }
     stage.pass_on();
-    assert_eq!(diverged(&mut con), count);
+    assert_eq!(con.divergence(), count);
     stage.assert_same(ALL);
 }
 
@@ -177,13 +157,13 @@ fn a_command_with_words_missing_changes_nothing_and_keeps_the_link() {
     }
     assert_eq!(before, stage.replica.conn().digest(ALL));
     // In a transaction as well.
-    let count = diverged(&mut stage.replica.conn());
+    let count = stage.replica.conn().divergence();
     stage.primary.tell(&[b"MULTI"]);
     stage.primary.tell(&[b"FLASHSALE.APPLY", b"sale", b"x"]);
     stage.primary.tell(&[b"FLASHSALE.APPLY", b"sale", b"y"]);
     stage.primary.tell(&[b"EXEC"]);
     stage.assert_well();
-    assert_eq!(diverged(&mut stage.replica.conn()), count + 2);
+    assert_eq!(stage.replica.conn().divergence(), count + 2);
     assert_eq!(before, stage.replica.conn().digest(ALL));
 }
 
@@ -221,7 +201,7 @@ fn an_entry_the_stream_does_not_take_is_counted_and_the_sale_follows_all_the_sam
         let words = [&[&b"FLASHSALE.APPLY"[..], b"sale"], orders, &[&event]].concat();
         stage.primary.tell(&words);
         stage.assert_well();
-        assert_eq!(diverged(&mut con), count, "{id}");
+        assert_eq!(con.divergence(), count, "{id}");
         con.fields(&format!("FLASHSALE.GET sale {id}"), "state sold");
     }
     assert_eq!(con.int("XLEN orders"), entries);
@@ -245,7 +225,7 @@ fn a_sale_made_where_something_is_already_is_counted_and_is_what_the_primary_say
         let words = [&b"FLASHSALE.APPLY"[..], key.as_bytes(), &event];
         stage.primary.tell(&words);
         stage.assert_well();
-        assert_eq!(diverged(&mut con), count, "{key}");
+        assert_eq!(con.divergence(), count, "{key}");
         con.says(&format!("FLASHSALE.STOCK {key}"), "[z 3 0 0]");
         con.says(&format!("PTTL {key}"), "-1");
     }
@@ -299,7 +279,7 @@ fn damaged_events_of_a_real_primary_leave_sales_that_add_up() {
     }
     stage.assert_well();
     assert_recounted(&mut con, &mut other, "sale");
-    let (diverged, honest) = (diverged(&mut con), honest.len());
+    let (diverged, honest) = (con.divergence(), honest.len());
     println!(
         "{diverged} of {sent} damaged and {honest} honest events did not fit; {recounts} recounts"
     );
@@ -361,7 +341,7 @@ fn a_client_who_sends_what_a_primary_sends_gets_an_error_whoever_it_is() {
             }
         }
         assert_eq!(before, con.digest(ALL));
-        assert_eq!(diverged(&mut con), 0);
+        assert_eq!(con.divergence(), 0);
     }
     let replicated = feed.short();
     let ours: Vec<&String> = replicated

@@ -9,22 +9,10 @@
 //! printed in hex; it becomes a line of `fuzz/found.rs`. `FLASHSALE_SEED` repeats a run,
 //! `FLASHSALE_OPS` sets the inputs of a target. `make fuzz` asks libFuzzer the same.
 
-#[allow(dead_code)]
-#[path = "../src/error.rs"]
-mod error;
 #[path = "fuzz/mod.rs"]
 mod fuzz;
-#[allow(dead_code, unused_imports)]
-#[path = "../src/sale/mod.rs"]
-mod sale;
-#[allow(dead_code)]
-#[path = "../src/ffi/spec.rs"]
-mod spec;
 
-/// What the grammar names of the layer that calls the server: data.
-mod ffi {
-    pub use crate::spec::*;
-}
+use fuzz::engine::{error, ffi, sale};
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -104,14 +92,6 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-fn seed() -> u64 {
-    let now = std::time::SystemTime::now();
-    let since = now.duration_since(std::time::UNIX_EPOCH);
-    let seed = number("FLASHSALE_SEED").unwrap_or(since.map_or(1, |since| since.as_nanos() as u64));
-    println!("FLASHSALE_SEED={seed}");
-    seed
-}
-
 thread_local! {
     /// What the panic that was caught said.
     static SAID: Cell<String> = const { Cell::new(String::new()) };
@@ -185,7 +165,7 @@ fn assert_stands(target: &Target, bytes: &[u8]) -> bool {
 /// Runs a target on its corpus, and on what a seed makes of it.
 fn fuzz_with(name: &str, extra: impl Fn(&mut Pieces, &mut Dice)) {
     let target = target(name);
-    let mut dice = Dice(seed());
+    let mut dice = Dice::new();
     let corpus = (target.corpus)();
     hush();
     for pieces in &corpus {

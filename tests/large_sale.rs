@@ -20,6 +20,7 @@ mod support;
 use std::time::Instant;
 
 use sale::{Change, decode_event};
+use support::aof;
 use support::clock::{Clock, DAY_MS};
 use support::{Con, Feed, Server, all_said, replicate, send_all, unix_ms, wait_until};
 
@@ -235,9 +236,8 @@ impl Journey {
                 .says(&format!("CONFIG SET aof-use-rdb-preamble {preamble}"), "OK");
             timed(&format!("rewrite the AOF, preamble {preamble}"), || {
                 // The one that CONFIG SET began may still be under way.
-                wait_for_rewrite(&mut self.con);
-                self.con.run("BGREWRITEAOF");
-                wait_for_rewrite(&mut self.con);
+                aof::wait_for_rewrite(&mut self.con);
+                aof::rewrite(&mut self.con);
             });
             // Changes after it, once: a digest of so much takes a while.
             if preamble == "no" {
@@ -280,15 +280,6 @@ impl Journey {
             }
         }
     }
-}
-
-#[track_caller]
-fn wait_for_rewrite(con: &mut Con) {
-    wait_until("the AOF is rewritten", || {
-        con.info("persistence", "aof_rewrite_in_progress") == "0"
-            && con.info("persistence", "aof_rewrite_scheduled") == "0"
-    });
-    assert_eq!(con.info("persistence", "aof_last_bgrewrite_status"), "ok");
 }
 
 #[test]

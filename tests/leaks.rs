@@ -10,8 +10,7 @@
 mod support;
 
 use redis::Value;
-use support::workload::{self, Dice};
-use support::{Con, Server, forge, render, wait_until};
+use support::{Con, Dice, Server, forge, render, wait_until, workload};
 
 /// Rounds before the first look: caches and buffers have their size then.
 const WARM_UP: usize = 3;

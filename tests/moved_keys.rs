@@ -6,8 +6,8 @@
 
 mod support;
 
-use support::workload::{self, Dice, picture, play, settle};
-use support::{Con, Server, replicate, wait_for_replica, wait_until};
+use support::workload::{self, picture, play, settle};
+use support::{Con, Dice, Server, replicate, wait_for_replica, wait_until};
 
 /// What must be the same on both sides.
 fn traits(con: &mut Con) -> (String, Vec<String>) {

@@ -282,6 +282,7 @@ fn stuck_failover(how: &str) -> Option<(Server, Server, Frozen)> {
         con.info("replication", "master_failover_state"),
         "waiting-for-sync"
     );
+    overdue_in_failover(&mut con);
     Some((primary, replica, frozen))
 }
 
@@ -325,7 +326,6 @@ fn after_a_failover_that_waited_past_the_deadlines_the_new_primary_returns_them(
     let Some((primary, replica, frozen)) = stuck_failover("") else {
         return;
     };
-    overdue_in_failover(&mut primary.conn());
     drop(frozen);
     let mut new = replica.conn();
     wait_until("the replica is the primary", || {
@@ -340,7 +340,6 @@ fn after_a_failover_that_was_aborted_the_old_primary_returns_them() {
         return;
     };
     let mut con = primary.conn();
-    overdue_in_failover(&mut con);
     con.says("FAILOVER ABORT", "OK");
     wait_until("returned, with the replica still frozen", || {
         con.stock("sale") == "[default 8 1 0]"
@@ -355,7 +354,6 @@ fn after_a_failover_that_ran_out_of_time_the_old_primary_returns_them() {
         return;
     };
     let mut con = primary.conn();
-    overdue_in_failover(&mut con);
     wait_until("the failover gave up", || {
         con.info("replication", "master_failover_state") == "no-failover"
     });
@@ -369,7 +367,6 @@ fn after_a_forced_failover_one_of_the_two_returns_them() {
         return;
     };
     let mut con = primary.conn();
-    overdue_in_failover(&mut con);
     wait_until("the failover goes on without the replica's word", || {
         con.info("replication", "master_failover_state") == "failover-in-progress"
     });

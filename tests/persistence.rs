@@ -7,11 +7,9 @@
 
 mod support;
 
-use support::workload::{Dice, create, picture, play, settle};
-use support::{Con, Server, rush_on, unix_ms, wait_until};
-
-/// A replica of an address where nobody answers.
-const REPLICA_OF_NOBODY: &str = "--replicaof 127.0.0.1 1";
+use support::aof;
+use support::workload::{create, picture, play, settle};
+use support::{Con, Dice, REPLICA_OF_NOBODY, Server, rush_on, unix_ms, wait_until};
 
 const AOF: &str = "--appendonly yes --appendfsync always";
 const AOF_PLAIN: &str = "--appendonly yes --appendfsync always --aof-use-rdb-preamble no";
@@ -41,15 +39,6 @@ fn fill(con: &mut Con, commands: u32) {
     create(con);
     play(con, &mut Dice::new(), commands);
     settle(con);
-}
-
-#[track_caller]
-fn wait_for_rewrite(con: &mut Con) {
-    wait_until("the AOF is rewritten", || {
-        con.info("persistence", "aof_rewrite_in_progress") == "0"
-            && con.info("persistence", "aof_rewrite_scheduled") == "0"
-    });
-    assert_eq!(con.info("persistence", "aof_last_bgrewrite_status"), "ok");
 }
 
 #[test]
@@ -167,7 +156,7 @@ fn a_rewritten_aof_holds_the_whole_sale() {
         con.run("BGREWRITEAOF");
         // Changes during the rewrite and after it.
         play(&mut con, &mut dice, 100);
-        wait_for_rewrite(&mut con);
+        aof::wait_for_rewrite(&mut con);
         play(&mut con, &mut dice, 300);
         settle(&mut con);
         let before = traits(&mut con);
@@ -175,8 +164,7 @@ fn a_rewritten_aof_holds_the_whole_sale() {
         server.start_again(&[]);
         assert_same(&before, &mut server.conn());
         let mut con = server.conn();
-        con.run("BGREWRITEAOF");
-        wait_for_rewrite(&mut con);
+        aof::rewrite(&mut con);
         server.kill9();
         server.start_again(&[]);
         assert_same(&before, &mut server.conn());
@@ -193,8 +181,7 @@ fn an_aof_rewritten_in_the_middle_of_a_rush_holds_the_whole_sale() {
         create(&mut con);
         rush_on(&server, |_| {
             for _ in 0..3 {
-                con.run("BGREWRITEAOF");
-                wait_for_rewrite(&mut con);
+                aof::rewrite(&mut con);
             }
         });
         settle(&mut con);
@@ -253,8 +240,7 @@ fn a_large_sale_is_rewritten_in_pieces() {
          \"user\" .. (i % 900) .. ARGV[1], 1, \"ID\", i .. ARGV[1]) end'";
     con.says(&format!("EVAL {script} 1 sale {name}"), "(nil)");
     let before = con.digest("sale");
-    con.run("BGREWRITEAOF");
-    wait_for_rewrite(&mut con);
+    aof::rewrite(&mut con);
     let aof = std::fs::read_dir(server.folder().join("appendonlydir")).expect("the AOF");
     let base = aof
         .map(|file| file.expect("a file").path())
@@ -360,8 +346,7 @@ fn the_moment_the_key_expires_is_kept() {
         let mut con = server.conn();
         assert_eq!(con.int("PEXPIRETIME sale"), expires_at_ms, "{kind}");
         if !kind.is_empty() {
-            con.run("BGREWRITEAOF");
-            wait_for_rewrite(&mut con);
+            aof::rewrite(&mut con);
             server.kill9();
             server.start_again(&[]);
             con = server.conn();

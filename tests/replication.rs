@@ -6,8 +6,10 @@
 
 mod support;
 
-use support::workload::{Dice, create, picture, play, settle};
-use support::{Con, Feed, Server, replicate, wait_for_replica, wait_until};
+use support::workload::{create, picture, play, settle};
+use support::{
+    Con, Dice, Feed, REPLICA_OF_NOBODY, Server, replicate, wait_for_replica, wait_until,
+};
 
 #[test]
 fn each_change_is_replicated_as_one_apply() {
@@ -295,7 +297,7 @@ fn a_replicas_own_aof_holds_the_same_sale() {
         wait_for_replica(&primary, &replica);
         replica.kill9();
         // A replica of an address where nobody answers, to look at what it has.
-        replica.start_again(&["--replicaof 127.0.0.1 1"]);
+        replica.start_again(&[REPLICA_OF_NOBODY]);
         let mut copy = replica.conn();
         assert_eq!(con.digest("sale orders"), copy.digest("sale orders"));
         copy.has_not_diverged();

@@ -9,8 +9,9 @@
 
 mod support;
 
+use support::aof;
 use support::workload::{create, settle};
-use support::{Con, Server, replicate, rush_on, wait_for_replica, wait_until};
+use support::{Con, REPLICA_OF_NOBODY, Server, replicate, rush_on, wait_for_replica, wait_until};
 
 /// How a snapshot is sent and taken.
 struct Way {
@@ -256,12 +257,9 @@ fn a_replica_with_an_aof_of_its_own_is_restarted_in_a_rush_and_catches_up() {
         });
         assert_equal(&primary, &[&replica]);
         let mut copy = replica.conn();
-        wait_until("its log is written", || {
-            copy.info("persistence", "aof_rewrite_in_progress") == "0"
-                && copy.info("persistence", "aof_rewrite_scheduled") == "0"
-        });
+        aof::wait_for_rewrite(&mut copy);
         replica.shut_down();
-        replica.start_again(&["--replicaof 127.0.0.1 1"]);
+        replica.start_again(&[REPLICA_OF_NOBODY]);
         let digest = primary.conn().digest("sale orders");
         assert_eq!(replica.conn().digest("sale orders"), digest);
     }

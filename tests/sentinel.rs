@@ -15,8 +15,7 @@ use support::books::Books;
 use support::link::Link;
 use support::load::{Ack, Load, STOCK, Shopper, Stop, USER_LIMIT, open_sale};
 use support::sentinel::{Sentinels, dial, guide_among};
-use support::workload::Dice;
-use support::{Con, Server, replicate, wait_for, wait_until};
+use support::{Con, Dice, Server, replicate, wait_for, wait_until};
 
 /// A primary, its two replicas, and those who watch them through a link.
 struct Shop {

@@ -29,7 +29,8 @@ mod clients;
 #[path = "commands/copies.rs"]
 #[allow(dead_code)]
 mod copies;
-#[path = "simulation/dice.rs"]
+#[allow(dead_code)]
+#[path = "support/dice.rs"]
 mod dice;
 #[path = "simulation/history.rs"]
 mod history;

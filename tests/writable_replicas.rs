@@ -21,11 +21,6 @@ fn pair(replica_args: &[&str]) -> Option<(Server, Server, Con, Con)> {
     Some((primary, replica, con, copy))
 }
 
-fn divergence(con: &mut Con) -> u64 {
-    let count = con.info("flashsale", "flashsale_replay_divergence");
-    count.parse().expect("a number")
-}
-
 #[test]
 fn a_read_only_replica_refuses_what_the_primary_would_refuse_too() {
     let Some((_primary, _replica, _con, mut copy)) = pair(&[]) else {
@@ -92,10 +87,10 @@ fn a_writable_replica_answers_its_own_clients_and_tells_nobody() {
     con.says("FLASHSALE.RESERVE sale eve 1 ID c1", "RESERVED ...");
     con.says("SET other x", "OK");
     wait_for_replica(&primary, &replica);
-    assert!(divergence(&mut copy) > 0);
+    assert!(copy.divergence() > 0);
     copy.says("GET other", "x");
     copy.says("PING", "+PONG");
-    assert_eq!(divergence(&mut con), 0);
+    assert_eq!(con.divergence(), 0);
     assert!(
         replica.log().contains("does not fit the sale 'sale'"),
         "{}",
@@ -115,14 +110,14 @@ fn is_copied_again(primary: &Server, replica: &Server, con: &mut Con, copy: &mut
         con.digest("sale orders mine"),
         copy.digest("sale orders mine")
     );
-    let known = divergence(copy);
+    let known = copy.divergence();
     con.says("FLASHSALE.BUY sale orders fay 1 ID f1", "SOLD ...");
     wait_for_replica(primary, replica);
     assert_eq!(
         con.digest("sale orders mine"),
         copy.digest("sale orders mine")
     );
-    assert_eq!(divergence(copy), known);
+    assert_eq!(copy.divergence(), known);
 }
 
 #[test]

@@ -4,9 +4,8 @@
 use redis::Value;
 
 use crate::lines::{LINES, SETUP};
-use crate::support::workload::Dice;
-use crate::support::{Con, Server, render, text_of};
-use crate::{shown, slices};
+use crate::support::{Con, Dice, Server, render, text_of};
+use crate::{last_order, shown, slices};
 
 /// Words that would mean something if they got into the protocol, or onto a terminal.
 const HOSTILE: [&[u8]; 8] = [
@@ -137,7 +136,7 @@ fn comes_back(con: &mut Con, name: &[u8]) {
 }
 
 /// A value of a flat map.
-fn field(con: &mut Con, words: &[&[u8]], name: &str) -> Value {
+pub fn field(con: &mut Con, words: &[&[u8]], name: &str) -> Value {
     let Value::Array(flat) = con.run_words(words) else {
         panic!("a map");
     };
@@ -282,17 +281,7 @@ fn skus_of_any_utf8_come_back_as_they_were() {
 
 /// The SKU in the `items` of the newest entry of the stream.
 fn sku_of_last_order(con: &mut Con) -> String {
-    let Value::Array(entries) = con.run("XREVRANGE orders + - COUNT 1") else {
-        panic!("XREVRANGE");
-    };
-    let Value::Array(entry) = &entries[0] else {
-        panic!("an entry");
-    };
-    let Value::Array(fields) = &entry[1] else {
-        panic!("its fields");
-    };
-    let pair = fields.chunks(2).find(|pair| text_of(&pair[0]) == "items");
-    let items: serde_json::Value =
-        serde_json::from_str(&text_of(&pair.expect("items")[1])).expect("JSON");
+    let items = last_order(con, "items");
+    let items: serde_json::Value = serde_json::from_slice(&items).expect("JSON");
     items[0]["sku"].as_str().expect("a string").to_owned()
 }

@@ -8,9 +8,8 @@ use std::time::Duration;
 use redis::Value;
 
 use crate::lines::{LINES, SETUP};
-use crate::support::workload::Dice;
-use crate::support::{Con, Server, render};
-use crate::{shown, slices};
+use crate::support::{Con, Dice, Server, render};
+use crate::{last_order, shown, slices};
 
 /// Words that have been trouble somewhere.
 const WORDS: [&[u8]; 22] = [
@@ -45,16 +44,16 @@ fn random_word(dice: &mut Dice) -> Vec<u8> {
             vec![dice.below(256) as u8; length]
         }
         1 | 2 => (0..dice.below(40)).map(|_| dice.below(256) as u8).collect(),
-        _ => WORDS[dice.below(WORDS.len() as u64) as usize].to_vec(),
+        _ => WORDS[dice.index(WORDS.len())].to_vec(),
     }
 }
 
 /// A line of the table with some of its words exchanged, left out, doubled or made up.
 fn garbled(dice: &mut Dice) -> Vec<Vec<u8>> {
-    let line = &LINES[dice.below(LINES.len() as u64) as usize];
+    let line = &LINES[dice.index(LINES.len())];
     let mut words = line.with(&line.options().concat());
     for _ in 0..=dice.below(4) {
-        let at = 1 + dice.below(words.len() as u64) as usize;
+        let at = 1 + dice.index(words.len());
         match dice.below(6) {
             0 if at < words.len() => drop(words.remove(at)),
             1 if at < words.len() => words.insert(at, words[at].clone()),
@@ -129,7 +128,7 @@ fn raw_bytes_on_a_socket_leave_the_server_and_its_sales_as_they_were() {
         let timeout = Some(Duration::from_millis(1));
         socket.set_read_timeout(timeout).expect("a timeout");
         for _ in 0..=dice.below(4) {
-            let line = &LINES[dice.below(LINES.len() as u64) as usize];
+            let line = &LINES[dice.index(LINES.len())];
             let mut bytes = Vec::new();
             // Inline, or framed by counts that are not right.
             let (count, length) = (dice.below(9), dice.below(70));
@@ -200,7 +199,10 @@ fn a_payload_that_nests_or_grows_beyond_reason_is_kept_or_refused_and_ends_nothi
         ];
         let reply = render(&con.run_words(&words));
         assert!(reply.starts_with("SOLD"), "{id}: {reply}");
-        assert!(last_payload(&mut con) == *payload, "{id}: kept otherwise");
+        assert!(
+            last_order(&mut con, "payload") == *payload,
+            "{id}: kept otherwise"
+        );
     }
     let refused = [
         vec![b'['; 65_536],
@@ -231,21 +233,4 @@ fn a_payload_that_nests_or_grows_beyond_reason_is_kept_or_refused_and_ends_nothi
     let before = con.show("DEBUG DIGEST");
     con.says("DEBUG RELOAD", "OK");
     assert_eq!(before, con.show("DEBUG DIGEST"));
-}
-
-fn last_payload(con: &mut Con) -> Vec<u8> {
-    let Value::Array(entries) = con.run("XREVRANGE orders + - COUNT 1") else {
-        panic!("XREVRANGE");
-    };
-    let Value::Array(entry) = &entries[0] else {
-        panic!("an entry");
-    };
-    let Value::Array(fields) = &entry[1] else {
-        panic!("its fields");
-    };
-    let is_payload = |pair: &&[Value]| pair[0] == Value::BulkString(b"payload".to_vec());
-    match fields.chunks(2).find(is_payload) {
-        Some([_, Value::BulkString(payload)]) => payload.clone(),
-        _ => panic!("no payload"),
-    }
 }

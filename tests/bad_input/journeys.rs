@@ -1,7 +1,10 @@
 //! Names of hostile bytes on their whole way: command, event, AOF, replica, snapshot,
 //! and what clients are told in each place.
 
-use crate::support::{Con, Server, render, replicate, wait_for_replica};
+use redis::Value;
+
+use crate::bytes::field;
+use crate::support::{Con, Server, aof, render, replicate, wait_for_replica};
 
 /// Key, stream, user, id and REF in turn; no two are the same.
 const HOSTILE: [&[u8]; 9] = [
@@ -50,6 +53,11 @@ fn live(con: &mut Con, key: &[u8], orders: &[u8], name: &[u8]) {
             "{}: {reply}",
             command.escape_ascii()
         );
+    }
+    // In full, and not only the same in all places.
+    for of in ["user", "ref"] {
+        let value = field(con, &[b"FLASHSALE.GET", key, name], of);
+        assert_eq!(value, Value::BulkString(name.to_vec()), "{of}");
     }
 }
 
@@ -107,11 +115,7 @@ fn hostile_names_arrive_everywhere_as_they_were_sent() {
     server.start_again(&[]);
     let mut con = server.conn();
     assert_eq!(everything(&mut con), expected, "from the events of the AOF");
-    con.run("BGREWRITEAOF");
-    crate::support::wait_until("the AOF is rewritten", || {
-        con.info("persistence", "aof_rewrite_in_progress") == "0"
-            && con.info("persistence", "aof_rewrite_scheduled") == "0"
-    });
+    aof::rewrite(&mut con);
     server.restart();
     assert_eq!(
         everything(&mut server.conn()),

@@ -8,8 +8,7 @@ use redis::cluster::{ClusterClient, ClusterConnection};
 use redis::{Cmd, ConnectionLike, ErrorKind, RedisError, ServerErrorKind, Value};
 
 use crate::sale::{ITEMS, SaleName};
-use crate::support::workload::Dice;
-use crate::support::{render, unix_ms, wait_for, words_of};
+use crate::support::{Dice, render, unix_ms, wait_for, words_of};
 
 /// Users of each sale.
 pub const USERS: u64 = 60;
@@ -166,7 +165,7 @@ impl Buyer {
 
     /// One buyer, from the first request to the last.
     pub fn visit(&mut self) {
-        let sale = self.dice.below(self.sales.len() as u64) as usize;
+        let sale = self.dice.index(self.sales.len());
         let id = self.new_id();
         let is_short = self.dice.below(10) < 4;
         let plan = self.plan(sale, &id, is_short);

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use crate::buyer::{Buyer, Entry};
 use crate::sale::{SaleName, creation};
-use crate::support::workload::Dice;
-use crate::support::{Cluster, wait_until};
+use crate::support::{Cluster, Dice, wait_until};
 
 /// Between two buyers of one thread: it leaves the machine to the servers.
 const PACE: Duration = Duration::from_millis(4);
@@ -45,6 +44,18 @@ pub struct Crowd {
     /// The last so many sales are visited by nobody: what happens in them, their server
     /// does by itself.
     pub quiet: usize,
+}
+
+impl Crowd {
+    /// So many who visit every sale, wait for no replica and lose nothing.
+    pub fn of(buyers: usize) -> Crowd {
+        Crowd {
+            buyers,
+            waiting: 0,
+            may_lose: false,
+            quiet: 0,
+        }
+    }
 }
 
 pub struct Load {

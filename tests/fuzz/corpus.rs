@@ -2,8 +2,8 @@
 
 use super::dice::Dice;
 use super::requests::{Names, request};
+use super::samples::{NOW_MS, busy_sale, encoded, events};
 use super::targets::copy_of_base;
-use super::world::{NOW_MS, busy_sale, encoded, events};
 use crate::sale::*;
 
 /// An input as the parts it is made of: events, elements of a snapshot, words.

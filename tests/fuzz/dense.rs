@@ -2,7 +2,7 @@
 
 use super::corpus::elements;
 use super::mutate::{recount, spelled};
-use super::world::busy_sale;
+use super::samples::busy_sale;
 
 /// How many of the small things there are in one input.
 const MANY: u64 = 30_000;

@@ -29,12 +29,12 @@ pub fn mutate(pieces: &mut Pieces, corpus: &[Pieces], dice: &mut Dice) {
         if pieces.is_empty() {
             return;
         }
-        let at = dice.below(pieces.len());
+        let at = dice.index(pieces.len());
         match dice.below(12) {
             0 => drop(pieces.remove(at)),
             1 => pieces.insert(at, pieces[at].clone()),
             2 => {
-                let other = dice.below(pieces.len());
+                let other = dice.index(pieces.len());
                 pieces.swap(at, other);
             }
             3 => {
@@ -57,8 +57,8 @@ pub fn mutate(pieces: &mut Pieces, corpus: &[Pieces], dice: &mut Dice) {
 
 /// The beginning of one, the end of the other.
 fn splice(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
-    bytes.truncate(dice.below(bytes.len() + 1));
-    bytes.extend_from_slice(&other[dice.below(other.len() + 1)..]);
+    bytes.truncate(dice.index(bytes.len() + 1));
+    bytes.extend_from_slice(&other[dice.index(other.len() + 1)..]);
 }
 
 /// Changes a few bytes.
@@ -66,7 +66,7 @@ pub fn damage(bytes: &mut Vec<u8>, dice: &mut Dice) {
     if bytes.is_empty() {
         bytes.push(dice.below(256) as u8);
     }
-    let at = dice.below(bytes.len());
+    let at = dice.index(bytes.len());
     match dice.below(11) {
         0 | 1 => bytes[at] ^= 1 << dice.below(8),
         2 => bytes[at] = dice.below(256) as u8,
@@ -75,17 +75,17 @@ pub fn damage(bytes: &mut Vec<u8>, dice: &mut Dice) {
         5 => bytes.truncate(at),
         6 => bytes.insert(at, dice.below(256) as u8),
         7 => {
-            let end = (at + 1 + dice.below(9)).min(bytes.len());
+            let end = (at + 1 + dice.index(9)).min(bytes.len());
             drop(bytes.drain(at..end));
         }
         8 => {
-            let end = (at + 1 + dice.below(20)).min(bytes.len());
+            let end = (at + 1 + dice.index(20)).min(bytes.len());
             let piece = bytes[at..end].to_vec();
             drop(bytes.splice(at..at, piece));
         }
         _ => {
             // A number of the format, in the place of one byte or of nine.
-            let number = spelled(*dice.pick(&EDGES));
+            let number = spelled(dice.of(&EDGES));
             let width = if dice.one_in(2) { 1 } else { number.len() };
             let end = (at + width).min(bytes.len());
             drop(bytes.splice(at..end, number));

@@ -35,22 +35,22 @@ impl Names {
 /// Asks the sale for something and returns the event that is to happen, if one is.
 pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Option<Vec<u8>> {
     let (id, user, sku) = (
-        dice.name(&names.ids),
-        dice.name(&names.users),
-        dice.name(&names.skus),
+        name(&names.ids, dice),
+        name(&names.users, dice),
+        name(&names.skus, dice),
     );
-    let qty = 1 + dice.below(3) as u64;
-    let reference = [None, Some(&b"ref-1"[..]), Some(b"ref-2")][dice.below(3)];
+    let qty = 1 + dice.below(3);
+    let reference = [None, Some(&b"ref-1"[..]), Some(b"ref-2")][dice.index(3)];
     let insists = dice.one_in(4).then_some(user);
     let mut lines = AskLines::from_slice(&[(sku, qty)]);
     if dice.one_in(3) {
-        lines.push((dice.name(&names.skus), 1));
+        lines.push((name(&names.skus, dice), 1));
     }
     let reserve = Reserve {
         user,
         ask: Ask::Items(lines.clone()),
         id,
-        hold_ms: dice.one_in(2).then_some(1 + dice.below(90_000) as u64),
+        hold_ms: dice.one_in(2).then_some(1 + dice.below(90_000)),
     };
     let pay = Checkout {
         id,
@@ -71,7 +71,7 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
         4 | 5 => sale.plan_checkout(at_ms, &pay),
         6 => sale.plan_buy(at_ms, &reserve, reference, Some(b"{}"), &BOUNDS),
         7 => sale.plan_release(at_ms, id, insists, &BOUNDS),
-        8 => sale.plan_extend(at_ms, id, 1 + dice.below(200_000) as u64, insists),
+        8 => sale.plan_extend(at_ms, id, 1 + dice.below(200_000), insists),
         9 | 10 => sale.plan_refund(at_ms, &back),
         11 => sale
             .plan_sweep(at_ms, 1 + dice.below(5) as u32)
@@ -82,20 +82,24 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
     plan.ok().map(|event| with_entry(event, dice))
 }
 
+fn name<'n>(among: &'n [Vec<u8>], dice: &mut Dice) -> &'n [u8] {
+    dice.pick(among).as_slice()
+}
+
 /// What the owner of the sale does.
 fn manage(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Option<Vec<u8>> {
     let changes = Changes {
-        user_limit: dice.one_in(2).then_some(dice.below(9) as u64),
-        sale_limit: dice.one_in(4).then_some(dice.below(900) as u64),
-        grace_ms: dice.one_in(2).then_some(dice.below(5_000) as u64),
-        end_at_ms: dice.one_in(4).then_some(at_ms + dice.below(9_000) as u64),
+        user_limit: dice.one_in(2).then_some(dice.below(9)),
+        sale_limit: dice.one_in(4).then_some(dice.below(900)),
+        grace_ms: dice.one_in(2).then_some(dice.below(5_000)),
+        end_at_ms: dice.one_in(4).then_some(at_ms + dice.below(9_000)),
         ..Changes::default()
     };
-    let id: &[u8] = dice.name(&names.ids);
+    let id = name(&names.ids, dice);
     let restock = Restock {
         ask: RestockAsk::Items(vec![
-            (dice.name(&names.skus), 1 + dice.below(9) as i64),
-            (dice.name(&names.skus), -1),
+            (name(&names.skus, dice), 1 + dice.below(9) as i64),
+            (name(&names.skus, dice), -1),
         ]),
         new: dice.one_in(2),
         reference: dice.one_in(2).then_some(id),
@@ -114,7 +118,7 @@ fn manage(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Option<Vec
 fn with_entry(mut event: Event<'_>, dice: &mut Dice) -> Vec<u8> {
     let entry = EntryId {
         ms: event.at_ms,
-        seq: dice.below(1_000) as u64,
+        seq: dice.below(1_000),
     };
     event.set_entry(entry);
     let mut bytes = Vec::new();

@@ -1,11 +1,12 @@
 //! What must hold for any bytes: the bodies of the fuzz targets, run by `tests/fuzz.rs`
-//! on what it makes up from a seed, and by libFuzzer on what it finds out. Each tells whether the bytes were taken for something.
+//! on what it makes up from a seed, and by libFuzzer on what it finds out. Each tells
+//! whether the bytes were taken for something.
 
 use super::command::args::Args;
 use super::command::{items, options};
 use super::dice::Dice;
 use super::requests::{Names, request};
-use super::world::{NOW_MS, busy_sale, digested, loaded, saved};
+use super::samples::{NOW_MS, busy_sale, digested, loaded, saved};
 use crate::sale::*;
 
 /// Snapshots are cut into pieces of this many bytes.
@@ -21,13 +22,13 @@ pub fn event(bytes: &[u8]) -> bool {
     encode_event(&event, &mut again);
     assert!(again == bytes, "two spellings of {event:?}");
     if let Some(sale) = Sale::create(&event) {
-        live_on(sale, &mut Dice::of(bytes));
+        live_on(sale, &mut Dice::from_bytes(bytes));
         return true;
     }
     let mut pair = Pair::new(copy_of_base());
     let fits = pair.follow(bytes);
     if fits {
-        live_on(pair.sale, &mut Dice::of(bytes));
+        live_on(pair.sale, &mut Dice::from_bytes(bytes));
     }
     fits
 }
@@ -36,7 +37,7 @@ pub fn event(bytes: &[u8]) -> bool {
 /// loaded, and lives on.
 pub fn snapshot(bytes: &[u8]) -> bool {
     let Ok(sale) = load(bytes) else { return false };
-    live_on(sale, &mut Dice::of(bytes));
+    live_on(sale, &mut Dice::from_bytes(bytes));
     true
 }
 
@@ -50,7 +51,7 @@ pub fn apply_sequence(bytes: &[u8]) -> bool {
         applied += u32::from(pair.follow(&tail[..len]));
         rest = &tail[len..];
     }
-    live_on(pair.sale, &mut Dice::of(bytes));
+    live_on(pair.sale, &mut Dice::from_bytes(bytes));
     applied > 0
 }
 
@@ -234,7 +235,7 @@ fn live_on(sale: Sale, dice: &mut Dice) {
     let mut pair = Pair::new(sale);
     let mut clock_ms = NOW_MS;
     for _ in 0..12 {
-        clock_ms += dice.below(30_000) as u64;
+        clock_ms += dice.below(30_000);
         let at_ms = pair.sale.time(clock_ms).now_ms;
         if let Some(bytes) = request(&pair.sale, &names, at_ms, dice) {
             assert!(pair.follow(&bytes), "what was planned does not fit");

@@ -2,8 +2,9 @@
 //!
 //! Nothing of the sale is asked: what is available is the total less what the
 //! reservations and the order stream say, and an event that breaks a rule of the
-//! contract is a fault, whoever decided it; the rules are in `booking.rs`. Edge: one history; what is lost in a
-//! failover was never booked in the ledger of the history that survives.
+//! contract is a fault, whoever decided it; the rules are in `booking.rs`. Edge: one
+//! history; what is lost in a failover was never booked in the ledger of the history
+//! that survives.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,9 +1,11 @@
-//! The AOF of a server that has ended: its last file can be cut at any byte, which is
-//! what a power cut leaves of it, and put back.
+//! The AOF: rewritten while the server runs; and when it has ended, read as commands, or
+//! its last file cut at any byte, which is what a power cut leaves of it, and put back.
 
 use std::path::{Path, PathBuf};
 
+use super::con::{Con, pack};
 use super::server::Server;
+use super::wait::wait_until;
 
 /// A copy of the AOF, to try several cuts on.
 pub struct Aof {
@@ -74,14 +76,54 @@ fn last_file(folder: &Path) -> PathBuf {
     numbered.max().expect("a file of changes").1
 }
 
+/// Rewrites the AOF, and waits for it.
+#[track_caller]
+pub fn rewrite(con: &mut Con) {
+    let before = con.info("persistence", "aof_rewrites");
+    con.run("BGREWRITEAOF");
+    wait_for_rewrite(con);
+    assert_ne!(con.info("persistence", "aof_rewrites"), before);
+}
+
+/// Waits until no rewrite of the AOF runs or is about to.
+#[track_caller]
+pub fn wait_for_rewrite(con: &mut Con) {
+    wait_until("the AOF is rewritten", || {
+        con.info("persistence", "aof_rewrite_in_progress") == "0"
+            && con.info("persistence", "aof_rewrite_scheduled") == "0"
+    });
+    assert_eq!(con.info("persistence", "aof_last_bgrewrite_status"), "ok");
+}
+
+/// The commands of an AOF without a preamble, as words.
+#[track_caller]
+pub fn commands(bytes: &[u8]) -> Vec<Vec<Vec<u8>>> {
+    let (mut commands, mut at) = (Vec::new(), 0);
+    while let Some((end, words)) = command(bytes, at) {
+        commands.push(words.iter().map(|word| word.to_vec()).collect());
+        at = end;
+    }
+    assert_eq!(at, bytes.len(), "a command is cut off");
+    commands
+}
+
+/// The bytes of an AOF of these commands.
+pub fn written(commands: &[Vec<Vec<u8>>]) -> Vec<u8> {
+    let line = |words: &Vec<Vec<u8>>| {
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        pack(&words)
+    };
+    commands.iter().flat_map(line).collect()
+}
+
 /// Where each whole step of an AOF ends: a command, or all of a transaction.
 #[track_caller]
 pub fn steps(bytes: &[u8]) -> Vec<usize> {
     let mut ends = Vec::new();
     let mut at = 0;
     let mut is_in_transaction = false;
-    while let Some((end, name)) = command(bytes, at) {
-        match name.to_ascii_uppercase().as_slice() {
+    while let Some((end, words)) = command(bytes, at) {
+        match words[0].to_ascii_uppercase().as_slice() {
             b"MULTI" => is_in_transaction = true,
             b"EXEC" => is_in_transaction = false,
             _ => {}
@@ -94,19 +136,16 @@ pub fn steps(bytes: &[u8]) -> Vec<usize> {
     ends
 }
 
-/// Where the command that begins here ends, and its name; none when it is cut off.
-fn command(bytes: &[u8], at: usize) -> Option<(usize, &[u8])> {
+/// Where the command that begins here ends, and its words; none when it is cut off.
+fn command(bytes: &[u8], at: usize) -> Option<(usize, Vec<&[u8]>)> {
     let (count, mut at) = header(bytes, at, b'*')?;
-    let mut name = &[][..];
-    for index in 0..count {
+    let mut words = Vec::new();
+    for _ in 0..count {
         let (length, begin) = header(bytes, at, b'$')?;
-        let word = bytes.get(begin..begin + length)?;
-        if index == 0 {
-            name = word;
-        }
+        words.push(bytes.get(begin..begin + length)?);
         at = begin + length + 2;
     }
-    (at <= bytes.len()).then_some((at, name))
+    (at <= bytes.len()).then_some((at, words))
 }
 
 fn header(bytes: &[u8], at: usize, mark: u8) -> Option<(usize, usize)> {

@@ -1,6 +1,9 @@
 //! What the tests against a real server share: starting servers, sending a
 //! command line, and saying in readable words what the answer must be.
 //!
+//! What most tests use is named here; of the other modules (`pub mod`) a test names the
+//! one it needs.
+//!
 //! Edge: nothing here knows how the module works. A test that names the crate
 //! `flashsale` would link Redis's allocator and abort, so all of this speaks RESP.
 //!
@@ -19,6 +22,7 @@ mod bulk;
 pub mod clock;
 mod cluster;
 mod con;
+mod dice;
 mod events;
 mod feed;
 pub mod forged_primary;
@@ -36,10 +40,11 @@ pub mod workload;
 pub use bulk::{all_said, send_all};
 pub use cluster::Cluster;
 pub use con::{Con, words_of};
+pub use dice::Dice;
 pub use events::Events;
 pub use feed::Feed;
-pub use payload::{crc64, forge, hex, rebuild, unhex};
+pub use payload::{crc64, forge, hex, unhex};
 pub use reply::{render, text_of};
-pub use rush::{Rush, rush_on};
-pub use server::{Server, replicate, wait_for_replica};
+pub use rush::rush_on;
+pub use server::{REPLICA_OF_NOBODY, Server, replicate, wait_for_replica};
 pub use wait::{unix_ms, wait_for, wait_until};

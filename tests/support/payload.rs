@@ -27,12 +27,7 @@ pub fn forge(payload: &[u8], damage: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let value_end = payload.len() - ENVELOPE_BYTES;
     let mut value = payload[..value_end].to_vec();
     damage(&mut value);
-    rebuild(value, &payload[value_end..value_end + 2])
-}
-
-/// A payload from a value and the two bytes of the RDB version.
-pub fn rebuild(mut value: Vec<u8>, version: &[u8]) -> Vec<u8> {
-    value.extend_from_slice(version);
+    value.extend_from_slice(&payload[value_end..value_end + 2]);
     let crc = crc64(&value);
     value.extend_from_slice(&crc.to_le_bytes());
     value

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::dice::Dice;
 use super::server::Server;
 use super::wait::wait_until;
-use super::workload::{Dice, play};
+use super::workload::play;
 
 /// Clients at the same time.
 const CLIENTS: usize = 3;

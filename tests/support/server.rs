@@ -23,6 +23,10 @@ const SETTINGS: [&str; 4] = [
     "flashsale.sweep-max",
 ];
 
+/// A replica of an address where nobody answers: it shows what was loaded, since only
+/// primaries expire.
+pub const REPLICA_OF_NOBODY: &str = "--replicaof 127.0.0.1 1";
+
 /// How long one reply may take.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 

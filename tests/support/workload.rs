@@ -2,40 +2,8 @@
 //! that compare two copies of what came out of it.
 
 use super::con::Con;
+use super::dice::Dice;
 use super::wait::wait_until;
-
-/// A small seeded generator (SplitMix64): the same numbers on every machine.
-pub struct Dice(u64);
-
-impl Dice {
-    /// Seeded from `FLASHSALE_SEED`, else from the clock; prints the seed.
-    pub fn new() -> Dice {
-        let now = std::time::SystemTime::now();
-        let since = now
-            .duration_since(std::time::UNIX_EPOCH)
-            .expect("a clock after 1970");
-        let given = std::env::var("FLASHSALE_SEED")
-            .ok()
-            .and_then(|seed| seed.parse().ok());
-        let seed = given.unwrap_or(since.as_nanos() as u64);
-        println!("FLASHSALE_SEED={seed}");
-        Dice(seed)
-    }
-
-    /// Another generator, for a thread of its own.
-    pub fn split(&mut self) -> Dice {
-        Dice(self.below(u64::MAX))
-    }
-
-    /// A number below `bound`.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
 
 /// Makes the sale of [`play`]: every kind of limit, and ids remembered for long
 /// enough that comparing two copies does not race with forgetting them.

@@ -3,25 +3,46 @@
 //!
 //! Edge: data only.
 
-use super::chain::Settings;
+use smallvec::SmallVec;
+
 use super::hash::ItemHash;
-use super::params::Shape;
+use super::params::{ErrorRate, Shape};
+
+/// What a filter was asked to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Share of strangers that may be taken for members, by the whole chain.
+    pub error_rate: ErrorRate,
+    /// Each link is this many times the one before; 0 for a filter that does not scale.
+    pub expansion: u32,
+}
 
 /// One change of a filter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    Created { settings: Settings, first: Shape },
-    /// Items that were new: as many as the last link had room for, then more, each run
-    /// into a link of its own.
-    Added { first: Run, then: Vec<Growth> },
+    /// A new filter, and the first items in it, if any.
+    Created {
+        settings: Settings,
+        first: Shape,
+        added: Added,
+    },
+    Added(Added),
     /// The items are gone, and the links but the first.
     Cleared,
 }
 
-/// Items that go into one link.
+/// Items that were new: as many as the last link had room for, then more, each run into
+/// a link of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Added {
+    pub first: Run,
+    pub then: Vec<Growth>,
+}
+
+/// Items that go into one link. A few are kept in place: most requests bring one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Run {
-    pub hashes: Vec<ItemHash>,
+    pub hashes: SmallVec<[ItemHash; 4]>,
 }
 
 /// A new link, and its first items.

@@ -4,7 +4,7 @@
 //! bits within come from two or three multiplications of the hash, nine bits a probe.
 //! Block and bits together are the format: they can never change.
 //!
-//! Edge: decides nothing about growth; that is `chain.rs`.
+//! Edge: decides nothing about growth; that is `plan.rs`.
 //!
 //! # Invariants
 //!
@@ -15,7 +15,9 @@ use super::hash::ItemHash;
 use super::params::{BLOCK_BITS, Shape};
 
 /// Words of a block.
-const BLOCK_WORDS: usize = (BLOCK_BITS / 64) as usize;
+pub(super) const BLOCK_WORDS: usize = (BLOCK_BITS / 64) as usize;
+/// Bytes of a block.
+const BLOCK_BYTES: u64 = BLOCK_BITS / 8;
 /// Bits of a hash one probe takes: a place in a block.
 const PROBE_BITS: u32 = BLOCK_BITS.trailing_zeros();
 /// Probes a 64-bit word yields.
@@ -38,12 +40,23 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// An empty filter.
+    /// Is there memory for a filter of this shape? An allocation is tried and given
+    /// back: of zeroed memory there is none that can be refused.
+    pub fn fits_memory(shape: Shape) -> bool {
+        let words = allocated_words(shape);
+        Vec::<u64>::new().try_reserve_exact(words).is_ok()
+    }
+
+    /// An empty filter, for which there has to be memory.
     pub fn new(shape: Shape) -> Filter {
-        let used = shape.blocks as usize * BLOCK_WORDS;
-        let words = vec![0_u64; used + BLOCK_WORDS - 1];
+        let words = vec![0_u64; allocated_words(shape)];
         let start = start_of(&words);
-        Filter { shape, items: 0, words, start }
+        Filter {
+            shape,
+            items: 0,
+            words,
+            start,
+        }
     }
 
     pub fn shape(&self) -> Shape {
@@ -59,17 +72,22 @@ impl Filter {
         self.items = items;
     }
 
-    /// A filter of words that were saved: `shape.blocks` times [`BLOCK_WORDS`] of them,
-    /// with room for alignment. `None` when their number is another.
+    /// A filter of the words of its blocks, which have been loaded; with room for the
+    /// few that align them, or they are moved. `None` when their number is another.
     pub fn from_words(shape: Shape, items: u64, mut words: Vec<u64>) -> Option<Filter> {
-        let used = usize::try_from(shape.blocks).ok()?.checked_mul(BLOCK_WORDS)?;
-        if words.len() != used {
+        let used = words.len();
+        if used != used_words(shape) {
             return None;
         }
-        words.resize(used + BLOCK_WORDS - 1, 0);
+        words.resize(allocated_words(shape), 0);
         let start = start_of(&words);
         words.copy_within(..used, start);
-        Some(Filter { shape, items, words, start })
+        Some(Filter {
+            shape,
+            items,
+            words,
+            start,
+        })
     }
 
     /// Has it as many items as its rate allows?
@@ -87,9 +105,10 @@ impl Filter {
         &self.words[at..at + BLOCK_WORDS]
     }
 
-    /// The first word of an item's block. Reading it brings the block into the cache.
-    pub fn touch(&self, hash: ItemHash) -> u64 {
-        self.words[self.place(hash)]
+    /// Reads a word of each item's block, which brings the blocks into the cache.
+    pub fn touch_each(&self, hashes: &[ItemHash]) {
+        let touched = hashes.iter().map(|&hash| self.words[self.place(hash)]);
+        std::hint::black_box(touched.fold(0, |all, word| all ^ word));
     }
 
     /// May this item have been added? False is certain. One cache miss.
@@ -109,14 +128,18 @@ impl Filter {
         self.items = self.items.saturating_add(1);
     }
 
-    /// The bits, eight bytes a word, little endian.
+    /// The bits. As bytes, a word is eight of them, little endian.
     pub fn words(&self) -> &[u64] {
-        &self.words[self.start..self.start + self.shape.blocks as usize * BLOCK_WORDS]
+        &self.words[self.start..self.start + used_words(self.shape)]
     }
 
     pub fn words_mut(&mut self) -> &mut [u64] {
-        let used = self.shape.blocks as usize * BLOCK_WORDS;
-        &mut self.words[self.start..self.start + used]
+        &mut self.words[self.start..self.start + used_words(self.shape)]
+    }
+
+    /// How many bytes the bits are.
+    pub fn bytes_len(&self) -> u64 {
+        self.shape.blocks * BLOCK_BYTES
     }
 
     /// Bytes allocated.
@@ -134,6 +157,19 @@ impl Clone for Filter {
         copy
     }
 }
+
+/// Words of the blocks of a shape.
+pub(super) fn used_words(shape: Shape) -> usize {
+    shape.blocks as usize * BLOCK_WORDS
+}
+
+/// The same with those that align them.
+pub(super) fn allocated_words(shape: Shape) -> usize {
+    used_words(shape) + BLOCK_WORDS - 1
+}
+
+// The sizes of filters are computed in words of memory.
+const _: () = assert!(usize::BITS == 64);
 
 /// The first word that a cache line begins with.
 fn start_of(words: &[u64]) -> usize {
@@ -208,6 +244,27 @@ mod tests {
             assert_eq!(filter.words().as_ptr() as usize % 64, 0);
             assert_eq!(filter.words().len(), blocks as usize * 8);
         }
+    }
+
+    #[test]
+    fn words_that_were_loaded_are_aligned_too() {
+        let mut filter = Filter::new(shape(5, 9));
+        (0..40_u8).for_each(|item| filter.insert(ItemHash::of(&[item])));
+        for spare in [0, 3, 7, 100] {
+            let mut words = Vec::with_capacity(filter.words().len() + spare);
+            words.extend_from_slice(filter.words());
+            let copy = Filter::from_words(filter.shape(), 40, words).expect("a filter");
+            assert_eq!(copy.words(), filter.words());
+            assert_eq!(copy.words().as_ptr() as usize % 64, 0);
+        }
+        assert!(Filter::from_words(filter.shape(), 40, vec![0; 71]).is_none());
+    }
+
+    #[test]
+    fn memory_that_is_not_there_is_refused() {
+        assert!(Filter::fits_memory(shape(3, 1_000)));
+        // More than a process can address.
+        assert!(!Filter::fits_memory(shape(3, 1 << 50)));
     }
 
     #[test]

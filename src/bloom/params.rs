@@ -11,6 +11,8 @@
 //! Edge: floats stay here. What comes out - probes, blocks, capacity - is integers;
 //! replicas are sent those and work nothing out.
 
+use std::sync::{Mutex, PoisonError};
+
 /// Bits of a block: one cache line.
 pub const BLOCK_BITS: u64 = 512;
 /// Most probes a filter uses: what three multiplications of a hash yield.
@@ -18,10 +20,52 @@ pub const PROBES_MAX: u8 = 21;
 /// What is built errs a little less often than asked: the sum below is over real numbers,
 /// the hash and the blocks are not.
 const MARGIN: f64 = 0.98;
-/// Smallest rate of errors that is taken.
+/// Smallest rate of errors a user may ask for. Below it the 64 bits of a hash, which
+/// choose both the block and the bits in it, are what errs, and no bits help.
 pub const ERROR_RATE_MIN: f64 = 1e-9;
+/// Rates above it count as it: two probes and three bits an item are the least.
+pub const ERROR_RATE_MAX: f64 = 0.25;
+/// Smallest rate of one link of a chain.
+const LINK_RATE_MIN: f64 = 1e-12;
 /// Most blocks of one filter: 256 GiB.
 pub const BLOCKS_MAX: u64 = 1 << 32;
+/// Densities that are remembered: working one out takes longer than a thousand lookups.
+const MEMO_LEN: usize = 32;
+
+/// The share of strangers that may be taken for members.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ErrorRate(f64);
+
+impl ErrorRate {
+    /// A rate as it is asked for: at least [`ERROR_RATE_MIN`] and below 1. Above
+    /// [`ERROR_RATE_MAX`] it is lowered to that.
+    pub fn new(rate: f64) -> Option<ErrorRate> {
+        let is_rate = (ERROR_RATE_MIN..1.0).contains(&rate);
+        is_rate.then_some(ErrorRate(rate.min(ERROR_RATE_MAX)))
+    }
+
+    /// The bits of the number, to be written down.
+    pub fn to_bits(self) -> u64 {
+        self.0.to_bits()
+    }
+
+    /// What [`ErrorRate::to_bits`] wrote; `None` for bits it never writes.
+    pub fn from_bits(bits: u64) -> Option<ErrorRate> {
+        let rate = f64::from_bits(bits);
+        (ERROR_RATE_MIN..=ERROR_RATE_MAX)
+            .contains(&rate)
+            .then_some(ErrorRate(rate))
+    }
+
+    /// The rate that link `index` of a chain may have, so that the whole chain, however
+    /// long it grows, has at most this one: 6/(pi^2 * (index + 1)^2) of it, which sums
+    /// to 1. A geometric series would take less from the second link and ever more from
+    /// later ones.
+    fn of_link(self, index: usize) -> f64 {
+        let place = index as f64 + 1.0;
+        self.0 * 6.0 / (std::f64::consts::PI * std::f64::consts::PI * place * place)
+    }
+}
 
 /// The size of one filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,13 +79,22 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The smallest filter that holds `capacity` items and errs at most at `error_rate`.
+    /// The smallest filter that holds `capacity` items and errs at most at `rate`.
     /// `None` when no filter of at most [`BLOCKS_MAX`] blocks does.
-    pub fn for_rate(error_rate: f64, capacity: u64) -> Option<Shape> {
-        if !(ERROR_RATE_MIN..1.0).contains(&error_rate) || capacity == 0 {
+    pub fn alone(rate: ErrorRate, capacity: u64) -> Option<Shape> {
+        Shape::for_rate(rate.0, capacity)
+    }
+
+    /// The same for link `index` of a chain that errs at most at `rate` in all.
+    pub fn of_link(rate: ErrorRate, index: usize, capacity: u64) -> Option<Shape> {
+        Shape::for_rate(rate.of_link(index).max(LINK_RATE_MIN), capacity)
+    }
+
+    fn for_rate(error_rate: f64, capacity: u64) -> Option<Shape> {
+        if capacity == 0 {
             return None;
         }
-        let (probes, load) = densest(error_rate * MARGIN);
+        let Density { probes, load } = Density::known(error_rate);
         let blocks = (capacity as f64 / load).ceil();
         if blocks > BLOCKS_MAX as f64 {
             return None;
@@ -53,34 +106,67 @@ impl Shape {
         })
     }
 
+    /// Could [`Shape::alone`] or [`Shape::of_link`] have made it? Not the whole truth: a
+    /// filter of this shape works, whatever its rate of errors.
+    pub fn is_sound(&self) -> bool {
+        (1..=PROBES_MAX).contains(&self.probes)
+            && (1..=BLOCKS_MAX).contains(&self.blocks)
+            && (1..=self.bits()).contains(&self.capacity)
+    }
+
     pub fn bits(&self) -> u64 {
         self.blocks * BLOCK_BITS
     }
 }
 
-/// The rate that link `index` of a chain may have, so that the whole chain, however long
-/// it grows, has at most `error_rate`: 6/(pi^2 * (index + 1)^2) of it, which sums to 1.
-/// A geometric series would take less from the second link and ever more from later
-/// ones.
-pub fn rate_of_link(error_rate: f64, index: usize) -> f64 {
-    let place = index as f64 + 1.0;
-    error_rate * 6.0 / (std::f64::consts::PI * std::f64::consts::PI * place * place)
+/// How densely a filter may be filled.
+#[derive(Clone, Copy)]
+struct Density {
+    probes: u8,
+    /// Items a block, on average.
+    load: f64,
 }
 
-/// Probes, and items a block, that hold the rate with the fewest bits.
-fn densest(error_rate: f64) -> (u8, f64) {
-    // Without blocks, log2(1/rate) probes are best; with them, some fewer.
-    let ideal = (1.0 / error_rate).log2().ceil() as u8;
-    let from = (ideal / 2).clamp(1, PROBES_MAX);
-    (from..=ideal.clamp(from, PROBES_MAX))
-        .map(|probes| (probes, load_for(error_rate, probes)))
-        .max_by(|one, other| one.1.total_cmp(&other.1))
-        .unwrap_or((PROBES_MAX, 1.0))
+/// Densities worked out lately, by the bits of their rates. It changes no answer.
+static MEMO: Mutex<Vec<(u64, Density)>> = Mutex::new(Vec::new());
+
+impl Density {
+    /// The densest that holds the rate; worked out once.
+    fn known(error_rate: f64) -> Density {
+        let bits = error_rate.to_bits();
+        let mut memo = MEMO.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, density)) = memo.iter().find(|(known, _)| *known == bits) {
+            return *density;
+        }
+        let density = Density::densest(error_rate * MARGIN);
+        if memo.len() >= MEMO_LEN {
+            memo.remove(0);
+        }
+        memo.push((bits, density));
+        density
+    }
+
+    /// Probes, and items a block, that hold the rate with the fewest bits.
+    fn densest(error_rate: f64) -> Density {
+        // Without blocks, log2(1/rate) probes are best; with them, some fewer.
+        let ideal = (1.0 / error_rate).log2().ceil() as u8;
+        let from = (ideal / 2).clamp(1, PROBES_MAX);
+        (from..=ideal.clamp(from, PROBES_MAX))
+            .map(|probes| Density {
+                probes,
+                load: load_for(error_rate, probes),
+            })
+            .max_by(|one, other| one.load.total_cmp(&other.load))
+            .unwrap_or(Density {
+                probes: PROBES_MAX,
+                load: 1.0,
+            })
+    }
 }
 
 /// Most items a block, on average, at which `probes` probes hold the rate.
 fn load_for(error_rate: f64, probes: u8) -> f64 {
-    let (mut holds, mut breaks) = (0.0, 2.0 * BLOCK_BITS as f64);
+    let (mut holds, mut breaks) = (0.0, BLOCK_BITS as f64);
     // Sixteen halvings: to an item in a hundred, always on the safe side.
     for _ in 0..16 {
         let load = (holds + breaks) / 2.0;
@@ -124,8 +210,12 @@ fn error_rate_of_block(items: u32, probes: u8) -> f64 {
 mod tests {
     use super::*;
 
+    fn rate(rate: f64) -> ErrorRate {
+        ErrorRate::new(rate).expect("a rate")
+    }
+
     fn bits_per_item(error_rate: f64) -> f64 {
-        let shape = Shape::for_rate(error_rate, 10_000_000).expect("a shape");
+        let shape = Shape::alone(rate(error_rate), 10_000_000).expect("a shape");
         shape.bits() as f64 / shape.capacity as f64
     }
 
@@ -142,29 +232,43 @@ mod tests {
 
     #[test]
     fn smaller_rates_take_more_bits() {
-        let rates = [0.5, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9];
+        let rates = [0.25, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9];
         let bits: Vec<f64> = rates.iter().map(|&rate| bits_per_item(rate)).collect();
         assert!(bits.is_sorted(), "{bits:?}");
+        let link = |index| Shape::of_link(rate(1e-9), index, 1_000_000).expect("a shape");
+        assert!(link(0).bits() < link(7).bits());
+        // The smallest rate of a link still is one that the blocks can hold.
+        let last = Density::known(LINK_RATE_MIN);
+        assert!(last.load > 1.0, "{}", last.load);
     }
 
     #[test]
     fn rates_of_all_links_sum_to_at_most_the_rate_asked_for() {
-        let sum: f64 = (0..100_000).map(|index| rate_of_link(0.01, index)).sum();
+        let sum: f64 = (0..100_000).map(|index| rate(0.01).of_link(index)).sum();
         assert!(sum < 0.01 && sum > 0.0099, "{sum}");
     }
 
     #[test]
-    fn refuses_what_no_filter_can_hold() {
-        for (error_rate, capacity) in [
-            (0.0, 1),
-            (1.0, 1),
-            (-0.1, 1),
-            (f64::NAN, 1),
-            (1e-10, 1),
-            (0.01, 0),
-            (0.01, u64::MAX),
-        ] {
-            assert_eq!(Shape::for_rate(error_rate, capacity), None);
+    fn a_first_link_costs_half_a_bit_and_a_bit_an_item_more_than_a_filter_alone() {
+        for asked in [0.1, 0.01, 0.001] {
+            let alone = Shape::alone(rate(asked), 1_000_000).expect("a shape");
+            let link = Shape::of_link(rate(asked), 0, 1_000_000).expect("a shape");
+            let more = (link.bits() - alone.bits()) as f64 / 1e6;
+            assert!((0.5..1.5).contains(&more), "{asked}: {more} bits");
         }
+    }
+
+    #[test]
+    fn refuses_what_no_filter_can_hold() {
+        for error_rate in [0.0, 1.0, -0.1, f64::NAN, 1e-10, f64::INFINITY] {
+            assert_eq!(ErrorRate::new(error_rate), None);
+        }
+        assert_eq!(Shape::alone(rate(0.01), 0), None);
+        assert_eq!(Shape::alone(rate(0.01), u64::MAX), None);
+        assert_eq!(ErrorRate::new(0.9), ErrorRate::new(0.25));
+        assert_eq!(ErrorRate::from_bits(0.5_f64.to_bits()), None);
+        assert_eq!(ErrorRate::from_bits(f64::NAN.to_bits()), None);
+        let asked = rate(0.013);
+        assert_eq!(ErrorRate::from_bits(asked.to_bits()), Some(asked));
     }
 }

@@ -43,6 +43,11 @@ impl<'c> Call<'c> {
         self.words
     }
 
+    /// All arguments as the server has them, without the command's name.
+    pub fn arguments(&self) -> &'c [Text<'c>] {
+        self.texts.get(1..).unwrap_or_default()
+    }
+
     /// An argument as the server has it, to open it as a key or to pass it on.
     pub fn text(&self, index: usize) -> Option<Text<'c>> {
         self.texts.get(index).copied()

@@ -35,6 +35,11 @@ impl Flags {
         self.0 & raw::REDISMODULE_CTX_FLAGS_LOADING != 0
     }
 
+    /// The client speaks RESP3.
+    pub fn is_resp3(self) -> bool {
+        self.0 & raw::REDISMODULE_CTX_FLAGS_RESP3 != 0
+    }
+
     /// The server is above `maxmemory`.
     pub fn is_out_of_memory(self) -> bool {
         self.0 & raw::REDISMODULE_CTX_FLAGS_OOM != 0
@@ -138,6 +143,21 @@ impl<'c> Ctx<'c> {
                     payload.len(),
                 )),
             };
+        }
+    }
+
+    /// Sends `command` with the arguments of a call to the AOF and to replicas.
+    pub fn replicate_words(self, command: &CStr, arguments: &[Text<'_>]) {
+        // SAFETY: the format names an array of strings of the server, which a `Text` is
+        // and nothing else, and their number as `size_t`.
+        unsafe {
+            api!(RedisModule_Replicate(
+                self.raw,
+                command.as_ptr(),
+                c"v".as_ptr(),
+                arguments.as_ptr(),
+                arguments.len(),
+            ));
         }
     }
 

@@ -24,7 +24,8 @@ macro_rules! functions {
 /// The functions `ffi/` calls, and whether this server has them.
 fn required() -> impl IntoIterator<Item = (&'static str, bool)> {
     functions! {
-        RedisModule_Alloc RedisModule_Free RedisModule_AvoidReplicaTraffic
+        RedisModule_Alloc RedisModule_Calloc RedisModule_Free RedisModule_Realloc
+        RedisModule_TryAlloc RedisModule_AvoidReplicaTraffic
         RedisModule_Call RedisModule_FreeCallReply
         RedisModule_CloseKey RedisModule_CreateCommand RedisModule_CreateDataType
         RedisModule_CreateString RedisModule_CreateTimer RedisModule_DeleteKey
@@ -38,9 +39,10 @@ fn required() -> impl IntoIterator<Item = (&'static str, bool)> {
         RedisModule_Log RedisModule_LogIOError RedisModule_Milliseconds
         RedisModule_ModuleTypeGetType RedisModule_ModuleTypeGetValue
         RedisModule_ModuleTypeSetValue RedisModule_NotifyKeyspaceEvent RedisModule_OpenKey
-        RedisModule_RegisterInfoFunc RedisModule_RegisterNumericConfig
+        RedisModule_RegisterBoolConfig RedisModule_RegisterInfoFunc
+        RedisModule_RegisterNumericConfig RedisModule_RegisterStringConfig
         RedisModule_Replicate RedisModule_ReplicateVerbatim
-        RedisModule_ReplyWithArray RedisModule_ReplyWithError RedisModule_ReplyWithLongLong
+        RedisModule_ReplyWithArray RedisModule_ReplyWithBool RedisModule_ReplyWithError RedisModule_ReplyWithLongLong
         RedisModule_ReplyWithMap RedisModule_ReplyWithNull RedisModule_ReplyWithSimpleString
         RedisModule_ReplyWithStringBuffer RedisModule_SaveStringBuffer RedisModule_SelectDb
         RedisModule_SetAbsExpire RedisModule_SetCommandInfo RedisModule_SetModuleOptions
@@ -119,7 +121,7 @@ mod entry {
     use redis_module::{Context, RedisString, Status};
 
     #[cfg(not(test))]
-    use redis_module::alloc::RedisAlloc as Allocator;
+    use super::super::alloc::ServerAlloc as Allocator;
     #[cfg(test)]
     use std::alloc::System as Allocator;
 
@@ -143,7 +145,9 @@ mod tests {
     #[test]
     fn every_function_called_is_checked_at_load() {
         let sources = [
+            include_str!("alloc.rs"),
             include_str!("call.rs"),
+            include_str!("config.rs"),
             include_str!("context.rs"),
             include_str!("events.rs"),
             include_str!("info.rs"),

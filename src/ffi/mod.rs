@@ -12,7 +12,7 @@
 //! | a command: what the server is told of it, and its call | `spec.rs`, `register.rs`, `call.rs`, `reply.rs` |
 //! | a native type | `native.rs` |
 //! | timers, events, notifications, INFO | `events.rs`, `info.rs` |
-//! | what happens at load | `load.rs` |
+//! | what happens at load, settings, memory | `load.rs`, `config.rs`, `alloc.rs` |
 #![allow(unsafe_code)]
 
 /// Calls a function of the server's API. Each one used is in the list `load.rs`
@@ -26,7 +26,9 @@ macro_rules! api {
     };
 }
 
+mod alloc;
 mod call;
+mod config;
 mod context;
 mod events;
 mod info;
@@ -39,13 +41,14 @@ mod spec;
 mod text;
 
 pub use call::{Call, Command};
+pub use config::{TextSetting, register_flag, register_text};
 pub use context::{Ctx, clock_ms};
 pub use events::{Hooks, Timer, start_timer, stop_timer, subscribe};
 pub use info::{Section, Source, register_info};
 pub use key::{Key, Kind, Mode, Typed};
 pub use load::{load_numbers, register_number, set_module_options};
 pub use native::{Chunk, NativeType, Origin, TypeHandle, register_type};
-pub use register::{add_acl_category, register_command};
+pub use register::{add_acl_category, add_category, register_alias, register_command};
 pub use reply::Reply;
 pub use spec::{Argument, ArgumentKind, CommandSpec, KeySpec};
 pub use text::{Text, TextBuf};

@@ -42,6 +42,14 @@ pub trait NativeType: Sized + Send + 'static {
     /// How much work freeing the value is: UNLINK frees large ones on another thread.
     fn free_effort(&self) -> usize;
 
+    /// May COPY make a second key of the value?
+    const IS_COPYABLE: bool = false;
+
+    /// The value once more, where that is allowed. `None` refuses the COPY.
+    fn copy(&self) -> Option<Self> {
+        None
+    }
+
     /// Tells the parts of the value whose order does not matter, one a call.
     fn digest(&self, element: &mut dyn FnMut(&[u8]));
 
@@ -111,13 +119,17 @@ pub fn register_type<T: NativeType>(ctx: Ctx<'_>) -> Result<(), String> {
         aux_save_triggers: 0,
         free_effort: None,
         unlink: None,
-        // Without it COPY is refused.
+        // Without either, COPY is refused.
         copy: None,
         defrag: None,
         mem_usage2: Some(memory_bytes::<T>),
         free_effort2: Some(free_effort::<T>),
         unlink2: Some(unlinked::<T>),
-        copy2: None,
+        copy2: if T::IS_COPYABLE {
+            Some(copy::<T>)
+        } else {
+            None
+        },
         aux_save2: None,
     };
     // SAFETY: called while the module is loaded; the server copies the structure.
@@ -269,6 +281,20 @@ unsafe extern "C" fn free_effort<T: NativeType>(
 ) -> usize {
     // SAFETY: as above. 0 would mean "always on another thread".
     unsafe { (*value.cast::<T>()).free_effort().max(1) }
+}
+
+/// # Safety
+///
+/// The server calls this with a value of this type.
+unsafe extern "C" fn copy<T: NativeType>(
+    _: *mut RedisModuleKeyOptCtx,
+    value: *const c_void,
+) -> *mut c_void {
+    // SAFETY: as above; from here on the server owns the copy.
+    match unsafe { (*value.cast::<T>()).copy() } {
+        Some(copy) => Box::into_raw(Box::new(copy)).cast(),
+        None => std::ptr::null_mut(),
+    }
 }
 
 /// # Safety

@@ -74,6 +74,10 @@ impl Arena {
                 raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_INTEGER,
                 None,
             ),
+            ArgumentKind::Double => (
+                raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_DOUBLE,
+                None,
+            ),
             ArgumentKind::UnixTime => (
                 raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_UNIX_TIME,
                 None,
@@ -137,9 +141,31 @@ fn key_spec(spec: &KeySpec) -> RedisModuleCommandKeySpec {
 ///
 /// The server has a command of this name, or does not take the description.
 pub fn register_command<C: Command>(ctx: Ctx<'_>) -> Result<(), String> {
+    register_as::<C>(ctx, C::SPEC.name, None)
+}
+
+/// Registers the command `C` under a second name, and in a category of that name's own.
+///
+/// # Errors
+///
+/// As [`register_command`].
+pub fn register_alias<C: Command>(
+    ctx: Ctx<'_>,
+    name: &str,
+    category: &CStr,
+) -> Result<(), String> {
+    register_as::<C>(ctx, name, Some(category))
+}
+
+fn register_as<C: Command>(
+    ctx: Ctx<'_>,
+    name: &str,
+    category: Option<&CStr>,
+) -> Result<(), String> {
     let spec = C::SPEC;
+    let shown = name;
     // Lower case, like the server's own commands in its errors and statistics.
-    let name = c_string(&spec.name.to_ascii_lowercase());
+    let name = c_string(&name.to_ascii_lowercase());
     let flags = c_string(spec.flags);
     let (first, last, step) = legacy_keys(spec.keys);
     // SAFETY: the server copies the strings, and calls the shim as it promises.
@@ -154,13 +180,13 @@ pub fn register_command<C: Command>(ctx: Ctx<'_>) -> Result<(), String> {
             step,
         ));
         if status != raw::REDISMODULE_OK as c_int {
-            return Err(format!("the command {} cannot be registered", spec.name));
+            return Err(format!("the command {shown} cannot be registered"));
         }
         let command = api!(RedisModule_GetCommand(ctx.raw(), name.as_ptr()));
         if command.is_null() || !describe(command, spec) {
-            return Err(format!("the command {} cannot be described", spec.name));
+            return Err(format!("the command {shown} cannot be described"));
         }
-        set_acl_categories(command, spec.flags);
+        set_acl_categories(command, spec.flags, category);
     }
     Ok(())
 }
@@ -212,11 +238,16 @@ const CATEGORY: &CStr = c"flashsale";
 
 /// Adds the ACL category `flashsale`; servers before Redis 7.4 have none but their own.
 pub fn add_acl_category(ctx: Ctx<'_>) {
+    add_category(ctx, CATEGORY);
+}
+
+/// Adds another ACL category, for [`register_alias`].
+pub fn add_category(ctx: Ctx<'_>, name: &CStr) {
     // SAFETY: an optional function, called while the module is loaded; the server
     // copies the name. Failure leaves the commands in the server's own categories.
     unsafe {
         if let Some(add) = raw::RedisModule_AddACLCategory {
-            add(ctx.raw(), CATEGORY.as_ptr());
+            add(ctx.raw(), name.as_ptr());
         }
     }
 }
@@ -237,9 +268,14 @@ fn own_categories(flags: &str) -> String {
 /// # Safety
 ///
 /// `command` is one of ours.
-unsafe fn set_acl_categories(command: *mut RedisModuleCommand, flags: &str) {
+unsafe fn set_acl_categories(
+    command: *mut RedisModuleCommand,
+    flags: &str,
+    category: Option<&CStr>,
+) {
     let own = own_categories(flags);
-    let all = c_string(&format!("{} {own}", CATEGORY.to_string_lossy()));
+    let more = category.map(CStr::to_string_lossy).unwrap_or_default();
+    let all = c_string(&format!("{} {more} {own}", CATEGORY.to_string_lossy()).replace("  ", " "));
     let own = c_string(&own);
     // SAFETY: an optional function, called while the module is loaded; the server
     // refuses a category it does not know.

@@ -1,6 +1,6 @@
 //! Replies, written straight to the client's buffer.
 
-use std::ffi::{c_int, c_long};
+use std::ffi::{CStr, c_int, c_long};
 
 use super::context::{Ctx, c_string};
 
@@ -21,6 +21,25 @@ impl<'c> Reply<'c> {
                 self.0.raw(),
                 c"OK".as_ptr()
             ));
+        }
+    }
+
+    /// A string of the server's simple kind, which has no line break.
+    pub fn simple(self, text: &CStr) {
+        // SAFETY: see `ok`.
+        unsafe {
+            api!(RedisModule_ReplyWithSimpleString(
+                self.0.raw(),
+                text.as_ptr()
+            ));
+        }
+    }
+
+    /// A boolean; 1 or 0 in RESP2, the server sees to that.
+    pub fn boolean(self, value: bool) {
+        // SAFETY: see `ok`.
+        unsafe {
+            api!(RedisModule_ReplyWithBool(self.0.raw(), c_int::from(value)));
         }
     }
 

@@ -78,6 +78,7 @@ pub enum ArgumentKind {
     Key(i32),
     String,
     Integer,
+    Double,
     UnixTime,
     /// The token alone.
     Flag,
@@ -118,6 +119,10 @@ impl Argument {
 
     pub const fn integer(name: &'static str) -> Argument {
         Argument::new(name, ArgumentKind::Integer)
+    }
+
+    pub const fn double(name: &'static str) -> Argument {
+        Argument::new(name, ArgumentKind::Double)
     }
 
     pub const fn unix_time(name: &'static str) -> Argument {

@@ -1,0 +1,152 @@
+//! A filter in pieces for a client: SCANDUMP and LOADCHUNK.
+//!
+//! The bits of all links, laid end to end, are a run of bytes. A piece is named by where
+//! it ends, plus 1; 0 names the header, and the piece with it is named 1. No piece
+//! crosses the end of a link. There is no state between calls: any position may be asked
+//! for, or loaded again.
+//!
+//! Loading sets bits and clears none, so that what was added meanwhile stays.
+//!
+//! Edge: bytes and positions. The header's format is `codec.rs`'s.
+
+use std::fmt;
+
+use super::chain::Bloom;
+use super::codec::{decode_header, encode_header};
+use super::filter::Filter;
+
+/// Most bytes of one piece.
+pub const DUMP_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Bytes of a word.
+const WORD_BYTES: u64 = 8;
+
+/// Why a piece cannot be loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FillError {
+    /// The piece and the iterator do not belong together, or it is no header.
+    BadData,
+    /// The position is beyond the last link.
+    NoLink,
+    /// The piece would cross the end of a link.
+    TooLarge,
+    /// There is no memory for the filter.
+    NoMemory,
+}
+
+impl fmt::Display for FillError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FillError::BadData => "received bad data",
+            FillError::NoLink => "invalid offset - no link found",
+            FillError::TooLarge => "invalid chunk - Too big for current filter",
+            FillError::NoMemory => "Insufficient memory to create filter",
+        })
+    }
+}
+
+impl Bloom {
+    /// The next iterator and the piece that is loaded with it; (0, nothing) at the end.
+    pub fn dump(&self, iterator: i64) -> (i64, Vec<u8>) {
+        if iterator == 0 {
+            return (1, encode_header(self));
+        }
+        let piece = u64::try_from(iterator).ok().and_then(|iterator| {
+            let (index, at) = self.locate(iterator.checked_sub(1)?)?;
+            let link = self.links.get(index)?;
+            let len = (link.bytes_len() - at).min(DUMP_BYTES_MAX);
+            let next = i64::try_from(iterator.checked_add(len)?).ok()?;
+            Some((next, bytes_of(link, at, len)))
+        });
+        piece.unwrap_or_default()
+    }
+
+    /// The filter of a header, with its counts and none of its bits.
+    ///
+    /// # Errors
+    ///
+    /// It is no header, or there is no memory.
+    pub fn from_dumped_header(bytes: &[u8]) -> Result<Bloom, FillError> {
+        let header = decode_header(bytes).map_err(|_| FillError::BadData)?;
+        header.to_empty().ok_or(FillError::NoMemory)
+    }
+
+    /// Where a piece goes: its link and its first byte in it.
+    ///
+    /// # Errors
+    ///
+    /// It does not fit; in the order of [`FillError`].
+    pub fn plan_fill(&self, iterator: i64, bytes: &[u8]) -> Result<(usize, u64), FillError> {
+        let len = bytes.len() as u64;
+        let position = u64::try_from(iterator)
+            .ok()
+            .and_then(|iterator| iterator.checked_sub(1)?.checked_sub(len))
+            .filter(|_| len > 0)
+            .ok_or(FillError::BadData)?;
+        let (index, at) = self.locate(position).ok_or(FillError::NoLink)?;
+        let left = self
+            .links
+            .get(index)
+            .map_or(0, |link| link.bytes_len().saturating_sub(at));
+        if len > left {
+            return Err(FillError::TooLarge);
+        }
+        Ok((index, at))
+    }
+
+    /// Sets the bits of a piece where [`Bloom::plan_fill`] says it goes.
+    pub fn fill(&mut self, (index, at): (usize, u64), bytes: &[u8]) {
+        if let Some(link) = self.links.get_mut(index) {
+            set_bytes(link, at, bytes);
+        }
+    }
+
+    /// The link a position lies in, and where in it.
+    fn locate(&self, position: u64) -> Option<(usize, u64)> {
+        let mut at = position;
+        for (index, link) in self.links.iter().enumerate() {
+            if at < link.bytes_len() {
+                return Some((index, at));
+            }
+            at -= link.bytes_len();
+        }
+        None
+    }
+}
+
+/// `len` bytes of a link from `at`, which are there.
+fn bytes_of(link: &Filter, at: u64, len: u64) -> Vec<u8> {
+    let (first, end) = (at / WORD_BYTES, (at + len).div_ceil(WORD_BYTES));
+    let words = &link.words()[first as usize..end as usize];
+    let mut bytes = Vec::with_capacity(words.len() * WORD_BYTES as usize);
+    put_words(&mut bytes, words);
+    let cut = (at % WORD_BYTES) as usize;
+    bytes.truncate(cut + len as usize);
+    bytes.drain(..cut);
+    bytes
+}
+
+/// Appends words as bytes.
+pub(super) fn put_words(out: &mut Vec<u8>, words: &[u64]) {
+    out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+}
+
+fn set_bytes(link: &mut Filter, at: u64, bytes: &[u8]) {
+    let words = link.words_mut();
+    let first = (at / WORD_BYTES) as usize;
+    let cut = (at % WORD_BYTES) as usize;
+    let (head, rest) = bytes.split_at(bytes.len().min((8 - cut) % 8));
+    if !head.is_empty() {
+        words[first] |= word_of(head) << (8 * cut);
+    }
+    let first = first + usize::from(cut > 0);
+    for (word, bytes) in words[first..].iter_mut().zip(rest.chunks(8)) {
+        *word |= word_of(bytes);
+    }
+}
+
+/// The word of up to eight bytes, the first of them lowest.
+pub(super) fn word_of(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word[..bytes.len()].copy_from_slice(bytes);
+    u64::from_le_bytes(word)
+}

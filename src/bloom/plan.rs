@@ -1,0 +1,233 @@
+//! What adding items would do, before anything changes.
+//!
+//! Items of one request are judged by the filter as it was before it, and by each
+//! other's hashes. Every item is looked up before the limit is: a full filter still
+//! answers "present".
+//!
+//! Edge: reads. Most requests bring one item, which takes no allocation unless the
+//! chain grows.
+
+use foldhash::quality::FixedState;
+use hashbrown::HashSet;
+use smallvec::{SmallVec, smallvec};
+
+use super::chain::{Bloom, LINKS_MAX};
+use super::event::{Added, Growth, Run};
+use super::filter::Filter;
+use super::hash::ItemHash;
+use super::params::Shape;
+
+/// What became of one item of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Added,
+    /// It may have been added before.
+    Present,
+    /// The filter is full and does not scale. Later items were not tried.
+    Full,
+    /// The filter is full and cannot grow: no memory, or too many links. Later items
+    /// were.
+    CannotGrow,
+}
+
+/// An outcome for each item that was tried, in order.
+pub type Outcomes = SmallVec<[Outcome; 8]>;
+
+impl Bloom {
+    /// What adding these items would do: an outcome for each, and what to add if any is
+    /// new.
+    pub fn plan_add(&self, hashes: &[ItemHash]) -> (Outcomes, Option<Added>) {
+        if let [hash] = hashes {
+            let (outcome, added) = self.plan_add_one(*hash);
+            return (smallvec![outcome], added);
+        }
+        let mut outcomes = Outcomes::with_capacity(hashes.len());
+        self.contains_each(hashes, |present| {
+            outcomes.push(if present {
+                Outcome::Present
+            } else {
+                Outcome::Added
+            });
+        });
+        let mut plan = AddPlan::new(self);
+        for index in 0..outcomes.len() {
+            if outcomes[index] == Outcome::Added {
+                outcomes[index] = plan.add(hashes[index]);
+            }
+            if outcomes[index] == Outcome::Full {
+                outcomes.truncate(index + 1);
+                break;
+            }
+        }
+        (outcomes, plan.added())
+    }
+
+    fn plan_add_one(&self, hash: ItemHash) -> (Outcome, Option<Added>) {
+        if self.contains(hash) {
+            return (Outcome::Present, None);
+        }
+        let has_room = self.links.last().is_some_and(|link| !link.is_full());
+        if has_room {
+            let first = Run {
+                hashes: smallvec![hash],
+            };
+            let then = Vec::new();
+            return (Outcome::Added, Some(Added { first, then }));
+        }
+        let mut plan = AddPlan::new(self);
+        (plan.add(hash), plan.added())
+    }
+}
+
+/// Items as they would fall into the chain.
+struct AddPlan<'b> {
+    bloom: &'b Bloom,
+    new: HashSet<u64, FixedState>,
+    room: u64,
+    capacity: u64,
+    added: Added,
+}
+
+impl<'b> AddPlan<'b> {
+    fn new(bloom: &'b Bloom) -> AddPlan<'b> {
+        let last = bloom.links.last();
+        let capacity = last.map_or(0, |link| link.shape().capacity);
+        AddPlan {
+            bloom,
+            new: HashSet::with_hasher(FixedState::default()),
+            room: capacity.saturating_sub(last.map_or(0, Filter::items)),
+            capacity,
+            added: Added::default(),
+        }
+    }
+
+    fn add(&mut self, hash: ItemHash) -> Outcome {
+        if self.new.contains(&hash.0) {
+            return Outcome::Present;
+        }
+        if self.room == 0 {
+            if self.bloom.settings.expansion == 0 {
+                return Outcome::Full;
+            }
+            let Some(shape) = self.next_shape() else {
+                return Outcome::CannotGrow;
+            };
+            self.capacity = shape.capacity;
+            self.room = shape.capacity;
+            let run = Run::default();
+            self.added.then.push(Growth { shape, run });
+        }
+        self.room -= 1;
+        self.new.insert(hash.0);
+        let Added { first, then } = &mut self.added;
+        let run = then.last_mut().map_or(first, |growth| &mut growth.run);
+        run.hashes.push(hash);
+        Outcome::Added
+    }
+
+    fn next_shape(&self) -> Option<Shape> {
+        let settings = self.bloom.settings;
+        let index = self.bloom.links.len() + self.added.then.len();
+        if index >= LINKS_MAX {
+            return None;
+        }
+        let capacity = self.capacity.checked_mul(u64::from(settings.expansion))?;
+        let shape = Shape::of_link(settings.error_rate, index, capacity)?;
+        Filter::fits_memory(shape).then_some(shape)
+    }
+
+    fn added(self) -> Option<Added> {
+        let is_empty = self.added.first.hashes.is_empty() && self.added.then.is_empty();
+        (!is_empty).then_some(self.added)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::{Event, Settings};
+    use super::super::params::ErrorRate;
+    use super::*;
+
+    fn bloom(expansion: u32, capacity: u64) -> Bloom {
+        let settings = Settings {
+            error_rate: ErrorRate::new(1e-6).expect("a rate"),
+            expansion,
+        };
+        Bloom::new(settings, Bloom::plan_first(settings, capacity).expect("a shape"))
+    }
+
+    fn hashes(items: &str) -> Vec<ItemHash> {
+        let items = items.split(' ');
+        items.map(|item| ItemHash::of(item.as_bytes())).collect()
+    }
+
+    /// Adds, and tells the outcomes by their letters.
+    fn add(bloom: &mut Bloom, items: &str) -> String {
+        let (outcomes, added) = bloom.plan_add(&hashes(items));
+        if let Some(added) = added {
+            assert_eq!(bloom.check(&Event::Added(added.clone())), Ok(()));
+            bloom.apply(&Event::Added(added));
+        }
+        let letter = |outcome: &Outcome| match outcome {
+            Outcome::Added => 'a',
+            Outcome::Present => 'p',
+            Outcome::Full => 'F',
+            Outcome::CannotGrow => 'C',
+        };
+        outcomes.iter().map(letter).collect()
+    }
+
+    #[test]
+    fn a_full_filter_ends_the_request_at_the_first_new_item() {
+        let mut bloom = bloom(0, 2);
+        assert_eq!(add(&mut bloom, "p p q r s"), "apaF");
+        assert_eq!(add(&mut bloom, "q p"), "pp");
+        assert_eq!(add(&mut bloom, "q z p"), "pF");
+        assert_eq!(add(&mut bloom, "z"), "F");
+        assert_eq!(add(&mut bloom, "p"), "p");
+        assert_eq!((bloom.items(), bloom.links().len()), (2, 1));
+    }
+
+    #[test]
+    fn a_chain_grows_within_one_request() {
+        let mut bloom = bloom(3, 2);
+        let items: Vec<String> = (0..30).map(|item| item.to_string()).collect();
+        assert_eq!(add(&mut bloom, &items.join(" ")), "a".repeat(30));
+        let capacities = bloom.links().iter().map(|link| link.shape().capacity);
+        assert_eq!(capacities.collect::<Vec<_>>(), [2, 6, 18, 54]);
+        let items_of = bloom.links().iter().map(Filter::items);
+        assert_eq!(items_of.collect::<Vec<_>>(), [2, 6, 18, 4]);
+        assert_eq!(add(&mut bloom, &items.join(" ")), "p".repeat(30));
+    }
+
+    #[test]
+    fn a_request_item_by_item_fills_the_same_links() {
+        let (mut one, mut other) = (bloom(2, 4), bloom(2, 4));
+        let items: Vec<String> = (0..100).map(|item| item.to_string()).collect();
+        add(&mut one, &items.join(" "));
+        items.iter().for_each(|item| drop(add(&mut other, item)));
+        assert!(one == other);
+    }
+
+    #[test]
+    fn a_chain_that_cannot_grow_tries_the_later_items() {
+        // The next link would have more items than there are numbers.
+        let mut bloom = bloom(EXPANSION_MAX, 1);
+        add(&mut bloom, "a");
+        let last = Shape {
+            capacity: u64::MAX / 2,
+            ..bloom.links[0].shape()
+        };
+        bloom.links[0] = Filter::new(last);
+        bloom.links[0].set_items(u64::MAX / 2);
+        assert_eq!(add(&mut bloom, "x y x"), "CCC");
+        use super::super::chain::EXPANSION_MAX;
+    }
+
+    #[test]
+    fn one_new_item_is_planned_without_an_allocation() {
+        let (_, added) = bloom(2, 4).plan_add(&hashes("x"));
+        let added = added.expect("it is new");
+        assert!(!added.first.hashes.spilled() && added.then.capacity() == 0);
+    }
+}

@@ -1,0 +1,51 @@
+//! Memory of the server, as this module's allocator.
+//!
+//! Zeroed memory comes from the server's `calloc`, which gets large pieces from the
+//! system as they are: an empty filter of a gigabyte is made without writing one. What
+//! cannot be had comes back as null, so that safe code can ask first
+//! (`Vec::try_reserve_exact`); elsewhere it ends the server, as it does in the server
+//! itself.
+
+use std::alloc::{GlobalAlloc, Layout};
+
+/// The server's allocator. The server aligns to 16 bytes; where more is asked for, a
+/// size that is a multiple of it has the alignment under jemalloc, and nothing in this
+/// module asks for more.
+pub struct ServerAlloc;
+
+/// A size that is a multiple of the alignment.
+fn padded(layout: Layout) -> usize {
+    layout.pad_to_align().size()
+}
+
+// SAFETY: the server's functions are those of C, and thread-safe.
+unsafe impl GlobalAlloc for ServerAlloc {
+    // SAFETY: the caller keeps the contract of `GlobalAlloc`, here and below.
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: any size may be asked for.
+        unsafe { api!(RedisModule_TryAlloc(padded(layout))).cast() }
+    }
+
+    // SAFETY: see `alloc`.
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: any size may be asked for. That of the server may end it where there is
+        // none; its gentler sister is missing before Redis 7.4.
+        unsafe { api!(RedisModule_Calloc(1, padded(layout))).cast() }
+    }
+
+    // SAFETY: see `alloc`.
+    unsafe fn dealloc(&self, start: *mut u8, _layout: Layout) {
+        // SAFETY: `start` came from one of these functions.
+        unsafe { api!(RedisModule_Free(start.cast())) }
+    }
+
+    // SAFETY: see `alloc`.
+    unsafe fn realloc(&self, start: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the caller promises that the new size is one of a layout, and `start`
+        // came from one of these functions. A piece that grows in place is not copied.
+        unsafe {
+            let new = Layout::from_size_align_unchecked(new_size, layout.align());
+            api!(RedisModule_Realloc(start.cast(), padded(new))).cast()
+        }
+    }
+}

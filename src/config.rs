@@ -7,12 +7,13 @@
 //! The server checks the range of CONFIG SET and of its configuration file. It does
 //! not look at module arguments at all, so that is done here.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use lazy_static::lazy_static;
 
+use crate::bloom::{ERROR_RATE_MIN, EXPANSION_MAX, ErrorRate, RateError};
 use crate::error::echo;
-use crate::ffi::{self, Ctx};
+use crate::ffi::{self, Ctx, TextSetting};
 use crate::sale::{Bounds, INTEGER_MAX};
 
 /// One setting.
@@ -71,23 +72,85 @@ const MAX_RESERVATIONS: Knob = Knob {
              its memory",
 };
 
-/// Every knob.
-pub const KNOBS: [&Knob; 4] = [&DEFAULT_HOLD, &SWEEP_MAX, &MAX_ITEMS, &MAX_RESERVATIONS];
+const BF_INITIAL_SIZE: Knob = Knob {
+    name: "bf-initial-size",
+    unit: "items",
+    default: 100,
+    min: 1,
+    max: BF_CAPACITY_MAX as i64,
+    is_mutable: true,
+    reason: "capacity of filters made without one: near the number of items that will come, a \
+             filter is one link, the smallest and fastest it can be",
+};
+
+const BF_EXPANSION: Knob = Knob {
+    name: "bf-expansion",
+    unit: "times",
+    default: 2,
+    min: 0,
+    max: EXPANSION_MAX as i64,
+    is_mutable: true,
+    reason: "how much larger the next link of a full filter is: more makes fewer links, fewer \
+             wastes less on a last one that stays empty; 0 makes filters that do not scale",
+};
+
+/// Every knob that is a number.
+pub const KNOBS: [&Knob; 6] = [
+    &DEFAULT_HOLD,
+    &SWEEP_MAX,
+    &MAX_ITEMS,
+    &MAX_RESERVATIONS,
+    &BF_INITIAL_SIZE,
+    &BF_EXPANSION,
+];
+
+/// Most items a filter can be made for; it may grow beyond.
+pub const BF_CAPACITY_MAX: u64 = 1 << 30;
+
+/// The knob that is a fraction: how often a filter made without a rate of its own may
+/// take a stranger for a member. Smaller takes more memory, 4.8 bits an item for each
+/// tenth of it.
+const BF_ERROR_RATE: &str = "bf-error-rate";
+const BF_ERROR_RATE_DEFAULT: &str = "0.01";
+
+/// The knob that is yes or no, for clients that know RedisBloom's commands: register
+/// them under those names too. Only when the module is loaded.
+const BF_ALIASES: &str = "bf-aliases";
 
 lazy_static! {
     static ref DEFAULT_HOLD_VALUE: AtomicI64 = AtomicI64::new(DEFAULT_HOLD.default);
     static ref SWEEP_MAX_VALUE: AtomicI64 = AtomicI64::new(SWEEP_MAX.default);
     static ref MAX_ITEMS_VALUE: AtomicI64 = AtomicI64::new(MAX_ITEMS.default);
     static ref MAX_RESERVATIONS_VALUE: AtomicI64 = AtomicI64::new(MAX_RESERVATIONS.default);
+    static ref BF_INITIAL_SIZE_VALUE: AtomicI64 = AtomicI64::new(BF_INITIAL_SIZE.default);
+    static ref BF_EXPANSION_VALUE: AtomicI64 = AtomicI64::new(BF_EXPANSION.default);
 }
 
+/// The bits of `bf-error-rate`.
+static BF_ERROR_RATE_VALUE: AtomicU64 = AtomicU64::new(0);
+static BF_ERROR_RATE_SETTING: TextSetting = TextSetting::new(
+    |text| {
+        let rate = parse_rate(text)?;
+        BF_ERROR_RATE_VALUE.store(rate.to_bits(), Ordering::Relaxed);
+        Ok(())
+    },
+    || {
+        bf_error_rate()
+            .map(|rate| rate.to_string())
+            .unwrap_or_default()
+    },
+);
+static BF_ALIASES_VALUE: AtomicBool = AtomicBool::new(false);
+
 /// The values of [`KNOBS`], in the same order.
-fn values() -> [&'static AtomicI64; 4] {
+fn values() -> [&'static AtomicI64; KNOBS.len()] {
     [
         &DEFAULT_HOLD_VALUE,
         &SWEEP_MAX_VALUE,
         &MAX_ITEMS_VALUE,
         &MAX_RESERVATIONS_VALUE,
+        &BF_INITIAL_SIZE_VALUE,
+        &BF_EXPANSION_VALUE,
     ]
 }
 
@@ -113,40 +176,109 @@ pub fn bounds() -> Bounds {
     }
 }
 
+/// `bf-error-rate`; there is one once the module is loaded.
+pub fn bf_error_rate() -> Option<ErrorRate> {
+    ErrorRate::from_bits(BF_ERROR_RATE_VALUE.load(Ordering::Relaxed))
+}
+
+/// `bf-initial-size`.
+pub fn bf_initial_size() -> u64 {
+    read(&BF_INITIAL_SIZE_VALUE)
+}
+
+/// `bf-expansion`.
+pub fn bf_expansion() -> u32 {
+    u32::try_from(read(&BF_EXPANSION_VALUE)).unwrap_or(EXPANSION_MAX)
+}
+
+/// `bf-aliases`.
+pub fn bf_aliases() -> bool {
+    BF_ALIASES_VALUE.load(Ordering::Relaxed)
+}
+
+fn parse_rate(text: &[u8]) -> Result<ErrorRate, String> {
+    ErrorRate::parse(text).map_err(|error| {
+        let text = echo(text);
+        match error {
+            RateError::NotANumber => format!("'{text}' is not a number"),
+            RateError::OutOfRange => format!("'{text}' is not between 0 and 1"),
+            RateError::TooSmall => format!("'{text}' is less than {ERROR_RATE_MIN}"),
+        }
+    })
+}
+
+/// The default of each knob.
+#[derive(Debug)]
+struct Defaults {
+    numbers: [i64; KNOBS.len()],
+    error_rate: String,
+    aliases: bool,
+}
+
 /// The default of each knob, with the module's arguments (`name value ...`) taken
 /// into account.
 ///
 /// # Errors
 ///
 /// An unknown name, a name given twice, a missing value, one out of range, in words.
-fn defaults(arguments: &[&[u8]]) -> Result<[i64; KNOBS.len()], String> {
-    let mut given = [None; KNOBS.len()];
+fn defaults(arguments: &[&[u8]]) -> Result<Defaults, String> {
+    let mut numbers = [None; KNOBS.len()];
+    let (mut error_rate, mut aliases) = (None, None);
     for pair in arguments.chunks(2) {
         let name = pair.first().copied().unwrap_or_default();
+        let is = |known: &str| known.as_bytes().eq_ignore_ascii_case(name);
         let known = KNOBS
             .iter()
-            .zip(&mut given)
-            .find(|(knob, _)| is_name(knob, name));
-        let Some((knob, slot)) = known else {
-            return Err(format!("unknown module argument '{}'", echo(name)));
+            .zip(&mut numbers)
+            .find(|(knob, _)| is(knob.name));
+        let given_before = match known {
+            Some((knob, slot)) => {
+                let value = value_of(knob.name, pair)?;
+                slot.replace(parse(knob, value)?).is_some()
+            }
+            None if is(BF_ERROR_RATE) => {
+                let rate = parse_rate(value_of(BF_ERROR_RATE, pair)?)
+                    .map_err(|reason| format!("the module argument {BF_ERROR_RATE}: {reason}"))?;
+                error_rate.replace(rate.to_string()).is_some()
+            }
+            None if is(BF_ALIASES) => {
+                let value = value_of(BF_ALIASES, pair)?;
+                aliases.replace(parse_flag(BF_ALIASES, value)?).is_some()
+            }
+            None => return Err(format!("unknown module argument '{}'", echo(name))),
         };
-        let Some(value) = pair.get(1) else {
-            return Err(format!("the module argument {} has no value", knob.name));
-        };
-        if slot.is_some() {
-            return Err(format!("the module argument {} is given twice", knob.name));
+        if given_before {
+            let name = echo(name);
+            return Err(format!("the module argument {name} is given twice"));
         }
-        *slot = Some(parse(knob, value)?);
     }
     let mut defaults = KNOBS.map(|knob| knob.default);
-    for (default, given) in defaults.iter_mut().zip(given) {
+    for (default, given) in defaults.iter_mut().zip(numbers) {
         *default = given.unwrap_or(*default);
     }
-    Ok(defaults)
+    Ok(Defaults {
+        numbers: defaults,
+        error_rate: error_rate.unwrap_or_else(|| BF_ERROR_RATE_DEFAULT.to_owned()),
+        aliases: aliases.unwrap_or(false),
+    })
 }
 
-fn is_name(knob: &Knob, name: &[u8]) -> bool {
-    knob.name.as_bytes().eq_ignore_ascii_case(name)
+fn value_of<'a>(name: &str, pair: &[&'a [u8]]) -> Result<&'a [u8], String> {
+    let value = pair.get(1).copied();
+    value.ok_or_else(|| format!("the module argument {name} has no value"))
+}
+
+fn parse_flag(name: &str, value: &[u8]) -> Result<bool, String> {
+    match value.to_ascii_lowercase().as_slice() {
+        b"yes" => Ok(true),
+        b"no" => Ok(false),
+        _ => {
+            let value = echo(value);
+            Err(format!(
+                "the module argument {name} is '{value}', not yes or no"
+            ))
+        }
+    }
 }
 
 fn parse(knob: &Knob, value: &[u8]) -> Result<i64, String> {
@@ -176,10 +308,17 @@ fn parse(knob: &Knob, value: &[u8]) -> Result<i64, String> {
 /// A module argument or a setting in the file is wrong, in words for the log.
 pub fn register(ctx: Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
     let defaults = defaults(arguments)?;
-    for ((knob, value), default) in KNOBS.iter().zip(values()).zip(defaults) {
+    for ((knob, value), default) in KNOBS.iter().zip(values()).zip(defaults.numbers) {
         let range = knob.min..=knob.max;
         ffi::register_number(ctx, knob.name, value, default, range, knob.is_mutable);
     }
+    ffi::register_text(
+        ctx,
+        BF_ERROR_RATE,
+        &BF_ERROR_RATE_SETTING,
+        &defaults.error_rate,
+    );
+    ffi::register_flag(ctx, BF_ALIASES, &BF_ALIASES_VALUE, defaults.aliases);
     ffi::load_numbers(ctx)
 }
 
@@ -197,18 +336,40 @@ mod tests {
             );
             assert!(!knob.reason.is_empty() && !knob.unit.is_empty() && knob.is_mutable);
         }
-        assert_eq!(defaults(&[]).unwrap(), [300_000, 1_000, 10_000, 4_000_000]);
+        let defaults = defaults(&[]).unwrap();
+        assert_eq!(
+            defaults.numbers,
+            [300_000, 1_000, 10_000, 4_000_000, 100, 2]
+        );
+        assert_eq!(
+            (defaults.error_rate.as_str(), defaults.aliases),
+            ("0.01", false)
+        );
     }
 
     #[test]
     fn arguments_become_defaults() {
-        let arguments: [&[u8]; 4] = [b"sweep-max", b"7", b"Default-Hold-MS", b"1"];
-        assert_eq!(defaults(&arguments).unwrap(), [1, 7, 10_000, 4_000_000]);
+        let arguments: [&[u8]; 8] = [
+            b"sweep-max",
+            b"7",
+            b"Default-Hold-MS",
+            b"1",
+            b"bf-aliases",
+            b"Yes",
+            b"bf-error-rate",
+            b"1e-3",
+        ];
+        let defaults = defaults(&arguments).unwrap();
+        assert_eq!(defaults.numbers, [1, 7, 10_000, 4_000_000, 100, 2]);
+        assert_eq!(
+            (defaults.error_rate.as_str(), defaults.aliases),
+            ("0.001", true)
+        );
     }
 
     #[test]
     fn refuses_arguments_that_make_no_sense() {
-        let refused: [(&[&[u8]], &str); 7] = [
+        let refused: [(&[&[u8]], &str); 14] = [
             (&[b"sweep", b"1"], "unknown module argument 'sweep'"),
             (
                 &[b"sweep-max"],
@@ -228,6 +389,25 @@ mod tests {
                 &[b"max-items", b"99999999999999999999"],
                 "not a number of items",
             ),
+            (
+                &[b"bf-initial-size", b"0"],
+                "not a number of items from 1 to 1073741824",
+            ),
+            (&[b"bf-expansion", b"32769"], "from 0 to 32768"),
+            (
+                &[b"bf-error-rate", b"1"],
+                "bf-error-rate: '1' is not between 0 and 1",
+            ),
+            (&[b"bf-error-rate", b"x"], "'x' is not a number"),
+            (
+                &[b"bf-error-rate", b"1e-10"],
+                "'1e-10' is less than 0.000000001",
+            ),
+            (
+                &[b"bf-error-rate"],
+                "the module argument bf-error-rate has no value",
+            ),
+            (&[b"bf-aliases", b"1"], "is '1', not yes or no"),
         ];
         for (arguments, text) in refused {
             let error = defaults(arguments).unwrap_err();

@@ -168,6 +168,7 @@ impl Hooks for Expiry {
 
     fn loaded(ctx: Ctx<'_>) {
         datatype::drop_partly_loaded(ctx);
+        datatype::bloom_key::drop_partly_loaded(ctx);
         rearm(ctx);
     }
 

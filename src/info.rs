@@ -37,7 +37,7 @@ impl Gauge {
         Gauge(AtomicI64::new(0))
     }
 
-    /// Replaces one sale's share by another.
+    /// Replaces the share of one sale, or filter, by another.
     pub fn shift(&self, from: u64, to: u64) {
         if from != to {
             let by = i64::try_from(to)
@@ -126,6 +126,10 @@ pub static SALES: Gauge = Gauge::new();
 pub static RESERVATIONS_OPEN: Gauge = Gauge::new();
 /// Bytes of all sales, each as of its last measurement.
 pub static MEMORY_BYTES: Gauge = Gauge::new();
+/// Bloom filters in memory.
+pub static BLOOMS: Gauge = Gauge::new();
+/// Bytes of all Bloom filters.
+pub static BLOOM_BYTES: Gauge = Gauge::new();
 /// Sales the timer has a deadline of.
 pub static SALES_WITH_DEADLINES: AtomicU64 = AtomicU64::new(0);
 
@@ -158,6 +162,8 @@ impl Source for Info {
         section.field("sales", SALES.get());
         section.field("reservations_open", RESERVATIONS_OPEN.get());
         section.field("memory_bytes", MEMORY_BYTES.get());
+        section.field("blooms", BLOOMS.get());
+        section.field("bloom_bytes", BLOOM_BYTES.get());
         section.field(
             "sales_with_deadlines",
             SALES_WITH_DEADLINES.load(Ordering::Relaxed),

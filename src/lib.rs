@@ -8,6 +8,8 @@
 //! | what does a command take and answer | `command/`, one file each, its page on top |
 //! | where does a refusal come from, what does a replica run, what is on disk | `sale/`, which knows no server |
 //! | how does a change reach the AOF and the replicas | `replication.rs` |
+//! | what is a Bloom filter, what is on disk of it | `bloom/`, which knows no server either |
+//! | how does its change reach the AOF and the replicas | `bloom_replication.rs` |
 //! | what is in an order | `orders.rs` |
 //! | how does an overdue reservation come back | `expiry.rs`, `expiry_index.rs` |
 //! | what is a key of this type to the server | `datatype/` |
@@ -27,6 +29,8 @@
 //! to the AOF and the replicas, and tells clients.
 #![deny(unsafe_code)]
 
+mod bloom;
+mod bloom_replication;
 mod clock;
 mod command;
 mod config;
@@ -50,8 +54,12 @@ fn load(ctx: ffi::Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
     config::register(ctx, arguments)?;
     ffi::set_module_options(ctx);
     ffi::register_type::<datatype::SaleValue>(ctx)?;
+    ffi::register_type::<datatype::BloomValue>(ctx)?;
     ffi::add_acl_category(ctx);
     command::register(ctx)?;
+    if config::bf_aliases() {
+        command::register_aliases(ctx);
+    }
     ffi::register_info::<info::Info>(ctx);
     // Last: subscriptions outlive a load that fails after them.
     ffi::subscribe::<expiry::Expiry>(ctx)

@@ -19,8 +19,8 @@ const FILE_LINES_MAX: usize = 500;
 /// The longest a function may be.
 const FUNCTION_LINES_MAX: usize = 70;
 
-/// What a name in the sale may begin with, beside its own modules.
-const ROOTS_OF_THE_SALE: [&str; 8] = [
+/// What a name in a pure layer may begin with, beside its own modules.
+const ROOTS_OF_THE_PURE: [&str; 9] = [
     "self",
     "super",
     "std",
@@ -29,14 +29,47 @@ const ROOTS_OF_THE_SALE: [&str; 8] = [
     "hashbrown",
     "smallvec",
     "ulid",
+    "xxhash_rust",
 ];
 
 /// Every command of the module. A new one is added here, in its own file, and in the
 /// tests of its replies.
-const COMMANDS: [&str; 21] = [
-    "ALTER", "APPLY", "BIND", "BUY", "CHECKOUT", "CLOSE", "CREATE", "EXTEND", "GET", "HELP",
-    "INFO", "LOAD", "PAUSE", "REFUND", "RELEASE", "RESERVE", "RESTOCK", "RESUME", "SCAN", "STOCK",
+const COMMANDS: [&str; 35] = [
+    "ALTER",
+    "APPLY",
+    "BIND",
+    "BUY",
+    "CHECKOUT",
+    "CLOSE",
+    "CREATE",
+    "EXTEND",
+    "GET",
+    "HELP",
+    "INFO",
+    "LOAD",
+    "PAUSE",
+    "REFUND",
+    "RELEASE",
+    "RESERVE",
+    "RESTOCK",
+    "RESUME",
+    "SCAN",
+    "STOCK",
     "USER",
+    "BF.ADD",
+    "BF.APPLY",
+    "BF.CARD",
+    "BF.CLEAR",
+    "BF.EXISTS",
+    "BF.INFO",
+    "BF.INSERT",
+    "BF.LOAD",
+    "BF.LOADCHUNK",
+    "BF.MADD",
+    "BF.MERGE",
+    "BF.MEXISTS",
+    "BF.RESERVE",
+    "BF.SCANDUMP",
 ];
 
 fn root() -> &'static Path {
@@ -249,7 +282,7 @@ fn the_pure_layers_know_nothing_of_the_rest() {
                     continue;
                 };
                 let first = path.split([':', ';', ' ']).next().unwrap_or_default();
-                if !ROOTS_OF_THE_SALE.contains(&first) && !modules.contains(&first) {
+                if !ROOTS_OF_THE_PURE.contains(&first) && !modules.contains(&first) {
                     broken.push(format!("{}:{number}: {first}", file.path));
                 }
             }
@@ -271,6 +304,8 @@ fn arrows_never_turn_round() {
     let above_ffi = [
         "crate::command",
         "crate::datatype",
+        "crate::bloom",
+        "crate::bloom_replication",
         "crate::replication",
         "crate::orders",
         "crate::expiry",
@@ -281,6 +316,7 @@ fn arrows_never_turn_round() {
     assert_nowhere("ffi knows no other layer", &of("src/ffi"), &above_ffi, &[]);
     let above_types = [
         "crate::command",
+        "crate::bloom_replication",
         "crate::replication",
         "crate::orders",
         "crate::expiry",
@@ -307,11 +343,18 @@ fn arrows_never_turn_round() {
 
 #[test]
 fn a_change_is_applied_where_it_is_replicated() {
-    let allowed = ["src/replication.rs", "src/datatype/live.rs", "src/sale/"];
+    let allowed = [
+        "src/replication.rs",
+        "src/bloom_replication.rs",
+        "src/datatype/live.rs",
+        "src/datatype/bloom_live.rs",
+        "src/sale/",
+        "src/bloom/",
+    ];
     assert_nowhere(
         "only replication applies",
         &sources(&["src"]),
-        &[".apply("],
+        &[".apply(", ".merge(", ".fill("],
         &allowed,
     );
 }
@@ -363,11 +406,13 @@ fn every_command_has_a_file_that_is_its_manual_page() {
     let files = sources(&["src/command"]);
     let mut broken = Vec::new();
     for command in COMMANDS {
-        let ending = format!("_{}.rs", command.to_lowercase());
-        let short = format!("/{}.rs", command.to_lowercase());
+        let name = match command.strip_prefix("BF.") {
+            Some(of_filter) => format!("/bloom_{}.rs", of_filter.to_lowercase()),
+            None => format!("/sale_{}.rs", command.to_lowercase()),
+        };
         let own: Vec<&Source> = files
             .iter()
-            .filter(|file| file.path.ends_with(&ending) || file.path.ends_with(&short))
+            .filter(|file| file.path.ends_with(&name))
             .collect();
         let [file] = own[..] else {
             broken.push(format!("{command}: {} files", own.len()));

@@ -7,6 +7,8 @@
 //!
 //! Edge: looks up and carries out. What adding would do is decided in `plan.rs`.
 
+use std::fmt;
+
 use super::event::{Added, Event, Growth, Run, Settings};
 use super::filter::Filter;
 use super::hash::ItemHash;
@@ -144,10 +146,15 @@ impl Bloom {
         let links: usize = self.links.iter().map(Filter::heap_bytes).sum();
         size_of::<Bloom>() + self.links.capacity() * size_of::<Filter>() + links
     }
+}
 
-    /// Bytes of bits, over all links.
-    pub fn bits_bytes(&self) -> u64 {
-        self.links.iter().map(Filter::bytes_len).sum()
+impl fmt::Debug for Bloom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shapes = self.links.iter().map(|link| (link.shape(), link.items()));
+        f.debug_struct("Bloom")
+            .field("settings", &self.settings)
+            .field("links", &shapes.collect::<Vec<_>>())
+            .finish()
     }
 }
 
@@ -155,9 +162,7 @@ impl PartialEq for Bloom {
     /// The same settings, links, counts and bits.
     fn eq(&self, other: &Bloom) -> bool {
         let same = |(one, two): (&Filter, &Filter)| {
-            one.shape() == two.shape()
-                && one.items() == two.items()
-                && one.words() == two.words()
+            one.shape() == two.shape() && one.items() == two.items() && one.words() == two.words()
         };
         self.settings == other.settings
             && self.links.len() == other.links.len()

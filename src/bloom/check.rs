@@ -78,9 +78,7 @@ impl Bloom {
 
     fn check_added(&self, added: &Added) -> Result<(), Divergence> {
         let last = self.links.last();
-        let mut room = last.map_or(0, |link| {
-            link.shape().capacity.saturating_sub(link.items())
-        });
+        let mut room = last.map_or(0, |link| link.shape().capacity.saturating_sub(link.items()));
         room = less(room, added.first.hashes.len())?;
         for growth in &added.then {
             if room > 0 {

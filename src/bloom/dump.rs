@@ -93,10 +93,12 @@ impl Bloom {
         Ok((index, at))
     }
 
-    /// Sets the bits of a piece where [`Bloom::plan_fill`] says it goes.
-    pub fn fill(&mut self, (index, at): (usize, u64), bytes: &[u8]) {
-        if let Some(link) = self.links.get_mut(index) {
-            set_bytes(link, at, bytes);
+    /// Sets the bits of a piece where [`Bloom::plan_fill`] says it goes; true if one of
+    /// them was not set before.
+    pub fn fill(&mut self, (index, at): (usize, u64), bytes: &[u8]) -> bool {
+        match self.links.get_mut(index) {
+            Some(link) => set_bytes(link, at, bytes) != 0,
+            None => false,
         }
     }
 
@@ -130,18 +132,19 @@ pub(super) fn put_words(out: &mut Vec<u8>, words: &[u64]) {
     out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
 }
 
-fn set_bytes(link: &mut Filter, at: u64, bytes: &[u8]) {
+/// Sets bits of a link, and tells the new ones, one word upon another.
+fn set_bytes(link: &mut Filter, at: u64, bytes: &[u8]) -> u64 {
     let words = link.words_mut();
-    let first = (at / WORD_BYTES) as usize;
     let cut = (at % WORD_BYTES) as usize;
     let (head, rest) = bytes.split_at(bytes.len().min((8 - cut) % 8));
-    if !head.is_empty() {
-        words[first] |= word_of(head) << (8 * cut);
+    let head = (!head.is_empty()).then(|| word_of(head) << (8 * cut));
+    let bits = head.into_iter().chain(rest.chunks(8).map(word_of));
+    let mut new = 0;
+    for (word, bits) in words[(at / WORD_BYTES) as usize..].iter_mut().zip(bits) {
+        new |= bits & !*word;
+        *word |= bits;
     }
-    let first = first + usize::from(cut > 0);
-    for (word, bytes) in words[first..].iter_mut().zip(rest.chunks(8)) {
-        *word |= word_of(bytes);
-    }
+    new
 }
 
 /// The word of up to eight bytes, the first of them lowest.
@@ -149,4 +152,110 @@ pub(super) fn word_of(bytes: &[u8]) -> u64 {
     let mut word = [0; 8];
     word[..bytes.len()].copy_from_slice(bytes);
     u64::from_le_bytes(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::{Event, Settings};
+    use super::super::hash::ItemHash;
+    use super::super::params::ErrorRate;
+    use super::*;
+
+    /// A chain of four links with items in each.
+    fn bloom() -> Bloom {
+        let settings = Settings {
+            error_rate: ErrorRate::new(0.01).expect("a rate"),
+            expansion: 2,
+        };
+        let mut bloom = Bloom::new(settings, Bloom::plan_first(settings, 50).expect("a shape"));
+        for item in 0..600_u32 {
+            if let (_, Some(added)) = bloom.plan_add(&[ItemHash::of(&item.to_le_bytes())]) {
+                bloom.apply(&Event::Added(added));
+            }
+        }
+        assert_eq!(bloom.links.len(), 4);
+        bloom
+    }
+
+    /// Bytes of all links.
+    fn total_of(bloom: &Bloom) -> i64 {
+        let bytes: u64 = bloom.links.iter().map(Filter::bytes_len).sum();
+        bytes as i64
+    }
+
+    fn load(bloom: &mut Bloom, iterator: i64, piece: &[u8]) -> Result<bool, FillError> {
+        let place = bloom.plan_fill(iterator, piece)?;
+        Ok(bloom.fill(place, piece))
+    }
+
+    #[test]
+    fn pieces_make_the_same_filter_also_in_any_order_and_twice() {
+        let bloom = bloom();
+        let (mut iterator, header) = bloom.dump(0);
+        assert_eq!(iterator, 1);
+        let mut pieces = Vec::new();
+        loop {
+            let (next, piece) = bloom.dump(iterator);
+            if next == 0 {
+                assert!(piece.is_empty());
+                break;
+            }
+            pieces.push((next, piece));
+            iterator = next;
+        }
+        // A link each: they are small.
+        assert_eq!(pieces.len(), 4);
+        let mut copy = Bloom::from_dumped_header(&header).expect("a header");
+        assert_eq!(copy.items(), bloom.items());
+        for (next, piece) in pieces.iter().rev() {
+            assert_eq!(load(&mut copy, *next, piece), Ok(true));
+            assert_eq!(load(&mut copy, *next, piece), Ok(false));
+        }
+        assert!(copy == bloom);
+    }
+
+    #[test]
+    fn pieces_may_begin_and_end_at_any_byte() {
+        let bloom = bloom();
+        let (_, header) = bloom.dump(0);
+        let mut copy = Bloom::from_dumped_header(&header).expect("a header");
+        let total = total_of(&bloom);
+        for position in 0..total {
+            let (next, piece) = bloom.dump(position + 1);
+            assert_eq!(next, position + 1 + piece.len() as i64);
+            let cut = piece.len().min(1 + position as usize % 21);
+            let at = position + 1 + cut as i64;
+            load(&mut copy, at, &piece[..cut]).expect("it fits");
+        }
+        assert!(copy == bloom);
+        for iterator in [total + 1, total + 2, i64::MAX, -1, i64::MIN] {
+            assert_eq!(bloom.dump(iterator), (0, Vec::new()), "{iterator}");
+        }
+    }
+
+    #[test]
+    fn pieces_that_do_not_fit_are_refused() {
+        let mut bloom = bloom();
+        let total = total_of(&bloom);
+        let first = bloom.links[0].bytes_len() as i64;
+        for (iterator, len, error) in [
+            (0, 8, FillError::BadData),
+            (-5, 8, FillError::BadData),
+            (i64::MIN, 8, FillError::BadData),
+            (8, 8, FillError::BadData),
+            (1, 0, FillError::BadData),
+            (9, 0, FillError::BadData),
+            (total + 9, 8, FillError::NoLink),
+            (i64::MAX, 8, FillError::NoLink),
+            (total + 2, 8, FillError::TooLarge),
+            (first + 5, 8, FillError::TooLarge),
+        ] {
+            let piece = vec![0xff; len];
+            assert_eq!(load(&mut bloom, iterator, &piece), Err(error), "{iterator}");
+        }
+        for header in [&b""[..], b"flsb", &bloom.dump(0).1[1..], &bloom.dump(1).1] {
+            let loaded = Bloom::from_dumped_header(header);
+            assert_eq!(loaded.err(), Some(FillError::BadData));
+        }
+    }
 }

@@ -201,15 +201,20 @@ mod tests {
     use super::*;
 
     fn shape(probes: u8, blocks: u64) -> Shape {
-        Shape { probes, blocks, capacity: 100 }
+        Shape {
+            probes,
+            blocks,
+            capacity: 100,
+        }
     }
 
     #[test]
     fn what_was_inserted_is_contained_and_an_empty_filter_contains_nothing() {
         for probes in 1..=21 {
             let mut filter = Filter::new(shape(probes, 7));
-            let hashes: Vec<ItemHash> =
-                (0..50_u32).map(|item| ItemHash::of(&item.to_le_bytes())).collect();
+            let hashes: Vec<ItemHash> = (0..50_u32)
+                .map(|item| ItemHash::of(&item.to_le_bytes()))
+                .collect();
             assert!(!hashes.iter().any(|&hash| filter.contains(hash)));
             hashes.iter().for_each(|&hash| filter.insert(hash));
             assert!(hashes.iter().all(|&hash| filter.contains(hash)));
@@ -226,7 +231,11 @@ mod tests {
             filter.insert(ItemHash::of(&item.to_le_bytes()));
             let words = filter.words();
             let touched: Vec<usize> = (0..words.len()).filter(|&at| words[at] != 0).collect();
-            assert!(touched.iter().all(|at| at / BLOCK_WORDS == touched[0] / BLOCK_WORDS));
+            assert!(
+                touched
+                    .iter()
+                    .all(|at| at / BLOCK_WORDS == touched[0] / BLOCK_WORDS)
+            );
             for at in touched {
                 for bit in (0..64).filter(|bit| words[at] >> bit & 1 == 1) {
                     seen[at * 64 + bit] += 1;
@@ -272,10 +281,18 @@ mod tests {
         // Held for ever: dumps and replicas have bits at these places.
         let bits = |item: &[u8], probes| -> Vec<usize> {
             let mask = mask(ItemHash::of(item), probes);
-            (0..512).filter(|bit| mask[bit / 64] >> (bit % 64) & 1 == 1).collect()
+            (0..512)
+                .filter(|bit| mask[bit / 64] >> (bit % 64) & 1 == 1)
+                .collect()
         };
         assert_eq!(bits(b"user:1", 7), [126, 138, 237, 248, 322, 331, 473]);
         assert_eq!(bits(b"", 3), [104, 138, 240]);
-        assert_eq!(bits(b"user:1000000", 21), [16, 144, 147, 175, 177, 191, 192, 198, 214, 216, 237, 263, 274, 349, 407, 415, 441, 443, 444, 464, 509]);
+        assert_eq!(
+            bits(b"user:1000000", 21),
+            [
+                16, 144, 147, 175, 177, 191, 192, 198, 214, 216, 237, 263, 274, 349, 407, 415, 441,
+                443, 444, 464, 509
+            ]
+        );
     }
 }

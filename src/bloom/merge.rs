@@ -67,7 +67,8 @@ impl Bloom {
         let mut items: Vec<u64> = self.links.iter().map(Filter::items).collect();
         let mut new = Vec::new();
         for (position, source) in sources.iter().enumerate() {
-            self.check_alike(source).map_err(|error| (position, error))?;
+            self.check_alike(source)
+                .map_err(|error| (position, error))?;
             if self.has_all_of(source) {
                 continue;
             }
@@ -112,9 +113,7 @@ impl Bloom {
     /// A filter with the same bits. `None` when there is no memory for it.
     pub fn try_clone(&self) -> Option<Bloom> {
         let mut shapes = self.links.iter().map(Filter::shape);
-        shapes
-            .all(Filter::fits_memory)
-            .then(|| self.clone())
+        shapes.all(Filter::fits_memory).then(|| self.clone())
     }
 
     fn check_alike(&self, source: &Bloom) -> Result<(), MergeError> {

@@ -11,6 +11,7 @@
 //! Edge: floats stay here. What comes out - probes, blocks, capacity - is integers;
 //! replicas are sent those and work nothing out.
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 /// Bits of a block: one cache line.
@@ -44,6 +45,22 @@ impl ErrorRate {
         is_rate.then_some(ErrorRate(rate.min(ERROR_RATE_MAX)))
     }
 
+    /// A rate in words, as [`ErrorRate::new`] takes it. In decimals, also with an
+    /// exponent.
+    ///
+    /// # Errors
+    ///
+    /// Not a number, none between 0 and 1, or below [`ERROR_RATE_MIN`].
+    pub fn parse(word: &[u8]) -> Result<ErrorRate, RateError> {
+        let text = std::str::from_utf8(word).unwrap_or_default();
+        match text.parse::<f64>() {
+            Ok(rate) if rate.is_nan() => Err(RateError::NotANumber),
+            Ok(rate) if !(rate > 0.0 && rate < 1.0) => Err(RateError::OutOfRange),
+            Ok(rate) => ErrorRate::new(rate).ok_or(RateError::TooSmall),
+            Err(_) => Err(RateError::NotANumber),
+        }
+    }
+
     /// The bits of the number, to be written down.
     pub fn to_bits(self) -> u64 {
         self.0.to_bits()
@@ -65,6 +82,22 @@ impl ErrorRate {
         let place = index as f64 + 1.0;
         self.0 * 6.0 / (std::f64::consts::PI * std::f64::consts::PI * place * place)
     }
+}
+
+impl fmt::Display for ErrorRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Why a word is no error rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateError {
+    NotANumber,
+    /// Not above 0 and below 1.
+    OutOfRange,
+    /// Below [`ERROR_RATE_MIN`].
+    TooSmall,
 }
 
 /// The size of one filter.
@@ -226,7 +259,10 @@ mod tests {
         {
             let least = f64::log2(1.0 / error_rate) / std::f64::consts::LN_2;
             let over = bits_per_item(error_rate) / least;
-            assert!(over < over_theory_max, "{error_rate}: {over} times the least");
+            assert!(
+                over < over_theory_max,
+                "{error_rate}: {over} times the least"
+            );
         }
     }
 
@@ -256,6 +292,39 @@ mod tests {
             let more = (link.bits() - alone.bits()) as f64 / 1e6;
             assert!((0.5..1.5).contains(&more), "{asked}: {more} bits");
         }
+    }
+
+    #[test]
+    fn rates_are_read_from_words() {
+        for word in ["0.01", "1e-2", "+0.01", ".01", "1.0E-2", "0.010"] {
+            assert_eq!(ErrorRate::parse(word.as_bytes()), Ok(rate(0.01)), "{word}");
+        }
+        for (words, error) in [
+            (
+                &["", " 0.01", "0.01 ", "nan", "x", "0,01", "0.01f", "\u{661}"][..],
+                RateError::NotANumber,
+            ),
+            (
+                &[
+                    "0",
+                    "1",
+                    "-0.1",
+                    "inf",
+                    "-inf",
+                    "2",
+                    "1e-400",
+                    "0.99999999999999999",
+                ],
+                RateError::OutOfRange,
+            ),
+            (&["1e-10", "5e-324"], RateError::TooSmall),
+        ] {
+            for word in words {
+                assert_eq!(ErrorRate::parse(word.as_bytes()), Err(error), "{word}");
+            }
+        }
+        assert_eq!(ErrorRate::parse(b"\xff"), Err(RateError::NotANumber));
+        assert_eq!(rate(0.01).to_string(), "0.01");
     }
 
     #[test]

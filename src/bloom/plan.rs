@@ -153,7 +153,10 @@ mod tests {
             error_rate: ErrorRate::new(1e-6).expect("a rate"),
             expansion,
         };
-        Bloom::new(settings, Bloom::plan_first(settings, capacity).expect("a shape"))
+        Bloom::new(
+            settings,
+            Bloom::plan_first(settings, capacity).expect("a shape"),
+        )
     }
 
     fn hashes(items: &str) -> Vec<ItemHash> {

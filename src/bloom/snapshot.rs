@@ -22,7 +22,11 @@ impl Bloom {
     pub fn save(&self, sink: &mut dyn FnMut(&[u8])) {
         sink(&encode_header(self));
         let mut bytes = Vec::with_capacity(CHUNK_WORDS * 8);
-        for chunk in self.links().iter().flat_map(|link| link.words().chunks(CHUNK_WORDS)) {
+        for chunk in self
+            .links()
+            .iter()
+            .flat_map(|link| link.words().chunks(CHUNK_WORDS))
+        {
             bytes.clear();
             put_words(&mut bytes, chunk);
             sink(&bytes);

@@ -6,9 +6,24 @@
 //!
 //! Shared: `args.rs` reads words, `items.rs` and `options.rs` are pieces of grammar,
 //! `open.rs` is a sale opened for one decision, `reply.rs` puts answers into words,
-//! `syntax.rs` writes a grammar down.
+//! `syntax.rs` writes a grammar down, `bloom_args.rs` is what filters share.
 
 mod args;
+mod bloom_add;
+mod bloom_apply;
+mod bloom_args;
+mod bloom_card;
+mod bloom_clear;
+mod bloom_exists;
+mod bloom_info;
+mod bloom_insert;
+mod bloom_load;
+mod bloom_loadchunk;
+mod bloom_madd;
+mod bloom_merge;
+mod bloom_mexists;
+mod bloom_reserve;
+mod bloom_scandump;
 mod ids;
 mod items;
 mod open;
@@ -67,9 +82,14 @@ fn text<'c>(call: &Call<'c>, index: usize) -> Result<Text<'c>, Error> {
 }
 
 macro_rules! table {
-    ($($file:ident::$handler:ident),* $(,)?) => {
+    (
+        sales: { $($sale:ident::$of_sale:ident,)* }
+        filters: { $($filter:ident::$of_filter:ident,)* }
+        others: { $($other:ident::$of_other:ident,)* }
+    ) => {
         /// Every command, in the order of the reference.
-        const SPECS: &[&CommandSpec] = &[$(&$file::COMMAND),*];
+        const SPECS: &[&CommandSpec] =
+            &[$(&$sale::COMMAND,)* $(&$filter::COMMAND,)* $(&$other::COMMAND,)*];
 
         /// Registers every command.
         ///
@@ -77,38 +97,92 @@ macro_rules! table {
         ///
         /// The server does not take one of them.
         pub fn register(ctx: Ctx<'_>) -> Result<(), String> {
-            $(ffi::register_command::<$file::$handler>(ctx)?;)*
+            $(ffi::register_command::<$sale::$of_sale>(ctx)?;)*
+            $(ffi::register_command::<$filter::$of_filter>(ctx)?;)*
+            $(ffi::register_command::<$other::$of_other>(ctx)?;)*
+            Ok(())
+        }
+
+        /// Registers the commands of filters as `BF.*` too.
+        ///
+        /// # Errors
+        ///
+        /// The server has one of them already.
+        fn register_as_bf(ctx: Ctx<'_>) -> Result<(), String> {
+            $(register_alias::<$filter::$of_filter>(ctx)?;)*
             Ok(())
         }
     };
 }
 
-table! {
-    sale_create::Create,
-    sale_reserve::Reserve,
-    sale_checkout::Checkout,
-    sale_buy::Buy,
-    sale_release::Release,
-    sale_extend::Extend,
-    sale_refund::Refund,
-    sale_restock::Restock,
-    sale_alter::Alter,
-    sale_pause::Pause,
-    sale_resume::Resume,
-    sale_close::Close,
-    sale_bind::Bind,
-    sale_stock::Stock,
-    sale_get::Get,
-    sale_user::User,
-    sale_info::Info,
-    sale_scan::Scan,
-    sale_help::Help,
-    sale_apply::Apply,
-    sale_load::Load,
+/// What is in front of the names of commands, but of aliases.
+const PREFIX: &str = "FLASHSALE.";
+
+fn register_alias<C: Command>(ctx: Ctx<'_>) -> Result<(), String> {
+    let name = C::SPEC.name.trim_start_matches(PREFIX);
+    ffi::register_alias::<C>(ctx, name, c"bloom")
+}
+
+/// Registers the commands of filters under the names clients of RedisBloom use, unless
+/// the server knows these names from another module. That is no reason not to load.
+pub fn register_aliases(ctx: Ctx<'_>) {
+    // Not without aliases: a module that brings this category could not be loaded after
+    // this one.
+    ffi::add_category(ctx, c"bloom");
+    if let Err(reason) = register_as_bf(ctx) {
+        ctx.warn(&format!(
+            "bf-aliases: {reason}; the filters are at FLASHSALE.BF.* alone"
+        ));
+    }
 }
 
 /// The version all commands of this release came with.
 const SINCE: &str = "0.1.0";
+
+table! {
+    sales: {
+        sale_create::Create,
+        sale_reserve::Reserve,
+        sale_checkout::Checkout,
+        sale_buy::Buy,
+        sale_release::Release,
+        sale_extend::Extend,
+        sale_refund::Refund,
+        sale_restock::Restock,
+        sale_alter::Alter,
+        sale_pause::Pause,
+        sale_resume::Resume,
+        sale_close::Close,
+        sale_bind::Bind,
+        sale_stock::Stock,
+        sale_get::Get,
+        sale_user::User,
+        sale_info::Info,
+        sale_scan::Scan,
+    }
+    filters: {
+        // First, since where this name is taken all are.
+        bloom_reserve::Reserve,
+        bloom_add::Add,
+        bloom_madd::MultiAdd,
+        bloom_insert::Insert,
+        bloom_exists::Exists,
+        bloom_mexists::MultiExists,
+        bloom_card::Card,
+        bloom_info::Info,
+        bloom_scandump::ScanDump,
+        bloom_loadchunk::LoadChunk,
+        bloom_clear::Clear,
+        bloom_merge::Merge,
+    }
+    others: {
+        sale_help::Help,
+        sale_apply::Apply,
+        sale_load::Load,
+        bloom_apply::Apply,
+        bloom_load::Load,
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -164,7 +238,21 @@ mod tests {
             let is_help = spec.name == "FLASHSALE.HELP";
             assert!(flags.contains(&"write") ^ flags.contains(&"readonly") ^ is_help);
             assert!(!flags.contains(&"allow-loading"));
-            assert_eq!(flags.contains(&"deny-oom"), spec.name == "FLASHSALE.CREATE");
+            let grows = [
+                "CREATE",
+                "RESERVE",
+                "ADD",
+                "MADD",
+                "INSERT",
+                "LOADCHUNK",
+                "MERGE",
+            ];
+            let (_, word) = spec.name.rsplit_once('.').expect("a name");
+            let takes_memory = match spec.name.starts_with("FLASHSALE.BF.") {
+                true => grows[1..].contains(&word),
+                false => word == grows[0],
+            };
+            assert_eq!(flags.contains(&"deny-oom"), takes_memory, "{}", spec.name);
             assert!(spec.name.starts_with("FLASHSALE.") && spec.since == SINCE);
         }
     }
@@ -196,9 +284,24 @@ mod tests {
             "USER key user",
             "INFO key",
             "SCAN key cursor [COUNT n] [STATE s]",
+            "BF.RESERVE key error_rate capacity [EXPANSION expansion] [NONSCALING]",
+            "BF.ADD key item",
+            "BF.MADD key item [item ...]",
+            "BF.INSERT key [CAPACITY capacity] [ERROR error] [EXPANSION expansion] [NOCREATE] \
+             [NONSCALING] ITEMS item [item ...]",
+            "BF.EXISTS key item",
+            "BF.MEXISTS key item [item ...]",
+            "BF.CARD key",
+            "BF.INFO key [CAPACITY | SIZE | FILTERS | ITEMS | EXPANSION]",
+            "BF.SCANDUMP key iterator",
+            "BF.LOADCHUNK key iterator data",
+            "BF.CLEAR key",
+            "BF.MERGE dest src [src ...]",
             "HELP",
             "APPLY key [orders] event",
             "LOAD key chunk",
+            "BF.APPLY key event",
+            "BF.LOAD key chunk",
         ];
         for (line, expected) in lines.iter().zip(expected) {
             assert_eq!(*line, format!("FLASHSALE.{expected}"));

@@ -1,13 +1,20 @@
-//! The native type `flashsale` as the server sees it, and the only access to its keys.
+//! The native types `flashsale` and `fls-bloom` as the server sees them, and the only
+//! access to their keys.
 //!
-//! Edge: opens, loads, saves and counts sales. What a sale is, `sale/` knows; how a
-//! value gets in and out of the server, `ffi/native.rs`.
+//! Edge: opens, loads, saves and counts sales and filters. What a sale is, `sale/` knows,
+//! what a filter is, `bloom/`; how a value gets in and out of the server,
+//! `ffi/native.rs`.
 
+pub mod bloom_key;
+mod bloom_live;
+mod bloom_type;
 mod hints;
 mod live;
 mod sale_key;
 mod sale_type;
 
+pub use bloom_key::BloomKey;
+pub use bloom_type::BloomValue;
 pub use hints::{clear, first_due_ms, note, pop_due, swap};
 pub use sale_key::{
     SaleKey, create, drop_partly_loaded, is_free, load_chunk, open_read, open_write,

@@ -20,26 +20,34 @@ fn padded(layout: Layout) -> usize {
 
 // SAFETY: the server's functions are those of C, and thread-safe.
 unsafe impl GlobalAlloc for ServerAlloc {
-    // SAFETY: the caller keeps the contract of `GlobalAlloc`, here and below.
+    /// # Safety
+    ///
+    /// That of `GlobalAlloc`, here and below.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: any size may be asked for.
         unsafe { api!(RedisModule_TryAlloc(padded(layout))).cast() }
     }
 
-    // SAFETY: see `alloc`.
+    /// # Safety
+    ///
+    /// See `alloc`.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: any size may be asked for. That of the server may end it where there is
         // none; its gentler sister is missing before Redis 7.4.
         unsafe { api!(RedisModule_Calloc(1, padded(layout))).cast() }
     }
 
-    // SAFETY: see `alloc`.
+    /// # Safety
+    ///
+    /// See `alloc`.
     unsafe fn dealloc(&self, start: *mut u8, _layout: Layout) {
         // SAFETY: `start` came from one of these functions.
         unsafe { api!(RedisModule_Free(start.cast())) }
     }
 
-    // SAFETY: see `alloc`.
+    /// # Safety
+    ///
+    /// See `alloc`.
     unsafe fn realloc(&self, start: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller promises that the new size is one of a layout, and `start`
         // came from one of these functions. A piece that grows in place is not copied.

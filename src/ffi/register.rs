@@ -149,11 +149,7 @@ pub fn register_command<C: Command>(ctx: Ctx<'_>) -> Result<(), String> {
 /// # Errors
 ///
 /// As [`register_command`].
-pub fn register_alias<C: Command>(
-    ctx: Ctx<'_>,
-    name: &str,
-    category: &CStr,
-) -> Result<(), String> {
+pub fn register_alias<C: Command>(ctx: Ctx<'_>, name: &str, category: &CStr) -> Result<(), String> {
     register_as::<C>(ctx, name, Some(category))
 }
 

@@ -1,0 +1,199 @@
+//! The one way a filter changes: carried out, sent on and signalled in one function.
+//!
+//! Adding, clearing and creating are sent on as events, `FLASHSALE.BF.APPLY key event`:
+//! sizes resolved, items as hashes, only the new ones. A request sent on would be decided
+//! again, by another configuration. A merge and a loaded piece depend on nothing but
+//! their arguments, and are sent on as they came, under their full names: they would be
+//! as large as events.
+//!
+//! Filters have no keyspace events: no client of one expects any, and an event for each
+//! item would cost more than the item.
+
+use std::ffi::CStr;
+use std::sync::{Mutex, PoisonError};
+
+use crate::bloom::{Bloom, Event, decode_event, encode_event};
+use crate::datatype::{BloomKey, bloom_key};
+use crate::error::{Error, echo};
+use crate::ffi::{Call, Ctx, Text};
+use crate::info;
+
+/// The command that carries events.
+const APPLY: &CStr = c"FLASHSALE.BF.APPLY";
+const MERGE: &CStr = c"FLASHSALE.BF.MERGE";
+const LOADCHUNK: &CStr = c"FLASHSALE.BF.LOADCHUNK";
+/// A scratch buffer that grew beyond this is given back, in bytes.
+const SCRATCH_BYTES_MAX: usize = 1 << 20;
+
+/// Where events are encoded, one after the other.
+static SCRATCH: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// Carries out an event that was just planned for this filter, and sends it on.
+pub fn commit(ctx: Ctx<'_>, key: &mut BloomKey<'_>, event: &Event) {
+    key.apply(event);
+    send(ctx, key.name(), event);
+    ctx.signal_modified(key.name());
+}
+
+/// Makes a filter from a `Created` event and the empty filter of it, and sends it on.
+///
+/// # Errors
+///
+/// The server does not take the value.
+pub fn commit_creation(
+    ctx: Ctx<'_>,
+    name: Text<'_>,
+    mut bloom: Bloom,
+    event: &Event,
+) -> Result<(), Error> {
+    bloom.apply(event);
+    bloom_key::create(ctx, name, bloom)?;
+    send(ctx, name, event);
+    ctx.signal_modified(name);
+    Ok(())
+}
+
+/// Merges filters into one, as it was planned, and sends the call on.
+pub fn commit_merge(call: &Call<'_>, key: &mut BloomKey<'_>, sources: &[&Bloom]) {
+    for source in sources {
+        key.merge(source);
+    }
+    send_call(call, MERGE);
+    call.ctx().signal_modified(key.name());
+}
+
+/// Makes a filter of others, merged, and sends the call on.
+///
+/// # Errors
+///
+/// The server does not take the value.
+pub fn commit_merge_anew(
+    call: &Call<'_>,
+    name: Text<'_>,
+    mut bloom: Bloom,
+    sources: &[&Bloom],
+) -> Result<(), Error> {
+    for source in sources {
+        bloom.merge(source);
+    }
+    bloom_key::create(call.ctx(), name, bloom)?;
+    send_call(call, MERGE);
+    call.ctx().signal_modified(name);
+    Ok(())
+}
+
+/// Sets the bits of a piece of a dump, and sends the call on if any was new.
+pub fn commit_piece(call: &Call<'_>, key: &mut BloomKey<'_>, place: (usize, u64), piece: &[u8]) {
+    if key.fill(place, piece) {
+        send_call(call, LOADCHUNK);
+        call.ctx().signal_modified(key.name());
+    }
+}
+
+/// Makes a filter from the header of a dump, and sends the call on.
+///
+/// # Errors
+///
+/// The server does not take the value.
+pub fn commit_header(call: &Call<'_>, name: Text<'_>, bloom: Bloom) -> Result<(), Error> {
+    bloom_key::create(call.ctx(), name, bloom)?;
+    send_call(call, LOADCHUNK);
+    call.ctx().signal_modified(name);
+    Ok(())
+}
+
+fn send(ctx: Ctx<'_>, key: Text<'_>, event: &Event) {
+    let mut scratch = SCRATCH.lock().unwrap_or_else(PoisonError::into_inner);
+    scratch.clear();
+    encode_event(event, &mut scratch);
+    ctx.replicate(APPLY, key, None, &scratch);
+    if scratch.capacity() > SCRATCH_BYTES_MAX {
+        *scratch = Vec::new();
+    }
+}
+
+/// Sends a call on, whichever of its names it came under.
+fn send_call(call: &Call<'_>, command: &CStr) {
+    if is_replay(call.ctx()) {
+        call.ctx().replicate_verbatim();
+    } else {
+        call.ctx().replicate_words(command, call.arguments());
+    }
+}
+
+fn is_replay(ctx: Ctx<'_>) -> bool {
+    let flags = ctx.flags();
+    flags.is_replicated() || flags.is_loading()
+}
+
+/// Carries out an event of the primary, or of the AOF. It cannot fail; what does not fit
+/// is counted.
+pub fn replay(call: &Call<'_>, name: Text<'_>, bytes: &[u8]) {
+    call.ctx().replicate_verbatim();
+    match replay_event(call.ctx(), name, bytes) {
+        Ok(()) => info::EVENTS_REPLAYED.add(1),
+        Err(reason) => diverged(call.ctx(), name.bytes(), &reason),
+    }
+}
+
+fn replay_event(ctx: Ctx<'_>, name: Text<'_>, bytes: &[u8]) -> Result<(), String> {
+    let event = decode_event(bytes).map_err(|error| error.to_string())?;
+    let key = bloom_key::open_write(ctx, name);
+    if let Some(created) = Bloom::create(&event) {
+        let mut bloom = created.map_err(|divergence| divergence.to_string())?;
+        bloom
+            .check(&event)
+            .map_err(|divergence| divergence.to_string())?;
+        bloom.apply(&event);
+        let was_free = matches!(key, Ok(None));
+        drop(key);
+        // The replica follows the primary even when something else is there.
+        bloom_key::create(ctx, name, bloom).map_err(|error| error.to_string())?;
+        ctx.signal_modified(name);
+        return if was_free {
+            Ok(())
+        } else {
+            Err("the key of a new filter was taken".to_owned())
+        };
+    }
+    let mut key = key
+        .and_then(bloom_key::found)
+        .map_err(|error| error.to_string())?;
+    key.bloom()
+        .check(&event)
+        .map_err(|divergence| divergence.to_string())?;
+    key.apply(&event);
+    ctx.signal_modified(name);
+    Ok(())
+}
+
+/// What becomes of an error of a call that is sent on as it came: a client is told; one
+/// of the primary or of the AOF is counted, since a replica that answers its primary with
+/// an error may end itself over it.
+///
+/// # Errors
+///
+/// The one it was given, for a client.
+pub fn settle(call: &Call<'_>, result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Err(error) if is_replay(call.ctx()) => {
+            call.ctx().replicate_verbatim();
+            let name = call.words().get(1).copied().unwrap_or_default();
+            diverged(call.ctx(), name, &error.to_string());
+            call.reply().ok();
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+fn diverged(ctx: Ctx<'_>, name: &[u8], reason: &str) {
+    info::REPLAY_DIVERGENCE.add(1);
+    let times = info::REPLAY_DIVERGENCE.get();
+    if times.is_power_of_two() {
+        let key = echo(name);
+        ctx.warn(&format!(
+            "a replicated event does not fit the filter '{key}' here: {reason} ({times} so far)"
+        ));
+    }
+}

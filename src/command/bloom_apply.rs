@@ -1,0 +1,46 @@
+//! `FLASHSALE.BF.APPLY key event`
+//!
+//! Carries out an event of a filter that was decided elsewhere: by the primary of this
+//! replica, or before a restart. Internal: an error from any other client.
+//!
+//! - Complexity: that of the command that made the event.
+//! - Reply: `OK`, always: an event that does not fit is counted, and told in the log.
+//! - Errors: `ERR` from a client.
+//! - Replicates: itself, as it came.
+
+use super::bloom_args::wrong_arity;
+use super::sale_apply::refuse_clients;
+use super::{Handler, SINCE, text};
+use crate::bloom_replication;
+use crate::error::Error;
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+
+pub const COMMAND: CommandSpec = CommandSpec {
+    name: "FLASHSALE.BF.APPLY",
+    summary: "Carries out an event of a Bloom filter of the primary or of the AOF. Internal.",
+    complexity: "That of the command that made the event",
+    since: SINCE,
+    flags: "write",
+    arity: 3,
+    keys: &[KeySpec::update(1)],
+    arguments: &[Argument::key("key", 0), Argument::string("event")],
+    tips: "",
+    internal: true,
+};
+
+pub struct Apply;
+
+impl Handler for Apply {
+    const SPEC: &'static CommandSpec = &COMMAND;
+
+    fn answer(call: &Call<'_>) -> Result<(), Error> {
+        refuse_clients(call.ctx())?;
+        // The server has looked at the number of words.
+        let [_, _, event] = call.words() else {
+            return Err(wrong_arity(call.words()));
+        };
+        bloom_replication::replay(call, text(call, 1)?, event);
+        call.reply().ok();
+        Ok(())
+    }
+}

@@ -1,0 +1,185 @@
+//! **Goal**: a filter errs as often as was asked for and no more, at any filling and
+//! however long its chain, for few bits; and never denies what was added.
+//!
+//! **Method**: filters are filled with numbered items, and asked about a million others.
+//! The rate found may be above the one asked for by chance only: five standard deviations
+//! of so many throws. The pure layer is included by its path.
+
+#[allow(dead_code, unused_imports)]
+#[path = "../src/bloom/mod.rs"]
+mod bloom;
+mod support;
+
+use bloom::{Bloom, ErrorRate, Event, ItemHash, Settings};
+use support::workload::Dice;
+
+const RATES: [f64; 4] = [0.1, 0.01, 0.001, 0.0001];
+const STRANGERS: u64 = 1_000_000;
+
+/// A filter, its items those below a number, all of them hashed with a seed.
+struct Filled {
+    bloom: Bloom,
+    seed: u64,
+    items: u64,
+}
+
+fn hash(seed: u64, item: u64) -> ItemHash {
+    ItemHash::of(format!("user:{seed}:{item}").as_bytes())
+}
+
+impl Filled {
+    fn new(error_rate: f64, expansion: u32, capacity: u64, dice: &mut Dice) -> Filled {
+        let settings = Settings {
+            error_rate: ErrorRate::new(error_rate).expect("a rate"),
+            expansion,
+        };
+        let first = Bloom::plan_first(settings, capacity).expect("a shape");
+        Filled {
+            bloom: Bloom::new(settings, first),
+            seed: dice.below(u64::MAX),
+            items: 0,
+        }
+    }
+
+    /// Adds items until it has been given so many.
+    fn fill_to(&mut self, items: u64) {
+        let hashes: Vec<ItemHash> = (self.items..items)
+            .map(|item| hash(self.seed, item))
+            .collect();
+        for group in hashes.chunks(1_000) {
+            if let (_, Some(added)) = self.bloom.plan_add(group) {
+                self.bloom.apply(&Event::Added(added));
+            }
+        }
+        self.items = items;
+    }
+
+    /// The share of strangers that are taken for members.
+    fn rate_found(&self) -> f64 {
+        let strangers = (0..STRANGERS).map(|item| hash(self.seed, 1 << 40 | item));
+        let mut taken = 0_u64;
+        for group in strangers.collect::<Vec<_>>().chunks(1_000) {
+            self.bloom
+                .contains_each(group, |is_present| taken += u64::from(is_present));
+        }
+        taken as f64 / STRANGERS as f64
+    }
+
+    #[track_caller]
+    fn assert_errs_at_most(&self, error_rate: f64, what: &str) -> f64 {
+        let deviation = (error_rate / STRANGERS as f64).sqrt();
+        let found = self.rate_found();
+        println!("{what}: {found} of {error_rate}");
+        assert!(
+            found <= error_rate + 5.0 * deviation,
+            "{what}: {found}, not {error_rate}"
+        );
+        found
+    }
+
+    #[track_caller]
+    fn assert_denies_nothing(&self) {
+        let denied = (0..self.items).find(|&item| !self.bloom.contains(hash(self.seed, item)));
+        assert_eq!(denied, None, "an item that was added is denied");
+    }
+
+    fn bits(&self) -> u64 {
+        self.bloom
+            .links()
+            .iter()
+            .map(|link| link.shape().bits())
+            .sum()
+    }
+}
+
+#[test]
+fn a_filter_that_does_not_scale_keeps_its_rate_up_to_its_capacity_and_hardly_better() {
+    let mut dice = Dice::new();
+    for asked in RATES {
+        let mut filled = Filled::new(asked, 0, 50_000, &mut dice);
+        for percent in [10, 50, 90] {
+            filled.fill_to(500 * percent);
+            filled.assert_errs_at_most(asked, &format!("{percent} %"));
+        }
+        // The items a filter takes for present are not counted: fill it to the brim.
+        let mut next = 45_000;
+        while filled.bloom.items() < 50_000 {
+            next += 1;
+            filled.fill_to(next);
+        }
+        let found = filled.assert_errs_at_most(asked, "full");
+        // Much below it would be memory for nothing.
+        let deviation = (asked / STRANGERS as f64).sqrt();
+        assert!(
+            found >= 0.9 * asked - 5.0 * deviation,
+            "{asked}: only {found}"
+        );
+        filled.assert_denies_nothing();
+    }
+}
+
+#[test]
+fn a_chain_keeps_its_rate_however_long_it_is() {
+    let mut dice = Dice::new();
+    for asked in RATES {
+        for (expansion, capacity, links) in [(2, 3_000, 5), (1, 4_000, 7), (4, 500, 4)] {
+            let mut filled = Filled::new(asked, expansion, capacity, &mut dice);
+            filled.fill_to(2 * capacity);
+            filled.assert_errs_at_most(asked, "a chain at 200 %");
+            while filled.bloom.links().len() < links
+                || filled.bloom.items() < filled.bloom.capacity()
+            {
+                filled.fill_to(filled.items + 97);
+                if filled.bloom.links().len() > links {
+                    break;
+                }
+            }
+            let what = format!("{links} links, each {expansion} times the last");
+            filled.assert_errs_at_most(asked, &what);
+            filled.assert_denies_nothing();
+        }
+    }
+}
+
+#[test]
+fn small_filters_keep_their_rate_too() {
+    let mut dice = Dice::new();
+    for asked in [0.1, 0.01, 0.001] {
+        for capacity in [1, 3, 10, 100, 1_000] {
+            // A small filter is lucky or not: the mean of many counts.
+            let filters = 20;
+            let mut sum = 0.0;
+            for _ in 0..filters {
+                let mut filled = Filled::new(asked, 0, capacity, &mut dice);
+                filled.fill_to(capacity);
+                let strangers = (0..50_000).map(|item| hash(filled.seed, 1 << 40 | item));
+                let taken = strangers.filter(|&hash| filled.bloom.contains(hash));
+                sum += taken.count() as f64 / 50_000.0;
+                filled.assert_denies_nothing();
+            }
+            let found = sum / f64::from(filters);
+            assert!(found <= asked * 1.3, "{capacity} items at {asked}: {found}");
+        }
+    }
+}
+
+#[test]
+fn a_filter_takes_few_bits() {
+    let mut dice = Dice::new();
+    for (asked, most) in [(0.1, 1.05), (0.01, 1.06), (0.001, 1.11), (0.0001, 1.18)] {
+        let least = f64::log2(1.0 / asked) / std::f64::consts::LN_2;
+        let alone = Filled::new(asked, 0, 1_000_000, &mut dice);
+        let bits = alone.bits() as f64 / 1e6;
+        println!(
+            "{asked}: {bits:.2} bits an item, {:.3} times the least",
+            bits / least
+        );
+        assert!(bits <= most * least, "{asked}: {bits} bits an item");
+    }
+    // One in a hundred, scaling, first link: not more than 1.25 of the least either.
+    let chain = Filled::new(0.01, 2, 1_000_000, &mut dice);
+    let least = f64::log2(100.0) / std::f64::consts::LN_2;
+    assert!(chain.bits() as f64 / 1e6 <= 1.25 * least);
+    let taken = chain.bloom.memory_bytes() as u64;
+    assert!(taken - chain.bits() / 8 < 1_000, "{taken} bytes of memory");
+}

@@ -130,8 +130,8 @@ fn command_docs_tell_the_type_of_every_argument() {
                 kind => assert_eq!(kind, type_of(&argument.name), "{what}"),
             }
             let key_spec = match argument.name.as_str() {
-                "key" => Some(0),
-                "orders" => Some(1),
+                "key" | "dest" => Some(0),
+                "orders" | "src" => Some(1),
                 _ => None,
             };
             assert_eq!(argument.key_spec, key_spec, "key spec of {what}");
@@ -218,9 +218,11 @@ fn command_info_tells_arity_flags_and_keys() {
         assert_eq!(flags, expected, "flags of {name}");
         let last = match command.keys {
             "" => 0,
+            // To the end of the line, however many.
+            _ if name == "flashsale.bf.merge" => -1,
             keys => keys.split(", ").count() as i64,
         };
-        let first = last.min(1);
+        let first = i64::from(last != 0);
         let places = [Value::Int(first), Value::Int(last), Value::Int(first)];
         assert_eq!(info[3..6], places, "first key, last key, step of {name}");
     }
@@ -274,6 +276,8 @@ fn the_server_finds_the_keys_of_every_line_and_what_happens_to_them() {
         "sale:1 orders:1",
     );
     con.says("COMMAND GETKEYS FLASHSALE.LOAD sale:1 chunk", "sale:1");
+    con.says("COMMAND GETKEYS FLASHSALE.BF.APPLY sale:1 event", "sale:1");
+    con.says("COMMAND GETKEYS FLASHSALE.BF.LOAD sale:1 chunk", "sale:1");
     let reply = con.show("COMMAND GETKEYS FLASHSALE.HELP");
     assert!(reply.contains("(error)"), "{reply}");
 }
@@ -286,6 +290,9 @@ fn a_scan_of_the_server_tells_sales_by_their_type() {
     con.says("SET text x", "OK");
     con.says("TYPE sale:1", "+flashsale");
     con.says("SCAN 0 COUNT 1000 TYPE flashsale", "\"0\" [sale:1]");
+    con.says("FLASHSALE.BF.ADD filter a", "1");
+    con.says("TYPE filter", "+fls-bloom");
+    con.says("SCAN 0 COUNT 1000 TYPE fls-bloom", "\"0\" [filter]");
     let modules = con.run("MODULE LIST");
     let modules = array(modules);
     let ours = modules.iter().map(pairs).find(|module| {

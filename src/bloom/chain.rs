@@ -110,9 +110,16 @@ impl Bloom {
     fn add(&mut self, Added { first, then }: &Added) {
         self.insert(first);
         for Growth { shape, run } in then {
-            self.links.push(Filter::new(*shape));
+            self.push(Filter::new(*shape));
             self.insert(run);
         }
+    }
+
+    /// Appends a link. There are few: room for more than one would be most of a small
+    /// filter's memory, and not the same on a replica.
+    pub(super) fn push(&mut self, link: Filter) {
+        self.links.reserve_exact(1);
+        self.links.push(link);
     }
 
     fn insert(&mut self, run: &Run) {
@@ -132,8 +139,8 @@ impl Bloom {
             return;
         };
         // Before there are new ones, so that there is memory for them.
-        self.links.clear();
-        self.links.push(Filter::new(first));
+        self.links = Vec::new();
+        self.push(Filter::new(first));
     }
 
     /// Was nothing added since it was made or cleared?

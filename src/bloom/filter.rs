@@ -16,6 +16,8 @@ use super::params::{BLOCK_BITS, Shape};
 
 /// Words of a block.
 pub(super) const BLOCK_WORDS: usize = (BLOCK_BITS / 64) as usize;
+/// Words that are allocated so that blocks can begin at one of their multiples.
+pub(super) const SPARE_WORDS: usize = BLOCK_WORDS - 1;
 /// Bytes of a block.
 const BLOCK_BYTES: u64 = BLOCK_BITS / 8;
 /// Bits of a hash one probe takes: a place in a block.
@@ -165,7 +167,7 @@ pub(super) fn used_words(shape: Shape) -> usize {
 
 /// The same with those that align them.
 pub(super) fn allocated_words(shape: Shape) -> usize {
-    used_words(shape) + BLOCK_WORDS - 1
+    used_words(shape) + SPARE_WORDS
 }
 
 // The sizes of filters are computed in words of memory.

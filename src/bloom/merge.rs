@@ -105,7 +105,7 @@ impl Bloom {
                     words.for_each(|(word, bits)| *word |= bits);
                     own.set_items(own.items().saturating_add(link.items()));
                 }
-                None => self.links.push(link.clone()),
+                None => self.push(link.clone()),
             }
         }
     }

@@ -11,7 +11,7 @@ use super::chain::Bloom;
 use super::codec::{CodecError, Header, decode_header, encode_header};
 use super::dump::{put_words, word_of};
 use super::event::Settings;
-use super::filter::{Filter, allocated_words, used_words};
+use super::filter::{Filter, SPARE_WORDS, allocated_words, used_words};
 use super::params::Shape;
 
 /// Words of a chunk: 64 KiB.
@@ -70,6 +70,7 @@ impl Loader {
         if self.settings.is_none() {
             let Header { settings, links } = decode_header(chunk)?;
             self.settings = Some(settings);
+            self.links.reserve_exact(links.len());
             self.left = links;
             self.left.reverse();
             return Ok(false);
@@ -82,7 +83,7 @@ impl Loader {
         if chunk.len() != wanted * 8 {
             return Err(CodecError::Invalid("the length of a chunk"));
         }
-        self.reserve(wanted, allocated_words(shape))?;
+        self.reserve(wanted + SPARE_WORDS, allocated_words(shape))?;
         self.words.extend(chunk.chunks_exact(8).map(word_of));
         if self.words.len() == used {
             let words = std::mem::take(&mut self.words);
@@ -93,7 +94,7 @@ impl Loader {
         Ok(self.left.is_empty())
     }
 
-    /// Makes room for more words, twice as much as there is if need be, at most `most`.
+    /// Makes room for more words and those that will align them, twice as much as there is if need be, at most `most`.
     fn reserve(&mut self, more: usize, most: usize) -> Result<(), CodecError> {
         let len = self.words.len();
         if self.words.capacity() - len >= more {

@@ -7,7 +7,7 @@
 //!   `Size` (bytes of memory), `Number of filters` (links), `Number of items inserted`,
 //!   `Expansion rate` (null for a filter that does not scale). Of one field: the map of
 //!   it alone; in RESP2 an array of the value alone.
-//! - Errors, in this order: `ERR` arity; `not found`, `WRONGTYPE`; `Invalid information
+//! - Errors: in this order, `ERR` arity; `not found`, `WRONGTYPE`; `Invalid information
 //!   value`.
 
 use std::ffi::CStr;

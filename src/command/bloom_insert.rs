@@ -6,7 +6,7 @@
 //!
 //! - Complexity: O(N * L) with N items and L links.
 //! - Reply: as MADD.
-//! - Errors, in this order: `ERR` arity, which a missing value and missing ITEMS are as
+//! - Errors: in this order, `ERR` arity, which a missing value and missing ITEMS are as
 //!   well, and what is wrong with an option, from left to right; `not found` with
 //!   NOCREATE, `WRONGTYPE`; too little memory.
 //! - Replicates: as MADD.

@@ -10,7 +10,7 @@
 //! - Complexity: O(N) with N bytes of the piece; O(S) with S bytes of the filter for the
 //!   first.
 //! - Reply: `OK`.
-//! - Errors, in this order: `ERR` arity; `Second argument must be numeric`; `WRONGTYPE`;
+//! - Errors: in this order, `ERR` arity; `Second argument must be numeric`; `WRONGTYPE`;
 //!   `not found`; `received bad data`, `invalid offset - no link found`, `invalid chunk -
 //!   Too big for current filter`; too little memory.
 //! - Replicates: itself, as FLASHSALE.BF.LOADCHUNK; nothing when it brings nothing new.

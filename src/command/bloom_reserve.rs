@@ -7,7 +7,7 @@
 //!
 //! - Complexity: O(1).
 //! - Reply: `OK`.
-//! - Errors, in this order: `ERR` arity; the error rate, the capacity; syntax, the
+//! - Errors: in this order, `ERR` arity; the error rate, the capacity; syntax, the
 //!   expansion; `item exists`, `WRONGTYPE`; too little memory.
 //! - Replicates: the event `Created`.
 

@@ -8,7 +8,7 @@
 //!
 //! - Complexity: O(N) with N bytes of the piece, at most 16 MiB.
 //! - Reply: `[iterator, data]`; `[0, ""]` at the end.
-//! - Errors, in this order: `ERR` arity; `not found`, `WRONGTYPE`; `Second argument must
+//! - Errors: in this order, `ERR` arity; `not found`, `WRONGTYPE`; `Second argument must
 //!   be numeric`.
 
 use super::bloom_args::{integer, wrong_arity};

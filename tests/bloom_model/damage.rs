@@ -82,8 +82,11 @@ fn load(chunks: &[Vec<u8>]) -> Result<Bloom, CodecError> {
             break;
         }
     }
-    assert!(chunks.next().is_none() || loader.push(&[]).is_err());
-    loader.finish()
+    match chunks.next() {
+        // The loader itself must know.
+        Some(more) => Err(loader.push(more).expect_err("a chunk too many")),
+        None => loader.finish(),
+    }
 }
 
 /// A small filter of two links, made without a float.

@@ -39,7 +39,7 @@ const CHANGE: &str = "sale:1 RW access update";
 const ORDER: &str = "sale:1 RW access update, orders:1 RW insert";
 
 /// Every command for clients, in the order of the contract.
-pub const REFERENCE: [Reference; 19] = [
+pub const REFERENCE: [Reference; 31] = [
     command(
         "FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [USERLIMIT n] \
          [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] [MAXHOLD ms] [GRACE ms] \
@@ -173,11 +173,101 @@ pub const REFERENCE: [Reference; 19] = [
         "FLASHSALE.SCAN sale:1 0",
         READ,
     ),
+    command(
+        "FLASHSALE.BF.RESERVE key error_rate capacity [EXPANSION expansion] [NONSCALING]",
+        -4,
+        "write denyoom",
+        "FLASHSALE.BF.RESERVE sale:1 0.01 100",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.BF.ADD key item",
+        3,
+        "write denyoom",
+        "FLASHSALE.BF.ADD sale:1 a",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.BF.MADD key item [item ...]",
+        -3,
+        "write denyoom",
+        "FLASHSALE.BF.MADD sale:1 a b",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.BF.INSERT key [CAPACITY capacity] [ERROR error] [EXPANSION expansion] [NOCREATE] \
+         [NONSCALING] ITEMS item [item ...]",
+        -4,
+        "write denyoom",
+        "FLASHSALE.BF.INSERT sale:1 ITEMS a b",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.BF.EXISTS key item",
+        3,
+        "readonly",
+        "FLASHSALE.BF.EXISTS sale:1 a",
+        READ,
+    ),
+    command(
+        "FLASHSALE.BF.MEXISTS key item [item ...]",
+        -3,
+        "readonly",
+        "FLASHSALE.BF.MEXISTS sale:1 a b",
+        READ,
+    ),
+    command(
+        "FLASHSALE.BF.CARD key",
+        2,
+        "readonly",
+        "FLASHSALE.BF.CARD sale:1",
+        READ,
+    ),
+    command(
+        "FLASHSALE.BF.INFO key [CAPACITY | SIZE | FILTERS | ITEMS | EXPANSION]",
+        -2,
+        "readonly",
+        "FLASHSALE.BF.INFO sale:1 SIZE",
+        READ,
+    ),
+    command(
+        "FLASHSALE.BF.SCANDUMP key iterator",
+        3,
+        "readonly",
+        "FLASHSALE.BF.SCANDUMP sale:1 0",
+        READ,
+    ),
+    command(
+        "FLASHSALE.BF.LOADCHUNK key iterator data",
+        4,
+        "write denyoom",
+        "FLASHSALE.BF.LOADCHUNK sale:1 1 data",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.BF.CLEAR key",
+        2,
+        "write",
+        "FLASHSALE.BF.CLEAR sale:1",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.BF.MERGE dest src [src ...]",
+        -3,
+        "write denyoom",
+        "FLASHSALE.BF.MERGE sale:1 sale:2 sale:3",
+        "sale:1 RW access update, sale:2 RO access, sale:3 RO access",
+    ),
     command("FLASHSALE.HELP", 1, "", "FLASHSALE.HELP", ""),
 ];
 
 /// Commands of the replication stream and of the AOF, not for clients.
-pub const INTERNAL: [&str; 2] = ["flashsale.apply", "flashsale.load"];
+pub const INTERNAL: [&str; 4] = [
+    "flashsale.apply",
+    "flashsale.load",
+    "flashsale.bf.apply",
+    "flashsale.bf.load",
+];
 
 impl Reference {
     /// The command's name as the server writes it.
@@ -190,9 +280,11 @@ impl Reference {
 /// The type of an argument, by its name.
 pub fn type_of(name: &str) -> &'static str {
     match name {
-        "key" | "orders" => "key",
-        "user" | "id" | "ref" | "sku" | "json" | "s" => "string",
+        "key" | "orders" | "dest" | "src" => "key",
+        "user" | "id" | "ref" | "sku" | "json" | "s" | "item" | "data" => "string",
         "n" | "qty" | "ms" | "count" | "delta" | "cursor" => "integer",
+        "capacity" | "expansion" | "iterator" => "integer",
+        "error_rate" | "error" => "double",
         "unix-ms" => "unix-time",
         _ => panic!("{name}: an argument the contract does not have"),
     }

@@ -1,0 +1,506 @@
+//! **Goal**: whatever way a filter is written down, copied or followed - RDB, AOF of
+//! either kind, DUMP and RESTORE, COPY, MIGRATE's dump, SCANDUMP, a replica - it is the
+//! same filter; and a damaged one is an error.
+//!
+//! **Method**: filters made by a seeded mix of commands on one server; their digests and
+//! answers before and after. The replication stream is read as a replica receives it.
+
+#[path = "bloom_keys/stream.rs"]
+mod stream;
+mod support;
+
+use redis::Value;
+use support::workload::Dice;
+use support::{Con, Server, forge, render, replicate, wait_for_replica, wait_until};
+
+const AOF: &str = "--appendonly yes --appendfsync always";
+const AOF_PLAIN: &str = "--appendonly yes --appendfsync always --aof-use-rdb-preamble no";
+/// The type byte and the module's id come first; they choose who loads the value.
+const HEADER_BYTES: usize = 10;
+
+/// Filters of every kind: `f`, `g` scaling, `n` not, `d` by the defaults, `e` empty, and
+/// `large`, of several chunks.
+const KEYS: &str = "f g n d e large";
+
+/// Makes the filters of [`KEYS`].
+fn create(con: &mut Con) {
+    con.says("FLASHSALE.BF.RESERVE f 0.01 20", "OK");
+    con.says("FLASHSALE.BF.RESERVE g 0.001 10 EXPANSION 1", "OK");
+    con.says("FLASHSALE.BF.RESERVE n 0.01 500 NONSCALING", "OK");
+    con.says("FLASHSALE.BF.ADD d x", "1");
+    con.says("FLASHSALE.BF.RESERVE e 0.2 3 EXPANSION 5", "OK");
+    con.says("FLASHSALE.BF.RESERVE large 0.001 150000", "OK");
+}
+
+/// Sends random commands on the filters; errors among them are welcome.
+fn play(con: &mut Con, dice: &mut Dice, count: u32) {
+    for step in 0..count {
+        let key = ["f", "g", "n", "d", "large"][dice.below(5) as usize];
+        let items = |dice: &mut Dice| {
+            let items = (0..1 + dice.below(12)).map(|_| format!("i{}", dice.below(2_000)));
+            items.collect::<Vec<_>>().join(" ")
+        };
+        let line = match dice.below(30) {
+            0..=9 => format!("ADD {key} i{}", dice.below(2_000)),
+            10..=19 => format!("MADD {key} {}", items(dice)),
+            20..=25 => format!("INSERT {key} CAPACITY 30 ITEMS {}", items(dice)),
+            26 => format!(
+                "INSERT new{} CAPACITY 3 EXPANSION 1 ITEMS {}",
+                step % 3,
+                items(dice)
+            ),
+            27 => format!("MERGE u{} {key} {key}", dice.below(4)),
+            28 => format!("EXISTS {key} i{}", dice.below(2_000)),
+            _ if dice.below(6) == 0 => format!("CLEAR {key}"),
+            _ => format!("CARD {key}"),
+        };
+        con.run(&format!("FLASHSALE.BF.{line}"));
+    }
+}
+
+fn all_keys(con: &mut Con) -> String {
+    let mut keys: Vec<String> = render(&con.run("KEYS *"))
+        .split(' ')
+        .map(str::to_owned)
+        .collect();
+    keys.sort();
+    keys.join(" ")
+}
+
+/// What must be the same on both sides: digests, and what every filter tells.
+fn traits(con: &mut Con) -> Vec<String> {
+    let keys = all_keys(con);
+    let mut traits = vec![keys.clone(), con.digest(&keys)];
+    for key in keys.split(' ') {
+        traits.push(con.show(&format!("FLASHSALE.BF.INFO {key}")));
+        let items: Vec<String> = (0..2_000).map(|item| format!("i{item}")).collect();
+        traits.push(con.show(&format!("FLASHSALE.BF.MEXISTS {key} {}", items.join(" "))));
+    }
+    traits
+}
+
+#[track_caller]
+fn assert_same(before: &[String], con: &mut Con) {
+    let after = traits(con);
+    for (old, new) in before.iter().zip(&after) {
+        assert_eq!(old, new);
+    }
+    assert_eq!(before.len(), after.len());
+    con.has_not_diverged();
+}
+
+fn gauges(con: &mut Con) -> (String, String) {
+    (
+        con.info("flashsale", "flashsale_blooms"),
+        con.info("flashsale", "flashsale_bloom_bytes"),
+    )
+}
+
+fn dump(con: &mut Con, key: &str) -> Vec<u8> {
+    match con.run(&format!("DUMP {key}")) {
+        Value::BulkString(payload) => payload,
+        other => panic!("DUMP: {}", render(&other)),
+    }
+}
+
+#[track_caller]
+fn rewrite(con: &mut Con) {
+    con.run("BGREWRITEAOF");
+    wait_until("the AOF is rewritten", || {
+        con.info("persistence", "aof_rewrite_in_progress") == "0"
+            && con.info("persistence", "aof_rewrite_scheduled") == "0"
+    });
+    assert_eq!(con.info("persistence", "aof_last_bgrewrite_status"), "ok");
+}
+
+#[test]
+fn the_rdb_file_holds_every_filter() {
+    let Some(mut server) = Server::own(&[], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    let mut dice = Dice::new();
+    create(&mut con);
+    play(&mut con, &mut dice, 800);
+    let (before, counted) = (traits(&mut con), gauges(&mut con));
+    con.says("DEBUG RELOAD", "OK");
+    assert_same(&before, &mut con);
+    assert_eq!(gauges(&mut con), counted);
+    con.says("SAVE", "OK");
+    server.restart();
+    let mut con = server.conn();
+    assert_same(&before, &mut con);
+    play(&mut con, &mut dice, 200);
+}
+
+#[test]
+fn the_aof_holds_every_filter_before_and_after_a_rewrite_of_either_kind() {
+    for arguments in [AOF, AOF_PLAIN] {
+        let Some(mut server) = Server::own(&[arguments], &[]) else {
+            return;
+        };
+        let mut con = server.conn();
+        let mut dice = Dice::new();
+        create(&mut con);
+        play(&mut con, &mut dice, 500);
+        let before = traits(&mut con);
+        con.says("DEBUG LOADAOF", "OK");
+        assert_same(&before, &mut con);
+        rewrite(&mut con);
+        con.says("DEBUG LOADAOF", "OK");
+        assert_same(&before, &mut con);
+        play(&mut con, &mut dice, 200);
+        let before = traits(&mut con);
+        server.kill9();
+        server.start_again(&[]);
+        assert_same(&before, &mut server.conn());
+    }
+}
+
+#[test]
+fn a_filter_that_the_aof_holds_in_part_is_deleted() {
+    let Some(mut server) = Server::own(&[AOF_PLAIN, "--aof-load-truncated yes"], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    con.says("FLASHSALE.BF.RESERVE f 0.001 150000", "OK");
+    con.says("FLASHSALE.BF.MADD f a b c", "1 1 1");
+    rewrite(&mut con);
+    server.kill9();
+    let folder = server.folder().join("appendonlydir");
+    let base = std::fs::read_dir(&folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .find(|path| path.to_string_lossy().ends_with(".base.aof"))
+        .expect("a base file");
+    let bytes = std::fs::read(&base).expect("the file");
+    let commands: Vec<usize> = (0..bytes.len())
+        .filter(|&at| bytes[at..].starts_with(b"*3\r\n$17\r\nFLASHSALE.BF.LOAD\r\n"))
+        .collect();
+    assert!(commands.len() > 3, "{} chunks", commands.len());
+    // The base file must be whole as far as the server can tell: cut between commands.
+    std::fs::write(&base, &bytes[..commands[3]]).expect("written");
+    server.start_again(&[]);
+    let mut con = server.conn();
+    con.says("EXISTS f", "0");
+    assert!(
+        server
+            .log()
+            .contains("the filter 'f' was only partly in the AOF")
+    );
+    con.says("FLASHSALE.BF.ADD f a", "1");
+}
+
+#[test]
+fn a_dump_restores_under_another_name_and_on_another_server() {
+    let (Some(server), Some(other)) = (Server::own(&[], &[]), Server::own(&[], &[])) else {
+        return;
+    };
+    let (mut con, mut far) = (server.conn(), other.conn());
+    create(&mut con);
+    play(&mut con, &mut Dice::new(), 500);
+    for key in KEYS.split(' ') {
+        let payload = dump(&mut con, key);
+        for con in [&mut con, &mut far] {
+            let reply = con.run_words(&[b"RESTORE", b"copy", b"0", &payload, b"REPLACE"]);
+            assert_eq!(render(&reply), "OK");
+        }
+        let digest = con.digest(key);
+        assert_eq!(con.digest("copy"), digest);
+        assert_eq!(far.digest("copy"), digest);
+    }
+}
+
+#[test]
+fn copies_and_renamed_filters_are_the_same_and_live_on_their_own() {
+    let server = Server::any();
+    let mut con = server.conn();
+    create(&mut con);
+    play(&mut con, &mut Dice::new(), 300);
+    for key in KEYS.split(' ') {
+        // Valkey 8.1 leaves a connection that has done a MOVE in the other database.
+        let mut con = server.conn();
+        let digest = con.digest(key);
+        con.says(&format!("COPY {key} copy REPLACE"), "1");
+        assert_eq!(con.digest("copy"), digest);
+        con.says("RENAME copy renamed", "OK");
+        assert_eq!(con.digest("renamed"), digest);
+        con.says("COPY renamed elsewhere DB 1 REPLACE", "1");
+        con.says("MOVE renamed 1", "1");
+        let mut there = server.conn_db(1);
+        assert_eq!(there.digest("renamed"), digest);
+        assert_eq!(there.digest("elsewhere"), digest);
+        there.run("FLASHSALE.BF.INSERT renamed ITEMS new1 new2 new3 new4 new5 new6");
+        assert_eq!(there.digest("elsewhere"), digest);
+        assert_ne!(there.digest("renamed"), digest);
+        there.says("DEL renamed", "1");
+    }
+}
+
+#[test]
+fn a_replica_is_the_same_after_a_full_and_a_partial_resync_and_makes_what_its_primary_made() {
+    let Some(primary) = Server::own(&[], &["bf-aliases yes"]) else {
+        return;
+    };
+    // It would make other filters, and has no aliases.
+    let settings = "bf-error-rate 0.2 bf-initial-size 7 bf-expansion 9";
+    let Some(replica) = Server::own(&[AOF_PLAIN], &[settings]) else {
+        return;
+    };
+    let (mut con, mut behind) = (primary.conn(), replica.conn());
+    let mut dice = Dice::new();
+    create(&mut con);
+    play(&mut con, &mut dice, 300);
+    replicate(&primary, &replica);
+    assert_same(&traits(&mut con), &mut behind);
+    play(&mut con, &mut dice, 500);
+    con.says("BF.MADD alias a b c", "1 1 1");
+    con.says("BF.MERGE alias2 alias", "OK");
+    let settings_of = ["0.02 40 2", "0.1 5 1", "0.003 11 0"];
+    for (number, settings) in settings_of.iter().enumerate() {
+        let mut words = settings.split(' ');
+        let mut next = || words.next().expect("a setting");
+        con.says(
+            &format!(
+                "CONFIG SET flashsale.bf-error-rate {} flashsale.bf-initial-size {} \
+                 flashsale.bf-expansion {}",
+                next(),
+                next(),
+                next()
+            ),
+            "OK",
+        );
+        con.run(&format!(
+            "FLASHSALE.BF.MADD by{number} 1 2 3 4 5 6 7 8 9 10 11 12 13 14"
+        ));
+    }
+    wait_for_replica(&primary, &replica);
+    assert_same(&traits(&mut con), &mut behind);
+    // The link is lost, and taken up where it was.
+    con.says("CLIENT KILL TYPE replica", "1");
+    play(&mut con, &mut dice, 300);
+    wait_for_replica(&primary, &replica);
+    assert_same(&traits(&mut con), &mut behind);
+    assert_eq!(con.info("stats", "sync_partial_ok"), "1");
+    // Its own AOF holds the same.
+    let before = traits(&mut con);
+    behind.says("REPLICAOF NO ONE", "OK");
+    behind.says("DEBUG LOADAOF", "OK");
+    assert_same(&before, &mut behind);
+    play(&mut behind, &mut dice, 100);
+}
+
+/// Every piece of a filter, with its iterator.
+fn pieces(con: &mut Con, key: &str) -> Vec<(i64, Vec<u8>)> {
+    let mut pieces = Vec::new();
+    let mut iterator = 0;
+    loop {
+        let reply = con.run(&format!("FLASHSALE.BF.SCANDUMP {key} {iterator}"));
+        let Value::Array(parts) = reply else {
+            panic!("SCANDUMP: {}", render(&reply))
+        };
+        let [Value::Int(next), Value::BulkString(piece)] = &parts[..] else {
+            panic!("SCANDUMP: {parts:?}")
+        };
+        if *next == 0 {
+            assert!(piece.is_empty());
+            return pieces;
+        }
+        pieces.push((*next, piece.clone()));
+        iterator = *next;
+    }
+}
+
+fn load(con: &mut Con, key: &str, (iterator, piece): &(i64, Vec<u8>)) -> String {
+    let iterator = iterator.to_string();
+    let words = [
+        b"FLASHSALE.BF.LOADCHUNK",
+        key.as_bytes(),
+        iterator.as_bytes(),
+        piece,
+    ];
+    render(&con.run_words(&words))
+}
+
+#[test]
+fn a_dump_in_pieces_is_loaded_elsewhere_also_twice_and_beside_new_items() {
+    let (Some(server), Some(other)) = (Server::own(&[], &[]), Server::own(&[], &[])) else {
+        return;
+    };
+    let Some(replica) = Server::own(&[], &[]) else {
+        return;
+    };
+    let (mut con, mut far) = (server.conn(), other.conn());
+    replicate(&other, &replica);
+    create(&mut con);
+    play(&mut con, &mut Dice::new(), 500);
+    for key in KEYS.split(' ') {
+        let pieces = pieces(&mut con, key);
+        assert!(pieces.len() > 1);
+        for piece in &pieces {
+            assert_eq!(load(&mut far, key, piece), "OK", "{key}");
+        }
+        assert_eq!(far.digest(key), con.digest(key), "{key}");
+        let changes = |con: &mut Con| con.info("persistence", "rdb_changes_since_last_save");
+        let before = changes(&mut far);
+        for piece in &pieces[1..] {
+            assert_eq!(load(&mut far, key, piece), "OK", "{key}");
+        }
+        assert_eq!(before, changes(&mut far), "loaded twice, and nothing new");
+        let header = load(&mut far, key, &pieces[0]);
+        assert_eq!(header, "(error) \"ERR received bad data\"");
+        // What is added between two pieces stays.
+        let between = "between";
+        assert_eq!(load(&mut far, between, &pieces[0]), "OK");
+        far.run("FLASHSALE.BF.INSERT between NOCREATE ITEMS x");
+        let had_room = far.show("FLASHSALE.BF.EXISTS between x") == "1";
+        for piece in &pieces[1..] {
+            load(&mut far, between, piece);
+        }
+        assert_eq!(
+            far.show("FLASHSALE.BF.EXISTS between x") == "1",
+            had_room || key == "d"
+        );
+        far.says("DEL between", "1");
+    }
+    wait_for_replica(&other, &replica);
+    assert_same(&traits(&mut far), &mut replica.conn());
+}
+
+#[test]
+fn a_large_filter_is_dumped_in_pieces_of_16_mib_and_freed_on_another_thread() {
+    let Some(server) = Server::own(&[], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    // About 30 MiB.
+    con.says("FLASHSALE.BF.RESERVE f 0.01 20000000", "OK");
+    con.says("FLASHSALE.BF.MADD f a b c", "1 1 1");
+    let size: u64 = con
+        .show("FLASHSALE.BF.INFO f SIZE")
+        .parse()
+        .expect("a size");
+    assert!(size > 24 << 20);
+    let used: u64 = con.text("MEMORY USAGE f").parse().expect("bytes");
+    assert!(used >= size && used - size < 200, "{used} of {size}");
+    let bytes: u64 = gauges(&mut con).1.parse().expect("bytes");
+    assert_eq!(bytes, size);
+    let total: u64 = con.info("memory", "used_memory").parse().expect("bytes");
+    assert!(total > size);
+    let sizes: Vec<usize> = pieces(&mut con, "f")
+        .iter()
+        .map(|(_, piece)| piece.len())
+        .collect();
+    assert_eq!(sizes.len(), 3);
+    assert_eq!(sizes[1], 16 << 20);
+    let freed = |con: &mut Con| con.info("memory", "lazyfreed_objects");
+    let before = freed(&mut con);
+    con.says("UNLINK f", "1");
+    wait_until("it is freed on another thread", || {
+        freed(&mut con) != before
+    });
+    wait_until("it is not counted any more", || {
+        gauges(&mut con) == ("0".to_owned(), "0".to_owned())
+    });
+}
+
+/// Restores; a filter that was taken must work, and is removed again.
+fn try_restore(con: &mut Con, payload: &[u8], what: &str) -> bool {
+    let reply = render(&con.run_words(&[b"RESTORE", b"copy", b"0", payload]));
+    if reply.contains("(error)") {
+        con.says("EXISTS copy", "0");
+        return false;
+    }
+    if con.show("TYPE copy") == "+fls-bloom" {
+        let capacity = con.show("FLASHSALE.BF.INFO copy CAPACITY");
+        assert!(!capacity.contains("error"), "{what}: {capacity}");
+        let small = capacity.parse::<u64>().is_ok_and(|items| items < 10_000);
+        if small {
+            con.run("FLASHSALE.BF.INSERT copy ITEMS 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15");
+        }
+        con.run("FLASHSALE.BF.SCANDUMP copy 1");
+        con.run("FLASHSALE.BF.MERGE copy f");
+        con.says("FLASHSALE.BF.CLEAR copy", "OK");
+    }
+    con.says("DEL copy", "1");
+    true
+}
+
+#[test]
+fn a_damaged_payload_is_an_error_or_still_a_filter() {
+    let Some(server) = Server::own(&[], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    let mut dice = Dice::new();
+    con.says("CONFIG SET rdbcompression no", "OK");
+    con.says("FLASHSALE.BF.RESERVE f 0.1 5 EXPANSION 1", "OK");
+    con.says("FLASHSALE.BF.MADD f a b c d e f g h", "1 1 1 1 1 1 1 1");
+    let payload = dump(&mut con, "f");
+    assert!(try_restore(&mut con, &payload, "as it is"));
+    let length = payload.len() - 10;
+    for position in HEADER_BYTES..length {
+        for bit in [0, 3, 7] {
+            let damaged = forge(&payload, |bytes| bytes[position] ^= 1 << bit);
+            try_restore(&mut con, &damaged, &format!("bit {bit} of byte {position}"));
+        }
+        if position == length - 2 {
+            // The server reads on into its own version: a last byte, and an end.
+            continue;
+        }
+        let cut = forge(&payload, |bytes| bytes.truncate(position));
+        assert!(
+            !try_restore(&mut con, &cut, "cut"),
+            "cut at {position} of {length}"
+        );
+    }
+    for round in 0..600 {
+        let damaged = forge(&payload, |bytes| {
+            for _ in 0..=dice.below(5) {
+                let span = (bytes.len() - HEADER_BYTES) as u64;
+                let position = HEADER_BYTES + dice.below(span) as usize;
+                match dice.below(4) {
+                    0 => bytes[position] = dice.below(256) as u8,
+                    1 => bytes.insert(position, dice.below(256) as u8),
+                    2 if span > 2 => drop(bytes.remove(position)),
+                    _ => {
+                        let end = (position + 1 + dice.below(8) as usize).min(bytes.len());
+                        bytes[position..end].fill(0xff);
+                    }
+                }
+            }
+        });
+        try_restore(&mut con, &damaged, &format!("round {round}"));
+    }
+    con.says("FLASHSALE.BF.MEXISTS f a b c d e f g h", "1 1 1 1 1 1 1 1");
+    let (blooms, _) = gauges(&mut con);
+    assert_eq!(blooms, "1");
+}
+
+#[test]
+fn a_forged_length_takes_no_memory() {
+    let Some(server) = Server::own(&[], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    con.says("CONFIG SET rdbcompression no", "OK");
+    con.says("FLASHSALE.BF.RESERVE f 0.01 100 NONSCALING", "OK");
+    let payload = dump(&mut con, "f");
+    // 256 GiB of blocks in the place of two.
+    let at = payload
+        .windows(8)
+        .position(|bytes| bytes == 2_u64.to_le_bytes())
+        .expect("the number of blocks");
+    let forged = forge(&payload, |bytes| {
+        bytes[at..at + 8].copy_from_slice(&(1_u64 << 32).to_le_bytes());
+    });
+    let peak = |con: &mut Con| -> u64 {
+        con.info("memory", "used_memory_peak")
+            .parse()
+            .expect("bytes")
+    };
+    let before = peak(&mut con);
+    let reply = render(&con.run_words(&[b"RESTORE", b"copy", b"0", &forged]));
+    assert!(reply.contains("(error)"), "{reply}");
+    assert!(peak(&mut con) < before + (8 << 20));
+}

@@ -604,18 +604,16 @@ fn aliases_are_there_when_asked_for_and_no_others() {
 
 #[test]
 fn a_filter_no_memory_is_there_for_is_an_error() {
-    // 1,000 links of 16 GiB each are more than a process can address.
+    // 1,000 links of 256 GiB each are more than a process can address.
     let server = Server::any();
     let mut con = server.conn();
     let mut header = b"flsb\x01".to_vec();
     header.extend_from_slice(&0.01_f64.to_le_bytes());
     header.extend_from_slice(&1_u32.to_le_bytes());
     header.extend_from_slice(&1_000_u32.to_le_bytes());
+    let link = [1_u64 << 32, 1 << 30, 0].map(u64::to_le_bytes).concat();
     for _ in 0..1_000 {
-        header.push(6);
-        for part in [1_u64 << 32, 1 << 30, 0] {
-            header.extend_from_slice(&part.to_le_bytes());
-        }
+        header.extend_from_slice(&[&[6], &link[..]].concat());
     }
     con.fails_words(
         &[b"FLASHSALE.BF.LOADCHUNK", b"f", b"1", &header],

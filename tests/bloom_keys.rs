@@ -218,14 +218,15 @@ fn copies_and_renamed_filters_are_the_same_and_live_on_their_own() {
     create(&mut con);
     play(&mut con, &mut Dice::new(), 300);
     for key in KEYS.split(' ') {
-        // Valkey 8.1 leaves a connection that has done a MOVE in the other database.
-        let mut con = server.conn();
         let digest = con.digest(key);
+        let mut con = server.conn();
         con.says(&format!("COPY {key} copy REPLACE"), "1");
         assert_eq!(con.digest("copy"), digest);
         con.says("RENAME copy renamed", "OK");
         assert_eq!(con.digest("renamed"), digest);
         con.says("COPY renamed elsewhere DB 1 REPLACE", "1");
+        // Valkey 8.1 leaves a connection that did this in the other database.
+        let mut con = server.conn();
         con.says("MOVE renamed 1", "1");
         let mut there = server.conn_db(1);
         assert_eq!(there.digest("renamed"), digest);

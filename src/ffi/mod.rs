@@ -26,6 +26,8 @@ macro_rules! api {
     };
 }
 
+// Unit tests run without a server, on the system's memory.
+#[cfg_attr(test, allow(dead_code))]
 mod alloc;
 mod call;
 mod config;

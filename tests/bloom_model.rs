@@ -240,6 +240,30 @@ fn random_requests_agree_with_a_set_and_every_copy_with_its_original() {
 }
 
 #[test]
+fn a_chain_has_so_many_links_and_no_more() {
+    let mut bloom = empty(settings(0.001, 1), 1);
+    let hashes: Vec<ItemHash> = (0..2_000).map(hash).collect();
+    let (outcomes, added) = bloom.plan_add(&hashes);
+    let count = |wanted| {
+        outcomes
+            .iter()
+            .filter(|&&outcome| outcome == wanted)
+            .count()
+    };
+    assert_eq!(count(Outcome::Added), LINKS_MAX);
+    assert_eq!(count(Outcome::CannotGrow), 1_000);
+    let event = Event::Added(added.expect("items"));
+    assert_eq!(bloom.check(&event), Ok(()));
+    bloom.apply(&event);
+    assert_eq!(
+        (bloom.links().len(), bloom.items()),
+        (LINKS_MAX, LINKS_MAX as u64)
+    );
+    assert_eq!(reloaded(&bloom), bloom);
+    assert_eq!(dumped(&bloom), bloom);
+}
+
+#[test]
 fn a_filter_of_many_chunks_comes_back() {
     // Links of several chunks, and a last chunk that is shorter.
     let bloom = filled(settings(0.01, 2), 100_000, 0..250_000);

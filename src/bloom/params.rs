@@ -26,10 +26,15 @@ const MARGIN: f64 = 0.98;
 pub const ERROR_RATE_MIN: f64 = 1e-9;
 /// Rates above it count as it: two probes and three bits an item are the least.
 pub const ERROR_RATE_MAX: f64 = 0.25;
-/// Smallest rate of one link of a chain.
+/// Smallest rate of one link of a chain. Chains of more than 4.1e-7 keep their rate with
+/// as many links as there may be; one of 1e-9 has this rate from the 25th link on, and
+/// errs twice as often when it has a thousand.
 const LINK_RATE_MIN: f64 = 1e-12;
 /// Most blocks of one filter: 256 GiB.
 pub const BLOCKS_MAX: u64 = 1 << 32;
+/// Rates of later links are rounded down to so many steps between one and its half, so
+/// that a long chain needs few densities: 0.1 bits an item at most.
+const STEPS_OF_HALF: f64 = 8.0;
 /// Densities that are remembered: working one out takes longer than a thousand lookups.
 const MEMO_LEN: usize = 32;
 
@@ -120,7 +125,11 @@ impl Shape {
 
     /// The same for link `index` of a chain that errs at most at `rate` in all.
     pub fn of_link(rate: ErrorRate, index: usize, capacity: u64) -> Option<Shape> {
-        Shape::for_rate(rate.of_link(index).max(LINK_RATE_MIN), capacity)
+        let mut rate = rate.of_link(index);
+        if index > 0 {
+            rate = ((rate.log2() * STEPS_OF_HALF).floor() / STEPS_OF_HALF).exp2();
+        }
+        Shape::for_rate(rate.max(LINK_RATE_MIN), capacity)
     }
 
     fn for_rate(error_rate: f64, capacity: u64) -> Option<Shape> {
@@ -182,19 +191,25 @@ impl Density {
 
     /// Probes, and items a block, that hold the rate with the fewest bits.
     fn densest(error_rate: f64) -> Density {
-        // Without blocks, log2(1/rate) probes are best; with them, some fewer.
-        let ideal = (1.0 / error_rate).log2().ceil() as u8;
-        let from = (ideal / 2).clamp(1, PROBES_MAX);
-        (from..=ideal.clamp(from, PROBES_MAX))
-            .map(|probes| Density {
-                probes,
-                load: load_for(error_rate, probes),
-            })
-            .max_by(|one, other| one.load.total_cmp(&other.load))
-            .unwrap_or(Density {
-                probes: PROBES_MAX,
-                load: 1.0,
-            })
+        let of = |probes| Density {
+            probes,
+            load: load_for(error_rate, probes),
+        };
+        // Without blocks, log2(1/rate) probes are best; with them, some fewer. From a
+        // guess it is up or down to the best: there is one hill.
+        let ideal = (1.0 / error_rate).log2().max(1.0);
+        let guess = ((ideal * 0.85).round() as u8).clamp(1, PROBES_MAX);
+        let mut best = of(guess);
+        for direction in [1, -1] {
+            while let Some(probes) = best.probes.checked_add_signed(direction)
+                && (1..=PROBES_MAX).contains(&probes)
+                && let next = of(probes)
+                && next.load > best.load
+            {
+                best = next;
+            }
+        }
+        best
     }
 }
 

@@ -49,7 +49,8 @@ impl Bloom {
                 Outcome::Added
             });
         });
-        let mut plan = AddPlan::new(self);
+        let is_new = |outcome: &&Outcome| **outcome == Outcome::Added;
+        let mut plan = AddPlan::new(self, outcomes.iter().filter(is_new).count());
         for index in 0..outcomes.len() {
             if outcomes[index] == Outcome::Added {
                 outcomes[index] = plan.add(hashes[index]);
@@ -74,7 +75,7 @@ impl Bloom {
             let then = Vec::new();
             return (Outcome::Added, Some(Added { first, then }));
         }
-        let mut plan = AddPlan::new(self);
+        let mut plan = AddPlan::new(self, 1);
         (plan.add(hash), plan.added())
     }
 }
@@ -89,15 +90,20 @@ struct AddPlan<'b> {
 }
 
 impl<'b> AddPlan<'b> {
-    fn new(bloom: &'b Bloom) -> AddPlan<'b> {
+    /// A plan for so many items, most of which will be new.
+    fn new(bloom: &'b Bloom, items: usize) -> AddPlan<'b> {
         let last = bloom.links.last();
         let capacity = last.map_or(0, |link| link.shape().capacity);
+        let room = capacity.saturating_sub(last.map_or(0, Filter::items));
+        let mut added = Added::default();
+        let fitting = usize::try_from(room).map_or(items, |room| room.min(items));
+        added.first.hashes.reserve_exact(fitting);
         AddPlan {
             bloom,
-            new: HashSet::with_hasher(FixedState::default()),
-            room: capacity.saturating_sub(last.map_or(0, Filter::items)),
+            new: HashSet::with_capacity_and_hasher(items, FixedState::default()),
+            room,
             capacity,
-            added: Added::default(),
+            added,
         }
     }
 

@@ -181,7 +181,8 @@ fn the_table_has_every_command_and_every_option() {
     for syntax in help.iter().filter(|text| text.starts_with("FLASHSALE.")) {
         let words: Vec<&str> = syntax.split([' ', '[', ']', '{', '}']).collect();
         let command = words[0].trim_start_matches("FLASHSALE.");
-        if command == "HELP" {
+        // Filters have RedisBloom's errors: `bloom_commands.rs` has them.
+        if command == "HELP" || command.starts_with("BF.") {
             continue;
         }
         let of_it: Vec<&Line> = LINES

@@ -14,9 +14,10 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::bloom::{Bloom, Event, decode_event, encode_event};
 use crate::datatype::{BloomKey, bloom_key};
-use crate::error::{Error, echo};
+use crate::error::Error;
 use crate::ffi::{Call, Ctx, Text};
 use crate::info;
+use crate::replication;
 
 /// The command that carries events.
 const APPLY: &CStr = c"FLASHSALE.BF.APPLY";
@@ -132,7 +133,7 @@ pub fn replay(call: &Call<'_>, name: Text<'_>, bytes: &[u8]) {
     call.ctx().replicate_verbatim();
     match replay_event(call.ctx(), name, bytes) {
         Ok(()) => info::EVENTS_REPLAYED.add(1),
-        Err(reason) => diverged(call.ctx(), name.bytes(), &reason),
+        Err(reason) => replication::diverged(call.ctx(), name.bytes(), &reason),
     }
 }
 
@@ -177,23 +178,10 @@ fn replay_event(ctx: Ctx<'_>, name: Text<'_>, bytes: &[u8]) -> Result<(), String
 pub fn settle(call: &Call<'_>, result: Result<(), Error>) -> Result<(), Error> {
     match result {
         Err(error) if is_replay(call.ctx()) => {
-            call.ctx().replicate_verbatim();
-            let name = call.words().get(1).copied().unwrap_or_default();
-            diverged(call.ctx(), name, &error.to_string());
+            replication::note_divergence(call, &error.to_string());
             call.reply().ok();
             Ok(())
         }
         result => result,
-    }
-}
-
-fn diverged(ctx: Ctx<'_>, name: &[u8], reason: &str) {
-    info::REPLAY_DIVERGENCE.add(1);
-    let times = info::REPLAY_DIVERGENCE.get();
-    if times.is_power_of_two() {
-        let key = echo(name);
-        ctx.warn(&format!(
-            "a replicated event does not fit the filter '{key}' here: {reason} ({times} so far)"
-        ));
     }
 }

@@ -110,13 +110,15 @@ pub fn note_divergence(call: &Call<'_>, reason: &str) {
     diverged(call.ctx(), name, reason);
 }
 
-fn diverged(ctx: Ctx<'_>, name: &[u8], reason: &str) {
+/// Counts an event that does not fit what is under this name here, and tells the log
+/// once in a while.
+pub fn diverged(ctx: Ctx<'_>, name: &[u8], reason: &str) {
     info::REPLAY_DIVERGENCE.add(1);
     let times = info::REPLAY_DIVERGENCE.get();
     if times.is_power_of_two() {
         let key = echo(name);
         ctx.warn(&format!(
-            "a replicated event does not fit the sale '{key}' here: {reason} ({times} so far)"
+            "a replicated event does not fit '{key}' here: {reason} ({times} so far)"
         ));
     }
 }

@@ -147,7 +147,7 @@ fn damaged_events_in_an_aof_are_counted_and_leave_a_sale_that_adds_up() {
         println!("round {round}: {counted} of {} did not fit", lines.len());
         assert!(counted > 0);
         assert_no_crash(&server.log()[said..]);
-        assert!(server.log()[said..].contains("does not fit the sale"));
+        assert!(server.log()[said..].contains("does not fit 'sale'"));
         workload::stir(&mut con, &mut dice, 50);
         assert_adds_up(&mut con);
         server.kill9();

@@ -19,8 +19,8 @@ SETUP := ./scripts/setup.sh
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: ## install what is missing: Rust, libclang, a C compiler, redis-server
-	@$(SETUP) build server lint
+setup: ## install what is missing: Rust, libclang, a C compiler, redis-server, clients
+	@$(SETUP) build server lint python node
 
 build: ## build the module: target/release/libflashsale.so
 	@$(SETUP) build
@@ -39,7 +39,7 @@ demo: ## sell 10,000 units to 100,000 buyers and check the sale (ARGS="--units 5
 	cargo run --release --locked --example demo -- $(ARGS)
 
 test: ## run every test, against real servers
-	@$(SETUP) build server
+	@$(SETUP) build server python node
 	cargo test --locked
 
 # One after the other: each starts six servers.

@@ -10,7 +10,7 @@ mod stream;
 mod support;
 
 use redis::Value;
-use support::workload::Dice;
+use support::Dice;
 use support::{Con, Server, forge, render, replicate, wait_for_replica, wait_until};
 
 const AOF: &str = "--appendonly yes --appendfsync always";

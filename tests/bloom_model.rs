@@ -19,7 +19,7 @@ mod support;
 use std::collections::HashSet;
 
 use bloom::*;
-use support::workload::Dice;
+use support::Dice;
 
 #[global_allocator]
 static ALLOCATOR: counting::Counting = counting::Counting;

@@ -11,7 +11,7 @@ mod bloom;
 mod support;
 
 use bloom::{Bloom, ErrorRate, Event, ItemHash, Settings};
-use support::workload::Dice;
+use support::Dice;
 
 const RATES: [f64; 4] = [0.1, 0.01, 0.001, 0.0001];
 const STRANGERS: u64 = 1_000_000;

@@ -2,7 +2,7 @@
 
 use crate::bloom::*;
 use crate::counting::most_during;
-use crate::support::workload::Dice;
+use crate::support::Dice;
 use crate::{empty, encoded, filled, hash, reloaded, settings};
 
 fn hex(bytes: &[u8]) -> String {

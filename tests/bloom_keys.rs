@@ -10,8 +10,7 @@ mod stream;
 mod support;
 
 use redis::Value;
-use support::Dice;
-use support::{Con, Server, forge, render, replicate, wait_for_replica, wait_until};
+use support::{Con, Dice, Server, damage, forge, render, replicate, wait_for_replica, wait_until};
 
 const AOF: &str = "--appendonly yes --appendfsync always";
 const AOF_PLAIN: &str = "--appendonly yes --appendfsync always --aof-use-rdb-preamble no";
@@ -456,21 +455,7 @@ fn a_damaged_payload_is_an_error_or_still_a_filter() {
         );
     }
     for round in 0..600 {
-        let damaged = forge(&payload, |bytes| {
-            for _ in 0..=dice.below(5) {
-                let span = (bytes.len() - HEADER_BYTES) as u64;
-                let position = HEADER_BYTES + dice.below(span) as usize;
-                match dice.below(4) {
-                    0 => bytes[position] = dice.below(256) as u8,
-                    1 => bytes.insert(position, dice.below(256) as u8),
-                    2 if span > 2 => drop(bytes.remove(position)),
-                    _ => {
-                        let end = (position + 1 + dice.below(8) as usize).min(bytes.len());
-                        bytes[position..end].fill(0xff);
-                    }
-                }
-            }
-        });
+        let damaged = forge(&payload, |bytes| damage(bytes, HEADER_BYTES, &mut dice, 5));
         try_restore(&mut con, &damaged, &format!("round {round}"));
     }
     con.says("FLASHSALE.BF.MEXISTS f a b c d e f g h", "1 1 1 1 1 1 1 1");

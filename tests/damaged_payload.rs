@@ -7,7 +7,7 @@
 
 mod support;
 
-use support::{Con, Dice, Server, forge, render, wait_until};
+use support::{Con, Dice, Server, damage, forge, render, wait_until};
 
 /// The type byte and the module's id come first; they choose who loads the value.
 const HEADER_BYTES: usize = 10;
@@ -180,22 +180,7 @@ fn random_damage_never_ends_the_server() {
     let mut dice = Dice::new();
     let payload = small_sale(&mut con);
     for round in 0..1500 {
-        let damaged = forge(&payload, |bytes| {
-            for _ in 0..=dice.below(6) {
-                let span = (bytes.len() - HEADER_BYTES) as u64;
-                let position = HEADER_BYTES + dice.below(span) as usize;
-                match dice.below(4) {
-                    0 => bytes[position] = dice.below(256) as u8,
-                    1 => bytes.insert(position, dice.below(256) as u8),
-                    2 if span > 2 => drop(bytes.remove(position)),
-                    _ => {
-                        // A length or a number with all its bits set.
-                        let end = (position + 1 + dice.below(8) as usize).min(bytes.len());
-                        bytes[position..end].fill(0xff);
-                    }
-                }
-            }
-        });
+        let damaged = forge(&payload, |bytes| damage(bytes, HEADER_BYTES, &mut dice, 6));
         try_restore(&mut con, &damaged, &format!("round {round}"));
     }
     con.says("FLASHSALE.STOCK sale", "[a 7 1 1] [b 9 1 0]");

@@ -94,7 +94,8 @@ impl Loader {
         Ok(self.left.is_empty())
     }
 
-    /// Makes room for more words and those that will align them, twice as much as there is if need be, at most `most`.
+    /// Makes room for more words and those that will align them, twice as much as there
+    /// is if need be, at most `most`.
     fn reserve(&mut self, more: usize, most: usize) -> Result<(), CodecError> {
         let len = self.words.len();
         if self.words.capacity() - len >= more {

@@ -24,8 +24,14 @@ unsafe impl GlobalAlloc for ServerAlloc {
     ///
     /// That of `GlobalAlloc`, here and below.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: any size may be asked for.
-        unsafe { api!(RedisModule_TryAlloc(padded(layout))).cast() }
+        // SAFETY: any size may be asked for. A server before 7.0 has no such function: it
+        // is told so at the load, and until then there has to be memory to say it with.
+        unsafe {
+            match redis_module::raw::RedisModule_TryAlloc {
+                Some(try_alloc) => try_alloc(padded(layout)).cast(),
+                None => api!(RedisModule_Alloc(padded(layout))).cast(),
+            }
+        }
     }
 
     /// # Safety

@@ -1,6 +1,8 @@
 //! The envelope of DUMP: `value, RDB version (2 bytes), CRC-64 (8 bytes)`. With it a
 //! test can damage a value and still get past the server's own checksum.
 
+use super::dice::Dice;
+
 /// Bytes of version and checksum at the end.
 const ENVELOPE_BYTES: usize = 10;
 
@@ -49,4 +51,23 @@ pub fn unhex(text: &str) -> Vec<u8> {
         .chunks(2)
         .map(|pair| pair[0] << 4 | pair[1])
         .collect()
+}
+
+/// Changes, inserts and takes out up to `times_max` bytes of a value, after a head that
+/// is left alone.
+pub fn damage(bytes: &mut Vec<u8>, head: usize, dice: &mut Dice, times_max: u64) {
+    for _ in 0..=dice.below(times_max) {
+        let span = (bytes.len() - head) as u64;
+        let position = head + dice.below(span) as usize;
+        match dice.below(4) {
+            0 => bytes[position] = dice.below(256) as u8,
+            1 => bytes.insert(position, dice.below(256) as u8),
+            2 if span > 2 => drop(bytes.remove(position)),
+            _ => {
+                // A length or a number with all its bits set.
+                let end = (position + 1 + dice.below(8) as usize).min(bytes.len());
+                bytes[position..end].fill(0xff);
+            }
+        }
+    }
 }

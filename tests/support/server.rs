@@ -411,7 +411,7 @@ pub(super) fn free_port() -> u16 {
 }
 
 /// The module: named by the environment, or beside the test binary.
-fn module_path() -> PathBuf {
+pub fn module_path() -> PathBuf {
     if let Ok(path) = std::env::var("FLASHSALE_MODULE") {
         return PathBuf::from(path);
     }

@@ -10,7 +10,7 @@ use ulid::{ULID_LEN, Ulid};
 
 use crate::error::{Error, echo};
 use crate::ffi::{self, Ctx, Kind, Mode, Text, TextBuf};
-use crate::sale::{Change, EntryId, Event, Key, Line, Lines, Sale, View, units_of};
+use crate::sale::{Change, EntryId, Event, Key, Line, Lines, NameBuffer, Sale, View, units_of};
 
 /// The open key of a sale's order stream, which may not exist yet.
 pub struct OrdersKey<'c>(ffi::Key<'c>);
@@ -115,11 +115,11 @@ names! {
 type Values = SmallVec<[(&'static TextBuf, TextBuf); 10]>;
 
 fn view<'s>(sale: &'s Sale, id: Key<'_>) -> Option<View<'s>> {
-    sale.view(sale.find(id.bytes(&mut [0; ULID_LEN]))?)
+    sale.view(sale.find(id.bytes(&mut NameBuffer::default()))?)
 }
 
 fn user_of(view: &View<'_>) -> TextBuf {
-    TextBuf::new(view.user(&mut [0; ULID_LEN]).unwrap_or_default())
+    TextBuf::new(view.user(&mut NameBuffer::default()).unwrap_or_default())
 }
 
 /// What an entry says.
@@ -184,7 +184,7 @@ impl<'e> Entry<'e> {
                 order,
                 ..
             } => {
-                let user = TextBuf::new(user.bytes(&mut [0; ULID_LEN]));
+                let user = TextBuf::new(user.bytes(&mut NameBuffer::default()));
                 let entry = entry(EntryKind::Order, *id, user, lines, order.reference);
                 Some(Entry {
                     payload: order.payload,
@@ -213,11 +213,12 @@ impl<'e> Entry<'e> {
     fn values(&self) -> Values {
         let names = &*NAMES;
         let mut values = Values::new();
-        let mut buffer = [0; ULID_LEN];
+        let mut buffer = NameBuffer::default();
         let mut add =
             |name: &'static TextBuf, value: &[u8]| values.push((name, TextBuf::new(value)));
-        let sale_id = Ulid(self.sale.sale_id());
-        add(&names.sale_id, sale_id.array_to_str(&mut buffer).as_bytes());
+        let (sale_id, mut spelled) = (Ulid(self.sale.sale_id()), [0; ULID_LEN]);
+        let sale_id = sale_id.array_to_str(&mut spelled).as_bytes();
+        add(&names.sale_id, sale_id);
         add(&names.id, self.id.bytes(&mut buffer));
         add(&names.user, self.user.as_text().bytes());
         add(&names.qty, units_of(&self.lines).to_string().as_bytes());

@@ -76,6 +76,17 @@ fn the_bytes_of_a_snapshot_are_those_of_the_golden_file() {
 }
 
 #[test]
+fn a_snapshot_of_version_1_is_the_same_sale() {
+    let text = std::fs::read_to_string("tests/golden/snapshot_1.txt").unwrap();
+    let digits = text.trim().as_bytes().chunks(2);
+    let bytes: Vec<u8> = digits
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect();
+    assert_eq!(bytes[1], 1);
+    assert_eq!(digested(&loaded(&[bytes]).unwrap()), digested(&busy_sale()));
+}
+
+#[test]
 fn a_sale_of_many_chunks_loads_equal_and_goes_on_the_same() {
     let bounds = Bounds {
         reservations_max: 1 << 20,
@@ -118,7 +129,12 @@ fn a_sale_of_many_chunks_loads_equal_and_goes_on_the_same() {
     for user in ["user 0", "user 499"] {
         let ids = |sale: &Sale| -> Vec<Vec<u8>> {
             let slots = sale.user(user.as_bytes()).slots;
-            let id = |slot| sale.view(slot).unwrap().id(&mut [0; 26]).to_vec();
+            let id = |slot| {
+                sale.view(slot)
+                    .unwrap()
+                    .id(&mut NameBuffer::default())
+                    .to_vec()
+            };
             slots.into_iter().map(id).collect()
         };
         assert_eq!(ids(&sale), ids(&copy));
@@ -175,7 +191,12 @@ fn live_out(mut sale: Sale, what: &str) {
     };
     let mut ids: Vec<Vec<u8>> = Vec::new();
     sale.scan(0, usize::MAX, None, &mut |slot| {
-        ids.push(sale.view(slot).unwrap().id(&mut [0; 26]).to_vec());
+        ids.push(
+            sale.view(slot)
+                .unwrap()
+                .id(&mut NameBuffer::default())
+                .to_vec(),
+        );
     });
     for id in &ids {
         live_through(&mut sale, id, &bounds);

@@ -205,8 +205,7 @@ fn already_sold(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
     status(reply, "ALREADYSOLD", 3);
     reply.bytes(id);
     let view = sale.view(slot);
-    let mut buffer = NameBuffer::default();
-    let reference = view.as_ref().and_then(|view| view.reference(&mut buffer));
+    let reference = view.as_ref().and_then(|view| view.reference());
     reply.bytes(reference.unwrap_or_default());
 }
 

@@ -92,7 +92,7 @@ fn reply_view(reply: Reply<'_>, sale: &Sale, view: &View<'_>) {
         None => reply.null(),
     }
     reply.bytes(b"ref");
-    bytes_or_null(reply, view.reference(&mut NameBuffer::default()));
+    bytes_or_null(reply, view.reference());
 }
 
 fn reply_line(reply: Reply<'_>, sku: &[u8], qty: u64) {

@@ -7,7 +7,7 @@ use super::cart::Cart;
 use super::event::{Change, Event, Order, Refund, StockDelta};
 use super::items::{Move, Stock, StockChanges};
 use super::name::{Key, Name};
-use super::reservation::{Links, OrderRecord, RefundRecord, Reservation, Slot, Status};
+use super::reservation::{NewReservation, OrderRecord, RefundRecord, Slot, Status};
 use super::slab::NONE;
 use super::state::{RestockRef, Sale};
 use super::units::{Line, RESTOCK_REFS_MAX, units_of};
@@ -79,12 +79,11 @@ impl Sale {
                 self.make_room(*forgets);
                 let user = self.users.retain(*user);
                 self.move_units(user, lines, (-1, 1, 0), 1, seen);
-                let record = Reservation {
+                let new = NewReservation {
                     expires_at_ms: *expires_at_ms,
-                    turn: self.reservations.take_turn(),
-                    ..new_record(*id, user, lines, at_ms)
+                    ..new_reservation(*id, user, lines, at_ms)
                 };
-                Some(self.reservations.insert(record, &mut self.users))
+                Some(self.reservations.insert(new, &mut self.users))
             }
             Change::Bought {
                 id,
@@ -96,28 +95,28 @@ impl Sale {
                 self.make_room(*forgets);
                 let user = self.users.retain(*user);
                 self.move_units(user, lines, (-1, 0, 1), 1, seen);
-                let record = Reservation {
+                let new = NewReservation {
                     status: Status::Sold,
-                    order: Some(new_order(order, at_ms)),
-                    ..new_record(*id, user, lines, at_ms)
+                    order: Some(OrderRecord::new(at_ms, order.entry, order.reference)),
+                    ..new_reservation(*id, user, lines, at_ms)
                 };
-                Some(self.reservations.insert(record, &mut self.users))
+                Some(self.reservations.insert(new, &mut self.users))
             }
             Change::ReleasedUnseen { id, user, forgets } => {
                 self.make_room(*forgets);
                 let user = user.map_or(NONE, |user| self.users.retain(user));
-                let record = Reservation {
+                let new = NewReservation {
                     status: Status::Released,
                     ended_at_ms: at_ms,
-                    ..new_record(*id, user, &[], 0)
+                    ..new_reservation(*id, user, &[], 0)
                 };
-                Some(self.reservations.insert(record, &mut self.users))
+                Some(self.reservations.insert(new, &mut self.users))
             }
             Change::Sold { id, order } => self.sell(*id, order, at_ms, seen),
             Change::Released { id } => self.end(*id, Status::Released, at_ms, seen),
             Change::Expired { id } => self.end(*id, Status::Expired, at_ms, seen),
             Change::Extended { id, expires_at_ms } => {
-                let slot = self.reservations.find_key(*id)?;
+                let slot = self.reservations.find(*id)?;
                 self.reservations.extend(slot, *expires_at_ms);
                 Some(slot)
             }
@@ -191,20 +190,17 @@ impl Sale {
         at_ms: u64,
         seen: &mut StockChanges,
     ) -> Option<Slot> {
-        let slot = self.reservations.find_key(id)?;
+        let slot = self.reservations.find(id)?;
         let record = self.reservations.get(slot)?;
-        let (user, lines) = (record.user, record.cart.lines());
-        if record.status == Status::Open {
+        let (user, lines) = (record.user(), record.lines());
+        if record.status() == Status::Open {
             self.move_units(user, &lines, (0, -1, 1), 0, seen);
         } else {
             // Within its grace: the units went back on sale and come from there.
             self.move_units(user, &lines, (-1, 0, 1), 1, seen);
         }
-        self.reservations.update(slot, &mut self.users, |record| {
-            record.status = Status::Sold;
-            record.ended_at_ms = 0;
-            record.order = Some(new_order(order, at_ms));
-        });
+        let order = OrderRecord::new(at_ms, order.entry, order.reference);
+        self.reservations.sell(slot, &mut self.users, order);
         Some(slot)
     }
 
@@ -216,7 +212,7 @@ impl Sale {
         at_ms: u64,
         seen: &mut StockChanges,
     ) -> Option<Slot> {
-        let slot = self.reservations.find_key(id)?;
+        let slot = self.reservations.find(id)?;
         self.end_slot(slot, status, at_ms, seen);
         Some(slot)
     }
@@ -225,17 +221,11 @@ impl Sale {
         let Some(record) = self.reservations.get(slot) else {
             return;
         };
-        if record.status == Status::Open {
-            let (user, lines) = (record.user, record.cart.lines());
+        if record.status() == Status::Open {
+            let (user, lines) = (record.user(), record.lines());
             self.move_units(user, &lines, (1, -1, 0), -1, seen);
         }
-        self.reservations.update(slot, &mut self.users, |record| {
-            record.status = status;
-            record.ended_at_ms = match status {
-                Status::Expired => record.expires_at_ms,
-                _ => at_ms,
-            };
-        });
+        self.reservations.end(slot, &mut self.users, status, at_ms);
     }
 
     fn sweep(&mut self, expired: u32, forgotten: u32, seen: &mut StockChanges) {
@@ -257,8 +247,8 @@ impl Sale {
     }
 
     fn refund(&mut self, refund: &Refund<'_>, seen: &mut StockChanges) -> Option<Slot> {
-        let slot = self.reservations.find_key(refund.id)?;
-        let user = self.reservations.get(slot)?.user;
+        let slot = self.reservations.find(refund.id)?;
+        let user = self.reservations.get(slot)?.user();
         let available = i64::from(refund.restocks);
         let counts = -i64::from(refund.restores_limit);
         self.move_units(user, &refund.lines, (available, 0, -1), counts, seen);
@@ -312,34 +302,21 @@ impl Sale {
     }
 }
 
-/// A record with what is common to all of them; not open, not ended, not sold.
-pub(super) fn new_record(
-    id: Key<'_>,
+/// A reservation with what is common to all of them; open, and never due.
+pub(super) fn new_reservation<'a>(
+    id: Key<'a>,
     user: UserSlot,
-    lines: &[Line],
+    lines: &'a [Line],
     reserved_at_ms: u64,
-) -> Reservation {
-    Reservation {
-        id: Name::new(id),
+) -> NewReservation<'a> {
+    NewReservation {
+        id,
         user,
         status: Status::Open,
-        cart: Cart::new(lines),
-        order: None,
+        lines,
         reserved_at_ms,
         expires_at_ms: 0,
         ended_at_ms: 0,
-        turn: 0,
-        in_queue: Links::NOWHERE,
-        in_chain: Links::NOWHERE,
+        order: None,
     }
-}
-
-pub(super) fn new_order(order: &Order<'_>, sold_at_ms: u64) -> Box<OrderRecord> {
-    Box::new(OrderRecord {
-        sold_at_ms,
-        entry: order.entry,
-        reference: order.reference.map(Name::new),
-        refunded: Vec::new(),
-        refunds: Vec::new(),
-    })
 }

@@ -38,19 +38,19 @@ fn saturate(sum: &mut u64, by: u64) {
 }
 
 impl Recount {
-    fn add(&mut self, record: &Reservation) {
-        match record.status {
+    fn add(&mut self, record: Reservation<'_>) {
+        match record.status() {
             Status::Open => self.add_open(record),
             Status::Sold => self.add_order(record),
             Status::Released | Status::Expired => self.ended += 1,
         }
     }
 
-    fn add_open(&mut self, record: &Reservation) {
+    fn add_open(&mut self, record: Reservation<'_>) {
         self.open += 1;
-        let user = self.users.entry(record.user).or_default();
+        let user = self.users.entry(record.user()).or_default();
         user.open += 1;
-        for line in &record.cart.lines() {
+        for line in &record.lines() {
             saturate(
                 &mut self.items.entry(line.item).or_default().reserved,
                 line.qty,
@@ -58,27 +58,27 @@ impl Recount {
             saturate(&mut user.reserved, line.qty);
             saturate(&mut user.counted, line.qty);
             saturate(
-                self.tallies.entry((record.user, line.item)).or_default(),
+                self.tallies.entry((record.user(), line.item)).or_default(),
                 line.qty,
             );
         }
     }
 
-    fn add_order(&mut self, record: &Reservation) {
-        let user = self.users.entry(record.user).or_default();
+    fn add_order(&mut self, record: Reservation<'_>) {
+        let user = self.users.entry(record.user()).or_default();
         for line in &record.left() {
             saturate(&mut self.items.entry(line.item).or_default().sold, line.qty);
             saturate(&mut user.sold, line.qty);
         }
-        for line in &record.cart.lines() {
+        for line in &record.lines() {
             saturate(&mut user.counted, line.qty);
             saturate(
-                self.tallies.entry((record.user, line.item)).or_default(),
+                self.tallies.entry((record.user(), line.item)).or_default(),
                 line.qty,
             );
         }
-        let Some(order) = &record.order else { return };
-        for refund in &order.refunds {
+        let Some(order) = record.order() else { return };
+        for refund in order.refunds() {
             let lines = refund.cart.lines();
             saturate(&mut self.refunded, units_of(&lines));
             if !refund.restores_limit {
@@ -86,7 +86,7 @@ impl Recount {
             }
             user.counted = user.counted.saturating_sub(units_of(&lines));
             for line in &lines {
-                let tally = self.tallies.entry((record.user, line.item)).or_default();
+                let tally = self.tallies.entry((record.user(), line.item)).or_default();
                 *tally = tally.saturating_sub(line.qty);
             }
         }
@@ -149,9 +149,10 @@ impl Sale {
     }
 
     fn audit_users(&self, recount: &mut Recount, differences: &mut Vec<String>) {
-        for (slot, user) in self.users.iter() {
+        for slot in self.users.slots() {
             let counted = recount.users.remove(&slot).unwrap_or_default();
-            let kept = (user.reserved, user.sold, user.counted, user.open);
+            let sums = self.users.sums(slot);
+            let kept = (sums.reserved, sums.sold, sums.counted, sums.open);
             let expected = (
                 counted.reserved,
                 counted.sold,
@@ -160,16 +161,23 @@ impl Sale {
             );
             if kept != expected {
                 let mut buffer = NameBuffer::default();
-                let name = user.name().bytes(&mut buffer).escape_ascii();
+                let name = self
+                    .users
+                    .name(slot)
+                    .map_or(&b""[..], |name| name.bytes(&mut buffer));
+                let name = name.escape_ascii();
                 differences.push(format!(
                     "(reserved, sold, counted, open) of user {name} is {kept:?}, recounted {expected:?}"
                 ));
             }
-            let chained = self.reservations.iter_chain(user.oldest).count();
-            if chained != user.open as usize {
+            let chained = self
+                .reservations
+                .iter_chain(self.users.newest(slot))
+                .count();
+            if chained != sums.open as usize {
                 differences.push(format!(
                     "user {slot} has {} open, {chained} chained",
-                    user.open
+                    sums.open
                 ));
             }
         }
@@ -192,11 +200,11 @@ impl Sale {
     fn audit_queues(&self, recount: &Recount, differences: &mut Vec<String>) {
         let open = self.reservations.iter_open();
         let mut wrong = open
-            .filter(|(_, record)| record.status != Status::Open)
+            .filter(|(_, record)| record.status() != Status::Open)
             .count();
         let ended = self.reservations.iter_ended();
         wrong += ended
-            .filter(|(_, record)| !matches!(record.status, Status::Released | Status::Expired))
+            .filter(|(_, record)| !matches!(record.status(), Status::Released | Status::Expired))
             .count();
         if wrong > 0 {
             differences.push(format!("{wrong} reservations stand in the wrong queue"));

@@ -97,23 +97,23 @@ impl Sale {
             Change::ReleasedUnseen { id, forgets, .. } => self.check_new(*id, *forgets),
             Change::Sold { id, .. } => {
                 let record = self.check_known(*id)?;
-                match record.status {
+                match record.status() {
                     Status::Open => Ok(()),
-                    Status::Expired => self.check_available(&record.cart.lines()),
+                    Status::Expired => self.check_available(&record.lines()),
                     _ => Err(Divergence::WrongState),
                 }
             }
-            Change::Released { id } => match self.check_known(*id)?.status {
+            Change::Released { id } => match self.check_known(*id)?.status() {
                 Status::Open | Status::Expired => Ok(()),
                 _ => Err(Divergence::WrongState),
             },
             Change::Expired { id } => self.check_overdue(self.check_known(*id)?, event.at_ms),
             Change::Extended { id, expires_at_ms } => {
                 let record = self.check_known(*id)?;
-                if record.status != Status::Open {
+                if record.status() != Status::Open {
                     return Err(Divergence::WrongState);
                 }
-                if *expires_at_ms < record.expires_at_ms {
+                if *expires_at_ms < record.expires_at_ms() {
                     return Err(Divergence::DeadlineBack);
                 }
                 Ok(())
@@ -144,7 +144,7 @@ impl Sale {
     }
 
     fn check_new(&self, id: Key<'_>, forgets: bool) -> Result<(), Divergence> {
-        if self.reservations.find_key(id).is_some() {
+        if self.reservations.find(id).is_some() {
             return Err(Divergence::IdKnown);
         }
         if forgets && self.reservations.remembered().len() == 0 {
@@ -153,15 +153,12 @@ impl Sale {
         Ok(())
     }
 
-    fn check_known(&self, id: Key<'_>) -> Result<&Reservation, Divergence> {
-        let slot = self
-            .reservations
-            .find_key(id)
-            .ok_or(Divergence::IdUnknown)?;
+    fn check_known(&self, id: Key<'_>) -> Result<Reservation<'_>, Divergence> {
+        let slot = self.reservations.find(id).ok_or(Divergence::IdUnknown)?;
         self.reservations.get(slot).ok_or(Divergence::IdUnknown)
     }
 
-    fn check_overdue(&self, record: &Reservation, at_ms: u64) -> Result<(), Divergence> {
+    fn check_overdue(&self, record: Reservation<'_>, at_ms: u64) -> Result<(), Divergence> {
         if Sale::is_overdue(record, at_ms) {
             Ok(())
         } else {
@@ -191,7 +188,7 @@ impl Sale {
 
     pub(super) fn check_refund(&self, refund: &Refund<'_>) -> Result<(), Divergence> {
         let record = self.check_known(refund.id)?;
-        if record.status != Status::Sold {
+        if record.status() != Status::Sold {
             return Err(Divergence::WrongState);
         }
         let mut left = record.left();
@@ -211,8 +208,8 @@ impl Sale {
         let Some(reference) = refund.reference else {
             return Ok(());
         };
-        let order = self.check_known(refund.id)?.order.as_ref();
-        let mut known = order.iter().flat_map(|order| &order.refunds);
+        let order = self.check_known(refund.id)?.order();
+        let mut known = order.iter().flat_map(|order| order.refunds());
         if known.any(|known| known.reference.as_ref().map(Name::key) == Some(reference)) {
             return Err(Divergence::RefKnown);
         }

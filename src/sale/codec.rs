@@ -21,7 +21,7 @@ use std::fmt;
 use bincode::config::{Configuration, standard};
 use bincode::error::DecodeError;
 
-use super::name::Key;
+use super::name::{Key, NameBuffer};
 use super::units::{Line, Lines, NAME_BYTES_MAX};
 
 const CONFIG: Configuration = standard();
@@ -89,7 +89,9 @@ impl Writer<'_> {
                 self.tag(ULID_MARK);
                 self.0.extend_from_slice(&bytes);
             }
-            Key::Bytes(name) => {
+            Key::Uuid(_) | Key::Bytes(_) => {
+                let mut buffer = NameBuffer::default();
+                let name = name.bytes(&mut buffer);
                 self.tag(name.len() as u8);
                 self.0.extend_from_slice(name);
             }

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::reservation::{Links, Reservation, Slot};
+use super::reservation::{Links, Packed, Slot};
 use super::slab::{NONE, Slab};
 
 struct Bucket {
@@ -47,12 +47,17 @@ impl Deadlines {
         self.buckets.last_key_value().map(|(&at_ms, _)| at_ms)
     }
 
-    /// Adds a record behind the others of its millisecond. O(log n).
-    pub fn push(&mut self, records: &mut Slab<Reservation>, at_ms: u64, slot: Slot) {
-        let bucket = self.buckets.entry(at_ms).or_insert(Bucket {
+    /// Adds a record behind the others of its millisecond. O(log n), or O(1) for the
+    /// latest moment, which is what a new reservation mostly has.
+    pub fn push(&mut self, records: &mut Slab<Packed>, at_ms: u64, slot: Slot) {
+        let new = Bucket {
             first: slot,
             last: NONE,
-        });
+        };
+        let bucket = match self.buckets.last_entry() {
+            Some(latest) if *latest.key() == at_ms => latest.into_mut(),
+            _ => self.buckets.entry(at_ms).or_insert(new),
+        };
         records[slot].in_queue = Links {
             previous: bucket.last,
             next: NONE,
@@ -65,7 +70,7 @@ impl Deadlines {
     }
 
     /// Takes out a record that stands at this moment. O(log n).
-    pub fn remove(&mut self, records: &mut Slab<Reservation>, at_ms: u64, slot: Slot) {
+    pub fn remove(&mut self, records: &mut Slab<Packed>, at_ms: u64, slot: Slot) {
         let Some(bucket) = self.buckets.get_mut(&at_ms) else {
             return;
         };
@@ -86,23 +91,19 @@ impl Deadlines {
     }
 
     /// All records, earliest first.
-    pub fn iter<'a>(
-        &'a self,
-        records: &'a Slab<Reservation>,
-    ) -> impl Iterator<Item = (Slot, &'a Reservation)> {
+    pub fn iter<'a>(&'a self, records: &'a Slab<Packed>) -> impl Iterator<Item = Slot> + 'a {
         self.buckets.values().flat_map(move |bucket| {
             let mut slot = bucket.first;
             std::iter::from_fn(move || {
-                let record = records.get(slot)?;
                 let this = slot;
-                slot = record.in_queue.next;
-                Some((this, record))
+                slot = records.get(slot)?.in_queue.next;
+                Some(this)
             })
         })
     }
 
     /// Counts up to `most` records with a moment at or before `now_ms`. O(answer).
-    pub fn count_due(&self, records: &Slab<Reservation>, now_ms: u64, most: usize) -> usize {
+    pub fn count_due(&self, records: &Slab<Packed>, now_ms: u64, most: usize) -> usize {
         self.buckets
             .range(..=now_ms)
             .flat_map(|(_, bucket)| {

@@ -12,7 +12,8 @@ use super::codec::{CodecError, Reader, Writer};
 use super::event::{Change, Created, Event, Order, Refund, StockDelta};
 use super::options::Options;
 use super::units::{
-    EntryId, INTEGER_MAX, NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, has_twice,
+    EntryId, INTEGER_MAX, MOMENT_MS_MAX, NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX,
+    has_twice,
 };
 
 /// The version this server writes, and the only one it reads.
@@ -134,7 +135,7 @@ pub fn decode_event(bytes: &[u8]) -> Result<Event<'_>, CodecError> {
         return Err(CodecError::Invalid("an event of another version"));
     }
     let kind = from.tag()?;
-    let at_ms = take_integer(&mut from)?;
+    let at_ms = take_moment(&mut from)?;
     let change = take_change(kind, at_ms, &mut from)?;
     if !from.rest().is_empty() {
         return Err(CodecError::Invalid("more bytes than the event has"));
@@ -212,6 +213,14 @@ pub(super) fn take_integer(from: &mut Reader<'_>) -> Result<u64, CodecError> {
     match from.number()? {
         integer if integer <= INTEGER_MAX => Ok(integer),
         _ => Err(CodecError::Invalid("a number above 2^53 - 1")),
+    }
+}
+
+/// A moment at which something happened.
+pub(super) fn take_moment(from: &mut Reader<'_>) -> Result<u64, CodecError> {
+    match from.number()? {
+        at_ms if at_ms <= MOMENT_MS_MAX => Ok(at_ms),
+        _ => Err(CodecError::Invalid("a moment")),
     }
 }
 

@@ -1,26 +1,175 @@
 //! A hash index from names to slots that grows in small steps.
 //!
-//! Extendible hashing (Fagin, Nievergelt, Pippenger and Strong, 1979): a directory
-//! of small tables; a full one is split in two, and no call ever pays for more than
-//! that split. A table that doubles as a whole stops the server for seconds at ten
-//! million entries.
+//! Extendible hashing (Fagin, Nievergelt, Pippenger and Strong, 1979) over segments of
+//! at most 1,152 entries: a table that doubles as a whole stops the server for seconds
+//! at ten million entries, here no call pays for more than one segment. A segment grows
+//! by a fifth or so at a time, and is split in two when it is full.
+//!
+//! A segment is buckets of 64 bytes, a cache line, so that a look-up costs one: ten
+//! slots, sixteen bits of each one's hash, and how many entries went on to a later
+//! bucket because this one was full (as in Facebook's F14). Those sixteen bits are what
+//! an entry is moved by, so that growing reads no name: fetching a thousand of them from
+//! all over memory is what made it slow. Each split uses one of them up; after four a
+//! split takes fresh ones, and reads the names that one time.
+//!
 //! Edge: keeps slot numbers only; hashes and comparisons come from the caller.
 
-use hashbrown::HashTable;
+use super::slab::{NONE, SlotNumber};
 
-use super::slab::SlotNumber;
-
-/// Entries of a segment when it is split: 7/8 of 1,024 buckets.
-const SEGMENT_ENTRIES_MAX: usize = 896;
-/// hashbrown takes the bucket from the low bits of a hash and its tag from the top
-/// seven; the directory takes bits between them, or tags would tell nothing.
-const DIRECTORY_SHIFT: u32 = 20;
+/// Entries of a bucket.
+const WIDTH: usize = 10;
+/// Buckets of a segment when it is split: 8 KiB.
+const BUCKETS_MAX: usize = 128;
+/// Splits that move entries by the bits kept of their hashes.
+const SPLITS_PER_REFRESH: u32 = 4;
 const DIRECTORY_DEPTH_MAX: u32 = 22;
 
+/// A cache line, where the allocator aligns large pieces to one.
+#[derive(Clone, Copy)]
+struct Bucket {
+    tags: [u16; WIDTH],
+    /// [`NONE`] where there is no entry.
+    slots: [SlotNumber; WIDTH],
+    /// Entries on their way past this bucket, because it was full when they came.
+    passed: u32,
+}
+
+const _: () = assert!(size_of::<Bucket>() == 64);
+
+const EMPTY: Bucket = Bucket {
+    tags: [0; WIDTH],
+    slots: [NONE; WIDTH],
+    passed: 0,
+};
+
+impl Bucket {
+    /// One bit for each entry whose tag is this one.
+    fn matches(&self, tag: u16) -> u32 {
+        let mut bits = 0;
+        for (at, (&kept, &slot)) in self.tags.iter().zip(&self.slots).enumerate() {
+            bits |= u32::from(kept == tag && slot != NONE) << at;
+        }
+        bits
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (u16, SlotNumber)> {
+        let entries = self.tags.iter().copied().zip(self.slots.iter().copied());
+        entries.filter(|&(_, slot)| slot != NONE)
+    }
+}
+
 struct Segment {
+    buckets: Vec<Bucket>,
+    len: usize,
     /// How many directory bits all entries of this segment share.
     depth: u32,
-    slots: HashTable<SlotNumber>,
+    /// The bit of the hash a tag begins with.
+    base: u32,
+}
+
+impl Segment {
+    fn new(buckets: usize, depth: u32, base: u32) -> Segment {
+        Segment {
+            buckets: vec![EMPTY; buckets],
+            len: 0,
+            depth,
+            base,
+        }
+    }
+
+    fn tag(&self, hash: u64) -> u16 {
+        (hash >> self.base) as u16
+    }
+
+    /// The bucket an entry belongs in. By the high bits of the tag: the low ones are the
+    /// first to become directory bits, which all entries share.
+    fn home(&self, tag: u16) -> usize {
+        (usize::from(tag) * self.buckets.len()) >> 16
+    }
+
+    fn next(&self, at: usize) -> usize {
+        if at + 1 == self.buckets.len() {
+            0
+        } else {
+            at + 1
+        }
+    }
+
+    /// At most nine tenths, so that few entries go past their bucket.
+    fn is_full(&self) -> bool {
+        10 * self.len >= 9 * WIDTH * self.buckets.len()
+    }
+
+    /// The bucket and the place in it of the entry that `is_it` recognises.
+    fn find(&self, tag: u16, mut is_it: impl FnMut(SlotNumber) -> bool) -> Option<(usize, usize)> {
+        let home = self.home(tag);
+        let mut at = home;
+        loop {
+            let bucket = &self.buckets[at];
+            let mut bits = bucket.matches(tag);
+            while bits != 0 {
+                let place = bits.trailing_zeros() as usize;
+                if is_it(bucket.slots[place]) {
+                    return Some((at, place));
+                }
+                bits &= bits - 1;
+            }
+            at = self.next(at);
+            if bucket.passed == 0 || at == home {
+                return None;
+            }
+        }
+    }
+
+    /// Adds an entry; there is room for it.
+    fn insert(&mut self, tag: u16, slot: SlotNumber) {
+        let mut at = self.home(tag);
+        loop {
+            let bucket = &mut self.buckets[at];
+            if let Some(place) = bucket.slots.iter().position(|&slot| slot == NONE) {
+                bucket.tags[place] = tag;
+                bucket.slots[place] = slot;
+                self.len += 1;
+                return;
+            }
+            bucket.passed += 1;
+            at = self.next(at);
+        }
+    }
+
+    fn remove(&mut self, tag: u16, is_it: impl FnMut(SlotNumber) -> bool) -> bool {
+        let Some((at, place)) = self.find(tag, is_it) else {
+            return false;
+        };
+        self.buckets[at].slots[place] = NONE;
+        let mut passed = self.home(tag);
+        while passed != at {
+            self.buckets[passed].passed -= 1;
+            passed = self.next(passed);
+        }
+        self.len -= 1;
+        true
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (u16, SlotNumber)> {
+        self.buckets.iter().flat_map(Bucket::entries)
+    }
+
+    /// Makes room: by a fourth of the power of two below, which are the sizes the
+    /// server's allocator has.
+    fn grow(&mut self) {
+        let buckets = self.buckets.len();
+        let step = (1 << buckets.ilog2()) / 4;
+        let mut grown = Segment::new(buckets + step.max(1), self.depth, self.base);
+        for (tag, slot) in self.entries() {
+            grown.insert(tag, slot);
+        }
+        *self = grown;
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.buckets.capacity() * size_of::<Bucket>()
+    }
 }
 
 /// Slots by hash.
@@ -29,98 +178,112 @@ pub struct Index {
     segments: Vec<Segment>,
     depth: u32,
     len: usize,
+    /// Heap bytes of all segments.
+    segment_bytes: usize,
 }
 
 impl Index {
     pub fn new() -> Index {
+        let first = Segment::new(1, 0, 0);
         Index {
             directory: vec![0],
-            segments: vec![Segment {
-                depth: 0,
-                slots: HashTable::new(),
-            }],
+            segment_bytes: first.heap_bytes(),
+            segments: vec![first],
             depth: 0,
             len: 0,
         }
     }
 
     fn segment_of(&self, hash: u64) -> usize {
-        let bits = (hash >> DIRECTORY_SHIFT) as usize & ((1 << self.depth) - 1);
+        let bits = hash as usize & ((1 << self.depth) - 1);
         self.directory[bits] as usize
     }
 
     /// The slot with this hash that `is_it` recognises. O(1).
-    pub fn find(&self, hash: u64, mut is_it: impl FnMut(SlotNumber) -> bool) -> Option<SlotNumber> {
+    pub fn find(&self, hash: u64, is_it: impl FnMut(SlotNumber) -> bool) -> Option<SlotNumber> {
         let segment = &self.segments[self.segment_of(hash)];
-        segment.slots.find(hash, |&slot| is_it(slot)).copied()
+        let (bucket, place) = segment.find(segment.tag(hash), is_it)?;
+        Some(segment.buckets[bucket].slots[place])
     }
 
-    /// Adds a slot that is not there yet. O(1), but for one split of a small table.
+    /// Adds a slot that is not there yet. O(1), but for the growth of one segment.
     pub fn insert(&mut self, hash: u64, slot: SlotNumber, hash_of: impl Fn(SlotNumber) -> u64) {
         let mut at = self.segment_of(hash);
-        while self.segments[at].slots.len() >= SEGMENT_ENTRIES_MAX && self.may_split(at) {
-            self.split(at, hash, &hash_of);
+        while self.segments[at].is_full() {
+            self.make_room(at, hash, &hash_of);
             at = self.segment_of(hash);
         }
-        self.segments[at]
-            .slots
-            .insert_unique(hash, slot, |&slot| hash_of(slot));
+        let segment = &mut self.segments[at];
+        segment.insert(segment.tag(hash), slot);
         self.len += 1;
     }
 
     /// Takes out the slot with this hash that `is_it` recognises. O(1).
-    pub fn remove(&mut self, hash: u64, mut is_it: impl FnMut(SlotNumber) -> bool) {
+    pub fn remove(&mut self, hash: u64, is_it: impl FnMut(SlotNumber) -> bool) {
         let at = self.segment_of(hash);
-        if let Ok(entry) = self.segments[at]
-            .slots
-            .find_entry(hash, |&slot| is_it(slot))
-        {
-            entry.remove();
+        let segment = &mut self.segments[at];
+        if segment.remove(segment.tag(hash), is_it) {
             self.len -= 1;
         }
+    }
+
+    fn make_room(&mut self, at: usize, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
+        self.segment_bytes -= self.segments[at].heap_bytes();
+        if self.segments[at].buckets.len() >= BUCKETS_MAX && self.may_split(at) {
+            self.split(at, hash, hash_of);
+        } else {
+            self.segments[at].grow();
+        }
+        self.segment_bytes += self.segments[at].heap_bytes();
     }
 
     /// Names chosen to collide must not blow up the directory: it stays within a
     /// small multiple of what evenly spread entries need, and a segment that cannot
     /// be split grows by itself.
     fn may_split(&self, at: usize) -> bool {
-        let fair = 8 * (self.len / SEGMENT_ENTRIES_MAX + 1);
+        let fair = 8 * (self.len / (BUCKETS_MAX * WIDTH) + 1);
         self.segments[at].depth < self.depth
             || (self.depth < DIRECTORY_DEPTH_MAX && self.directory.len() <= fair)
     }
 
     /// Splits the segment `at`, which `hash` belongs to, by its next directory bit.
     fn split(&mut self, at: usize, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
-        let depth = self.segments[at].depth;
+        let Segment { depth, base, .. } = self.segments[at];
         if depth == self.depth {
             self.directory.extend_from_within(..);
             self.depth += 1;
         }
-        let bit = 1_usize << depth;
-        let full = std::mem::replace(
-            &mut self.segments[at],
-            Segment {
-                depth: depth + 1,
-                slots: HashTable::with_capacity(SEGMENT_ENTRIES_MAX),
-            },
-        );
-        let mut upper = Segment {
-            depth: depth + 1,
-            slots: HashTable::with_capacity(SEGMENT_ENTRIES_MAX),
+        let used = depth - base;
+        let is_fresh = used == SPLITS_PER_REFRESH;
+        let half = || {
+            // Half the entries fill four fifths of it; more do not come often.
+            let base = if is_fresh { depth + 1 } else { base };
+            Segment::new(BUCKETS_MAX * 5 / 8, depth + 1, base)
         };
-        for slot in full.slots {
-            let hash = hash_of(slot);
-            let goes_up = (hash >> DIRECTORY_SHIFT) as usize & bit != 0;
-            let half = if goes_up {
+        let full = std::mem::replace(&mut self.segments[at], half());
+        let mut upper = half();
+        for (tag, slot) in full.entries() {
+            let (tag, goes_up) = if is_fresh {
+                let hash = hash_of(slot);
+                (upper.tag(hash), hash >> depth & 1 == 1)
+            } else {
+                (tag, tag >> used & 1 == 1)
+            };
+            let to = if goes_up {
                 &mut upper
             } else {
                 &mut self.segments[at]
             };
-            half.slots.insert_unique(hash, slot, |&slot| hash_of(slot));
+            if to.is_full() {
+                to.grow();
+            }
+            to.insert(tag, slot);
         }
         let new = self.segments.len() as u32;
+        self.segment_bytes += upper.heap_bytes();
         self.segments.push(upper);
-        let shared = (hash >> DIRECTORY_SHIFT) as usize & (bit - 1);
+        let bit = 1_usize << depth;
+        let shared = hash as usize & (bit - 1);
         for segment in self
             .directory
             .iter_mut()
@@ -133,12 +296,7 @@ impl Index {
 
     /// Heap bytes of all segments and the directory.
     pub fn heap_bytes(&self) -> usize {
-        let segments: usize = self
-            .segments
-            .iter()
-            .map(|s| s.slots.allocation_size())
-            .sum();
-        segments
+        self.segment_bytes
             + self.segments.capacity() * size_of::<Segment>()
             + self.directory.capacity() * size_of::<u32>()
     }
@@ -154,26 +312,51 @@ mod tests {
         (x ^ (x >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9)
     }
 
+    fn found(index: &Index, slot: SlotNumber) -> bool {
+        index.find(mixed(slot), |other| other == slot).is_some()
+    }
+
     #[test]
     fn finds_what_was_inserted_through_many_splits() {
         let mut index = Index::new();
-        for slot in 0..100_000 {
+        for slot in 0..200_000 {
             index.insert(mixed(slot), slot, mixed);
+            assert!(found(&index, slot / 2) && !found(&index, slot + 1));
         }
-        assert!(index.segments.len() > 100);
+        assert!(index.segments.iter().any(|s| s.base > SPLITS_PER_REFRESH));
         assert!(
             index
                 .segments
                 .iter()
-                .all(|s| s.slots.len() <= SEGMENT_ENTRIES_MAX)
+                .all(|s| s.buckets.len() <= BUCKETS_MAX)
         );
-        for slot in (0..100_000).step_by(3) {
+        for slot in (0..200_000).step_by(3) {
             index.remove(mixed(slot), |other| other == slot);
         }
-        for slot in 0..100_000 {
-            let found = index.find(mixed(slot), |other| other == slot);
-            assert_eq!(found.is_some(), slot % 3 != 0, "slot {slot}");
+        for slot in 0..200_000 {
+            assert_eq!(found(&index, slot), slot % 3 != 0, "slot {slot}");
         }
+        for slot in 0..200_000 {
+            index.remove(mixed(slot), |other| other == slot);
+        }
+        assert_eq!(index.len, 0);
+        let mut buckets = index.segments.iter().flat_map(|s| &s.buckets);
+        assert!(buckets.all(|bucket| bucket.passed == 0));
+    }
+
+    #[test]
+    fn takes_eight_bytes_an_entry_at_any_size() {
+        let mut index = Index::new();
+        for slot in 0..400_000 {
+            index.insert(mixed(slot), slot, mixed);
+            let len = slot as usize + 1;
+            if len > 10_000 && len.is_multiple_of(1_000) {
+                let bytes = index.heap_bytes() as f64 / len as f64;
+                assert!(bytes < 9.5, "{bytes} at {len}");
+            }
+        }
+        let bytes: usize = index.segments.iter().map(Segment::heap_bytes).sum();
+        assert_eq!(bytes, index.segment_bytes);
     }
 
     #[test]
@@ -185,5 +368,7 @@ mod tests {
         }
         assert!(index.directory.len() <= 128, "{}", index.directory.len());
         assert_eq!(index.find(same(0), |other| other == 4_321), Some(4_321));
+        index.remove(same(0), |other| other == 4_321);
+        assert_eq!(index.find(same(0), |other| other == 4_321), None);
     }
 }

@@ -6,20 +6,23 @@
 //!
 //! Edge: the format is `snapshot.rs`.
 
-use super::apply::{new_order, new_record, signed};
+use super::apply::{new_reservation, signed};
 use super::codec::{CodecError, Reader};
-use super::event::{Created, Order, Refund};
-use super::event_codec::{take_entry, take_integer, take_options, take_sku};
+use super::event::{Created, Refund};
+use super::event_codec::{take_entry, take_integer, take_moment, take_options, take_sku};
 use super::items::Stock;
+use super::loader_chains::{Chains, take_place};
 use super::name::Name;
-use super::reservation::{Reservation, Status};
+use super::reservation::{NewReservation, OrderRecord, Reservation, Status};
 use super::slab::NONE;
 use super::snapshot::{
     CHUNK_BYTES, END, EXPIRED, HEADER, ITEM, OPEN, ORDER, REFUND, RELEASED, RESTOCK_REF,
     SNAPSHOT_VERSION,
 };
 use super::state::{RestockRef, Sale};
-use super::units::{INTEGER_MAX, ItemIndex, Line, ORDERS_BYTES_MAX, RESTOCK_REFS_MAX, units_of};
+use super::units::{
+    INTEGER_MAX, ItemIndex, Line, Lines, ORDERS_BYTES_MAX, RESTOCK_REFS_MAX, units_of,
+};
 use super::users::{Account, UserSlot};
 
 /// Largest element that is put together from chunks, in bytes. The largest there can
@@ -34,6 +37,9 @@ pub struct Loader {
     /// How many bytes to have before that element is tried again: doubled each time,
     /// so that a forged one costs no more than its own length.
     retry_at: usize,
+    /// Of the snapshot, from its header.
+    version: u8,
+    chains: Chains,
     sale: Option<Sale>,
     /// The chunk before was the last.
     is_over: bool,
@@ -95,7 +101,7 @@ impl Loader {
         let Some(mut sale) = self.sale.filter(|_| self.is_complete) else {
             return Err(CodecError::Truncated);
         };
-        sale.reservations.sort_chains(&mut sale.users);
+        self.chains.finish(&mut sale)?;
         if sale.items.len() == 0 || !sale.audit().is_empty() {
             return Err(CodecError::Invalid("the numbers do not add up"));
         }
@@ -105,18 +111,21 @@ impl Loader {
     fn take_element(&mut self, from: &mut Reader<'_>) -> Result<(), CodecError> {
         let tag = from.tag()?;
         if tag == HEADER && self.sale.is_none() {
-            self.sale = Some(take_header(from)?);
+            let (version, sale) = take_header(from)?;
+            self.version = version;
+            self.sale = Some(sale);
             return Ok(());
         }
+        let (version, chains) = (self.version, &mut self.chains);
         let Some(sale) = &mut self.sale else {
             return Err(CodecError::Invalid("no header"));
         };
         match tag {
             ITEM => take_item(from, sale),
-            OPEN => take_record(from, sale, Status::Open),
-            RELEASED => take_record(from, sale, Status::Released),
-            EXPIRED => take_record(from, sale, Status::Expired),
-            ORDER => take_record(from, sale, Status::Sold),
+            OPEN => take_record(from, version, sale, chains, Status::Open),
+            RELEASED => take_record(from, version, sale, chains, Status::Released),
+            EXPIRED => take_record(from, version, sale, chains, Status::Expired),
+            ORDER => take_record(from, version, sale, chains, Status::Sold),
             REFUND => take_refund(from, sale),
             RESTOCK_REF => take_restock_ref(from, sale),
             END => {
@@ -132,8 +141,9 @@ impl Loader {
     }
 }
 
-fn take_header(from: &mut Reader<'_>) -> Result<Sale, CodecError> {
-    if from.tag()? != SNAPSHOT_VERSION {
+fn take_header(from: &mut Reader<'_>) -> Result<(u8, Sale), CodecError> {
+    let version = from.tag()?;
+    if !(1..=SNAPSHOT_VERSION).contains(&version) {
         return Err(CodecError::Invalid("a snapshot of another version"));
     }
     let created = Created {
@@ -142,8 +152,8 @@ fn take_header(from: &mut Reader<'_>) -> Result<Sale, CodecError> {
         options: take_options(from)?,
         items: Vec::new(),
     };
-    let created_at_ms = take_integer(from)?;
-    let last_change_at_ms = take_integer(from)?;
+    let created_at_ms = take_moment(from)?;
+    let last_change_at_ms = take_moment(from)?;
     let paused_at_ms = from.option(take_integer)?;
     let closed_at_ms = from.option(take_integer)?;
     let tracks_items = from.flag()?;
@@ -157,7 +167,7 @@ fn take_header(from: &mut Reader<'_>) -> Result<Sale, CodecError> {
     if sale.options.item_limit.is_some() && !tracks_items {
         return Err(CodecError::Invalid("the options"));
     }
-    Ok(sale)
+    Ok((version, sale))
 }
 
 fn take_item(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
@@ -174,37 +184,43 @@ fn take_item(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
     Ok(())
 }
 
-fn take_record(from: &mut Reader<'_>, sale: &mut Sale, status: Status) -> Result<(), CodecError> {
+fn take_record(
+    from: &mut Reader<'_>,
+    version: u8,
+    sale: &mut Sale,
+    chains: &mut Chains,
+    status: Status,
+) -> Result<(), CodecError> {
     let id = from.name()?;
     let user = from.option(Reader::name)?;
     let lines = if from.flag()? {
         from.lines()?
     } else {
-        Default::default()
+        Lines::new()
     };
-    let reserved_at_ms = take_integer(from)?;
+    let reserved_at_ms = take_moment(from)?;
     let expires_at_ms = u64::try_from(from.signed()?.saturating_add(reserved_at_ms.cast_signed()))
         .map_err(|_| CodecError::Invalid("a deadline"))?;
-    let mut record = Reservation {
+    let mut new = NewReservation {
         status,
         expires_at_ms,
-        ..new_record(id, NONE, &lines, reserved_at_ms)
+        ..new_reservation(id, NONE, &lines, reserved_at_ms)
     };
-    match status {
-        Status::Released => record.ended_at_ms = take_integer(from)?,
-        Status::Expired => record.ended_at_ms = expires_at_ms,
-        Status::Sold => take_order(from, &mut record)?,
-        // Turns are counted from 0 here: what was made before has gone round.
-        Status::Open => record.turn = 0_u32.wrapping_sub(from.small()?),
-    }
+    let mut place = None;
     let is_out_of_order = match status {
         Status::Open => {
-            record.turn == 0 || sale.reservations.deadlines().last_ms() > Some(expires_at_ms)
+            place = Some(take_place(from, version)?);
+            sale.reservations.deadlines().last_ms() > Some(expires_at_ms)
         }
-        Status::Released | Status::Expired => {
-            sale.reservations.remembered().last_ms() > Some(record.ended_at_ms)
+        Status::Released => {
+            new.ended_at_ms = take_moment(from)?;
+            sale.reservations.remembered().last_ms() > Some(new.ended_at_ms)
         }
-        Status::Sold => false,
+        Status::Expired => sale.reservations.remembered().last_ms() > Some(expires_at_ms),
+        Status::Sold => {
+            new.order = Some(take_order(from)?);
+            false
+        }
     };
     let may_be_unseen = status == Status::Released;
     if (lines.is_empty() || user.is_none()) && !(may_be_unseen && lines.is_empty())
@@ -213,27 +229,26 @@ fn take_record(from: &mut Reader<'_>, sale: &mut Sale, status: Status) -> Result
             .any(|line| line.item as usize >= sale.items.len())
         || expires_at_ms > INTEGER_MAX
         || is_out_of_order
-        || sale.reservations.find_key(id).is_some()
+        || sale.reservations.find(id).is_some()
     {
         return Err(CodecError::Invalid("a reservation"));
     }
     if let Some(user) = user {
-        record.user = sale.users.retain(user);
+        new.user = sale.users.retain(user);
     }
-    sale.count_loaded(&record);
-    sale.reservations.insert(record, &mut sale.users);
+    if let Some(place) = place {
+        chains.note(sale, sale.reservations.next_slot(), new.user, &place);
+    }
+    sale.count_loaded(new.user, status, &lines);
+    sale.reservations.insert(new, &mut sale.users);
     Ok(())
 }
 
-fn take_order(from: &mut Reader<'_>, record: &mut Reservation) -> Result<(), CodecError> {
-    let sold_at_ms = take_integer(from)?;
-    let order = Order {
-        entry: take_entry(from)?,
-        reference: from.option(Reader::name)?,
-        payload: None,
-    };
-    record.order = Some(new_order(&order, sold_at_ms));
-    Ok(())
+fn take_order(from: &mut Reader<'_>) -> Result<OrderRecord, CodecError> {
+    let sold_at_ms = take_moment(from)?;
+    let entry = take_entry(from)?;
+    let reference = from.option(Reader::name)?;
+    Ok(OrderRecord::new(sold_at_ms, entry, reference))
 }
 
 fn take_refund(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
@@ -253,10 +268,10 @@ fn take_refund(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError>
     if sale.check_refund(&refund).is_err() {
         return Err(CodecError::Invalid("a refund"));
     }
-    let Some(slot) = sale.reservations.find_key(id) else {
+    let Some(slot) = sale.reservations.find(id) else {
         return Err(CodecError::Invalid("a refund"));
     };
-    let user = sale.record(slot).map_or(NONE, |record| record.user);
+    let user = sale.record(slot).map_or(NONE, Reservation::user);
     let units = signed(units_of(&refund.lines));
     sale.users.account(
         user,
@@ -294,12 +309,11 @@ fn take_restock_ref(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecE
 }
 
 impl Sale {
-    /// Adds a loaded record to its user's sums. The items bring their own, which are
+    /// Adds a loaded reservation to its user's sums. The items bring their own, which are
     /// held against the reservations in the end.
-    fn count_loaded(&mut self, record: &Reservation) {
-        let lines = record.cart.lines();
-        let units = signed(units_of(&lines));
-        let counts = match record.status {
+    fn count_loaded(&mut self, user: UserSlot, status: Status, lines: &[Line]) {
+        let units = signed(units_of(lines));
+        let counts = match status {
             Status::Open => Account {
                 reserved: units,
                 ..Account::default()
@@ -310,8 +324,8 @@ impl Sale {
             },
             Status::Released | Status::Expired => return,
         };
-        self.users.account(record.user, counts);
-        self.count_limits(record.user, &lines, 1);
+        self.users.account(user, counts);
+        self.count_limits(user, lines, 1);
     }
 
     fn count_limits(&mut self, user: UserSlot, lines: &[Line], sign: i64) {

@@ -31,7 +31,7 @@
 //! | what does an event do | `apply.rs`; may a replayed one: `check.rs` |
 //! | what is kept | `state.rs`, `items.rs`, `users.rs`, `reservations.rs`, `deadlines.rs` |
 //! | what is read | `views.rs` |
-//! | what is on disk and on the wire | `codec.rs`, `event_codec.rs`, `snapshot.rs`, `loader.rs` |
+//! | what is on disk and on the wire | `codec.rs`, `event_codec.rs`, `snapshot.rs`, `loader*.rs` |
 
 mod answer;
 mod apply;
@@ -46,6 +46,7 @@ mod hash;
 mod index;
 mod items;
 mod loader;
+mod loader_chains;
 mod name;
 mod options;
 mod plan_expiry;
@@ -87,8 +88,8 @@ mod public {
     pub use super::snapshot::{digest, save};
     pub use super::state::{Sale, Time};
     pub use super::units::{
-        EntryId, INTEGER_MAX, ItemIndex, Line, Lines, NAME_BYTES_MAX, ORDERS_BYTES_MAX,
-        PAYLOAD_BYTES_MAX, SKU_DEFAULT, units_of,
+        EntryId, INTEGER_MAX, ItemIndex, Line, Lines, MOMENT_MS_MAX, NAME_BYTES_MAX,
+        ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, SKU_DEFAULT, units_of,
     };
     pub use super::views::{InfoView, ItemView, Phase, State, UserView, View};
 }

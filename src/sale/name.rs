@@ -1,46 +1,70 @@
-//! Names - users, ids, REFs - as the tables keep and compare them.
+//! Names - users, ids, REFs - as they are looked up, kept and compared.
 //!
-//! Edge: bytes only; nothing here knows what a name is for. A ULID in its canonical
-//! 26-character spelling is kept as 16 bytes, short names inline, and only long ones
-//! cost an allocation.
+//! Edge: bytes only; nothing here knows what a name is for. A ULID or a UUID in its
+//! canonical spelling is kept as 16 bytes, short names inline, and only long ones cost
+//! an allocation.
+
+use std::num::NonZeroU8;
 
 use ulid::{ULID_LEN, Ulid};
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
-/// Longest name kept without an allocation, in bytes.
-const INLINE_BYTES_MAX: usize = 22;
+use super::slab::{Slab, SlotNumber};
+
+/// Longest name kept in a table without an allocation, in bytes.
+const INLINE_BYTES_MAX: usize = 16;
 
 /// A name as it is looked up: worked out once, then hashed and compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key<'a> {
     /// The name is the canonical spelling of this ULID.
     Ulid([u8; 16]),
+    /// The name is the canonical spelling of this UUID: lower case, with hyphens.
+    Uuid([u8; 16]),
     Bytes(&'a [u8]),
 }
 
 impl<'a> Key<'a> {
     /// Looks at the spelling of a name.
     ///
-    /// Only a spelling that is given back unchanged counts as a ULID: lower case, or
-    /// a first character that overflows, stays plain bytes.
+    /// Only a spelling that is given back unchanged is packed: a ULID in lower case or
+    /// with a first character that overflows, a UUID in upper case, stay plain bytes.
     pub fn of(name: &'a [u8]) -> Key<'a> {
-        if name.len() != ULID_LEN {
-            return Key::Bytes(name);
-        }
-        let Ok(text) = std::str::from_utf8(name) else {
-            return Key::Bytes(name);
+        let packed = match name.len() {
+            ULID_LEN => Key::of_ulid(name),
+            Hyphenated::LENGTH => Key::of_uuid(name),
+            _ => None,
         };
-        match Ulid::from_string(text) {
-            Ok(ulid) if ulid.array_to_str(&mut [0; ULID_LEN]).as_bytes() == name => {
-                Key::Ulid(ulid.to_bytes())
-            }
-            _ => Key::Bytes(name),
-        }
+        packed.unwrap_or(Key::Bytes(name))
+    }
+
+    fn of_ulid(name: &[u8]) -> Option<Key<'static>> {
+        let ulid = Ulid::from_string(std::str::from_utf8(name).ok()?).ok()?;
+        let is_canonical = ulid.array_to_str(&mut [0; ULID_LEN]).as_bytes() == name;
+        is_canonical.then(|| Key::Ulid(ulid.to_bytes()))
+    }
+
+    fn of_uuid(name: &[u8]) -> Option<Key<'static>> {
+        let uuid = Uuid::try_parse_ascii(name).ok()?;
+        let mut buffer = [0; Hyphenated::LENGTH];
+        let is_canonical = uuid.hyphenated().encode_lower(&mut buffer).as_bytes() == name;
+        is_canonical.then(|| Key::Uuid(uuid.into_bytes()))
     }
 
     /// The name as the client spelled it; `buffer` is used when it is packed.
     pub fn bytes(self, buffer: &'a mut NameBuffer) -> &'a [u8] {
         match self {
-            Key::Ulid(bytes) => Ulid::from_bytes(bytes).array_to_str(buffer).as_bytes(),
+            Key::Ulid(bytes) => {
+                let spelled = buffer.0.first_chunk_mut::<ULID_LEN>();
+                spelled.map_or(&[], |to| {
+                    Ulid::from_bytes(bytes).array_to_str(to).as_bytes()
+                })
+            }
+            Key::Uuid(bytes) => {
+                let uuid = Hyphenated::from_uuid(Uuid::from_bytes(bytes));
+                uuid.encode_lower(&mut buffer.0).as_bytes()
+            }
             Key::Bytes(bytes) => bytes,
         }
     }
@@ -48,109 +72,203 @@ impl<'a> Key<'a> {
     /// The bytes that stand for this name in a hash.
     pub fn hashed_bytes(&self) -> &[u8] {
         match self {
-            Key::Ulid(bytes) => bytes,
+            Key::Ulid(bytes) | Key::Uuid(bytes) => bytes,
             Key::Bytes(bytes) => bytes,
         }
     }
 }
 
-/// A name kept in a table, 24 bytes and usually nothing more.
-#[derive(Clone, Debug)]
-pub enum Name {
-    Ulid([u8; 16]),
-    Inline {
-        len: u8,
-        bytes: [u8; INLINE_BYTES_MAX],
-    },
-    Long(Box<[u8]>),
+/// Room to spell out any packed name.
+pub struct NameBuffer([u8; Hyphenated::LENGTH]);
+
+impl Default for NameBuffer {
+    fn default() -> NameBuffer {
+        NameBuffer([0; Hyphenated::LENGTH])
+    }
 }
 
-/// Room to spell out any packed name.
-pub type NameBuffer = [u8; ULID_LEN];
+/// A name kept by itself: a REF.
+#[derive(Clone, Debug)]
+pub struct Name(Box<[u8]>);
 
 impl Name {
     pub fn new(key: Key<'_>) -> Name {
-        match key {
-            Key::Ulid(bytes) => Name::Ulid(bytes),
-            Key::Bytes(name) if name.len() <= INLINE_BYTES_MAX => {
-                let mut bytes = [0; INLINE_BYTES_MAX];
-                bytes[..name.len()].copy_from_slice(name);
-                Name::Inline {
-                    len: name.len() as u8,
-                    bytes,
-                }
-            }
-            Key::Bytes(name) => Name::Long(name.into()),
-        }
+        Name(key.bytes(&mut NameBuffer::default()).into())
     }
 
     pub fn key(&self) -> Key<'_> {
-        match self {
-            Name::Ulid(bytes) => Key::Ulid(*bytes),
-            Name::Inline { len, bytes } => Key::Bytes(&bytes[..usize::from(*len)]),
-            Name::Long(bytes) => Key::Bytes(bytes),
-        }
+        Key::of(&self.0)
     }
 
-    /// The name as the client spelled it; `buffer` is used when it is packed.
-    pub fn bytes<'a>(&'a self, buffer: &'a mut NameBuffer) -> &'a [u8] {
-        self.key().bytes(buffer)
-    }
-
-    /// Is this the name `bytes`?
-    pub fn is(&self, bytes: &[u8]) -> bool {
-        self.key() == Key::of(bytes)
+    /// The name as the client spelled it.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// Heap bytes beside the value itself.
     pub fn heap_bytes(&self) -> usize {
-        match self {
-            Name::Long(bytes) => bytes.len(),
-            _ => 0,
+        self.0.len()
+    }
+}
+
+/// What the bytes of a [`PackedName`] are, where they are not the name itself.
+const ULID: u8 = 254;
+const UUID: u8 = 253;
+const LONG: u8 = 252;
+
+/// A name kept in a table: 17 bytes, and usually nothing more.
+#[derive(Clone, Copy)]
+pub struct PackedName {
+    /// One more than the length of the name, or what the bytes are instead. Never 0, so
+    /// that a free place of a slab costs no byte of its own.
+    kind: NonZeroU8,
+    bytes: [u8; 16],
+}
+
+/// The names of a table: packed ones are read, long ones are kept.
+pub struct Names {
+    long: Slab<Box<[u8]>>,
+    long_bytes: usize,
+}
+
+impl Names {
+    pub fn new() -> Names {
+        Names {
+            long: Slab::new(),
+            long_bytes: 0,
         }
     }
+
+    /// Keeps a name until it is removed.
+    pub fn pack(&mut self, key: Key<'_>) -> PackedName {
+        let (kind, bytes) = match key {
+            Key::Ulid(bytes) => (ULID, bytes),
+            Key::Uuid(bytes) => (UUID, bytes),
+            Key::Bytes(name) => match short(name) {
+                Some(bytes) => (name.len() as u8 + 1, bytes),
+                None => {
+                    self.long_bytes += name.len();
+                    let slot = self.long.insert(name.into());
+                    (LONG, u128::from(slot).to_le_bytes())
+                }
+            },
+        };
+        let kind = NonZeroU8::new(kind).unwrap_or(NonZeroU8::MIN);
+        PackedName { kind, bytes }
+    }
+
+    pub fn key<'a>(&'a self, name: &'a PackedName) -> Key<'a> {
+        match name.kind.get() {
+            ULID => Key::Ulid(name.bytes),
+            UUID => Key::Uuid(name.bytes),
+            LONG => Key::Bytes(self.long.get(name.slot()).map_or(&[], |long| long)),
+            more => {
+                let len = usize::from(more - 1);
+                Key::Bytes(name.bytes.get(..len).unwrap_or_default())
+            }
+        }
+    }
+
+    /// Is this kept name the one that is looked up?
+    pub fn is(&self, name: &PackedName, key: Key<'_>) -> bool {
+        self.key(name) == key
+    }
+
+    /// A name is kept no longer.
+    pub fn remove(&mut self, name: PackedName) {
+        if name.kind.get() == LONG
+            && let Some(long) = self.long.remove(name.slot())
+        {
+            self.long_bytes -= long.len();
+        }
+    }
+
+    /// Heap bytes of the long names.
+    pub fn heap_bytes(&self) -> usize {
+        self.long.heap_bytes() + self.long_bytes
+    }
+}
+
+impl PackedName {
+    /// Where a long name is kept.
+    fn slot(&self) -> SlotNumber {
+        u128::from_le_bytes(self.bytes) as SlotNumber
+    }
+}
+
+/// A name in 16 bytes, if it fits.
+fn short(name: &[u8]) -> Option<[u8; INLINE_BYTES_MAX]> {
+    let mut bytes = [0; INLINE_BYTES_MAX];
+    bytes.get_mut(..name.len())?.copy_from_slice(name);
+    Some(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn round_trip(name: &[u8]) -> Name {
-        let kept = Name::new(Key::of(name));
-        assert_eq!(kept.bytes(&mut [0; ULID_LEN]), name);
-        assert!(kept.is(name));
-        kept
+    /// Keeps a name, gives it back unchanged, and says what it cost beside the table.
+    fn round_trip(name: &[u8]) -> usize {
+        let mut names = Names::new();
+        let kept = names.pack(Key::of(name));
+        let key = names.key(&kept);
+        assert_eq!(key.bytes(&mut NameBuffer::default()), name);
+        assert!(names.is(&kept, Key::of(name)));
+        let cost = names.heap_bytes();
+        assert_eq!(Name::new(Key::of(name)).bytes(), name);
+        assert_eq!(Name::new(Key::of(name)).key(), Key::of(name));
+        names.remove(kept);
+        assert_eq!((names.long.len(), names.long_bytes), (0, 0));
+        cost
     }
 
     #[test]
     fn gives_every_spelling_back_unchanged() {
         for length in 1..=128 {
-            round_trip(&vec![0xff; length]);
-            round_trip(&vec![b'0'; length]);
+            for byte in [0xff, b'0', b'-'] {
+                let cost = round_trip(&vec![byte; length]);
+                let is_ulid = length == ULID_LEN && byte == b'0';
+                assert_eq!(cost == 0, length <= 16 || is_ulid, "{length} of {byte}");
+            }
         }
-        assert!(matches!(
-            round_trip(b"01ARZ3NDEKTSV4RRFFQ69G5FAV"),
-            Name::Ulid(_)
-        ));
+        for packed in [
+            &b"01ARZ3NDEKTSV4RRFFQ69G5FAV"[..],
+            b"f47ac10b-58cc-4372-a567-0e02b2c3d479",
+            b"00000000-0000-0000-0000-000000000000",
+        ] {
+            assert_eq!(round_trip(packed), 0);
+        }
         for odd in [
             &b"01arz3ndektsv4rrffq69g5fav"[..],
             b"81ARZ3NDEKTSV4RRFFQ69G5FAV",
             b"01ARZ3NDEKTSV4RRFFQ69G5FIL",
             b"ZZZZZZZZZZZZZZZZZZZZZZZZZZ",
+            b"F47AC10B-58CC-4372-A567-0E02B2C3D479",
+            b"f47ac10b-58cc-4372-a567-0e02b2c3d47g",
+            b"f47ac10b058cc04372-a567-0e02b2c3d479",
+            b"f47ac10b58cc4372a5670e02b2c3d479",
         ] {
-            assert!(matches!(round_trip(odd), Name::Long(_)));
+            assert!(round_trip(odd) > 0);
         }
     }
 
     #[test]
     fn different_spellings_are_different_names() {
-        let upper = Name::new(Key::of(b"01ARZ3NDEKTSV4RRFFQ69G5FAV"));
-        assert!(!upper.is(b"01arz3ndektsv4rrffq69g5fav"));
-        assert!(!upper.is(b"01ARZ3NDEKTSV4RRFFQ69G5FAW"));
+        let mut names = Names::new();
+        let upper = names.pack(Key::of(b"01ARZ3NDEKTSV4RRFFQ69G5FAV"));
+        assert!(!names.is(&upper, Key::of(b"01arz3ndektsv4rrffq69g5fav")));
+        assert!(!names.is(&upper, Key::of(b"01ARZ3NDEKTSV4RRFFQ69G5FAW")));
+        // The same 16 bytes, as a ULID and as a UUID.
+        let (ulid, uuid) = (Key::Ulid([7; 16]), Key::Uuid([7; 16]));
+        let packed = names.pack(ulid);
+        assert!(names.is(&packed, ulid) && !names.is(&packed, uuid));
+        let zeros = names.pack(Key::of(b"a"));
+        assert!(!names.is(&zeros, Key::of(b"a\0")));
     }
 
     #[test]
     fn stays_small() {
-        assert_eq!(std::mem::size_of::<Name>(), 24);
+        assert_eq!(size_of::<PackedName>(), 17);
+        assert_eq!(size_of::<Option<PackedName>>(), 17);
     }
 }

@@ -7,6 +7,7 @@ use super::answer::Answer;
 use super::event::{Change, Event};
 use super::name::Key;
 use super::reservation::{Reservation, Status};
+use super::slab::NONE;
 use super::state::Sale;
 
 /// How many open reservations of one user are looked at for an overdue one.
@@ -69,7 +70,7 @@ impl Sale {
             Answer::AllReserved { .. } => true,
             Answer::UserLimit { .. } => self.user_has_overdue(now_ms, user, |_| true),
             Answer::ItemLimit { item, .. } => self.user_has_overdue(now_ms, user, |record| {
-                record.cart.lines().iter().any(|line| line.item == *item)
+                record.lines().iter().any(|line| line.item == *item)
             }),
             _ => false,
         }
@@ -79,13 +80,14 @@ impl Sale {
         &self,
         now_ms: u64,
         user: &[u8],
-        counts: impl Fn(&Reservation) -> bool,
+        counts: impl Fn(Reservation<'_>) -> bool,
     ) -> bool {
-        let Some(user) = self.users.find(user).and_then(|slot| self.users.get(slot)) else {
-            return false;
-        };
+        let newest = self
+            .users
+            .find(Key::of(user))
+            .map_or(NONE, |user| self.users.newest(user));
         self.reservations
-            .iter_chain(user.oldest)
+            .iter_chain(newest)
             .take(CHAIN_LOOKS_MAX)
             .any(|(_, record)| Sale::is_overdue(record, now_ms) && counts(record))
     }
@@ -98,14 +100,14 @@ impl Sale {
                 .find(id)
                 .and_then(|slot| self.record(slot))
                 .is_some_and(|record| {
-                    record.status == Status::Expired && self.is_in_grace(record, now_ms)
+                    record.status() == Status::Expired && self.is_in_grace(record, now_ms)
                 })
     }
 
     /// Expired so recently that a checkout may still succeed? Without GRACE never, also
     /// not when the clock has stepped back to before the deadline since.
-    pub(super) fn is_in_grace(&self, record: &Reservation, now_ms: u64) -> bool {
+    pub(super) fn is_in_grace(&self, record: Reservation<'_>, now_ms: u64) -> bool {
         self.options.grace_ms > 0
-            && now_ms < record.expires_at_ms.saturating_add(self.options.grace_ms)
+            && now_ms < record.expires_at_ms().saturating_add(self.options.grace_ms)
     }
 }

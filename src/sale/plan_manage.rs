@@ -10,7 +10,7 @@ use super::name::Key;
 use super::options::{Changes, Options};
 use super::request::{Bounds, Restock, RestockAsk};
 use super::state::{RestockRef, Sale};
-use super::units::{INTEGER_MAX, ItemIndex, has_twice};
+use super::units::{INTEGER_MAX, ItemIndex, MOMENT_MS_MAX, has_twice};
 
 /// `FLASHSALE.CREATE`, parsed.
 #[derive(Clone, Debug)]
@@ -30,6 +30,7 @@ const TOO_MANY_ITEMS: Answer = Answer::Invalid("ITEMS: more than max-items allow
 impl Sale {
     /// CREATE. O(items log items).
     pub fn plan_create<'a>(now_ms: u64, ask: &CreateAsk<'a>, bounds: &Bounds) -> Plan<'a> {
+        let now_ms = now_ms.min(MOMENT_MS_MAX);
         let options = ask.changes.applied_to(&Options::new(ask.hold_ms_default));
         check_hold(&options)?;
         check_window(&options)?;
@@ -242,7 +243,7 @@ impl Sale {
 
     fn known_restock(&self, reference: &[u8]) -> Option<&RestockRef> {
         let mut known = self.restock_refs.iter();
-        known.find(|known| known.reference.is(reference))
+        known.find(|known| known.reference.bytes() == reference)
     }
 
     /// The deltas by SKU, if every SKU is known or may be new.

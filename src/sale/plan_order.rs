@@ -70,11 +70,11 @@ impl Sale {
         &self,
         now_ms: u64,
         slot: Slot,
-        record: &Reservation,
+        record: Reservation<'_>,
         ask: &Checkout<'a>,
     ) -> Plan<'a> {
-        let expires_at_ms = record.expires_at_ms;
-        match record.status {
+        let expires_at_ms = record.expires_at_ms();
+        match record.status() {
             Status::Open if now_ms < expires_at_ms => {}
             Status::Expired if self.grants_grace(now_ms, record) => {}
             Status::Open | Status::Expired => return Err(Answer::Expired { expires_at_ms }),
@@ -96,14 +96,11 @@ impl Sale {
     }
 
     /// A replay for the same REF or none, a double charge for another.
-    fn sold_before(&self, slot: Slot, record: &Reservation, reference: Option<&[u8]>) -> Answer {
+    fn sold_before(&self, slot: Slot, record: Reservation<'_>, reference: Option<&[u8]>) -> Answer {
         let state = Self::sold_state(record);
         if let (Answer::Sold { .. }, Some(reference)) = (state, reference) {
-            let kept = record
-                .order
-                .as_ref()
-                .and_then(|order| order.reference.as_ref());
-            if !kept.is_some_and(|kept| kept.is(reference)) {
+            let kept = record.order().and_then(|order| order.reference.as_ref());
+            if kept.is_none_or(|kept| kept.bytes() != reference) {
                 return Answer::AlreadySold { slot };
             }
         }
@@ -112,13 +109,13 @@ impl Sale {
 
     /// Is an expired reservation within its grace, with its units free and the limits
     /// admitting them now? The window is not asked again.
-    fn grants_grace(&self, now_ms: u64, record: &Reservation) -> bool {
+    fn grants_grace(&self, now_ms: u64, record: Reservation<'_>) -> bool {
         if !self.is_in_grace(record, now_ms) {
             return false;
         }
-        let lines = record.cart.lines();
+        let lines = record.lines();
         let units = units_of(&lines);
-        self.admit_user(record.user, &lines, units)
+        self.admit_user(record.user(), &lines, units)
             .and_then(|()| self.admit_stock(now_ms, &lines, units))
             .is_ok()
     }

@@ -4,6 +4,7 @@
 
 use super::Plan;
 use super::answer::{Answer, Which};
+use super::cart::are_same_units;
 use super::event::{Change, Event, Refund};
 use super::name::Key;
 use super::plan_reserve::merge_lines;
@@ -28,7 +29,7 @@ impl Sale {
     /// REFUND. O((lines + refunds of the order) log lines).
     pub fn plan_refund<'a>(&self, now_ms: u64, ask: &RefundAsk<'a>) -> Plan<'a> {
         let (_, record) = self.reservation_of(ask.id, ask.user)?;
-        let (Status::Sold, Some(order)) = (record.status, record.order.as_deref()) else {
+        let (Status::Sold, Some(order)) = (record.status(), record.order()) else {
             return Err(Answer::NotSold {
                 left: 0,
                 which: Which::Nothing,
@@ -62,12 +63,12 @@ impl Sale {
         })
     }
 
-    fn wanted(&self, record: &Reservation, ask: &RefundAsk<'_>) -> Result<Wanted, Answer> {
+    fn wanted(&self, record: Reservation<'_>, ask: &RefundAsk<'_>) -> Result<Wanted, Answer> {
         let asked = match &ask.ask {
             None => return Ok(Wanted::Rest),
             Some(Ask::Items(asked)) => asked,
             Some(Ask::Qty(qty)) => {
-                return match record.cart.lines()[..] {
+                return match record.lines()[..] {
                     [Line { item, .. }] => {
                         let lines = Lines::from_slice(&[Line { item, qty: *qty }]);
                         Ok(Wanted::Units {
@@ -94,24 +95,26 @@ impl Sale {
 
     /// A REF the order already has: a replay for the same units, else a mismatch.
     fn refuse_known(
-        record: &Reservation,
+        record: Reservation<'_>,
         order: &OrderRecord,
         reference: &[u8],
         wanted: &Wanted,
     ) -> Result<(), Answer> {
-        let known = order.refunds.iter().enumerate().find(|(_, refund)| {
+        let known = order.refunds().iter().enumerate().find(|(_, refund)| {
             refund
                 .reference
                 .as_ref()
-                .is_some_and(|kept| kept.is(reference))
+                .is_some_and(|kept| kept.bytes() == reference)
         });
         let Some((position, refund)) = known else {
             return Ok(());
         };
         let is_replay = match wanted {
             // "All that is left" is what the refund was that left nothing.
-            Wanted::Rest => record.is_refunded() && position + 1 == order.refunds.len(),
-            Wanted::Units { lines, unknown } => unknown.is_none() && refund.cart.same_units(lines),
+            Wanted::Rest => record.is_refunded() && position + 1 == order.refunds().len(),
+            Wanted::Units { lines, unknown } => {
+                unknown.is_none() && are_same_units(&refund.cart.lines(), lines)
+            }
         };
         Err(if is_replay {
             Answer::Refunded {
@@ -123,14 +126,13 @@ impl Sale {
     }
 
     /// All that is left of an order.
-    fn rest(record: &Reservation) -> Result<Lines, Answer> {
+    fn rest(record: Reservation<'_>) -> Result<Lines, Answer> {
         let mut left = record.left();
         left.retain(|line| line.qty > 0);
         if !left.is_empty() {
             return Ok(left);
         }
         let which = record
-            .cart
             .lines()
             .first()
             .map_or(Which::Nothing, |line| Which::Item(line.item));
@@ -140,7 +142,7 @@ impl Sale {
     /// Refuses by the first SKU, as asked, of which less is left or none was sold.
     fn refuse_more_than_left(
         &self,
-        record: &Reservation,
+        record: Reservation<'_>,
         ask: &RefundAsk<'_>,
         lines: &[Line],
         unknown: Option<usize>,

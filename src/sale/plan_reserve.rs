@@ -5,6 +5,7 @@
 
 use super::Plan;
 use super::answer::Answer;
+use super::cart::are_same_units;
 use super::event::{Change, Event};
 use super::name::Key;
 use super::request::{Ask, AskLines, Bounds, Reserve};
@@ -54,27 +55,32 @@ impl Sale {
 
     /// The same user and the same units per SKU? An id that was released before it was
     /// seen has no items to compare.
-    pub(super) fn is_same_request(&self, record: &Reservation, user: &[u8], ask: &Ask<'_>) -> bool {
+    pub(super) fn is_same_request(
+        &self,
+        record: Reservation<'_>,
+        user: &[u8],
+        ask: &Ask<'_>,
+    ) -> bool {
         self.belongs_to(record, user) && (record.is_unseen() || self.same_units(record, ask))
     }
 
-    fn same_units(&self, record: &Reservation, ask: &Ask<'_>) -> bool {
+    fn same_units(&self, record: Reservation<'_>, ask: &Ask<'_>) -> bool {
         match ask {
             Ask::Qty(qty) => {
-                let one = |item| record.cart.same_units(&[Line { item, qty: *qty }]);
+                let one = |item| record.lines()[..] == [Line { item, qty: *qty }];
                 self.bare_items().any(one)
             }
             Ask::Items(asked) => self
                 .merged(asked)
-                .is_ok_and(|lines| record.cart.same_units(&lines)),
+                .is_ok_and(|lines| are_same_units(&record.lines(), &lines)),
         }
     }
 
     /// The state of a reservation, as RESERVE and EXTEND answer it.
-    fn present_state(&self, slot: Slot, record: &Reservation, now_ms: u64) -> Answer {
-        let expires_at_ms = record.expires_at_ms;
-        match record.status {
-            Status::Open if record.expires_at_ms <= now_ms => Answer::Expired { expires_at_ms },
+    fn present_state(&self, slot: Slot, record: Reservation<'_>, now_ms: u64) -> Answer {
+        let expires_at_ms = record.expires_at_ms();
+        match record.status() {
+            Status::Open if expires_at_ms <= now_ms => Answer::Expired { expires_at_ms },
             Status::Open => Answer::Reserved { slot },
             Status::Expired => Answer::Expired { expires_at_ms },
             Status::Released => Answer::Released,
@@ -83,11 +89,11 @@ impl Sale {
     }
 
     /// `Sold` or `Refunded`, for an order.
-    pub(super) fn sold_state(record: &Reservation) -> Answer {
-        let Some(order) = &record.order else {
+    pub(super) fn sold_state(record: Reservation<'_>) -> Answer {
+        let Some(order) = record.order() else {
             return Answer::NoReservation;
         };
-        match order.refunds.last() {
+        match order.refunds().last() {
             Some(last) if record.is_refunded() => Answer::Refunded { entry: last.entry },
             _ => Answer::Sold { order: order.entry },
         }
@@ -154,7 +160,7 @@ impl Sale {
             return Err(Answer::OrderLimit { limit });
         }
         if options.user_limit.is_some() || options.item_limit.is_some() {
-            let user = self.users.find(user).unwrap_or(NONE);
+            let user = self.users.find(Key::of(user)).unwrap_or(NONE);
             self.admit_user(user, lines, units)?;
         }
         self.admit_stock(now_ms, lines, units)
@@ -167,7 +173,7 @@ impl Sale {
         lines: &[Line],
         units: u64,
     ) -> Result<(), Answer> {
-        let counted = self.users.get(user).map_or(0, |user| user.counted);
+        let counted = self.users.sums(user).counted;
         if let Some(remaining) = self.options.user_remaining(counted)
             && units > remaining
         {
@@ -262,10 +268,10 @@ impl Sale {
             return Err(present);
         }
         let longest_ms = record
-            .reserved_at_ms
+            .reserved_at_ms()
             .saturating_add(self.options.max_hold_ms());
         let expires_at_ms = now_ms.saturating_add(ms).min(longest_ms).min(INTEGER_MAX);
-        if expires_at_ms <= record.expires_at_ms {
+        if expires_at_ms <= record.expires_at_ms() {
             return Err(present);
         }
         Ok(Event {
@@ -298,7 +304,7 @@ impl Sale {
             });
         }
         let (_, record) = self.reservation_of(id, user)?;
-        match record.status {
+        match record.status() {
             Status::Open | Status::Expired => Ok(Event {
                 at_ms: now_ms,
                 change: Change::Released { id: Key::of(id) },
@@ -313,7 +319,7 @@ impl Sale {
         &self,
         id: &[u8],
         user: Option<&[u8]>,
-    ) -> Result<(Slot, &Reservation), Answer> {
+    ) -> Result<(Slot, Reservation<'_>), Answer> {
         let slot = self.find(id).ok_or(Answer::NoReservation)?;
         let record = self.record(slot).ok_or(Answer::NoReservation)?;
         if user.is_some_and(|user| !self.belongs_to(record, user)) {

@@ -1,12 +1,18 @@
 //! One reservation, as the tables keep it.
 //!
+//! Most of a sale's memory is records, and most of the time a call takes is fetching
+//! them, so a record is 52 bytes: what nearly all of them need, packed. What few have -
+//! a long id, several lines, an order, a deadline weeks away - is kept aside.
+//!
 //! Edge: a record and small questions about it; where it stands among others is
 //! `reservations.rs`, what happens to it `apply.rs`.
 
-use super::cart::Cart;
-use super::name::Name;
-use super::slab::{NONE, SlotNumber};
-use super::units::{EntryId, Lines};
+use std::collections::BTreeMap;
+
+use super::cart::{Cart, Carts, PackedCart};
+use super::name::{Key, Name, Names, PackedName};
+use super::slab::{NONE, Slab, SlotNumber};
+use super::units::{EntryId, Line, Lines};
 use super::users::UserSlot;
 
 /// The number of a reservation in its sale, stable while its id is known.
@@ -35,26 +41,285 @@ pub enum Status {
     Expired,
 }
 
-/// A reservation, from its making until its id is forgotten.
-pub struct Reservation {
-    pub id: Name,
+/// A moment in six bytes: enough until the year 10889.
+#[derive(Clone, Copy)]
+struct Moment([u8; 6]);
+
+impl Moment {
+    fn new(at_ms: u64) -> Moment {
+        let [a, b, c, d, e, f, ..] = at_ms.to_le_bytes();
+        Moment([a, b, c, d, e, f])
+    }
+
+    fn ms(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+    }
+}
+
+/// There never was a deadline.
+const NO_DEADLINE: u32 = u32::MAX;
+/// The deadline does not fit, and is kept aside.
+const FAR_DEADLINE: u32 = u32::MAX - 1;
+
+/// A reservation in its table, from its making until its id is forgotten.
+pub struct Packed {
+    id: PackedName,
+    status: Status,
+    reserved_at: Moment,
+    pub(super) user: UserSlot,
+    cart: PackedCart,
+    /// From the making to the deadline, in milliseconds.
+    hold_ms: u32,
+    /// Among the deadlines, or the remembered.
+    pub(super) in_queue: Links,
+    /// What only its status needs. Open: where it stands in its user's chain. Sold: the
+    /// slot of its order, twice. Released: when, in two halves.
+    pub(super) own: Links,
+}
+
+/// What does not fit into the records.
+pub struct Aside {
+    names: Names,
+    carts: Carts,
+    orders: Slab<OrderRecord>,
+    /// Heap bytes the orders point to.
+    order_bytes: usize,
+    far_deadlines: BTreeMap<Slot, u64>,
+}
+
+impl Aside {
+    pub fn new() -> Aside {
+        Aside {
+            names: Names::new(),
+            carts: Carts::new(),
+            orders: Slab::new(),
+            order_bytes: 0,
+            far_deadlines: BTreeMap::new(),
+        }
+    }
+
+    pub fn is_id(&self, record: &Packed, id: Key<'_>) -> bool {
+        self.names.is(&record.id, id)
+    }
+
+    /// Packs a new record; where it will be kept is known already.
+    pub fn pack(&mut self, slot: Slot, new: NewReservation<'_>) -> Packed {
+        let mut record = Packed {
+            id: self.names.pack(new.id),
+            status: new.status,
+            reserved_at: Moment::new(new.reserved_at_ms),
+            user: new.user,
+            cart: self.carts.pack(new.lines),
+            hold_ms: NO_DEADLINE,
+            in_queue: Links::NOWHERE,
+            own: Links::NOWHERE,
+        };
+        self.set_deadline(slot, &mut record, new.expires_at_ms);
+        self.set_state(&mut record, new.status, new.ended_at_ms, new.order);
+        record
+    }
+
+    /// A record is kept no longer.
+    pub fn remove(&mut self, slot: Slot, record: Packed) {
+        self.drop_order(&record);
+        self.names.remove(record.id);
+        self.carts.remove(record.cart);
+        if record.hold_ms == FAR_DEADLINE {
+            self.far_deadlines.remove(&slot);
+        }
+    }
+
+    pub fn set_deadline(&mut self, slot: Slot, record: &mut Packed, expires_at_ms: u64) {
+        if record.hold_ms == FAR_DEADLINE {
+            self.far_deadlines.remove(&slot);
+        }
+        record.hold_ms = if expires_at_ms == 0 {
+            NO_DEADLINE
+        } else {
+            let hold_ms = expires_at_ms.checked_sub(record.reserved_at.ms());
+            match hold_ms.and_then(|hold_ms| u32::try_from(hold_ms).ok()) {
+                Some(hold_ms) if hold_ms < FAR_DEADLINE => hold_ms,
+                _ => {
+                    self.far_deadlines.insert(slot, expires_at_ms);
+                    FAR_DEADLINE
+                }
+            }
+        };
+    }
+
+    /// Gives a record another status and what belongs to it. An open one stands in no
+    /// chain yet.
+    pub fn set_state(
+        &mut self,
+        record: &mut Packed,
+        status: Status,
+        ended_at_ms: u64,
+        order: Option<OrderRecord>,
+    ) {
+        self.drop_order(record);
+        record.status = status;
+        record.own = match order {
+            Some(order) => {
+                self.order_bytes += order.heap_bytes();
+                let slot = self.orders.insert(order);
+                Links {
+                    previous: slot,
+                    next: slot,
+                }
+            }
+            None if status == Status::Released => Links {
+                previous: ended_at_ms as u32,
+                next: (ended_at_ms >> 32) as u32,
+            },
+            None => Links::NOWHERE,
+        };
+    }
+
+    fn drop_order(&mut self, record: &Packed) {
+        if record.status == Status::Sold
+            && let Some(order) = self.orders.remove(record.own.next)
+        {
+            self.order_bytes -= order.heap_bytes();
+        }
+    }
+
+    /// Changes the order of a record. O(1) beside the change itself.
+    pub fn change_order(&mut self, record: &Packed, change: impl FnOnce(&mut OrderRecord)) {
+        if record.status == Status::Sold
+            && let Some(order) = self.orders.get_mut(record.own.next)
+        {
+            self.order_bytes -= order.heap_bytes();
+            change(order);
+            self.order_bytes += order.heap_bytes();
+        }
+    }
+
+    /// Heap bytes of everything kept aside.
+    pub fn heap_bytes(&self) -> usize {
+        self.names.heap_bytes()
+            + self.carts.heap_bytes()
+            + self.orders.heap_bytes()
+            + self.order_bytes
+            // As a B-tree keeps them, at its usual filling.
+            + self.far_deadlines.len() * 2 * size_of::<(Slot, u64)>()
+    }
+}
+
+/// A reservation that is to be kept.
+pub struct NewReservation<'a> {
+    pub id: Key<'a>,
     /// [`NONE`] for an id that was released before it was seen, by nobody in particular.
     pub user: UserSlot,
     pub status: Status,
     /// Empty for an id that was released before it was seen.
-    pub cart: Cart,
-    pub order: Option<Box<OrderRecord>>,
+    pub lines: &'a [Line],
     /// 0 for an id that was released before it was seen.
     pub reserved_at_ms: u64,
     /// 0 when there never was a deadline.
     pub expires_at_ms: u64,
-    /// When it was released, or its deadline when it expired; else 0.
+    /// When it was released; else 0.
     pub ended_at_ms: u64,
-    /// Counts the reservations of the sale, so that a load can tell which of two is
-    /// older; goes round.
-    pub(super) turn: u32,
-    pub(super) in_queue: Links,
-    pub(super) in_chain: Links,
+    /// What was sold has one.
+    pub order: Option<OrderRecord>,
+}
+
+/// A reservation, as it is looked at.
+#[derive(Clone, Copy)]
+pub struct Reservation<'s> {
+    slot: Slot,
+    record: &'s Packed,
+    aside: &'s Aside,
+}
+
+impl<'s> Reservation<'s> {
+    pub(super) fn new(slot: Slot, record: &'s Packed, aside: &'s Aside) -> Reservation<'s> {
+        Reservation {
+            slot,
+            record,
+            aside,
+        }
+    }
+
+    pub fn id(self) -> Key<'s> {
+        self.aside.names.key(&self.record.id)
+    }
+
+    /// [`NONE`] for an id that was released before it was seen, by nobody in particular.
+    pub fn user(self) -> UserSlot {
+        self.record.user
+    }
+
+    pub fn status(self) -> Status {
+        self.record.status
+    }
+
+    /// Each item once; empty for an id that was released before it was seen.
+    pub fn lines(self) -> Lines {
+        self.aside.carts.lines(self.record.cart)
+    }
+
+    /// What a checkout added.
+    pub fn order(self) -> Option<&'s OrderRecord> {
+        if self.record.status == Status::Sold {
+            self.aside.orders.get(self.record.own.next)
+        } else {
+            None
+        }
+    }
+
+    /// 0 for an id that was released before it was seen.
+    pub fn reserved_at_ms(self) -> u64 {
+        self.record.reserved_at.ms()
+    }
+
+    /// 0 when there never was a deadline.
+    pub fn expires_at_ms(self) -> u64 {
+        match self.record.hold_ms {
+            NO_DEADLINE => 0,
+            FAR_DEADLINE => self
+                .aside
+                .far_deadlines
+                .get(&self.slot)
+                .copied()
+                .unwrap_or(0),
+            hold_ms => self.reserved_at_ms() + u64::from(hold_ms),
+        }
+    }
+
+    /// When it was released, or its deadline when it expired; else 0.
+    pub fn ended_at_ms(self) -> u64 {
+        match self.record.status {
+            Status::Released => {
+                let Links { previous, next } = self.record.own;
+                u64::from(next) << 32 | u64::from(previous)
+            }
+            Status::Expired => self.expires_at_ms(),
+            Status::Open | Status::Sold => 0,
+        }
+    }
+
+    /// Units not refunded, by line of the cart.
+    pub fn left(self) -> Lines {
+        let mut lines = self.lines();
+        let refunded = self.order().map_or(&[][..], OrderRecord::refunded);
+        for (line, refunded) in lines.iter_mut().zip(refunded) {
+            line.qty = line.qty.saturating_sub(*refunded);
+        }
+        lines
+    }
+
+    /// An order with nothing left to refund.
+    pub fn is_refunded(self) -> bool {
+        self.order()
+            .is_some_and(|order| !order.refunds().is_empty())
+            && self.left().iter().all(|line| line.qty == 0)
+    }
+
+    /// Released before it was seen.
+    pub fn is_unseen(self) -> bool {
+        self.record.cart.is_empty()
+    }
 }
 
 /// What a checkout adds.
@@ -63,9 +328,17 @@ pub struct OrderRecord {
     pub sold_at_ms: u64,
     pub entry: EntryId,
     pub reference: Option<Name>,
-    /// Units refunded, by line of the cart; empty as long as there is no refund.
-    pub refunded: Vec<u64>,
-    pub refunds: Vec<RefundRecord>,
+    /// `None` as long as there is no refund, which few orders have.
+    refunds: Option<Box<Refunds>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Refunds {
+    /// Units refunded, by line of the cart.
+    units: Vec<u64>,
+    records: Vec<RefundRecord>,
+    /// Heap bytes the records point to.
+    record_bytes: usize,
 }
 
 /// One refund of an order.
@@ -78,58 +351,100 @@ pub struct RefundRecord {
     pub restores_limit: bool,
 }
 
-impl RefundRecord {
-    pub(super) fn heap_bytes(&self) -> usize {
-        self.reference.as_ref().map_or(0, Name::heap_bytes) + self.cart.heap_bytes()
-    }
-}
-
 impl OrderRecord {
-    /// Heap bytes of the two lists, without what the refunds point to.
-    pub(super) fn lists_bytes(&self) -> usize {
-        self.refunded.capacity() * size_of::<u64>()
-            + self.refunds.capacity() * size_of::<RefundRecord>()
+    pub fn new(sold_at_ms: u64, entry: EntryId, reference: Option<Key<'_>>) -> OrderRecord {
+        OrderRecord {
+            sold_at_ms,
+            entry,
+            reference: reference.map(Name::new),
+            refunds: None,
+        }
+    }
+
+    /// Units refunded, by line of the cart; empty as long as there is no refund.
+    pub fn refunded(&self) -> &[u64] {
+        self.refunds.as_ref().map_or(&[], |refunds| &refunds.units)
+    }
+
+    /// The refunds, in their order.
+    pub fn refunds(&self) -> &[RefundRecord] {
+        self.refunds
+            .as_ref()
+            .map_or(&[], |refunds| &refunds.records)
+    }
+
+    /// Adds a refund of `taken` units, ordered by item, to an order of `lines`. Its cost
+    /// does not grow with the refunds there are.
+    pub(super) fn add_refund(&mut self, lines: &[Line], taken: &[Line], refund: RefundRecord) {
+        let refunds = self.refunds.get_or_insert_default();
+        refunds.units.resize(lines.len(), 0);
+        for (line, refunded) in lines.iter().zip(&mut refunds.units) {
+            if let Ok(at) = taken.binary_search_by_key(&line.item, |taken| taken.item) {
+                *refunded = refunded.saturating_add(taken[at].qty);
+            }
+        }
+        refunds.record_bytes +=
+            refund.reference.as_ref().map_or(0, Name::heap_bytes) + refund.cart.heap_bytes();
+        refunds.records.push(refund);
     }
 
     fn heap_bytes(&self) -> usize {
-        let refunds: usize = self.refunds.iter().map(RefundRecord::heap_bytes).sum();
-        size_of::<OrderRecord>()
-            + self.reference.as_ref().map_or(0, Name::heap_bytes)
-            + self.lists_bytes()
-            + refunds
+        let refunds = self.refunds.as_ref().map_or(0, |refunds| {
+            size_of::<Refunds>()
+                + refunds.units.capacity() * size_of::<u64>()
+                + refunds.records.capacity() * size_of::<RefundRecord>()
+                + refunds.record_bytes
+        });
+        self.reference.as_ref().map_or(0, Name::heap_bytes) + refunds
     }
 }
 
-impl Reservation {
-    /// Units not refunded, by line of the cart.
-    pub fn left(&self) -> Lines {
-        let mut lines = self.cart.lines();
-        if let Some(order) = &self.order {
-            for (line, refunded) in lines.iter_mut().zip(&order.refunded) {
-                line.qty = line.qty.saturating_sub(*refunded);
-            }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_less_than_a_cache_line() {
+        assert_eq!(size_of::<Packed>(), 52);
+        assert_eq!(size_of::<Option<Packed>>(), 52);
+    }
+
+    #[test]
+    fn gives_back_every_moment() {
+        let mut aside = Aside::new();
+        let far_ms = u64::from(u32::MAX);
+        for (slot, (reserved_at_ms, expires_at_ms)) in [
+            (0, 0),
+            (1_765_000_000_000, 0),
+            (1_765_000_000_000, 1_765_000_300_000),
+            (1_765_000_000_000, 1_765_000_000_000),
+            (1_765_000_000_000, 1_764_999_999_999),
+            (1_765_000_000_000, 1_765_000_000_000 + far_ms - 2),
+            (1_765_000_000_000, 1_765_000_000_000 + far_ms - 1),
+            (1_765_000_000_000, (1 << 53) - 1),
+            ((1 << 48) - 1, (1 << 48) + 5),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let slot = slot as Slot;
+            let new = NewReservation {
+                id: Key::of(b"id"),
+                user: NONE,
+                status: Status::Released,
+                lines: &[],
+                reserved_at_ms,
+                expires_at_ms,
+                ended_at_ms: expires_at_ms / 2,
+                order: None,
+            };
+            let record = aside.pack(slot, new);
+            let seen = Reservation::new(slot, &record, &aside);
+            assert_eq!(seen.reserved_at_ms(), reserved_at_ms);
+            assert_eq!(seen.expires_at_ms(), expires_at_ms);
+            assert_eq!(seen.ended_at_ms(), expires_at_ms / 2);
+            aside.remove(slot, record);
+            assert!(aside.far_deadlines.is_empty());
         }
-        lines
-    }
-
-    /// An order with nothing left to refund.
-    pub fn is_refunded(&self) -> bool {
-        self.status == Status::Sold
-            && self
-                .order
-                .as_ref()
-                .is_some_and(|order| !order.refunds.is_empty())
-            && self.left().iter().all(|line| line.qty == 0)
-    }
-
-    /// Released before it was seen.
-    pub fn is_unseen(&self) -> bool {
-        self.cart.is_empty()
-    }
-
-    pub(super) fn heap_bytes(&self) -> usize {
-        self.id.heap_bytes()
-            + self.cart.heap_bytes()
-            + self.order.as_ref().map_or(0, |order| order.heap_bytes())
     }
 }

@@ -5,7 +5,9 @@
 //! 1. Each open reservation stands exactly once among the deadlines, at its
 //!    `expires_at_ms`; each ended one (released or expired) exactly once among the
 //!    remembered, at its `ended_at_ms`; a sold one in neither.
-//! 2. Each open reservation stands exactly once in its user's chain.
+//! 2. Each open reservation stands exactly once in its user's chain, oldest first. The
+//!    user knows the newest, the newest the oldest, so that a new one is added without
+//!    a look at any but the newest.
 //!
 //! Edge: keeps and links records; units and users' sums are moved by `apply.rs`.
 
@@ -13,34 +15,32 @@ use super::deadlines::Deadlines;
 use super::hash::Hasher;
 use super::index::Index;
 use super::name::Key;
-use super::reservation::{Links, RefundRecord, Reservation, Slot, Status};
+use super::reservation::{
+    Aside, Links, NewReservation, OrderRecord, Packed, RefundRecord, Reservation, Slot, Status,
+};
 use super::slab::{NONE, Slab};
 use super::units::Line;
 use super::users::{UserSlot, Users};
 
 /// All reservations whose id is known.
 pub struct Reservations {
-    records: Slab<Reservation>,
+    records: Slab<Packed>,
+    aside: Aside,
     by_id: Index,
     deadlines: Deadlines,
     remembered: Deadlines,
-    /// The turn of the next reservation.
-    next_turn: u32,
     hasher: Hasher,
-    /// Heap bytes the records point to.
-    record_bytes: usize,
 }
 
 impl Reservations {
     pub fn new(hasher: Hasher) -> Reservations {
         Reservations {
             records: Slab::new(),
+            aside: Aside::new(),
             by_id: Index::new(),
             deadlines: Deadlines::new(),
             remembered: Deadlines::new(),
-            next_turn: 0,
             hasher,
-            record_bytes: 0,
         }
     }
 
@@ -64,32 +64,51 @@ impl Reservations {
         &self.remembered
     }
 
-    pub fn find(&self, id: &[u8]) -> Option<Slot> {
-        self.find_key(Key::of(id))
-    }
-
-    pub fn find_key(&self, key: Key<'_>) -> Option<Slot> {
-        let hash = self.hasher.hash(key.hashed_bytes());
+    pub fn find(&self, id: Key<'_>) -> Option<Slot> {
+        let hash = self.hasher.hash(id.hashed_bytes());
         self.by_id
-            .find(hash, |slot| self.records[slot].id.key() == key)
+            .find(hash, |slot| self.aside.is_id(&self.records[slot], id))
     }
 
-    pub fn get(&self, slot: Slot) -> Option<&Reservation> {
-        self.records.get(slot)
+    pub fn get(&self, slot: Slot) -> Option<Reservation<'_>> {
+        let record = self.records.get(slot)?;
+        Some(Reservation::new(slot, record, &self.aside))
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (Slot, &Reservation)> {
-        self.records.iter()
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
+        self.records
+            .iter()
+            .map(|(slot, record)| (slot, Reservation::new(slot, record, &self.aside)))
     }
 
     /// Open reservations, earliest deadline first.
-    pub fn iter_open(&self) -> impl Iterator<Item = (Slot, &Reservation)> {
-        self.deadlines.iter(&self.records)
+    pub fn iter_open(&self) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
+        self.look_at(self.deadlines.iter(&self.records))
     }
 
     /// Released and expired reservations, the one to be forgotten next first.
-    pub fn iter_ended(&self) -> impl Iterator<Item = (Slot, &Reservation)> {
-        self.remembered.iter(&self.records)
+    pub fn iter_ended(&self) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
+        self.look_at(self.remembered.iter(&self.records))
+    }
+
+    /// A user's open reservations, oldest first.
+    pub fn iter_chain(&self, newest: Slot) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
+        let mut next = self.records.get(newest).map(|newest| newest.own.next);
+        self.look_at(std::iter::from_fn(move || {
+            let this = next?;
+            next = self.records.get(this).map(|record| record.own.next);
+            if this == newest {
+                next = None;
+            }
+            Some(this)
+        }))
+    }
+
+    fn look_at(
+        &self,
+        slots: impl Iterator<Item = Slot>,
+    ) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
+        slots.filter_map(|slot| Some((slot, self.get(slot)?)))
     }
 
     /// Counts up to `most` open reservations past their deadline. O(answer).
@@ -102,84 +121,94 @@ impl Reservations {
         self.remembered.count_due(&self.records, until_ms, most)
     }
 
-    /// Keeps a record and files it where its status says.
-    pub fn insert(&mut self, record: Reservation, users: &mut Users) -> Slot {
-        self.record_bytes += record.heap_bytes();
+    /// Keeps a reservation and files it where its status says.
+    pub fn insert(&mut self, new: NewReservation<'_>, users: &mut Users) -> Slot {
+        let hash = self.hasher.hash(new.id.hashed_bytes());
+        let record = self.aside.pack(self.next_slot(), new);
         let slot = self.records.insert(record);
-        let (records, hasher) = (&self.records, &self.hasher);
-        let hash_of = |slot: Slot| hasher.hash(records[slot].id.key().hashed_bytes());
-        self.by_id.insert(hash_of(slot), slot, hash_of);
+        let (records, aside, hasher) = (&self.records, &self.aside, &self.hasher);
+        self.by_id.insert(hash, slot, |slot| {
+            let id = Reservation::new(slot, &records[slot], aside).id();
+            hasher.hash(id.hashed_bytes())
+        });
         self.file(slot, users);
         slot
     }
 
-    /// Forgets a record. Its user may go with it.
+    /// Forgets a reservation. Its user may go with it.
     pub fn remove(&mut self, slot: Slot, users: &mut Users) {
         self.unfile(slot, users);
-        let Some(record) = self.records.get(slot) else {
+        let Some(reservation) = self.get(slot) else {
             return;
         };
-        self.record_bytes -= record.heap_bytes();
-        let hash = self.hasher.hash(record.id.key().hashed_bytes());
+        let hash = self.hasher.hash(reservation.id().hashed_bytes());
         self.by_id.remove(hash, |other| other == slot);
         if let Some(record) = self.records.remove(slot) {
             users.release(record.user);
+            self.aside.remove(slot, record);
         }
     }
 
-    /// Changes a record and files it anew where its status then says.
-    pub fn update(&mut self, slot: Slot, users: &mut Users, change: impl FnOnce(&mut Reservation)) {
+    /// Makes a reservation an order.
+    pub fn sell(&mut self, slot: Slot, users: &mut Users, order: OrderRecord) {
+        self.set_state(slot, users, Status::Sold, 0, Some(order));
+    }
+
+    /// Ends a reservation: `Released` at a moment, or `Expired` at its deadline.
+    pub fn end(&mut self, slot: Slot, users: &mut Users, status: Status, at_ms: u64) {
+        self.set_state(slot, users, status, at_ms, None);
+    }
+
+    fn set_state(
+        &mut self,
+        slot: Slot,
+        users: &mut Users,
+        status: Status,
+        ended_at_ms: u64,
+        order: Option<OrderRecord>,
+    ) {
         self.unfile(slot, users);
         if let Some(record) = self.records.get_mut(slot) {
-            self.record_bytes -= record.heap_bytes();
-            change(record);
-            self.record_bytes += record.heap_bytes();
+            self.aside.set_state(record, status, ended_at_ms, order);
         }
         self.file(slot, users);
     }
 
     /// Adds a refund of `taken` units, ordered by item, to an order, which stays where it
-    /// is. Its cost does not grow with the refunds there are.
+    /// is.
     pub fn add_refund(&mut self, slot: Slot, taken: &[Line], refund: RefundRecord) {
-        let Some(record) = self.records.get_mut(slot) else {
+        let Some(lines) = self.get(slot).map(Reservation::lines) else {
             return;
         };
-        let lines = record.cart.lines();
-        let Some(order) = record.order.as_mut() else {
-            return;
-        };
-        self.record_bytes -= order.lists_bytes();
-        order.refunded.resize(lines.len(), 0);
-        for (line, refunded) in lines.iter().zip(&mut order.refunded) {
-            if let Ok(at) = taken.binary_search_by_key(&line.item, |taken| taken.item) {
-                *refunded = refunded.saturating_add(taken[at].qty);
-            }
-        }
-        self.record_bytes += refund.heap_bytes();
-        order.refunds.push(refund);
-        self.record_bytes += order.lists_bytes();
+        self.aside.change_order(&self.records[slot], |order| {
+            order.add_refund(&lines, taken, refund);
+        });
     }
 
     /// Moves the deadline of an open reservation; its place in the chain stays.
     pub fn extend(&mut self, slot: Slot, expires_at_ms: u64) {
-        let before = self.records[slot].expires_at_ms;
+        let Some(before) = self.get(slot).map(Reservation::expires_at_ms) else {
+            return;
+        };
         self.deadlines.remove(&mut self.records, before, slot);
-        self.records[slot].expires_at_ms = expires_at_ms;
+        self.aside
+            .set_deadline(slot, &mut self.records[slot], expires_at_ms);
         self.deadlines.push(&mut self.records, expires_at_ms, slot);
     }
 
     fn file(&mut self, slot: Slot, users: &mut Users) {
-        let Some(record) = self.records.get(slot) else {
+        let Some(reservation) = self.get(slot) else {
             return;
         };
-        match record.status {
+        let user = reservation.user();
+        match reservation.status() {
             Status::Open => {
-                let (user, expires_at_ms) = (record.user, record.expires_at_ms);
+                let expires_at_ms = reservation.expires_at_ms();
                 self.deadlines.push(&mut self.records, expires_at_ms, slot);
                 self.chain(slot, user, users);
             }
             Status::Released | Status::Expired => {
-                let ended_at_ms = record.ended_at_ms;
+                let ended_at_ms = reservation.ended_at_ms();
                 self.remembered.push(&mut self.records, ended_at_ms, slot);
             }
             Status::Sold => {}
@@ -187,106 +216,87 @@ impl Reservations {
     }
 
     fn unfile(&mut self, slot: Slot, users: &mut Users) {
-        let Some(record) = self.records.get(slot) else {
+        let Some(reservation) = self.get(slot) else {
             return;
         };
-        match record.status {
+        let user = reservation.user();
+        match reservation.status() {
             Status::Open => {
-                let (user, expires_at_ms) = (record.user, record.expires_at_ms);
+                let expires_at_ms = reservation.expires_at_ms();
                 self.deadlines
                     .remove(&mut self.records, expires_at_ms, slot);
                 self.unchain(slot, user, users);
             }
             Status::Released | Status::Expired => {
-                let ended_at_ms = record.ended_at_ms;
+                let ended_at_ms = reservation.ended_at_ms();
                 self.remembered.remove(&mut self.records, ended_at_ms, slot);
             }
             Status::Sold => {}
         }
     }
 
+    /// Adds a reservation as its user's newest.
     fn chain(&mut self, slot: Slot, user: UserSlot, users: &mut Users) {
-        let Some(user) = users.get_mut(user) else {
-            return;
+        let newest = users.newest(user);
+        let oldest = match self.records.get_mut(newest) {
+            Some(record) => std::mem::replace(&mut record.own.next, slot),
+            None => slot,
         };
-        let newest = user.newest;
-        self.records[slot].in_chain = Links {
+        self.records[slot].own = Links {
             previous: newest,
-            next: NONE,
+            next: oldest,
         };
-        match self.records.get_mut(newest) {
-            Some(record) => record.in_chain.next = slot,
-            None => user.oldest = slot,
-        }
-        user.newest = slot;
-        user.open += 1;
+        users.set_newest(user, slot, 1);
     }
 
     fn unchain(&mut self, slot: Slot, user: UserSlot, users: &mut Users) {
-        let Some(user) = users.get_mut(user) else {
-            return;
-        };
-        let Links { previous, next } = self.records[slot].in_chain;
-        self.records[slot].in_chain = Links::NOWHERE;
-        match self.records.get_mut(previous) {
-            Some(record) => record.in_chain.next = next,
-            None => user.oldest = next,
+        let Links { previous, next } = self.records[slot].own;
+        let newest = users.newest(user);
+        let left = if newest == slot { previous } else { newest };
+        // The one before it, or else the newest, which knows the oldest.
+        let before = if previous == NONE { left } else { previous };
+        if let Some(record) = self.records.get_mut(before) {
+            record.own.next = next;
         }
-        match self.records.get_mut(next) {
-            Some(record) => record.in_chain.previous = previous,
-            None => user.newest = previous,
+        if newest != slot
+            && let Some(record) = self.records.get_mut(next)
+        {
+            record.own.previous = previous;
         }
-        user.open -= 1;
+        users.set_newest(user, left, -1);
     }
 
-    /// A user's open reservations, oldest first.
-    pub fn iter_chain(&self, oldest: Slot) -> impl Iterator<Item = (Slot, &Reservation)> {
-        let mut slot = oldest;
-        std::iter::from_fn(move || {
-            let record = self.records.get(slot)?;
-            let this = slot;
-            slot = record.in_chain.next;
-            Some((this, record))
-        })
+    /// Whose reservation is it, if it is open?
+    pub fn user_of_open(&self, slot: Slot) -> Option<UserSlot> {
+        let record = self.get(slot)?;
+        (record.status() == Status::Open).then(|| record.user())
     }
 
-    /// The turn of a reservation that is being made.
-    pub fn take_turn(&mut self) -> u32 {
-        let turn = self.next_turn;
-        self.next_turn = turn.wrapping_add(1);
-        turn
+    /// The one before an open reservation in its user's chain.
+    pub fn before(&self, slot: Slot) -> Option<Reservation<'_>> {
+        self.get(self.records.get(slot)?.own.previous)
     }
 
-    /// How many reservations were made from this one on, itself included. The same on
-    /// every copy of the sale, which the turn itself is not.
-    pub fn age(&self, record: &Reservation) -> u32 {
-        self.next_turn.wrapping_sub(record.turn)
-    }
-
-    /// Puts every user's chain in the order the reservations were made, after a load
-    /// that filed them by deadline. O(n log n) at worst, O(n) when HOLD is one for all.
-    pub fn sort_chains(&mut self, users: &mut Users) {
-        let mut open: Vec<(u32, Slot)> = self
-            .iter_open()
-            .map(|(slot, record)| (u32::MAX - self.age(record), slot))
-            .collect();
-        if open.is_sorted() {
-            return;
-        }
-        open.sort_unstable();
-        for (_, slot) in open {
+    /// Makes these open reservations their users' newest, one after the other.
+    pub fn chain_anew(&mut self, slots: impl Iterator<Item = Slot>, users: &mut Users) {
+        for slot in slots {
             let user = self.records[slot].user;
             self.unchain(slot, user, users);
             self.chain(slot, user, users);
         }
     }
 
+    /// The slot of the next reservation.
+    pub fn next_slot(&self) -> Slot {
+        self.records.next_slot()
+    }
+
     /// Heap bytes of everything.
     pub fn heap_bytes(&self) -> usize {
         self.records.heap_bytes()
+            + self.aside.heap_bytes()
             + self.by_id.heap_bytes()
             + self.deadlines.heap_bytes()
             + self.remembered.heap_bytes()
-            + self.record_bytes
     }
 }

@@ -10,7 +10,9 @@ pub type SlotNumber = u32;
 /// "No record" in a link.
 pub const NONE: SlotNumber = u32::MAX;
 
-const PAGE_ENTRIES: usize = 512;
+/// Bytes of a page: a size the server's allocator has, so that none are lost to
+/// rounding.
+const PAGE_BYTES: usize = 32 * 1024;
 
 enum Entry<T> {
     Full(T),
@@ -28,6 +30,8 @@ pub struct Slab<T> {
 }
 
 impl<T> Slab<T> {
+    const PAGE_ENTRIES: usize = PAGE_BYTES / size_of::<Entry<T>>();
+
     pub fn new() -> Slab<T> {
         Slab {
             pages: Vec::new(),
@@ -50,15 +54,15 @@ impl<T> Slab<T> {
     fn entry(&self, slot: SlotNumber) -> Option<&Entry<T>> {
         let slot = slot as usize;
         self.pages
-            .get(slot / PAGE_ENTRIES)?
-            .get(slot % PAGE_ENTRIES)
+            .get(slot / Self::PAGE_ENTRIES)?
+            .get(slot % Self::PAGE_ENTRIES)
     }
 
     fn entry_mut(&mut self, slot: SlotNumber) -> Option<&mut Entry<T>> {
         let slot = slot as usize;
         self.pages
-            .get_mut(slot / PAGE_ENTRIES)?
-            .get_mut(slot % PAGE_ENTRIES)
+            .get_mut(slot / Self::PAGE_ENTRIES)?
+            .get_mut(slot % Self::PAGE_ENTRIES)
     }
 
     pub fn get(&self, slot: SlotNumber) -> Option<&T> {
@@ -75,6 +79,15 @@ impl<T> Slab<T> {
         }
     }
 
+    /// Where the next record will be kept.
+    pub fn next_slot(&self) -> SlotNumber {
+        if self.free == NONE {
+            self.slots as SlotNumber
+        } else {
+            self.free
+        }
+    }
+
     /// Keeps a record and says where. O(1).
     pub fn insert(&mut self, record: T) -> SlotNumber {
         self.len += 1;
@@ -88,12 +101,12 @@ impl<T> Slab<T> {
             self.free = next;
             return slot;
         }
-        if self.slots.is_multiple_of(PAGE_ENTRIES) {
+        if self.slots.is_multiple_of(Self::PAGE_ENTRIES) {
             // The first page grows with a small sale; later ones come whole.
             let capacity = if self.pages.is_empty() {
                 0
             } else {
-                PAGE_ENTRIES
+                Self::PAGE_ENTRIES
             };
             self.pages.push(Vec::with_capacity(capacity));
         }
@@ -133,9 +146,11 @@ impl<T> Slab<T> {
             })
     }
 
-    /// Heap bytes of the pages, without what the records point to.
+    /// Heap bytes of the pages, without what the records point to. O(1): all pages but
+    /// the first are whole.
     pub fn heap_bytes(&self) -> usize {
-        let entries: usize = self.pages.iter().map(Vec::capacity).sum();
+        let first = self.pages.first().map_or(0, Vec::capacity);
+        let entries = first + self.pages.len().saturating_sub(1) * Self::PAGE_ENTRIES;
         entries * size_of::<Entry<T>>() + self.pages.capacity() * size_of::<Vec<Entry<T>>>()
     }
 }
@@ -173,19 +188,22 @@ mod tests {
     #[test]
     fn reuses_the_slot_freed_last_and_moves_nothing_else() {
         let mut slab = Slab::new();
-        let slots: Vec<_> = (0..2_000).map(|n| slab.insert(n)).collect();
-        assert_eq!(slots, (0..2_000).collect::<Vec<_>>());
+        let slots: Vec<_> = (0..20_000).map(|n| slab.insert(n)).collect();
+        assert!(slab.pages.len() > 2);
+        assert_eq!(slots, (0..20_000).collect::<Vec<_>>());
         assert_eq!(slab.remove(7), Some(7));
         assert_eq!(slab.remove(7), None);
-        assert_eq!(slab.remove(1_999), Some(1_999));
-        assert_eq!(slab.insert(70), 1_999);
+        assert_eq!(slab.remove(19_999), Some(19_999));
+        assert_eq!(slab.insert(70), 19_999);
         assert_eq!(slab.insert(71), 7);
-        assert_eq!(slab.insert(72), 2_000);
+        assert_eq!(slab.insert(72), 20_000);
         assert_eq!(slab.get(8), Some(&8));
         assert_eq!(slab.get(99_999), None);
         assert_eq!(
             (slab.len(), slab.slots(), slab.iter().count()),
-            (2_001, 2_001, 2_001)
+            (20_001, 20_001, 20_001)
         );
+        let capacity: usize = slab.pages.iter().map(Vec::capacity).sum();
+        assert!(slab.heap_bytes() >= capacity * size_of::<Entry<SlotNumber>>());
     }
 }

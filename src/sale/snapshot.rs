@@ -12,12 +12,13 @@
 use super::codec::Writer;
 use super::event_codec::{put_entry, put_options};
 use super::items::Stock;
-use super::name::{Key, Name};
+use super::name::Key;
 use super::reservation::{RefundRecord, Reservation, Status};
 use super::state::{RestockRef, Sale};
 
-/// The version this server writes, and the only one it reads.
-pub(super) const SNAPSHOT_VERSION: u8 = 1;
+/// The version this server writes. It reads version 1 too, in which an open reservation
+/// was followed by how many were made since, not by its user's one before it.
+pub(super) const SNAPSHOT_VERSION: u8 = 2;
 /// Every chunk but the last, in bytes.
 pub(super) const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -51,19 +52,23 @@ fn for_each_element(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
     for (sku, stock) in sale.items.iter() {
         element(&|out| put_item(out, sku, stock));
     }
-    for (_, record) in sale.reservations.iter_open() {
-        element(&|out| put_record(out, sale, record));
+    for (slot, record) in sale.reservations.iter_open() {
+        let before = sale.reservations.before(slot).map(Reservation::id);
+        element(&|out| {
+            put_record(out, sale, record);
+            out.option(before, Writer::name);
+        });
     }
     for (_, record) in sale.reservations.iter_ended() {
         element(&|out| put_record(out, sale, record));
     }
     for (_, record) in sale.reservations.iter() {
-        if record.status != Status::Sold {
+        let Some(order) = record.order() else {
             continue;
-        }
+        };
         element(&|out| put_record(out, sale, record));
-        for refund in record.order.iter().flat_map(|order| &order.refunds) {
-            element(&|out| put_refund(out, &record.id, refund));
+        for refund in order.refunds() {
+            element(&|out| put_refund(out, record.id(), refund));
         }
     }
     for restock in &sale.restock_refs {
@@ -86,15 +91,11 @@ pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
         element(&bytes);
     });
     let skus = rolling(sale.items.iter().map(|(sku, _)| Key::Bytes(sku)));
-    let open = rolling(
-        sale.reservations
-            .iter_open()
-            .map(|(_, record)| record.id.key()),
-    );
+    let open = rolling(sale.reservations.iter_open().map(|(_, record)| record.id()));
     let ended = rolling(
         sale.reservations
             .iter_ended()
-            .map(|(_, record)| record.id.key()),
+            .map(|(_, record)| record.id()),
     );
     let restocks = rolling(
         sale.restock_refs
@@ -142,37 +143,36 @@ fn put_item(out: &mut Writer<'_>, sku: &[u8], stock: Stock) {
     out.number(stock.sold);
 }
 
-fn put_record(out: &mut Writer<'_>, sale: &Sale, record: &Reservation) {
-    let user = sale.users.get(record.user).map(|user| user.name().key());
-    out.tag(match record.status {
+fn put_record(out: &mut Writer<'_>, sale: &Sale, record: Reservation<'_>) {
+    let user = sale.users.name(record.user());
+    out.tag(match record.status() {
         Status::Open => OPEN,
         Status::Released => RELEASED,
         Status::Expired => EXPIRED,
         Status::Sold => ORDER,
     });
-    out.name(record.id.key());
+    out.name(record.id());
     out.option(user, Writer::name);
     out.flag(!record.is_unseen());
     if !record.is_unseen() {
-        out.lines(&record.cart.lines());
+        out.lines(&record.lines());
     }
-    out.number(record.reserved_at_ms);
+    let (reserved_at_ms, expires_at_ms) = (record.reserved_at_ms(), record.expires_at_ms());
+    out.number(reserved_at_ms);
     // Most deadlines are a HOLD away from the making: fewer bytes than a moment.
-    out.signed(record.expires_at_ms.cast_signed() - record.reserved_at_ms.cast_signed());
-    match record.status {
-        Status::Open => out.number(u64::from(sale.reservations.age(record))),
-        Status::Released => out.number(record.ended_at_ms),
-        Status::Expired | Status::Sold => {}
+    out.signed(expires_at_ms.cast_signed() - reserved_at_ms.cast_signed());
+    if record.status() == Status::Released {
+        out.number(record.ended_at_ms());
     }
-    let Some(order) = &record.order else { return };
+    let Some(order) = record.order() else { return };
     out.number(order.sold_at_ms);
     put_entry(out, order.entry);
     out.option(order.reference.as_ref(), |out, name| out.name(name.key()));
 }
 
-fn put_refund(out: &mut Writer<'_>, id: &Name, refund: &RefundRecord) {
+fn put_refund(out: &mut Writer<'_>, id: Key<'_>, refund: &RefundRecord) {
     out.tag(REFUND);
-    out.name(id.key());
+    out.name(id);
     out.option(refund.reference.as_ref(), |out, name| out.name(name.key()));
     out.lines(&refund.cart.lines());
     put_entry(out, refund.entry);

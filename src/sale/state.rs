@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 use super::event::Created;
 use super::hash::Hasher;
 use super::items::Items;
-use super::name::Name;
+use super::name::{Key, Name};
 use super::options::Options;
 use super::reservation::{Reservation, Slot, Status};
 use super::reservations::Reservations;
-use super::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, ItemIndex};
+use super::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, ItemIndex, MOMENT_MS_MAX};
 use super::users::Users;
 
 /// One flash sale: items, limits, a window, users and reservations.
@@ -80,7 +80,7 @@ impl Sale {
     /// The sale's time: the later of the clock and the last change, unless the clock
     /// stepped back by more than a minute, which is believed.
     pub fn time(&self, clock_ms: u64) -> Time {
-        let clock_ms = clock_ms.min(INTEGER_MAX);
+        let clock_ms = clock_ms.min(MOMENT_MS_MAX);
         if clock_ms.saturating_add(CLOCK_STEP_MS_MAX) < self.last_change_at_ms {
             return Time {
                 now_ms: clock_ms,
@@ -146,25 +146,25 @@ impl Sale {
 
     /// The slot of a known id. O(1).
     pub fn find(&self, id: &[u8]) -> Option<Slot> {
-        self.reservations.find(id)
+        self.reservations.find(Key::of(id))
     }
 
-    pub(super) fn record(&self, slot: Slot) -> Option<&Reservation> {
+    pub(super) fn record(&self, slot: Slot) -> Option<Reservation<'_>> {
         self.reservations.get(slot)
     }
 
     /// Whose reservation is it? An id released before it was seen, by nobody in
     /// particular, is everybody's.
-    pub(super) fn belongs_to(&self, record: &Reservation, user: &[u8]) -> bool {
-        match self.users.get(record.user) {
-            Some(owner) => owner.name().is(user),
+    pub(super) fn belongs_to(&self, record: Reservation<'_>, user: &[u8]) -> bool {
+        match self.users.name(record.user()) {
+            Some(owner) => owner == Key::of(user),
             None => true,
         }
     }
 
     /// Is this reservation open past its deadline, waiting for a sweep?
-    pub(super) fn is_overdue(record: &Reservation, now_ms: u64) -> bool {
-        record.status == Status::Open && record.expires_at_ms <= now_ms
+    pub(super) fn is_overdue(record: Reservation<'_>, now_ms: u64) -> bool {
+        record.status() == Status::Open && record.expires_at_ms() <= now_ms
     }
 
     /// Units that belong to this sale, in all.
@@ -172,7 +172,7 @@ impl Sale {
         self.items.totals().total()
     }
 
-    /// Bytes of memory, from the sizes of all allocations. O(n / 512).
+    /// Bytes of memory, from the sizes of all allocations. O(REFs of RESTOCK).
     pub fn memory_bytes(&self) -> usize {
         let restocks: usize = self
             .restock_refs

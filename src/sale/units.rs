@@ -7,6 +7,9 @@ use smallvec::SmallVec;
 
 /// The largest integer of the contract, 2^53 - 1: exact in every client's number type.
 pub const INTEGER_MAX: u64 = (1 << 53) - 1;
+/// The latest moment at which anything happens, in Unix milliseconds: the year 10889. A
+/// clock beyond it counts as standing there. Deadlines may be later.
+pub const MOMENT_MS_MAX: u64 = (1 << 48) - 1;
 /// Longest user, id, REF or SKU, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
 /// Longest name of an order stream, in bytes.

@@ -1,5 +1,9 @@
 //! The users of a sale: what each has reserved and bought.
 //!
+//! Most users have a few units and a reservation or two, so a user is 28 bytes: small
+//! numbers, whose sums follow from each other. Whoever has more, or was refunded units
+//! that still count, is kept wide.
+//!
 //! # Invariants
 //!
 //! 1. A user is kept exactly as long as a reservation names it.
@@ -11,32 +15,74 @@
 //!
 //! Edge: sums and links; the reservations themselves are in `reservations.rs`.
 
+use std::collections::BTreeMap;
+
 use super::hash::Hasher;
 use super::index::Index;
-use super::name::{Key, Name};
+use super::name::{Key, Names, PackedName};
 use super::slab::{NONE, Slab, SlotNumber};
 use super::units::ItemIndex;
 
 /// The number of a user in its sale; [`NONE`] for nobody.
 pub type UserSlot = SlotNumber;
 
-/// One user's sums, in units, and its open reservations as a chain, oldest first.
-pub struct User {
-    name: Name,
+/// One user's sums, in units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
     pub reserved: u64,
     pub sold: u64,
     pub counted: u64,
     /// Open reservations.
     pub open: u32,
-    pub oldest: SlotNumber,
-    pub newest: SlotNumber,
     /// Reservations in any state that name this user.
     named_by: u32,
 }
 
-impl User {
-    pub fn name(&self) -> &Name {
-        &self.name
+/// A user in its table.
+struct Packed {
+    name: PackedName,
+    open: u8,
+    reserved: u16,
+    sold: u16,
+    /// [`WIDE`] when the sums are kept elsewhere.
+    named_by: u16,
+    /// The newest of its open reservations, the end of its chain.
+    newest: SlotNumber,
+}
+
+const WIDE: u16 = u16::MAX;
+
+impl Packed {
+    /// Keeps the sums here; false if they do not fit.
+    fn pack(&mut self, sums: &Sums) -> bool {
+        let small = (
+            u8::try_from(sums.open),
+            u16::try_from(sums.reserved),
+            u16::try_from(sums.sold),
+            u16::try_from(sums.named_by),
+        );
+        let (Ok(open), Ok(reserved), Ok(sold), Ok(named_by)) = small else {
+            return false;
+        };
+        if named_by == WIDE || sums.counted != sums.reserved + sums.sold {
+            return false;
+        }
+        self.open = open;
+        self.reserved = reserved;
+        self.sold = sold;
+        self.named_by = named_by;
+        true
+    }
+
+    fn unpack(&self) -> Sums {
+        let (reserved, sold) = (u64::from(self.reserved), u64::from(self.sold));
+        Sums {
+            reserved,
+            sold,
+            counted: reserved + sold,
+            open: u32::from(self.open),
+            named_by: u32::from(self.named_by),
+        }
     }
 }
 
@@ -56,26 +102,28 @@ struct Tally {
 
 /// All users with a reservation in any state.
 pub struct Users {
-    users: Slab<User>,
+    users: Slab<Packed>,
+    names: Names,
+    wide: BTreeMap<UserSlot, Sums>,
     by_name: Index,
     tallies: Slab<Tally>,
     by_user_and_item: Index,
     /// The sale was made with ITEMLIMIT.
     tracks_items: bool,
     hasher: Hasher,
-    name_bytes: usize,
 }
 
 impl Users {
     pub fn new(hasher: Hasher, tracks_items: bool) -> Users {
         Users {
             users: Slab::new(),
+            names: Names::new(),
+            wide: BTreeMap::new(),
             by_name: Index::new(),
             tallies: Slab::new(),
             by_user_and_item: Index::new(),
             tracks_items,
             hasher,
-            name_bytes: 0,
         }
     }
 
@@ -87,79 +135,114 @@ impl Users {
         self.tracks_items
     }
 
-    pub fn find(&self, name: &[u8]) -> Option<UserSlot> {
-        self.find_key(Key::of(name))
-    }
-
-    pub fn find_key(&self, key: Key<'_>) -> Option<UserSlot> {
-        let hash = self.hasher.hash(key.hashed_bytes());
+    pub fn find(&self, name: Key<'_>) -> Option<UserSlot> {
+        let hash = self.hasher.hash(name.hashed_bytes());
         self.by_name
-            .find(hash, |slot| self.users[slot].name.key() == key)
+            .find(hash, |slot| self.names.is(&self.users[slot].name, name))
     }
 
-    pub fn get(&self, user: UserSlot) -> Option<&User> {
-        self.users.get(user)
+    pub fn name(&self, user: UserSlot) -> Option<Key<'_>> {
+        let user = self.users.get(user)?;
+        Some(self.names.key(&user.name))
     }
 
-    pub fn get_mut(&mut self, user: UserSlot) -> Option<&mut User> {
-        self.users.get_mut(user)
+    /// A user's sums; zeros for nobody.
+    pub fn sums(&self, user: UserSlot) -> Sums {
+        match self.users.get(user) {
+            None => Sums::default(),
+            Some(record) if record.named_by == WIDE => {
+                self.wide.get(&user).copied().unwrap_or_default()
+            }
+            Some(record) => record.unpack(),
+        }
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (UserSlot, &User)> {
-        self.users.iter()
+    fn change(&mut self, user: UserSlot, change: impl FnOnce(&mut Sums)) {
+        let mut sums = self.sums(user);
+        let Some(record) = self.users.get_mut(user) else {
+            return;
+        };
+        change(&mut sums);
+        let was_wide = record.named_by == WIDE;
+        if record.pack(&sums) {
+            if was_wide {
+                self.wide.remove(&user);
+            }
+        } else {
+            record.named_by = WIDE;
+            self.wide.insert(user, sums);
+        }
+    }
+
+    /// The newest open reservation of a user, [`NONE`] without one.
+    pub fn newest(&self, user: UserSlot) -> SlotNumber {
+        self.users.get(user).map_or(NONE, |user| user.newest)
+    }
+
+    /// Another reservation of a user is its newest open one; how many there are is
+    /// changed by `open`.
+    pub fn set_newest(&mut self, user: UserSlot, newest: SlotNumber, open: i32) {
+        self.change(user, |sums| {
+            sums.open = sums.open.saturating_add_signed(open);
+        });
+        if let Some(record) = self.users.get_mut(user) {
+            record.newest = newest;
+        }
+    }
+
+    pub fn slots(&self) -> impl Iterator<Item = UserSlot> {
+        self.users.iter().map(|(slot, _)| slot)
     }
 
     /// The user of this name, who is named by one more reservation from now on.
-    pub fn retain(&mut self, key: Key<'_>) -> UserSlot {
-        let slot = self.find_key(key).unwrap_or_else(|| self.add(key));
-        self.users[slot].named_by += 1;
+    pub fn retain(&mut self, name: Key<'_>) -> UserSlot {
+        let slot = self.find(name).unwrap_or_else(|| self.add(name));
+        self.change(slot, |sums| sums.named_by += 1);
         slot
     }
 
-    fn add(&mut self, key: Key<'_>) -> UserSlot {
-        let name = Name::new(key);
-        self.name_bytes += name.heap_bytes();
-        let slot = self.users.insert(User {
-            name,
+    fn add(&mut self, name: Key<'_>) -> UserSlot {
+        let slot = self.users.insert(Packed {
+            name: self.names.pack(name),
+            open: 0,
             reserved: 0,
             sold: 0,
-            counted: 0,
-            open: 0,
-            oldest: NONE,
-            newest: NONE,
             named_by: 0,
+            newest: NONE,
         });
-        let (users, hasher) = (&self.users, &self.hasher);
+        let (users, names, hasher) = (&self.users, &self.names, &self.hasher);
         self.by_name
-            .insert(hasher.hash(key.hashed_bytes()), slot, |slot| {
-                hasher.hash(users[slot].name.key().hashed_bytes())
+            .insert(hasher.hash(name.hashed_bytes()), slot, |slot| {
+                hasher.hash(names.key(&users[slot].name).hashed_bytes())
             });
         slot
     }
 
     /// A reservation that named this user is forgotten.
     pub fn release(&mut self, user: UserSlot) {
-        let Some(record) = self.users.get_mut(user) else {
-            return;
-        };
-        record.named_by = record.named_by.saturating_sub(1);
-        if record.named_by > 0 {
+        self.change(user, |sums| {
+            sums.named_by = sums.named_by.saturating_sub(1);
+        });
+        if self.sums(user).named_by > 0 {
             return;
         }
-        let hash = self.hasher.hash(record.name.key().hashed_bytes());
-        self.name_bytes -= record.name.heap_bytes();
+        let Some(name) = self.users.get(user).map(|record| record.name) else {
+            return;
+        };
+        let hash = self.hasher.hash(self.names.key(&name).hashed_bytes());
         self.by_name.remove(hash, |slot| slot == user);
         self.users.remove(user);
+        self.names.remove(name);
+        self.wide.remove(&user);
     }
 
     /// Changes a user's sums.
     pub fn account(&mut self, user: UserSlot, by: Account) {
-        let Some(user) = self.users.get_mut(user) else {
-            return;
-        };
-        user.reserved = user.reserved.saturating_add_signed(by.reserved);
-        user.sold = user.sold.saturating_add_signed(by.sold);
-        user.counted = user.counted.saturating_add_signed(by.counted);
+        self.change(user, |sums| {
+            sums.reserved = sums.reserved.saturating_add_signed(by.reserved);
+            sums.sold = sums.sold.saturating_add_signed(by.sold);
+            sums.counted = sums.counted.saturating_add_signed(by.counted);
+        });
     }
 
     fn find_tally(&self, user: UserSlot, item: ItemIndex) -> Option<SlotNumber> {
@@ -212,10 +295,12 @@ impl Users {
     /// Heap bytes, names included.
     pub fn heap_bytes(&self) -> usize {
         self.users.heap_bytes()
+            + self.names.heap_bytes()
+            // As a B-tree keeps them, at its usual filling.
+            + self.wide.len() * 2 * size_of::<(UserSlot, Sums)>()
             + self.by_name.heap_bytes()
             + self.tallies.heap_bytes()
             + self.by_user_and_item.heap_bytes()
-            + self.name_bytes
     }
 }
 
@@ -234,8 +319,60 @@ mod tests {
         users.count(ann, 3, -1);
         assert_eq!(users.tallies().count(), 0);
         users.release(ann);
-        assert_eq!(users.find(b"ann"), Some(ann));
+        assert_eq!(users.find(Key::of(b"ann")), Some(ann));
         users.release(ann);
-        assert_eq!((users.find(b"ann"), users.len()), (None, 0));
+        assert_eq!((users.find(Key::of(b"ann")), users.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_user_is_28_bytes() {
+        assert_eq!(size_of::<Packed>(), 28);
+        assert_eq!(size_of::<Option<Packed>>(), 28);
+    }
+
+    #[test]
+    fn sums_of_any_size_are_kept_and_small_ones_in_place() {
+        let mut users = Users::new(Hasher::new(1), false);
+        let ann = users.retain(Key::of(b"ann"));
+        let large = 1 << 52;
+        for (reserved, sold, counted, is_wide) in [
+            (1, 0, 1, false),
+            (0xffff, 0, 0xffff, false),
+            (0x1_0000, 0, 0x1_0000, true),
+            (2, 0xffff, 0x1_0001, false),
+            (2, 3, 6, true),
+            (large, large, 2 * large, true),
+            (0, 0, 0, false),
+        ] {
+            let before = users.sums(ann);
+            users.account(
+                ann,
+                Account {
+                    reserved: reserved as i64 - before.reserved as i64,
+                    sold: sold as i64 - before.sold as i64,
+                    counted: counted as i64 - before.counted as i64,
+                },
+            );
+            let sums = users.sums(ann);
+            assert_eq!(
+                (sums.reserved, sums.sold, sums.counted),
+                (reserved, sold, counted)
+            );
+            assert_eq!(users.wide.len(), usize::from(is_wide));
+        }
+        for _ in 1..70_000 {
+            users.retain(Key::of(b"ann"));
+        }
+        for open in 1..300 {
+            users.set_newest(ann, open, 1);
+            assert_eq!((users.newest(ann), users.sums(ann).open), (open, open));
+        }
+        assert_eq!(users.wide.len(), 1);
+        for _ in 1..70_000 {
+            users.release(ann);
+        }
+        assert_eq!(users.len(), 1);
+        users.release(ann);
+        assert_eq!((users.len(), users.wide.len()), (0, 0));
     }
 }

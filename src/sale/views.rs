@@ -4,7 +4,7 @@
 //! `reserved` until an event says otherwise, on a replica as on the primary.
 
 use super::items::Stock;
-use super::name::{Name, NameBuffer};
+use super::name::{Key, Name, NameBuffer};
 use super::options::Options;
 use super::reservation::{Reservation, Slot, Status};
 use super::slab::NONE;
@@ -42,9 +42,9 @@ impl State {
     }
 }
 
-impl Reservation {
-    pub(super) fn state(&self) -> State {
-        match self.status {
+impl Reservation<'_> {
+    pub(super) fn state(self) -> State {
+        match self.status() {
             Status::Open => State::Reserved,
             Status::Sold if self.is_refunded() => State::Refunded,
             Status::Sold => State::Sold,
@@ -83,8 +83,8 @@ impl<'s> ItemView<'s> {
 
 /// A reservation, whole.
 pub struct View<'s> {
-    id: &'s Name,
-    user: Option<&'s super::users::User>,
+    id: Key<'s>,
+    user: Option<Key<'s>>,
     reference: Option<&'s Name>,
     pub state: State,
     /// Each item once, in the order first asked for; empty for an id never seen.
@@ -105,12 +105,12 @@ impl View<'_> {
     }
 
     pub fn user<'b>(&'b self, buffer: &'b mut NameBuffer) -> Option<&'b [u8]> {
-        self.user.map(|user| user.name().bytes(buffer))
+        self.user.map(|user| user.bytes(buffer))
     }
 
     /// The REF of the checkout.
-    pub fn reference<'b>(&'b self, buffer: &'b mut NameBuffer) -> Option<&'b [u8]> {
-        self.reference.map(|name| name.bytes(buffer))
+    pub fn reference(&self) -> Option<&[u8]> {
+        self.reference.map(Name::bytes)
     }
 }
 
@@ -184,25 +184,25 @@ impl Sale {
     /// Everything about a reservation, `None` for a slot that is not in use.
     pub fn view(&self, slot: Slot) -> Option<View<'_>> {
         let record = self.record(slot)?;
-        let order = record.order.as_deref();
+        let order = record.order();
         Some(View {
-            id: &record.id,
-            user: self.users.get(record.user),
+            id: record.id(),
+            user: self.users.name(record.user()),
             reference: order.and_then(|order| order.reference.as_ref()),
             state: record.state(),
-            lines: record.cart.lines(),
-            refunded: order.map_or(&[], |order| order.refunded.as_slice()),
-            reserved_at_ms: some_moment(record.reserved_at_ms),
-            expires_at_ms: some_moment(record.expires_at_ms),
+            lines: record.lines(),
+            refunded: order.map_or(&[], |order| order.refunded()),
+            reserved_at_ms: some_moment(record.reserved_at_ms()),
+            expires_at_ms: some_moment(record.expires_at_ms()),
             sold_at_ms: order.map(|order| order.sold_at_ms),
-            released_at_ms: (record.status == Status::Released).then_some(record.ended_at_ms),
+            released_at_ms: (record.status() == Status::Released).then_some(record.ended_at_ms()),
             order: order.map(|order| order.entry),
         })
     }
 
     /// The deadline of a reservation, in Unix milliseconds.
     pub fn expires_at_ms(&self, slot: Slot) -> u64 {
-        self.record(slot).map_or(0, |record| record.expires_at_ms)
+        self.record(slot).map_or(0, Reservation::expires_at_ms)
     }
 
     /// The fewest units available of any item of this reservation.
@@ -210,7 +210,7 @@ impl Sale {
         let Some(record) = self.record(slot) else {
             return 0;
         };
-        let lines = record.cart.lines();
+        let lines = record.lines();
         lines
             .iter()
             .map(|line| self.items.stock(line.item).available)
@@ -220,8 +220,8 @@ impl Sale {
 
     /// Units the user of this reservation may still reserve, `None` without USERLIMIT.
     pub fn user_remaining(&self, slot: Slot) -> Option<u64> {
-        let user = self.record(slot).map_or(NONE, |record| record.user);
-        let counted = self.users.get(user).map_or(0, |user| user.counted);
+        let user = self.record(slot).map_or(NONE, Reservation::user);
+        let counted = self.users.sums(user).counted;
         self.options.user_remaining(counted)
     }
 
@@ -249,19 +249,20 @@ impl Sale {
     /// What a user has; zeros for an unknown one.
     pub fn user(&self, name: &[u8]) -> UserView {
         let limit = self.options.user_limit;
-        let Some(user) = self.users.find(name).and_then(|slot| self.users.get(slot)) else {
+        let Some(user) = self.users.find(Key::of(name)) else {
             return UserView {
                 remaining: limit,
                 ..UserView::default()
             };
         };
-        let chain = self.reservations.iter_chain(user.oldest);
+        let sums = self.users.sums(user);
+        let chain = self.reservations.iter_chain(self.users.newest(user));
         UserView {
-            reserved: user.reserved,
-            sold: user.sold,
-            counted: user.counted,
-            remaining: self.options.user_remaining(user.counted),
-            open: u64::from(user.open),
+            reserved: sums.reserved,
+            sold: sums.sold,
+            counted: sums.counted,
+            remaining: self.options.user_remaining(sums.counted),
+            open: u64::from(sums.open),
             slots: chain.map(|(slot, _)| slot).take(USER_IDS_MAX).collect(),
         }
     }

@@ -23,8 +23,8 @@ impl Names {
         let mut users: Vec<Vec<u8>> = ["ann", "bob"].map(|user| user.into()).into();
         sale.scan(0, 100, None, &mut |slot| {
             let view = sale.view(slot).expect("a known slot");
-            ids.push(view.id(&mut [0; 26]).to_vec());
-            users.extend(view.user(&mut [0; 26]).map(<[u8]>::to_vec));
+            ids.push(view.id(&mut NameBuffer::default()).to_vec());
+            users.extend(view.user(&mut NameBuffer::default()).map(<[u8]>::to_vec));
         });
         let mut skus: Vec<Vec<u8>> = sale.items().take(20).map(|item| item.sku.into()).collect();
         skus.push(b"nosuch".to_vec());

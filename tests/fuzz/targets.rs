@@ -242,7 +242,7 @@ fn live_on(sale: Sale, dice: &mut Dice) {
         }
         pair.sale.info(clock_ms);
     }
-    for now_ms in [clock_ms + 60_001, INTEGER_MAX] {
+    for now_ms in [clock_ms + 60_001, MOMENT_MS_MAX] {
         for _ in 0..40 {
             let Some(event) = pair.sale.plan_sweep(now_ms, 50) else {
                 break;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::driver::Fault;
 use super::reference::{Model, words};
 use super::requests::{bytes, name};
-use super::sale::{self, Sale, Slot, State};
+use super::sale::{self, NameBuffer, Sale, Slot, State};
 use super::translate::entry_word;
 use super::views::{shown, shown_lines};
 
@@ -79,7 +79,7 @@ fn get(sale: &Sale, id: &str) -> String {
     let refunded = (view.lines.iter().zip(view.refunded))
         .filter(|(_, refunded)| **refunded > 0)
         .map(|(line, refunded)| (line.item, *refunded));
-    let mut buffer = [0; 26];
+    let mut buffer = NameBuffer::default();
     [
         format!(
             "id={:?} state={}",
@@ -100,13 +100,13 @@ fn get(sale: &Sale, id: &str) -> String {
             "order={}",
             shown(view.order.map(|entry| entry_word(Some(entry))))
         ),
-        format!("ref={:?}", view.reference(&mut buffer).map(name)),
+        format!("ref={:?}", view.reference().map(name)),
     ]
     .join(" ")
 }
 
 fn id_at(sale: &Sale, slot: Slot) -> String {
-    let mut buffer = [0; 26];
+    let mut buffer = NameBuffer::default();
     sale.view(slot).map_or_else(
         || format!("nothing at {slot}"),
         |view| name(view.id(&mut buffer)),

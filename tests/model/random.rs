@@ -8,7 +8,7 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::reference::{LARGEST, Model};
+use super::reference::{LARGEST, LATEST, Model};
 use super::requests::{Named, Op, Setup, Step};
 use super::world::After;
 
@@ -38,7 +38,7 @@ impl Source {
         let is_giant = rng.random_bool(0.05);
         let clock_ms = match rng.random_range(0..20) {
             0 => rng.random_range(1..100_000),
-            1 if is_giant => LARGEST - rng.random_range(0..1_000_000),
+            1 if is_giant => LATEST - rng.random_range(0..1_000_000),
             _ => 1_700_000_000_000 + rng.random_range(0..1_000_000),
         };
         let hold_ms = match rng.random_range(0..10) {

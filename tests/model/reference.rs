@@ -11,6 +11,8 @@ use super::reservation::{Fate, Reservation, sum_lines, units};
 
 /// 2^53 - 1.
 pub const LARGEST: u64 = 9_007_199_254_740_991;
+/// 2^48 - 1: where a clock beyond it counts as standing.
+pub const LATEST: u64 = 281_474_976_710_655;
 
 /// Words of a reply, in one line.
 macro_rules! words {
@@ -144,6 +146,7 @@ impl Model {
 
     /// The sale's time, and whether a step back of the clock was believed.
     pub fn time(&self, clock_ms: u64) -> (u64, bool) {
+        let clock_ms = clock_ms.min(LATEST);
         if self.last_change.saturating_sub(clock_ms) > 60_000 {
             (clock_ms, true)
         } else {

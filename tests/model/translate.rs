@@ -62,10 +62,7 @@ impl Engine {
             Answer::Sold { order } => words!["SOLD", id, entry_word(Some(order))],
             Answer::AlreadySold { slot } => {
                 let view = self.primary.view(slot);
-                let mut buffer = [0; 26];
-                let reference = view
-                    .as_ref()
-                    .and_then(|view| view.reference(&mut buffer).map(name));
+                let reference = view.as_ref().and_then(|view| view.reference().map(name));
                 words!["ALREADYSOLD", id, reference.unwrap_or_default()]
             }
             Answer::Refunded { entry } => words!["REFUNDED", id, entry_word(Some(entry))],

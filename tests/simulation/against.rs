@@ -3,7 +3,7 @@
 use super::ledger::Ledger;
 use super::play::Fault;
 use super::record::{Fate, Record, refunded_of};
-use super::sale::{Sale, Slot, State};
+use super::sale::{NameBuffer, Sale, Slot, State};
 
 fn agree<T: PartialEq + std::fmt::Debug>(what: &str, booked: T, kept: T) -> Result<(), Fault> {
     if booked == kept {
@@ -35,7 +35,7 @@ impl Ledger {
             (Some(record), Some(view)) => (record, view),
             (booked, kept) => return agree("an id is known", booked.is_some(), kept.is_some()),
         };
-        let mut buffer = [0; 26];
+        let mut buffer = NameBuffer::default();
         agree("the id", id, view.id(&mut buffer))?;
         agree("the state", state_of(record), view.state)?;
         agree("the user", record.user.as_deref(), view.user(&mut buffer))?;
@@ -65,7 +65,7 @@ impl Ledger {
         let sold = order.map(|order| (order.sold_at_ms, order.entry));
         agree("the order", sold, view.sold_at_ms.zip(view.order))?;
         let reference = order.and_then(|order| order.reference.as_deref());
-        agree("the REF", reference, view.reference(&mut buffer))
+        agree("the REF", reference, view.reference())
     }
 
     /// Everything.
@@ -137,7 +137,9 @@ impl Ledger {
 
 fn id_at(sale: &Sale, slot: Slot) -> Vec<u8> {
     let view = sale.view(slot);
-    view.map_or_else(Vec::new, |view| view.id(&mut [0; 26]).to_vec())
+    view.map_or_else(Vec::new, |view| {
+        view.id(&mut NameBuffer::default()).to_vec()
+    })
 }
 
 fn state_of(record: &Record) -> State {

@@ -12,7 +12,7 @@ use super::history::{At, Histories};
 use super::play::Fault;
 use super::record::{Fate, Id, Item, Record, Units, User, units_in_all};
 use super::sale;
-use sale::{Bounds, Change, Created, EntryId, Event, Key, Line, Options, decode_event};
+use sale::{Bounds, Change, Created, EntryId, Event, Key, Line, NameBuffer, Options, decode_event};
 
 /// Who decides an event: what the rules about clocks and configuration depend on.
 #[derive(Clone, Copy)]
@@ -56,7 +56,7 @@ pub struct Ledger {
 
 /// The bytes of a name.
 pub fn spelled(key: Key<'_>) -> Vec<u8> {
-    key.bytes(&mut [0; 26]).to_vec()
+    key.bytes(&mut NameBuffer::default()).to_vec()
 }
 
 pub fn units_of(lines: &[Line]) -> Units {

@@ -47,10 +47,9 @@ impl Reply {
             Answer::Sold { order } => Reply::Sold(order),
             Answer::AlreadySold { slot } => {
                 let view = sale.view(slot);
-                let mut buffer = [0; 26];
                 let reference = view
                     .as_ref()
-                    .and_then(|view| view.reference(&mut buffer).map(<[u8]>::to_vec));
+                    .and_then(|view| view.reference().map(<[u8]>::to_vec));
                 Reply::AlreadySold(reference.unwrap_or_default())
             }
             Answer::Refunded { entry } => Reply::Refunded(entry),

@@ -1,0 +1,130 @@
+//! The order of each user's open reservations, while a snapshot is loaded.
+//!
+//! Open reservations come by deadline; which of a user's is older is written beside
+//! each. Mostly the one is the other, and there is nothing to do but to see that.
+//!
+//! Edge: believes nothing; an order that is not one is an error.
+
+use std::collections::{HashMap, HashSet};
+
+use super::codec::{CodecError, Reader};
+use super::name::{Key, Name};
+use super::reservation::Slot;
+use super::slab::NONE;
+use super::state::Sale;
+use super::users::UserSlot;
+
+/// What an element says of the place of an open reservation among its user's.
+pub(super) enum Place<'a> {
+    /// Version 1: how many reservations were made from this one on.
+    Age(u32),
+    /// The one before it; `None` for the oldest.
+    After(Option<Key<'a>>),
+}
+
+pub(super) fn take_place<'a>(from: &mut Reader<'a>, version: u8) -> Result<Place<'a>, CodecError> {
+    if version == 1 {
+        return from.small().map(Place::Age);
+    }
+    from.option(Reader::name).map(Place::After)
+}
+
+/// What was read so far.
+#[derive(Default)]
+pub(super) struct Chains {
+    /// Version 1: most first.
+    ages: Vec<(u32, Slot)>,
+    /// A reservation, and the one before it.
+    after: Vec<(Slot, Slot)>,
+    /// The one before it was not there yet.
+    waiting: Vec<(Slot, Name)>,
+    /// Reservations that are said to be their user's oldest.
+    oldest: usize,
+    is_out_of_order: bool,
+}
+
+impl Chains {
+    /// Notes the place of a reservation that will be kept next, by this user.
+    pub fn note(&mut self, sale: &Sale, slot: Slot, user: UserSlot, place: &Place<'_>) {
+        match *place {
+            Place::Age(age) => {
+                let age = u32::MAX - age;
+                self.is_out_of_order |= self.ages.last().is_some_and(|&(last, _)| last > age);
+                self.ages.push((age, slot));
+            }
+            Place::After(None) => {
+                self.oldest += 1;
+                self.is_out_of_order |= sale.users.newest(user) != NONE;
+            }
+            Place::After(Some(id)) => match sale.reservations.find(id) {
+                Some(before) => {
+                    self.is_out_of_order |= sale.users.newest(user) != before;
+                    self.after.push((slot, before));
+                }
+                None => {
+                    self.is_out_of_order = true;
+                    self.waiting.push((slot, Name::new(id)));
+                }
+            },
+        }
+    }
+
+    /// Puts every user's chain in the order that was read. O(open reservations).
+    ///
+    /// # Errors
+    ///
+    /// What was read is not an order of each user's open reservations.
+    pub fn finish(mut self, sale: &mut Sale) -> Result<(), CodecError> {
+        if !self.is_out_of_order {
+            return Ok(());
+        }
+        if !self.ages.is_empty() {
+            self.ages.sort_unstable();
+            let slots = self.ages.iter().map(|&(_, slot)| slot);
+            sale.reservations.chain_anew(slots, &mut sale.users);
+            return Ok(());
+        }
+        let order = self
+            .order(sale)
+            .ok_or(CodecError::Invalid("the order of reservations"))?;
+        sale.reservations
+            .chain_anew(order.into_iter(), &mut sale.users);
+        Ok(())
+    }
+
+    /// All reservations of users with several, each behind the one before it.
+    fn order(mut self, sale: &Sale) -> Option<Vec<Slot>> {
+        for (slot, id) in std::mem::take(&mut self.waiting) {
+            self.after.push((slot, sale.reservations.find(id.key())?));
+        }
+        let mut next = HashMap::with_capacity(self.after.len());
+        for &(slot, before) in &self.after {
+            let is_of_one_user =
+                sale.reservations.user_of_open(slot) == sale.reservations.user_of_open(before);
+            if !is_of_one_user || next.insert(before, slot).is_some() {
+                return None;
+            }
+        }
+        let users = sale.users.slots();
+        let with_open = users
+            .filter(|&user| sale.users.newest(user) != NONE)
+            .count();
+        if self.oldest != with_open {
+            return None;
+        }
+        let behind: HashSet<Slot> = self.after.iter().map(|&(slot, _)| slot).collect();
+        let mut order = Vec::with_capacity(2 * self.after.len());
+        for &(_, before) in &self.after {
+            if behind.contains(&before) {
+                continue;
+            }
+            let mut at = Some(before);
+            while let Some(slot) = at {
+                order.push(slot);
+                at = next.remove(&slot);
+            }
+        }
+        // What is left goes round.
+        next.is_empty().then_some(order)
+    }
+}

@@ -103,13 +103,13 @@ macro_rules! table {
             Ok(())
         }
 
-        /// Registers the commands of filters as `BF.*` too.
+        /// Registers the commands of filters as `BF.*` too, and notes each name given.
         ///
         /// # Errors
         ///
         /// The server has one of them already.
-        fn register_as_bf(ctx: Ctx<'_>) -> Result<(), String> {
-            $(register_alias::<$filter::$of_filter>(ctx)?;)*
+        fn register_as_bf(ctx: Ctx<'_>, given: &mut Vec<&str>) -> Result<(), String> {
+            $(given.push(register_alias::<$filter::$of_filter>(ctx)?);)*
             Ok(())
         }
     };
@@ -118,21 +118,30 @@ macro_rules! table {
 /// What is in front of the names of commands, but of aliases.
 const PREFIX: &str = "FLASHSALE.";
 
-fn register_alias<C: Command>(ctx: Ctx<'_>) -> Result<(), String> {
+fn register_alias<C: Command>(ctx: Ctx<'_>) -> Result<&'static str, String> {
     let name = C::SPEC.name.trim_start_matches(PREFIX);
-    ffi::register_alias::<C>(ctx, name, c"bloom")
+    ffi::register_alias::<C>(ctx, name, c"bloom").map(|()| name)
 }
 
 /// Registers the commands of filters under the names clients of RedisBloom use, unless
 /// the server knows these names from another module. That is no reason not to load.
+///
+/// The first name that is taken ends it: whoever has one of them has filters of its own,
+/// on which ours would not work. A name once given cannot be taken back; where another
+/// module has a few odd ones, the log says which are ours.
 pub fn register_aliases(ctx: Ctx<'_>) {
     // Not without aliases: a module that brings this category could not be loaded after
     // this one.
     ffi::add_category(ctx, c"bloom");
-    if let Err(reason) = register_as_bf(ctx) {
-        ctx.warn(&format!(
-            "bf-aliases: {reason}; the filters are at FLASHSALE.BF.* alone"
-        ));
+    let mut given = Vec::new();
+    if let Err(reason) = register_as_bf(ctx, &mut given) {
+        let rest = match given.join(", ") {
+            none if none.is_empty() => "the filters are at FLASHSALE.BF.* alone".to_owned(),
+            some => format!(
+                "of BF.*, only {some} are filters of this module, and all are at FLASHSALE.BF.*"
+            ),
+        };
+        ctx.warn(&format!("bf-aliases: {reason}; {rest}"));
     }
 }
 

@@ -5,11 +5,11 @@
 
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use tempfile::NamedTempFile;
 
+use super::library::library;
 use super::server::Server;
 use super::wait::{unix_ms, wait_until};
 
@@ -47,7 +47,7 @@ impl Clock {
     #[track_caller]
     pub fn server(&self, step_ms: i64, server_args: &[&str]) -> Option<Server> {
         let environment = [
-            ("LD_PRELOAD", path_text(library())),
+            ("LD_PRELOAD", path_text(preloaded())),
             ("FLASHSALE_TEST_CLOCK", path_text(self.file.path())),
         ];
         self.set(DAY_MS);
@@ -70,22 +70,7 @@ fn path_text(path: &Path) -> &str {
     path.to_str().expect("a path that is text")
 }
 
-fn library() -> &'static Path {
+fn preloaded() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clock.so");
-        // Renamed into place: another test binary may be using the one that is there.
-        let fresh = path.with_extension(std::process::id().to_string());
-        // Rust links with the same compiler, so there is one.
-        let status = Command::new("cc")
-            .args([
-                "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o",
-            ])
-            .args([&fresh, &root.join("tests/support/clock.c")])
-            .status();
-        assert!(status.expect("cc runs").success(), "clock.c compiles");
-        std::fs::rename(&fresh, &path).expect("the compiled clock");
-        path
-    })
+    LIBRARY.get_or_init(|| library("clock"))
 }

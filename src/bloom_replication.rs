@@ -122,7 +122,8 @@ fn send_call(call: &Call<'_>, command: &CStr) {
     }
 }
 
-fn is_replay(ctx: Ctx<'_>) -> bool {
+/// Does this call come from the primary, or from the AOF?
+pub fn is_replay(ctx: Ctx<'_>) -> bool {
     let flags = ctx.flags();
     flags.is_replicated() || flags.is_loading()
 }

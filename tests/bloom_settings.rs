@@ -6,7 +6,29 @@
 
 mod support;
 
-use support::Server;
+use support::{Con, Server, render, replicate, wait_for_replica};
+
+const NO_MEMORY: &str = "Insufficient memory to create filter";
+
+/// What SCANDUMP tells first of a filter: `links` of so many blocks, each with 2^20
+/// `items` at most.
+fn header(expansion: u32, links: u32, blocks: u64, items: u64) -> Vec<u8> {
+    let mut header = b"flsb\x01".to_vec();
+    header.extend_from_slice(&0.01_f64.to_le_bytes());
+    header.extend_from_slice(&expansion.to_le_bytes());
+    header.extend_from_slice(&links.to_le_bytes());
+    let link = [blocks, 1 << 20, items].map(u64::to_le_bytes).concat();
+    for _ in 0..links {
+        header.extend_from_slice(&[&[6], &link[..]].concat());
+    }
+    header
+}
+
+/// Sends a header under a key that is free.
+fn load(con: &mut Con, key: &str, header: &[u8]) -> String {
+    let line = [b"FLASHSALE.BF.LOADCHUNK", key.as_bytes(), b"1", header];
+    render(&con.run_words(&line))
+}
 
 #[test]
 fn the_configuration_says_what_filters_are_made() {
@@ -69,21 +91,77 @@ fn a_filter_no_memory_is_there_for_is_an_error() {
     // 1,000 links of 256 GiB each are more than a process can address.
     let server = Server::any();
     let mut con = server.conn();
-    let mut header = b"flsb\x01".to_vec();
-    header.extend_from_slice(&0.01_f64.to_le_bytes());
-    header.extend_from_slice(&1_u32.to_le_bytes());
-    header.extend_from_slice(&1_000_u32.to_le_bytes());
-    let link = [1_u64 << 32, 1 << 30, 0].map(u64::to_le_bytes).concat();
-    for _ in 0..1_000 {
-        header.extend_from_slice(&[&[6], &link[..]].concat());
-    }
-    con.fails_words(
-        &[b"FLASHSALE.BF.LOADCHUNK", b"f", b"1", &header],
-        "ERR",
-        "Insufficient memory to create filter",
-    );
+    let header = header(1, 1_000, 1 << 32, 0);
+    assert!(load(&mut con, "f", &header).contains(NO_MEMORY));
     con.says("PING", "+PONG");
     con.says("EXISTS f", "0");
+}
+
+#[test]
+fn a_filter_that_would_take_the_server_beyond_maxmemory_is_refused() {
+    let Some(primary) = Server::own(&[], &["bf-initial-size 1000000000"]) else {
+        return;
+    };
+    let replica = Server::own(&[], &[]).expect("a replica");
+    replicate(&primary, &replica);
+    let mut con = primary.conn();
+    con.says("SET kept x", "OK");
+    for policy in ["noeviction", "allkeys-lru"] {
+        con.says(
+            &format!("CONFIG SET maxmemory 300mb maxmemory-policy {policy}"),
+            "OK",
+        );
+        for line in [
+            "RESERVE f 0.01 1000000000",
+            "RESERVE f 0.01 1000000000 NONSCALING",
+            "ADD f a",
+            "MADD f a b",
+            "INSERT f ITEMS a",
+            "INSERT f CAPACITY 1000000000 ERROR 0.001 ITEMS a",
+        ] {
+            con.fails(&format!("FLASHSALE.BF.{line}"), "ERR", NO_MEMORY);
+        }
+        // One link of 1 GiB.
+        assert!(load(&mut con, "f", &header(1, 1, 1 << 24, 0)).contains(NO_MEMORY));
+        con.says("EXISTS f kept", "1");
+    }
+    // There is room for 60 MiB of it, with whatever the allocator adds.
+    con.says("FLASHSALE.BF.RESERVE f 0.01 50000000 NONSCALING", "OK");
+    con.says("FLASHSALE.BF.ADD f a", "1");
+    con.says("EXISTS f kept", "2");
+    // A replica asks nobody: it has what its primary has.
+    replica.conn().says("CONFIG SET maxmemory 60mb", "OK");
+    assert_eq!(load(&mut con, "g", &header(1, 1, 1 << 20, 0)), "OK");
+    wait_for_replica(&primary, &replica);
+    let there = con.digest("f g");
+    assert_eq!(there, replica.conn().digest("f g"));
+}
+
+#[test]
+fn a_filter_does_not_grow_beyond_maxmemory() {
+    let server = Server::any();
+    let mut con = server.conn();
+    con.says("CONFIG SET maxmemory 300mb", "OK");
+    // Full, and the next link for 2^30 items; then one that grows by what there is.
+    assert_eq!(
+        load(&mut con, "f", &header(1 << 10, 1, 1 << 14, 1 << 20)),
+        "OK"
+    );
+    assert_eq!(load(&mut con, "g", &header(2, 1, 1 << 14, 1 << 20)), "OK");
+    for line in ["ADD f a", "MADD f a b", "INSERT f ITEMS a"] {
+        con.fails(
+            &format!("FLASHSALE.BF.{line}"),
+            "ERR",
+            "problem inserting into filter",
+        );
+    }
+    con.says("FLASHSALE.BF.INFO f FILTERS", "1");
+    con.says("FLASHSALE.BF.CARD f", "1048576");
+    con.says("FLASHSALE.BF.ADD g a", "1");
+    con.says("FLASHSALE.BF.INFO g FILTERS", "2");
+    con.says("CONFIG SET maxmemory 0", "OK");
+    con.says("FLASHSALE.BF.ADD f a", "1");
+    con.says("DEL f g", "2");
 }
 
 #[test]

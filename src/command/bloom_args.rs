@@ -55,10 +55,30 @@ impl NewFilter {
         let first = Bloom::plan_first(settings, self.capacity)
             .ok_or_else(|| Error::new("could not create filter"))?;
         if !Filter::fits_memory(first) {
-            return Err(Error::new("Insufficient memory to create filter"));
+            return Err(no_memory());
         }
         Ok((settings, first))
     }
+}
+
+/// New links of fewer bytes in all may take the server beyond `maxmemory`.
+const LARGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Is the server still below `maxmemory` with these links, which were just made? It
+/// judges before a command, which is enough for values as large as their command; a
+/// filter of gigabytes is asked for in a few words, and afterwards every write would be
+/// refused. Where keys may be evicted it would be all of them, perhaps the filter too.
+///
+/// Links that are made and thrown away cost nothing: the system gives memory when it is
+/// written to.
+pub fn fits_maxmemory(ctx: Ctx<'_>, links: &[Filter]) -> bool {
+    let bytes: usize = links.iter().map(Filter::heap_bytes).sum();
+    bytes < LARGE_BYTES || !ctx.flags().is_out_of_memory()
+}
+
+/// There is no memory for a new filter.
+pub fn no_memory() -> Error {
+    Error::new("Insufficient memory to create filter")
 }
 
 /// Makes a filter and adds items to it.
@@ -74,6 +94,9 @@ pub fn create<'c>(
 ) -> Result<Outcomes, Error> {
     let (settings, first) = new.plan()?;
     let bloom = Bloom::new(settings, first);
+    if !fits_maxmemory(ctx, bloom.links()) {
+        return Err(no_memory());
+    }
     let (outcomes, added) = bloom.plan_add(hashes);
     let event = Event::Created {
         settings,
@@ -89,7 +112,8 @@ pub fn create<'c>(
 ///
 /// # Errors
 ///
-/// `WRONGTYPE`, `not found`, or as [`create`].
+/// `WRONGTYPE`, `not found`, or as [`create`]; `problem inserting into filter` where new
+/// links would take the server beyond `maxmemory`.
 pub fn add(
     call: &Call<'_>,
     hashes: &[ItemHash],
@@ -101,6 +125,10 @@ pub fn add(
     };
     let (outcomes, added) = key.bloom().plan_add(hashes);
     if let Some(added) = added {
+        let links = added.then.iter().map(|growth| Filter::new(growth.shape));
+        if !fits_maxmemory(ctx, &links.collect::<Vec<_>>()) {
+            return Err(cannot_grow());
+        }
         bloom_replication::commit(ctx, &mut key, &Event::Added(added));
     }
     Ok(outcomes)
@@ -116,8 +144,12 @@ pub fn error_of(outcome: Outcome) -> Option<Error> {
     match outcome {
         Outcome::Added | Outcome::Present => None,
         Outcome::Full => Some(Error::new("non scaling filter is full")),
-        Outcome::CannotGrow => Some(Error::new("problem inserting into filter")),
+        Outcome::CannotGrow => Some(cannot_grow()),
     }
+}
+
+fn cannot_grow() -> Error {
+    Error::new("problem inserting into filter")
 }
 
 /// One element for each item that was tried.

@@ -15,7 +15,7 @@
 //!   Too big for current filter`; too little memory.
 //! - Replicates: itself, as FLASHSALE.BF.LOADCHUNK; nothing when it brings nothing new.
 
-use super::bloom_args::{integer, wrong_arity};
+use super::bloom_args::{fits_maxmemory, integer, no_memory, wrong_arity};
 use super::{Handler, SINCE, text};
 use crate::bloom::{Bloom, FillError};
 use crate::bloom_replication;
@@ -58,6 +58,10 @@ fn load(call: &Call<'_>) -> Result<(), Error> {
         }
         None if iterator == HEADER => {
             let bloom = Bloom::from_dumped_header(data).map_err(refused)?;
+            // Not asked by a replica: it has what its primary has.
+            if !bloom_replication::is_replay(ctx) && !fits_maxmemory(ctx, bloom.links()) {
+                return Err(no_memory());
+            }
             bloom_replication::commit_header(call, name, bloom)?;
         }
         None => return Err(Error::new("not found")),

@@ -17,7 +17,7 @@
 //!   memory. Nothing has changed then.
 //! - Replicates: itself, as FLASHSALE.BF.MERGE; nothing when it brings nothing new.
 
-use super::bloom_args::wrong_arity;
+use super::bloom_args::{no_memory, wrong_arity};
 use super::{Handler, SINCE, text};
 use crate::bloom::{Bloom, MergeError};
 use crate::bloom_replication;
@@ -84,9 +84,7 @@ fn merge(call: &Call<'_>) -> Result<(), Error> {
         Some(_) if new.is_empty() => {}
         Some(mut dest) => bloom_replication::commit_merge(call, &mut dest, &new),
         None => {
-            let copy = base
-                .try_clone()
-                .ok_or_else(|| Error::new("Insufficient memory to create filter"))?;
+            let copy = base.try_clone().ok_or_else(no_memory)?;
             bloom_replication::commit_merge_anew(call, name, copy, &new)?;
         }
     }

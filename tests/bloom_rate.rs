@@ -3,7 +3,7 @@
 //!
 //! **Method**: filters are filled with numbered items, and asked about a million others.
 //! The rate found may be above the one asked for by chance only: five standard deviations
-//! of so many throws. The pure layer is included by its path.
+//! of so many throws. Each is printed with the interval the true one lies in. The pure layer is included by its path.
 
 #[allow(dead_code, unused_imports)]
 #[path = "../src/bloom/mod.rs"]
@@ -25,6 +25,20 @@ struct Filled {
 
 fn hash(seed: u64, item: u64) -> ItemHash {
     ItemHash::of(format!("user:{seed}:{item}").as_bytes())
+}
+
+/// The standard deviation of a share found among [`STRANGERS`] where it truly is `share`.
+fn deviation(share: f64) -> f64 {
+    (share * (1.0 - share) / STRANGERS as f64).sqrt()
+}
+
+/// Where the true share is when this was found, but for one case in two million: the
+/// interval of Wilson (1927), which also tells something when none was found.
+fn interval(found: f64) -> (f64, f64) {
+    let spread = 25.0 / STRANGERS as f64;
+    let centre = (found + spread / 2.0) / (1.0 + spread);
+    let reach = (spread * (found * (1.0 - found) + spread / 4.0)).sqrt() / (1.0 + spread);
+    ((centre - reach).max(0.0), centre + reach)
 }
 
 impl Filled {
@@ -67,12 +81,12 @@ impl Filled {
 
     #[track_caller]
     fn assert_errs_at_most(&self, error_rate: f64, what: &str) -> f64 {
-        let deviation = (error_rate / STRANGERS as f64).sqrt();
         let found = self.rate_found();
-        println!("{what}: {found} of {error_rate}");
+        let (low, high) = interval(found);
+        println!("{what}: {found} ({low:.6} to {high:.6}), asked for {error_rate}");
         assert!(
-            found <= error_rate + 5.0 * deviation,
-            "{what}: {found}, not {error_rate}"
+            found <= error_rate + 5.0 * deviation(error_rate),
+            "{what}: {found} ({low:.6} to {high:.6}), not {error_rate}"
         );
         found
     }
@@ -109,9 +123,8 @@ fn a_filter_that_does_not_scale_keeps_its_rate_up_to_its_capacity_and_hardly_bet
         }
         let found = filled.assert_errs_at_most(asked, "full");
         // Much below it would be memory for nothing.
-        let deviation = (asked / STRANGERS as f64).sqrt();
         assert!(
-            found >= 0.9 * asked - 5.0 * deviation,
+            found >= 0.9 * asked - 5.0 * deviation(asked),
             "{asked}: only {found}"
         );
         filled.assert_denies_nothing();
@@ -124,8 +137,10 @@ fn a_chain_keeps_its_rate_however_long_it_is() {
     for asked in RATES {
         for (expansion, capacity, links) in [(2, 3_000, 5), (1, 4_000, 7), (4, 500, 4)] {
             let mut filled = Filled::new(asked, expansion, capacity, &mut dice);
-            filled.fill_to(2 * capacity);
-            filled.assert_errs_at_most(asked, "a chain at 200 %");
+            for percent in [10, 50, 100, 150, 200] {
+                filled.fill_to(capacity * percent / 100);
+                filled.assert_errs_at_most(asked, &format!("a chain at {percent} %"));
+            }
             while filled.bloom.links().len() < links
                 || filled.bloom.items() < filled.bloom.capacity()
             {
@@ -182,4 +197,32 @@ fn a_filter_takes_few_bits() {
     assert!(chain.bits() as f64 / 1e6 <= 1.25 * least);
     let taken = chain.bloom.memory_bytes() as u64;
     assert!(taken - chain.bits() / 8 < 1_000, "{taken} bytes of memory");
+}
+
+#[test]
+fn bits_an_item_are_those_that_are_written_down() {
+    let mut dice = Dice::new();
+    let told = [
+        include_str!("../README.md"),
+        include_str!("../src/bloom/mod.rs"),
+    ];
+    for asked in RATES {
+        let mut bits = |expansion| {
+            let filled = Filled::new(asked, expansion, 10_000_000, &mut dice);
+            filled.bits() as f64 / 1e7
+        };
+        let (alone, first) = (bits(0), bits(2));
+        // RedisBloom's: the textbook's, and at half the rate where it scales.
+        let theirs = |rate: f64| f64::log2(1.0 / rate) / std::f64::consts::LN_2;
+        let (least, half) = (theirs(asked), theirs(asked / 2.0));
+        let row =
+            format!("| {asked} | {least:.1} | {least:.1} | {alone:.1} | {half:.1} | {first:.1} |");
+        assert!(told[0].contains(&row), "README.md has not: {row}");
+        for row in [
+            format!("//! | {asked} | {alone:.1} | {least:.1} | {least:.1} | "),
+            format!("//! | {asked} | {first:.1} | {half:.1} |\n"),
+        ] {
+            assert!(told[1].contains(&row), "src/bloom/mod.rs has not: {row}");
+        }
+    }
 }

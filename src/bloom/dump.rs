@@ -94,12 +94,18 @@ impl Bloom {
     }
 
     /// Sets the bits of a piece where [`Bloom::plan_fill`] says it goes; true if one of
-    /// them was not set before.
+    /// them was not set before. A link that has bits counts at least one item.
     pub fn fill(&mut self, (index, at): (usize, u64), bytes: &[u8]) -> bool {
-        match self.links.get_mut(index) {
-            Some(link) => set_bytes(link, at, bytes) != 0,
-            None => false,
+        let Some(link) = self.links.get_mut(index) else {
+            return false;
+        };
+        let is_new = set_bytes(link, at, bytes) != 0;
+        // Its header was told before the first item came. A filter that counts none is
+        // taken for empty, and CLEAR has nothing to do.
+        if is_new && link.items() == 0 {
+            link.set_items(1);
         }
+        is_new
     }
 
     /// The link a position lies in, and where in it.
@@ -231,6 +237,28 @@ mod tests {
         for iterator in [total + 1, total + 2, i64::MAX, -1, i64::MIN] {
             assert_eq!(bloom.dump(iterator), (0, Vec::new()), "{iterator}");
         }
+    }
+
+    #[test]
+    fn what_was_added_after_the_header_was_told_makes_a_filter_that_is_not_clear() {
+        let settings = bloom().settings();
+        let first = Bloom::plan_first(settings, 50).expect("a shape");
+        let mut bloom = Bloom::new(settings, first);
+        let (_, header) = bloom.dump(0);
+        let item = ItemHash::of(b"late");
+        if let (_, Some(added)) = bloom.plan_add(&[item]) {
+            bloom.apply(&Event::Added(added));
+        }
+        let mut copy = Bloom::from_dumped_header(&header).expect("a header");
+        let (next, piece) = bloom.dump(1);
+        assert!(copy.is_clear());
+        assert_eq!(load(&mut copy, next, &vec![0; piece.len()]), Ok(false));
+        assert!(copy.is_clear());
+        assert_eq!(load(&mut copy, next, &piece), Ok(true));
+        assert!(copy.contains(item) && !copy.is_clear());
+        assert_eq!(copy.items(), 1);
+        copy.apply(&Event::Cleared);
+        assert!(!copy.contains(item));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use sale::{
-    Ask, Bounds, Changes, Checkout, CreateAsk, Event, Reserve, Sale, decode_event, encode_event,
+    Ask, Bounds, Changes, Checkout, CreateAsk, Event, Key, Reserve, Sale, decode_event,
+    encode_event,
 };
 
 const NOW_MS: u64 = 1_765_000_000_000;
@@ -47,9 +48,9 @@ fn names(n: u64) -> (String, String) {
 
 fn ask<'a>(user: &'a str, id: &'a str) -> Reserve<'a> {
     Reserve {
-        user: user.as_bytes(),
+        user: Key::of(user.as_bytes()),
         ask: Ask::Qty(1),
-        id: id.as_bytes(),
+        id: Key::of(id.as_bytes()),
         hold_ms: None,
     }
 }
@@ -98,7 +99,7 @@ fn checkouts(c: &mut Criterion) {
                 for n in 0..1_000 {
                     let id = names(n).1;
                     let ask = Checkout {
-                        id: id.as_bytes(),
+                        id: Key::of(id.as_bytes()),
                         user: None,
                         reference: None,
                         payload: None,

@@ -10,7 +10,6 @@
 //! item would cost more than the item.
 
 use std::ffi::CStr;
-use std::sync::{Mutex, PoisonError};
 
 use crate::bloom::{Bloom, Event, decode_event, encode_event};
 use crate::datatype::{BloomKey, bloom_key};
@@ -18,16 +17,12 @@ use crate::error::Error;
 use crate::ffi::{Call, Ctx, Text};
 use crate::info;
 use crate::replication;
+use crate::scratch;
 
 /// The command that carries events.
 const APPLY: &CStr = c"FLASHSALE.BF.APPLY";
 const MERGE: &CStr = c"FLASHSALE.BF.MERGE";
 const LOADCHUNK: &CStr = c"FLASHSALE.BF.LOADCHUNK";
-/// A scratch buffer that grew beyond this is given back, in bytes.
-const SCRATCH_BYTES_MAX: usize = 1 << 20;
-
-/// Where events are encoded, one after the other.
-static SCRATCH: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// Carries out an event that was just planned for this filter, and sends it on.
 pub fn commit(ctx: Ctx<'_>, key: &mut BloomKey<'_>, event: &Event) {
@@ -104,13 +99,10 @@ pub fn commit_header(call: &Call<'_>, name: Text<'_>, bloom: Bloom) -> Result<()
 }
 
 fn send(ctx: Ctx<'_>, key: Text<'_>, event: &Event) {
-    let mut scratch = SCRATCH.lock().unwrap_or_else(PoisonError::into_inner);
-    scratch.clear();
-    encode_event(event, &mut scratch);
-    ctx.replicate(APPLY, key, None, &scratch);
-    if scratch.capacity() > SCRATCH_BYTES_MAX {
-        *scratch = Vec::new();
-    }
+    scratch::with(|bytes| {
+        encode_event(event, bytes);
+        ctx.replicate(APPLY, key, None, bytes);
+    });
 }
 
 /// Sends a call on, whichever of its names it came under.

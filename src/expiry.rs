@@ -120,9 +120,7 @@ fn follow(ctx: Ctx<'_>, hint: &Hint, now_ms: u64, budget: u32) -> u32 {
     if returns {
         info::note_sweep(now_ms.saturating_sub(hint.due_ms));
     }
-    if let Err(error) = replication::commit(ctx, &mut key, None, event) {
-        ctx.warn(&format!("a sweep failed: {error}"));
-    }
+    replication::commit(ctx, &mut key, &event);
     spent
 }
 
@@ -144,8 +142,10 @@ impl Hooks for Expiry {
         }
         // No timer for each sale on the way: one is started at the end.
         ARMED_FOR_MS.store(0, Ordering::Relaxed);
+        let since = clock::stopwatch();
         sweep(ctx);
         rearm(ctx);
+        info::note_timer(since.elapsed());
     }
 
     fn ticked(ctx: Ctx<'_>) {

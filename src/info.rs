@@ -3,7 +3,8 @@
 //! Edge: numbers of this server, not of any sale; nothing is persisted. Counters are
 //! written by the thread that runs commands; INFO may read them from anywhere.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::error::Code;
 use crate::ffi::{Section, Source};
@@ -30,25 +31,39 @@ impl Counter {
 }
 
 /// A number that goes up and down, also when a sale is freed on another thread.
-pub struct Gauge(AtomicI64);
+pub struct Gauge {
+    /// Written by the thread that runs commands, without a locked instruction: one would
+    /// wait until every write before it has reached the cache.
+    shifted: AtomicU64,
+    /// What was given up, on any thread.
+    left: AtomicU64,
+}
 
 impl Gauge {
     pub const fn new() -> Gauge {
-        Gauge(AtomicI64::new(0))
-    }
-
-    /// Replaces the share of one sale, or filter, by another.
-    pub fn shift(&self, from: u64, to: u64) {
-        if from != to {
-            let by = i64::try_from(to)
-                .unwrap_or(0)
-                .wrapping_sub(i64::try_from(from).unwrap_or(0));
-            self.0.fetch_add(by, Ordering::Relaxed);
+        Gauge {
+            shifted: AtomicU64::new(0),
+            left: AtomicU64::new(0),
         }
     }
 
+    /// Replaces the share of one sale, or filter, by another. For the thread that runs
+    /// commands.
+    pub fn shift(&self, from: u64, to: u64) {
+        let shifted = self.shifted.load(Ordering::Relaxed);
+        let by = to.wrapping_sub(from);
+        self.shifted
+            .store(shifted.wrapping_add(by), Ordering::Relaxed);
+    }
+
+    /// Gives a share up, on any thread.
+    pub fn leave(&self, share: u64) {
+        self.left.fetch_add(share, Ordering::Relaxed);
+    }
+
     pub fn get(&self) -> u64 {
-        u64::try_from(self.0.load(Ordering::Relaxed)).unwrap_or(0)
+        let left = self.left.load(Ordering::Relaxed);
+        self.shifted.load(Ordering::Relaxed).wrapping_sub(left)
     }
 }
 
@@ -120,6 +135,8 @@ pub static SWEEPS: Counter = Counter::new();
 pub static SWEEP_LAG_MS: AtomicU64 = AtomicU64::new(0);
 /// The same at its worst.
 pub static SWEEP_LAG_MS_MAX: AtomicU64 = AtomicU64::new(0);
+/// The longest the timer kept the server from its clients, in microseconds.
+pub static SWEEP_US_MAX: AtomicU64 = AtomicU64::new(0);
 /// Sales in memory.
 pub static SALES: Gauge = Gauge::new();
 /// Open reservations of all sales.
@@ -154,6 +171,12 @@ pub fn note_sweep(lag_ms: u64) {
     SWEEP_LAG_MS_MAX.fetch_max(lag_ms, Ordering::Relaxed);
 }
 
+/// Notes how long the timer kept the server.
+pub fn note_timer(took: Duration) {
+    let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    SWEEP_US_MAX.fetch_max(us, Ordering::Relaxed);
+}
+
 /// The section `flashsale` of INFO.
 pub struct Info;
 
@@ -171,6 +194,7 @@ impl Source for Info {
         section.field("sweeps", SWEEPS.get());
         section.field("sweep_lag_ms", SWEEP_LAG_MS.load(Ordering::Relaxed));
         section.field("sweep_lag_ms_max", SWEEP_LAG_MS_MAX.load(Ordering::Relaxed));
+        section.field("sweep_us_max", SWEEP_US_MAX.load(Ordering::Relaxed));
         section.field("clock_steps_back", CLOCK_STEPS_BACK.get());
         section.field("events_replayed", EVENTS_REPLAYED.get());
         section.field("replay_divergence", REPLAY_DIVERGENCE.get());
@@ -205,6 +229,9 @@ mod tests {
         let gauge = Gauge::new();
         gauge.shift(0, 5);
         gauge.shift(5, 2);
-        assert_eq!(gauge.get(), 2);
+        gauge.shift(0, 4);
+        assert_eq!(gauge.get(), 6);
+        gauge.leave(2);
+        assert_eq!(gauge.get(), 4);
     }
 }

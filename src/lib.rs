@@ -15,6 +15,7 @@
 //! | what is a key of this type to the server | `datatype/` |
 //! | which settings are there, what is counted | `config.rs`, `info.rs` |
 //! | what does an error say, where is the clock read | `error.rs`, `clock.rs` |
+//! | where are events encoded | `scratch.rs` |
 //! | how does the server call, and how is it called | `ffi/`, the only unsafe code |
 //!
 //! Arrows never turn round: `command` uses `datatype` and `replication`, those use
@@ -25,7 +26,7 @@
 //!
 //! A command parses its line, opens its keys, and asks the sale for a plan. The plan is
 //! an event or an answer. An answer is replied, and nothing has changed. An event goes
-//! to [`replication::commit`], which appends the order, carries the event out, sends it
+//! to [`replication::commit`], which carries the event out (after [`replication::commit_order`] appended the order), sends it
 //! to the AOF and the replicas, and tells clients.
 #![deny(unsafe_code)]
 
@@ -43,6 +44,7 @@ mod info;
 mod orders;
 mod replication;
 mod sale;
+mod scratch;
 
 /// Registers everything; called by the server when it loads the module.
 ///

@@ -115,7 +115,7 @@ names! {
 type Values = SmallVec<[(&'static TextBuf, TextBuf); 10]>;
 
 fn view<'s>(sale: &'s Sale, id: Key<'_>) -> Option<View<'s>> {
-    sale.view(sale.find(id.bytes(&mut NameBuffer::default()))?)
+    sale.view(sale.find(id)?)
 }
 
 fn user_of(view: &View<'_>) -> TextBuf {
@@ -221,9 +221,11 @@ impl<'e> Entry<'e> {
         add(&names.sale_id, sale_id);
         add(&names.id, self.id.bytes(&mut buffer));
         add(&names.user, self.user.as_text().bytes());
-        add(&names.qty, units_of(&self.lines).to_string().as_bytes());
+        let mut digits = itoa::Buffer::new();
+        let units = digits.format(units_of(&self.lines));
+        add(&names.qty, units.as_bytes());
         add(&names.items, &items_json(self.sale, &self.lines));
-        add(&names.at_ms, self.at_ms.to_string().as_bytes());
+        add(&names.at_ms, digits.format(self.at_ms).as_bytes());
         if let Some(reference) = self.reference {
             add(&names.reference, reference.bytes(&mut buffer));
         }
@@ -249,7 +251,9 @@ fn items_json(sale: &Sale, lines: &[Line]) -> Vec<u8> {
         let sku = String::from_utf8_lossy(sale.item(line.item).sku);
         // Writing a string into memory does not fail.
         let _ = serde_json::to_writer(&mut json, &*sku);
-        json.extend_from_slice(format!(",\"qty\":{}}}", line.qty).as_bytes());
+        json.extend_from_slice(b",\"qty\":");
+        json.extend_from_slice(itoa::Buffer::new().format(line.qty).as_bytes());
+        json.push(b'}');
     }
     json.push(b']');
     json

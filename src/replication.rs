@@ -1,12 +1,11 @@
 //! The one way a sale changes: carried out, sent on, signalled and announced in one
-//! function. [`commit`] does so for an event decided here, [`replay`] for one that was
+//! function. [`commit`] and [`commit_order`] do so for an event decided here, [`replay`] for one that was
 //! decided elsewhere, in a primary or before a restart.
 //!
 //! What is sent on is the event, `FLASHSALE.APPLY key [orders] event`. A request sent
 //! on would be decided again, by another clock.
 
 use std::ffi::CStr;
-use std::sync::{Mutex, PoisonError};
 
 use crate::datatype::{self, SaleKey};
 use crate::error::{Error, echo};
@@ -17,14 +16,10 @@ use crate::orders::OrdersKey;
 use crate::sale::{
     Change, EntryId, Event, Sale, Slot, StockChange, StockChanges, decode_event, encode_event,
 };
+use crate::scratch;
 
 /// The command that carries events.
 const APPLY: &CStr = c"FLASHSALE.APPLY";
-/// A scratch buffer that grew beyond this is given back, in bytes.
-const SCRATCH_BYTES_MAX: usize = 1 << 20;
-
-/// Where events are encoded, one after the other.
-static SCRATCH: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// What there is to reply about an event that was carried out.
 pub struct Done {
@@ -35,36 +30,45 @@ pub struct Done {
 }
 
 /// Carries out an event that was just planned for this sale, and sends it on.
+pub fn commit(ctx: Ctx<'_>, key: &mut SaleKey<'_>, event: &Event<'_>) -> Done {
+    debug_assert!(!event.has_entry());
+    carry_out(ctx, key, None, event)
+}
+
+/// As [`commit`], for an event with an entry of the order stream.
 ///
-/// The order matters: the stream's entry comes first, because appending can fail;
-/// everything after it cannot.
+/// The order matters: the entry comes first, because appending can fail; everything
+/// after it cannot.
 ///
 /// # Errors
 ///
 /// The order stream takes no entry. Nothing has changed then.
-pub fn commit(
+pub fn commit_order(
     ctx: Ctx<'_>,
     key: &mut SaleKey<'_>,
-    orders: Option<&mut OrdersKey<'_>>,
-    mut event: Event<'_>,
+    orders: &mut OrdersKey<'_>,
+    event: &mut Event<'_>,
 ) -> Result<Done, Error> {
-    let entry_in = if event.has_entry() {
-        let orders = orders.ok_or_else(|| Error::new("orders: missing"))?;
-        let entry = orders.append(key.name(), key.sale(), &event, None)?;
-        event.set_entry(entry);
-        Some(orders.name())
-    } else {
-        None
-    };
-    count_clock_step(key.sale(), &event);
-    let applied = key.apply(&event);
-    send(ctx, key.name(), entry_in, &event);
-    announce(ctx, key, entry_in, &event, &applied.stock);
-    count(&event);
-    Ok(Done {
+    let entry = orders.append(key.name(), key.sale(), event, None)?;
+    event.set_entry(entry);
+    Ok(carry_out(ctx, key, Some(orders.name()), event))
+}
+
+fn carry_out(
+    ctx: Ctx<'_>,
+    key: &mut SaleKey<'_>,
+    entry_in: Option<Text<'_>>,
+    event: &Event<'_>,
+) -> Done {
+    count_clock_step(key.sale(), event);
+    let applied = key.apply(event);
+    send(ctx, key.name(), entry_in, event);
+    announce(ctx, key, entry_in, event, &applied.stock);
+    count(event);
+    Done {
         slot: applied.slot,
         entry: event.entry().unwrap_or_default(),
-    })
+    }
 }
 
 /// Makes a sale from a `Created` event, and sends it on.
@@ -82,13 +86,10 @@ pub fn commit_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Resul
 }
 
 fn send(ctx: Ctx<'_>, key: Text<'_>, orders: Option<Text<'_>>, event: &Event<'_>) {
-    let mut scratch = SCRATCH.lock().unwrap_or_else(PoisonError::into_inner);
-    scratch.clear();
-    encode_event(event, &mut scratch);
-    ctx.replicate(APPLY, key, orders, &scratch);
-    if scratch.capacity() > SCRATCH_BYTES_MAX {
-        *scratch = Vec::new();
-    }
+    scratch::with(|bytes| {
+        encode_event(event, bytes);
+        ctx.replicate(APPLY, key, orders, bytes);
+    });
 }
 
 /// Carries out an event of the primary, or of the AOF. It cannot fail: a replica that

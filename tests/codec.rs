@@ -105,12 +105,11 @@ fn a_sale_of_many_chunks_loads_equal_and_goes_on_the_same() {
             format!("reservation number {n}"),
             format!("user {}", n % 500),
         );
-        let (id, user) = (id.as_bytes(), user.as_bytes());
         // Deadlines out of the order of making, so that the chains need sorting.
         let ask = Reserve {
-            user,
+            user: Key::of(user.as_bytes()),
             ask: Ask::Qty(1),
-            id,
+            id: Key::of(id.as_bytes()),
             hold_ms: Some(1 + n * 7_919 % 1_000),
         };
         let event = sale.plan_reserve(NOW_MS + n / 50, &ask, &bounds).unwrap();
@@ -149,8 +148,9 @@ fn a_sale_of_many_chunks_loads_equal_and_goes_on_the_same() {
 /// Does to one id what may be done to it.
 fn live_through(sale: &mut Sale, id: &[u8], bounds: &Bounds) {
     let now_ms = sale.time(NOW_MS).now_ms;
+    let id_key = Key::of(id);
     let pay = Checkout {
-        id,
+        id: id_key,
         user: None,
         reference: Some(b"late"),
         payload: None,
@@ -166,11 +166,11 @@ fn live_through(sale: &mut Sale, id: &[u8], bounds: &Bounds) {
     let mut seq = 0;
     for step in 0..4 {
         let plan = match step {
-            0 => sale.plan_extend(now_ms, id, 1_000_000, None),
+            0 => sale.plan_extend(now_ms, id_key, 1_000_000, None),
             // Half of them are paid, the others given back.
             1 if id.len().is_multiple_of(2) => sale.plan_checkout(now_ms, &pay),
             2 => sale.plan_refund(now_ms, &back),
-            _ => sale.plan_release(now_ms, id, None, bounds),
+            _ => sale.plan_release(now_ms, id_key, None, bounds),
         };
         if let Ok(mut event) = plan {
             seq += 1;

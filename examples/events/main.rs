@@ -15,7 +15,7 @@ mod sale;
 use std::io::{self, BufRead, Write};
 use std::{env, fs, process};
 
-use sale::{Change, Event, Key, Line, Options, Order, decode_event};
+use sale::{Change, Event, Key, Line, NameBuffer, Options, Order, decode_event};
 
 /// Longest argument believed: Redis's own `proto-max-bulk-len`.
 const BULK_BYTES_MAX: usize = 512 << 20;
@@ -213,7 +213,9 @@ fn options(options: &Options) -> String {
 }
 
 fn name(key: Key<'_>) -> String {
-    key.bytes(&mut [0; 26]).escape_ascii().to_string()
+    key.bytes(&mut NameBuffer::default())
+        .escape_ascii()
+        .to_string()
 }
 
 /// Lines name items by their place in the sale, from 0.

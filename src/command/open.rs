@@ -9,7 +9,7 @@ use crate::error::{Code, Error};
 use crate::ffi::{Call, Ctx};
 use crate::orders::OrdersKey;
 use crate::replication::{self, Done};
-use crate::sale::{Answer, Event, Plan, Sale};
+use crate::sale::{Answer, Event, Key, Plan, Sale};
 
 /// What a refusal becomes while reservations that could lift it are overdue.
 const RETRY_NOW: Answer = Answer::AllReserved {
@@ -55,57 +55,53 @@ impl<'c> OpenSale<'c> {
     }
 
     /// Carries out what was planned.
+    pub fn commit(&mut self, event: &Event<'_>) -> Done {
+        replication::commit(self.ctx, &mut self.key, event)
+    }
+
+    /// Carries out what was planned, and appends its entry.
     ///
     /// # Errors
     ///
     /// The order stream takes no entry; nothing has changed then.
-    pub fn commit(
+    pub fn commit_order(
         &mut self,
-        orders: Option<&mut OrdersKey<'_>>,
-        event: Event<'_>,
+        orders: &mut OrdersKey<'_>,
+        event: &mut Event<'_>,
     ) -> Result<Done, Error> {
-        replication::commit(self.ctx, &mut self.key, orders, event)
+        replication::commit_order(self.ctx, &mut self.key, orders, event)
     }
 
     /// Expires this id now if its deadline has passed: a decision about it must not
     /// depend on whether the sweep came by.
-    ///
-    /// # Errors
-    ///
-    /// None that a sweep knows; see [`OpenSale::commit`].
-    pub fn expire(&mut self, id: &[u8]) -> Result<(), Error> {
+    pub fn expire(&mut self, id: Key<'_>) {
         if let Some(event) = self.key.sale().plan_expire(self.now_ms, id) {
-            self.commit(None, event)?;
+            self.commit(&event);
         }
-        Ok(())
     }
 
     /// Plans; when overdue reservations could lift the refusal, returns them and plans
     /// again. While even more overdue ones could, the refusal of new units becomes "try
     /// again at once".
-    ///
-    /// # Errors
-    ///
-    /// See [`OpenSale::expire`].
     pub fn plan_swept<'a>(
         &mut self,
         could_lift: impl Fn(&Sale, u64, &Answer) -> bool,
         plan: impl Fn(&Sale, u64) -> Plan<'a>,
-    ) -> Result<Plan<'a>, Error> {
+    ) -> Plan<'a> {
         let now_ms = self.now_ms;
         match plan(self.sale(), now_ms) {
             Err(answer) if could_lift(self.sale(), now_ms, &answer) => {}
-            plan => return Ok(plan),
+            plan => return plan,
         }
         if let Some(event) = self.sale().plan_sweep(now_ms, config::sweep_max()) {
-            self.commit(None, event)?;
+            self.commit(&event);
         }
-        Ok(match plan(self.sale(), now_ms) {
+        match plan(self.sale(), now_ms) {
             // A late checkout: expired is expired, whatever else is overdue.
             Err(answer @ Answer::Expired { .. }) => Err(answer),
             Err(answer) if could_lift(self.sale(), now_ms, &answer) => Err(RETRY_NOW),
             plan => plan,
-        })
+        }
     }
 
     /// Refuses to take more memory for a new reservation at `maxmemory`.
@@ -133,7 +129,7 @@ pub fn manage<'a>(call: &Call<'_>, plan: impl FnOnce(&Sale, u64) -> Plan<'a>) ->
     let mut open = OpenSale::of(call)?;
     match plan(open.sale(), open.now_ms) {
         Ok(event) => {
-            open.commit(None, event)?;
+            open.commit(&event);
             call.reply().ok();
             Ok(())
         }

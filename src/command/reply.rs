@@ -3,7 +3,7 @@
 //! Edge: the only place that knows the shapes of the contract's replies about a
 //! reservation. The words are public interface.
 
-use std::io::Write;
+use smallvec::SmallVec;
 
 use crate::error::{Code, Error, echo};
 use crate::ffi::Reply;
@@ -100,12 +100,11 @@ pub fn with_entry(reply: Reply<'_>, word: &str, id: &[u8], at: EntryId) {
 /// A stream ID, `ms-seq`.
 pub fn entry_id(reply: Reply<'_>, EntryId { ms, seq }: EntryId) {
     // Two numbers of 20 digits and a dash.
-    let mut buffer = [0_u8; 41];
-    let mut rest = &mut buffer[..];
-    let _ = write!(rest, "{ms}-{seq}");
-    let left = rest.len();
-    let len = buffer.len().saturating_sub(left);
-    reply.bytes(buffer.get(..len).unwrap_or_default());
+    let mut text: SmallVec<[u8; 64]> = SmallVec::new();
+    text.extend_from_slice(itoa::Buffer::new().format(ms).as_bytes());
+    text.push(b'-');
+    text.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());
+    reply.bytes(&text);
 }
 
 /// A number, or null.

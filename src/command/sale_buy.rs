@@ -23,7 +23,7 @@ use super::{Handler, SINCE, ids};
 use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
-use crate::sale::{self, Answer, Ask, Change};
+use crate::sale::{self, Answer, Ask, Change, Key};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BUY",
@@ -97,33 +97,35 @@ impl Handler for Buy {
             payload,
         } = Request::parse(Args::new(call.words()))?;
         let mut open = OpenSale::of(call)?;
-        let mut orders = open.orders(call)?;
         let id = ids::given_or_fresh(given, open.now_ms, &mut buffer);
+        let (user, id_key) = (Key::of(user), Key::of(id));
+        open.sale().touch(Some(id_key), Some(user));
+        let mut orders = open.orders(call)?;
         if given.is_some() {
-            open.expire(id)?;
+            open.expire(id_key);
         }
         let (ask, bounds) = (
             sale::Reserve {
                 user,
                 ask,
-                id,
+                id: id_key,
                 hold_ms: None,
             },
             config::bounds(),
         );
         let plan = open.plan_swept(
             |sale, now_ms, answer| match answer {
-                Answer::Expired { .. } => sale.overdue_could_grant_grace(now_ms, id),
+                Answer::Expired { .. } => sale.overdue_could_grant_grace(now_ms, id_key),
                 _ => sale.overdue_could_lift(now_ms, answer, user),
             },
             |sale, now_ms| sale.plan_buy(now_ms, &ask, reference, payload, &bounds),
-        )?;
+        );
         match plan {
-            Ok(event) => {
+            Ok(mut event) => {
                 if matches!(event.change, Change::Bought { .. }) {
                     open.refuse_at_maxmemory()?;
                 }
-                let done = open.commit(Some(&mut orders), event)?;
+                let done = open.commit_order(&mut orders, &mut event)?;
                 reply::with_entry(call.reply(), "SOLD", id, done.entry);
                 Ok(())
             }

@@ -21,7 +21,7 @@ use super::reply::{self, About};
 use super::{Handler, SINCE};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
-use crate::sale::{self, Answer};
+use crate::sale::{self, Answer, Key};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.CHECKOUT",
@@ -43,7 +43,8 @@ pub const COMMAND: CommandSpec = CommandSpec {
     internal: false,
 };
 
-fn parse<'a>(mut args: Args<'a>) -> Result<sale::Checkout<'a>, Error> {
+/// The id as it was spelled, and what is asked.
+fn parse<'a>(mut args: Args<'a>) -> Result<(&'a [u8], sale::Checkout<'a>), Error> {
     args.word("key")?;
     args.word("orders")?;
     let id = args.name("id")?;
@@ -59,12 +60,13 @@ fn parse<'a>(mut args: Args<'a>) -> Result<sale::Checkout<'a>, Error> {
             return Err(args.unknown_option());
         }
     }
-    Ok(sale::Checkout {
-        id,
-        user,
+    let ask = sale::Checkout {
+        id: Key::of(id),
+        user: user.map(Key::of),
         reference,
         payload,
-    })
+    };
+    Ok((id, ask))
 }
 
 pub struct Checkout;
@@ -73,24 +75,25 @@ impl Handler for Checkout {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        let request = parse(Args::new(call.words()))?;
+        let (id, ask) = parse(Args::new(call.words()))?;
         let mut open = OpenSale::of(call)?;
+        open.sale().touch(Some(ask.id), None);
         let mut orders = open.orders(call)?;
-        open.expire(request.id)?;
+        open.expire(ask.id);
         let plan = open.plan_swept(
             |sale, now_ms, answer| {
                 matches!(answer, Answer::Expired { .. })
-                    && sale.overdue_could_grant_grace(now_ms, request.id)
+                    && sale.overdue_could_grant_grace(now_ms, ask.id)
             },
-            |sale, now_ms| sale.plan_checkout(now_ms, &request),
-        )?;
+            |sale, now_ms| sale.plan_checkout(now_ms, &ask),
+        );
         match plan {
-            Ok(event) => {
-                let done = open.commit(Some(&mut orders), event)?;
-                reply::with_entry(call.reply(), "SOLD", request.id, done.entry);
+            Ok(mut event) => {
+                let done = open.commit_order(&mut orders, &mut event)?;
+                reply::with_entry(call.reply(), "SOLD", id, done.entry);
                 Ok(())
             }
-            Err(answer) => reply::answer(call.reply(), open.sale(), &About::id(request.id), answer),
+            Err(answer) => reply::answer(call.reply(), open.sale(), &About::id(id), answer),
         }
     }
 }
@@ -113,9 +116,9 @@ mod tests {
             b"USER",
             b"u",
         ];
-        let request = parse(Args::new(&words)).unwrap();
-        assert_eq!(request.id, b"i");
-        assert_eq!(request.user, Some(&b"u"[..]));
+        let (id, request) = parse(Args::new(&words)).unwrap();
+        assert_eq!((id, request.id), (&b"i"[..], Key::of(b"i")));
+        assert_eq!(request.user, Some(Key::of(b"u")));
         assert_eq!(request.reference, Some(&b"r"[..]));
         assert_eq!(request.payload, Some(&b"{}"[..]));
     }

@@ -17,6 +17,7 @@ use super::sale_reserve::reply_reserved;
 use super::{Handler, SINCE};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::sale::Key;
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.EXTEND",
@@ -66,10 +67,11 @@ impl Handler for Extend {
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let Request { id, ms, user } = Request::parse(Args::new(call.words()))?;
         let mut open = OpenSale::of(call)?;
-        open.expire(id)?;
-        match open.sale().plan_extend(open.now_ms, id, ms, user) {
+        let (id_key, user) = (Key::of(id), user.map(Key::of));
+        open.expire(id_key);
+        match open.sale().plan_extend(open.now_ms, id_key, ms, user) {
             Ok(event) => {
-                let done = open.commit(None, event)?;
+                let done = open.commit(&event);
                 reply_reserved(call, open.sale(), id, &done);
                 Ok(())
             }

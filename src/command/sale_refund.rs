@@ -21,7 +21,7 @@ use super::reply::{self, About};
 use super::{Handler, SINCE};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
-use crate::sale::{Ask, RefundAsk};
+use crate::sale::{Ask, Key, RefundAsk};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.REFUND",
@@ -92,10 +92,10 @@ impl Handler for Refund {
         let request = parse(Args::new(call.words()))?;
         let mut open = OpenSale::of(call)?;
         let mut orders = open.orders(call)?;
-        open.expire(request.id)?;
+        open.expire(Key::of(request.id));
         match open.sale().plan_refund(open.now_ms, &request) {
-            Ok(event) => {
-                let done = open.commit(Some(&mut orders), event)?;
+            Ok(mut event) => {
+                let done = open.commit_order(&mut orders, &mut event)?;
                 reply::with_entry(call.reply(), "REFUNDED", request.id, done.entry);
                 Ok(())
             }

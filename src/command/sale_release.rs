@@ -19,6 +19,7 @@ use super::{Handler, SINCE};
 use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::sale::Key;
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RELEASE",
@@ -65,13 +66,14 @@ impl Handler for Release {
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let Request { id, user } = Request::parse(Args::new(call.words()))?;
         let mut open = OpenSale::of(call)?;
-        open.expire(id)?;
+        let (id_key, user) = (Key::of(id), user.map(Key::of));
+        open.expire(id_key);
         match open
             .sale()
-            .plan_release(open.now_ms, id, user, &config::bounds())
+            .plan_release(open.now_ms, id_key, user, &config::bounds())
         {
             Ok(event) => {
-                open.commit(None, event)?;
+                open.commit(&event);
                 reply::status(call.reply(), "RELEASED", 2);
                 call.reply().bytes(id);
                 Ok(())

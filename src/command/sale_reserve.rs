@@ -28,7 +28,7 @@ use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::replication::Done;
-use crate::sale::{self, Ask, Sale};
+use crate::sale::{self, Ask, Key, Sale};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RESERVE",
@@ -95,14 +95,16 @@ impl Handler for Reserve {
         } = Request::parse(Args::new(call.words()))?;
         let mut open = OpenSale::of(call)?;
         let id = ids::given_or_fresh(given, open.now_ms, &mut buffer);
+        let (user, id_key) = (Key::of(user), Key::of(id));
+        open.sale().touch(Some(id_key), Some(user));
         if given.is_some() {
-            open.expire(id)?;
+            open.expire(id_key);
         }
         let (ask, bounds) = (
             sale::Reserve {
                 user,
                 ask,
-                id,
+                id: id_key,
                 hold_ms,
             },
             config::bounds(),
@@ -110,11 +112,11 @@ impl Handler for Reserve {
         let plan = open.plan_swept(
             |sale, now_ms, answer| sale.overdue_could_lift(now_ms, answer, user),
             |sale, now_ms| sale.plan_reserve(now_ms, &ask, &bounds),
-        )?;
+        );
         match plan {
             Ok(event) => {
                 open.refuse_at_maxmemory()?;
-                let done = open.commit(None, event)?;
+                let done = open.commit(&event);
                 reply_reserved(call, open.sale(), id, &done);
                 Ok(())
             }

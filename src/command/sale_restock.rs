@@ -86,7 +86,7 @@ impl Handler for Restock {
             .plan_restock(open.now_ms, &request, &config::bounds())
         {
             Ok(event) => {
-                open.commit(None, event)?;
+                open.commit(&event);
             }
             Err(Answer::Restocked) => info::count(Outcome::Replayed, 1),
             Err(answer) => {

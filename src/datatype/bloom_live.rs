@@ -56,7 +56,7 @@ impl LiveBloom {
 impl Drop for LiveBloom {
     /// May run on another thread, like the rest of the value's `drop`.
     fn drop(&mut self) {
-        BLOOMS.shift(1, 0);
-        BLOOM_BYTES.shift(self.memory_bytes, 0);
+        BLOOMS.leave(1);
+        BLOOM_BYTES.leave(self.memory_bytes);
     }
 }

@@ -68,8 +68,8 @@ impl LiveSale {
 impl Drop for LiveSale {
     /// May run on another thread, like the rest of the value's `drop`.
     fn drop(&mut self) {
-        SALES.shift(1, 0);
-        RESERVATIONS_OPEN.shift(self.open, 0);
-        MEMORY_BYTES.shift(self.memory_bytes, 0);
+        SALES.leave(1);
+        RESERVATIONS_OPEN.leave(self.open);
+        MEMORY_BYTES.leave(self.memory_bytes);
     }
 }

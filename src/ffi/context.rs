@@ -215,10 +215,16 @@ impl<'c> Ctx<'c> {
     }
 }
 
-/// The server's clock, in Unix milliseconds.
+/// The server's clock, in Unix milliseconds: as the server read it for the call in
+/// progress, where it tells that (7.2 and later), else read once more.
 pub fn clock_ms() -> i64 {
-    // SAFETY: the function takes nothing.
-    unsafe { api!(RedisModule_Milliseconds()) }
+    // SAFETY: the functions take nothing.
+    unsafe {
+        match raw::RedisModule_CachedMicroseconds {
+            Some(microseconds) => microseconds() / 1_000,
+            None => api!(RedisModule_Milliseconds()),
+        }
+    }
 }
 
 /// A C string; what follows a zero byte is cut.

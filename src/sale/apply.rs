@@ -230,7 +230,7 @@ impl Sale {
 
     fn sweep(&mut self, expired: u32, forgotten: u32, seen: &mut StockChanges) {
         for _ in 0..expired {
-            let Some((_, slot)) = self.reservations.deadlines().first() else {
+            let Some(slot) = self.reservations.deadlines().first() else {
                 break;
             };
             self.end_slot(slot, Status::Expired, 0, seen);
@@ -241,7 +241,7 @@ impl Sale {
     }
 
     fn forget_first(&mut self) {
-        if let Some((_, slot)) = self.reservations.remembered().first() {
+        if let Some(slot) = self.reservations.remembered().first() {
             self.reservations.remove(slot, &mut self.users);
         }
     }

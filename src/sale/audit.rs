@@ -170,10 +170,7 @@ impl Sale {
                     "(reserved, sold, counted, open) of user {name} is {kept:?}, recounted {expected:?}"
                 ));
             }
-            let chained = self
-                .reservations
-                .iter_chain(self.users.newest(slot))
-                .count();
+            let chained = self.reservations.iter_chain(self.users.chain(slot)).count();
             if chained != sums.open as usize {
                 differences.push(format!(
                     "user {slot} has {} open, {chained} chained",

@@ -21,7 +21,7 @@ use std::fmt;
 use bincode::config::{Configuration, standard};
 use bincode::error::DecodeError;
 
-use super::name::{Key, NameBuffer};
+use super::name::{Key, NameBuffer, Packed};
 use super::units::{Line, Lines, NAME_BYTES_MAX};
 
 const CONFIG: Configuration = standard();
@@ -65,7 +65,11 @@ impl Writer<'_> {
     }
 
     pub fn number(&mut self, number: u64) {
-        self.put(number);
+        // What most numbers are, without the way through the crate.
+        match number {
+            0..251 => self.0.push(number as u8),
+            _ => self.put(number),
+        }
     }
 
     pub fn signed(&mut self, number: i64) {
@@ -85,9 +89,9 @@ impl Writer<'_> {
     /// A user, id or REF.
     pub fn name(&mut self, name: Key<'_>) {
         match name {
-            Key::Ulid(bytes) => {
+            Key::Ulid(packed) => {
                 self.tag(ULID_MARK);
-                self.0.extend_from_slice(&bytes);
+                self.0.extend_from_slice(&packed.bytes());
             }
             Key::Uuid(_) | Key::Bytes(_) => {
                 let mut buffer = NameBuffer::default();
@@ -225,7 +229,7 @@ impl<'a> Reader<'a> {
             ULID_MARK => {
                 let mut bytes = [0; 16];
                 bytes.copy_from_slice(self.take(16)?);
-                Ok(Key::Ulid(bytes))
+                Ok(Key::Ulid(Packed::new(bytes)))
             }
             len if (1..=NAME_BYTES_MAX).contains(&usize::from(len)) => {
                 match Key::of(self.take(usize::from(len))?) {

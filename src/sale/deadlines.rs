@@ -20,6 +20,8 @@ struct Bucket {
 /// A queue of reservations by moment.
 pub struct Deadlines {
     buckets: BTreeMap<u64, Bucket>,
+    /// The earliest moment; every call asks for it, and few change it.
+    first_ms: Option<u64>,
     len: usize,
 }
 
@@ -27,6 +29,7 @@ impl Deadlines {
     pub fn new() -> Deadlines {
         Deadlines {
             buckets: BTreeMap::new(),
+            first_ms: None,
             len: 0,
         }
     }
@@ -35,11 +38,15 @@ impl Deadlines {
         self.len
     }
 
-    /// The earliest moment and the record that comes first at it. O(log n).
-    pub fn first(&self) -> Option<(u64, Slot)> {
-        self.buckets
-            .first_key_value()
-            .map(|(&at_ms, bucket)| (at_ms, bucket.first))
+    /// The earliest moment. O(1).
+    pub fn first_ms(&self) -> Option<u64> {
+        self.first_ms
+    }
+
+    /// The record that comes first. O(log n).
+    pub fn first(&self) -> Option<Slot> {
+        let (_, bucket) = self.buckets.first_key_value()?;
+        Some(bucket.first)
     }
 
     /// The latest moment.
@@ -67,6 +74,7 @@ impl Deadlines {
         }
         bucket.last = slot;
         self.len += 1;
+        self.first_ms = Some(self.first_ms.map_or(at_ms, |first_ms| first_ms.min(at_ms)));
     }
 
     /// Takes out a record that stands at this moment. O(log n).
@@ -86,6 +94,9 @@ impl Deadlines {
         }
         if bucket.first == NONE {
             self.buckets.remove(&at_ms);
+            if self.first_ms == Some(at_ms) {
+                self.first_ms = self.buckets.keys().next().copied();
+            }
         }
         self.len -= 1;
     }

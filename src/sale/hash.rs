@@ -8,6 +8,8 @@ use std::hash::{BuildHasher, Hasher as _};
 
 use foldhash::quality::FixedState;
 
+use super::name::Key;
+
 /// Hashes names, always the same way within one sale.
 #[derive(Clone)]
 pub struct Hasher(FixedState);
@@ -17,7 +19,20 @@ impl Hasher {
         Hasher(FixedState::with_seed(seed))
     }
 
-    pub fn hash(&self, bytes: &[u8]) -> u64 {
+    pub fn hash(&self, name: Key<'_>) -> u64 {
+        match name {
+            Key::Ulid(packed) | Key::Uuid(packed) => {
+                let mut state = self.0.build_hasher();
+                let [high, low] = packed.words();
+                state.write_u64(high);
+                state.write_u64(low);
+                state.finish()
+            }
+            Key::Bytes(bytes) => self.hash_bytes(bytes),
+        }
+    }
+
+    pub fn hash_bytes(&self, bytes: &[u8]) -> u64 {
         let mut state = self.0.build_hasher();
         state.write(bytes);
         state.finish()

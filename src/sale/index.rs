@@ -27,11 +27,13 @@ const DIRECTORY_DEPTH_MAX: u32 = 22;
 /// A cache line, where the allocator aligns large pieces to one.
 #[derive(Clone, Copy)]
 struct Bucket {
+    /// The first `len` are entries, here and in `slots`.
     tags: [u16; WIDTH],
-    /// [`NONE`] where there is no entry.
     slots: [SlotNumber; WIDTH],
-    /// Entries on their way past this bucket, because it was full when they came.
-    passed: u32,
+    len: u16,
+    /// Entries on their way past this bucket, because it was full when they came. Where
+    /// hashes collide so that the number does not fit, it is too many to ever come down.
+    passed: u16,
 }
 
 const _: () = assert!(size_of::<Bucket>() == 64);
@@ -39,6 +41,7 @@ const _: () = assert!(size_of::<Bucket>() == 64);
 const EMPTY: Bucket = Bucket {
     tags: [0; WIDTH],
     slots: [NONE; WIDTH],
+    len: 0,
     passed: 0,
 };
 
@@ -46,15 +49,44 @@ impl Bucket {
     /// One bit for each entry whose tag is this one.
     fn matches(&self, tag: u16) -> u32 {
         let mut bits = 0;
-        for (at, (&kept, &slot)) in self.tags.iter().zip(&self.slots).enumerate() {
-            bits |= u32::from(kept == tag && slot != NONE) << at;
+        for (at, &kept) in self.tags.iter().enumerate() {
+            bits |= u32::from(kept == tag) << at;
         }
-        bits
+        bits & ((1 << self.len) - 1)
+    }
+
+    /// Adds an entry; false when the bucket is full.
+    fn push(&mut self, tag: u16, slot: SlotNumber) -> bool {
+        let at = usize::from(self.len);
+        if at >= WIDTH {
+            return false;
+        }
+        self.tags[at] = tag;
+        self.slots[at] = slot;
+        self.len += 1;
+        true
+    }
+
+    fn remove(&mut self, place: usize) {
+        let last = usize::from(self.len) - 1;
+        self.tags[place] = self.tags[last];
+        self.slots[place] = self.slots[last];
+        self.len -= 1;
+    }
+
+    fn pass(&mut self) {
+        self.passed = self.passed.saturating_add(1);
+    }
+
+    fn unpass(&mut self) {
+        if self.passed < u16::MAX {
+            self.passed -= 1;
+        }
     }
 
     fn entries(&self) -> impl Iterator<Item = (u16, SlotNumber)> {
         let entries = self.tags.iter().copied().zip(self.slots.iter().copied());
-        entries.filter(|&(_, slot)| slot != NONE)
+        entries.take(usize::from(self.len))
     }
 }
 
@@ -126,13 +158,11 @@ impl Segment {
         let mut at = self.home(tag);
         loop {
             let bucket = &mut self.buckets[at];
-            if let Some(place) = bucket.slots.iter().position(|&slot| slot == NONE) {
-                bucket.tags[place] = tag;
-                bucket.slots[place] = slot;
+            if bucket.push(tag, slot) {
                 self.len += 1;
                 return;
             }
-            bucket.passed += 1;
+            bucket.pass();
             at = self.next(at);
         }
     }
@@ -141,10 +171,10 @@ impl Segment {
         let Some((at, place)) = self.find(tag, is_it) else {
             return false;
         };
-        self.buckets[at].slots[place] = NONE;
+        self.buckets[at].remove(place);
         let mut passed = self.home(tag);
         while passed != at {
-            self.buckets[passed].passed -= 1;
+            self.buckets[passed].unpass();
             passed = self.next(passed);
         }
         self.len -= 1;
@@ -204,6 +234,14 @@ impl Index {
         let segment = &self.segments[self.segment_of(hash)];
         let (bucket, place) = segment.find(segment.tag(hash), is_it)?;
         Some(segment.buckets[bucket].slots[place])
+    }
+
+    /// Fetches what a look-up of this hash will look at first: a caller with several
+    /// look-ups ahead waits for memory once, not once for each.
+    pub fn touch(&self, hash: u64) {
+        let segment = &self.segments[self.segment_of(hash)];
+        let home = segment.home(segment.tag(hash));
+        std::hint::black_box(segment.buckets[home].len);
     }
 
     /// Adds a slot that is not there yet. O(1), but for the growth of one segment.

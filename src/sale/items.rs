@@ -116,7 +116,7 @@ impl Items {
             return (*only.sku == *sku).then_some(0);
         }
         self.by_sku
-            .find(self.hasher.hash(sku), |item| self.sku(item) == sku)
+            .find(self.hasher.hash_bytes(sku), |item| self.sku(item) == sku)
     }
 
     pub fn sku(&self, item: ItemIndex) -> &[u8] {
@@ -139,8 +139,8 @@ impl Items {
         });
         self.sku_bytes += sku.len();
         let (items, hasher) = (&self.items, &self.hasher);
-        self.by_sku.insert(hasher.hash(sku), item, |item| {
-            hasher.hash(&items[item as usize].sku)
+        self.by_sku.insert(hasher.hash_bytes(sku), item, |item| {
+            hasher.hash_bytes(&items[item as usize].sku)
         });
         self.totals.available = self.totals.available.saturating_add(stock.available);
         self.totals.reserved = self.totals.reserved.saturating_add(stock.reserved);

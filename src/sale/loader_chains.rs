@@ -54,11 +54,11 @@ impl Chains {
             }
             Place::After(None) => {
                 self.oldest += 1;
-                self.is_out_of_order |= sale.users.newest(user) != NONE;
+                self.is_out_of_order |= sale.users.chain(user).newest != NONE;
             }
             Place::After(Some(id)) => match sale.reservations.find(id) {
                 Some(before) => {
-                    self.is_out_of_order |= sale.users.newest(user) != before;
+                    self.is_out_of_order |= sale.users.chain(user).newest != before;
                     self.after.push((slot, before));
                 }
                 None => {
@@ -107,7 +107,7 @@ impl Chains {
         }
         let users = sale.users.slots();
         let with_open = users
-            .filter(|&user| sale.users.newest(user) != NONE)
+            .filter(|&user| sale.users.chain(user).newest != NONE)
             .count();
         if self.oldest != with_open {
             return None;

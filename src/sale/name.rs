@@ -15,14 +15,57 @@ use super::slab::{Slab, SlotNumber};
 /// Longest name kept in a table without an allocation, in bytes.
 const INLINE_BYTES_MAX: usize = 16;
 
+/// The value of each letter of a canonical ULID; 32 for all others.
+const ULID_VALUES: [u8; 256] = {
+    let mut values = [32; 256];
+    let letters = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let mut value = 0;
+    while value < letters.len() {
+        values[letters[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+
 /// A name as it is looked up: worked out once, then hashed and compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key<'a> {
     /// The name is the canonical spelling of this ULID.
-    Ulid([u8; 16]),
+    Ulid(Packed),
     /// The name is the canonical spelling of this UUID: lower case, with hyphens.
-    Uuid([u8; 16]),
+    Uuid(Packed),
     Bytes(&'a [u8]),
+}
+
+/// The sixteen bytes of a packed name, as two numbers. An array of bytes behind the tag
+/// of a [`Key`] is copied in pieces that overlap, and a processor that reads such a copy
+/// back waits for it to reach its cache - and so for every fetch from memory before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packed([u64; 2]);
+
+impl Packed {
+    pub fn new(bytes: [u8; 16]) -> Packed {
+        Packed::of_number(u128::from_be_bytes(bytes))
+    }
+
+    fn of_number(number: u128) -> Packed {
+        Packed([(number >> 64) as u64, number as u64])
+    }
+
+    fn number(self) -> u128 {
+        let [high, low] = self.0;
+        u128::from(high) << 64 | u128::from(low)
+    }
+
+    /// As they are written, the first one first.
+    pub fn bytes(self) -> [u8; 16] {
+        self.number().to_be_bytes()
+    }
+
+    /// The two halves.
+    pub fn words(self) -> [u64; 2] {
+        self.0
+    }
 }
 
 impl<'a> Key<'a> {
@@ -39,40 +82,39 @@ impl<'a> Key<'a> {
         packed.unwrap_or(Key::Bytes(name))
     }
 
+    /// Reads the 26 letters itself: the crate takes other spellings too, so that its
+    /// answer had to be spelled again and compared, which took longer than all the rest
+    /// of a refusal.
     fn of_ulid(name: &[u8]) -> Option<Key<'static>> {
-        let ulid = Ulid::from_string(std::str::from_utf8(name).ok()?).ok()?;
-        let is_canonical = ulid.array_to_str(&mut [0; ULID_LEN]).as_bytes() == name;
-        is_canonical.then(|| Key::Ulid(ulid.to_bytes()))
+        let (mut number, mut all) = (0_u128, 0_u8);
+        for &letter in name {
+            let value = ULID_VALUES[usize::from(letter)];
+            all |= value;
+            number = number << 5 | u128::from(value);
+        }
+        // 26 letters have two bits more than a ULID.
+        let fits = name.first().is_some_and(|&first| first <= b'7');
+        (fits && all < 32).then(|| Key::Ulid(Packed::of_number(number)))
     }
 
     fn of_uuid(name: &[u8]) -> Option<Key<'static>> {
         let uuid = Uuid::try_parse_ascii(name).ok()?;
         let mut buffer = [0; Hyphenated::LENGTH];
         let is_canonical = uuid.hyphenated().encode_lower(&mut buffer).as_bytes() == name;
-        is_canonical.then(|| Key::Uuid(uuid.into_bytes()))
+        is_canonical.then(|| Key::Uuid(Packed::new(uuid.into_bytes())))
     }
 
     /// The name as the client spelled it; `buffer` is used when it is packed.
     pub fn bytes(self, buffer: &'a mut NameBuffer) -> &'a [u8] {
         match self {
-            Key::Ulid(bytes) => {
+            Key::Ulid(packed) => {
                 let spelled = buffer.0.first_chunk_mut::<ULID_LEN>();
-                spelled.map_or(&[], |to| {
-                    Ulid::from_bytes(bytes).array_to_str(to).as_bytes()
-                })
+                spelled.map_or(&[], |to| Ulid(packed.number()).array_to_str(to).as_bytes())
             }
-            Key::Uuid(bytes) => {
-                let uuid = Hyphenated::from_uuid(Uuid::from_bytes(bytes));
+            Key::Uuid(packed) => {
+                let uuid = Hyphenated::from_uuid(Uuid::from_u128(packed.number()));
                 uuid.encode_lower(&mut buffer.0).as_bytes()
             }
-            Key::Bytes(bytes) => bytes,
-        }
-    }
-
-    /// The bytes that stand for this name in a hash.
-    pub fn hashed_bytes(&self) -> &[u8] {
-        match self {
-            Key::Ulid(bytes) | Key::Uuid(bytes) => bytes,
             Key::Bytes(bytes) => bytes,
         }
     }
@@ -142,8 +184,8 @@ impl Names {
     /// Keeps a name until it is removed.
     pub fn pack(&mut self, key: Key<'_>) -> PackedName {
         let (kind, bytes) = match key {
-            Key::Ulid(bytes) => (ULID, bytes),
-            Key::Uuid(bytes) => (UUID, bytes),
+            Key::Ulid(packed) => (ULID, packed.bytes()),
+            Key::Uuid(packed) => (UUID, packed.bytes()),
             Key::Bytes(name) => match short(name) {
                 Some(bytes) => (name.len() as u8 + 1, bytes),
                 None => {
@@ -159,8 +201,8 @@ impl Names {
 
     pub fn key<'a>(&'a self, name: &'a PackedName) -> Key<'a> {
         match name.kind.get() {
-            ULID => Key::Ulid(name.bytes),
-            UUID => Key::Uuid(name.bytes),
+            ULID => Key::Ulid(Packed::new(name.bytes)),
+            UUID => Key::Uuid(Packed::new(name.bytes)),
             LONG => Key::Bytes(self.long.get(name.slot()).map_or(&[], |long| long)),
             more => {
                 let len = usize::from(more - 1);
@@ -253,13 +295,33 @@ mod tests {
     }
 
     #[test]
+    fn reads_ulids_as_the_crate_does_where_they_are_canonical() {
+        let mut spelled = *b"01ARZ3NDEKTSV4RRFFQ69G5FAV";
+        for at in [0, 1, 13, 25] {
+            for letter in 0..=255 {
+                spelled[at] = letter;
+                let parsed = std::str::from_utf8(&spelled)
+                    .ok()
+                    .and_then(|text| Ulid::from_string(text).ok())
+                    .filter(|ulid| ulid.array_to_str(&mut [0; ULID_LEN]).as_bytes() == spelled);
+                let expected = parsed.map_or(Key::Bytes(&spelled), |ulid| {
+                    Key::Ulid(Packed::new(ulid.to_bytes()))
+                });
+                assert_eq!(Key::of(&spelled), expected);
+            }
+            spelled[at] = b'7';
+        }
+    }
+
+    #[test]
     fn different_spellings_are_different_names() {
         let mut names = Names::new();
         let upper = names.pack(Key::of(b"01ARZ3NDEKTSV4RRFFQ69G5FAV"));
         assert!(!names.is(&upper, Key::of(b"01arz3ndektsv4rrffq69g5fav")));
         assert!(!names.is(&upper, Key::of(b"01ARZ3NDEKTSV4RRFFQ69G5FAW")));
         // The same 16 bytes, as a ULID and as a UUID.
-        let (ulid, uuid) = (Key::Ulid([7; 16]), Key::Uuid([7; 16]));
+        let sixteen = Packed::new([7; 16]);
+        let (ulid, uuid) = (Key::Ulid(sixteen), Key::Uuid(sixteen));
         let packed = names.pack(ulid);
         assert!(names.is(&packed, ulid) && !names.is(&packed, uuid));
         let zeros = names.pack(Key::of(b"a"));

@@ -16,14 +16,14 @@ const CHAIN_LOOKS_MAX: usize = 1_000;
 impl Sale {
     /// The event by which this id, if it is open past its deadline, expires now, so
     /// that a decision about it need not wait for the sweep.
-    pub fn plan_expire<'a>(&self, now_ms: u64, id: &'a [u8]) -> Option<Event<'a>> {
+    pub fn plan_expire<'a>(&self, now_ms: u64, id: Key<'a>) -> Option<Event<'a>> {
         if !self.has_overdue(now_ms) {
             return None;
         }
         let record = self.record(self.find(id)?)?;
         Sale::is_overdue(record, now_ms).then_some(Event {
             at_ms: now_ms,
-            change: Change::Expired { id: Key::of(id) },
+            change: Change::Expired { id },
         })
     }
 
@@ -54,15 +54,15 @@ impl Sale {
     pub fn has_overdue(&self, now_ms: u64) -> bool {
         self.reservations
             .deadlines()
-            .first()
-            .is_some_and(|(at_ms, _)| at_ms <= now_ms)
+            .first_ms()
+            .is_some_and(|at_ms| at_ms <= now_ms)
     }
 
     /// Could returning overdue reservations lift this refusal of RESERVE or BUY?
     ///
     /// Units in stock and under SALELIMIT come from anybody's, a user's own limits only
     /// from that user's.
-    pub fn overdue_could_lift(&self, now_ms: u64, answer: &Answer, user: &[u8]) -> bool {
+    pub fn overdue_could_lift(&self, now_ms: u64, answer: &Answer, user: Key<'_>) -> bool {
         if !self.has_overdue(now_ms) {
             return false;
         }
@@ -79,22 +79,19 @@ impl Sale {
     fn user_has_overdue(
         &self,
         now_ms: u64,
-        user: &[u8],
+        user: Key<'_>,
         counts: impl Fn(Reservation<'_>) -> bool,
     ) -> bool {
-        let newest = self
-            .users
-            .find(Key::of(user))
-            .map_or(NONE, |user| self.users.newest(user));
+        let user = self.users.find(user).unwrap_or(NONE);
         self.reservations
-            .iter_chain(newest)
+            .iter_chain(self.users.chain(user))
             .take(CHAIN_LOOKS_MAX)
             .any(|(_, record)| Sale::is_overdue(record, now_ms) && counts(record))
     }
 
     /// Could returning overdue reservations let this expired one be checked out within
     /// its grace?
-    pub fn overdue_could_grant_grace(&self, now_ms: u64, id: &[u8]) -> bool {
+    pub fn overdue_could_grant_grace(&self, now_ms: u64, id: Key<'_>) -> bool {
         self.has_overdue(now_ms)
             && self
                 .find(id)

@@ -53,8 +53,8 @@ impl Sale {
             entry: EntryId::default(),
         };
         let change = Change::Bought {
-            id: Key::of(ask.id),
-            user: Key::of(ask.user),
+            id: ask.id,
+            user: ask.user,
             lines,
             order,
             forgets,
@@ -88,10 +88,7 @@ impl Sale {
         };
         Ok(Event {
             at_ms: now_ms,
-            change: Change::Sold {
-                id: Key::of(ask.id),
-                order,
-            },
+            change: Change::Sold { id: ask.id, order },
         })
     }
 

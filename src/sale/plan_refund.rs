@@ -28,7 +28,7 @@ enum Wanted {
 impl Sale {
     /// REFUND. O((lines + refunds of the order) log lines).
     pub fn plan_refund<'a>(&self, now_ms: u64, ask: &RefundAsk<'a>) -> Plan<'a> {
-        let (_, record) = self.reservation_of(ask.id, ask.user)?;
+        let (_, record) = self.reservation_of(Key::of(ask.id), ask.user.map(Key::of))?;
         let (Status::Sold, Some(order)) = (record.status(), record.order()) else {
             return Err(Answer::NotSold {
                 left: 0,

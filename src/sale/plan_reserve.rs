@@ -31,8 +31,8 @@ impl Sale {
         let forgets = self.room(bounds)?;
         let hold_ms = ask.hold_ms.unwrap_or(u64::MAX).min(self.options.hold_ms);
         let change = Change::Reserved {
-            id: Key::of(ask.id),
-            user: Key::of(ask.user),
+            id: ask.id,
+            user: ask.user,
             lines,
             expires_at_ms: now_ms.saturating_add(hold_ms).min(INTEGER_MAX),
             forgets,
@@ -58,7 +58,7 @@ impl Sale {
     pub(super) fn is_same_request(
         &self,
         record: Reservation<'_>,
-        user: &[u8],
+        user: Key<'_>,
         ask: &Ask<'_>,
     ) -> bool {
         self.belongs_to(record, user) && (record.is_unseen() || self.same_units(record, ask))
@@ -138,7 +138,7 @@ impl Sale {
     }
 
     /// Rows 4 to 12: the window, the limits and the stock.
-    pub(super) fn admit(&self, now_ms: u64, user: &[u8], lines: &[Line]) -> Result<(), Answer> {
+    pub(super) fn admit(&self, now_ms: u64, user: Key<'_>, lines: &[Line]) -> Result<(), Answer> {
         let options = &self.options;
         if let Some(at_ms) = self.ended_at_ms(now_ms) {
             return Err(Answer::Ended { at_ms });
@@ -160,7 +160,7 @@ impl Sale {
             return Err(Answer::OrderLimit { limit });
         }
         if options.user_limit.is_some() || options.item_limit.is_some() {
-            let user = self.users.find(Key::of(user)).unwrap_or(NONE);
+            let user = self.users.find(user).unwrap_or(NONE);
             self.admit_user(user, lines, units)?;
         }
         self.admit_stock(now_ms, lines, units)
@@ -231,11 +231,7 @@ impl Sale {
 
     /// Row 12, with the sale's next deadline as a lower bound of when to retry.
     fn all_reserved(&self, now_ms: u64, item: Option<ItemIndex>) -> Answer {
-        let next_ms = self
-            .reservations
-            .deadlines()
-            .first()
-            .map_or(now_ms, |(at_ms, _)| at_ms);
+        let next_ms = self.reservations.deadlines().first_ms().unwrap_or(now_ms);
         Answer::AllReserved {
             retry_in_ms: next_ms.saturating_sub(now_ms).max(1),
             item,
@@ -258,9 +254,9 @@ impl Sale {
     pub fn plan_extend<'a>(
         &self,
         now_ms: u64,
-        id: &'a [u8],
+        id: Key<'a>,
         ms: u64,
-        user: Option<&[u8]>,
+        user: Option<Key<'_>>,
     ) -> Plan<'a> {
         let (slot, record) = self.reservation_of(id, user)?;
         let present = self.present_state(slot, record, now_ms);
@@ -276,10 +272,7 @@ impl Sale {
         }
         Ok(Event {
             at_ms: now_ms,
-            change: Change::Extended {
-                id: Key::of(id),
-                expires_at_ms,
-            },
+            change: Change::Extended { id, expires_at_ms },
         })
     }
 
@@ -287,17 +280,13 @@ impl Sale {
     pub fn plan_release<'a>(
         &self,
         now_ms: u64,
-        id: &'a [u8],
-        user: Option<&'a [u8]>,
+        id: Key<'a>,
+        user: Option<Key<'a>>,
         bounds: &Bounds,
     ) -> Plan<'a> {
         if self.find(id).is_none() {
             let forgets = self.room(bounds)?;
-            let change = Change::ReleasedUnseen {
-                id: Key::of(id),
-                user: user.map(Key::of),
-                forgets,
-            };
+            let change = Change::ReleasedUnseen { id, user, forgets };
             return Ok(Event {
                 at_ms: now_ms,
                 change,
@@ -307,7 +296,7 @@ impl Sale {
         match record.status() {
             Status::Open | Status::Expired => Ok(Event {
                 at_ms: now_ms,
-                change: Change::Released { id: Key::of(id) },
+                change: Change::Released { id },
             }),
             Status::Released => Err(Answer::Released),
             Status::Sold => Err(Self::sold_state(record)),
@@ -317,8 +306,8 @@ impl Sale {
     /// A known reservation that is `user`'s, if one is named.
     pub(super) fn reservation_of(
         &self,
-        id: &[u8],
-        user: Option<&[u8]>,
+        id: Key<'_>,
+        user: Option<Key<'_>>,
     ) -> Result<(Slot, Reservation<'_>), Answer> {
         let slot = self.find(id).ok_or(Answer::NoReservation)?;
         let record = self.record(slot).ok_or(Answer::NoReservation)?;

@@ -3,6 +3,8 @@
 
 use smallvec::SmallVec;
 
+use super::name::Key;
+
 /// SKUs with quantities, as asked: the same SKU may come twice.
 pub type AskLines<'a> = SmallVec<[(&'a [u8], u64); 2]>;
 
@@ -17,10 +19,10 @@ pub enum Ask<'a> {
 /// `FLASHSALE.RESERVE`, and the first half of `FLASHSALE.BUY`.
 #[derive(Clone, Debug)]
 pub struct Reserve<'a> {
-    pub user: &'a [u8],
+    pub user: Key<'a>,
     pub ask: Ask<'a>,
     /// Given by the client, or a fresh ULID.
-    pub id: &'a [u8],
+    pub id: Key<'a>,
     /// Cut to the sale's HOLD.
     pub hold_ms: Option<u64>,
 }
@@ -28,9 +30,9 @@ pub struct Reserve<'a> {
 /// `FLASHSALE.CHECKOUT`.
 #[derive(Clone, Copy, Debug)]
 pub struct Checkout<'a> {
-    pub id: &'a [u8],
+    pub id: Key<'a>,
     /// Insists on whose reservation it is.
-    pub user: Option<&'a [u8]>,
+    pub user: Option<Key<'a>>,
     pub reference: Option<&'a [u8]>,
     pub payload: Option<&'a [u8]>,
 }

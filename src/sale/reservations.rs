@@ -5,11 +5,14 @@
 //! 1. Each open reservation stands exactly once among the deadlines, at its
 //!    `expires_at_ms`; each ended one (released or expired) exactly once among the
 //!    remembered, at its `ended_at_ms`; a sold one in neither.
-//! 2. Each open reservation stands exactly once in its user's chain, oldest first. The
-//!    user knows the newest, the newest the oldest, so that a new one is added without
-//!    a look at any but the newest.
+//! 2. Each open reservation stands exactly once in its user's chain: the user knows the
+//!    newest, each one the one before it. Of a user with more than [`CHAIN_SHORT_MAX`]
+//!    each also knows the one behind it, and the newest the oldest; with fewer that is
+//!    not worth fetching another record for each new one.
 //!
 //! Edge: keeps and links records; units and users' sums are moved by `apply.rs`.
+
+use smallvec::SmallVec;
 
 use super::deadlines::Deadlines;
 use super::hash::Hasher;
@@ -20,7 +23,10 @@ use super::reservation::{
 };
 use super::slab::{NONE, Slab};
 use super::units::Line;
-use super::users::{UserSlot, Users};
+use super::users::{Chain, UserSlot, Users};
+
+/// Longest chain whose end is found by walking it.
+const CHAIN_SHORT_MAX: u32 = 8;
 
 /// All reservations whose id is known.
 pub struct Reservations {
@@ -65,9 +71,14 @@ impl Reservations {
     }
 
     pub fn find(&self, id: Key<'_>) -> Option<Slot> {
-        let hash = self.hasher.hash(id.hashed_bytes());
+        let hash = self.hasher.hash(id);
         self.by_id
             .find(hash, |slot| self.aside.is_id(&self.records[slot], id))
+    }
+
+    /// Fetches what [`Reservations::find`] will look at first; see [`Index::touch`].
+    pub fn touch(&self, id: Key<'_>) {
+        self.by_id.touch(self.hasher.hash(id));
     }
 
     pub fn get(&self, slot: Slot) -> Option<Reservation<'_>> {
@@ -92,13 +103,27 @@ impl Reservations {
     }
 
     /// A user's open reservations, oldest first.
-    pub fn iter_chain(&self, newest: Slot) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
-        let mut next = self.records.get(newest).map(|newest| newest.own.next);
+    pub fn iter_chain(&self, chain: Chain) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
+        let Chain { newest, open } = chain;
+        let mut short: SmallVec<[Slot; CHAIN_SHORT_MAX as usize]> = SmallVec::new();
+        let mut long = None;
+        if open > CHAIN_SHORT_MAX {
+            long = self.records.get(newest).map(|newest| newest.own.next);
+        } else {
+            let mut at = newest;
+            while let Some(record) = self.records.get(at) {
+                short.push(at);
+                at = record.own.previous;
+            }
+        }
         self.look_at(std::iter::from_fn(move || {
-            let this = next?;
-            next = self.records.get(this).map(|record| record.own.next);
+            if let Some(slot) = short.pop() {
+                return Some(slot);
+            }
+            let this = long?;
+            long = self.records.get(this).map(|record| record.own.next);
             if this == newest {
-                next = None;
+                long = None;
             }
             Some(this)
         }))
@@ -123,13 +148,13 @@ impl Reservations {
 
     /// Keeps a reservation and files it where its status says.
     pub fn insert(&mut self, new: NewReservation<'_>, users: &mut Users) -> Slot {
-        let hash = self.hasher.hash(new.id.hashed_bytes());
+        let hash = self.hasher.hash(new.id);
         let record = self.aside.pack(self.next_slot(), new);
         let slot = self.records.insert(record);
         let (records, aside, hasher) = (&self.records, &self.aside, &self.hasher);
         self.by_id.insert(hash, slot, |slot| {
             let id = Reservation::new(slot, &records[slot], aside).id();
-            hasher.hash(id.hashed_bytes())
+            hasher.hash(id)
         });
         self.file(slot, users);
         slot
@@ -141,7 +166,7 @@ impl Reservations {
         let Some(reservation) = self.get(slot) else {
             return;
         };
-        let hash = self.hasher.hash(reservation.id().hashed_bytes());
+        let hash = self.hasher.hash(reservation.id());
         self.by_id.remove(hash, |other| other == slot);
         if let Some(record) = self.records.remove(slot) {
             users.release(record.user);
@@ -237,33 +262,70 @@ impl Reservations {
 
     /// Adds a reservation as its user's newest.
     fn chain(&mut self, slot: Slot, user: UserSlot, users: &mut Users) {
-        let newest = users.newest(user);
-        let oldest = match self.records.get_mut(newest) {
-            Some(record) => std::mem::replace(&mut record.own.next, slot),
-            None => slot,
-        };
+        let Chain { newest, open } = users.chain(user);
+        let mut next = NONE;
+        if open > CHAIN_SHORT_MAX
+            && let Some(record) = self.records.get_mut(newest)
+        {
+            next = std::mem::replace(&mut record.own.next, slot);
+        }
         self.records[slot].own = Links {
             previous: newest,
-            next: oldest,
+            next,
         };
         users.set_newest(user, slot, 1);
+        if open == CHAIN_SHORT_MAX {
+            self.link_forward(slot);
+        }
+    }
+
+    /// Tells each of a chain the one behind it, and the newest the oldest.
+    fn link_forward(&mut self, newest: Slot) {
+        let (mut next, mut at) = (NONE, newest);
+        while let Some(record) = self.records.get_mut(at) {
+            record.own.next = next;
+            next = at;
+            at = record.own.previous;
+        }
+        self.records[newest].own.next = next;
     }
 
     fn unchain(&mut self, slot: Slot, user: UserSlot, users: &mut Users) {
+        let Chain { newest, open } = users.chain(user);
         let Links { previous, next } = self.records[slot].own;
-        let newest = users.newest(user);
-        let left = if newest == slot { previous } else { newest };
-        // The one before it, or else the newest, which knows the oldest.
-        let before = if previous == NONE { left } else { previous };
-        if let Some(record) = self.records.get_mut(before) {
-            record.own.next = next;
+        let mut left = newest;
+        if newest == slot {
+            left = previous;
+        } else {
+            let behind = if open > CHAIN_SHORT_MAX {
+                next
+            } else {
+                self.behind(slot, newest)
+            };
+            if let Some(record) = self.records.get_mut(behind) {
+                record.own.previous = previous;
+            }
         }
-        if newest != slot
-            && let Some(record) = self.records.get_mut(next)
-        {
-            record.own.previous = previous;
+        if open > CHAIN_SHORT_MAX {
+            // The one before it, or else the newest, which knows the oldest.
+            let before = if previous == NONE { left } else { previous };
+            if let Some(record) = self.records.get_mut(before) {
+                record.own.next = next;
+            }
         }
         users.set_newest(user, left, -1);
+    }
+
+    /// The one behind a reservation in a short chain.
+    fn behind(&self, slot: Slot, newest: Slot) -> Slot {
+        let mut at = newest;
+        while let Some(record) = self.records.get(at) {
+            if record.own.previous == slot {
+                break;
+            }
+            at = record.own.previous;
+        }
+        at
     }
 
     /// Whose reservation is it, if it is open?

@@ -113,7 +113,14 @@ pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
 fn rolling<'a>(names: impl Iterator<Item = Key<'a>>) -> u64 {
     let mix = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     names.fold(0xcbf2_9ce4_8422_2325, |sum, name| {
-        let bytes = name.hashed_bytes();
+        let packed;
+        let bytes = match name {
+            Key::Ulid(sixteen) | Key::Uuid(sixteen) => {
+                packed = sixteen.bytes();
+                &packed[..]
+            }
+            Key::Bytes(bytes) => bytes,
+        };
         bytes
             .iter()
             .fold(mix(sum, bytes.len() as u8), |sum, &byte| mix(sum, byte))

@@ -115,16 +115,12 @@ impl Sale {
     /// When a sweep next has something to do: the earliest deadline of an open
     /// reservation, or the moment an ended one is known no longer.
     pub fn next_due_ms(&self) -> Option<u64> {
-        let expires = self
-            .reservations
-            .deadlines()
-            .first()
-            .map(|(at_ms, _)| at_ms);
+        let expires = self.reservations.deadlines().first_ms();
         let forgets = self
             .reservations
             .remembered()
-            .first()
-            .map(|(at_ms, _)| at_ms.saturating_add(self.options.remembers_ms()));
+            .first_ms()
+            .map(|at_ms| at_ms.saturating_add(self.options.remembers_ms()));
         [expires, forgets].into_iter().flatten().min()
     }
 
@@ -144,9 +140,21 @@ impl Sale {
         Some(at_ms.min(INTEGER_MAX))
     }
 
+    /// Fetches what a decision about this id, for this user, will look at first. Memory
+    /// is what such a decision waits for: asked for early, and for both at once, it is
+    /// there when it is needed.
+    pub fn touch(&self, id: Option<Key<'_>>, user: Option<Key<'_>>) {
+        if let Some(user) = user {
+            self.users.touch(user);
+        }
+        if let Some(id) = id {
+            self.reservations.touch(id);
+        }
+    }
+
     /// The slot of a known id. O(1).
-    pub fn find(&self, id: &[u8]) -> Option<Slot> {
-        self.reservations.find(Key::of(id))
+    pub fn find(&self, id: Key<'_>) -> Option<Slot> {
+        self.reservations.find(id)
     }
 
     pub(super) fn record(&self, slot: Slot) -> Option<Reservation<'_>> {
@@ -155,11 +163,10 @@ impl Sale {
 
     /// Whose reservation is it? An id released before it was seen, by nobody in
     /// particular, is everybody's.
-    pub(super) fn belongs_to(&self, record: Reservation<'_>, user: &[u8]) -> bool {
-        match self.users.name(record.user()) {
-            Some(owner) => owner == Key::of(user),
-            None => true,
-        }
+    pub(super) fn belongs_to(&self, record: Reservation<'_>, user: Key<'_>) -> bool {
+        self.users
+            .name(record.user())
+            .is_none_or(|owner| owner == user)
     }
 
     /// Is this reservation open past its deadline, waiting for a sweep?

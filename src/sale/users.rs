@@ -86,6 +86,15 @@ impl Packed {
     }
 }
 
+/// A user's open reservations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// [`NONE`] without one.
+    pub newest: SlotNumber,
+    /// How many there are.
+    pub open: u32,
+}
+
 /// A change of a user's sums, in units.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Account {
@@ -136,9 +145,14 @@ impl Users {
     }
 
     pub fn find(&self, name: Key<'_>) -> Option<UserSlot> {
-        let hash = self.hasher.hash(name.hashed_bytes());
+        let hash = self.hasher.hash(name);
         self.by_name
             .find(hash, |slot| self.names.is(&self.users[slot].name, name))
+    }
+
+    /// Fetches what [`Users::find`] will look at first; see [`Index::touch`].
+    pub fn touch(&self, name: Key<'_>) {
+        self.by_name.touch(self.hasher.hash(name));
     }
 
     pub fn name(&self, user: UserSlot) -> Option<Key<'_>> {
@@ -174,9 +188,12 @@ impl Users {
         }
     }
 
-    /// The newest open reservation of a user, [`NONE`] without one.
-    pub fn newest(&self, user: UserSlot) -> SlotNumber {
-        self.users.get(user).map_or(NONE, |user| user.newest)
+    /// A user's chain of open reservations; an empty one for nobody.
+    pub fn chain(&self, user: UserSlot) -> Chain {
+        Chain {
+            newest: self.users.get(user).map_or(NONE, |user| user.newest),
+            open: self.sums(user).open,
+        }
     }
 
     /// Another reservation of a user is its newest open one; how many there are is
@@ -211,10 +228,9 @@ impl Users {
             newest: NONE,
         });
         let (users, names, hasher) = (&self.users, &self.names, &self.hasher);
-        self.by_name
-            .insert(hasher.hash(name.hashed_bytes()), slot, |slot| {
-                hasher.hash(names.key(&users[slot].name).hashed_bytes())
-            });
+        self.by_name.insert(hasher.hash(name), slot, |slot| {
+            hasher.hash(names.key(&users[slot].name))
+        });
         slot
     }
 
@@ -229,7 +245,7 @@ impl Users {
         let Some(name) = self.users.get(user).map(|record| record.name) else {
             return;
         };
-        let hash = self.hasher.hash(self.names.key(&name).hashed_bytes());
+        let hash = self.hasher.hash(self.names.key(&name));
         self.by_name.remove(hash, |slot| slot == user);
         self.users.remove(user);
         self.names.remove(name);
@@ -365,7 +381,8 @@ mod tests {
         }
         for open in 1..300 {
             users.set_newest(ann, open, 1);
-            assert_eq!((users.newest(ann), users.sums(ann).open), (open, open));
+            let newest = open;
+            assert_eq!(users.chain(ann), Chain { newest, open });
         }
         assert_eq!(users.wide.len(), 1);
         for _ in 1..70_000 {

@@ -256,7 +256,7 @@ impl Sale {
             };
         };
         let sums = self.users.sums(user);
-        let chain = self.reservations.iter_chain(self.users.newest(user));
+        let chain = self.reservations.iter_chain(self.users.chain(user));
         UserView {
             reserved: sums.reserved,
             sold: sums.sold,

@@ -7,7 +7,7 @@
 use super::lines::{Lines, changes, id_of};
 use super::requests::{Deltas, Op, Setup, bytes};
 use super::sale;
-use sale::{Answer, Bounds, Change, EntryId, Event, Plan, Sale, Slot};
+use sale::{Answer, Bounds, Change, EntryId, Event, Key, Plan, Sale, Slot};
 
 /// What went wrong, in words.
 pub type Fault = String;
@@ -116,7 +116,7 @@ impl<H: Host> Play<'_, H> {
     }
 
     fn expire(&mut self, id: &[u8]) -> Result<(), Fault> {
-        if let Some(event) = self.host.sale().plan_expire(self.now_ms, id) {
+        if let Some(event) = self.host.sale().plan_expire(self.now_ms, Key::of(id)) {
             self.commit(event)?;
         }
         Ok(())
@@ -135,14 +135,14 @@ impl<H: Host> Play<'_, H> {
                 let (id, user) = (bytes(id), user.as_deref().map(bytes));
                 let reference = reference.as_deref().map(bytes);
                 let request = sale::Checkout {
-                    id: &id,
-                    user: user.as_deref(),
+                    id: Key::of(&id),
+                    user: user.as_deref().map(Key::of),
                     reference: reference.as_deref(),
                     payload: None,
                 };
                 let could_lift = |sale: &Sale, answer: &Answer| {
                     matches!(answer, Answer::Expired { .. })
-                        && sale.overdue_could_grant_grace(now_ms, &id)
+                        && sale.overdue_could_grant_grace(now_ms, Key::of(&id))
                 };
                 let plan =
                     self.plan_swept(could_lift, |sale| sale.plan_checkout(now_ms, &request))?;
@@ -152,12 +152,22 @@ impl<H: Host> Play<'_, H> {
                 let (id, user) = (bytes(id), user.as_deref().map(bytes));
                 let bounds = self.host.bounds();
                 let sale = self.host.sale();
-                self.finish(sale.plan_release(now_ms, &id, user.as_deref(), &bounds))
+                self.finish(sale.plan_release(
+                    now_ms,
+                    Key::of(&id),
+                    user.as_deref().map(Key::of),
+                    &bounds,
+                ))
             }
             Op::Extend { id, ms, user } => {
                 let (id, user) = (bytes(id), user.as_deref().map(bytes));
                 let sale = self.host.sale();
-                self.finish(sale.plan_extend(now_ms, &id, *ms, user.as_deref()))
+                self.finish(sale.plan_extend(
+                    now_ms,
+                    Key::of(&id),
+                    *ms,
+                    user.as_deref().map(Key::of),
+                ))
             }
             _ => self.seller(op),
         }
@@ -175,14 +185,14 @@ impl<H: Host> Play<'_, H> {
         };
         let (user, id, lines) = (bytes(user), bytes(id), Lines::of(ask));
         let request = sale::Reserve {
-            user: &user,
+            user: Key::of(&user),
             ask: lines.ask(),
-            id: &id,
+            id: Key::of(&id),
             hold_ms: *hold,
         };
         let (now_ms, bounds) = (self.now_ms, self.host.bounds());
         let plan = self.plan_swept(
-            |sale, answer| sale.overdue_could_lift(now_ms, answer, &user),
+            |sale, answer| sale.overdue_could_lift(now_ms, answer, Key::of(&user)),
             |sale| sale.plan_reserve(now_ms, &request, &bounds),
         )?;
         self.finish(plan)
@@ -202,16 +212,16 @@ impl<H: Host> Play<'_, H> {
         let reference = reference.as_deref().map(bytes);
         let payload = reference.as_ref().map(|_| &b"{\"paid\":1}"[..]);
         let request = sale::Reserve {
-            user: &user,
+            user: Key::of(&user),
             ask: lines.ask(),
-            id: &id,
+            id: Key::of(&id),
             hold_ms: None,
         };
         let (now_ms, bounds) = (self.now_ms, self.host.bounds());
         let plan = self.plan_swept(
             |sale, answer| match answer {
-                Answer::Expired { .. } => sale.overdue_could_grant_grace(now_ms, &id),
-                _ => sale.overdue_could_lift(now_ms, answer, &user),
+                Answer::Expired { .. } => sale.overdue_could_grant_grace(now_ms, Key::of(&id)),
+                _ => sale.overdue_could_lift(now_ms, answer, Key::of(&user)),
             },
             |sale| sale.plan_buy(now_ms, &request, reference.as_deref(), payload, &bounds),
         )?;

@@ -42,19 +42,20 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
     let qty = 1 + dice.below(3);
     let reference = [None, Some(&b"ref-1"[..]), Some(b"ref-2")][dice.index(3)];
     let insists = dice.one_in(4).then_some(user);
+    let (id_key, insists_key) = (Key::of(id), insists.map(Key::of));
     let mut lines = AskLines::from_slice(&[(sku, qty)]);
     if dice.one_in(3) {
         lines.push((name(&names.skus, dice), 1));
     }
     let reserve = Reserve {
-        user,
+        user: Key::of(user),
         ask: Ask::Items(lines.clone()),
-        id,
+        id: id_key,
         hold_ms: dice.one_in(2).then_some(1 + dice.below(90_000)),
     };
     let pay = Checkout {
-        id,
-        user: insists,
+        id: id_key,
+        user: insists_key,
         reference,
         payload: dice.one_in(3).then_some(b"[1]"),
     };
@@ -70,13 +71,13 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
         0..=3 => sale.plan_reserve(at_ms, &reserve, &BOUNDS),
         4 | 5 => sale.plan_checkout(at_ms, &pay),
         6 => sale.plan_buy(at_ms, &reserve, reference, Some(b"{}"), &BOUNDS),
-        7 => sale.plan_release(at_ms, id, insists, &BOUNDS),
-        8 => sale.plan_extend(at_ms, id, 1 + dice.below(200_000), insists),
+        7 => sale.plan_release(at_ms, id_key, insists_key, &BOUNDS),
+        8 => sale.plan_extend(at_ms, id_key, 1 + dice.below(200_000), insists_key),
         9 | 10 => sale.plan_refund(at_ms, &back),
         11 => sale
             .plan_sweep(at_ms, 1 + dice.below(5) as u32)
             .ok_or(Answer::Unchanged),
-        12 => sale.plan_expire(at_ms, id).ok_or(Answer::Unchanged),
+        12 => sale.plan_expire(at_ms, id_key).ok_or(Answer::Unchanged),
         _ => return manage(sale, names, at_ms, dice),
     };
     plan.ok().map(|event| with_entry(event, dice))

@@ -213,11 +213,10 @@ pub fn busy_sale() -> Sale {
             .iter()
             .map(|&(sku, qty)| (sku.as_bytes(), qty))
             .collect();
-        let (id, user) = (id.as_bytes(), user.as_bytes());
         let ask = Reserve {
-            user,
+            user: Key::of(user.as_bytes()),
             ask: Ask::Items(lines),
-            id,
+            id: Key::of(id.as_bytes()),
             hold_ms: None,
         };
         move |sale: &Sale| sale.plan_reserve(at_ms, &ask, &bounds)
@@ -225,7 +224,7 @@ pub fn busy_sale() -> Sale {
     let pay = |id: &'static str, reference: Option<&'static str>| {
         let reference = reference.map(str::as_bytes);
         let ask = Checkout {
-            id: id.as_bytes(),
+            id: Key::of(id.as_bytes()),
             user: None,
             reference,
             payload: None,
@@ -260,9 +259,16 @@ pub fn busy_sale() -> Sale {
     run(&pay("wholly", None));
     run(&refund("wholly", None, None));
     run(&cart("released", "cyd", NOW_MS + 1, &[("a", 1)]));
-    run(&|sale| sale.plan_release(NOW_MS + 5, b"released", None, &bounds));
-    run(&|sale| sale.plan_release(NOW_MS + 5, b"unseen", None, &bounds));
-    run(&|sale| sale.plan_release(NOW_MS + 5, b"unseen-dan", Some(b"dan"), &bounds));
+    run(&|sale| sale.plan_release(NOW_MS + 5, Key::of(b"released"), None, &bounds));
+    run(&|sale| sale.plan_release(NOW_MS + 5, Key::of(b"unseen"), None, &bounds));
+    run(&|sale| {
+        sale.plan_release(
+            NOW_MS + 5,
+            Key::of(b"unseen-dan"),
+            Some(Key::of(b"dan")),
+            &bounds,
+        )
+    });
     run(&|sale| {
         let ask = Restock {
             ask: RestockAsk::Items(vec![(b"new", 7), (b"a", -2)]),

@@ -7,8 +7,9 @@
 //! Edge: reads. Most requests bring one item, which takes no allocation unless the
 //! chain grows.
 
+use std::collections::HashSet;
+
 use foldhash::quality::FixedState;
-use hashbrown::HashSet;
 use smallvec::{SmallVec, smallvec};
 
 use super::chain::{Bloom, LINKS_MAX};

@@ -26,6 +26,26 @@ const START_DEADLINE: Duration = Duration::from_secs(20);
 /// A line through the pipe means that the example has cleaned up by itself.
 const GUARD: &str = r#"read -r _ && exit; kill -9 "$1"; rm -rf -- "$2""#;
 
+/// What a server is told, beside a free port, a folder and the module.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// A program that starts it, with its arguments, such as `taskset -c 1`.
+    pub starter: Vec<String>,
+    /// Settings as on the command line: `--appendonly`, `yes`.
+    pub settings: Vec<String>,
+    /// What follows the module's path.
+    pub module_arguments: Vec<String>,
+}
+
+impl Setup {
+    pub fn of(settings: &[&str]) -> Setup {
+        Setup {
+            settings: settings.iter().map(|word| (*word).to_owned()).collect(),
+            ..Setup::default()
+        }
+    }
+}
+
 /// A running server. Dropping it ends the process and removes its folder.
 pub struct Server {
     process: Child,
@@ -41,25 +61,22 @@ impl Server {
     ///
     /// There is no module, no server program, or the server did not come up: then
     /// the text holds the end of its log.
-    pub fn start() -> Outcome<Server> {
+    pub fn start(setup: &Setup) -> Outcome<Server> {
         let module = module_path()?;
         let program = server_program();
         let folder = tempfile::Builder::new().prefix("flashsale-").tempdir()?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let mut process = Command::new(&program)
+        let mut words = setup.starter.iter().chain([&program]);
+        let mut process = Command::new(words.next().unwrap_or(&program))
+            .args(words)
             .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
-            .args([
-                "--save",
-                "",
-                "--appendonly",
-                "yes",
-                "--logfile",
-                "server.log",
-            ])
+            .args(["--save", "", "--logfile", "server.log"])
+            .args(&setup.settings)
             .arg("--dir")
             .arg(folder.path())
             .arg("--loadmodule")
             .arg(&module)
+            .args(&setup.module_arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             // Out of the terminal's group, so that Ctrl-C reaches it through the guard.

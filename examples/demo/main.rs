@@ -40,7 +40,7 @@ use buyer::GRACE_MS;
 use crowd::Progress;
 use print::commas;
 use reply::{Outcome, Reply};
-use server::Server;
+use server::{Server, Setup};
 use tally::Tally;
 
 /// The sale's key.
@@ -121,7 +121,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
 
 /// The whole evening; true when every check passed.
 fn run(options: &Options) -> Outcome<bool> {
-    let server = Server::start()?;
+    let server = Server::start(&Setup::of(&["--appendonly", "yes"]))?;
     println!(
         "{} units, {} buyers, {} connections, seed {}; {} of its own on port {}\n",
         commas(options.units),

@@ -40,7 +40,7 @@ use book::Book;
 use drive::Drive;
 use print::{commas, heading, print_checks};
 use reply::Outcome;
-use server::Server;
+use server::{Server, Setup};
 
 /// The sale's key.
 pub const SALE: &str = "{shop}";
@@ -95,7 +95,7 @@ fn run(file: &Path) -> Outcome<bool> {
     let read = lines::read(file)?;
     let book = Book::new(&read.lines);
     print_file(file, &read, &book);
-    let server = Server::start()?;
+    let server = Server::start(&Setup::of(&["--appendonly", "yes"]))?;
     let mut drive = Drive::new(server.connect()?);
     drive.run(&book)?;
     print_drive(&server, &drive)?;

@@ -1,0 +1,293 @@
+//! The module beside what else Redis offers, on one server in one run: `make bench`, or
+//! `make bench-quick` for a glance.
+//!
+//! - `stage.rs`: the server, and the keys that rows find on it
+//! - `rows.rs`, `bloom.rs`: what is sent; `reserve.lua`, `checkout.lua`: the same work
+//!   as a script
+//! - `row.rs`: one measurement, and the proof that it measured what it says
+//! - `bout.rs`: rows in alternation, medians
+//! - `growth.rs`: bytes, seconds and the longest call as a sale grows
+//! - `load.rs`: redis-benchmark and the cores; `wire.rs`: single commands, and very many
+//! - `targets.rs`, `report.rs`, `table.rs`, `machine.rs`: what is told of it
+//!
+//! Edge: speaks RESP like any client and never links the crate. It ends with an error
+//! when a row did not do what it is named after; a target that is missed is no error.
+
+mod bloom;
+mod bout;
+mod growth;
+mod load;
+mod machine;
+#[allow(dead_code)]
+#[path = "../../examples/common/print.rs"]
+mod print;
+#[allow(dead_code)]
+#[path = "../../examples/common/reply.rs"]
+mod reply;
+mod report;
+mod row;
+mod rows;
+#[allow(dead_code)]
+#[path = "../../examples/common/server.rs"]
+mod server;
+mod stage;
+mod table;
+mod targets;
+mod wire;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use lexopt::ValueExt;
+
+use bout::{Figures, Mode};
+use print::{commas, heading};
+use reply::Outcome;
+use report::Report;
+use row::Row;
+use stage::Stage;
+
+const USAGE: &str = "\
+Measures the module beside what else Redis offers, on servers of its own.
+
+Usage: cargo bench --bench server -- [--quick] [option value ...]
+
+  --quick            one round, 300,000 users, 100,000 reservations: a glance
+  --users N          users of the sale and reservations in it before a row  [1000000]
+  --rounds N         rounds over all rows, of which the median counts       [3]
+  --sizes N[,N...]   reservations to grow to     [100000,1000000,10000000]
+  --parts P[,P...]   of memory, everysec, single, bloom, growth, wave       [all]
+  --out FOLDER       where bench.md, bench.csv and bench.svg go   [target/bench]
+
+FLASHSALE_SERVER names the server program, FLASHSALE_MODULE the module,
+FLASHSALE_BENCH_BLOOM the module of RedisBloom to be loaded beside it.";
+
+/// What to measure.
+#[derive(Clone, Debug)]
+struct Options {
+    users: u64,
+    rounds: u32,
+    sizes: Vec<u64>,
+    parts: Vec<String>,
+    out: PathBuf,
+}
+
+impl Options {
+    fn wants(&self, part: &str) -> bool {
+        self.parts.is_empty() || self.parts.iter().any(|wanted| wanted == part)
+    }
+
+    /// For the report.
+    fn line(&self) -> String {
+        let sizes: Vec<String> = self.sizes.iter().map(|size| commas(*size)).collect();
+        let parts = match self.parts.is_empty() {
+            true => "all".to_owned(),
+            false => self.parts.join(", "),
+        };
+        format!(
+            "{} users, {} rounds, sizes {}, parts: {parts}",
+            commas(self.users),
+            self.rounds,
+            sizes.join(" / ")
+        )
+    }
+}
+
+fn main() -> ExitCode {
+    let options = match parse(lexopt::Parser::from_env()) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("bench: {error}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nbench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads the command line; `None` when help was asked for.
+fn parse(mut parser: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
+    use lexopt::Arg::{Long, Short};
+    let mut options = Options {
+        users: 1_000_000,
+        rounds: 3,
+        sizes: vec![100_000, 1_000_000, 10_000_000],
+        parts: Vec::new(),
+        out: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/bench"),
+    };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("quick") => {
+                (options.users, options.rounds, options.sizes) = (300_000, 1, vec![100_000]);
+            }
+            Long("users") => options.users = parser.value()?.parse()?,
+            Long("rounds") => options.rounds = parser.value()?.parse()?,
+            Long("sizes") => options.sizes = list(&mut parser)?,
+            Long("parts") => options.parts = list(&mut parser)?,
+            Long("out") => options.out = parser.value()?.into(),
+            // What cargo adds.
+            Long("bench") => {}
+            Short('h') | Long("help") => return Ok(None),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let known = ["memory", "everysec", "single", "bloom", "growth", "wave"];
+    if let Some(part) = options
+        .parts
+        .iter()
+        .find(|part| !known.contains(&part.as_str()))
+    {
+        return Err(format!("there is no part '{part}'").into());
+    }
+    if !(10_000..=10_000_000).contains(&options.users) || options.rounds == 0 {
+        return Err("users are 10000 to 10000000, rounds at least 1".into());
+    }
+    if options
+        .sizes
+        .iter()
+        .any(|size| !(1_000..=50_000_000).contains(size))
+    {
+        return Err("sizes are 1000 to 50000000".into());
+    }
+    Ok(Some(options))
+}
+
+/// Words with commas between them.
+fn list<T: std::str::FromStr>(parser: &mut lexopt::Parser) -> Result<Vec<T>, lexopt::Error>
+where
+    T::Err: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let text = parser.value()?.string()?;
+    let words = text.split(',').map(str::trim);
+    words
+        .map(|word| {
+            word.parse()
+                .map_err(|error: T::Err| lexopt::Error::Custom(error.into()))
+        })
+        .collect()
+}
+
+/// The whole benchmark.
+fn run(options: &Options) -> Outcome<()> {
+    let started = Instant::now();
+    let program = load::program()?;
+    let (starter, pinned) = load::pin();
+    let mut report = Report {
+        options: options.line(),
+        ..Report::default()
+    };
+    let bench = Bench {
+        options,
+        program,
+        starter,
+    };
+    {
+        let stage = Stage::open(&stage::setup(&bench.starter, false)?, 0)?;
+        let (server, mut wire) = (stage.server, stage.wire);
+        report.facts = machine::facts(&server, &mut wire, program, &pinned)?;
+    }
+    for (name, value) in &report.facts {
+        println!("{name:>8}  {value}");
+    }
+    println!("{:>8}  {}", "options", report.options);
+    bench.measure_rows(&mut report)?;
+    report.targets = targets::judge(&report.rows, &report.growths, report.wave.as_ref());
+    println!("\n{}", heading("Targets"));
+    println!("{}", report.target_table().markdown());
+    report.write(&options.out)?;
+    println!(
+        "{} seconds; bench.md, bench.csv and bench.svg are in {}",
+        started.elapsed().as_secs(),
+        options.out.display()
+    );
+    Ok(())
+}
+
+/// What every part needs.
+struct Bench<'o> {
+    options: &'o Options,
+    program: &'static str,
+    starter: Vec<String>,
+}
+
+impl Bench<'_> {
+    /// Every table of rows.
+    fn measure_rows(&self, report: &mut Report) -> Outcome<()> {
+        let users = self.options.users;
+        let wants = |part| self.options.wants(part);
+        if wants("memory") || wants("single") {
+            let mut stage = self.open(false)?;
+            stage.fill_kept(true)?;
+            if wants("memory") {
+                let rows = rows::without_aof(users, &stage.scripts);
+                self.alternate(Mode::Memory, &mut stage, &rows, report)?;
+            }
+            if wants("single") {
+                let rows = rows::unpipelined(users, &stage.scripts);
+                self.alternate(Mode::Single, &mut stage, &rows, report)?;
+            }
+        }
+        if wants("everysec") {
+            let mut stage = self.open(true)?;
+            stage.fill_kept(false)?;
+            let rows = rows::with_aof(users, &stage.scripts);
+            self.alternate(Mode::Everysec, &mut stage, &rows, report)?;
+        }
+        if wants("bloom") {
+            self.measure_bloom(report)?;
+        }
+        Ok(())
+    }
+
+    fn measure_bloom(&self, report: &mut Report) -> Outcome<()> {
+        let mut stage = self.open(false)?;
+        if let Some(path) = load::other_bloom() {
+            stage.wire.ask(&["MODULE", "LOAD", &path])?;
+        }
+        let with_other = bloom::has_other(&mut stage.wire)?;
+        if !with_other {
+            report
+                .left_out
+                .push("RedisBloom not here: its rows are left out".into());
+        }
+        bloom::fill_filters(&mut stage, with_other)?;
+        let rows = bloom::rows(self.options.users, with_other);
+        self.alternate(Mode::Bloom, &mut stage, &rows, report)
+    }
+
+    fn open(&self, with_aof: bool) -> Outcome<Stage> {
+        Stage::open(&stage::setup(&self.starter, with_aof)?, self.options.users)
+    }
+
+    /// Measures rows, telling of each, and prints their table.
+    fn alternate(
+        &self,
+        mode: Mode,
+        stage: &mut Stage,
+        rows: &[Row],
+        report: &mut Report,
+    ) -> Outcome<()> {
+        println!("\n{}", heading(mode.word()));
+        let tell = |name: &str, sample: &row::Sample| {
+            println!(
+                "  {name:<22} {:>12}/s",
+                commas(sample.seen.per_second as u64)
+            );
+        };
+        let figures: Vec<Figures> =
+            bout::alternate(mode, self.program, stage, rows, self.options.rounds, tell)?;
+        report.rows.extend(figures);
+        println!("\n{}", report.row_table(mode).markdown());
+        Ok(())
+    }
+}

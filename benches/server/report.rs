@@ -1,0 +1,262 @@
+//! The tables: on the terminal, as Markdown, as CSV.
+
+use std::fs;
+use std::path::Path;
+
+use crate::bout::{Figures, Mode};
+use crate::growth::{Growth, Kind, Wave};
+use crate::machine::Facts;
+use crate::print::commas;
+use crate::reply::Outcome;
+use crate::table::{Table, number};
+use crate::targets::{Aim, Target};
+
+/// Everything that was measured.
+#[derive(Default)]
+pub struct Report {
+    pub facts: Facts,
+    pub options: String,
+    pub rows: Vec<Figures>,
+    pub growths: Vec<Growth>,
+    pub wave: Option<Wave>,
+    pub targets: Vec<Target>,
+    /// What was left out, and why.
+    pub left_out: Vec<String>,
+}
+
+/// What a reader must know to read the rows.
+const NOTES: &str = "\
+Each row ran with 50 connections, pipelined 64 commands deep or not at all; latencies \
+are what a client waits, of a whole pipeline where there is one. `us a call` is the \
+server's own account (`INFO commandstats`), `longest call` its longest in any round \
+(`INFO latencystats`). A row's other figures are those of its median round; rows of a \
+round are measured one after the other, then all again. After each row the server's \
+counters had to show that every call did what the row says.
+
+RESERVE, BUY and the script add to a sale that has a reservation of each user already, \
+and is made anew before each row. RESERVE replayed: all reservations are one user's, \
+since the load cannot send an id with the user whose it is. CHECKOUT, RELEASE and Lua \
+checkout draw ids at random among those reserved, a tenth as many as there are, so \
+about 5 in 100 come a second time. HGET and HINCRBY draw a field of a hash of all users; HGETALL \
+reads one hash with the fields of GET's reply. XADD appends CHECKOUT's entry. The \
+scripts are benches/server/*.lua.
+";
+
+impl Report {
+    /// The table of one mode.
+    pub fn row_table(&self, mode: Mode) -> Table {
+        let mut table = Table::new(&[
+            mode.word(),
+            "calls/s",
+            "p50 ms",
+            "p99 ms",
+            "p99.9 ms",
+            "max ms",
+            "us a call",
+            "longest call us",
+        ]);
+        for row in self.rows.iter().filter(|row| row.mode == mode) {
+            let seen = row.median.seen;
+            table.add(vec![
+                row.name.to_owned(),
+                number(row.per_second(), 0),
+                number(seen.p50_ms, 2),
+                number(seen.p99_ms, 2),
+                number(seen.p999_ms, 2),
+                number(row.max_ms, 2),
+                number(row.median.call_us, 2),
+                number(row.call_max_us, 0),
+            ]);
+        }
+        table
+    }
+
+    /// Targets, measured, met.
+    pub fn target_table(&self) -> Table {
+        let mut table = Table::new(&["target", "aim", "measured", ""]);
+        for target in &self.targets {
+            let (sign, aim) = match target.aim {
+                Aim::AtLeast(aim) => ("≥", aim),
+                Aim::AtMost(aim) => ("≤", aim),
+            };
+            let unit = target.unit;
+            let measured = target
+                .measured
+                .map_or("-".into(), |measured| format!("{measured:.2} {unit}"));
+            let verdict = match target.is_met() {
+                Some(true) => "met",
+                Some(false) => "NOT met",
+                None => "not measured",
+            };
+            table.add(vec![
+                target.name.clone(),
+                format!("{sign} {aim} {unit}"),
+                measured,
+                verdict.into(),
+            ]);
+        }
+        table
+    }
+
+    /// Bytes and seconds by size.
+    pub fn growth_table(&self) -> Table {
+        let mut table = Table::new(&[
+            "growing to",
+            "calls/s",
+            "us a call",
+            "longest call us",
+            "memory B",
+            "dataset B",
+            "AOF B",
+            "replication B",
+            "RDB B",
+            "save s",
+            "load s",
+            "UNLINK us",
+            "DEL us",
+            "expiry us",
+        ]);
+        for growth in &self.growths {
+            let name = match growth.kind {
+                Kind::Sale => commas(growth.count),
+                Kind::Script => format!("{} by script", commas(growth.count)),
+            };
+            let of_ours = |value: f64, places| match growth.kind {
+                Kind::Sale => number(value, places),
+                Kind::Script => "-".into(),
+            };
+            table.add(vec![
+                name,
+                number(growth.per_second, 0),
+                number(growth.call_us, 2),
+                number(growth.call_max_us, 0),
+                number(growth.memory_bytes, 1),
+                number(growth.dataset_bytes, 1),
+                number(growth.aof_bytes, 1),
+                number(growth.stream_bytes, 1),
+                number(growth.rdb_bytes, 1),
+                number(growth.save_s, 2),
+                number(growth.load_s, 2),
+                of_ours(growth.unlink_us, 0),
+                of_ours(growth.del_us, 0),
+                of_ours(growth.expire_us, 0),
+            ]);
+        }
+        table
+    }
+
+    /// What was seen while very many reservations expired.
+    pub fn wave_table(&self) -> Table {
+        let mut table = Table::new(&[
+            "due at once",
+            "lasted ms",
+            "longest sweep us",
+            "longest RESERVE us",
+            "PING p99.9 ms",
+            "PING max ms",
+            "RESERVE p99.9 ms",
+            "RESERVE max ms",
+        ]);
+        if let Some(wave) = &self.wave {
+            table.add(vec![
+                commas(wave.count),
+                number(wave.lasted_ms, 0),
+                wave.sweep_max_us.map_or("-".into(), |us| number(us, 0)),
+                number(wave.reserve_max_us, 0),
+                number(wave.ping_p999_ms, 2),
+                number(wave.ping_max_ms, 2),
+                number(wave.reserve_p999_ms, 2),
+                number(wave.reserve_max_ms, 2),
+            ]);
+        }
+        table
+    }
+
+    /// All of it, for a file.
+    pub fn markdown(&self) -> String {
+        let mut text = String::from("# Benchmark\n\n");
+        for (name, value) in &self.facts {
+            text += &format!("- {name}: {value}\n");
+        }
+        text += &format!("- options: {}\n", self.options);
+        for line in &self.left_out {
+            text += &format!("- {line}\n");
+        }
+        text += "\n## Targets\n\n";
+        text += &self.target_table().markdown();
+        text += "\n## Rows\n\n";
+        text += NOTES;
+        for mode in [Mode::Memory, Mode::Everysec, Mode::Single, Mode::Bloom] {
+            let table = self.row_table(mode);
+            if !table.is_empty() {
+                text += &format!("\n{}", table.markdown());
+            }
+        }
+        if !self.growths.is_empty() {
+            text += "\n## Growth\n\nBytes are of one reservation, each of another user.\n\n";
+            text += &self.growth_table().markdown();
+        }
+        if self.wave.is_some() {
+            text += "\n## A wave of deadlines\n\n";
+            text += &self.wave_table().markdown();
+        }
+        text
+    }
+
+    /// One line a figure: section, name, measure, value.
+    pub fn csv(&self) -> String {
+        let mut text = String::from("section,name,measure,value\n");
+        let mut add = |section: &str, name: &str, measure: &str, value: f64| {
+            text += &format!("\"{section}\",\"{name}\",{measure},{value}\n");
+        };
+        for row in &self.rows {
+            let (seen, median) = (row.median.seen, row.median);
+            for (measure, value) in [
+                ("requests", row.requests as f64),
+                ("items_a_call", row.items as f64),
+                ("calls_per_second", seen.per_second),
+                ("calls_per_second_min", row.slowest),
+                ("calls_per_second_max", row.fastest),
+                ("p50_ms", seen.p50_ms),
+                ("p99_ms", seen.p99_ms),
+                ("p999_ms", seen.p999_ms),
+                ("max_ms", row.max_ms),
+                ("call_us", median.call_us),
+                ("call_p50_us", median.call_p50_us),
+                ("call_p99_us", median.call_p99_us),
+                ("call_p999_us", median.call_p999_us),
+                ("call_max_us", row.call_max_us),
+            ] {
+                add(row.mode.word(), row.name, measure, value);
+            }
+        }
+        for growth in &self.growths {
+            let name = match growth.kind {
+                Kind::Sale => growth.count.to_string(),
+                Kind::Script => format!("{} by script", growth.count),
+            };
+            for (measure, value) in growth.measures() {
+                add("growth", &name, measure, value);
+            }
+        }
+        if let Some(wave) = &self.wave {
+            for (measure, value) in wave.measures() {
+                add("wave", &wave.count.to_string(), measure, value);
+            }
+        }
+        for target in self.targets.iter() {
+            if let Some(measured) = target.measured {
+                add("target", &target.name, "measured", measured);
+            }
+        }
+        text
+    }
+
+    /// Writes `bench.md` and `bench.csv` into a folder.
+    pub fn write(&self, folder: &Path) -> Outcome<()> {
+        fs::create_dir_all(folder)?;
+        fs::write(folder.join("bench.md"), self.markdown())?;
+        fs::write(folder.join("bench.csv"), self.csv())?;
+        Ok(())
+    }
+}

@@ -4,6 +4,7 @@
 
 use std::env;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::reply::Outcome;
 
@@ -143,6 +144,32 @@ pub fn pin() -> (Vec<String>, String) {
             "NOT pinned: server and load share the only core".into(),
         ),
     }
+}
+
+/// How long the machine holds up a program that only reads the clock, where `starter`
+/// puts it: no server can do better. The longest pause, in milliseconds.
+pub fn longest_pause_ms(starter: &[String]) -> Outcome<f64> {
+    let own = env::current_exe()?.display().to_string();
+    let mut words = starter.iter().chain([&own]);
+    let output = Command::new(words.next().unwrap_or(&own))
+        .args(words)
+        .arg("--spin")
+        .stdin(Stdio::null())
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.trim().parse()?)
+}
+
+/// What that program does, for two seconds.
+pub fn spin() -> f64 {
+    let started = Instant::now();
+    let (mut last, mut longest) = (started, Duration::ZERO);
+    while started.elapsed() < Duration::from_secs(2) {
+        let now = Instant::now();
+        longest = longest.max(now - last);
+        last = now;
+    }
+    longest.as_secs_f64() * 1e3
 }
 
 /// The cores this process may run on.

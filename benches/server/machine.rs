@@ -7,6 +7,7 @@ use std::process::Command;
 
 use redis::Value;
 
+use crate::load;
 use crate::reply::{Outcome, text_of};
 use crate::server::Server;
 use crate::wire::Wire;
@@ -15,17 +16,32 @@ use crate::wire::Wire;
 pub type Facts = Vec<(&'static str, String)>;
 
 /// The facts of this run.
-pub fn facts(server: &Server, wire: &mut Wire, load: &str, pinned: &str) -> Outcome<Facts> {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+pub fn facts(
+    server: &Server,
+    wire: &mut Wire,
+    program: &str,
+    (starter, pinned): &(Vec<String>, String),
+) -> Outcome<Facts> {
+    let pause_ms = load::longest_pause_ms(starter)?;
+    // Not those this process may use: it keeps to one.
+    let cores = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cores = cores
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
     Ok(vec![
         (
             "machine",
-            format!("{}, {cores} cores usable, {}", processor(), memory()),
+            format!("{}, {cores} cores, {}", processor(), memory()),
         ),
         ("system", said("uname", &["-srm"])),
-        ("pinned", pinned.to_owned()),
+        ("pinned", pinned.clone()),
+        (
+            "pauses",
+            format!("a loop on the server's core was held up {pause_ms:.1} ms at most"),
+        ),
         ("server", server_line(server, wire)?),
-        ("load", said(load, &["--version"])),
+        ("load", said(program, &["--version"])),
         ("module", module(wire)?),
         ("date", said("date", &["-u", "+%Y-%m-%d %H:%M UTC"])),
     ])

@@ -7,6 +7,7 @@
 //! - `row.rs`: one measurement, and the proof that it measured what it says
 //! - `bout.rs`: rows in alternation, medians
 //! - `growth.rs`: bytes, seconds and the longest call as a sale grows
+//! - `wave.rs`: very many deadlines in one moment
 //! - `load.rs`: redis-benchmark and the cores; `wire.rs`: single commands, and very many
 //! - `targets.rs`, `report.rs`, `table.rs`, `machine.rs`: what is told of it
 //!
@@ -33,6 +34,7 @@ mod server;
 mod stage;
 mod table;
 mod targets;
+mod wave;
 mod wire;
 
 use std::path::PathBuf;
@@ -42,11 +44,16 @@ use std::time::Instant;
 use lexopt::ValueExt;
 
 use bout::{Figures, Mode};
+use growth::Kind;
 use print::{commas, heading};
 use reply::Outcome;
 use report::Report;
 use row::Row;
+use server::Setup;
 use stage::Stage;
+
+/// Above this many reservations a size is measured less often, and not by script.
+const LARGE: u64 = 1_000_000;
 
 const USAGE: &str = "\
 Measures the module beside what else Redis offers, on servers of its own.
@@ -135,6 +142,11 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
             Long("sizes") => options.sizes = list(&mut parser)?,
             Long("parts") => options.parts = list(&mut parser)?,
             Long("out") => options.out = parser.value()?.into(),
+            // Of ourselves: see `longest_pause_ms`.
+            Long("spin") => {
+                println!("{}", load::spin());
+                std::process::exit(0);
+            }
             // What cargo adds.
             Long("bench") => {}
             Short('h') | Long("help") => return Ok(None),
@@ -181,7 +193,7 @@ where
 fn run(options: &Options) -> Outcome<()> {
     let started = Instant::now();
     let program = load::program()?;
-    let (starter, pinned) = load::pin();
+    let pinned = load::pin();
     let mut report = Report {
         options: options.line(),
         ..Report::default()
@@ -189,7 +201,7 @@ fn run(options: &Options) -> Outcome<()> {
     let bench = Bench {
         options,
         program,
-        starter,
+        starter: pinned.0.clone(),
     };
     {
         let stage = Stage::open(&stage::setup(&bench.starter, false)?, 0)?;
@@ -201,6 +213,7 @@ fn run(options: &Options) -> Outcome<()> {
     }
     println!("{:>8}  {}", "options", report.options);
     bench.measure_rows(&mut report)?;
+    bench.measure_growth(&mut report)?;
     report.targets = targets::judge(&report.rows, &report.growths, report.wave.as_ref());
     println!("\n{}", heading("Targets"));
     println!("{}", report.target_table().markdown());
@@ -263,6 +276,55 @@ impl Bench<'_> {
         bloom::fill_filters(&mut stage, with_other)?;
         let rows = bloom::rows(self.options.users, with_other);
         self.alternate(Mode::Bloom, &mut stage, &rows, report)
+    }
+
+    /// Sales and scripts as they grow, and a wave of deadlines.
+    fn measure_growth(&self, report: &mut Report) -> Outcome<()> {
+        let setup = stage::setup(&self.starter, true)?;
+        if self.options.wants("growth") {
+            println!("\n{}", heading("growth"));
+            for &count in &self.options.sizes {
+                // The largest takes half a minute each time.
+                let times = match count > LARGE {
+                    true => self.options.rounds.min(2),
+                    false => self.options.rounds,
+                };
+                self.grow(&setup, Kind::Sale, count, times, report)?;
+            }
+            for &count in self.options.sizes.iter().filter(|count| **count <= LARGE) {
+                self.grow(&setup, Kind::Script, count, 1, report)?;
+            }
+            println!("\n{}", report.growth_table().markdown());
+        }
+        let within = self.options.sizes.iter().filter(|count| **count <= LARGE);
+        if self.options.wants("wave")
+            && let Some(&count) = within.max()
+        {
+            println!("\n{}", heading("a wave of deadlines"));
+            report.wave = Some(wave::measure(&setup, count)?);
+            println!("\n{}", report.wave_table().markdown());
+        }
+        Ok(())
+    }
+
+    fn grow(
+        &self,
+        setup: &Setup,
+        kind: Kind,
+        count: u64,
+        times: u32,
+        report: &mut Report,
+    ) -> Outcome<()> {
+        let growth = growth::measure(setup, kind, count, times)?;
+        println!(
+            "  {:?} of {:<12} {:>12}/s, {:.0} bytes each",
+            kind,
+            commas(count),
+            commas(growth.per_second as u64),
+            growth.memory_bytes
+        );
+        report.growths.push(growth);
+        Ok(())
     }
 
     fn open(&self, with_aof: bool) -> Outcome<Stage> {

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use crate::bout::{Figures, Mode};
-use crate::growth::{Growth, Kind, Wave};
+use crate::growth::{Growth, Kind};
 use crate::machine::Facts;
 use crate::print::commas;
 use crate::reply::Outcome;
 use crate::table::{Table, number};
 use crate::targets::{Aim, Target};
+use crate::wave::Wave;
 
 /// Everything that was measured.
 #[derive(Default)]
@@ -105,6 +106,7 @@ impl Report {
             "calls/s",
             "us a call",
             "longest call us",
+            "core taken ms",
             "memory B",
             "dataset B",
             "AOF B",
@@ -130,6 +132,7 @@ impl Report {
                 number(growth.per_second, 0),
                 number(growth.call_us, 2),
                 number(growth.call_max_us, 0),
+                number(growth.waited_ms, 0),
                 number(growth.memory_bytes, 1),
                 number(growth.dataset_bytes, 1),
                 number(growth.aof_bytes, 1),
@@ -193,7 +196,9 @@ impl Report {
             }
         }
         if !self.growths.is_empty() {
-            text += "\n## Growth\n\nBytes are of one reservation, each of another user.\n\n";
+            text += "\n## Growth\n\nBytes are of one reservation, each of another user, \
+                     under an id that is a ULID. The longest call is that of the smoothest of several growths; `core taken` is how \
+                     long the server waited for its core in that one.\n\n";
             text += &self.growth_table().markdown();
         }
         if self.wave.is_some() {

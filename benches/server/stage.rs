@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use redis::Value;
+use ulid::Ulid;
 
 use crate::reply::{Outcome, text_of};
 use crate::server::{Server, Setup};
@@ -107,10 +108,45 @@ pub fn create(wire: &mut Wire, key: &str, orders: &str, items: &[&str]) -> Outco
     Ok(())
 }
 
-/// Reserves one unit each for users `0..count`, under the ids of the same numbers.
-pub fn reserve_each(port: u16, key: &str, count: u64) -> Outcome<Duration> {
+/// Who reserves, and under which ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// As the load spells them: digits in order.
+    Drawn,
+    /// As in a shop: user `n` is any 12 digits, the id a ULID of its minute with random
+    /// bits. What is compressed must not look better than it is.
+    Lifelike,
+}
+
+impl Names {
+    /// The user and the id with a number.
+    pub fn of(self, number: u64) -> (String, String) {
+        match self {
+            Names::Drawn => (digits(number), id_of(number)),
+            Names::Lifelike => {
+                // Odd and no multiple of 5, so that no two users are the same.
+                let user = number.wrapping_mul(618_033_988_751) % 1_000_000_000_000;
+                let random = mix(number);
+                let random = u128::from(random) << 16 | u128::from(mix(random) >> 48);
+                let id = Ulid::from_parts(1_765_000_000_000 + number / 100, random);
+                (digits(user), id.to_string())
+            }
+        }
+    }
+}
+
+/// The finaliser of SplitMix64: all bits of a number in all bits of the result.
+fn mix(number: u64) -> u64 {
+    let mut bits = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
+}
+
+/// Reserves one unit for each of `count` users.
+pub fn reserve_each(port: u16, key: &str, count: u64, names: Names) -> Outcome<Duration> {
     fill(port, count, "RESERVED", |number, bytes| {
-        let (user, id) = (digits(number), id_of(number));
+        let (user, id) = names.of(number);
         push(
             bytes,
             &[
@@ -126,9 +162,15 @@ pub fn reserve_each(port: u16, key: &str, count: u64) -> Outcome<Duration> {
 }
 
 /// The same by the script.
-pub fn script_each(port: u16, script: &str, keys: [&str; 4], count: u64) -> Outcome<Duration> {
+pub fn script_each(
+    port: u16,
+    script: &str,
+    keys: [&str; 4],
+    count: u64,
+    names: Names,
+) -> Outcome<Duration> {
     fill(port, count, "RESERVED", |number, bytes| {
-        let (user, id) = (digits(number), id_of(number));
+        let (user, id) = names.of(number);
         let [units, users, due, held] = keys.map(str::as_bytes);
         let command = [
             b"EVALSHA",
@@ -170,7 +212,13 @@ impl Stage {
     pub fn fill_kept(&mut self, with_reads: bool) -> Outcome<()> {
         let (port, population) = (self.server.port(), self.population);
         self.wire.ask(&["SET", LUA_KEPT[0], PLENTY])?;
-        script_each(port, &self.scripts.reserve, LUA_KEPT, population)?;
+        script_each(
+            port,
+            &self.scripts.reserve,
+            LUA_KEPT,
+            population,
+            Names::Drawn,
+        )?;
         fill(port, population, "1", |number, bytes| {
             let user = digits(number);
             push(bytes, &[b"HSET", b"hash", user.as_bytes(), b"1"]);
@@ -268,7 +316,7 @@ impl Stage {
     /// The sale of one item, with a reservation of each user.
     pub fn renew_sale(&mut self) -> Outcome<()> {
         create(&mut self.wire, SALE, ORDERS, &["STOCK", PLENTY])?;
-        reserve_each(self.server.port(), SALE, self.population)?;
+        reserve_each(self.server.port(), SALE, self.population, Names::Drawn)?;
         Ok(())
     }
 

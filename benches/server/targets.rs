@@ -4,7 +4,8 @@
 //! would say more about the machine.
 
 use crate::bout::{Figures, Mode};
-use crate::growth::{Growth, Kind, Wave};
+use crate::growth::{Growth, Kind};
+use crate::wave::Wave;
 
 /// One aim and what was measured.
 #[derive(Clone, Debug)]

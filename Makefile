@@ -14,7 +14,7 @@ SETUP := ./scripts/setup.sh
 .DEFAULT_GOAL := help
 # In the order written, also with -j.
 .NOTPARALLEL:
-.PHONY: help setup build run port-is-free demo test test-cluster test-asan fuzz soak lint clean
+.PHONY: help setup build run port-is-free demo bench bench-quick test test-cluster test-asan fuzz soak lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,15 @@ port-is-free:
 demo: ## sell 10,000 units to 100,000 buyers and check the sale (ARGS="--units 500 ...")
 	@$(SETUP) build server
 	cargo run --release --locked --example demo -- $(ARGS)
+
+# What is measured, and how: benches/server/main.rs. Have the machine to yourself.
+bench: ## measure it beside Redis's own commands and Lua, 15 minutes; tables and plot in target/bench
+	@$(SETUP) build server
+	cargo bench --locked --bench server -- $(ARGS)
+
+bench-quick: ## the same at a glance, a minute or two
+	@$(SETUP) build server
+	cargo bench --locked --bench server -- --quick $(ARGS)
 
 test: ## run every test, against real servers
 	@$(SETUP) build server python node

@@ -9,7 +9,8 @@
 //! - `growth.rs`: bytes, seconds and the longest call as a sale grows
 //! - `wave.rs`: very many deadlines in one moment
 //! - `load.rs`: redis-benchmark and the cores; `wire.rs`: single commands, and very many
-//! - `targets.rs`, `report.rs`, `table.rs`, `machine.rs`: what is told of it
+//! - `targets.rs`, `report.rs`, `table.rs`, `plot.rs`, `machine.rs`: what is told
+//!   of it
 //!
 //! Edge: speaks RESP like any client and never links the crate. It ends with an error
 //! when a row did not do what it is named after; a target that is missed is no error.
@@ -19,6 +20,7 @@ mod bout;
 mod growth;
 mod load;
 mod machine;
+mod plot;
 #[allow(dead_code)]
 #[path = "../../examples/common/print.rs"]
 mod print;

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::bout::{Figures, Mode};
 use crate::growth::{Growth, Kind};
 use crate::machine::Facts;
+use crate::plot;
 use crate::print::commas;
 use crate::reply::Outcome;
 use crate::table::{Table, number};
@@ -257,11 +258,14 @@ impl Report {
         text
     }
 
-    /// Writes `bench.md` and `bench.csv` into a folder.
+    /// Writes `bench.md`, `bench.csv` and `bench.svg` into a folder.
     pub fn write(&self, folder: &Path) -> Outcome<()> {
         fs::create_dir_all(folder)?;
         fs::write(folder.join("bench.md"), self.markdown())?;
         fs::write(folder.join("bench.csv"), self.csv())?;
+        if let Some(picture) = plot::svg(self)? {
+            fs::write(folder.join("bench.svg"), picture)?;
+        }
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
+use crate::print::commas;
 use crate::reply::{Outcome, text_of};
 use crate::row::{Fields, calls_of};
 use crate::server::Setup;
@@ -63,6 +64,15 @@ pub struct Growth {
 }
 
 impl Growth {
+    /// `1,000,000`, or `1,000,000 by script`.
+    pub fn name(&self) -> String {
+        let count = commas(self.count);
+        match self.kind {
+            Kind::Sale => count,
+            Kind::Script => format!("{count} by script"),
+        }
+    }
+
     /// Names and values for the CSV.
     pub fn measures(&self) -> Vec<(&'static str, f64)> {
         vec![

@@ -67,7 +67,7 @@ Usage: cargo bench --bench server -- [--quick] [option value ...]
   --rounds N         rounds over all rows, of which the median counts       [3]
   --sizes N[,N...]   reservations to grow to     [100000,1000000,10000000]
   --parts P[,P...]   of memory, everysec, single, bloom, growth, wave       [all]
-  --out FOLDER       where bench.md, bench.csv and bench.svg go   [target/bench]
+  --out FOLDER       where tables and plot go   [target/bench]
 
 FLASHSALE_SERVER names the server program, FLASHSALE_MODULE the module,
 FLASHSALE_BENCH_BLOOM the module of RedisBloom to be loaded beside it.";
@@ -221,7 +221,7 @@ fn run(options: &Options) -> Outcome<()> {
     println!("{}", report.target_table().markdown());
     report.write(&options.out)?;
     println!(
-        "{} seconds; bench.md, bench.csv and bench.svg are in {}",
+        "{} seconds; bench.md, bench.csv, bench.svg and summary.md are in {}",
         started.elapsed().as_secs(),
         options.out.display()
     );

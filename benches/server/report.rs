@@ -26,6 +26,20 @@ pub struct Report {
     pub left_out: Vec<String>,
 }
 
+/// What the README compares: ours and theirs.
+const SUMMARY: [(Mode, &str, &str); 10] = [
+    (Mode::Memory, "RESERVE", "Lua reserve"),
+    (Mode::Memory, "RESERVE", "HINCRBY"),
+    (Mode::Everysec, "RESERVE", "HINCRBY"),
+    (Mode::Single, "RESERVE", "INCR"),
+    (Mode::Memory, "RESERVE sold out", "Lua sold out"),
+    (Mode::Memory, "CHECKOUT", "XADD"),
+    (Mode::Everysec, "CHECKOUT", "XADD"),
+    (Mode::Memory, "STOCK", "HGET"),
+    (Mode::Memory, "GET", "HGETALL"),
+    (Mode::Bloom, "BF.MEXISTS 100", "BF.EXISTS"),
+];
+
 /// What a reader must know to read the rows.
 const NOTES: &str = "\
 Each row ran with 50 connections, pipelined 64 commands deep or not at all; latencies \
@@ -120,16 +134,12 @@ impl Report {
             "expiry us",
         ]);
         for growth in &self.growths {
-            let name = match growth.kind {
-                Kind::Sale => commas(growth.count),
-                Kind::Script => format!("{} by script", commas(growth.count)),
-            };
             let of_ours = |value: f64, places| match growth.kind {
                 Kind::Sale => number(value, places),
                 Kind::Script => "-".into(),
             };
             table.add(vec![
-                name,
+                growth.name(),
                 number(growth.per_second, 0),
                 number(growth.call_us, 2),
                 number(growth.call_max_us, 0),
@@ -174,6 +184,67 @@ impl Report {
             ]);
         }
         table
+    }
+
+    /// The few figures that the README shows, each beside what it is compared with.
+    pub fn summary(&self) -> String {
+        let mut table = Table::new(&[
+            "calls a second on one core",
+            "flashsale",
+            "beside",
+            "its calls a second",
+            "ratio",
+        ]);
+        for (mode, ours, theirs) in SUMMARY {
+            let find = |name: &str| {
+                let mut rows = self.rows.iter();
+                rows.find(|row| row.mode == mode && row.name == name)
+            };
+            if let (Some(one), Some(other)) = (find(ours), find(theirs)) {
+                table.add(vec![
+                    format!("{ours}, {}", mode.word()),
+                    number(one.per_second(), 0),
+                    theirs.to_owned(),
+                    number(other.per_second(), 0),
+                    number(one.per_second() / other.per_second(), 2),
+                ]);
+            }
+        }
+        let mut costs = Table::new(&[
+            "growing to",
+            "memory B",
+            "AOF B",
+            "RDB B",
+            "save s",
+            "load s",
+            "longest call ms",
+        ]);
+        for growth in &self.growths {
+            costs.add(vec![
+                growth.name(),
+                number(growth.memory_bytes, 0),
+                number(growth.aof_bytes, 0),
+                number(growth.rdb_bytes, 0),
+                number(growth.save_s, 2),
+                number(growth.load_s, 2),
+                number(growth.call_max_us / 1e3, 2),
+            ]);
+        }
+        let facts = self
+            .facts
+            .iter()
+            .filter(|(name, _)| ["machine", "pauses", "server", "module", "date"].contains(name));
+        let facts: Vec<&str> = facts.map(|(_, value)| value.as_str()).collect();
+        let tables = [table, costs].into_iter();
+        let tables: Vec<String> = tables
+            .filter(|table| !table.is_empty())
+            .map(|table| table.markdown())
+            .collect();
+        format!(
+            "{}\nMeasured on: {}.\n",
+            tables.join("\n"),
+            facts.join("; ")
+        )
     }
 
     /// All of it, for a file.
@@ -237,12 +308,8 @@ impl Report {
             }
         }
         for growth in &self.growths {
-            let name = match growth.kind {
-                Kind::Sale => growth.count.to_string(),
-                Kind::Script => format!("{} by script", growth.count),
-            };
             for (measure, value) in growth.measures() {
-                add("growth", &name, measure, value);
+                add("growth", &growth.name(), measure, value);
             }
         }
         if let Some(wave) = &self.wave {
@@ -258,11 +325,12 @@ impl Report {
         text
     }
 
-    /// Writes `bench.md`, `bench.csv` and `bench.svg` into a folder.
+    /// Writes `bench.md`, `bench.csv`, `bench.svg` and the README's `summary.md`.
     pub fn write(&self, folder: &Path) -> Outcome<()> {
         fs::create_dir_all(folder)?;
         fs::write(folder.join("bench.md"), self.markdown())?;
         fs::write(folder.join("bench.csv"), self.csv())?;
+        fs::write(folder.join("summary.md"), self.summary())?;
         if let Some(picture) = plot::svg(self)? {
             fs::write(folder.join("bench.svg"), picture)?;
         }

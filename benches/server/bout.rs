@@ -70,6 +70,11 @@ impl Figures {
     pub fn per_second(&self) -> f64 {
         self.median.seen.per_second
     }
+
+    /// Items a second: of a command about one, the same.
+    pub fn items_per_second(&self) -> f64 {
+        self.per_second() * self.items as f64
+    }
 }
 
 /// Measures the rows in alternation. `tell` is told of each measurement.
@@ -87,6 +92,7 @@ pub fn alternate(
 ) -> Outcome<Vec<Figures>> {
     let mut samples = vec![Vec::new(); rows.len()];
     for _ in 0..rounds {
+        stage.begin_round()?;
         for (row, samples) in rows.iter().zip(&mut samples) {
             // A single round is for a glance: nothing is repeated within it.
             let repeats = if rounds == 1 { 1 } else { row.repeats };

@@ -86,10 +86,7 @@ fn ratios(rows: &[Figures]) -> Vec<Target> {
 }
 
 fn bloom(rows: &[Figures]) -> Vec<Target> {
-    let per_item = |name: &str| {
-        let row = find(rows, Mode::Bloom, name)?;
-        Some(row.per_second() * row.items as f64)
-    };
+    let per_item = |name: &str| find(rows, Mode::Bloom, name).map(Figures::items_per_second);
     let ratio = |ours: &str, theirs: &str, aim: f64| Target {
         name: format!("{ours} : {theirs}, items"),
         aim: Aim::AtLeast(aim),

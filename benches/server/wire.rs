@@ -107,6 +107,7 @@ impl Wire {
                 "lazyfree_pending_objects",
                 "rdb_bgsave_in_progress",
                 "aof_rewrite_in_progress",
+                "aof_rewrite_scheduled",
                 "aof_pending_bio_fsync",
                 "aof_buffer_length",
             ];

@@ -141,7 +141,10 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
             }
             Long("users") => options.users = parser.value()?.parse()?,
             Long("rounds") => options.rounds = parser.value()?.parse()?,
-            Long("sizes") => options.sizes = list(&mut parser)?,
+            Long("sizes") => {
+                options.sizes = list(&mut parser)?;
+                options.sizes.sort_unstable();
+            }
             Long("parts") => options.parts = list(&mut parser)?,
             Long("out") => options.out = parser.value()?.into(),
             // Of ourselves: see `longest_pause_ms`.

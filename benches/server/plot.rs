@@ -302,27 +302,32 @@ fn draw_curves(area: &Area<'_>, title: &str, curves: &[Curve], step: f64) -> Dra
         &centred,
         (start + width / 2, head + height + 34),
     )?;
-    let mut taken: Vec<i32> = Vec::new();
+    let mut taken = Vec::new();
     for curve in curves {
         let places = curve.points.iter().map(|point| place(point.0, point.1));
-        let places: Vec<(i32, i32)> = places.collect();
-        let Some(&(x, y)) = places.last() else {
-            continue;
-        };
-        area.draw(&PathElement::new(
-            places.clone(),
-            curve.colour.stroke_width(2),
-        ))?;
-        for place in places {
-            area.draw(&Circle::new(place, 3, curve.colour.filled()))?;
-        }
-        // Names of curves that end at nearly the same place go below each other.
-        let mut at = y;
-        while taken.iter().any(|other| (other - at).abs() < 14) {
-            at -= 14;
-        }
-        taken.push(at);
-        area.draw_text(curve.name, &left(font(12, curve.colour)), (x + 8, at))?;
+        draw_curve(area, curve, places.collect(), &mut taken)?;
     }
+    Ok(())
+}
+
+/// One curve and its name, which goes above those already `taken` at the same height.
+fn draw_curve(
+    area: &Area<'_>,
+    curve: &Curve,
+    places: Vec<(i32, i32)>,
+    taken: &mut Vec<i32>,
+) -> Drawn {
+    let Some(&(x, mut y)) = places.last() else {
+        return Ok(());
+    };
+    for place in &places {
+        area.draw(&Circle::new(*place, 3, curve.colour.filled()))?;
+    }
+    area.draw(&PathElement::new(places, curve.colour.stroke_width(2)))?;
+    while taken.iter().any(|other| (other - y).abs() < 14) {
+        y -= 14;
+    }
+    taken.push(y);
+    area.draw_text(curve.name, &left(font(12, curve.colour)), (x + 8, y))?;
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::reply::Outcome;
 use crate::row::calls_of;
 use crate::server::Setup;
 use crate::stage::{self, ORDERS, PLENTY, SALE, Stage, digits, id_of};
-use crate::wire::{fill, push};
+use crate::wire::{Wire, fill, push};
 
 /// How long before the moment other clients are watched.
 const EARLY: Duration = Duration::from_millis(500);
@@ -61,9 +61,37 @@ fn now_ms() -> u64 {
 /// Makes so many reservations due at once, and watches.
 pub fn measure(setup: &Setup, count: u64) -> Outcome<Wave> {
     let mut stage = Stage::open(setup, count)?;
-    let port = stage.server.port();
     stage::create(&mut stage.wire, SALE, ORDERS, &["STOCK", PLENTY])?;
     let due_ms = now_ms() + 3_000 + count / FILLED_A_SECOND * 1_000;
+    reserve_until(stage.server.port(), count, due_ms)?;
+    if expired(&mut stage.wire)? > 0 {
+        return Err("the wave came before the sale was filled: a slow machine".into());
+    }
+    let early_ms = EARLY.as_millis() as u64;
+    thread::sleep(Duration::from_millis(
+        due_ms.saturating_sub(now_ms() + early_ms),
+    ));
+    stage.wire.ask(&["CONFIG", "RESETSTAT"])?;
+    let felt = watch(&mut stage, due_ms)?;
+    let info = stage.wire.info("all")?;
+    let reserve_calls = calls_of(&info, "flashsale.reserve").ok_or("no RESERVE was counted")?;
+    let told = stage.wire.info("flashsale")?;
+    let sweep = told.get("flashsale_sweep_us_max");
+    let ms = |histogram: &Histogram<u64>, share| histogram.value_at_quantile(share) as f64 / 1e3;
+    Ok(Wave {
+        count,
+        lasted_ms: felt.lasted_ms,
+        sweep_max_us: sweep.and_then(|us| us.parse().ok()),
+        reserve_max_us: reserve_calls.number("p100"),
+        ping_max_ms: ms(&felt.pings, 1.0),
+        ping_p999_ms: ms(&felt.pings, 0.999),
+        reserve_max_ms: ms(&felt.reserves, 1.0),
+        reserve_p999_ms: ms(&felt.reserves, 0.999),
+    })
+}
+
+/// Reserves one unit for each of `count` users until a moment.
+fn reserve_until(port: u16, count: u64, due_ms: u64) -> Outcome<Duration> {
     fill(port, count, "RESERVED", |number, bytes| {
         let (user, id) = (digits(number), id_of(number));
         let hold = due_ms.saturating_sub(now_ms()).max(1).to_string();
@@ -78,24 +106,25 @@ pub fn measure(setup: &Setup, count: u64) -> Outcome<Wave> {
             &hold,
         ];
         push(bytes, &command.map(str::as_bytes));
-    })?;
-    let expired = |stage: &mut Stage| {
-        stage
-            .wire
-            .info_number("flashsale", "flashsale_outcome_expired")
-    };
-    if expired(&mut stage)? > 0 {
-        return Err("the wave came before the sale was filled: a slow machine".into());
-    }
-    let early_ms = EARLY.as_millis() as u64;
-    thread::sleep(Duration::from_millis(
-        due_ms.saturating_sub(now_ms() + early_ms),
-    ));
-    stage.wire.ask(&["CONFIG", "RESETSTAT"])?;
-    let is_over = AtomicBool::new(false);
+    })
+}
+
+fn expired(wire: &mut Wire) -> Outcome<u64> {
+    wire.info_number("flashsale", "flashsale_outcome_expired")
+}
+
+/// What two clients felt until all had expired.
+struct Felt {
+    lasted_ms: f64,
+    pings: Histogram<u64>,
+    reserves: Histogram<u64>,
+}
+
+fn watch(stage: &mut Stage, due_ms: u64) -> Outcome<Felt> {
+    let count = stage.population;
+    let is_over = &AtomicBool::new(false);
     let connections = (stage.server.connect()?, stage.server.connect()?);
-    let (pings, reserves, lasted_ms) = thread::scope(|scope| {
-        let is_over = &is_over;
+    thread::scope(|scope| {
         let pings = scope.spawn(|| probe(connections.0, is_over, |_| redis::cmd("PING")));
         let reserves = scope.spawn(|| {
             probe(connections.1, is_over, |number| {
@@ -106,41 +135,19 @@ pub fn measure(setup: &Setup, count: u64) -> Outcome<Wave> {
                 command
             })
         });
-        let mut waited = || -> Outcome<f64> {
-            let deadline = Instant::now() + Duration::from_secs(60);
-            while expired(&mut stage)? < count {
-                if Instant::now() > deadline {
-                    return Err("a minute later not all has expired".into());
-                }
-                thread::sleep(Duration::from_millis(10));
-            }
-            Ok(now_ms().saturating_sub(due_ms) as f64)
-        };
-        let lasted = waited();
+        let waited = stage
+            .wire
+            .wait_until("all has expired", |wire| Ok(expired(wire)? >= count));
+        let lasted_ms = now_ms().saturating_sub(due_ms) as f64;
         is_over.store(true, Ordering::Relaxed);
-        let joined = |thread: thread::ScopedJoinHandle<'_, Outcome<Histogram<u64>>>| {
-            thread.join().map_err(|_| "a probe panicked")?
-        };
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>((
-            joined(pings)?,
-            joined(reserves)?,
-            lasted?,
-        ))
-    })?;
-    let info = stage.wire.info("all")?;
-    let reserve_calls = calls_of(&info, "flashsale.reserve").ok_or("no RESERVE was counted")?;
-    let told = stage.wire.info("flashsale")?;
-    let sweep = told.get("flashsale_sweep_us_max");
-    let ms = |histogram: &Histogram<u64>, share| histogram.value_at_quantile(share) as f64 / 1e3;
-    Ok(Wave {
-        count,
-        lasted_ms,
-        sweep_max_us: sweep.and_then(|us| us.parse().ok()),
-        reserve_max_us: reserve_calls.number("p100"),
-        ping_max_ms: ms(&pings, 1.0),
-        ping_p999_ms: ms(&pings, 0.999),
-        reserve_max_ms: ms(&reserves, 1.0),
-        reserve_p999_ms: ms(&reserves, 0.999),
+        let pings = pings.join().map_err(|_| "a probe panicked")??;
+        let reserves = reserves.join().map_err(|_| "a probe panicked")??;
+        waited?;
+        Ok(Felt {
+            lasted_ms,
+            pings,
+            reserves,
+        })
     })
 }
 

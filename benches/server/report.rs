@@ -55,8 +55,8 @@ RESERVE, BUY and the script add to a sale that has a reservation of each user al
 and is made anew before each row. RESERVE replayed: all reservations are one user's, \
 since the load cannot send an id with the user whose it is. CHECKOUT, RELEASE and Lua \
 checkout draw ids at random among those reserved, a tenth as many as there are, so \
-about 5 in 100 come a second time. HGET and HINCRBY draw a field of a hash of all users; HGETALL \
-reads one hash with the fields of GET's reply. XADD appends CHECKOUT's entry. The \
+about 5 in 100 come a second time. HGET and HINCRBY draw a field of a hash of all users, \
+HGETALL one of as many hashes as there are reservations, with the fields of GET's reply. XADD appends CHECKOUT's entry. The \
 scripts are benches/server/*.lua.
 ";
 

@@ -254,7 +254,7 @@ pub fn without_aof(population: u64, scripts: &Scripts) -> Vec<Row> {
         lua_checkout(scripts),
         read("HGET", "HGET hash __rand_int__".into(), "#"),
         stock(),
-        read("HGETALL", "HGETALL order".into(), "state"),
+        read("HGETALL", "HGETALL order:__rand_int__".into(), "state"),
         read("GET", format!("FLASHSALE.GET again {OLD}"), "state"),
         replayed(),
         cart(),

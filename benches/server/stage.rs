@@ -230,13 +230,13 @@ impl Stage {
             self.wire.ask(&["COPY", LUA_KEPT[table], LUA_SOLD[table]])?;
         }
         self.wire.ask(&["SET", LUA_SOLD[0], "0"])?;
-        self.fill_order()?;
+        self.fill_hashes()?;
         self.fill_sold()?;
         self.fill_again()
     }
 
-    /// A hash with the fields and values of GET's reply.
-    fn fill_order(&mut self) -> Outcome<()> {
+    /// A hash for each reservation, with the fields and values of GET's reply.
+    fn fill_hashes(&mut self) -> Outcome<()> {
         create(&mut self.wire, "pattern", "pattern:orders", &["STOCK", "9"])?;
         let id = id_of(0);
         self.wire
@@ -252,10 +252,19 @@ impl Stage {
                 part => text_of(part),
             })
             .collect();
-        let mut words = vec!["HSET", "order"];
-        words.extend(values.iter().map(String::as_str));
-        self.wire.ask(&words)?;
         self.wire.ask(&["UNLINK", "pattern"])?;
+        let fields = (values.len() / 2).to_string();
+        fill(
+            self.server.port(),
+            self.population,
+            &fields,
+            |number, bytes| {
+                let key = format!("order:{}", digits(number));
+                let mut words: Vec<&[u8]> = vec![b"HSET", key.as_bytes()];
+                words.extend(values.iter().map(String::as_bytes));
+                push(bytes, &words);
+            },
+        )?;
         Ok(())
     }
 

@@ -222,6 +222,7 @@ fn take_record(
             false
         }
     };
+    touch_next(Reader::new(from.rest()), sale);
     let may_be_unseen = status == Status::Released;
     if (lines.is_empty() || user.is_none()) && !(may_be_unseen && lines.is_empty())
         || lines
@@ -242,6 +243,17 @@ fn take_record(
     sale.count_loaded(new.user, status, &lines);
     sale.reservations.insert(new, &mut sale.users);
     Ok(())
+}
+
+/// Fetches what the next record will look at, while this one is put in its place: what a
+/// load waits for most is memory.
+fn touch_next(mut from: Reader<'_>, sale: &Sale) {
+    if let Ok(OPEN | RELEASED | EXPIRED | ORDER) = from.tag()
+        && let Ok(id) = from.name()
+        && let Ok(user) = from.option(Reader::name)
+    {
+        sale.touch(Some(id), user);
+    }
 }
 
 fn take_order(from: &mut Reader<'_>) -> Result<OrderRecord, CodecError> {

@@ -215,16 +215,12 @@ impl<'c> Ctx<'c> {
     }
 }
 
-/// The server's clock, in Unix milliseconds: as the server read it for the call in
-/// progress, where it tells that (7.2 and later), else read once more.
+/// The server's clock, in Unix milliseconds: read anew, not as the server noted it for
+/// the call in progress. That one stands still in a transaction, and only on servers of
+/// 7.2 and later.
 pub fn clock_ms() -> i64 {
-    // SAFETY: the functions take nothing.
-    unsafe {
-        match raw::RedisModule_CachedMicroseconds {
-            Some(microseconds) => microseconds() / 1_000,
-            None => api!(RedisModule_Milliseconds()),
-        }
-    }
+    // SAFETY: the function takes nothing.
+    unsafe { api!(RedisModule_Milliseconds()) }
 }
 
 /// A C string; what follows a zero byte is cut.

@@ -141,6 +141,10 @@ pub static SWEEP_US_MAX: AtomicU64 = AtomicU64::new(0);
 pub static SALES: Gauge = Gauge::new();
 /// Open reservations of all sales.
 pub static RESERVATIONS_OPEN: Gauge = Gauge::new();
+/// Reservations of all sales in any state, as long as their id is known.
+pub static RESERVATIONS_KNOWN: Gauge = Gauge::new();
+/// Users of all sales, one of two sales twice.
+pub static USERS: Gauge = Gauge::new();
 /// Bytes of all sales, each as of its last measurement.
 pub static MEMORY_BYTES: Gauge = Gauge::new();
 /// Bloom filters in memory.
@@ -183,7 +187,9 @@ pub struct Info;
 impl Source for Info {
     fn tell(section: &mut Section) {
         section.field("sales", SALES.get());
+        section.field("users", USERS.get());
         section.field("reservations_open", RESERVATIONS_OPEN.get());
+        section.field("reservations_known", RESERVATIONS_KNOWN.get());
         section.field("memory_bytes", MEMORY_BYTES.get());
         section.field("blooms", BLOOMS.get());
         section.field("bloom_bytes", BLOOM_BYTES.get());

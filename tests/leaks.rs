@@ -80,7 +80,13 @@ fn bytes_at_rest(con: &mut Con) -> i64 {
     wait_until("the other thread has freed what it was given", || {
         con.info("memory", "lazyfree_pending_objects") == "0"
     });
-    for gauge in ["sales", "reservations_open", "memory_bytes"] {
+    for gauge in [
+        "sales",
+        "users",
+        "reservations_open",
+        "reservations_known",
+        "memory_bytes",
+    ] {
         let field = format!("flashsale_{gauge}");
         assert_eq!(con.info("flashsale", &field), "0", "{gauge}");
     }

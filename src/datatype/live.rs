@@ -1,6 +1,6 @@
 //! A sale in its key, with what the server side notes beside it.
 
-use crate::info::{MEMORY_BYTES, RESERVATIONS_OPEN, SALES};
+use crate::info::{MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_OPEN, SALES, USERS};
 use crate::sale::{Applied, Event, Sale};
 
 /// After so many changes the memory of a sale is measured again, which takes longer
@@ -14,22 +14,25 @@ pub struct LiveSale {
     pub(super) hinted_due_ms: u64,
     /// This sale's shares of the gauges of INFO.
     open: u64,
+    known: u64,
+    users: u64,
     memory_bytes: u64,
     changes: u32,
 }
 
 impl LiveSale {
     pub(super) fn new(sale: Sale) -> LiveSale {
-        let open = sale.reservations_open();
         let mut live = LiveSale {
             sale,
             hinted_due_ms: u64::MAX,
-            open,
+            open: 0,
+            known: 0,
+            users: 0,
             memory_bytes: 0,
             changes: 0,
         };
         SALES.shift(0, 1);
-        RESERVATIONS_OPEN.shift(0, open);
+        live.count();
         live.measure();
         live
     }
@@ -42,9 +45,7 @@ impl LiveSale {
     /// must not be possible to write down.
     pub fn apply(&mut self, event: &Event<'_>) -> Applied {
         let applied = self.sale.apply(event);
-        let open = self.sale.reservations_open();
-        RESERVATIONS_OPEN.shift(self.open, open);
-        self.open = open;
+        self.count();
         self.changes += 1;
         if self.changes >= CHANGES_PER_MEASUREMENT {
             self.measure();
@@ -55,6 +56,22 @@ impl LiveSale {
     /// The timer has nothing written down about this sale any more.
     pub fn forget_hint(&mut self) {
         self.hinted_due_ms = u64::MAX;
+    }
+
+    fn count(&mut self) {
+        let sale = &self.sale;
+        for (gauge, share, now) in [
+            (&RESERVATIONS_OPEN, &mut self.open, sale.reservations_open()),
+            (
+                &RESERVATIONS_KNOWN,
+                &mut self.known,
+                sale.reservations_known(),
+            ),
+            (&USERS, &mut self.users, sale.users_known()),
+        ] {
+            gauge.shift(*share, now);
+            *share = now;
+        }
     }
 
     fn measure(&mut self) {
@@ -70,6 +87,8 @@ impl Drop for LiveSale {
     fn drop(&mut self) {
         SALES.leave(1);
         RESERVATIONS_OPEN.leave(self.open);
+        RESERVATIONS_KNOWN.leave(self.known);
+        USERS.leave(self.users);
         MEMORY_BYTES.leave(self.memory_bytes);
     }
 }

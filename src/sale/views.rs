@@ -293,6 +293,16 @@ impl Sale {
         if end >= slots { 0 } else { end }
     }
 
+    /// Number of reservations in any state.
+    pub fn reservations_known(&self) -> u64 {
+        self.reservations.len() as u64
+    }
+
+    /// Number of users with a reservation in any state.
+    pub fn users_known(&self) -> u64 {
+        self.users.len() as u64
+    }
+
     /// Number of open reservations.
     pub fn reservations_open(&self) -> u64 {
         self.reservations.deadlines().len() as u64

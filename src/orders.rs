@@ -1,7 +1,7 @@
-//! The order stream: its key, the fields of an entry, and appending one.
+//! The order stream: its key, the fields of an entry, appending one and reading it back.
 //!
-//! Edge: plain fields that any stream client can read. The module never reads the
-//! stream back and never trims it.
+//! Edge: plain fields that any stream client can read. Only AUDIT reads the stream back,
+//! and nothing is decided by it; the module never trims it.
 
 use std::sync::LazyLock;
 
@@ -9,8 +9,11 @@ use smallvec::SmallVec;
 use ulid::{ULID_LEN, Ulid};
 
 use crate::error::{Error, echo};
-use crate::ffi::{self, Ctx, Kind, Mode, Text, TextBuf};
-use crate::sale::{Change, EntryId, Event, Key, Line, Lines, NameBuffer, Sale, View, units_of};
+use crate::ffi::{self, Ctx, Field, Kind, Mode, Text, TextBuf};
+use crate::sale::{
+    Change, EntryId, Event, Key, Line, Lines, NameBuffer, OrderAudit, OrderCount, OrderEntry, Sale,
+    View, units_of,
+};
 
 /// The open key of a sale's order stream, which may not exist yet.
 pub struct OrdersKey<'c>(ffi::Key<'c>);
@@ -22,7 +25,25 @@ impl<'c> OrdersKey<'c> {
     ///
     /// It is not the sale's, or the key holds something else.
     pub fn open(ctx: Ctx<'c>, name: Text<'c>, sale: &Sale) -> Result<OrdersKey<'c>, Error> {
-        let orders = OrdersKey::open_any(ctx, name)?;
+        OrdersKey::open_as(ctx, name, Mode::Write, sale)
+    }
+
+    /// The same, to look at it alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`OrdersKey::open`].
+    pub fn open_read(ctx: Ctx<'c>, name: Text<'c>, sale: &Sale) -> Result<OrdersKey<'c>, Error> {
+        OrdersKey::open_as(ctx, name, Mode::Read, sale)
+    }
+
+    fn open_as(
+        ctx: Ctx<'c>,
+        name: Text<'c>,
+        mode: Mode,
+        sale: &Sale,
+    ) -> Result<OrdersKey<'c>, Error> {
+        let orders = OrdersKey::of(ffi::Key::open(ctx, name, mode))?;
         if name.bytes() != sale.orders() {
             let bound = echo(sale.orders());
             return Err(Error::new(format!(
@@ -38,7 +59,10 @@ impl<'c> OrdersKey<'c> {
     ///
     /// The key holds something else.
     pub fn open_any(ctx: Ctx<'c>, name: Text<'c>) -> Result<OrdersKey<'c>, Error> {
-        let key = ffi::Key::open(ctx, name, Mode::Write);
+        OrdersKey::of(ffi::Key::open(ctx, name, Mode::Write))
+    }
+
+    fn of(key: ffi::Key<'c>) -> Result<OrdersKey<'c>, Error> {
         match key.kind() {
             Kind::Empty | Kind::Stream => Ok(OrdersKey(key)),
             Kind::Other => Err(Error::wrong_type("orders", "a stream")),
@@ -47,6 +71,29 @@ impl<'c> OrdersKey<'c> {
 
     pub fn name(&self) -> Text<'c> {
         self.0.name()
+    }
+
+    /// Holds the orders of a sale against the entries. O(reservations + entries).
+    pub fn audit(&self, sale: &Sale) -> OrderCount {
+        let mut audit = OrderAudit::new(sale);
+        let mut spelled = [0; ULID_LEN];
+        let sale_id = spell(sale, &mut spelled);
+        self.0.each_entry(|(ms, seq), fields| {
+            let at = EntryId { ms, seq };
+            let fields: SmallVec<[(&[u8], &[u8]); 12]> = fields.iter().map(bytes_of).collect();
+            let find = |name: &[u8]| {
+                let found = fields.iter().find(|(field, _)| *field == name);
+                found.map(|(_, value)| *value)
+            };
+            if find(WORDS.sale_id) != Some(sale_id) {
+                return audit.pass(at);
+            }
+            match read_entry(find) {
+                Ok(entry) => audit.see(at, &entry),
+                Err(why) => audit.see_unreadable(at, why),
+            }
+        });
+        audit.finish(self.0.kind() == Kind::Stream)
     }
 
     /// Appends the entry of an event, with the ID it was given elsewhere, or else with
@@ -85,13 +132,63 @@ impl<'c> OrdersKey<'c> {
     }
 }
 
+fn bytes_of((name, value): &Field) -> (&[u8], &[u8]) {
+    (name.as_text().bytes(), value.as_text().bytes())
+}
+
+/// The id of a sale as entries bear it.
+fn spell<'b>(sale: &Sale, buffer: &'b mut [u8; ULID_LEN]) -> &'b [u8] {
+    Ulid(sale.sale_id()).array_to_str(buffer).as_bytes()
+}
+
+/// Reads an entry by the values of its fields, or says what is wrong with it.
+fn read_entry<'e>(
+    find: impl Fn(&[u8]) -> Option<&'e [u8]>,
+) -> Result<OrderEntry<'e>, &'static str> {
+    let number = |name: &[u8]| {
+        let text = std::str::from_utf8(find(name)?).ok()?;
+        text.parse::<u64>().ok()
+    };
+    let event = find(WORDS.event);
+    Ok(OrderEntry {
+        is_refund: match event {
+            Some(event) if event == WORDS.refund => true,
+            Some(event) if event == WORDS.order => false,
+            _ => return Err("its event is neither order nor refund"),
+        },
+        id: find(WORDS.id).ok_or("it has no id")?,
+        user: find(WORDS.user).ok_or("it has no user")?,
+        qty: number(WORDS.qty).ok_or("its qty is no number")?,
+        items: find(WORDS.items)
+            .and_then(read_items)
+            .ok_or("its items are not of the form [{\"sku\":\"a\",\"qty\":2}]")?,
+        at_ms: number(WORDS.at_ms).ok_or("its at_ms is no number")?,
+        reference: find(WORDS.reference),
+    })
+}
+
+/// What [`items_json`] wrote.
+fn read_items(json: &[u8]) -> Option<Vec<(Vec<u8>, u64)>> {
+    let value: serde_json::Value = serde_json::from_slice(json).ok()?;
+    let line = |line: &serde_json::Value| {
+        let sku = line.get("sku")?.as_str()?.as_bytes().to_vec();
+        Some((sku, line.get("qty")?.as_u64()?))
+    };
+    value.as_array()?.iter().map(line).collect()
+}
+
 macro_rules! names {
     ($($field:ident: $text:literal),* $(,)?) => {
+        /// The same as bytes, to know them again.
+        struct Words { $($field: &'static [u8]),* }
+
+        const WORDS: Words = Words { $($field: $text.as_bytes()),* };
+
         /// The names of the fields, and values that come again, made once.
         struct Names { $($field: TextBuf),* }
 
         static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
-            $($field: TextBuf::new($text.as_bytes())),*
+            $($field: TextBuf::new(WORDS.$field)),*
         });
     };
 }
@@ -216,9 +313,7 @@ impl<'e> Entry<'e> {
         let mut buffer = NameBuffer::default();
         let mut add =
             |name: &'static TextBuf, value: &[u8]| values.push((name, TextBuf::new(value)));
-        let (sale_id, mut spelled) = (Ulid(self.sale.sale_id()), [0; ULID_LEN]);
-        let sale_id = sale_id.array_to_str(&mut spelled).as_bytes();
-        add(&names.sale_id, sale_id);
+        add(&names.sale_id, spell(self.sale, &mut [0; ULID_LEN]));
         add(&names.id, self.id.bytes(&mut buffer));
         add(&names.user, self.user.as_text().bytes());
         let mut digits = itoa::Buffer::new();
@@ -257,4 +352,65 @@ fn items_json(sale: &Sale, lines: &[Line]) -> Vec<u8> {
     }
     json.push(b']');
     json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIELDS: [(&str, &str); 7] = [
+        ("event", "order"),
+        ("id", "r1"),
+        ("user", "ann"),
+        ("qty", "3"),
+        ("items", r#"[{"sku":"a\"b","qty":2}, {"qty":1,"sku":"c"}]"#),
+        ("at_ms", "1700000000000"),
+        ("ref", "p"),
+    ];
+
+    /// Reads the entry with one field changed, or left out.
+    fn read(name: &str, value: Option<&'static str>) -> Result<OrderEntry<'static>, &'static str> {
+        read_entry(|wanted| {
+            let (field, text) = FIELDS
+                .iter()
+                .find(|(field, _)| field.as_bytes() == wanted)?;
+            let text = if *field == name { value? } else { *text };
+            Some(text.as_bytes())
+        })
+    }
+
+    #[test]
+    fn reads_what_an_entry_says() {
+        let entry = read("", None).unwrap();
+        assert_eq!(
+            (entry.id, entry.user, entry.qty),
+            (&b"r1"[..], &b"ann"[..], 3)
+        );
+        assert_eq!(entry.items, [(b"a\"b".to_vec(), 2), (b"c".to_vec(), 1)]);
+        assert_eq!(
+            (entry.at_ms, entry.reference),
+            (1_700_000_000_000, Some(&b"p"[..]))
+        );
+        assert!(!entry.is_refund);
+        assert!(read("event", Some("refund")).unwrap().is_refund);
+        assert_eq!(read("ref", None).unwrap().reference, None);
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_an_entry() {
+        for (name, value, part) in [
+            ("event", Some("sold"), "event"),
+            ("id", None, "no id"),
+            ("user", None, "no user"),
+            ("qty", Some("-1"), "qty"),
+            ("qty", None, "qty"),
+            ("items", Some("a 2"), "items"),
+            ("items", Some(r#"[{"sku":"a"}]"#), "items"),
+            ("items", Some(r#"{"sku":"a","qty":1}"#), "items"),
+            ("at_ms", Some("now"), "at_ms"),
+        ] {
+            let why = read(name, value).unwrap_err();
+            assert!(why.contains(part), "{name}: {why}");
+        }
+    }
 }

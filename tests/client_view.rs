@@ -131,6 +131,8 @@ fn command_docs_tell_the_type_of_every_argument() {
             }
             let key_spec = match argument.name.as_str() {
                 "key" | "dest" => Some(0),
+                // One key spec for both: one of its own, of a key left out, voids both.
+                "orders" if command.name() == "flashsale.audit" => Some(0),
                 "orders" | "src" => Some(1),
                 _ => None,
             };
@@ -219,7 +221,7 @@ fn command_info_tells_arity_flags_and_keys() {
         let last = match command.keys {
             "" => 0,
             // To the end of the line, however many.
-            _ if name == "flashsale.bf.merge" => -1,
+            _ if ["flashsale.bf.merge", "flashsale.audit"].contains(&name.as_str()) => -1,
             keys => keys.split(", ").count() as i64,
         };
         let first = i64::from(last != 0);
@@ -270,6 +272,7 @@ fn the_server_finds_the_keys_of_every_line_and_what_happens_to_them() {
         "COMMAND GETKEYS FLASHSALE.RESERVE sale:1 orders:1 ITEMS 1 a 1",
         "sale:1",
     );
+    con.says("COMMAND GETKEYS FLASHSALE.AUDIT sale:1", "sale:1");
     con.says("COMMAND GETKEYS FLASHSALE.APPLY sale:1 event", "sale:1");
     con.says(
         "COMMAND GETKEYS FLASHSALE.APPLY sale:1 orders:1 event",

@@ -86,6 +86,7 @@ fn refusals_replays_errors_and_reads_are_not_replicated() {
         "FLASHSALE.USER sale alice",
         "FLASHSALE.INFO sale",
         "FLASHSALE.SCAN sale 0",
+        "FLASHSALE.AUDIT sale orders",
     ] {
         con.run(line);
         assert_eq!(feed.short(), [""; 0], "{line}");

@@ -34,9 +34,10 @@ const ROOTS_OF_THE_PURE: [&str; 9] = [
 
 /// Every command of the module. A new one is added here, in its own file, and in the
 /// tests of its replies.
-const COMMANDS: [&str; 35] = [
+const COMMANDS: [&str; 36] = [
     "ALTER",
     "APPLY",
+    "AUDIT",
     "BIND",
     "BUY",
     "CHECKOUT",

@@ -31,6 +31,7 @@ mod options;
 mod reply;
 mod sale_alter;
 mod sale_apply;
+mod sale_audit;
 mod sale_bind;
 mod sale_buy;
 mod sale_checkout;
@@ -168,6 +169,7 @@ table! {
         sale_user::User,
         sale_info::Info,
         sale_scan::Scan,
+        sale_audit::Audit,
     }
     filters: {
         // First, since where this name is taken all are.
@@ -244,8 +246,8 @@ mod tests {
     fn reads_are_fast_or_say_why_not_and_nothing_loads_while_loading() {
         for spec in SPECS {
             let flags: Vec<_> = spec.flags.split(' ').collect();
-            let is_help = spec.name == "FLASHSALE.HELP";
-            assert!(flags.contains(&"write") ^ flags.contains(&"readonly") ^ is_help);
+            let is_of_no_key = spec.keys.is_empty();
+            assert!(flags.contains(&"write") ^ flags.contains(&"readonly") ^ is_of_no_key);
             assert!(!flags.contains(&"allow-loading"));
             let grows = [
                 "CREATE",
@@ -293,6 +295,7 @@ mod tests {
             "USER key user",
             "INFO key",
             "SCAN key cursor [COUNT n] [STATE s]",
+            "AUDIT key [orders]",
             "BF.RESERVE key error_rate capacity [EXPANSION expansion] [NONSCALING]",
             "BF.ADD key item",
             "BF.MADD key item [item ...]",

@@ -50,6 +50,10 @@ impl<'c> Key<'c> {
         self.name
     }
 
+    pub(super) fn raw(&self) -> *mut RedisModuleKey {
+        self.raw
+    }
+
     pub fn kind(&self) -> Kind {
         if self.raw.is_null() {
             return Kind::Empty;

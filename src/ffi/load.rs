@@ -27,6 +27,8 @@ fn required() -> impl IntoIterator<Item = (&'static str, bool)> {
         RedisModule_Alloc RedisModule_Calloc RedisModule_Free RedisModule_Realloc
         RedisModule_TryAlloc RedisModule_AvoidReplicaTraffic
         RedisModule_Call RedisModule_FreeCallReply
+        RedisModule_StreamIteratorNextField RedisModule_StreamIteratorNextID
+        RedisModule_StreamIteratorStart RedisModule_StreamIteratorStop
         RedisModule_CloseKey RedisModule_CreateCommand RedisModule_CreateDataType
         RedisModule_CreateString RedisModule_CreateTimer RedisModule_DeleteKey
         RedisModule_DigestAddStringBuffer
@@ -155,6 +157,7 @@ mod tests {
             include_str!("native.rs"),
             include_str!("register.rs"),
             include_str!("reply.rs"),
+            include_str!("stream.rs"),
             include_str!("text.rs"),
         ];
         let listed: Vec<_> = required().into_iter().map(|(name, _)| name).collect();

@@ -8,7 +8,7 @@
 //! | Question | File |
 //! |---|---|
 //! | what may be asked of the server at this moment | `context.rs` |
-//! | strings and keys of the server | `text.rs`, `key.rs` |
+//! | strings and keys of the server | `text.rs`, `key.rs`, `stream.rs` |
 //! | a command: what the server is told of it, and its call | `spec.rs`, `register.rs`, `call.rs`, `reply.rs` |
 //! | a native type | `native.rs` |
 //! | timers, events, notifications, INFO | `events.rs`, `info.rs` |
@@ -40,6 +40,7 @@ mod native;
 mod register;
 mod reply;
 mod spec;
+mod stream;
 mod text;
 
 pub use call::{Call, Command};
@@ -53,6 +54,7 @@ pub use native::{Chunk, NativeType, Origin, TypeHandle, register_type};
 pub use register::{add_acl_category, add_category, register_alias, register_command};
 pub use reply::Reply;
 pub use spec::{Argument, ArgumentKind, CommandSpec, KeySpec};
+pub use stream::Field;
 pub use text::{Text, TextBuf};
 
 /// Ends the server over an API function that the check at load lets through.

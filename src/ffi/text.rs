@@ -68,6 +68,15 @@ impl TextBuf {
         })
     }
 
+    /// Takes over a string the server made for us.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else frees `raw`.
+    pub(super) unsafe fn own(raw: *mut RedisModuleString) -> TextBuf {
+        TextBuf(raw)
+    }
+
     pub fn as_text(&self) -> Text<'_> {
         // SAFETY: the string lives as long as `self`.
         unsafe { Text::new(self.0) }
@@ -76,7 +85,7 @@ impl TextBuf {
 
 impl Drop for TextBuf {
     fn drop(&mut self) {
-        // SAFETY: made by `CreateString` without a context, and not freed before.
+        // SAFETY: ours, in the list of no context, and not freed before.
         unsafe { api!(RedisModule_FreeString(ptr::null_mut(), self.0)) }
     }
 }

@@ -1,17 +1,73 @@
 //! Recounts a sale from its reservations up.
 //!
-//! Edge: finds differences and says them in words; mends nothing. A decoder asks it
-//! before it trusts what it read, tests ask it after every step.
+//! Edge: finds differences and says them in words; mends nothing. A decoder asks
+//! [`Sale::audit`] before it trusts what it read, tests ask it after every step; AUDIT
+//! asks [`Sale::audit_whole`]. The order stream is compared in `audit_orders.rs`.
 
 use std::collections::HashMap;
 
 use super::items::Stock;
-use super::name::NameBuffer;
+use super::name::{Key, NameBuffer};
 use super::reservation::{Reservation, Status};
 use super::slab::NONE;
 use super::state::Sale;
-use super::units::{INTEGER_MAX, ItemIndex, units_of};
+use super::units::{INTEGER_MAX, ItemIndex, Line, units_of};
 use super::users::UserSlot;
+
+/// How many differences are told in words; a sale that is wrong throughout would
+/// otherwise be a reply of a gigabyte.
+const DIFFERENCES_MAX: usize = 100;
+
+/// What was found: the first hundred in words, then how many more there are.
+#[derive(Default)]
+pub struct Differences {
+    told: Vec<String>,
+    untold: u64,
+}
+
+impl Differences {
+    /// Adds one; it is put into words only if it is among the first.
+    pub fn add(&mut self, words: impl FnOnce() -> String) {
+        if self.told.len() < DIFFERENCES_MAX {
+            self.told.push(words());
+        } else {
+            self.untold = self.untold.saturating_add(1);
+        }
+    }
+
+    /// Adds what was found elsewhere.
+    pub fn append(&mut self, others: Differences) {
+        for words in others.told {
+            self.add(|| words);
+        }
+        self.untold = self.untold.saturating_add(others.untold);
+    }
+
+    fn compare(&mut self, what: impl FnOnce() -> String, kept: u64, counted: u64) {
+        if kept != counted {
+            self.add(|| format!("{} is {kept}, recounted {counted}", what()));
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.told.is_empty()
+    }
+
+    /// A line for each, and one for all that are not told.
+    pub fn into_lines(self) -> Vec<String> {
+        let mut lines = self.told;
+        if self.untold > 0 {
+            lines.push(format!("and {} more", self.untold));
+        }
+        lines
+    }
+}
+
+/// A name as a difference shows it.
+pub(super) fn shown(name: Key<'_>) -> String {
+    let mut buffer = NameBuffer::default();
+    format!("'{}'", name.bytes(&mut buffer).escape_ascii())
+}
 
 /// What the reservations say, summed the slow way.
 #[derive(Default)]
@@ -97,89 +153,84 @@ impl Sale {
     /// Every difference between what the sale counts and what its reservations say.
     /// Empty when it is consistent. O(reservations + users + items).
     pub fn audit(&self) -> Vec<String> {
+        self.recount().into_lines()
+    }
+
+    /// The same, and what a load makes itself: can each reservation, user and item be
+    /// found by its name, and do an order's refunds add up?
+    pub fn audit_whole(&self) -> Differences {
+        let mut differences = self.recount();
+        self.audit_names(&mut differences);
+        self.audit_refunds(&mut differences);
+        differences
+    }
+
+    fn recount(&self) -> Differences {
         let mut recount = Recount::default();
         for (_, record) in self.reservations.iter() {
             recount.add(record);
         }
-        let mut differences = Vec::new();
+        let mut differences = Differences::default();
         self.audit_items(&recount, &mut differences);
         self.audit_users(&mut recount, &mut differences);
         self.audit_queues(&recount, &mut differences);
         differences
     }
 
-    fn audit_items(&self, recount: &Recount, differences: &mut Vec<String>) {
-        let mut differ = |what: &str, kept: u64, counted: u64| {
-            if kept != counted {
-                differences.push(format!("{what} is {kept}, recounted {counted}"));
-            }
-        };
+    fn audit_items(&self, recount: &Recount, differences: &mut Differences) {
         let mut totals = Stock::default();
         for (item, (sku, stock)) in (0..).zip(self.items.iter()) {
             let counted = recount.items.get(&item).copied().unwrap_or_default();
-            let sku = sku.escape_ascii();
-            differ(
-                &format!("reserved of {sku}"),
-                stock.reserved,
-                counted.reserved,
-            );
-            differ(&format!("sold of {sku}"), stock.sold, counted.sold);
+            let of = |what: &str| format!("{what} of the item '{}'", sku.escape_ascii());
+            differences.compare(|| of("reserved"), stock.reserved, counted.reserved);
+            differences.compare(|| of("sold"), stock.sold, counted.sold);
             saturate(&mut totals.available, stock.available);
             saturate(&mut totals.reserved, stock.reserved);
             saturate(&mut totals.sold, stock.sold);
         }
         let kept = self.items.totals();
-        differ("available of the sale", kept.available, totals.available);
-        differ("reserved of the sale", kept.reserved, totals.reserved);
-        differ("sold of the sale", kept.sold, totals.sold);
-        differ("refunded of the sale", self.refunded, recount.refunded);
+        let of = |what: &str| format!("{what} of the sale");
+        differences.compare(|| of("available"), kept.available, totals.available);
+        differences.compare(|| of("reserved"), kept.reserved, totals.reserved);
+        differences.compare(|| of("sold"), kept.sold, totals.sold);
+        differences.compare(|| of("refunded"), self.refunded, recount.refunded);
         if kept.total() > INTEGER_MAX {
-            differences.push(format!(
-                "total of the sale is {}, above 2^53 - 1",
-                kept.total()
-            ));
+            let total = kept.total();
+            differences.add(|| format!("total of the sale is {total}, above 2^53 - 1"));
         }
         for item in recount.items.keys() {
             if *item as usize >= self.items.len() {
-                differences.push(format!(
-                    "a reservation names item {item}, which is not there"
-                ));
+                differences.add(|| {
+                    format!("a reservation names the item number {item}, which is not there")
+                });
             }
         }
     }
 
-    fn audit_users(&self, recount: &mut Recount, differences: &mut Vec<String>) {
+    fn audit_users(&self, recount: &mut Recount, differences: &mut Differences) {
         for slot in self.users.slots() {
             let counted = recount.users.remove(&slot).unwrap_or_default();
             let sums = self.users.sums(slot);
-            let kept = (sums.reserved, sums.sold, sums.counted, sums.open);
-            let expected = (
-                counted.reserved,
-                counted.sold,
-                counted.counted,
-                counted.open,
-            );
-            if kept != expected {
-                let mut buffer = NameBuffer::default();
-                let name = self
-                    .users
-                    .name(slot)
-                    .map_or(&b""[..], |name| name.bytes(&mut buffer));
-                let name = name.escape_ascii();
-                differences.push(format!(
-                    "(reserved, sold, counted, open) of user {name} is {kept:?}, recounted {expected:?}"
-                ));
-            }
-            let chained = self.reservations.iter_chain(self.users.chain(slot)).count();
-            if chained != sums.open as usize {
-                differences.push(format!(
-                    "user {slot} has {} open, {chained} chained",
-                    sums.open
-                ));
+            let name = || self.users.name(slot).map(shown).unwrap_or_default();
+            let of = |what: &str| format!("{what} of the user {}", name());
+            differences.compare(|| of("reserved"), sums.reserved, counted.reserved);
+            differences.compare(|| of("sold"), sums.sold, counted.sold);
+            differences.compare(|| of("counted"), sums.counted, counted.counted);
+            let open = u64::from(sums.open);
+            differences.compare(|| of("open"), open, u64::from(counted.open));
+            let chain = self.reservations.iter_chain(self.users.chain(slot));
+            // A damaged list may have no end.
+            let chain = chain.take(sums.open as usize + 1);
+            let own = chain.filter(|(_, record)| record.user() == slot).count();
+            if own as u64 != open {
+                differences.add(|| {
+                    let name = name();
+                    format!("the list of open reservations of the user {name} does not hold {open}")
+                });
             }
         }
         if recount.users.keys().any(|&user| user != NONE) {
-            differences.push("a reservation names a user who is not there".into());
+            differences.add(|| "a reservation names a user who is not there".into());
         }
         if !self.users.tracks_items() {
             return;
@@ -190,41 +241,310 @@ impl Sale {
             differs |= recount.tallies.remove(&(user, item)) != Some(counted);
         }
         if differs || recount.tallies.values().any(|&counted| counted > 0) {
-            differences.push("what counts against ITEMLIMIT differs from the recount".into());
+            differences.add(|| "what counts against ITEMLIMIT differs from the recount".into());
         }
     }
 
-    fn audit_queues(&self, recount: &Recount, differences: &mut Vec<String>) {
-        let open = self.reservations.iter_open();
+    fn audit_queues(&self, recount: &Recount, differences: &mut Differences) {
+        // A damaged queue may have no end.
+        let all = recount.open + recount.ended + 1;
+        let open = self.reservations.iter_open().take(all);
         let mut wrong = open
             .filter(|(_, record)| record.status() != Status::Open)
             .count();
-        let ended = self.reservations.iter_ended();
+        let ended = self.reservations.iter_ended().take(all);
         wrong += ended
             .filter(|(_, record)| !matches!(record.status(), Status::Released | Status::Expired))
             .count();
         if wrong > 0 {
-            differences.push(format!("{wrong} reservations stand in the wrong queue"));
+            differences.add(|| format!("{wrong} reservations stand in the wrong queue"));
         }
         for (what, kept, walked, counted) in [
             (
                 "open",
                 self.reservations.deadlines().len(),
-                self.reservations.iter_open().count(),
+                self.reservations.iter_open().take(recount.open + 1).count(),
                 recount.open,
             ),
             (
                 "remembered",
                 self.reservations.remembered().len(),
-                self.reservations.iter_ended().count(),
+                self.reservations
+                    .iter_ended()
+                    .take(recount.ended + 1)
+                    .count(),
                 recount.ended,
             ),
         ] {
             if kept != counted || walked != counted {
-                differences.push(format!(
-                    "{what} reservations: {kept} kept, {walked} queued, {counted} recounted"
-                ));
+                differences.add(|| {
+                    format!(
+                        "{what} reservations: {kept} by the queue's count, {walked} in the queue, \
+                         recounted {counted}"
+                    )
+                });
             }
         }
+    }
+
+    fn audit_names(&self, differences: &mut Differences) {
+        for (slot, record) in self.reservations.iter() {
+            if self.reservations.find(record.id()) != Some(slot) {
+                let id = shown(record.id());
+                differences.add(|| format!("the reservation {id} is not found by its id"));
+            }
+        }
+        for slot in self.users.slots() {
+            let Some(name) = self.users.name(slot) else {
+                continue;
+            };
+            if self.users.find(name) != Some(slot) {
+                differences.add(|| format!("the user {} is not found by name", shown(name)));
+            }
+        }
+        for (item, (sku, _)) in (0..).zip(self.items.iter()) {
+            if self.items.find(sku) != Some(item) {
+                let sku = sku.escape_ascii();
+                differences.add(|| format!("the item '{sku}' is not found by its SKU"));
+            }
+        }
+    }
+
+    fn audit_refunds(&self, differences: &mut Differences) {
+        for (_, record) in self.reservations.iter() {
+            let Some(order) = record.order().filter(|order| !order.refunds().is_empty()) else {
+                continue;
+            };
+            let mut lines = record.lines();
+            let mut refunds = order.refunds().iter();
+            let are_of_it = refunds.all(|refund| {
+                refund
+                    .cart
+                    .lines()
+                    .iter()
+                    .all(|line| take(&mut lines, *line))
+            });
+            if !are_of_it || lines != record.left() {
+                let id = shown(record.id());
+                differences.add(|| format!("the refunds of the order {id} do not add up"));
+            }
+        }
+    }
+}
+
+/// Takes units of one item out of an order; false if there are too few.
+fn take(lines: &mut [Line], taken: Line) -> bool {
+    let line = lines.iter_mut().find(|line| line.item == taken.item);
+    let Some(line) = line.filter(|line| line.qty >= taken.qty) else {
+        return false;
+    };
+    line.qty -= taken.qty;
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::audit_fixture::{entry, lines, sale};
+    use super::super::cart::Cart;
+    use super::super::items::{Move, StockChanges};
+    use super::super::reservation::{RefundRecord, Slot};
+    use super::super::users::Account;
+    use super::*;
+
+    fn slot(sale: &Sale, id: &[u8]) -> Slot {
+        sale.find(Key::of(id)).unwrap()
+    }
+
+    fn user(sale: &Sale, name: &[u8]) -> UserSlot {
+        sale.users.find(Key::of(name)).unwrap()
+    }
+
+    fn shift(sale: &mut Sale, by: Move) {
+        sale.items.shift(0, by, &mut StockChanges::new());
+    }
+
+    fn account(sale: &mut Sale, by: Account) {
+        let bob = user(sale, b"bob");
+        sale.users.account(bob, by);
+    }
+
+    /// A kind of damage, and what is said about it first.
+    type Damage = (fn(&mut Sale), &'static str);
+
+    const DAMAGE: [Damage; 16] = [
+        (
+            |sale| {
+                shift(
+                    sale,
+                    Move {
+                        reserved: 1,
+                        ..Move::default()
+                    },
+                )
+            },
+            "reserved of the item 'a' is 5, recounted 4",
+        ),
+        (
+            |sale| {
+                shift(
+                    sale,
+                    Move {
+                        sold: -1,
+                        ..Move::default()
+                    },
+                )
+            },
+            "sold of the item 'a' is 2, recounted 3",
+        ),
+        (
+            |sale| {
+                shift(
+                    sale,
+                    Move {
+                        available: 1 << 53,
+                        ..Move::default()
+                    },
+                )
+            },
+            "total of the sale is 9007199254741192, above 2^53 - 1",
+        ),
+        (
+            |sale| sale.refunded += 1,
+            "refunded of the sale is 3, recounted 2",
+        ),
+        (
+            |sale| {
+                account(
+                    sale,
+                    Account {
+                        reserved: 2,
+                        counted: 2,
+                        ..Account::default()
+                    },
+                )
+            },
+            "reserved of the user 'bob' is 2, recounted 0",
+        ),
+        (
+            |sale| {
+                account(
+                    sale,
+                    Account {
+                        sold: 1,
+                        counted: 1,
+                        ..Account::default()
+                    },
+                )
+            },
+            "sold of the user 'bob' is 5, recounted 4",
+        ),
+        (
+            |sale| {
+                account(
+                    sale,
+                    Account {
+                        counted: -1,
+                        ..Account::default()
+                    },
+                )
+            },
+            "counted of the user 'bob' is 3, recounted 4",
+        ),
+        (
+            |sale| {
+                let ann = user(sale, b"ann");
+                sale.users.set_newest(ann, NONE, 0);
+            },
+            "the list of open reservations of the user 'ann' does not hold 2",
+        ),
+        (
+            |sale| {
+                let (ann, newest) = (user(sale, b"ann"), slot(sale, b"open2"));
+                sale.users.set_newest(ann, newest, 1);
+            },
+            "open of the user 'ann' is 3, recounted 2",
+        ),
+        (
+            |sale| {
+                let ann = user(sale, b"ann");
+                sale.users.count(ann, 0, 1);
+            },
+            "what counts against ITEMLIMIT differs from the recount",
+        ),
+        (
+            |sale| {
+                let bob = user(sale, b"bob");
+                sale.users.release(bob);
+                sale.users.release(bob);
+            },
+            "a reservation names a user who is not there",
+        ),
+        (
+            |sale| sale.reservations.lose_deadline(slot(sale, b"open")),
+            "open reservations: 1 by the queue's count, 1 in the queue, recounted 2",
+        ),
+        (
+            |sale| sale.reservations.misplace(slot(sale, b"open")),
+            "1 reservations stand in the wrong queue",
+        ),
+        (
+            |sale| sale.reservations.lose_id(slot(sale, b"open")),
+            "the reservation 'open' is not found by its id",
+        ),
+        (
+            |sale| {
+                let refund = RefundRecord {
+                    reference: None,
+                    cart: Cart::new(&lines(&[(0, 1)])),
+                    entry: entry(9),
+                    restores_limit: false,
+                };
+                // Known as a refund, and taken out of nothing.
+                sale.reservations
+                    .add_refund(slot(sale, b"sold"), &[], refund);
+                sale.refunded += 1;
+            },
+            "the refunds of the order 'sold' do not add up",
+        ),
+        (
+            |sale| {
+                let (open, ended) = (slot(sale, b"open"), Status::Expired);
+                sale.reservations.end(open, &mut sale.users, ended, 0);
+            },
+            "reserved of the item 'a' is 4, recounted 2",
+        ),
+    ];
+
+    #[test]
+    fn a_sale_that_was_only_sold_from_adds_up() {
+        assert_eq!(sale().audit_whole().into_lines(), [""; 0]);
+    }
+
+    #[test]
+    fn every_kind_of_damage_is_found_and_named() {
+        for (damage, words) in DAMAGE {
+            let mut sale = sale();
+            damage(&mut sale);
+            let found = sale.audit_whole().into_lines();
+            assert!(found.iter().any(|line| line == words), "{words}\n{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_hundred_differences_are_told_and_the_rest_counted() {
+        let mut differences = Differences::default();
+        for number in 0..DIFFERENCES_MAX {
+            differences.add(|| number.to_string());
+        }
+        assert_eq!(differences.into_lines().len(), DIFFERENCES_MAX);
+        let mut differences = Differences::default();
+        for number in 0..DIFFERENCES_MAX + 2 {
+            differences.add(|| number.to_string());
+        }
+        let mut more = Differences::default();
+        more.add(|| "one more".into());
+        differences.append(more);
+        let lines = differences.into_lines();
+        assert_eq!(lines[99..], ["99", "and 3 more"]);
     }
 }

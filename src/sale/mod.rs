@@ -22,7 +22,8 @@
 //! 5. An id has one user and one set of units for as long as it is known.
 //! 6. The sum of all `total` is at most 2^53 - 1.
 //!
-//! [`Sale::audit`] recounts 1, 2, 4 and 6 from the reservations up.
+//! [`Sale::audit`] recounts 1, 2, 4 and 6 from the reservations up, [`OrderAudit`] holds
+//! the orders against the stream's entries.
 //!
 //! | Question | File |
 //! |---|---|
@@ -31,11 +32,14 @@
 //! | what does an event do | `apply.rs`; may a replayed one: `check.rs` |
 //! | what is kept | `state.rs`, `items.rs`, `users.rs`, `reservations.rs`, `deadlines.rs` |
 //! | what is read | `views.rs` |
+//! | does it add up, and agree with the stream | `audit.rs`, `audit_orders.rs` |
 //! | what is on disk and on the wire | `codec.rs`, `event_codec.rs`, `snapshot.rs`, `loader*.rs` |
 
 mod answer;
 mod apply;
 mod audit;
+mod audit_fixture;
+mod audit_orders;
 mod cart;
 mod check;
 mod codec;
@@ -72,6 +76,8 @@ pub use public::*;
 mod public {
     pub use super::answer::{Answer, Which};
     pub use super::apply::Applied;
+    pub use super::audit::Differences;
+    pub use super::audit_orders::{OrderAudit, OrderCount, OrderEntry};
     pub use super::check::Divergence;
     pub use super::codec::CodecError;
     pub use super::event::{Change, Created, Event, Order, Refund, StockDelta};

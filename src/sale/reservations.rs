@@ -362,3 +362,25 @@ impl Reservations {
             + self.remembered.heap_bytes()
     }
 }
+
+#[cfg(test)]
+impl Reservations {
+    /// Damages the index: a reservation cannot be found by its id any more.
+    pub fn lose_id(&mut self, slot: Slot) {
+        if let Some(hash) = self.get(slot).map(|record| self.hasher.hash(record.id())) {
+            self.by_id.remove(hash, |other| other == slot);
+        }
+    }
+
+    /// Damages the queue: an open reservation will never expire.
+    pub fn lose_deadline(&mut self, slot: Slot) {
+        let at_ms = self.get(slot).map_or(0, Reservation::expires_at_ms);
+        self.deadlines.remove(&mut self.records, at_ms, slot);
+    }
+
+    /// Damages the queue: an open reservation stands among the remembered.
+    pub fn misplace(&mut self, slot: Slot) {
+        self.lose_deadline(slot);
+        self.remembered.push(&mut self.records, 0, slot);
+    }
+}

@@ -85,7 +85,7 @@ const OPTIONS_OF_BUY: &str = "ID=n1:name REF=p1:name PAYLOAD={}:json";
 const OPTIONS_OF_REFUND: &str = "REF=f1:name USER=alice:name NORESTOCK RESTORELIMIT";
 
 /// Every way to write every command.
-pub const LINES: [Line; 29] = [
+pub const LINES: [Line; 31] = [
     line(
         "CREATE",
         "key=new:newsale orders=other:stream STOCK STOCK=9:from0",
@@ -195,6 +195,8 @@ pub const LINES: [Line; 29] = [
         "key=sale:sale cursor=0:from0",
         "COUNT=5:from1 STATE=sold:state",
     ),
+    line("AUDIT", "key=sale:sale", ""),
+    line("AUDIT", "key=sale:sale orders=orders:orders", ""),
 ];
 
 impl Line {

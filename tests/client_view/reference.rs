@@ -39,7 +39,7 @@ const CHANGE: &str = "sale:1 RW access update";
 const ORDER: &str = "sale:1 RW access update, orders:1 RW insert";
 
 /// Every command for clients, in the order of the contract.
-pub const REFERENCE: [Reference; 31] = [
+pub const REFERENCE: [Reference; 32] = [
     command(
         "FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [USERLIMIT n] \
          [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] [MAXHOLD ms] [GRACE ms] \
@@ -172,6 +172,13 @@ pub const REFERENCE: [Reference; 31] = [
         "readonly",
         "FLASHSALE.SCAN sale:1 0",
         READ,
+    ),
+    command(
+        "FLASHSALE.AUDIT key [orders]",
+        -2,
+        "readonly",
+        "FLASHSALE.AUDIT sale:1 orders:1",
+        "sale:1 RO access, orders:1 RO access",
     ),
     command(
         "FLASHSALE.BF.RESERVE key error_rate capacity [EXPANSION expansion] [NONSCALING]",

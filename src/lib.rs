@@ -14,6 +14,7 @@
 //! | how does an overdue reservation come back | `expiry.rs`, `expiry_index.rs` |
 //! | what is a key of this type to the server | `datatype/` |
 //! | which settings are there, what is counted | `config.rs`, `info.rs` |
+//! | what would hurt a sale on this server | `doctor/` |
 //! | what does an error say, where is the clock read | `error.rs`, `clock.rs` |
 //! | where are events encoded | `scratch.rs` |
 //! | how does the server call, and how is it called | `ffi/`, the only unsafe code |
@@ -36,6 +37,7 @@ mod clock;
 mod command;
 mod config;
 mod datatype;
+mod doctor;
 mod error;
 mod expiry;
 mod expiry_index;

@@ -315,6 +315,7 @@ fn a_replica_of_the_cluster_serves_reads_and_sends_writes_to_its_primary() {
         "FLASHSALE.USER sale bob",
         "FLASHSALE.SCAN sale 0",
         "FLASHSALE.AUDIT sale {sale}orders",
+        "FLASHSALE.DOCTOR",
     ] {
         let reply = behind.show(line);
         assert!(!reply.contains("(error)"), "{line}: {reply}");

@@ -91,6 +91,7 @@ fn what_changes_nothing_is_not_told() {
         "FLASHSALE.INFO sale",
         "FLASHSALE.SCAN sale 0",
         "FLASHSALE.AUDIT sale orders",
+        "FLASHSALE.DOCTOR",
     ] {
         con.run(line);
         let seen = events.seen();

@@ -87,6 +87,7 @@ fn refusals_replays_errors_and_reads_are_not_replicated() {
         "FLASHSALE.INFO sale",
         "FLASHSALE.SCAN sale 0",
         "FLASHSALE.AUDIT sale orders",
+        "FLASHSALE.DOCTOR",
     ] {
         con.run(line);
         assert_eq!(feed.short(), [""; 0], "{line}");

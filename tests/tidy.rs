@@ -34,7 +34,7 @@ const ROOTS_OF_THE_PURE: [&str; 9] = [
 
 /// Every command of the module. A new one is added here, in its own file, and in the
 /// tests of its replies.
-const COMMANDS: [&str; 36] = [
+const COMMANDS: [&str; 37] = [
     "ALTER",
     "APPLY",
     "AUDIT",
@@ -43,6 +43,7 @@ const COMMANDS: [&str; 36] = [
     "CHECKOUT",
     "CLOSE",
     "CREATE",
+    "DOCTOR",
     "EXTEND",
     "GET",
     "HELP",

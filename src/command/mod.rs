@@ -37,6 +37,7 @@ mod sale_buy;
 mod sale_checkout;
 mod sale_close;
 mod sale_create;
+mod sale_doctor;
 mod sale_extend;
 mod sale_get;
 mod sale_help;
@@ -187,6 +188,7 @@ table! {
         bloom_merge::Merge,
     }
     others: {
+        sale_doctor::Doctor,
         sale_help::Help,
         sale_apply::Apply,
         sale_load::Load,
@@ -309,6 +311,7 @@ mod tests {
             "BF.LOADCHUNK key iterator data",
             "BF.CLEAR key",
             "BF.MERGE dest src [src ...]",
+            "DOCTOR",
             "HELP",
             "APPLY key [orders] event",
             "LOAD key chunk",

@@ -27,6 +27,10 @@ fn required() -> impl IntoIterator<Item = (&'static str, bool)> {
         RedisModule_Alloc RedisModule_Calloc RedisModule_Free RedisModule_Realloc
         RedisModule_TryAlloc RedisModule_AvoidReplicaTraffic
         RedisModule_Call RedisModule_FreeCallReply
+        RedisModule_CallReplyArrayElement RedisModule_CallReplyLength
+        RedisModule_CallReplyStringPtr RedisModule_CallReplyType
+        RedisModule_FreeServerInfo RedisModule_GetServerInfo
+        RedisModule_ServerInfoGetFieldC
         RedisModule_StreamIteratorNextField RedisModule_StreamIteratorNextID
         RedisModule_StreamIteratorStart RedisModule_StreamIteratorStop
         RedisModule_CloseKey RedisModule_CreateCommand RedisModule_CreateDataType
@@ -157,6 +161,7 @@ mod tests {
             include_str!("native.rs"),
             include_str!("register.rs"),
             include_str!("reply.rs"),
+            include_str!("server.rs"),
             include_str!("stream.rs"),
             include_str!("text.rs"),
         ];

@@ -12,6 +12,7 @@
 //! | a command: what the server is told of it, and its call | `spec.rs`, `register.rs`, `call.rs`, `reply.rs` |
 //! | a native type | `native.rs` |
 //! | timers, events, notifications, INFO | `events.rs`, `info.rs` |
+//! | how the server is set and how it is doing | `server.rs` |
 //! | what happens at load, settings, memory | `load.rs`, `config.rs`, `alloc.rs` |
 #![allow(unsafe_code)]
 
@@ -39,6 +40,7 @@ mod load;
 mod native;
 mod register;
 mod reply;
+mod server;
 mod spec;
 mod stream;
 mod text;
@@ -53,6 +55,7 @@ pub use load::{load_numbers, register_number, set_module_options};
 pub use native::{Chunk, NativeType, Origin, TypeHandle, register_type};
 pub use register::{add_acl_category, add_category, register_alias, register_command};
 pub use reply::Reply;
+pub use server::server_info;
 pub use spec::{Argument, ArgumentKind, CommandSpec, KeySpec};
 pub use stream::Field;
 pub use text::{Text, TextBuf};

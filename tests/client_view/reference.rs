@@ -39,7 +39,7 @@ const CHANGE: &str = "sale:1 RW access update";
 const ORDER: &str = "sale:1 RW access update, orders:1 RW insert";
 
 /// Every command for clients, in the order of the contract.
-pub const REFERENCE: [Reference; 32] = [
+pub const REFERENCE: [Reference; 33] = [
     command(
         "FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [USERLIMIT n] \
          [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] [MAXHOLD ms] [GRACE ms] \
@@ -265,6 +265,7 @@ pub const REFERENCE: [Reference; 32] = [
         "FLASHSALE.BF.MERGE sale:1 sale:2 sale:3",
         "sale:1 RW access update, sale:2 RO access, sale:3 RO access",
     ),
+    command("FLASHSALE.DOCTOR", 1, "stale", "FLASHSALE.DOCTOR", ""),
     command("FLASHSALE.HELP", 1, "", "FLASHSALE.HELP", ""),
 ];
 

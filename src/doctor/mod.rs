@@ -1,0 +1,122 @@
+//! What would hurt a sale on this server: gathered here, judged in `rules.rs`.
+//!
+//! Edge: facts are words as the server spells them, and numbers this module counted. What
+//! cannot be found out is left out, and judged by no rule.
+
+mod rules;
+
+pub use rules::judge;
+
+use std::collections::HashMap;
+use std::ffi::CStr;
+
+use crate::clock;
+use crate::datatype;
+use crate::ffi::{self, Ctx};
+use crate::info;
+
+/// The settings that are looked at.
+const SETTINGS: [&str; 23] = [
+    "appendfsync",
+    "appendonly",
+    "cluster-allow-replica-migration",
+    "cluster-enabled",
+    "cluster-require-full-coverage",
+    "enable-module-command",
+    "hz",
+    "lazyfree-lazy-expire",
+    "lazyfree-lazy-server-del",
+    "lazyfree-lazy-user-del",
+    "lazyfree-lazy-user-flush",
+    "maxclients",
+    "maxmemory",
+    "maxmemory-policy",
+    "min-replicas-to-write",
+    "no-appendfsync-on-rewrite",
+    "notify-keyspace-events",
+    "repl-backlog-size",
+    "replica-lazy-flush",
+    "replica-read-only",
+    "save",
+    "stop-writes-on-bgsave-error",
+    "timeout",
+];
+
+/// The fields of INFO that are looked at, by section. Replicas come in addition.
+const FIELDS: [(&CStr, &[&str]); 5] = [
+    (c"server", &["redis_version", "valkey_version"]),
+    (c"clients", &["connected_clients"]),
+    (c"memory", &["used_memory", "total_system_memory"]),
+    (
+        c"persistence",
+        &[
+            "aof_last_bgrewrite_status",
+            "aof_last_write_status",
+            "rdb_last_bgsave_status",
+        ],
+    ),
+    (
+        c"replication",
+        &[
+            "role",
+            "connected_slaves",
+            "master_link_status",
+            "min_slaves_good_slaves",
+        ],
+    ),
+];
+
+/// How many replicas are looked at.
+const REPLICAS_MAX: u32 = 32;
+
+/// Where Linux says whether a fork may be given memory that is not there yet.
+const OVERCOMMIT: &str = "/proc/sys/vm/overcommit_memory";
+
+/// What is known about a server at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// By name, as CONFIG GET tells them; `None` where there is no CONFIG.
+    pub settings: Option<HashMap<String, String>>,
+    /// Fields of INFO by name.
+    pub info: HashMap<String, String>,
+    /// One for each connected replica: `ip=127.0.0.1,port=7001,state=online,...`
+    pub replicas: Vec<String>,
+    /// `vm.overcommit_memory`.
+    pub overcommit: Option<String>,
+    /// Replicated events that did not fit.
+    pub replay_divergence: u64,
+    /// Changes made after a large step back of the clock.
+    pub clock_steps_back: u64,
+    /// How late the last return of overdue reservations was, in milliseconds.
+    pub sweep_lag_ms: u64,
+    /// For how long the earliest deadline of all sales has passed, in milliseconds.
+    pub overdue_ms: u64,
+}
+
+impl Facts {
+    /// Asks the server. Nothing changes by it.
+    pub fn gather(ctx: Ctx<'_>) -> Facts {
+        let settings = ctx.config_get(&SETTINGS);
+        let mut told = HashMap::new();
+        for (section, fields) in FIELDS {
+            let values = ffi::server_info(ctx, section, fields);
+            let pairs = fields.iter().zip(values);
+            told.extend(pairs.filter_map(|(name, value)| Some(((*name).to_owned(), value?))));
+        }
+        let names: Vec<String> = (0..REPLICAS_MAX).map(|n| format!("slave{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let replicas = ffi::server_info(ctx, c"replication", &names);
+        let overcommit = std::fs::read_to_string(OVERCOMMIT).ok();
+        let due_ms = datatype::first_due_ms().unwrap_or(u64::MAX);
+        Facts {
+            settings: settings.map(HashMap::from_iter),
+            info: told,
+            replicas: replicas.into_iter().flatten().collect(),
+            overcommit: overcommit.map(|text| text.trim().to_owned()),
+            replay_divergence: info::REPLAY_DIVERGENCE.get(),
+            clock_steps_back: info::CLOCK_STEPS_BACK.get(),
+            sweep_lag_ms: info::SWEEP_LAG_MS.load(std::sync::atomic::Ordering::Relaxed),
+            overdue_ms: clock::now_ms().saturating_sub(due_ms),
+        }
+    }
+}

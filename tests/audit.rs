@@ -339,3 +339,27 @@ fn of_many_differences_a_hundred_are_told() {
     let (_, found) = audit(&mut con, AUDIT);
     assert_eq!((found.len(), found[100].as_str()), (101, "and 29 more"));
 }
+
+#[test]
+fn asking_again_and_again_takes_no_memory() {
+    let Some(server) = Server::own(&[], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    con.says("FLASHSALE.CREATE sale orders STOCK 1000", "OK");
+    for number in 0..200 {
+        let line = format!("FLASHSALE.BUY sale orders u 1 ID i{number} REF p");
+        con.says(&line, "SOLD ...");
+    }
+    let mut ask = |times: u32| -> i64 {
+        for _ in 0..times {
+            con.fields(AUDIT, "consistent 1, entries 200");
+            con.run("FLASHSALE.DOCTOR");
+        }
+        con.info("memory", "used_memory").parse().expect("bytes")
+    };
+    let (before, after) = (ask(20), ask(100));
+    // The connection's own buffers come and go. A single string kept of each entry, or of
+    // each answer of the server to DOCTOR, would be several times this.
+    assert!(after - before < 100_000, "{before} bytes, then {after}");
+}

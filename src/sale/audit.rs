@@ -8,8 +8,7 @@ use std::collections::HashMap;
 
 use super::items::Stock;
 use super::name::{Key, NameBuffer};
-use super::reservation::{Reservation, Status};
-use super::slab::NONE;
+use super::reservation::{OrderRecord, Reservation, Status};
 use super::state::Sale;
 use super::units::{INTEGER_MAX, ItemIndex, Line, units_of};
 use super::users::UserSlot;
@@ -70,22 +69,27 @@ pub(super) fn shown(name: Key<'_>) -> String {
 }
 
 /// What the reservations say, summed the slow way.
-#[derive(Default)]
 struct Recount {
     items: HashMap<ItemIndex, Stock>,
-    users: HashMap<UserSlot, UserCount>,
-    tallies: HashMap<(UserSlot, ItemIndex), u64>,
+    /// By slot: a load waits for this.
+    users: Vec<UserCount>,
+    /// `None` in a sale that keeps no such counts.
+    tallies: Option<HashMap<(UserSlot, ItemIndex), u64>>,
     refunded: u64,
     open: usize,
     ended: usize,
+    /// Open ones and orders whose user's slot was never handed out.
+    strangers: usize,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct UserCount {
     reserved: u64,
     sold: u64,
     counted: u64,
     open: u32,
+    /// Open ones and orders.
+    named_by: u32,
 }
 
 /// Forged quantities may sum to anything; a saturated sum differs from the kept one.
@@ -94,6 +98,29 @@ fn saturate(sum: &mut u64, by: u64) {
 }
 
 impl Recount {
+    fn new(sale: &Sale) -> Recount {
+        Recount {
+            items: HashMap::new(),
+            users: vec![UserCount::default(); sale.users.slots_end()],
+            tallies: sale.users.tracks_items().then(HashMap::new),
+            refunded: 0,
+            open: 0,
+            ended: 0,
+            strangers: 0,
+        }
+    }
+
+    fn count_item(&mut self, item: ItemIndex) -> &mut Stock {
+        self.items.entry(item).or_default()
+    }
+
+    fn tally(&mut self, record: Reservation<'_>, line: &Line, change: impl Fn(u64, u64) -> u64) {
+        if let Some(tallies) = &mut self.tallies {
+            let tally = tallies.entry((record.user(), line.item)).or_default();
+            *tally = change(*tally, line.qty);
+        }
+    }
+
     fn add(&mut self, record: Reservation<'_>) {
         match record.status() {
             Status::Open => self.add_open(record),
@@ -104,48 +131,49 @@ impl Recount {
 
     fn add_open(&mut self, record: Reservation<'_>) {
         self.open += 1;
-        let user = self.users.entry(record.user()).or_default();
-        user.open += 1;
-        for line in &record.lines() {
-            saturate(
-                &mut self.items.entry(line.item).or_default().reserved,
-                line.qty,
-            );
-            saturate(&mut user.reserved, line.qty);
-            saturate(&mut user.counted, line.qty);
-            saturate(
-                self.tallies.entry((record.user(), line.item)).or_default(),
-                line.qty,
-            );
+        let lines = record.lines();
+        for line in &lines {
+            saturate(&mut self.count_item(line.item).reserved, line.qty);
+            self.tally(record, line, u64::saturating_add);
         }
+        let Some(user) = self.users.get_mut(record.user() as usize) else {
+            self.strangers += 1;
+            return;
+        };
+        user.named_by += 1;
+        user.open += 1;
+        saturate(&mut user.reserved, units_of(&lines));
+        saturate(&mut user.counted, units_of(&lines));
     }
 
     fn add_order(&mut self, record: Reservation<'_>) {
-        let user = self.users.entry(record.user()).or_default();
-        for line in &record.left() {
-            saturate(&mut self.items.entry(line.item).or_default().sold, line.qty);
-            saturate(&mut user.sold, line.qty);
+        let (lines, left) = (record.lines(), record.left());
+        for line in &left {
+            saturate(&mut self.count_item(line.item).sold, line.qty);
         }
-        for line in &record.lines() {
-            saturate(&mut user.counted, line.qty);
-            saturate(
-                self.tallies.entry((record.user(), line.item)).or_default(),
-                line.qty,
-            );
+        for line in &lines {
+            self.tally(record, line, u64::saturating_add);
         }
-        let Some(order) = record.order() else { return };
-        for refund in order.refunds() {
+        let mut restored = 0;
+        let refunds = record.order().map_or(&[][..], OrderRecord::refunds);
+        for refund in refunds {
             let lines = refund.cart.lines();
             saturate(&mut self.refunded, units_of(&lines));
-            if !refund.restores_limit {
-                continue;
-            }
-            user.counted = user.counted.saturating_sub(units_of(&lines));
-            for line in &lines {
-                let tally = self.tallies.entry((record.user(), line.item)).or_default();
-                *tally = tally.saturating_sub(line.qty);
+            if refund.restores_limit {
+                saturate(&mut restored, units_of(&lines));
+                for line in &lines {
+                    self.tally(record, line, u64::saturating_sub);
+                }
             }
         }
+        let Some(user) = self.users.get_mut(record.user() as usize) else {
+            self.strangers += 1;
+            return;
+        };
+        user.named_by += 1;
+        saturate(&mut user.sold, units_of(&left));
+        saturate(&mut user.counted, units_of(&lines));
+        user.counted = user.counted.saturating_sub(restored);
     }
 }
 
@@ -166,7 +194,7 @@ impl Sale {
     }
 
     fn recount(&self) -> Differences {
-        let mut recount = Recount::default();
+        let mut recount = Recount::new(self);
         for (_, record) in self.reservations.iter() {
             recount.add(record);
         }
@@ -209,7 +237,11 @@ impl Sale {
 
     fn audit_users(&self, recount: &mut Recount, differences: &mut Differences) {
         for slot in self.users.slots() {
-            let counted = recount.users.remove(&slot).unwrap_or_default();
+            let counted = recount
+                .users
+                .get_mut(slot as usize)
+                .map(std::mem::take)
+                .unwrap_or_default();
             let sums = self.users.sums(slot);
             let name = || self.users.name(slot).map(shown).unwrap_or_default();
             let of = |what: &str| format!("{what} of the user {}", name());
@@ -229,18 +261,18 @@ impl Sale {
                 });
             }
         }
-        if recount.users.keys().any(|&user| user != NONE) {
+        if recount.strangers > 0 || recount.users.iter().any(|user| user.named_by > 0) {
             differences.add(|| "a reservation names a user who is not there".into());
         }
-        if !self.users.tracks_items() {
+        let Some(tallies) = &mut recount.tallies else {
             return;
-        }
+        };
         // Taken out one by one: a second table of them would be the dearest part of a load.
         let mut differs = false;
         for (user, item, counted) in self.users.tallies() {
-            differs |= recount.tallies.remove(&(user, item)) != Some(counted);
+            differs |= tallies.remove(&(user, item)) != Some(counted);
         }
-        if differs || recount.tallies.values().any(|&counted| counted > 0) {
+        if differs || tallies.values().any(|&counted| counted > 0) {
             differences.add(|| "what counts against ITEMLIMIT differs from the recount".into());
         }
     }
@@ -348,6 +380,7 @@ mod tests {
     use super::super::cart::Cart;
     use super::super::items::{Move, StockChanges};
     use super::super::reservation::{RefundRecord, Slot};
+    use super::super::slab::NONE;
     use super::super::users::Account;
     use super::*;
 

@@ -110,8 +110,11 @@ impl Reservations {
         if open > CHAIN_SHORT_MAX {
             long = self.records.get(newest).map(|newest| newest.own.next);
         } else {
+            // One more than there should be is enough to tell that a chain is damaged.
             let mut at = newest;
-            while let Some(record) = self.records.get(at) {
+            while let Some(record) = self.records.get(at)
+                && short.len() <= open as usize
+            {
                 short.push(at);
                 at = record.own.previous;
             }

@@ -207,6 +207,11 @@ impl Users {
         }
     }
 
+    /// One past the highest slot in use.
+    pub fn slots_end(&self) -> usize {
+        self.users.slots()
+    }
+
     pub fn slots(&self) -> impl Iterator<Item = UserSlot> {
         self.users.iter().map(|(slot, _)| slot)
     }

@@ -173,7 +173,7 @@ pub fn spin() -> f64 {
 }
 
 /// The cores this process may run on.
-fn allowed_cores() -> Vec<u32> {
+pub fn allowed_cores() -> Vec<u32> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let list = status
         .lines()

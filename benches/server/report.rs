@@ -49,7 +49,8 @@ are what a client waits, of a whole pipeline where there is one. `us a call` is 
 server's own account (`INFO commandstats`), `longest call` its longest in any round \
 (`INFO latencystats`). A row's other figures are those of its median round; rows of a \
 round are measured one after the other, then all again. After each row the server's \
-counters had to show that every call did what the row says.
+counters had to show that every call did what the row says. Background threads of the \
+server (fsync, freeing) run on the load's core.
 
 RESERVE, BUY and the script add to a sale that has a reservation of each user already, \
 and is made anew before each row. RESERVE replayed: all reservations are one user's, \

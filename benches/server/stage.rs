@@ -13,6 +13,7 @@ use std::time::Duration;
 use redis::Value;
 use ulid::Ulid;
 
+use crate::load;
 use crate::reply::{Outcome, text_of};
 use crate::server::{Server, Setup};
 use crate::wire::{Wire, fill, push};
@@ -80,6 +81,11 @@ pub fn setup(starter: &[String], with_aof: bool) -> Outcome<Setup> {
         ["--slowlog-max-len", "1000"],
     ];
     settings.extend(ours.concat().into_iter().map(str::to_owned));
+    // The server's other threads - fsync, freeing - would take its only core for whole
+    // ticks of the scheduler, in the middle of a call: they run beside the load.
+    if let (false, [load]) = (starter.is_empty(), &load::allowed_cores()[..]) {
+        settings.extend(["--bio_cpulist".to_owned(), load.to_string()]);
+    }
     let module_arguments = ["max-reservations", "100000000"];
     Ok(Setup {
         starter: starter.to_vec(),

@@ -3,7 +3,7 @@
 //! Tells everything about a sale as a whole. The only read that looks at the clock, to
 //! judge the state.
 //!
-//! - Complexity: O(N / 512) with N users and reservations, to add up memory.
+//! - Complexity: O(1).
 //! - Reply: a map: `sale_id`, `orders`, `state` (scheduled, open, paused, ended,
 //!   closed), `now_ms`, `created_at_ms`, `paused_at_ms`, `closed_at_ms`, every option
 //!   in lower case with its unit, `items`, `total`, `available`, `reserved`, `sold`,
@@ -25,7 +25,7 @@ use crate::sale::InfoView;
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.INFO",
     summary: "Tells everything about a sale as a whole.",
-    complexity: "O(N / 512) with N users and reservations",
+    complexity: "O(1)",
     since: SINCE,
     flags: "readonly",
     arity: 2,

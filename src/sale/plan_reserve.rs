@@ -311,6 +311,9 @@ impl Sale {
     ) -> Result<(Slot, Reservation<'_>), Answer> {
         let slot = self.find(id).ok_or(Answer::NoReservation)?;
         let record = self.record(slot).ok_or(Answer::NoReservation)?;
+        // What a change of it will look at, all at once.
+        self.users.touch_slot(record.user());
+        self.reservations.touch_neighbours(slot);
         if user.is_some_and(|user| !self.belongs_to(record, user)) {
             return Err(Answer::NoReservation);
         }

@@ -81,6 +81,16 @@ impl Reservations {
         self.by_id.touch(self.hasher.hash(id));
     }
 
+    /// Fetches the records before and behind this one in its queue, which are changed
+    /// when it is taken out.
+    pub fn touch_neighbours(&self, slot: Slot) {
+        if let Some(record) = self.records.get(slot) {
+            let Links { previous, next } = record.in_queue;
+            self.records.touch(previous);
+            self.records.touch(next);
+        }
+    }
+
     pub fn get(&self, slot: Slot) -> Option<Reservation<'_>> {
         let record = self.records.get(slot)?;
         Some(Reservation::new(slot, record, &self.aside))

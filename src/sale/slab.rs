@@ -72,6 +72,11 @@ impl<T> Slab<T> {
         }
     }
 
+    /// Fetches a record that will be looked at; see `Index::touch`.
+    pub fn touch(&self, slot: SlotNumber) {
+        std::hint::black_box(self.get(slot).is_some());
+    }
+
     pub fn get_mut(&mut self, slot: SlotNumber) -> Option<&mut T> {
         match self.entry_mut(slot) {
             Some(Entry::Full(record)) => Some(record),

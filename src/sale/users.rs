@@ -155,6 +155,11 @@ impl Users {
         self.by_name.touch(self.hasher.hash(name));
     }
 
+    /// Fetches a user that is named by its slot.
+    pub fn touch_slot(&self, user: UserSlot) {
+        self.users.touch(user);
+    }
+
     pub fn name(&self, user: UserSlot) -> Option<Key<'_>> {
         let user = self.users.get(user)?;
         Some(self.names.key(&user.name))

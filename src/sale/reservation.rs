@@ -410,6 +410,39 @@ mod tests {
     }
 
     #[test]
+    fn what_is_forgotten_leaves_nothing_aside() {
+        let line = |item| Line { item, qty: 1 };
+        let entry = EntryId::default();
+        let order = || Some(OrderRecord::new(1, entry, Some(Key::of(b"a REF"))));
+        let mut aside = Aside::new();
+        let mut sold = aside.pack(
+            0,
+            NewReservation {
+                id: Key::of(b"an id of more than sixteen bytes"),
+                user: NONE,
+                status: Status::Sold,
+                lines: &[line(1), line(2)],
+                reserved_at_ms: 1,
+                expires_at_ms: 1 << 50,
+                ended_at_ms: 0,
+                order: order(),
+            },
+        );
+        let with_order = aside.heap_bytes();
+        aside.set_state(&mut sold, Status::Released, 5, None);
+        assert_eq!((aside.orders.len(), aside.order_bytes), (0, 0));
+        aside.set_state(&mut sold, Status::Sold, 0, order());
+        assert_eq!(aside.heap_bytes(), with_order);
+        let cart = aside.carts.heap_bytes();
+        let names = aside.names.heap_bytes();
+        aside.remove(0, sold);
+        assert_eq!((aside.orders.len(), aside.order_bytes), (0, 0));
+        assert!(aside.far_deadlines.is_empty());
+        assert_eq!(cart - aside.carts.heap_bytes(), 2 * size_of::<Line>());
+        assert_eq!(names - aside.names.heap_bytes(), 32);
+    }
+
+    #[test]
     fn gives_back_every_moment() {
         let mut aside = Aside::new();
         let far_ms = u64::from(u32::MAX);

@@ -2,7 +2,7 @@
 //! each wrong in one way, with everything else right.
 
 use crate::sale::*;
-use crate::samples::{NOW_MS, ULID, busy_sale, loaded};
+use crate::samples::{NOW_MS, ULID, busy_sale, digested, loaded, saved};
 
 /// The elements of the busy sale's snapshot.
 fn elements() -> Vec<Vec<u8>> {
@@ -175,6 +175,51 @@ fn records_that_no_sale_has_are_an_error() {
         }
         recount(pieces);
     });
+}
+
+#[test]
+fn an_order_of_a_users_reservations_that_is_none_is_an_error() {
+    let bounds = Bounds {
+        reservations_max: 10,
+        items_max: 10,
+    };
+    let ask = CreateAsk {
+        sale_id: 1,
+        orders: b"o",
+        items: vec![(b"a", 9)],
+        changes: Changes::default(),
+        hold_ms_default: 1_000,
+    };
+    let created = Sale::plan_create(NOW_MS, &ask, &bounds).unwrap();
+    let mut sale = Sale::create(&created).unwrap();
+    // The second of ann's falls due first, so its place is written before the other's.
+    for (id, user, hold_ms) in [
+        ("one", "ann", 900),
+        ("two", "ann", 800),
+        ("bob", "bob", 700),
+    ] {
+        let ask = Reserve {
+            user: Key::of(user.as_bytes()),
+            ask: Ask::Qty(1),
+            id: Key::of(id.as_bytes()),
+            hold_ms: Some(hold_ms),
+        };
+        let event = sale.plan_reserve(NOW_MS, &ask, &bounds).unwrap();
+        sale.apply(&event);
+    }
+    let bytes = saved(&sale).concat();
+    let behind = b"\x01\x03one";
+    let at = bytes.windows(5).position(|part| part == behind).unwrap();
+    let with = |order: &[u8]| loaded(&[[&bytes[..at], order, &bytes[at + 5..]].concat()]);
+    assert_eq!(digested(&with(behind).unwrap()), digested(&sale));
+    for (what, order) in [
+        ("two oldest ones", &b"\0"[..]),
+        ("one behind itself", b"\x01\x03two"),
+        ("one behind an unknown one", b"\x01\x01z"),
+        ("one behind another user's", b"\x01\x03bob"),
+    ] {
+        assert!(with(order).is_err(), "taken: {what}");
+    }
 }
 
 #[test]

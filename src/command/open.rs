@@ -32,8 +32,24 @@ impl<'c> OpenSale<'c> {
     ///
     /// `NOSALE`, `WRONGTYPE`, or the sale is only partly loaded.
     pub fn of(call: &Call<'c>) -> Result<OpenSale<'c>, Error> {
+        OpenSale::about(call, None, None)
+    }
+
+    /// The same, for a decision about this id and this user. Memory is what such a one
+    /// waits for: where their records are is fetched while the clock is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`OpenSale::of`].
+    pub fn about(
+        call: &Call<'c>,
+        id: Option<Key<'_>>,
+        user: Option<Key<'_>>,
+    ) -> Result<OpenSale<'c>, Error> {
         let key = datatype::open_write(call.ctx(), text(call, 1)?)?;
+        key.sale().touch(id, user);
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
+        key.sale().touch_records(id, user);
         Ok(OpenSale {
             ctx: call.ctx(),
             key,

@@ -96,10 +96,10 @@ impl Handler for Buy {
             reference,
             payload,
         } = Request::parse(Args::new(call.words()))?;
-        let mut open = OpenSale::of(call)?;
+        let user = Key::of(user);
+        let mut open = OpenSale::about(call, given.map(Key::of), Some(user))?;
         let id = ids::given_or_fresh(given, open.now_ms, &mut buffer);
-        let (user, id_key) = (Key::of(user), Key::of(id));
-        open.sale().touch(Some(id_key), Some(user));
+        let id_key = Key::of(id);
         let mut orders = open.orders(call)?;
         if given.is_some() {
             open.expire(id_key);

@@ -76,8 +76,7 @@ impl Handler for Checkout {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let (id, ask) = parse(Args::new(call.words()))?;
-        let mut open = OpenSale::of(call)?;
-        open.sale().touch(Some(ask.id), None);
+        let mut open = OpenSale::about(call, Some(ask.id), None)?;
         let mut orders = open.orders(call)?;
         open.expire(ask.id);
         let plan = open.plan_swept(

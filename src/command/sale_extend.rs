@@ -66,8 +66,8 @@ impl Handler for Extend {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let Request { id, ms, user } = Request::parse(Args::new(call.words()))?;
-        let mut open = OpenSale::of(call)?;
         let (id_key, user) = (Key::of(id), user.map(Key::of));
+        let mut open = OpenSale::about(call, Some(id_key), None)?;
         open.expire(id_key);
         match open.sale().plan_extend(open.now_ms, id_key, ms, user) {
             Ok(event) => {

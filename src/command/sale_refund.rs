@@ -90,9 +90,10 @@ impl Handler for Refund {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let request = parse(Args::new(call.words()))?;
-        let mut open = OpenSale::of(call)?;
+        let id = Key::of(request.id);
+        let mut open = OpenSale::about(call, Some(id), None)?;
         let mut orders = open.orders(call)?;
-        open.expire(Key::of(request.id));
+        open.expire(id);
         match open.sale().plan_refund(open.now_ms, &request) {
             Ok(mut event) => {
                 let done = open.commit_order(&mut orders, &mut event)?;

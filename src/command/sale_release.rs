@@ -65,8 +65,8 @@ impl Handler for Release {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let Request { id, user } = Request::parse(Args::new(call.words()))?;
-        let mut open = OpenSale::of(call)?;
         let (id_key, user) = (Key::of(id), user.map(Key::of));
+        let mut open = OpenSale::about(call, Some(id_key), None)?;
         open.expire(id_key);
         match open
             .sale()

@@ -93,12 +93,14 @@ impl Handler for Reserve {
             id: given,
             hold_ms,
         } = Request::parse(Args::new(call.words()))?;
-        let mut open = OpenSale::of(call)?;
+        let user = Key::of(user);
+        let mut open = OpenSale::about(call, given.map(Key::of), Some(user))?;
         let id = ids::given_or_fresh(given, open.now_ms, &mut buffer);
-        let (user, id_key) = (Key::of(user), Key::of(id));
-        open.sale().touch(Some(id_key), Some(user));
+        let id_key = Key::of(id);
         if given.is_some() {
             open.expire(id_key);
+        } else {
+            open.sale().touch(Some(id_key), None);
         }
         let (ask, bounds) = (
             sale::Reserve {

@@ -81,6 +81,14 @@ impl Reservations {
         self.by_id.touch(self.hasher.hash(id));
     }
 
+    /// Fetches the record that [`Reservations::find`] will look at, its bucket having
+    /// been.
+    pub fn touch_likely(&self, id: Key<'_>) {
+        if let Some(slot) = self.by_id.likely(self.hasher.hash(id)) {
+            self.records.touch(slot);
+        }
+    }
+
     /// Fetches the records before and behind this one in its queue, which are changed
     /// when it is taken out.
     pub fn touch_neighbours(&self, slot: Slot) {

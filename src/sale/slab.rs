@@ -4,6 +4,8 @@
 //! insertion ever copies the records there are; a slot keeps its number until it is
 //! removed, which is what SCAN's cursor and all links between tables rely on.
 
+use prefetch_index::prefetch_index;
+
 /// The number of a record; the first free one is reused.
 pub type SlotNumber = u32;
 
@@ -74,7 +76,12 @@ impl<T> Slab<T> {
 
     /// Fetches a record that will be looked at; see `Index::touch`.
     pub fn touch(&self, slot: SlotNumber) {
-        std::hint::black_box(self.get(slot).is_some());
+        let slot = slot as usize;
+        if let Some(page) = self.pages.get(slot / Self::PAGE_ENTRIES) {
+            // The line it begins on, and the one it may end on.
+            prefetch_index(page, slot % Self::PAGE_ENTRIES);
+            prefetch_index(page, slot % Self::PAGE_ENTRIES + 1);
+        }
     }
 
     pub fn get_mut(&mut self, slot: SlotNumber) -> Option<&mut T> {

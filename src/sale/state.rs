@@ -140,15 +140,24 @@ impl Sale {
         Some(at_ms.min(INTEGER_MAX))
     }
 
-    /// Fetches what a decision about this id, for this user, will look at first. Memory
-    /// is what such a decision waits for: asked for early, and for both at once, it is
-    /// there when it is needed.
+    /// Fetches where this id and this user are, both at once, so that it is there when a
+    /// decision about them looks for it.
     pub fn touch(&self, id: Option<Key<'_>>, user: Option<Key<'_>>) {
         if let Some(user) = user {
             self.users.touch(user);
         }
         if let Some(id) = id {
             self.reservations.touch(id);
+        }
+    }
+
+    /// Fetches the records themselves, when [`Sale::touch`] has fetched where they are.
+    pub fn touch_records(&self, id: Option<Key<'_>>, user: Option<Key<'_>>) {
+        if let Some(user) = user {
+            self.users.touch_likely(user);
+        }
+        if let Some(id) = id {
+            self.reservations.touch_likely(id);
         }
     }
 

@@ -155,6 +155,13 @@ impl Users {
         self.by_name.touch(self.hasher.hash(name));
     }
 
+    /// Fetches the user that [`Users::find`] will look at, its bucket having been.
+    pub fn touch_likely(&self, name: Key<'_>) {
+        if let Some(user) = self.by_name.likely(self.hasher.hash(name)) {
+            self.users.touch(user);
+        }
+    }
+
     /// Fetches a user that is named by its slot.
     pub fn touch_slot(&self, user: UserSlot) {
         self.users.touch(user);

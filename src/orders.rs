@@ -3,6 +3,8 @@
 //! Edge: plain fields that any stream client can read. Only AUDIT reads the stream back,
 //! and nothing is decided by it; the module never trims it.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use smallvec::SmallVec;
@@ -113,14 +115,10 @@ impl<'c> OrdersKey<'c> {
     ) -> Result<EntryId, Error> {
         let entry = Entry::of(sale, event)
             .ok_or_else(|| Error::new("orders: there is no entry to append"))?;
-        let values = entry.values();
+        let word = entry.word();
+        let values = RECENT.with_borrow_mut(|recent| entry.values(recent));
         let mut fields: SmallVec<[Text<'_>; 24]> = SmallVec::new();
-        fields.extend([
-            NAMES.event.as_text(),
-            entry.word(),
-            NAMES.sale.as_text(),
-            key,
-        ]);
+        fields.extend([NAMES.event.as_text(), word, NAMES.sale.as_text(), key]);
         for (name, value) in &values {
             fields.extend([name.as_text(), value.as_text()]);
         }
@@ -209,7 +207,50 @@ names! {
     restocked: "restocked",
 }
 
-type Values = SmallVec<[(&'static TextBuf, TextBuf); 10]>;
+/// The value of a field.
+enum Value {
+    Fresh(TextBuf),
+    /// As in the entry before.
+    Again(Rc<TextBuf>),
+}
+
+impl Value {
+    fn as_text(&self) -> Text<'_> {
+        match self {
+            Value::Fresh(text) => text.as_text(),
+            Value::Again(text) => text.as_text(),
+        }
+    }
+}
+
+type Values = SmallVec<[(&'static TextBuf, Value); 10]>;
+
+/// A value that is often the same from one entry to the next: the server's string for it
+/// is made anew only when it is not.
+#[derive(Default)]
+struct Recent(Option<Rc<TextBuf>>);
+
+impl Recent {
+    fn value(&mut self, bytes: &[u8]) -> Value {
+        let kept = self.0.take().filter(|kept| kept.as_text().bytes() == bytes);
+        let text = kept.unwrap_or_else(|| Rc::new(TextBuf::new(bytes)));
+        self.0 = Some(text.clone());
+        Value::Again(text)
+    }
+}
+
+#[derive(Default)]
+struct RecentValues {
+    sale_id: Recent,
+    qty: Recent,
+    items: Recent,
+    at_ms: Recent,
+}
+
+thread_local! {
+    /// Of the last entry; only one thread runs commands.
+    static RECENT: RefCell<RecentValues> = RefCell::default();
+}
 
 fn view<'s>(sale: &'s Sale, id: Key<'_>) -> Option<View<'s>> {
     sale.view(sale.find(id)?)
@@ -307,20 +348,26 @@ impl<'e> Entry<'e> {
     }
 
     /// The fields after `event` and `sale`, in the order of the contract.
-    fn values(&self) -> Values {
+    fn values(self, recent: &mut RecentValues) -> Values {
         let names = &*NAMES;
         let mut values = Values::new();
         let mut buffer = NameBuffer::default();
-        let mut add =
-            |name: &'static TextBuf, value: &[u8]| values.push((name, TextBuf::new(value)));
-        add(&names.sale_id, spell(self.sale, &mut [0; ULID_LEN]));
-        add(&names.id, self.id.bytes(&mut buffer));
-        add(&names.user, self.user.as_text().bytes());
         let mut digits = itoa::Buffer::new();
-        let units = digits.format(units_of(&self.lines));
-        add(&names.qty, units.as_bytes());
-        add(&names.items, &items_json(self.sale, &self.lines));
-        add(&names.at_ms, digits.format(self.at_ms).as_bytes());
+        let fresh = |bytes: &[u8]| Value::Fresh(TextBuf::new(bytes));
+        let sale_id = recent.sale_id.value(spell(self.sale, &mut [0; ULID_LEN]));
+        let qty = digits.format(units_of(&self.lines)).as_bytes();
+        let qty = recent.qty.value(qty);
+        let items = recent.items.value(&items_json(self.sale, &self.lines));
+        let at_ms = recent.at_ms.value(digits.format(self.at_ms).as_bytes());
+        values.extend([
+            (&names.sale_id, sale_id),
+            (&names.id, fresh(self.id.bytes(&mut buffer))),
+            (&names.user, Value::Fresh(self.user)),
+            (&names.qty, qty),
+            (&names.items, items),
+            (&names.at_ms, at_ms),
+        ]);
+        let mut add = |name, bytes: &[u8]| values.push((name, fresh(bytes)));
         if let Some(reference) = self.reference {
             add(&names.reference, reference.bytes(&mut buffer));
         }

@@ -371,10 +371,11 @@ mod tests {
             index.insert(mixed(slot), slot, mixed);
         }
         let right = |slot: &u32| index.likely(mixed(*slot)) == Some(*slot);
-        assert!((0..20_000).filter(right).count() > 19_000);
+        let rights = (0..20_000).filter(right).count();
+        assert!(rights > 18_000, "{rights}");
         let strangers = 20_000..40_000;
         let named = strangers.filter(|&slot| index.likely(mixed(slot)).is_some());
-        assert!(named.count() < 20);
+        assert!(named.count() < 1_000);
     }
 
     #[test]

@@ -67,6 +67,8 @@ fn arm(ctx: Ctx<'_>, due_ms: u64, now_ms: u64) {
     let timer = ffi::start_timer::<Expiry>(ctx, after_ms);
     *TIMER.lock().unwrap_or_else(PoisonError::into_inner) = Some(timer);
     ARMED_FOR_MS.store(now_ms.saturating_add(after_ms), Ordering::Relaxed);
+    // Not `due_ms`: a timer that may not write yet is started for later than that.
+    info::note_due(datatype::first_due_ms());
 }
 
 fn disarm(ctx: Ctx<'_>) {
@@ -74,6 +76,7 @@ fn disarm(ctx: Ctx<'_>) {
         ffi::stop_timer(ctx, timer);
     }
     ARMED_FOR_MS.store(NEVER, Ordering::Relaxed);
+    info::note_due(None);
 }
 
 /// Starts the timer for the next hint, if there is one and this is a primary.
@@ -133,6 +136,7 @@ impl Hooks for Expiry {
         *TIMER.lock().unwrap_or_else(PoisonError::into_inner) = None;
         ARMED_FOR_MS.store(NEVER, Ordering::Relaxed);
         if !may_sweep(ctx) {
+            info::note_due(None);
             return;
         }
         if ctx.must_not_write() {

@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::clock;
 use crate::error::Code;
 use crate::ffi::{Section, Source};
 
@@ -120,6 +121,9 @@ counted! {
     }
 }
 
+/// No deadline at all.
+const NEVER: u64 = u64::MAX;
+
 static OUTCOMES: [Counter; Outcome::ALL.len()] = [const { Counter::new() }; Outcome::ALL.len()];
 static ERRORS: [Counter; Code::ALL.len()] = [const { Counter::new() }; Code::ALL.len()];
 
@@ -135,6 +139,9 @@ pub static SWEEPS: Counter = Counter::new();
 pub static SWEEP_LAG_MS: AtomicU64 = AtomicU64::new(0);
 /// The same at its worst.
 pub static SWEEP_LAG_MS_MAX: AtomicU64 = AtomicU64::new(0);
+/// The earliest deadline the timer is to look at, in Unix milliseconds; [`NEVER`] where no
+/// timer runs, as on a replica.
+static NEXT_DUE_MS: AtomicU64 = AtomicU64::new(NEVER);
 /// The longest the timer kept the server from its clients, in microseconds.
 pub static SWEEP_US_MAX: AtomicU64 = AtomicU64::new(0);
 /// Sales in memory.
@@ -175,6 +182,16 @@ pub fn note_sweep(lag_ms: u64) {
     SWEEP_LAG_MS_MAX.fetch_max(lag_ms, Ordering::Relaxed);
 }
 
+/// Notes the earliest deadline that is left to the timer, in Unix milliseconds.
+pub fn note_due(due_ms: Option<u64>) {
+    NEXT_DUE_MS.store(due_ms.unwrap_or(NEVER), Ordering::Relaxed);
+}
+
+/// For how long the earliest deadline has passed, in milliseconds.
+fn overdue_ms() -> u64 {
+    clock::now_ms().saturating_sub(NEXT_DUE_MS.load(Ordering::Relaxed))
+}
+
 /// Notes how long the timer kept the server.
 pub fn note_timer(took: Duration) {
     let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -197,6 +214,7 @@ impl Source for Info {
             "sales_with_deadlines",
             SALES_WITH_DEADLINES.load(Ordering::Relaxed),
         );
+        section.field("overdue_ms", overdue_ms());
         section.field("sweeps", SWEEPS.get());
         section.field("sweep_lag_ms", SWEEP_LAG_MS.load(Ordering::Relaxed));
         section.field("sweep_lag_ms_max", SWEEP_LAG_MS_MAX.load(Ordering::Relaxed));

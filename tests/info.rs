@@ -9,7 +9,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use support::{Con, Server, wait_until};
+use support::{Con, Server, replicate, wait_for_replica, wait_until};
 
 const README: &str = include_str!("../README.md");
 const PREFIX: &str = "flashsale_";
@@ -221,4 +221,27 @@ fn what_is_in_memory_is_told_as_it_is_now() {
     assert_eq!(gauges(&mut con), [1, 1, 0, 1]);
     con.says("FLUSHALL", "OK");
     assert_eq!(gauges(&mut con), [0, 0, 0, 0]);
+}
+
+#[test]
+fn what_is_overdue_is_told_by_the_server_that_has_to_return_it() {
+    let (Some(primary), Some(replica)) = (Server::own(&[], &[]), Server::own(&[], &[])) else {
+        return;
+    };
+    replicate(&primary, &replica);
+    let (mut con, mut copy) = (primary.conn(), replica.conn());
+    con.says("FLASHSALE.CREATE sale orders STOCK 9", "OK");
+    // Nothing may be written from the moment of the reservation on.
+    con.says("MULTI", "OK");
+    con.run("FLASHSALE.RESERVE sale ann 1 HOLD 1");
+    con.run("CLIENT PAUSE 60000 WRITE");
+    con.says("EXEC", "[RESERVED ...");
+    wait_until("it is overdue", || values(&mut con)["overdue_ms"] >= 100);
+    wait_for_replica(&primary, &replica);
+    copy.says("FLASHSALE.STOCK sale", "[default 8 1 0]");
+    assert_eq!(values(&mut copy)["overdue_ms"], 0);
+    con.says("CLIENT UNPAUSE", "OK");
+    wait_until("it is returned, and nothing is overdue", || {
+        values(&mut con)["overdue_ms"] == 0 && con.stock("sale") == "[default 9 0 0]"
+    });
 }

@@ -19,8 +19,8 @@ SETUP := ./scripts/setup.sh
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: ## install what is missing: Rust, libclang, a C compiler, redis-server, clients
-	@$(SETUP) build server lint python node
+setup: ## install what is missing: Rust, libclang, a C compiler, redis-server, clients, Prometheus
+	@$(SETUP) build server lint python node monitoring
 
 build: ## build the module: target/release/libflashsale.so
 	@$(SETUP) build
@@ -48,7 +48,7 @@ bench-quick: ## the same at a glance, a minute or two
 	cargo bench --locked --bench server -- --quick $(ARGS)
 
 test: ## run every test, against real servers
-	@$(SETUP) build server python node
+	@$(SETUP) build server python node monitoring
 	cargo test --locked
 
 # One after the other: each starts six servers.

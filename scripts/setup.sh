@@ -9,9 +9,10 @@
 #   lint    the components rustfmt and clippy
 #   python  redis-py in a virtual environment, target/clients/python
 #   node    node-redis, target/clients/node
+#   monitoring  Prometheus with promtool, and redis_exporter
 #
-# The last two are for tests/bloom_clients.rs alone: where they cannot be had, it says
-# so and goes on.
+# The last three are for tests/bloom_clients.rs and tests/monitoring.rs alone: where they
+# cannot be had, it says so and goes on.
 #
 # Asks nothing, uses sudo only when not root, says nothing when nothing is missing,
 # and is safe to run again.
@@ -63,6 +64,9 @@ package_for() { # NEED MANAGER
     npm:apt-get|npm:pacman) echo nodejs npm ;;
     npm:dnf) echo nodejs nodejs-npm ;;
     npm:brew) echo node ;;
+    monitoring:apt-get) echo prometheus prometheus-redis-exporter ;;
+    # Those have no redis_exporter; promtool comes with Prometheus.
+    monitoring:pacman|monitoring:brew) echo prometheus ;;
   esac
 }
 
@@ -158,10 +162,12 @@ have_server() {
   have valkey-server && at_least "$(server_version valkey-server)" 8.0
 }
 
-# Debian starts a service as soon as its package is installed, and at each boot, on
-# the port of `make run`. Whoever wants a service can enable it; this is not the place.
-install_server_quietly() {
-  local policy=/usr/sbin/policy-rc.d ours=no
+# Debian starts a service as soon as its package is installed, and at each boot: the
+# server's on the port of `make run`. Whoever wants a service can enable it; this is not
+# the place.
+install_quietly() { # NEED SERVICE...
+  local policy=/usr/sbin/policy-rc.d ours=no need=$1
+  shift
   if [ "$(manager)" = apt-get ] && [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
     as_root chmod 755 "$policy"
@@ -169,14 +175,14 @@ install_server_quietly() {
     # shellcheck disable=SC2064 # the path is known now
     trap "as_root rm -f '$policy'" EXIT
   fi
-  install_packages server
+  install_packages "$need"
   if [ "$ours" = yes ]; then
     as_root rm -f "$policy"
     trap - EXIT
   fi
   if have systemctl && [ "$(manager)" = apt-get ]; then
-    as_root systemctl disable -q redis-server >/dev/null 2>&1 || true
-    say "the service redis-server is neither started nor enabled"
+    as_root systemctl disable -q "$@" >/dev/null 2>&1 || true
+    say "neither started nor enabled as a service: $*"
   fi
 }
 
@@ -185,7 +191,7 @@ need_server() {
   if have redis-server; then
     say "redis-server $(server_version redis-server) is too old: 7.0 is needed"
   else
-    install_server_quietly
+    install_quietly server redis-server
   fi
   have_server || die "please install Redis 7.0 or later (https://redis.io/docs/latest/operate/oss_and_stack/install/) or Valkey 8.0 or later"
 }
@@ -267,6 +273,19 @@ need_node() {
   give_up node-redis "$log" "${npm[@]}" view redis version
 }
 
+# --- monitoring -------------------------------------------------------------------
+
+have_monitoring() {
+  have prometheus && have promtool && { have redis_exporter || have prometheus-redis-exporter; }
+}
+
+need_monitoring() {
+  have_monitoring && return
+  (install_quietly monitoring prometheus prometheus-redis-exporter) || true
+  have_monitoring ||
+    say "SKIPPED: no Prometheus or no redis_exporter here; what needs them will not be tested"
+}
+
 for need in "$@"; do
   case "$need" in
     build) need_build ;;
@@ -274,6 +293,7 @@ for need in "$@"; do
     server) need_server ;;
     python) need_python ;;
     node) need_node ;;
+    monitoring) need_monitoring ;;
     *) die "unknown need: $need" ;;
   esac
 done

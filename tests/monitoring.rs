@@ -17,15 +17,16 @@ mod files;
 mod support;
 #[path = "monitoring/tools.rs"]
 mod tools;
+#[path = "monitoring/watch.rs"]
+mod watch;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use files::{Told, number, told};
 use support::{Con, Server, is_soon, replicate, wait_for_replica, wait_until};
-use tools::{Tool, program, run, tell};
-
-const EXPORTERS: [&str; 2] = ["redis_exporter", "prometheus-redis-exporter"];
+use tools::{program, run, tell};
+use watch::Watch;
 
 /// A sale that has sold, with a consumer group that has read one of two orders.
 fn open_sale(con: &mut Con) {
@@ -166,11 +167,7 @@ fn sales_are_found_among_few_keys_and_the_strangest_name_is_one_label() {
     con.run_words(&words);
     con.says("SET other value", "OK");
     let told = told(&mut con);
-    let sales: BTreeSet<&String> = told
-        .iter()
-        .filter_map(|metric| metric.labels.get("sale"))
-        .collect();
-    assert_eq!(sales.into_iter().collect::<Vec<_>>(), ["a_b{,}group=_c__"]);
+    assert_eq!(files::sales(&told), ["a_b{,}group=_c__"].into());
 }
 
 #[test]
@@ -178,13 +175,29 @@ fn no_sale_is_looked_for_among_too_many_keys() {
     let server = Server::any();
     let mut con = server.conn();
     open_sale(&mut con);
-    con.says("DEBUG POPULATE 10000", "OK");
+    assert_eq!(files::sales(&told(&mut con)), ["tea"].into());
+    con.says("DEBUG POPULATE 1000", "OK");
     let told = told(&mut con);
     assert_eq!(number(&told, "flashsale_sales", &[]), Some(1.0));
-    assert_eq!(
-        number(&told, "flashsale_sale_total", &[("sale", "tea")]),
-        None
-    );
+    assert_eq!(files::sales(&told), [].into());
+}
+
+#[test]
+fn sales_that_are_named_are_told_and_one_that_is_gone_is_no_error() {
+    let server = Server::any();
+    let mut con = server.conn();
+    open_sale(&mut con);
+    con.says("FLASHSALE.CREATE coffee orders STOCK 1", "OK");
+    con.says("FLASHSALE.CREATE third orders STOCK 1", "OK");
+    let errors = |con: &mut Con| -> Vec<f64> {
+        let told = files::told_of(con, "'nosuch', 'tea', 'tea:orders', 'coffee'");
+        assert_eq!(files::sales(&told), ["coffee", "tea"].into());
+        let counted = told.iter().filter(|of| of.name == "flashsale_errors_total");
+        counted.map(|metric| metric.number).collect()
+    };
+    let before = errors(&mut con);
+    assert_eq!(before, errors(&mut con));
+    assert_eq!(before.len(), 6);
 }
 
 #[test]
@@ -348,69 +361,6 @@ fn compose_accepts_its_file() {
     };
     let args = ["-f", "compose.yml", "config", "--quiet"];
     run(&compose, &files::folder(), &args);
-}
-
-/// The exporter and Prometheus, watching servers.
-struct Watch {
-    prometheus: Tool,
-    _exporter: Tool,
-    _folder: tempfile::TempDir,
-}
-
-impl Watch {
-    fn over(servers: &[&Server]) -> Option<Watch> {
-        let exporter = program(&EXPORTERS);
-        let prometheus = program(&["prometheus"]);
-        let (Some(exporter), Some(prometheus)) = (exporter, prometheus) else {
-            return None;
-        };
-        let folder = tempfile::tempdir().expect("a folder");
-        let script = files::folder().join("flashsale.lua").display().to_string();
-        let exporter = Tool::start(&exporter, folder.path(), |address| {
-            let fixed = ["--redis.addr=", "--redis.user=monitor"];
-            let mut args = fixed.map(str::to_owned).to_vec();
-            args.push("--redis.password=secret".to_owned());
-            args.push("--include-system-metrics".to_owned());
-            args.push(format!("--script={script}"));
-            args.push(format!("--web.listen-address={address}"));
-            args
-        });
-        let targets: Vec<String> = servers
-            .iter()
-            .map(|server| format!("{:?}", server.address()))
-            .collect();
-        // The files as they are, but for addresses and patience.
-        let config = files::PROMETHEUS
-            .replace("\"redis:6379\"", &targets.join(", "))
-            .replace("redis-exporter:9121", exporter.address())
-            .replace("_interval: 5s", "_interval: 500ms");
-        let write = |name: &str, text: &str| {
-            std::fs::write(folder.path().join(name), text).expect("a file of Prometheus");
-        };
-        write("prometheus.yml", &config);
-        write("rules.yml", files::RULES);
-        let place = folder.path().display().to_string();
-        let prometheus = Tool::start(&prometheus, folder.path(), |address| {
-            vec![
-                format!("--config.file={place}/prometheus.yml"),
-                format!("--storage.tsdb.path={place}/data"),
-                format!("--web.listen-address={address}"),
-            ]
-        });
-        Some(Watch {
-            prometheus,
-            _exporter: exporter,
-            _folder: folder,
-        })
-    }
-
-    /// The state of an alert: inactive, pending or firing.
-    fn state(&self, name: &str) -> String {
-        let rules = self.prometheus.rules();
-        let rule = rules.iter().find(|rule| rule["name"] == name);
-        let rule = rule.unwrap_or_else(|| panic!("no rule {name}"));
-        rule["state"].as_str().unwrap_or_default().to_owned()
-    }
 }
 
 /// What happens in a sale that goes well, once more.

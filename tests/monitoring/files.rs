@@ -102,7 +102,20 @@ pub struct Told {
 /// Runs the script as the exporter does.
 #[track_caller]
 pub fn told(con: &mut Con) -> Vec<Told> {
-    let reply = con.run_words(&[b"EVAL", SCRIPT.as_bytes(), b"0", b"0"]);
+    told_by(con, SCRIPT)
+}
+
+/// Runs the script with sales named in it: `'tea', 'coffee'`.
+#[track_caller]
+pub fn told_of(con: &mut Con, sales: &str) -> Vec<Told> {
+    let named = SCRIPT.replace("local SALES = {}", &format!("local SALES = {{{sales}}}"));
+    assert_ne!(named, SCRIPT, "the script names sales so");
+    told_by(con, &named)
+}
+
+#[track_caller]
+fn told_by(con: &mut Con, script: &str) -> Vec<Told> {
+    let reply = con.run_words(&[b"EVAL", script.as_bytes(), b"0", b"0"]);
     let Value::Array(flat) = &reply else {
         panic!("the script: {}", crate::support::render(&reply));
     };
@@ -136,6 +149,12 @@ pub fn number(told: &[Told], name: &str, labels: &[(&str, &str)]) -> Option<f64>
             && pairs.all(|(label, value)| metric.labels.get(*label).is_some_and(|is| is == value))
     };
     told.iter().find(fits).map(|metric| metric.number)
+}
+
+/// The sales that were told of.
+pub fn sales(told: &[Told]) -> BTreeSet<&str> {
+    let named = told.iter().filter_map(|metric| metric.labels.get("sale"));
+    named.map(String::as_str).collect()
 }
 
 /// The first cells of the README's tables, split into the names in them, each with the

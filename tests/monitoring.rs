@@ -425,6 +425,15 @@ fn every_query_finds_what_the_real_exporter_tells_and_nothing_is_alarming() {
             assert!(is_told, "nobody tells {label}={value:?}");
         }
     }
+    // Each number the script tells is one series of each server, with its labels.
+    for metric in told(&mut con) {
+        let labels = metric.labels.iter();
+        let labels: String = labels
+            .map(|(label, value)| format!(", {label}={value:?}"))
+            .collect();
+        let query = format!("{}{{instance=~\".+\"{labels}}}", metric.name);
+        assert_eq!(watch.prometheus.finds(&query), 2, "{query}");
+    }
     // Nothing is left as the exporter told it.
     for query in [
         "{__name__=~\"flashsale_.*\", key=~\".+\"}",

@@ -43,7 +43,7 @@ pub fn queries() -> Vec<(String, String)> {
             let query = target["expr"].as_str().expect("a query");
             let query = query
                 .replace("$instance", ".+")
-                .replace("$sale", ".*")
+                .replace("$sale", ".+")
                 .replace("$__rate_interval", "1m");
             queries.push((panel["title"].to_string(), query));
         }

@@ -76,14 +76,8 @@ fn the_script_tells_every_field_of_info() {
     }
     assert!(count > 40, "{text}");
     let counted = |name, label| number(&told, name, &[label]);
-    assert_eq!(
-        counted("flashsale_outcomes_total", ("outcome", "userlimit")),
-        Some(1.0)
-    );
-    assert_eq!(
-        counted("flashsale_errors_total", ("code", "nosale")),
-        Some(1.0)
-    );
+    assert!(counted("flashsale_outcomes_total", ("outcome", "userlimit")) >= Some(1.0));
+    assert!(counted("flashsale_errors_total", ("code", "nosale")) >= Some(1.0));
     assert_eq!(number(&told, "flashsale_loaded", &[]), Some(1.0));
 }
 
@@ -456,4 +450,47 @@ fn every_query_finds_what_the_real_exporter_tells_and_nothing_is_alarming() {
         watch.state("FlashsaleServerDown") != "inactive"
     });
     tell("ran: redis_exporter and Prometheus on two servers");
+}
+
+/// What redis_exporter after 1.45 tells of the script: with the label `filename`, and of
+/// whatever else it is told to run.
+const LATER_PAGE: &str = r#"
+redis_script_result{filename="/flashsale.lua"} 1
+redis_script_values{filename="/flashsale.lua",key="flashsale_sweeps"} 7
+redis_script_values{filename="/flashsale.lua",key="flashsale_orders_pending{sale=\"tea, hot\",group=\"g}\"}"} 3
+redis_script_values{filename="/other.lua",key="other{sale=\"tea\"}"} 5
+redis_key_size{db="db0",key="flashsale_key"} 1
+"#;
+
+#[test]
+fn what_a_later_exporter_tells_comes_to_the_same() {
+    let Some(prometheus) = program(&["prometheus"]) else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let exporter = watch::serve(LATER_PAGE);
+    let prometheus = watch::scraping(&prometheus, folder.path(), &["redis:1"], &exporter);
+    wait_until("it was scraped", || prometheus.finds("redis_key_size") == 1);
+    let matching = "%7Binstance=%22redis:1%22,__name__=~%22flashsale_.%2B%7Credis_.%2B%22%7D";
+    let series = prometheus.api(&format!("series?match[]={matching}"));
+    let mut told: Vec<String> = series
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|labels| {
+            let labels = labels.as_object().expect("labels").iter();
+            let own = labels.filter(|(label, _)| !["instance", "job"].contains(&label.as_str()));
+            let shown = own.map(|(label, value)| format!("{label}={value}"));
+            shown.collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    told.sort();
+    let expected = [
+        r#"__name__="flashsale_orders_pending" group="g}" sale="tea, hot""#,
+        r#"__name__="flashsale_sweeps""#,
+        r#"__name__="redis_key_size" db="db0" key="flashsale_key""#,
+        r#"__name__="redis_script_result" filename="/flashsale.lua""#,
+        r#"__name__="redis_script_values" filename="/other.lua" key="other{sale=\"tea\"}""#,
+    ];
+    assert_eq!(told, expected);
 }

@@ -1,6 +1,10 @@
 //! The real redis_exporter and the real Prometheus over servers of a test, with the files of
 //! `examples/monitoring` as they are, but for addresses and intervals.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::Path;
+
 use crate::files;
 use crate::support::Server;
 use crate::tools::{Tool, program};
@@ -34,28 +38,8 @@ impl Watch {
             args.push(format!("--web.listen-address={address}"));
             args
         });
-        let targets: Vec<String> = servers
-            .iter()
-            .map(|server| format!("{:?}", server.address()))
-            .collect();
-        // The files as they are, but for addresses and patience.
-        let config = files::PROMETHEUS
-            .replace("\"redis:6379\"", &targets.join(", "))
-            .replace("redis-exporter:9121", exporter.address())
-            .replace("_interval: 5s", "_interval: 500ms");
-        let write = |name: &str, text: &str| {
-            std::fs::write(folder.path().join(name), text).expect("a file of Prometheus");
-        };
-        write("prometheus.yml", &config);
-        write("rules.yml", files::RULES);
-        let place = folder.path().display().to_string();
-        let prometheus = Tool::start(&prometheus, folder.path(), |address| {
-            vec![
-                format!("--config.file={place}/prometheus.yml"),
-                format!("--storage.tsdb.path={place}/data"),
-                format!("--web.listen-address={address}"),
-            ]
-        });
+        let targets: Vec<&str> = servers.iter().map(|server| server.address()).collect();
+        let prometheus = scraping(&prometheus, folder.path(), &targets, exporter.address());
         Some(Watch {
             prometheus,
             _exporter: exporter,
@@ -71,4 +55,43 @@ impl Watch {
         let rule = rule.unwrap_or_else(|| panic!("no rule {name}"));
         rule["state"].as_str().unwrap_or_default().to_owned()
     }
+}
+
+/// Starts Prometheus with the files as they are, but for addresses and patience.
+#[track_caller]
+pub fn scraping(program: &Path, folder: &Path, targets: &[&str], exporter: &str) -> Tool {
+    let quoted: Vec<String> = targets.iter().map(|target| format!("{target:?}")).collect();
+    let config = files::PROMETHEUS
+        .replace("\"redis:6379\"", &quoted.join(", "))
+        .replace("redis-exporter:9121", exporter)
+        .replace("_interval: 5s", "_interval: 500ms");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.join(name), text).expect("a file of Prometheus");
+    };
+    write("prometheus.yml", &config);
+    write("rules.yml", files::RULES);
+    let place = folder.display().to_string();
+    Tool::start(program, folder, |address| {
+        vec![
+            format!("--config.file={place}/prometheus.yml"),
+            format!("--storage.tsdb.path={place}/data"),
+            format!("--web.listen-address={address}"),
+        ]
+    })
+}
+
+/// Answers every request with this page, as long as the test runs; returns its address.
+pub fn serve(page: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address").to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // The whole request, else the answer is reset on its way.
+            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            lines.take_while(|line| !line.is_empty()).for_each(drop);
+            let head = "HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n\r\n";
+            let _ = stream.write_all(format!("{head}{page}").as_bytes());
+        }
+    });
+    address
 }

@@ -14,7 +14,7 @@ SETUP := ./scripts/setup.sh
 .DEFAULT_GOAL := help
 # In the order written, also with -j.
 .NOTPARALLEL:
-.PHONY: help setup build run port-is-free demo bench bench-quick test test-cluster test-asan fuzz soak lint clean
+.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-cluster test-asan fuzz soak lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,6 +46,10 @@ bench: ## measure it beside Redis's own commands and Lua, 15 minutes; tables and
 bench-quick: ## the same at a glance, a minute or two
 	@$(SETUP) build server
 	cargo bench --locked --bench server -- --quick $(ARGS)
+
+profile: build ## count the instructions of a call, and whose they are (Linux; OUT=FILE)
+	@$(SETUP) server profile
+	@./scripts/profile.sh $(OUT)
 
 test: ## run every test, against real servers
 	@$(SETUP) build server python node monitoring

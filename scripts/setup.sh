@@ -9,6 +9,7 @@
 #   lint    the components rustfmt and clippy
 #   python  redis-py in a virtual environment, target/clients/python
 #   node    node-redis, target/clients/node
+#   profile valgrind
 #   monitoring  Prometheus with promtool, and redis_exporter
 #
 # The last three are for tests/bloom_clients.rs and tests/monitoring.rs alone: where they
@@ -64,6 +65,7 @@ package_for() { # NEED MANAGER
     npm:apt-get|npm:pacman) echo nodejs npm ;;
     npm:dnf) echo nodejs nodejs-npm ;;
     npm:brew) echo node ;;
+    profile:apt-get|profile:dnf|profile:pacman) echo valgrind ;;
     monitoring:apt-get) echo prometheus prometheus-redis-exporter ;;
     # Those have no redis_exporter; promtool comes with Prometheus.
     monitoring:pacman|monitoring:brew) echo prometheus ;;
@@ -286,6 +288,13 @@ need_monitoring() {
     say "SKIPPED: no Prometheus or no redis_exporter here; what needs them will not be tested"
 }
 
+# --- profile ----------------------------------------------------------------------
+
+need_profile() {
+  have callgrind_control && have callgrind_annotate && return
+  install_packages profile
+}
+
 for need in "$@"; do
   case "$need" in
     build) need_build ;;
@@ -294,6 +303,7 @@ for need in "$@"; do
     python) need_python ;;
     node) need_node ;;
     monitoring) need_monitoring ;;
+    profile) need_profile ;;
     *) die "unknown need: $need" ;;
   esac
 done

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Counts the instructions of a call, and whose they are: what `make bench` cannot tell.
+#
+#   scripts/profile.sh [FILE]    a Markdown table, to the terminal or to FILE
+#
+# The server runs under callgrind, which counts what the processor would have to do and is
+# the same on a busy machine as on an idle one. It counts no waiting for memory.
+# FLASHSALE_SERVER names another server than redis-server, CALLS how many of each are counted.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+out=${1:-/dev/stdout}
+calls=${CALLS:-20000}
+server=${FLASHSALE_SERVER:-$(command -v redis-server || command -v valkey-server)}
+module=$PWD/target/release/libflashsale.so
+[ -e "$module" ] || { echo "profile: make build first" >&2; exit 1; }
+
+work=$(mktemp -d)
+pid=
+finish() {
+  [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap finish EXIT
+
+# A port that nobody listens on now.
+port=$((20000 + RANDOM % 20000))
+while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+valgrind --tool=callgrind --instr-atstart=no --callgrind-out-file="$work/profile" \
+  "$server" --port "$port" --bind 127.0.0.1 --dir "$work" --save '' --appendonly no \
+  --loglevel warning --loadmodule "$module" >"$work/log" 2>&1 &
+pid=$!
+cli() { redis-cli -p "$port" "$@"; }
+for _ in $(seq 300); do
+  [ "$(cli PING 2>/dev/null)" = PONG ] && break
+  kill -0 "$pid" 2>/dev/null || { cat "$work/log" >&2; exit 1; }
+  sleep 0.1
+done
+
+load() { redis-benchmark -p "$port" -P 64 -c 50 -r $((10 * calls)) -n "$1" -q "${@:2}" >/dev/null; }
+cli FLASHSALE.CREATE open orders STOCK 9000000000 USERLIMIT 1000000 >/dev/null
+cli FLASHSALE.CREATE gone orders STOCK 0 USERLIMIT 1000000 >/dev/null
+# What CHECKOUT checks out: so many that few come a second time.
+seq $((10 * calls)) | awk '{
+  printf "FLASHSALE.RESERVE open %012d 1 ID 01%012d%012d\r\n", $1, 0, $1
+}' | cli --pipe >/dev/null
+load $((10 * calls)) HINCRBY hash __rand_int__ 1
+
+control() { callgrind_control "$@" "$pid" >/dev/null 2>&1; }
+
+# count NAME COMMAND...: what so many of these cost.
+count() {
+  local name=$1
+  shift
+  control -z
+  control -i on
+  load "$calls" "$@"
+  control -i off
+  rm -f "$work"/profile*
+  control -d
+  for _ in $(seq 100); do compgen -G "$work/profile*" >/dev/null && break; sleep 0.1; done
+  mv "$(compgen -G "$work/profile*" | head -n 1)" "$work/of.$name"
+  callgrind_annotate --threshold=100 --inclusive=yes --auto=no "$work/of.$name" >"$work/with.$name" 2>/dev/null
+  callgrind_annotate --threshold=100 --inclusive=no --auto=no "$work/of.$name" >"$work/self.$name" 2>/dev/null
+}
+
+# Instructions a call: of all; of functions and what they call; of the module by itself.
+each() { awk -v calls="$calls" '{ gsub(",", "", $1); sum += $1 } END { printf "%d", sum / calls + 0.5 }'; }
+all() { grep 'PROGRAM TOTALS' "$work/self.$1" | each; }
+with() { grep -E ":($2) \[" "$work/with.$1" | each; }
+own() { grep -F '[' "$work/self.$1" | grep -F 'libflashsale' | each; }
+
+columns="incr hincrby reserve soldout xadd checkout"
+count incr INCR counter
+count hincrby HINCRBY hash __rand_int__ 1
+count reserve FLASHSALE.RESERVE open __rand_int__ 1 ID 02__rand_int____rand_int__
+count soldout FLASHSALE.RESERVE gone __rand_int__ 1 ID 02__rand_int____rand_int__
+count xadd XADD stream '*' event order sale open sale_id 01KAHJ8D1T5S0T2ZJ9W4E7RQNM \
+  id 01__rand_int____rand_int__ user __rand_int__ qty 1 items '[{"sku":"default","qty":1}]' at_ms 1765000000000
+count checkout FLASHSALE.CHECKOUT open orders 01000000000000__rand_int__
+
+row() { # TITLE FUNCTION...
+  local title=$1
+  shift
+  printf '| %s |' "$title"
+  for column in $columns; do printf ' %d |' "$("$@" "$column")"; done
+  echo
+}
+calling() { with "$2" "$1"; }
+
+{
+  echo "| instructions a call | INCR | HINCRBY | RESERVE | sold out | XADD | CHECKOUT |"
+  echo "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+  row 'all' all
+  row 'the module itself' own
+  row 'reading the arguments (`processMultibulkBuffer`)' calling 'processMultibulkBuffer'
+  row 'opening keys (`RM_OpenKey`, `RM_CloseKey`)' calling 'RM_OpenKey|RM_CloseKey'
+  row 'strings for the stream (`RM_CreateString`, `RM_FreeString`)' calling 'RM_CreateString|RM_FreeString'
+  row 'appending to the stream (`streamAppendItem`)' calling 'streamAppendItem'
+  row 'to AOF and replicas (`RM_Replicate`)' calling 'RM_Replicate'
+  row 'the reply (`RM_ReplyWith...`)' calling 'RM_ReplyWith[A-Za-z]*'
+  row 'measuring the size of memory blocks (`malloc_usable_size`)' calling 'malloc_usable_size'
+} >"$out"

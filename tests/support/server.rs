@@ -175,11 +175,14 @@ impl Server {
         server
     }
 
-    /// Waits until the server answers; false when its process ended instead.
+    /// Waits until the server answers; false when its process ended instead. Ours is known
+    /// by its folder: a server of another test run may have been quicker to take the port.
     #[track_caller]
     fn is_up_soon(&mut self) -> bool {
         let address = self.address.clone();
         let started = self.started.as_mut().expect("a server of ours");
+        let folder = started.folder.path().canonicalize().expect("its folder");
+        let folder = folder.to_string_lossy().into_owned();
         wait_for("the server answers PING", || {
             if started
                 .child
@@ -191,7 +194,8 @@ impl Server {
             }
             let mut con = connect(&address, false)?;
             // While it loads its data the server answers LOADING.
-            (con.show("PING") == "+PONG").then_some(true)
+            let is_up = con.show("PING") == "+PONG";
+            (is_up && con.show("CONFIG GET dir").contains(&folder)).then_some(true)
         })
     }
 

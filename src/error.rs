@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// How many bytes of a client's own text an error repeats.
-const ECHO_BYTES_MAX: usize = 40;
+/// How many letters of a client's own text an error repeats, escapes counted as they are
+/// written: an error stays one short line whatever was sent.
+const ECHO_LETTERS_MAX: usize = 40;
 
 /// The first word of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,16 +65,18 @@ impl Error {
         }
     }
 
-    /// The key is not there.
-    pub fn no_sale() -> Error {
-        Error::with(Code::NoSale, "key: no such sale")
+    /// There is no key of this name.
+    pub fn no_sale(name: &[u8]) -> Error {
+        let name = echo(name);
+        Error::with(Code::NoSale, format!("key: no such sale: '{name}'"))
     }
 
-    /// The key named by `argument` holds something else than `wanted`.
-    pub fn wrong_type(argument: &str, wanted: &str) -> Error {
+    /// The key `name`, given as `argument`, holds something else than `wanted`.
+    pub fn wrong_type(argument: &str, name: &[u8], wanted: &str) -> Error {
+        let name = echo(name);
         Error::with(
             Code::WrongType,
-            format!("{argument}: holds a value other than {wanted}"),
+            format!("{argument}: '{name}' holds a value other than {wanted}"),
         )
     }
 }
@@ -86,10 +89,16 @@ impl fmt::Display for Error {
 
 /// A client's bytes for an error text: escaped, and cut short.
 pub fn echo(bytes: &[u8]) -> String {
-    match bytes.get(..ECHO_BYTES_MAX) {
-        Some(start) if bytes.len() > ECHO_BYTES_MAX => format!("{}...", start.escape_ascii()),
-        _ => bytes.escape_ascii().to_string(),
+    let mut echoed = String::new();
+    for byte in bytes {
+        let letters = byte.escape_ascii();
+        if echoed.len().saturating_add(letters.len()) > ECHO_LETTERS_MAX {
+            echoed.push_str("...");
+            break;
+        }
+        echoed.extend(letters.map(char::from));
     }
+    echoed
 }
 
 #[cfg(test)]
@@ -99,7 +108,10 @@ mod tests {
     #[test]
     fn starts_with_its_code() {
         assert_eq!(Error::new("qty: missing").to_string(), "ERR qty: missing");
-        assert_eq!(Error::no_sale().to_string(), "NOSALE key: no such sale");
+        assert_eq!(
+            Error::no_sale(b"s").to_string(),
+            "NOSALE key: no such sale: 's'"
+        );
     }
 
     #[test]
@@ -107,5 +119,6 @@ mod tests {
         assert_eq!(echo(b"a\r\nb\0"), "a\\r\\nb\\x00");
         assert_eq!(echo(&[b'x'; 41]), format!("{}...", "x".repeat(40)));
         assert_eq!(echo(&[b'x'; 40]), "x".repeat(40));
+        assert_eq!(echo(&[0xff; 11]), format!("{}...", "\\xff".repeat(10)));
     }
 }

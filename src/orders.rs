@@ -48,8 +48,9 @@ impl<'c> OrdersKey<'c> {
         let orders = OrdersKey::of(ffi::Key::open(ctx, name, mode))?;
         if name.bytes() != sale.orders() {
             let bound = echo(sale.orders());
+            let other = echo(name.bytes());
             return Err(Error::new(format!(
-                "orders: not the stream of this sale, which is '{bound}'"
+                "orders: '{other}' is not the stream of this sale, which is '{bound}'"
             )));
         }
         Ok(orders)
@@ -67,7 +68,7 @@ impl<'c> OrdersKey<'c> {
     fn of(key: ffi::Key<'c>) -> Result<OrdersKey<'c>, Error> {
         match key.kind() {
             Kind::Empty | Kind::Stream => Ok(OrdersKey(key)),
-            Kind::Other => Err(Error::wrong_type("orders", "a stream")),
+            Kind::Other => Err(Error::wrong_type("orders", key.name().bytes(), "a stream")),
         }
     }
 

@@ -35,10 +35,7 @@ impl<'a> Args<'a> {
     ///
     /// There is none: the argument `name` is missing.
     pub fn word(&mut self, name: &str) -> Result<&'a [u8], Error> {
-        let (word, rest) = self
-            .rest
-            .split_first()
-            .ok_or_else(|| Error::new(format!("{name}: missing")))?;
+        let (word, rest) = self.rest.split_first().ok_or_else(|| missing(name))?;
         self.rest = rest;
         Ok(word)
     }
@@ -52,7 +49,8 @@ impl<'a> Args<'a> {
         let word = self.word("orders")?;
         if word.len() > ORDERS_BYTES_MAX {
             return Err(Error::new(format!(
-                "orders: longer than {ORDERS_BYTES_MAX} bytes"
+                "orders: {} bytes, at most {ORDERS_BYTES_MAX} are allowed",
+                word.len()
             )));
         }
         Ok(word)
@@ -66,10 +64,9 @@ impl<'a> Args<'a> {
     pub fn name(&mut self, name: &str) -> Result<&'a [u8], Error> {
         let word = self.word(name)?;
         match word.len() {
-            0 => Err(Error::new(format!("{name}: empty"))),
             1..=NAME_BYTES_MAX => Ok(word),
-            _ => Err(Error::new(format!(
-                "{name}: longer than {NAME_BYTES_MAX} bytes"
+            length => Err(Error::new(format!(
+                "{name}: {length} bytes, not 1 to {NAME_BYTES_MAX}"
             ))),
         }
     }
@@ -83,7 +80,7 @@ impl<'a> Args<'a> {
         let word = self.name("sku")?;
         match std::str::from_utf8(word) {
             Ok(_) => Ok(word),
-            Err(_) => Err(Error::new("sku: not UTF-8")),
+            Err(_) => Err(Error::new(format!("sku: '{}' is not UTF-8", echo(word)))),
         }
     }
 
@@ -97,8 +94,9 @@ impl<'a> Args<'a> {
         parse_integer(word)
             .filter(|value| *value >= min)
             .ok_or_else(|| {
+                let word = echo(word);
                 Error::new(format!(
-                    "{name}: not an integer from {min} to {INTEGER_MAX}"
+                    "{name}: '{word}' is not an integer from {min} to {INTEGER_MAX}"
                 ))
             })
     }
@@ -119,8 +117,10 @@ impl<'a> Args<'a> {
             .and_then(|value| i64::try_from(value).ok())
             .map(|value| value * sign)
             .ok_or_else(|| {
+                let word = echo(word);
                 Error::new(format!(
-                    "delta: not an integer other than 0 from -{INTEGER_MAX} to {INTEGER_MAX}"
+                    "delta: '{word}' is not an integer from -{INTEGER_MAX} to {INTEGER_MAX}, \
+                     or is 0"
                 ))
             })
     }
@@ -134,13 +134,16 @@ impl<'a> Args<'a> {
         let word = self.word("PAYLOAD")?;
         if word.len() > PAYLOAD_BYTES_MAX {
             return Err(Error::new(format!(
-                "PAYLOAD: longer than {PAYLOAD_BYTES_MAX} bytes"
+                "PAYLOAD: {} bytes, at most {PAYLOAD_BYTES_MAX} are allowed",
+                word.len()
             )));
         }
         match serde_json::from_slice::<serde::de::IgnoredAny>(word) {
             // The parser skips strings it need not build, without a look at their bytes.
             Ok(_) if std::str::from_utf8(word).is_ok() => Ok(word),
-            _ => Err(Error::new("PAYLOAD: not JSON")),
+            Ok(_) => Err(Error::new("PAYLOAD: not JSON: not UTF-8")),
+            // With the place: "expected value at line 1 column 9".
+            Err(reason) => Err(Error::new(format!("PAYLOAD: not JSON: {reason}"))),
         }
     }
 
@@ -168,7 +171,10 @@ impl<'a> Args<'a> {
     /// What to say when the next word is none of the options of a command.
     pub fn unknown_option(&self) -> Error {
         let word = self.rest.first().copied().unwrap_or_default();
-        Error::new(format!("syntax: unknown option '{}'", echo(word)))
+        Error::new(format!(
+            "syntax: unknown option '{}', see FLASHSALE.HELP",
+            echo(word)
+        ))
     }
 
     /// Nothing may follow.
@@ -208,6 +214,16 @@ pub fn flag(slot: &mut bool, keyword: &str) -> Result<(), Error> {
     } else {
         Ok(())
     }
+}
+
+/// An argument that is not there. Keywords are in capitals, and when a keyword was read
+/// it is its value that is missing.
+fn missing(name: &str) -> Error {
+    let what = match name.bytes().all(|letter| letter.is_ascii_uppercase()) {
+        true => "its value is missing",
+        false => "missing",
+    };
+    Error::new(format!("{name}: {what}"))
 }
 
 fn given_twice(keyword: &str) -> Error {
@@ -277,16 +293,19 @@ mod tests {
     fn says_which_argument_is_wrong() {
         let words: [&[u8]; 2] = [b"CMD", b"0"];
         let mut args = Args::new(&words);
-        let text = "ERR qty: not an integer from 1 to 9007199254740991";
+        let text = "ERR qty: '0' is not an integer from 1 to 9007199254740991";
         assert_eq!(error(args.integer("qty", 1)), text);
-        assert_eq!(error(args.integer("HOLD", 1)), "ERR HOLD: missing");
+        assert_eq!(
+            error(args.integer("HOLD", 1)),
+            "ERR HOLD: its value is missing"
+        );
         let long = [b'x'; 129];
         let words: [&[u8]; 5] = [b"CMD", b"", &long, &long[..128], b"\xff"];
         let mut args = Args::new(&words);
-        assert_eq!(error(args.name("ID")), "ERR ID: empty");
-        assert_eq!(error(args.name("ID")), "ERR ID: longer than 128 bytes");
+        assert_eq!(error(args.name("ID")), "ERR ID: 0 bytes, not 1 to 128");
+        assert_eq!(error(args.name("ID")), "ERR ID: 129 bytes, not 1 to 128");
         assert_eq!(args.name("ID"), Ok(&long[..128]));
-        assert_eq!(error(args.sku()), "ERR sku: not UTF-8");
+        assert_eq!(error(args.sku()), "ERR sku: '\\xff' is not UTF-8");
         assert_eq!(error(args.sku()), "ERR sku: missing");
     }
 
@@ -297,7 +316,8 @@ mod tests {
         assert_eq!(args.delta(), Ok(-3));
         assert_eq!(args.delta(), Ok(9_007_199_254_740_991));
         for _ in 0..3 {
-            assert!(error(args.delta()).starts_with("ERR delta: not an integer"));
+            let text = error(args.delta());
+            assert!(text.starts_with("ERR delta: '") && text.contains("' is not an integer"));
         }
     }
 
@@ -329,7 +349,10 @@ mod tests {
         let mut args = Args::new(&words);
         assert!(!args.keyword("ID"));
         assert!(args.keyword("HOLD"));
-        assert_eq!(error(args.end()), "ERR syntax: unknown option 'FOO\\n'");
+        assert_eq!(
+            error(args.end()),
+            "ERR syntax: unknown option 'FOO\\n', see FLASHSALE.HELP"
+        );
         let mut slot = None;
         assert_eq!(once(&mut slot, "HOLD", 1), Ok(()));
         assert_eq!(error(once(&mut slot, "HOLD", 2)), "ERR HOLD: given twice");

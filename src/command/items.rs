@@ -57,7 +57,7 @@ pub fn parse_pairs<'a, N>(
     let count = args.integer("count", 1)?;
     let words = args.len();
     if count > (words / 2) as u64 {
-        let text = format!("count: {count} pairs, but {words} words follow");
+        let text = format!("count: {count} pairs of two words, but {words} words follow");
         return Err(Error::new(text));
     }
     for _ in 0..count {
@@ -120,21 +120,24 @@ mod tests {
             (&[b"CMD", b"ITEMS"], "ERR count: missing"),
             (
                 &[b"CMD", b"ITEMS", b"0"],
-                "ERR count: not an integer from 1 to 9007199254740991",
+                "ERR count: '0' is not an integer from 1 to 9007199254740991",
             ),
             (
                 &[b"CMD", b"ITEMS", b"2", b"a", b"1", b"b"],
-                "ERR count: 2 pairs, but 3 words follow",
+                "ERR count: 2 pairs of two words, but 3 words follow",
             ),
             (
                 &[b"CMD", b"ITEMS", b"9007199254740991", b"a", b"1"],
-                "ERR count: 9007199254740991 pairs, but 2 words follow",
+                "ERR count: 9007199254740991 pairs of two words, but 2 words follow",
             ),
             (
                 &[b"CMD", b"ITEMS", b"1", b"a", b"1", b"b"],
-                "ERR syntax: unknown option 'b'",
+                "ERR syntax: unknown option 'b', see FLASHSALE.HELP",
             ),
-            (&[b"CMD", b"ITEMS", b"1", b"", b"1"], "ERR sku: empty"),
+            (
+                &[b"CMD", b"ITEMS", b"1", b"", b"1"],
+                "ERR sku: 0 bytes, not 1 to 128",
+            ),
         ];
         for (words, text) in refused {
             assert_eq!(parse(words).unwrap_err().to_string(), text);

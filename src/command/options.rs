@@ -145,16 +145,19 @@ mod tests {
     #[test]
     fn refuses_what_makes_no_sense() {
         for (line, text) in [
-            ("COLOUR 1", "ERR syntax: unknown option 'COLOUR'"),
+            (
+                "COLOUR 1",
+                "ERR syntax: unknown option 'COLOUR', see FLASHSALE.HELP",
+            ),
             (
                 "HOLD 0",
-                "ERR HOLD: not an integer from 1 to 9007199254740991",
+                "ERR HOLD: '0' is not an integer from 1 to 9007199254740991",
             ),
             (
                 "GRACE -1",
-                "ERR GRACE: not an integer from 0 to 9007199254740991",
+                "ERR GRACE: '-1' is not an integer from 0 to 9007199254740991",
             ),
-            ("END", "ERR END: missing"),
+            ("END", "ERR END: its value is missing"),
             ("KEEP 1 keep 1", "ERR KEEP: given twice"),
         ] {
             assert_eq!(parse_text(line).unwrap_err().to_string(), text);

@@ -5,6 +5,7 @@
 
 use smallvec::SmallVec;
 
+use crate::config;
 use crate::error::{Code, Error, echo};
 use crate::ffi::Reply;
 use crate::info::{self, Outcome};
@@ -50,6 +51,14 @@ impl<'r, 'a> About<'r, 'a> {
         About {
             id: reference.unwrap_or_default(),
             asked: Asked::Deltas(ask),
+        }
+    }
+
+    /// What would make an unknown SKU right.
+    fn hint(&self) -> &'static str {
+        match self.asked {
+            Asked::Deltas(_) => "; NEW adds one, with a positive delta",
+            _ => "",
         }
     }
 
@@ -226,7 +235,11 @@ fn not_sold(reply: Reply<'_>, sale: &Sale, about: &About<'_, '_>, left: u64, whi
 pub fn error_of(about: &About<'_, '_>, answer: Answer) -> Option<Error> {
     match answer {
         Answer::NoSku { ask } => Some(match ask.and_then(|position| about.sku(position)) {
-            Some(sku) => Error::with(Code::NoSku, format!("sku: no item '{}'", echo(sku))),
+            Some(sku) => {
+                let (sku, hint) = (echo(sku), about.hint());
+                let text = format!("sku: the sale has no item '{sku}'{hint}");
+                Error::with(Code::NoSku, text)
+            }
             None => Error::with(
                 Code::NoSku,
                 "ITEMS: missing, the sale has several items and none is 'default'",
@@ -234,7 +247,10 @@ pub fn error_of(about: &About<'_, '_>, answer: Answer) -> Option<Error> {
         }),
         Answer::Full => Some(Error::with(
             Code::Oom,
-            "max-reservations: the sale knows as many reservations as it may",
+            format!(
+                "max-reservations: the sale knows {} reservations, no more are allowed",
+                config::bounds().reservations_max
+            ),
         )),
         Answer::Invalid(text) => Some(Error::new(text)),
         _ => None,

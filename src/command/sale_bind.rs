@@ -39,7 +39,9 @@ impl<'a> Request<'a> {
         let key = args.word("key")?;
         let orders = args.orders()?;
         if key == orders {
-            return Err(Error::new("orders: the same as key"));
+            return Err(Error::new(
+                "orders: the same as key, it needs a key of its own",
+            ));
         }
         args.end()?;
         Ok(Request { orders })
@@ -67,6 +69,9 @@ mod tests {
     fn refuses_the_sale_as_its_own_stream() {
         let words: [&[u8]; 3] = [b"BIND", b"k", b"k"];
         let error = Request::parse(Args::new(&words)).err().unwrap();
-        assert_eq!(error.to_string(), "ERR orders: the same as key");
+        assert_eq!(
+            error.to_string(),
+            "ERR orders: the same as key, it needs a key of its own"
+        );
     }
 }

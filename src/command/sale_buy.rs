@@ -165,7 +165,7 @@ mod tests {
         let refused: [(&[&[u8]], &str); 2] = [
             (
                 &[b"BUY", b"k", b"o", b"u", b"1", b"HOLD", b"1"],
-                "ERR syntax: unknown option 'HOLD'",
+                "ERR syntax: unknown option 'HOLD', see FLASHSALE.HELP",
             ),
             (&[b"BUY", b"k", b"o", b"u", b"ITEMS"], "ERR count: missing"),
         ];

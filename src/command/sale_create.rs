@@ -25,6 +25,8 @@
 //! - Replicates: the event `Created`.
 //! - Notifies: `flashsale.created`.
 
+use std::collections::HashSet;
+
 use super::args::Args;
 use super::items::{ITEMS_STOCK, parse_pairs};
 use super::options;
@@ -33,7 +35,7 @@ use super::{Handler, SINCE, ids, text};
 use crate::clock;
 use crate::config;
 use crate::datatype;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, echo};
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::orders::OrdersKey;
 use crate::replication;
@@ -81,7 +83,9 @@ impl<'a> Request<'a> {
         let key = args.word("key")?;
         let orders = args.orders()?;
         if key == orders {
-            return Err(Error::new("orders: the same as key"));
+            return Err(Error::new(
+                "orders: the same as key, it needs a key of its own",
+            ));
         }
         let mut items = Vec::new();
         if args.keyword("STOCK") {
@@ -89,8 +93,11 @@ impl<'a> Request<'a> {
         } else if args.keyword("ITEMS") {
             let stock = |args: &mut Args<'a>| args.integer("n", 0);
             parse_pairs(&mut args, stock, |sku, n| items.push((sku, n)))?;
+            refuse_a_sku_twice(&items)?;
         } else {
-            return Err(Error::new("syntax: STOCK or ITEMS must follow orders"));
+            return Err(Error::new(
+                "syntax: STOCK n or ITEMS count sku n ... must follow orders",
+            ));
         }
         let changes = options::parse(args)?;
         Ok(Request {
@@ -98,6 +105,18 @@ impl<'a> Request<'a> {
             items,
             changes,
         })
+    }
+}
+
+/// # Errors
+///
+/// Which SKU it is, where there may be thousands. The plan checks it, too: it is asked
+/// by more than this command.
+fn refuse_a_sku_twice(items: &[(&[u8], u64)]) -> Result<(), Error> {
+    let mut seen = HashSet::with_capacity(items.len());
+    match items.iter().find(|(sku, _)| !seen.insert(sku)) {
+        Some((sku, _)) => Err(Error::new(format!("ITEMS: the SKU '{}' twice", echo(sku)))),
+        None => Ok(()),
     }
 }
 
@@ -114,7 +133,11 @@ impl Handler for Create {
         } = Request::parse(Args::new(call.words()))?;
         let (ctx, name) = (call.ctx(), text(call, 1)?);
         if !datatype::is_free(ctx, name) {
-            return Err(Error::with(Code::BusyKey, "key: exists already"));
+            let name = echo(name.bytes());
+            return Err(Error::with(
+                Code::BusyKey,
+                format!("key: '{name}' exists already; ALTER and RESTOCK change a sale"),
+            ));
         }
         OrdersKey::open_any(ctx, text(call, 2)?)?;
         let now_ms = clock::now_ms().min(INTEGER_MAX);
@@ -166,26 +189,32 @@ mod tests {
 
     #[test]
     fn refuses_what_makes_no_sense() {
-        let refused: [(&[&[u8]], &str); 5] = [
+        let refused: [(&[&[u8]], &str); 6] = [
+            (
+                &[
+                    b"CREATE", b"k", b"o", b"ITEMS", b"2", b"a", b"1", b"a", b"2",
+                ],
+                "ERR ITEMS: the SKU 'a' twice",
+            ),
             (
                 &[b"CREATE", b"k", b"k", b"STOCK", b"1"],
-                "ERR orders: the same as key",
+                "ERR orders: the same as key, it needs a key of its own",
             ),
             (
                 &[b"CREATE", b"k", b"o", b"5", b"1"],
-                "ERR syntax: STOCK or ITEMS must follow orders",
+                "ERR syntax: STOCK n or ITEMS count sku n ... must follow orders",
             ),
             (
                 &[b"CREATE", b"k", b"o", b"STOCK", b"x"],
-                "ERR STOCK: not an integer from 0 to 9007199254740991",
+                "ERR STOCK: 'x' is not an integer from 0 to 9007199254740991",
             ),
             (
                 &[b"CREATE", b"k", b"o", b"ITEMS", b"2", b"a", b"1"],
-                "ERR count: 2 pairs, but 2 words follow",
+                "ERR count: 2 pairs of two words, but 2 words follow",
             ),
             (
                 &[b"CREATE", b"k", b"o", b"STOCK", b"1", b"ID", b"x"],
-                "ERR syntax: unknown option 'ID'",
+                "ERR syntax: unknown option 'ID', see FLASHSALE.HELP",
             ),
         ];
         for (words, text) in refused {

@@ -96,7 +96,7 @@ mod tests {
         let error = Request::parse(Args::new(&words)).err().unwrap();
         assert_eq!(
             error.to_string(),
-            "ERR ms: not an integer from 1 to 9007199254740991"
+            "ERR ms: '0' is not an integer from 1 to 9007199254740991"
         );
     }
 }

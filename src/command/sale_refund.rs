@@ -58,13 +58,11 @@ fn parse<'a>(mut args: Args<'a>) -> Result<RefundAsk<'a>, Error> {
     };
     while !args.is_empty() {
         if args.keyword("QTY") {
-            once(&mut request.ask, "QTY", Ask::Qty(args.integer("QTY", 1)?))?;
+            let qty = args.integer("QTY", 1)?;
+            one_ask(&mut request.ask, "QTY", Ask::Qty(qty))?;
         } else if args.keyword("ITEMS") {
-            once(
-                &mut request.ask,
-                "ITEMS",
-                Ask::Items(parse_lines(&mut args)?),
-            )?;
+            let lines = parse_lines(&mut args)?;
+            one_ask(&mut request.ask, "ITEMS", Ask::Items(lines))?;
         } else if args.keyword("REF") {
             once(&mut request.reference, "REF", args.name("REF")?)?;
         } else if args.keyword("USER") {
@@ -78,9 +76,21 @@ fn parse<'a>(mut args: Args<'a>) -> Result<RefundAsk<'a>, Error> {
         }
     }
     if request.ask.is_some() && request.reference.is_none() {
-        return Err(Error::new("REF: missing, a refund of a part needs one"));
+        return Err(Error::new("REF: missing, QTY and ITEMS need one"));
     }
     Ok(request)
+}
+
+/// Keeps what is asked for: a quantity or items.
+///
+/// # Errors
+///
+/// It was said before, in one way or the other.
+fn one_ask<'a>(slot: &mut Option<Ask<'a>>, keyword: &str, ask: Ask<'a>) -> Result<(), Error> {
+    match slot.replace(ask) {
+        None => Ok(()),
+        Some(_) => Err(Error::new(format!("{keyword}: only one of QTY and ITEMS"))),
+    }
 }
 
 pub struct Refund;
@@ -144,13 +154,13 @@ mod tests {
         let refused: [(&[&[u8]], &str); 4] = [
             (
                 &[b"REFUND", b"k", b"o", b"i", b"QTY", b"1"],
-                "ERR REF: missing, a refund of a part needs one",
+                "ERR REF: missing, QTY and ITEMS need one",
             ),
             (
                 &[
                     b"REFUND", b"k", b"o", b"i", b"QTY", b"1", b"ITEMS", b"1", b"a", b"1",
                 ],
-                "ERR ITEMS: given twice",
+                "ERR ITEMS: only one of QTY and ITEMS",
             ),
             (
                 &[b"REFUND", b"k", b"o", b"i", b"NORESTOCK", b"NORESTOCK"],
@@ -158,7 +168,7 @@ mod tests {
             ),
             (
                 &[b"REFUND", b"k", b"o", b"i", b"QTY", b"0", b"REF", b"r"],
-                "ERR QTY: not an integer from 1 to 9007199254740991",
+                "ERR QTY: '0' is not an integer from 1 to 9007199254740991",
             ),
         ];
         for (words, text) in refused {

@@ -95,6 +95,6 @@ mod tests {
         let request = Request::parse(Args::new(&words[..3])).unwrap();
         assert_eq!(request.user, None);
         let error = Request::parse(Args::new(&words[..4])).err().unwrap();
-        assert_eq!(error.to_string(), "ERR USER: missing");
+        assert_eq!(error.to_string(), "ERR USER: its value is missing");
     }
 }

@@ -156,19 +156,25 @@ mod tests {
     #[test]
     fn refuses_what_makes_no_sense() {
         let refused: [(&[&[u8]], &str); 5] = [
-            (&[b"RESERVE", b"k", b"", b"1"], "ERR user: empty"),
+            (
+                &[b"RESERVE", b"k", b"", b"1"],
+                "ERR user: 0 bytes, not 1 to 128",
+            ),
             (
                 &[b"RESERVE", b"k", b"u", b"0"],
-                "ERR qty: not an integer from 1 to 9007199254740991",
+                "ERR qty: '0' is not an integer from 1 to 9007199254740991",
             ),
-            (&[b"RESERVE", b"k", b"u", b"1", b"ID"], "ERR ID: missing"),
+            (
+                &[b"RESERVE", b"k", b"u", b"1", b"ID"],
+                "ERR ID: its value is missing",
+            ),
             (
                 &[b"RESERVE", b"k", b"u", b"1", b"ID", b"a", b"ID", b"a"],
                 "ERR ID: given twice",
             ),
             (
                 &[b"RESERVE", b"k", b"u", b"1", b"REF", b"a"],
-                "ERR syntax: unknown option 'REF'",
+                "ERR syntax: unknown option 'REF', see FLASHSALE.HELP",
             ),
         ];
         for (words, text) in refused {

@@ -134,7 +134,10 @@ mod tests {
         assert!(request.new && request.reference == Some(b"r"));
         let words: [&[u8]; 7] = [b"RESTOCK", b"k", b"ITEMS", b"2", b"a", b"1", b"b"];
         let error = parse(Args::new(&words)).err().unwrap();
-        assert_eq!(error.to_string(), "ERR count: 2 pairs, but 3 words follow");
+        assert_eq!(
+            error.to_string(),
+            "ERR count: 2 pairs of two words, but 3 words follow"
+        );
         let words: [&[u8]; 8] = [b"RESTOCK", b"k", b"items", b"2", b"a", b"1", b"b", b"-2"];
         let request = parse(Args::new(&words)).unwrap();
         assert_eq!(request.ask, RestockAsk::Items(vec![(b"a", 1), (b"b", -2)]));

@@ -70,7 +70,11 @@ fn parse_state(word: &[u8]) -> Result<State, Error> {
     State::ALL
         .into_iter()
         .find(|state| state.word().as_bytes().eq_ignore_ascii_case(word))
-        .ok_or_else(|| Error::new(format!("STATE: there is no state '{}'", echo(word))))
+        .ok_or_else(|| {
+            let known: Vec<&str> = State::ALL.iter().map(|state| state.word()).collect();
+            let (word, known) = (echo(word), known.join(", "));
+            Error::new(format!("STATE: '{word}' is none of {known}"))
+        })
 }
 
 pub struct Scan;
@@ -122,15 +126,15 @@ mod tests {
         let refused: [(&[&[u8]], &str); 3] = [
             (
                 &[b"SCAN", b"k", b"-1"],
-                "ERR cursor: not an integer from 0 to 9007199254740991",
+                "ERR cursor: '-1' is not an integer from 0 to 9007199254740991",
             ),
             (
                 &[b"SCAN", b"k", b"0", b"COUNT", b"0"],
-                "ERR COUNT: not an integer from 1 to 9007199254740991",
+                "ERR COUNT: '0' is not an integer from 1 to 9007199254740991",
             ),
             (
                 &[b"SCAN", b"k", b"0", b"STATE", b"gone"],
-                "ERR STATE: there is no state 'gone'",
+                "ERR STATE: 'gone' is none of reserved, sold, refunded, released, expired",
             ),
         ];
         for (words, text) in refused {

@@ -99,6 +99,6 @@ mod tests {
         );
         let words: [&[u8]; 3] = [b"STOCK", b"k", b""];
         let error = Request::parse(Args::new(&words)).err().unwrap();
-        assert_eq!(error.to_string(), "ERR sku: empty");
+        assert_eq!(error.to_string(), "ERR sku: 0 bytes, not 1 to 128");
     }
 }

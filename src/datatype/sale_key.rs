@@ -26,8 +26,8 @@ fn open<'c>(ctx: Ctx<'c>, name: Text<'c>, mode: Mode) -> Result<SaleKey<'c>, Err
 
 fn refusal(key: &Key<'_>) -> Error {
     match key.kind() {
-        Kind::Empty => Error::no_sale(),
-        Kind::Stream | Kind::Other => Error::wrong_type("key", "a sale"),
+        Kind::Empty => Error::no_sale(key.name().bytes()),
+        Kind::Stream | Kind::Other => Error::wrong_type("key", key.name().bytes(), "a sale"),
     }
 }
 

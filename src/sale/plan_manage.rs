@@ -25,7 +25,8 @@ pub struct CreateAsk<'a> {
     pub hold_ms_default: u64,
 }
 
-const TOO_MANY_ITEMS: Answer = Answer::Invalid("ITEMS: more than max-items allows in one sale");
+const TOO_MANY_ITEMS: Answer =
+    Answer::Invalid("ITEMS: more than one sale may have, see CONFIG GET flashsale.max-items");
 
 impl Sale {
     /// CREATE. O(items log items).
@@ -79,7 +80,9 @@ impl Sale {
         }
         let mut options = changes.applied_to(&self.options);
         if options.item_limit.is_some() && !self.users.tracks_items() {
-            return Err(Answer::Invalid("ITEMLIMIT: can be changed, not introduced"));
+            return Err(Answer::Invalid(
+                "ITEMLIMIT: can be changed, not introduced: give it to CREATE",
+            ));
         }
         check_hold(&options)?;
         match changes.end_at_ms {
@@ -316,18 +319,18 @@ struct Delta<'a> {
 
 fn check_hold(options: &Options) -> Result<(), Answer> {
     match options.hold_ms_max {
-        Some(hold_ms_max) if hold_ms_max < options.hold_ms => {
-            Err(Answer::Invalid("MAXHOLD: below HOLD"))
-        }
+        Some(hold_ms_max) if hold_ms_max < options.hold_ms => Err(Answer::Invalid(
+            "MAXHOLD: below HOLD, which is the sale's or default-hold-ms where not given",
+        )),
         _ => Ok(()),
     }
 }
 
 fn check_window(options: &Options) -> Result<(), Answer> {
     match (options.start_at_ms, options.end_at_ms) {
-        (Some(start_at_ms), Some(end_at_ms)) if start_at_ms >= end_at_ms => {
-            Err(Answer::Invalid("START: not before END"))
-        }
+        (Some(start_at_ms), Some(end_at_ms)) if start_at_ms >= end_at_ms => Err(Answer::Invalid(
+            "START: not before END, both in Unix milliseconds",
+        )),
         _ => Ok(()),
     }
 }

@@ -72,7 +72,7 @@ fn replies_in_the_raw_protocol() {
         "*2 *4 $7 default :9 :0 :0 $-1 ",
         &format!("*12 {user} :-1 $4 open :0 $12 reservations *0 "),
         "*2 $1 0 *0 ",
-        "-NOSALE key: no such sale ",
+        "-NOSALE key: no such sale: 'nosuch' ",
         "*3 $7 SOLDOUT :9 $7 default ",
         "*2 $9 RESTOCKED *3 $7 default :8 :8 ",
     ];
@@ -100,7 +100,7 @@ fn replies_in_the_raw_protocol() {
     let released = format!("%10 $5 state $8 released $4 user _ {nulls} $14 released_at_ms :");
     assert!(replies[4].starts_with(&released), "{}", replies[4]);
     assert_eq!(replies[5], "*3 $7 SOLDOUT :8 $7 default ");
-    assert_eq!(replies[6], "-NOSALE key: no such sale ");
+    assert_eq!(replies[6], "-NOSALE key: no such sale: 'nosuch' ");
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn redis_cli_shows_status_numbers_and_maps() {
         ("--no-raw FLASHSALE.GET sale:1 nosuch", "(nil)\n"),
         (
             "--no-raw FLASHSALE.INFO nosuch",
-            "(error) NOSALE key: no such sale\n",
+            "(error) NOSALE key: no such sale: 'nosuch'\n",
         ),
         (
             "--no-raw FLASHSALE.STOCK sale:1 default nosuch",

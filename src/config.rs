@@ -201,8 +201,9 @@ fn parse_rate(text: &[u8]) -> Result<ErrorRate, String> {
         let text = echo(text);
         match error {
             RateError::NotANumber => format!("'{text}' is not a number"),
-            RateError::OutOfRange => format!("'{text}' is not between 0 and 1"),
-            RateError::TooSmall => format!("'{text}' is less than {ERROR_RATE_MIN}"),
+            RateError::OutOfRange | RateError::TooSmall => {
+                format!("'{text}' is not from {ERROR_RATE_MIN} to 1, exclusive")
+            }
         }
     })
 }
@@ -396,12 +397,12 @@ mod tests {
             (&[b"bf-expansion", b"32769"], "from 0 to 32768"),
             (
                 &[b"bf-error-rate", b"1"],
-                "bf-error-rate: '1' is not between 0 and 1",
+                "bf-error-rate: '1' is not from 0.000000001 to 1, exclusive",
             ),
             (&[b"bf-error-rate", b"x"], "'x' is not a number"),
             (
                 &[b"bf-error-rate", b"1e-10"],
-                "'1e-10' is less than 0.000000001",
+                "'1e-10' is not from 0.000000001 to 1, exclusive",
             ),
             (
                 &[b"bf-error-rate"],

@@ -58,10 +58,13 @@ fn the_configuration_says_what_filters_are_made() {
     con.says("FLASHSALE.BF.INFO later CAPACITY", "7");
     con.says("FLASHSALE.BF.INFO later EXPANSION", "4");
     for (line, part) in [
-        ("bf-error-rate 0", "'0' is not between 0 and 1"),
-        ("bf-error-rate 1", "'1' is not between 0 and 1"),
+        ("bf-error-rate 0", "'0' is not from 0.000000001 to 1"),
+        ("bf-error-rate 1", "'1' is not from 0.000000001 to 1"),
         ("bf-error-rate x", "'x' is not a number"),
-        ("bf-error-rate 1e-10", "less than 0.000000001"),
+        (
+            "bf-error-rate 1e-10",
+            "'1e-10' is not from 0.000000001 to 1",
+        ),
         ("bf-initial-size 0", "between 1 and 1073741824"),
         ("bf-initial-size 1073741825", "between 1 and 1073741824"),
         ("bf-expansion 32769", "between 0 and 32768"),
@@ -73,7 +76,7 @@ fn the_configuration_says_what_filters_are_made() {
     for (arguments, part) in [
         (
             "bf-error-rate 1.5",
-            "bf-error-rate: '1.5' is not between 0 and 1",
+            "bf-error-rate: '1.5' is not from 0.000000001 to 1",
         ),
         ("bf-initial-size 0", "bf-initial-size is '0'"),
         (

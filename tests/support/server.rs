@@ -27,6 +27,10 @@ const SETTINGS: [&str; 4] = [
 /// primaries expire.
 pub const REPLICA_OF_NOBODY: &str = "--replicaof 127.0.0.1 1";
 
+/// As the first argument it gives a server a file of settings in its folder, empty until
+/// CONFIG REWRITE writes it. From then on the server is started from it alone.
+const SETTINGS_FILE: &str = "redis.conf";
+
 /// How long one reply may take.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -436,14 +440,19 @@ fn launch(
     module_args: &[String],
     environment: &[(String, String)],
 ) -> Child {
-    let program = std::env::var("FLASHSALE_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
-    let mut command = Command::new(&program);
-    command
-        .current_dir(folder)
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    let mut command = command_in(folder, environment);
+    let has_file = server_args.first().is_some_and(|arg| arg == SETTINGS_FILE);
+    if has_file {
+        let path = folder.join(SETTINGS_FILE);
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        command.arg(&path);
+        // All that follows is in there once it was written, and the module once only.
+        if !written.is_empty() {
+            return spawn(&mut command);
+        }
+        std::fs::write(&path, "").expect("a file for CONFIG REWRITE");
+    }
+    let server_args = &server_args[usize::from(has_file)..];
     command.args([
         "--port",
         &port.to_string(),
@@ -473,7 +482,23 @@ fn launch(
     }
     command.arg("--loadmodule").arg(module_path());
     command.args(module_args.iter().filter(|arg| !arg.is_empty()));
+    spawn(&mut command)
+}
+
+/// The server program, quiet, in a folder.
+fn command_in(folder: &Path, environment: &[(String, String)]) -> Command {
+    let program = std::env::var("FLASHSALE_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+    let mut command = Command::new(program);
     command
-        .spawn()
-        .unwrap_or_else(|error| panic!("{program}: {error}"))
+        .current_dir(folder)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+fn spawn(command: &mut Command) -> Child {
+    let started = command.spawn();
+    started.unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }

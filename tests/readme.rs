@@ -4,20 +4,15 @@
 //! configuration is what the module says of itself.
 //!
 //! **Method**: every `console` block is typed into the real `redis-cli`, line by line,
-//! against one server, and the output compared. Moments, stream IDs and ULIDs differ
-//! from run to run: runs of five digits or more and ULIDs are compared by their
-//! presence. Syntax lines are held against `FLASHSALE.HELP`, the table of
-//! configuration against `CONFIG GET`.
+//! against one server, and the output compared (`support/transcript.rs`). Syntax lines
+//! are held against `FLASHSALE.HELP`, the table of configuration against `CONFIG GET`.
 
 mod support;
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use support::Server;
+use support::transcript::{steps, typed, without_moments};
 
 const README: &str = include_str!("../README.md");
-const PROMPT: &str = "127.0.0.1:6379> ";
 
 /// The fenced blocks of one kind.
 fn blocks(kind: &str) -> Vec<Vec<&'static str>> {
@@ -31,71 +26,18 @@ fn blocks(kind: &str) -> Vec<Vec<&'static str>> {
     blocks
 }
 
-/// Lines typed at the prompt, each with the output that follows it.
-fn steps() -> Vec<(&'static str, Vec<&'static str>)> {
-    let mut steps: Vec<(&str, Vec<&str>)> = Vec::new();
-    for line in blocks("console").into_iter().flatten() {
-        if let Some(typed) = line.strip_prefix(PROMPT) {
-            steps.push((typed, Vec::new()));
-        } else if let Some((_, output)) = steps.last_mut() {
-            output.push(line);
-        }
-    }
-    steps
-}
-
-/// What `redis-cli` prints for one line typed into it.
-fn typed(port: u16, line: &str) -> String {
-    let mut cli = Command::new("redis-cli")
-        .args(["--no-raw", "-p", &port.to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("redis-cli is on the path");
-    let stdin = cli.stdin.as_mut().expect("stdin is a pipe");
-    writeln!(stdin, "{line}").expect("redis-cli reads its input");
-    let output = cli.wait_with_output().expect("redis-cli ends");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// The text with everything that differs from run to run replaced by its kind.
-fn without_moments(text: &str) -> String {
-    let mut kept = String::new();
-    let mut word = String::new();
-    for letter in text.chars().chain(['\n']) {
-        if letter.is_ascii_alphanumeric() {
-            word.push(letter);
-            continue;
-        }
-        let is_number = word.len() >= 5 && word.bytes().all(|byte| byte.is_ascii_digit());
-        let is_ulid = word.len() == 26 && word.starts_with('0');
-        match (is_number, is_ulid) {
-            (true, _) => kept.push_str("<number>"),
-            (_, true) => kept.push_str("<ulid>"),
-            _ => kept.push_str(&word),
-        }
-        word.clear();
-        kept.push(letter);
-    }
-    kept.lines()
-        .map(str::trim_end)
-        .collect::<Vec<_>>()
-        .join("\n")
-        .trim_end()
-        .to_owned()
-}
-
 #[test]
 fn every_line_of_every_transcript_prints_what_the_readme_shows() {
     let server = Server::any();
-    let steps = steps();
+    let steps = steps(README);
     assert!(steps.len() > 20, "the README has transcripts");
-    for (line, output) in steps {
-        let printed = typed(server.port(), line);
+    for step in steps {
+        let printed = typed(server.port(), step.typed);
         assert_eq!(
             without_moments(&printed),
-            without_moments(&output.join("\n")),
-            "the README shows another answer to: {line}\nit is\n{printed}"
+            without_moments(&step.output.join("\n")),
+            "the README shows another answer to: {}\nit is\n{printed}",
+            step.typed
         );
     }
 }

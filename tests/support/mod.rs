@@ -35,6 +35,7 @@ mod rush;
 pub mod sentinel;
 mod server;
 pub mod story;
+pub mod transcript;
 mod wait;
 pub mod workload;
 

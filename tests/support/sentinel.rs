@@ -70,6 +70,11 @@ impl Sentinels {
         }
     }
 
+    /// The port of the first of them.
+    pub fn port(&self) -> u16 {
+        self.0[0].port
+    }
+
     /// The port all of them take for the primary's.
     pub fn agreed_port(&self) -> Option<u16> {
         let mut told = self.0.iter().map(|sentinel| primary(&[sentinel.port]));

@@ -199,7 +199,9 @@ impl Server {
             let mut con = connect(&address, false)?;
             // While it loads its data the server answers LOADING.
             let is_up = con.show("PING") == "+PONG";
-            (is_up && con.show("CONFIG GET dir").contains(&folder)).then_some(true)
+            let told = con.show("CONFIG GET dir");
+            // One whose CONFIG was renamed away tells no folder.
+            (is_up && (told.contains(&folder) || told.contains("(error)"))).then_some(true)
         })
     }
 

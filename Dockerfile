@@ -1,27 +1,55 @@
-# A Redis server with flashsale:
+# A server with flashsale:
 #
 #   docker build -t flashsale .
-#   docker run --rm -p 6379:6379 flashsale
+#   docker run --rm -p 127.0.0.1:6379:6379 flashsale
+#
+# On another server, Redis 7.0 and later or Valkey 8.0 and later, on Debian 12 or later:
+#
+#   docker build -t flashsale:valkey --build-arg SERVER_IMAGE=valkey/valkey:8 \
+#     --build-arg SERVER=valkey-server .
 
-FROM rust:1-bookworm AS build
+ARG BUILD_IMAGE=rust:1-bookworm
+ARG SERVER_IMAGE=redis:8-bookworm
+
+FROM ${BUILD_IMAGE} AS build
 # bindgen generates the module API's bindings with it.
 RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends libclang-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /flashsale
 COPY Cargo.toml Cargo.lock ./
+# The dependencies alone, beside an empty module: a layer that stays as long as these
+# two files do. The benches are named in Cargo.toml, so they have to be there.
+RUN mkdir -p src benches/server \
+ && touch src/lib.rs benches/engine.rs benches/server/main.rs \
+ && cargo build --locked --release
 COPY src src
-# Named in Cargo.toml, so it has to be there.
-COPY benches benches
-RUN cargo build --release --locked
+# Files come with the moments they were changed, which may be before that build: cargo
+# would take the empty module for the newer one.
+RUN touch src/lib.rs && cargo build --locked --release
 
-FROM redis:8-bookworm
-COPY --from=build /flashsale/target/release/libflashsale.so /usr/local/lib/flashsale/
+FROM ${SERVER_IMAGE}
+# The server's program; its client is named like it.
+ARG SERVER=redis-server
+ENV FLASHSALE_SERVER=${SERVER}
+# The user that the images of Redis and Valkey have for their servers, by number, because
+# its name differs. Their /data is that user's already. The socket is for the health
+# check, whoever the server runs as.
+RUN command -v "$FLASHSALE_SERVER" \
+ && mkdir -p /data /run/flashsale \
+ && chown 999:999 /data \
+ && chmod 1777 /run/flashsale
 COPY redis.conf /usr/local/etc/flashsale.conf
 # Same settings, other places.
 RUN sed -i -e 's|^dir .*|dir /data|' \
            -e 's|^loadmodule .*|loadmodule /usr/local/lib/flashsale/libflashsale.so|' \
            /usr/local/etc/flashsale.conf
-# Protected mode refuses everybody outside of the container; what may reach the port is
-# for the one who publishes it to say.
-CMD ["redis-server", "/usr/local/etc/flashsale.conf", "--protected-mode", "no"]
+COPY scripts/docker/ /usr/local/bin/
+COPY --from=build /flashsale/target/release/libflashsale.so /usr/local/lib/flashsale/
+USER 999:999
+WORKDIR /data
+VOLUME /data
+EXPOSE 6379
+HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 CMD ["flashsale-health"]
+ENTRYPOINT ["flashsale-start"]
+CMD []

@@ -369,9 +369,7 @@ fn a_dump_in_pieces_is_loaded_elsewhere_also_twice_and_beside_new_items() {
 
 #[test]
 fn a_large_filter_is_dumped_in_pieces_of_16_mib_and_freed_on_another_thread() {
-    let Some(server) = Server::own(&[], &[]) else {
-        return;
-    };
+    let server = Server::any();
     let mut con = server.conn();
     // About 30 MiB.
     con.says("FLASHSALE.BF.RESERVE f 0.01 20000000", "OK");
@@ -428,9 +426,7 @@ fn try_restore(con: &mut Con, payload: &[u8], what: &str) -> bool {
 
 #[test]
 fn a_damaged_payload_is_an_error_or_still_a_filter() {
-    let Some(server) = Server::own(&[], &[]) else {
-        return;
-    };
+    let server = Server::any();
     let mut con = server.conn();
     let mut dice = Dice::new();
     con.says("CONFIG SET rdbcompression no", "OK");

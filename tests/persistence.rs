@@ -60,9 +60,7 @@ fn the_rdb_file_holds_the_whole_sale() {
 
 #[test]
 fn the_open_ids_of_a_user_keep_their_order() {
-    let Some(server) = Server::own(&[], &[]) else {
-        return;
-    };
+    let server = Server::any();
     let mut con = server.conn();
     con.says(
         "FLASHSALE.CREATE sale orders STOCK 100 MAXHOLD 9000000",
@@ -117,9 +115,7 @@ fn a_saved_sale_is_loaded_as_it_was_also_when_it_is_overdue_by_then() {
 
 #[test]
 fn deadlines_live_on_after_a_reload() {
-    let Some(server) = Server::own(&[], &[]) else {
-        return;
-    };
+    let server = Server::any();
     let mut con = server.conn();
     con.says("FLASHSALE.CREATE sale orders STOCK 10", "OK");
     con.says("FLASHSALE.RESERVE sale alice 3 HOLD 200", "RESERVED ...");

@@ -16,9 +16,10 @@ use super::wait::{is_soon, wait_for, wait_until};
 static GIVEN_SERVER: Mutex<()> = Mutex::new(());
 
 /// What tests change on a given server, and must put back.
-const SETTINGS: [&str; 4] = [
+const SETTINGS: [&str; 5] = [
     "maxmemory",
     "notify-keyspace-events",
+    "rdbcompression",
     "flashsale.max-reservations",
     "flashsale.sweep-max",
 ];
@@ -171,7 +172,7 @@ impl Server {
                 .map(|(_, value)| (*name, value.trim_matches('"').to_owned()))
         };
         let settings = SETTINGS.iter().filter_map(setting).collect();
-        con.text("FLUSHALL");
+        con.text("FLUSHALL SYNC");
         server.given = Some(Given {
             settings,
             _alone: alone,
@@ -230,9 +231,10 @@ impl Server {
         &self.address
     }
 
-    /// The port of a server of ours.
+    /// The port it listens on.
     pub fn port(&self) -> u16 {
-        self.started.as_ref().expect("a server of ours").port
+        let port = self.address.rsplit(':').next();
+        port.and_then(|port| port.parse().ok()).expect("a port")
     }
 
     /// The process of a server of ours.
@@ -407,7 +409,8 @@ pub fn wait_for_replica(primary: &Server, replica: &Server) {
     });
 }
 
-pub(super) fn connect(address: &str, resp3: bool) -> Option<Con> {
+/// A connection to a server, if there is one.
+pub fn connect(address: &str, resp3: bool) -> Option<Con> {
     let protocol = if resp3 { "?protocol=resp3" } else { "" };
     let client = redis::Client::open(format!("redis://{address}/{protocol}")).expect("an address");
     let inner = client.get_connection_with_timeout(REPLY_TIMEOUT).ok()?;

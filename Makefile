@@ -14,7 +14,7 @@ SETUP := ./scripts/setup.sh
 .DEFAULT_GOAL := help
 # In the order written, also with -j.
 .NOTPARALLEL:
-.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-cluster test-asan fuzz soak lint clean
+.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-cluster test-docker test-asan fuzz soak lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -59,6 +59,10 @@ test: ## run every test, against real servers
 test-cluster: ## move slots, hand over and kill primaries of a real cluster under load
 	@$(SETUP) build server
 	cargo test --locked --test cluster_reshard -- --ignored --nocapture --test-threads=1
+
+test-docker: ## build the image on Redis 7, Redis 8 and Valkey 8, and test each (IMAGES="redis:8-bookworm")
+	@$(SETUP) build server compose
+	@./scripts/test_docker.sh
 
 test-asan: ## run the tests on servers under AddressSanitizer (Linux; ARGS="--test NAME")
 	@$(SETUP) build server

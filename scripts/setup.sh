@@ -9,11 +9,12 @@
 #   lint    the components rustfmt and clippy
 #   python  redis-py in a virtual environment, target/clients/python
 #   node    node-redis, target/clients/node
+#   compose docker compose, where a Docker engine answers; never the engine itself
 #   profile valgrind
 #   monitoring  Prometheus with promtool, and redis_exporter
 #
-# The last three are for tests/bloom_clients.rs and tests/monitoring.rs alone: where they
-# cannot be had, it says so and goes on.
+# python, node and monitoring are for tests/bloom_clients.rs and tests/monitoring.rs
+# alone: where they cannot be had, it says so and goes on.
 #
 # Asks nothing, uses sudo only when not root, says nothing when nothing is missing,
 # and is safe to run again.
@@ -69,6 +70,9 @@ package_for() { # NEED MANAGER
     monitoring:apt-get) echo prometheus prometheus-redis-exporter ;;
     # Those have no redis_exporter; promtool comes with Prometheus.
     monitoring:pacman|monitoring:brew) echo prometheus ;;
+    # On Ubuntu docker-compose is the old one, which its Python no longer runs.
+    compose:apt-get) apt-cache show docker-compose-v2 >/dev/null 2>&1 && echo docker-compose-v2 || echo docker-compose ;;
+    compose:*) echo docker-compose ;;
   esac
 }
 
@@ -198,6 +202,17 @@ need_server() {
   have_server || die "please install Redis 7.0 or later (https://redis.io/docs/latest/operate/oss_and_stack/install/) or Valkey 8.0 or later"
 }
 
+# --- docker -----------------------------------------------------------------------
+
+have_compose() { docker compose version >/dev/null 2>&1 || docker-compose version >/dev/null 2>&1; }
+
+# An engine is the machine's owner's to install and to start: it runs as root.
+need_compose() {
+  docker info >/dev/null 2>&1 || return 0
+  have_compose || (install_packages compose) || true
+  have_compose || say "SKIPPED: no docker compose here; examples/compose will not be tested"
+}
+
 # --- clients ----------------------------------------------------------------------
 
 # Versions and checksums of the clients; where their packages go.
@@ -304,6 +319,7 @@ for need in "$@"; do
     node) need_node ;;
     monitoring) need_monitoring ;;
     profile) need_profile ;;
+    compose) need_compose ;;
     *) die "unknown need: $need" ;;
   esac
 done

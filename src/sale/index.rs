@@ -16,7 +16,7 @@
 
 use prefetch_index::prefetch_index;
 
-use super::slab::{NONE, SlotNumber};
+use super::slab::{NONE, Slab, SlotNumber};
 
 /// Entries of a bucket.
 const WIDTH: usize = 10;
@@ -206,8 +206,8 @@ impl Segment {
 
 /// Slots by hash.
 pub struct Index {
-    directory: Vec<u32>,
-    segments: Vec<Segment>,
+    directory: Vec<SlotNumber>,
+    segments: Slab<Segment>,
     depth: u32,
     len: usize,
     /// Heap bytes of all segments.
@@ -217,18 +217,21 @@ pub struct Index {
 impl Index {
     pub fn new() -> Index {
         let first = Segment::new(1, 0, 0);
+        let segment_bytes = first.heap_bytes();
+        let mut segments = Slab::new();
+        segments.insert(first);
         Index {
             directory: vec![0],
-            segment_bytes: first.heap_bytes(),
-            segments: vec![first],
+            segment_bytes,
+            segments,
             depth: 0,
             len: 0,
         }
     }
 
-    fn segment_of(&self, hash: u64) -> usize {
+    fn segment_of(&self, hash: u64) -> SlotNumber {
         let bits = hash as usize & ((1 << self.depth) - 1);
-        self.directory[bits] as usize
+        self.directory[bits]
     }
 
     /// The slot with this hash that `is_it` recognises. O(1).
@@ -275,7 +278,7 @@ impl Index {
         }
     }
 
-    fn make_room(&mut self, at: usize, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
+    fn make_room(&mut self, at: SlotNumber, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
         self.segment_bytes -= self.segments[at].heap_bytes();
         if self.segments[at].buckets.len() >= BUCKETS_MAX && self.may_split(at) {
             self.split(at, hash, hash_of);
@@ -288,14 +291,14 @@ impl Index {
     /// Names chosen to collide must not blow up the directory: it stays within a
     /// small multiple of what evenly spread entries need, and a segment that cannot
     /// be split grows by itself.
-    fn may_split(&self, at: usize) -> bool {
+    fn may_split(&self, at: SlotNumber) -> bool {
         let fair = 8 * (self.len / (BUCKETS_MAX * WIDTH) + 1);
         self.segments[at].depth < self.depth
             || (self.depth < DIRECTORY_DEPTH_MAX && self.directory.len() <= fair)
     }
 
     /// Splits the segment `at`, which `hash` belongs to, by its next directory bit.
-    fn split(&mut self, at: usize, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
+    fn split(&mut self, at: SlotNumber, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
         let Segment { depth, base, .. } = self.segments[at];
         if depth == self.depth {
             self.directory.extend_from_within(..);
@@ -327,9 +330,8 @@ impl Index {
             }
             to.insert(tag, slot);
         }
-        let new = self.segments.len() as u32;
         self.segment_bytes += upper.heap_bytes();
-        self.segments.push(upper);
+        let new = self.segments.insert(upper);
         let bit = 1_usize << depth;
         let shared = hash as usize & (bit - 1);
         for segment in self
@@ -345,8 +347,8 @@ impl Index {
     /// Heap bytes of all segments and the directory.
     pub fn heap_bytes(&self) -> usize {
         self.segment_bytes
-            + self.segments.capacity() * size_of::<Segment>()
-            + self.directory.capacity() * size_of::<u32>()
+            + self.segments.heap_bytes()
+            + self.directory.capacity() * size_of::<SlotNumber>()
     }
 }
 
@@ -385,12 +387,17 @@ mod tests {
             index.insert(mixed(slot), slot, mixed);
             assert!(found(&index, slot / 2) && !found(&index, slot + 1));
         }
-        assert!(index.segments.iter().any(|s| s.base > SPLITS_PER_REFRESH));
         assert!(
             index
                 .segments
                 .iter()
-                .all(|s| s.buckets.len() <= BUCKETS_MAX)
+                .any(|(_, s)| s.base > SPLITS_PER_REFRESH)
+        );
+        assert!(
+            index
+                .segments
+                .iter()
+                .all(|(_, s)| s.buckets.len() <= BUCKETS_MAX)
         );
         for slot in (0..200_000).step_by(3) {
             index.remove(mixed(slot), |other| other == slot);
@@ -402,7 +409,7 @@ mod tests {
             index.remove(mixed(slot), |other| other == slot);
         }
         assert_eq!(index.len, 0);
-        let mut buckets = index.segments.iter().flat_map(|s| &s.buckets);
+        let mut buckets = index.segments.iter().flat_map(|(_, s)| &s.buckets);
         assert!(buckets.all(|bucket| bucket.passed == 0));
     }
 
@@ -417,7 +424,7 @@ mod tests {
                 assert!(bytes < 9.5, "{bytes} at {len}");
             }
         }
-        let bytes: usize = index.segments.iter().map(Segment::heap_bytes).sum();
+        let bytes: usize = index.segments.iter().map(|(_, s)| s.heap_bytes()).sum();
         assert_eq!(bytes, index.segment_bytes);
     }
 

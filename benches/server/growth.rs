@@ -47,6 +47,9 @@ pub struct Growth {
     pub slow_calls: u64,
     /// How long the server was ready to run and its core was taken, of the same growth.
     pub waited_ms: f64,
+    /// Both with AOF and backlog, where the system writes to the disk beside it.
+    pub logged_call_max_us: f64,
+    pub logged_waited_ms: f64,
     /// A reservation's bytes: of the keys, as MEMORY USAGE has it; of all that the server
     /// allocated for data.
     pub memory_bytes: f64,
@@ -81,6 +84,8 @@ impl Growth {
             ("call_max_us", self.call_max_us),
             ("slow_calls", self.slow_calls as f64),
             ("waited_ms", self.waited_ms),
+            ("logged_call_max_us", self.logged_call_max_us),
+            ("logged_waited_ms", self.logged_waited_ms),
             ("memory_bytes", self.memory_bytes),
             ("dataset_bytes", self.dataset_bytes),
             ("aof_bytes", self.aof_bytes),
@@ -95,24 +100,36 @@ impl Growth {
     }
 }
 
-/// Grows a sale, or the script's keys, several times; deletes, saves and loads it once.
-pub fn measure(setup: &Setup, kind: Kind, count: u64, times: u32) -> Outcome<Growth> {
-    let mut growths = Vec::new();
-    for _ in 1..times {
-        growths.push(grow(setup, kind, count)?.1);
+/// The same server without AOF, and with it.
+pub struct Setups {
+    pub plain: Setup,
+    pub logged: Setup,
+}
+
+/// Grows a sale, or the script's keys, several times; then once more with AOF and backlog,
+/// and deletes, saves and loads that one.
+pub fn measure(setups: &Setups, kind: Kind, count: u64, times: u32) -> Outcome<Growth> {
+    let mut plain = Vec::new();
+    for _ in 0..times {
+        plain.push(grow(&setups.plain, kind, count)?.1);
     }
-    let (mut stage, growth) = grow(setup, kind, count)?;
-    growths.push(growth);
-    growths.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
-    let mut growth = growths[growths.len() / 2].clone();
-    let smooth = growths
+    plain.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
+    let median = plain[plain.len() / 2].clone();
+    let smooth = plain
         .iter()
-        .min_by(|a, b| a.call_max_us.total_cmp(&b.call_max_us));
-    if let Some(smooth) = smooth {
-        growth.call_max_us = smooth.call_max_us;
-        growth.slow_calls = smooth.slow_calls;
-        growth.waited_ms = smooth.waited_ms;
-    }
+        .min_by(|a, b| a.call_max_us.total_cmp(&b.call_max_us))
+        .unwrap_or(&median);
+    let (mut stage, logged) = grow(&setups.logged, kind, count)?;
+    let mut growth = Growth {
+        per_second: median.per_second,
+        call_us: median.call_us,
+        call_max_us: smooth.call_max_us,
+        slow_calls: smooth.slow_calls,
+        waited_ms: smooth.waited_ms,
+        logged_call_max_us: logged.call_max_us,
+        logged_waited_ms: logged.waited_ms,
+        ..logged
+    };
     save_and_load(&mut stage.wire, &mut growth)?;
     if kind == Kind::Sale {
         delete(&mut stage.wire, &mut growth)?;
@@ -149,7 +166,9 @@ fn sizes(wire: &mut Wire, kind: Kind) -> Outcome<Sizes> {
 fn grow(setup: &Setup, kind: Kind, count: u64) -> Outcome<(Stage, Growth)> {
     let mut stage = Stage::open(setup, count)?;
     let port = stage.server.port();
-    begin_backlog(port, &mut stage.wire)?;
+    if stage.wire.info_number("persistence", "aof_enabled")? == 1 {
+        begin_backlog(port, &mut stage.wire)?;
+    }
     match kind {
         Kind::Sale => stage::create(&mut stage.wire, SALE, ORDERS, &["STOCK", PLENTY])?,
         Kind::Script => drop(stage.wire.ask(&["SET", SCRIPT_KEYS[0], PLENTY])?),
@@ -185,6 +204,8 @@ fn grow(setup: &Setup, kind: Kind, count: u64) -> Outcome<(Stage, Growth)> {
         call_max_us: calls.number("p100"),
         slow_calls,
         waited_ms,
+        logged_call_max_us: 0.0,
+        logged_waited_ms: 0.0,
         memory_bytes: each(before.memory, after.memory),
         dataset_bytes: each(before.dataset, after.dataset),
         aof_bytes: each(before.aof, after.aof),

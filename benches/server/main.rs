@@ -46,12 +46,11 @@ use std::time::Instant;
 use lexopt::ValueExt;
 
 use bout::{Figures, Mode};
-use growth::Kind;
+use growth::{Kind, Setups};
 use print::{commas, heading};
 use reply::Outcome;
 use report::Report;
 use row::Row;
-use server::Setup;
 use stage::Stage;
 
 /// Above this many reservations a size is measured less often, and not by script.
@@ -285,7 +284,10 @@ impl Bench<'_> {
 
     /// Sales and scripts as they grow, and a wave of deadlines.
     fn measure_growth(&self, report: &mut Report) -> Outcome<()> {
-        let setup = stage::setup(&self.starter, true)?;
+        let setups = Setups {
+            plain: stage::setup(&self.starter, false)?,
+            logged: stage::setup(&self.starter, true)?,
+        };
         if self.options.wants("growth") {
             println!("\n{}", heading("growth"));
             for &count in &self.options.sizes {
@@ -294,10 +296,10 @@ impl Bench<'_> {
                     true => self.options.rounds.min(2),
                     false => self.options.rounds,
                 };
-                self.grow(&setup, Kind::Sale, count, times, report)?;
+                self.grow(&setups, Kind::Sale, count, times, report)?;
             }
             for &count in self.options.sizes.iter().filter(|count| **count <= LARGE) {
-                self.grow(&setup, Kind::Script, count, 1, report)?;
+                self.grow(&setups, Kind::Script, count, 1, report)?;
             }
             println!("\n{}", report.growth_table().markdown());
         }
@@ -306,7 +308,7 @@ impl Bench<'_> {
             && let Some(&count) = within.max()
         {
             println!("\n{}", heading("a wave of deadlines"));
-            report.wave = Some(wave::measure(&setup, count)?);
+            report.wave = Some(wave::measure(&setups.logged, count)?);
             println!("\n{}", report.wave_table().markdown());
         }
         Ok(())
@@ -314,13 +316,13 @@ impl Bench<'_> {
 
     fn grow(
         &self,
-        setup: &Setup,
+        setups: &Setups,
         kind: Kind,
         count: u64,
         times: u32,
         report: &mut Report,
     ) -> Outcome<()> {
-        let growth = growth::measure(setup, kind, count, times)?;
+        let growth = growth::measure(setups, kind, count, times)?;
         println!(
             "  {:?} of {:<12} {:>12}/s, {:.0} bytes each",
             kind,

@@ -125,6 +125,8 @@ impl Report {
             "us a call",
             "longest call us",
             "core taken ms",
+            "with AOF us",
+            "core taken ms",
             "memory B",
             "dataset B",
             "AOF B",
@@ -147,6 +149,8 @@ impl Report {
                 number(growth.call_us, 2),
                 number(growth.call_max_us, 0),
                 number(growth.waited_ms, 0),
+                number(growth.logged_call_max_us, 0),
+                number(growth.logged_waited_ms, 0),
                 number(growth.memory_bytes, 1),
                 number(growth.dataset_bytes, 1),
                 number(growth.aof_bytes, 1),
@@ -278,8 +282,10 @@ impl Report {
         }
         if !self.growths.is_empty() {
             text += "\n## Growth\n\nBytes are of one reservation, each of another user, \
-                     under an id that is a ULID. The longest call is that of the smoothest of several growths; `core taken` is how \
-                     long the server waited for its core in that one.\n\n";
+                     under an id that is a ULID. Calls, and the longest of them, are of growths with AOF off, the longest \
+                     of the smoothest; `core taken` is how long the server waited for its core in \
+                     that one. `with AOF` is the longest call of the growth that the bytes are of, \
+                     while the system writes the AOF to the disk, also on the server's core.\n\n";
             text += &self.growth_table().markdown();
         }
         if self.wave.is_some() {

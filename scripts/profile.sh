@@ -9,7 +9,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-out=${1:-/dev/stdout}
 calls=${CALLS:-20000}
 server=${FLASHSALE_SERVER:-$(command -v redis-server || command -v valkey-server)}
 module=$PWD/target/release/libflashsale.so
@@ -88,7 +87,7 @@ row() { # TITLE FUNCTION...
 }
 calling() { with "$2" "$1"; }
 
-{
+table() {
   echo "| instructions a call | INCR | HINCRBY | RESERVE | sold out | XADD | CHECKOUT |"
   echo "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
   row 'all' all
@@ -100,4 +99,5 @@ calling() { with "$2" "$1"; }
   row 'to AOF and replicas (`RM_Replicate`)' calling 'RM_Replicate'
   row 'the reply (`RM_ReplyWith...`)' calling 'RM_ReplyWith[A-Za-z]*'
   row 'measuring the size of memory blocks (`malloc_usable_size`)' calling 'malloc_usable_size'
-} >"$out"
+}
+if [ $# -gt 0 ]; then table >"$1"; else table; fi

@@ -46,15 +46,12 @@ use std::time::Instant;
 use lexopt::ValueExt;
 
 use bout::{Figures, Mode};
-use growth::{Kind, Setups};
+use growth::{Kind, LARGE, Setups};
 use print::{commas, heading};
 use reply::Outcome;
 use report::Report;
 use row::Row;
 use stage::Stage;
-
-/// Above this many reservations a size is measured less often, and not by script.
-const LARGE: u64 = 1_000_000;
 
 const USAGE: &str = "\
 Measures the module beside what else Redis offers, on servers of its own.
@@ -291,9 +288,9 @@ impl Bench<'_> {
         if self.options.wants("growth") {
             println!("\n{}", heading("growth"));
             for &count in &self.options.sizes {
-                // The largest takes half a minute each time.
+                // The system takes its tick of the core in nearly every long one.
                 let times = match count > LARGE {
-                    true => self.options.rounds.min(2),
+                    true => 2 * self.options.rounds,
                     false => self.options.rounds,
                 };
                 self.grow(&setups, Kind::Sale, count, times, report)?;

@@ -226,6 +226,9 @@ impl Value {
 
 type Values = SmallVec<[(&'static TextBuf, Value); 10]>;
 
+/// Longer values are not kept for the next entry, in bytes.
+const RECENT_BYTES_MAX: usize = 1024;
+
 /// A value that is often the same from one entry to the next: the server's string for it
 /// is made anew only when it is not.
 #[derive(Default)]
@@ -233,6 +236,9 @@ struct Recent(Option<Rc<TextBuf>>);
 
 impl Recent {
     fn value(&mut self, bytes: &[u8]) -> Value {
+        if bytes.len() > RECENT_BYTES_MAX {
+            return Value::Fresh(TextBuf::new(bytes));
+        }
         let kept = self.0.take().filter(|kept| kept.as_text().bytes() == bytes);
         let text = kept.unwrap_or_else(|| Rc::new(TextBuf::new(bytes)));
         self.0 = Some(text.clone());

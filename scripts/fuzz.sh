@@ -42,6 +42,9 @@ fi
 
 FLASHSALE_CORPUS=$folder/valid cargo test --locked --quiet --test fuzz \
   -- --ignored --exact writes_the_corpus >/dev/null
+# By itself: a build that fails has found nothing.
+cargo +nightly fuzz build --fuzz-dir fuzz --target-dir "$folder/build" >&2 ||
+  { say "the targets cannot be built"; exit 1; }
 for target in "${targets[@]}"; do
   mkdir -p "$folder/corpus/$target" "$folder/artifacts/$target"
   say "$target for $seconds seconds"

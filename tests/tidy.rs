@@ -295,6 +295,26 @@ fn the_pure_layers_know_nothing_of_the_rest() {
     assert!(sources(&["src/sale"]).len() > 20);
 }
 
+/// The fuzzers include the engine by path, and are built by `make fuzz` alone.
+#[test]
+fn the_fuzzers_name_the_crates_of_the_engine() {
+    let manifest = |path| std::fs::read_to_string(root().join(path)).expect("a manifest");
+    let (ours, theirs) = (manifest("Cargo.toml"), manifest("fuzz/Cargo.toml"));
+    let files = sources(&["src/sale"]);
+    let mut broken = Vec::new();
+    for root in &ROOTS_OF_THE_PURE[3..] {
+        let import = format!("use {root}::");
+        if files.iter().any(|file| file.code.contains(&import)) {
+            let start = format!("{} = ", root.replace('_', "-"));
+            let line = ours.lines().find(|line| line.starts_with(&start));
+            if !line.is_some_and(|line| theirs.lines().any(|other| other == line)) {
+                broken.push(format!("fuzz/Cargo.toml: {start}"));
+            }
+        }
+    }
+    assert_none("the fuzzers build", &broken);
+}
+
 #[test]
 fn arrows_never_turn_round() {
     let files = sources(&["src"]);

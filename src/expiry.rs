@@ -117,7 +117,14 @@ fn follow(ctx: Ctx<'_>, hint: &Hint, now_ms: u64, budget: u32) -> u32 {
         return 0;
     };
     let (spent, returns) = match event.change {
-        Change::Swept { expired, forgotten } => (expired.saturating_add(forgotten), expired > 0),
+        Change::Swept {
+            expired,
+            lapsed,
+            forgotten,
+        } => (
+            expired.saturating_add(lapsed).saturating_add(forgotten),
+            expired > 0,
+        ),
         _ => (0, false),
     };
     if returns {

@@ -223,15 +223,15 @@ fn keyspace_event(change: &Change<'_>) -> Option<&'static CStr> {
         Change::Reserved { .. } => c"flashsale.reserved",
         Change::Sold { .. } | Change::Bought { .. } => c"flashsale.sold",
         Change::Released { .. } | Change::ReleasedUnseen { .. } => c"flashsale.released",
-        // Forgetting an id is no news to anyone.
-        Change::Swept { expired: 0, .. } => return None,
+        // Forgetting an id is no news to anyone, nor is what one copy of a sale missed.
+        Change::Swept { expired: 0, .. } | Change::Marked { .. } => return None,
         Change::Swept { .. } | Change::Expired { .. } => c"flashsale.expired",
         Change::Extended { .. } => c"flashsale.extended",
         Change::Refunded(_) => c"flashsale.refunded",
         Change::Restocked { .. } => c"flashsale.restocked",
         Change::Altered(_) | Change::Bound { .. } => c"flashsale.altered",
         Change::Paused => c"flashsale.paused",
-        Change::Resumed => c"flashsale.resumed",
+        Change::Resumed { .. } => c"flashsale.resumed",
         Change::Closed => c"flashsale.closed",
     })
 }
@@ -248,11 +248,17 @@ fn count_clock_step(sale: &Sale, event: &Event<'_>) {
 fn count(event: &Event<'_>) {
     let (outcome, times) = match &event.change {
         Change::Created(_) => (Outcome::Created, 1),
-        Change::Reserved { .. } => (Outcome::Reserved, 1),
+        Change::Reserved { replaces, .. } => {
+            // The one it takes the place of is released in the same step.
+            info::count(Outcome::Released, u64::from(replaces.is_some()));
+            (Outcome::Reserved, 1)
+        }
         Change::Sold { .. } | Change::Bought { .. } => (Outcome::Sold, 1),
         Change::Released { .. } | Change::ReleasedUnseen { .. } => (Outcome::Released, 1),
         Change::Expired { .. } => (Outcome::Expired, 1),
-        Change::Swept { expired, forgotten } => {
+        Change::Swept {
+            expired, forgotten, ..
+        } => {
             info::count(Outcome::Forgotten, u64::from(*forgotten));
             (Outcome::Expired, u64::from(*expired))
         }
@@ -262,8 +268,9 @@ fn count(event: &Event<'_>) {
         Change::Altered(_)
         | Change::Bound { .. }
         | Change::Paused
-        | Change::Resumed
+        | Change::Resumed { .. }
         | Change::Closed => (Outcome::Altered, 1),
+        Change::Marked { .. } => return,
     };
     info::count(outcome, times);
 }

@@ -61,7 +61,7 @@ const ERRORS: [(&str, &str); 41] = [
         "RESERVE tea ann 1",
         "NOSKU ITEMS: missing, the sale has several items and none is 'default'",
     ),
-    ("RESERVE tea '' 1", "ERR user: 0 bytes, not 1 to 128"),
+    ("RESERVE tea '' 1", "ERR user: 0 bytes, not 1 to 255"),
     // Numbers.
     (
         "RESERVE tea ann 0",

@@ -183,7 +183,7 @@ fn an_entry_the_stream_does_not_take_is_counted_and_the_sale_follows_all_the_sam
                 entry,
                 ..order(AT_MS)
             },
-            forgets: false,
+            forgets: Forgets::Nothing,
         })
     };
     let nowhere = EntryId { ms: 0, seq: 0 };

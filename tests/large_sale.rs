@@ -316,7 +316,10 @@ fn wave_of(commands: &[Vec<Vec<u8>>]) -> Wave {
             continue;
         }
         let event = decode_event(command.last().expect("an event")).expect("an event");
-        let Change::Swept { expired, forgotten } = event.change else {
+        let Change::Swept {
+            expired, forgotten, ..
+        } = event.change
+        else {
             panic!("nobody asked for {event:?}")
         };
         wave.gaps_used += u64::from(others > 0 && !wave.batches.is_empty());

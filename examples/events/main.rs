@@ -15,7 +15,7 @@ mod sale;
 use std::io::{self, BufRead, Write};
 use std::{env, fs, process};
 
-use sale::{Change, Event, Key, Line, NameBuffer, Options, Order, decode_event};
+use sale::{Change, Event, Forgets, Key, Line, NameBuffer, Options, Order, decode_event};
 
 /// Longest argument believed: Redis's own `proto-max-bulk-len`.
 const BULK_BYTES_MAX: usize = 512 << 20;
@@ -130,11 +130,15 @@ fn change(change: &Change<'_>) -> String {
             lines,
             expires_at_ms,
             forgets,
+            replaces,
         } => format!(
-            "reserved id={} user={} {} expires_at_ms={expires_at_ms}{}",
+            "reserved id={} user={} {} expires_at_ms={expires_at_ms}{}{}",
             name(*id),
             name(*user),
             units(lines),
+            replaces
+                .map(|old| format!(" replaces={}", name(old)))
+                .unwrap_or_default(),
             forgot(*forgets)
         ),
         Change::Sold { id, order } => format!("sold id={} {}", name(*id), order_text(order)),
@@ -159,22 +163,27 @@ fn change(change: &Change<'_>) -> String {
                 .unwrap_or_default();
             format!("released-unseen id={}{user}{}", name(*id), forgot(*forgets))
         }
-        Change::Swept { expired, forgotten } => {
-            format!("swept expired={expired} forgotten={forgotten}")
-        }
+        Change::Swept {
+            expired,
+            lapsed,
+            forgotten,
+        } => format!("swept expired={expired} lapsed={lapsed} forgotten={forgotten}"),
         Change::Expired { id } => format!("expired id={}", name(*id)),
         Change::Extended { id, expires_at_ms } => {
             format!("extended id={} expires_at_ms={expires_at_ms}", name(*id))
         }
         Change::Refunded(refund) => format!(
-            "refunded id={} {} entry={}-{} ref={} restocks={} restores_limit={}",
+            "refunded id={} {} entry={}-{} ref={} restocks={} restores_limit={} norestock={}",
             name(refund.id),
             units(&refund.lines),
             refund.entry.ms,
             refund.entry.seq,
             refund.reference.map(name).unwrap_or_default(),
             refund.restocks,
-            refund.restores_limit
+            refund.restores_limit,
+            refund
+                .no_restock
+                .map_or("unknown".to_owned(), |asked| asked.to_string())
         ),
         Change::Restocked { deltas, reference } => {
             let deltas: Vec<String> = deltas
@@ -186,7 +195,9 @@ fn change(change: &Change<'_>) -> String {
         }
         Change::Altered(all) => format!("altered{}", options(all)),
         Change::Paused => "paused".to_owned(),
-        Change::Resumed => "resumed".to_owned(),
+        Change::Resumed { lifts_mark: false } => "resumed".to_owned(),
+        Change::Resumed { lifts_mark: true } => "resumed lifts the mark".to_owned(),
+        Change::Marked { reason } => format!("marked: {reason}"),
         Change::Closed => "closed".to_owned(),
         Change::Bound { orders } => format!("bound orders={}", orders.escape_ascii()),
     }
@@ -237,6 +248,10 @@ fn order_text(order: &Order<'_>) -> String {
     )
 }
 
-fn forgot(forgets: bool) -> &'static str {
-    if forgets { " forgets=1" } else { "" }
+fn forgot(forgets: Forgets) -> &'static str {
+    match forgets {
+        Forgets::Nothing => "",
+        Forgets::Oldest => " forgets=oldest",
+        Forgets::OldestPastGrace => " forgets=oldest-past-grace",
+    }
 }

@@ -3,8 +3,12 @@
 //!
 //! Edge: pure. Nothing is looked up, and nothing a client sends can make it panic.
 
+use ulid::{ULID_LEN, Ulid};
+
 use crate::error::{Error, echo};
-use crate::sale::{INTEGER_MAX, NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use crate::sale::{
+    INTEGER_MAX, NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, SKU_BYTES_MAX,
+};
 
 /// What is left of a line.
 #[derive(Clone, Copy)]
@@ -56,28 +60,50 @@ impl<'a> Args<'a> {
         Ok(word)
     }
 
-    /// A user, an id or a REF: 1 to 128 bytes.
+    /// A user, an id or a REF: 1 to 255 bytes.
     ///
     /// # Errors
     ///
     /// Missing, empty or longer.
     pub fn name(&mut self, name: &str) -> Result<&'a [u8], Error> {
+        self.sized(name, NAME_BYTES_MAX)
+    }
+
+    fn sized(&mut self, name: &str, bytes_max: usize) -> Result<&'a [u8], Error> {
         let word = self.word(name)?;
         match word.len() {
-            1..=NAME_BYTES_MAX => Ok(word),
+            length if (1..=bytes_max).contains(&length) => Ok(word),
             length => Err(Error::new(format!(
-                "{name}: {length} bytes, not 1 to {NAME_BYTES_MAX}"
+                "{name}: {length} bytes, not 1 to {bytes_max}"
             ))),
         }
     }
 
-    /// A name that is UTF-8 as well.
+    /// A ULID as the module prints one.
     ///
     /// # Errors
     ///
-    /// As [`Args::name`], or not UTF-8.
+    /// Missing, or no ULID in its canonical spelling.
+    pub fn ulid(&mut self, name: &str) -> Result<u128, Error> {
+        let word = self.word(name)?;
+        let text = std::str::from_utf8(word).ok();
+        let ulid = text.and_then(|text| Ulid::from_string(text).ok());
+        match ulid {
+            Some(ulid) if ulid.array_to_str(&mut [0; ULID_LEN]).as_bytes() == word => Ok(ulid.0),
+            _ => Err(Error::new(format!(
+                "{name}: '{}' is not a ULID as FLASHSALE.INFO shows it",
+                echo(word)
+            ))),
+        }
+    }
+
+    /// 1 to 128 bytes of UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// Missing, empty, longer, or not UTF-8.
     pub fn sku(&mut self) -> Result<&'a [u8], Error> {
-        let word = self.name("sku")?;
+        let word = self.sized("sku", SKU_BYTES_MAX)?;
         match std::str::from_utf8(word) {
             Ok(_) => Ok(word),
             Err(_) => Err(Error::new(format!("sku: '{}' is not UTF-8", echo(word)))),
@@ -299,12 +325,12 @@ mod tests {
             error(args.integer("HOLD", 1)),
             "ERR HOLD: its value is missing"
         );
-        let long = [b'x'; 129];
-        let words: [&[u8]; 5] = [b"CMD", b"", &long, &long[..128], b"\xff"];
+        let long = [b'x'; 256];
+        let words: [&[u8]; 5] = [b"CMD", b"", &long, &long[..255], b"\xff"];
         let mut args = Args::new(&words);
-        assert_eq!(error(args.name("ID")), "ERR ID: 0 bytes, not 1 to 128");
-        assert_eq!(error(args.name("ID")), "ERR ID: 129 bytes, not 1 to 128");
-        assert_eq!(args.name("ID"), Ok(&long[..128]));
+        assert_eq!(error(args.name("ID")), "ERR ID: 0 bytes, not 1 to 255");
+        assert_eq!(error(args.name("ID")), "ERR ID: 256 bytes, not 1 to 255");
+        assert_eq!(args.name("ID"), Ok(&long[..255]));
         assert_eq!(error(args.sku()), "ERR sku: '\\xff' is not UTF-8");
         assert_eq!(error(args.sku()), "ERR sku: missing");
     }

@@ -277,8 +277,11 @@ mod tests {
                        [MAXHOLD ms] [GRACE ms] [START unix-ms] [END unix-ms] [KEEP ms] \
                        [REMEMBER ms]";
         let expected = [
-            &format!("CREATE key orders {{STOCK n | ITEMS count sku n [sku n ...]}} {options}"),
-            "RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms]",
+            &format!(
+                "CREATE key orders {{STOCK n | ITEMS count sku n [sku n ...]}} {options} [SALEID ulid]"
+            ),
+            "RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] \
+             [REPLACE old-id]",
             "CHECKOUT key orders id [USER user] [REF ref] [PAYLOAD json]",
             "BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [REF ref] \
              [PAYLOAD json]",

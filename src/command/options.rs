@@ -97,14 +97,23 @@ pub const REMEMBER: Argument = MS.after("REMEMBER");
 pub fn parse(mut args: Args<'_>) -> Result<Changes, Error> {
     let mut changes = Changes::default();
     while !args.is_empty() {
-        let choice = CHOICES
-            .iter()
-            .find(|choice| args.keyword(choice.keyword))
-            .ok_or_else(|| args.unknown_option())?;
-        let value = args.integer(choice.keyword, choice.min)?;
-        once((choice.slot)(&mut changes), choice.keyword, value)?;
+        parse_one(&mut args, &mut changes)?;
     }
     Ok(changes)
+}
+
+/// Reads one option and its value.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_one(args: &mut Args<'_>, changes: &mut Changes) -> Result<(), Error> {
+    let choice = CHOICES
+        .iter()
+        .find(|choice| args.keyword(choice.keyword))
+        .ok_or_else(|| args.unknown_option())?;
+    let value = args.integer(choice.keyword, choice.min)?;
+    once((choice.slot)(changes), choice.keyword, value)
 }
 
 #[cfg(test)]

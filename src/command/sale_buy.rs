@@ -110,6 +110,7 @@ impl Handler for Buy {
                 ask,
                 id: id_key,
                 hold_ms: None,
+                replaces: None,
             },
             config::bounds(),
         );

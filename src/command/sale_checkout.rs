@@ -127,11 +127,11 @@ mod tests {
         let refused: [(&[&[u8]], &str); 4] = [
             (
                 &[b"CHECKOUT", b"k", b"o", b""],
-                "ERR id: 0 bytes, not 1 to 128",
+                "ERR id: 0 bytes, not 1 to 255",
             ),
             (
                 &[b"CHECKOUT", b"k", b"o", b"i", b"REF", b""],
-                "ERR REF: 0 bytes, not 1 to 128",
+                "ERR REF: 0 bytes, not 1 to 255",
             ),
             (
                 &[b"CHECKOUT", b"k", b"o", b"i", b"PAYLOAD", b"{"],

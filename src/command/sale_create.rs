@@ -15,19 +15,26 @@
 //! | `START unix-ms`, `END unix-ms` | always open | window [START, END) for new reservations |
 //! | `KEEP ms` | 3600000 | how long the key outlives the sale, for refunds |
 //! | `REMEMBER ms` | 600000 | how long released and expired ids stay known |
+//! | `SALEID ulid` | made | the `sale_id` of its entries, which consumers tell sales apart by |
 //!
 //! 0 means none for limits, START and END.
+//!
+//! With SALEID the same CREATE again is `OK`, also after END, while stream, options and
+//! what CREATE and RESTOCK gave each item are still those of the CREATE, whatever was sold
+//! since: a CREATE that is sent again is safe. **Two live sales with one `sale_id` are one
+//! sale to every consumer**; the server cannot know.
 //!
 //! - Complexity: O(N log N) with N items.
 //! - Reply: `OK`.
 //! - Errors: `ERR` arity, syntax, the same SKU twice, or the sale would already be
-//!   over; `BUSYKEY` the key exists; `WRONGTYPE` `orders` is no stream; `OOM`.
+//!   over; `BUSYKEY` the key exists, and is not what the
+//!   same CREATE with its SALEID made; `WRONGTYPE` `orders` is no stream; `OOM`.
 //! - Replicates: the event `Created`.
 //! - Notifies: `flashsale.created`.
 
 use std::collections::HashSet;
 
-use super::args::Args;
+use super::args::{Args, once};
 use super::items::{ITEMS_STOCK, parse_pairs};
 use super::options;
 use super::reply::{About, error_of};
@@ -36,7 +43,8 @@ use crate::clock;
 use crate::config;
 use crate::datatype;
 use crate::error::{Code, Error, echo};
-use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec, Text};
+use crate::info::{self, Outcome};
 use crate::orders::OrdersKey;
 use crate::replication;
 use crate::sale::{Changes, CreateAsk, INTEGER_MAX, SKU_DEFAULT, Sale};
@@ -67,6 +75,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
         options::END,
         options::KEEP,
         options::REMEMBER,
+        Argument::string("ulid").after("SALEID").optional(),
     ],
     tips: "",
     internal: false,
@@ -76,6 +85,7 @@ struct Request<'a> {
     orders: &'a [u8],
     items: Vec<(&'a [u8], u64)>,
     changes: Changes,
+    sale_id: Option<u128>,
 }
 
 impl<'a> Request<'a> {
@@ -99,11 +109,19 @@ impl<'a> Request<'a> {
                 "syntax: STOCK n or ITEMS count sku n ... must follow orders",
             ));
         }
-        let changes = options::parse(args)?;
+        let (mut changes, mut sale_id) = (Changes::default(), None);
+        while !args.is_empty() {
+            if args.keyword("SALEID") {
+                once(&mut sale_id, "SALEID", args.ulid("SALEID")?)?;
+            } else {
+                options::parse_one(&mut args, &mut changes)?;
+            }
+        }
         Ok(Request {
             orders,
             items,
             changes,
+            sale_id,
         })
     }
 }
@@ -120,6 +138,14 @@ fn refuse_a_sku_twice(items: &[(&[u8], u64)]) -> Result<(), Error> {
     }
 }
 
+fn busy(name: Text<'_>) -> Error {
+    let name = echo(name.bytes());
+    Error::with(
+        Code::BusyKey,
+        format!("key: '{name}' exists already; ALTER and RESTOCK change a sale"),
+    )
+}
+
 pub struct Create;
 
 impl Handler for Create {
@@ -130,24 +156,28 @@ impl Handler for Create {
             orders,
             items,
             changes,
+            sale_id,
         } = Request::parse(Args::new(call.words()))?;
         let (ctx, name) = (call.ctx(), text(call, 1)?);
-        if !datatype::is_free(ctx, name) {
-            let name = echo(name.bytes());
-            return Err(Error::with(
-                Code::BusyKey,
-                format!("key: '{name}' exists already; ALTER and RESTOCK change a sale"),
-            ));
-        }
-        OrdersKey::open_any(ctx, text(call, 2)?)?;
         let now_ms = clock::now_ms().min(INTEGER_MAX);
         let ask = CreateAsk {
-            sale_id: ids::fresh(now_ms).0,
+            sale_id: sale_id.unwrap_or_else(|| ids::fresh(now_ms).0),
             orders,
             items,
             changes,
             hold_ms_default: config::default_hold_ms(),
         };
+        if !datatype::is_free(ctx, name) {
+            return match datatype::open_read(ctx, name) {
+                Ok(key) if key.sale().is_made_by(&ask) => {
+                    info::count(Outcome::Replayed, 1);
+                    call.reply().ok();
+                    Ok(())
+                }
+                _ => Err(busy(name)),
+            };
+        }
+        OrdersKey::open_any(ctx, text(call, 2)?)?;
         match Sale::plan_create(now_ms, &ask, &config::bounds()) {
             Ok(event) => replication::commit_creation(ctx, name, &event)?,
             Err(answer) => {
@@ -189,7 +219,7 @@ mod tests {
 
     #[test]
     fn refuses_what_makes_no_sense() {
-        let refused: [(&[&[u8]], &str); 6] = [
+        let refused: [(&[&[u8]], &str); 7] = [
             (
                 &[
                     b"CREATE", b"k", b"o", b"ITEMS", b"2", b"a", b"1", b"a", b"2",
@@ -215,6 +245,18 @@ mod tests {
             (
                 &[b"CREATE", b"k", b"o", b"STOCK", b"1", b"ID", b"x"],
                 "ERR syntax: unknown option 'ID', see FLASHSALE.HELP",
+            ),
+            (
+                &[
+                    b"CREATE",
+                    b"k",
+                    b"o",
+                    b"STOCK",
+                    b"1",
+                    b"SALEID",
+                    b"01arz3ndektsv4rrffq69g5fav",
+                ],
+                "ERR SALEID: '01arz3ndektsv4rrffq69g5fav' is not a ULID as FLASHSALE.INFO shows it",
             ),
         ];
         for (words, text) in refused {

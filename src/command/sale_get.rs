@@ -7,7 +7,8 @@
 //! - Reply: null if the id is unknown, else a map, always whole, null where there is
 //!   nothing: `state` (reserved, sold, refunded, released, expired), `user`, `items`
 //!   [[sku, qty], ...], `refunded` (same shape), `reserved_at_ms`, `expires_at_ms`,
-//!   `sold_at_ms`, `released_at_ms`, `order_id`, `ref`.
+//!   `sold_at_ms`, `released_at_ms`, `order_id`, `ref`. Of more than 8 SKUs `items` is
+//!   null once released, or expired for good.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`.
 
 use super::args::Args;
@@ -62,9 +63,13 @@ fn reply_view(reply: Reply<'_>, sale: &Sale, view: &View<'_>) {
     reply.bytes(b"user");
     bytes_or_null(reply, view.user(&mut NameBuffer::default()));
     reply.bytes(b"items");
-    reply.array(view.lines.len());
-    for line in &view.lines {
-        reply_line(reply, sale.item(line.item).sku, line.qty);
+    if view.is_shortened {
+        reply.null();
+    } else {
+        reply.array(view.lines.len());
+        for line in &view.lines {
+            reply_line(reply, sale.item(line.item).sku, line.qty);
+        }
     }
     reply.bytes(b"refunded");
     let refunded = || {

@@ -1,21 +1,30 @@
-//! `FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms]`
+//! `FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] [REPLACE old-id]`
 //!
 //! Sets units aside for a user until a deadline. A cart is all or nothing; the same
 //! SKU twice is summed first. `qty` alone means the SKU `default` if there is one,
 //! else the only item. A `HOLD` beyond the sale's is cut to it. The same `ID` again is
 //! answered with the present state of the reservation, never with a second one.
 //!
+//! `REPLACE old-id`: the open reservation `old-id` becomes this one, in one step: so a cart
+//! grows, shrinks, changes, or goes over to another user. Its units and its share of the
+//! limits count as free for the decision; if that is a refusal, it stays as it was. Needs
+//! `ID` and takes no `HOLD`: the deadline, and the moment of making that EXTEND goes by,
+//! are inherited. `old-id` is remembered as released. One that is not open is answered as
+//! CHECKOUT would, with `old-id`.
+//!
 //! - Complexity: O(N log N) with N SKUs asked for, and the overdue reservations returned on
 //!   the way.
 //! - Reply: `["RESERVED", id, expires_at_ms, remaining, user_remaining]`; `remaining`
 //!   is the fewest units left of any item asked for, `user_remaining` is -1 without
 //!   USERLIMIT. For a known id also `SOLD`, `REFUNDED`, `RELEASED`, `EXPIRED`.
-//! - Refusals, the first that applies: `MISMATCH`, `ENDED`, `NOTSTARTED`, `PAUSED`,
+//! - Refusals, the first that applies: `MISMATCH`, of `old-id` `NORESERVATION`, `SOLD`,
+//!   `RELEASED`, `EXPIRED` or `REFUNDED`, `ENDED`, `NOTSTARTED`, `PAUSED`,
 //!   `ORDERLIMIT`, `USERLIMIT`, `ITEMLIMIT`, `SALELIMIT`, `SOLDOUT`, `ALLRESERVED`.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`, `NOSKU`, `OOM` (a new
 //!   reservation at `maxmemory` or beyond `max-reservations`).
 //! - Replicates: the event `Reserved`; nothing when refused.
-//! - Notifies: `flashsale.reserved`, and `flashsale.allreserved` per item.
+//! - Notifies: `flashsale.reserved`, and `flashsale.allreserved` per item; with REPLACE
+//!   also `flashsale.backinstock` or `flashsale.soldout`.
 
 use ulid::ULID_LEN;
 
@@ -44,6 +53,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
         UNITS,
         Argument::string("id").after("ID").optional(),
         Argument::integer("ms").after("HOLD").optional(),
+        Argument::string("old-id").after("REPLACE").optional(),
     ],
     tips: "",
     internal: false,
@@ -54,6 +64,7 @@ struct Request<'a> {
     ask: Ask<'a>,
     id: Option<&'a [u8]>,
     hold_ms: Option<u64>,
+    replaces: Option<&'a [u8]>,
 }
 
 impl<'a> Request<'a> {
@@ -61,21 +72,32 @@ impl<'a> Request<'a> {
         args.word("key")?;
         let user = args.name("user")?;
         let ask = parse_units(&mut args)?;
-        let (mut id, mut hold_ms) = (None, None);
+        let (mut id, mut hold_ms, mut replaces) = (None, None, None);
         while !args.is_empty() {
             if args.keyword("ID") {
                 once(&mut id, "ID", args.name("ID")?)?;
             } else if args.keyword("HOLD") {
                 once(&mut hold_ms, "HOLD", args.integer("HOLD", 1)?)?;
+            } else if args.keyword("REPLACE") {
+                once(&mut replaces, "REPLACE", args.name("REPLACE")?)?;
             } else {
                 return Err(args.unknown_option());
             }
+        }
+        if replaces.is_some() && id.is_none() {
+            return Err(Error::new("ID: missing, REPLACE needs one"));
+        }
+        if replaces.is_some() && hold_ms.is_some() {
+            return Err(Error::new(
+                "HOLD: not with REPLACE, which keeps the deadline; EXTEND moves it",
+            ));
         }
         Ok(Request {
             user,
             ask,
             id,
             hold_ms,
+            replaces,
         })
     }
 }
@@ -92,6 +114,7 @@ impl Handler for Reserve {
             ask,
             id: given,
             hold_ms,
+            replaces,
         } = Request::parse(Args::new(call.words()))?;
         let user = Key::of(user);
         let mut open = OpenSale::about(call, given.map(Key::of), Some(user))?;
@@ -102,12 +125,16 @@ impl Handler for Reserve {
         } else {
             open.sale().touch(Some(id_key), None);
         }
+        if let Some(old) = replaces {
+            open.expire(Key::of(old));
+        }
         let (ask, bounds) = (
             sale::Reserve {
                 user,
                 ask,
                 id: id_key,
                 hold_ms,
+                replaces: replaces.map(Key::of),
             },
             config::bounds(),
         );
@@ -123,6 +150,10 @@ impl Handler for Reserve {
                 Ok(())
             }
             Err(answer) => {
+                let id = match replaces {
+                    Some(old) if open.sale().is_of_replaced(&answer, id_key) => old,
+                    _ => id,
+                };
                 let about = About::units(id, Some(&ask.ask));
                 reply::answer(call.reply(), open.sale(), &about, answer)
             }
@@ -155,10 +186,10 @@ mod tests {
 
     #[test]
     fn refuses_what_makes_no_sense() {
-        let refused: [(&[&[u8]], &str); 5] = [
+        let refused: [(&[&[u8]], &str); 7] = [
             (
                 &[b"RESERVE", b"k", b"", b"1"],
-                "ERR user: 0 bytes, not 1 to 128",
+                "ERR user: 0 bytes, not 1 to 255",
             ),
             (
                 &[b"RESERVE", b"k", b"u", b"0"],
@@ -171,6 +202,16 @@ mod tests {
             (
                 &[b"RESERVE", b"k", b"u", b"1", b"ID", b"a", b"ID", b"a"],
                 "ERR ID: given twice",
+            ),
+            (
+                &[b"RESERVE", b"k", b"u", b"1", b"REPLACE", b"a"],
+                "ERR ID: missing, REPLACE needs one",
+            ),
+            (
+                &[
+                    b"RESERVE", b"k", b"u", b"1", b"ID", b"b", b"HOLD", b"1", b"REPLACE", b"a",
+                ],
+                "ERR HOLD: not with REPLACE, which keeps the deadline; EXTEND moves it",
             ),
             (
                 &[b"RESERVE", b"k", b"u", b"1", b"REF", b"a"],

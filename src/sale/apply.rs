@@ -4,13 +4,14 @@
 //! event for exactly this state; elsewhere `check.rs` has looked at it first.
 
 use super::cart::Cart;
-use super::event::{Change, Event, Order, Refund, StockDelta};
+use super::event::{Change, Event, Forgets, Order, Refund, StockDelta};
 use super::items::{Move, Stock, StockChanges};
 use super::name::{Key, Name};
-use super::reservation::{NewReservation, OrderRecord, RefundRecord, Slot, Status};
+use super::reservation::{CartOf, NewReservation, OrderRecord, RefundRecord, Slot, Status};
+use super::restock_refs::Deltas;
 use super::slab::NONE;
-use super::state::{RestockRef, Sale};
-use super::units::{Line, RESTOCK_REFS_MAX, units_of};
+use super::state::{Mark, Sale};
+use super::units::{ItemIndex, Line, units_of};
 use super::users::{Account, UserSlot};
 
 /// What there is to tell about an event after it happened.
@@ -53,6 +54,7 @@ impl Sale {
                     available,
                     ..Stock::default()
                 },
+                signed(available),
             );
         }
         Some(sale)
@@ -60,6 +62,10 @@ impl Sale {
 
     /// Carries out an event. O(lines), or O(reservations returned) for a sweep.
     pub fn apply(&mut self, event: &Event<'_>) -> Applied {
+        if let Change::Marked { reason } = event.change {
+            self.note_mark(reason);
+            return Applied::default();
+        }
         self.last_change_at_ms = event.at_ms;
         let mut stock = StockChanges::new();
         let slot = self.apply_to_reservation(event, &mut stock);
@@ -75,13 +81,18 @@ impl Sale {
                 lines,
                 expires_at_ms,
                 forgets,
+                replaces,
             } => {
                 self.make_room(*forgets);
                 let user = self.users.retain(*user);
-                self.move_units(user, lines, (-1, 1, 0), 1, seen);
+                let mut reserved_at_ms = at_ms;
+                match replaces {
+                    None => self.move_units(user, lines, (-1, 1, 0), 1, seen),
+                    Some(old) => reserved_at_ms = self.replace(*old, user, lines, at_ms, seen)?,
+                }
                 let new = NewReservation {
                     expires_at_ms: *expires_at_ms,
-                    ..new_reservation(*id, user, lines, at_ms)
+                    ..new_reservation(*id, user, lines, reserved_at_ms)
                 };
                 Some(self.reservations.insert(new, &mut self.users))
             }
@@ -114,7 +125,7 @@ impl Sale {
             }
             Change::Sold { id, order } => self.sell(*id, order, at_ms, seen),
             Change::Released { id } => self.end(*id, Status::Released, at_ms, seen),
-            Change::Expired { id } => self.end(*id, Status::Expired, at_ms, seen),
+            Change::Expired { id } => self.end(*id, self.status_when_expired(), at_ms, seen),
             Change::Extended { id, expires_at_ms } => {
                 let slot = self.reservations.find(*id)?;
                 self.reservations.extend(slot, *expires_at_ms);
@@ -130,11 +141,26 @@ impl Sale {
 
     fn apply_to_sale(&mut self, change: &Change<'_>, at_ms: u64, seen: &mut StockChanges) {
         match change {
-            Change::Swept { expired, forgotten } => self.sweep(*expired, *forgotten, seen),
+            Change::Swept {
+                expired,
+                lapsed,
+                forgotten,
+            } => {
+                self.expire_first(*expired, seen);
+                self.lapse_first(*lapsed);
+                for _ in 0..*forgotten {
+                    self.forget(self.reservations.first_remembered());
+                }
+            }
             Change::Restocked { deltas, reference } => self.restock(deltas, *reference, seen),
             Change::Altered(options) => self.options = (**options).clone(),
             Change::Paused => self.paused_at_ms = Some(at_ms),
-            Change::Resumed => self.paused_at_ms = None,
+            Change::Resumed { lifts_mark } => {
+                self.paused_at_ms = None;
+                if *lifts_mark {
+                    self.mark = None;
+                }
+            }
             Change::Closed => self.closed_at_ms = Some(at_ms),
             Change::Bound { orders } => self.orders = (*orders).into(),
             // The sale itself, or one reservation: not done here.
@@ -146,14 +172,56 @@ impl Sale {
             | Change::Released { .. }
             | Change::Expired { .. }
             | Change::Extended { .. }
-            | Change::Refunded(_) => {}
+            | Change::Refunded(_)
+            | Change::Marked { .. } => {}
         }
     }
 
-    fn make_room(&mut self, forgets: bool) {
-        if forgets {
-            self.forget_first();
+    /// Notes that this copy missed a change. The first reason stays, and the moment with
+    /// it.
+    fn note_mark(&mut self, reason: &str) {
+        let at_ms = self.last_change_at_ms;
+        self.mark.get_or_insert_with(|| Mark {
+            at_ms,
+            reason: reason.into(),
+        });
+    }
+
+    fn make_room(&mut self, forgets: Forgets) {
+        match forgets {
+            Forgets::Nothing => {}
+            Forgets::Oldest => self.forget(self.reservations.first_remembered()),
+            Forgets::OldestPastGrace => self.forget(self.reservations.first_to_forget()),
         }
+    }
+
+    /// Takes the units of an open reservation for another one with `lines`, of which
+    /// items see the difference alone, and releases it. The moment of its making.
+    fn replace(
+        &mut self,
+        old: Key<'_>,
+        user: UserSlot,
+        lines: &[Line],
+        at_ms: u64,
+        seen: &mut StockChanges,
+    ) -> Option<u64> {
+        let slot = self.reservations.find(old)?;
+        let record = self.reservations.get(slot)?;
+        let (old_user, old_lines) = (record.user(), record.lines());
+        let reserved_at_ms = record.reserved_at_ms();
+        for (item, more) in differences(&old_lines, lines) {
+            let by = Move {
+                available: -more,
+                reserved: more,
+                sold: 0,
+            };
+            self.items.shift(item, by, seen);
+        }
+        self.account(old_user, &old_lines, (-1, 0), -1);
+        self.account(user, lines, (1, 0), 1);
+        self.reservations
+            .end(slot, &mut self.users, Status::Released, at_ms);
+        Some(reserved_at_ms)
     }
 
     /// Moves the units of `lines` between an item's counts, and with them the user's:
@@ -170,7 +238,15 @@ impl Sale {
         for line in lines {
             let by = shifted(available, reserved, sold, line.qty);
             self.items.shift(line.item, by, seen);
-            if counts != 0 {
+        }
+        self.account(user, lines, (reserved, sold), counts);
+    }
+
+    /// The user's part of a move of `lines`.
+    fn account(&mut self, user: UserSlot, lines: &[Line], signs: (i64, i64), counts: i64) {
+        let (reserved, sold) = signs;
+        if counts != 0 && self.users.tracks_items() {
+            for line in lines {
                 self.users.count(user, line.item, counts * signed(line.qty));
             }
         }
@@ -228,20 +304,37 @@ impl Sale {
         self.reservations.end(slot, &mut self.users, status, at_ms);
     }
 
-    fn sweep(&mut self, expired: u32, forgotten: u32, seen: &mut StockChanges) {
+    /// What becomes of a reservation whose deadline passes.
+    fn status_when_expired(&self) -> Status {
+        if self.options.grace_ms > 0 {
+            Status::InGrace
+        } else {
+            Status::Expired
+        }
+    }
+
+    fn expire_first(&mut self, expired: u32, seen: &mut StockChanges) {
+        let status = self.status_when_expired();
         for _ in 0..expired {
             let Some(slot) = self.reservations.deadlines().first() else {
                 break;
             };
-            self.end_slot(slot, Status::Expired, 0, seen);
-        }
-        for _ in 0..forgotten {
-            self.forget_first();
+            self.end_slot(slot, status, 0, seen);
         }
     }
 
-    fn forget_first(&mut self) {
-        if let Some(slot) = self.reservations.remembered().first() {
+    fn lapse_first(&mut self, lapsed: u32) {
+        for _ in 0..lapsed {
+            let Some(slot) = self.reservations.late().first() else {
+                break;
+            };
+            self.reservations
+                .end(slot, &mut self.users, Status::Expired, 0);
+        }
+    }
+
+    fn forget(&mut self, slot: Option<Slot>) {
+        if let Some(slot) = slot {
             self.reservations.remove(slot, &mut self.users);
         }
     }
@@ -252,6 +345,11 @@ impl Sale {
         let available = i64::from(refund.restocks);
         let counts = -i64::from(refund.restores_limit);
         self.move_units(user, &refund.lines, (available, 0, -1), counts, seen);
+        if !refund.restocks {
+            for line in &refund.lines {
+                self.items.shift_base(line.item, -signed(line.qty));
+            }
+        }
         self.refunded = self.refunded.saturating_add(units_of(&refund.lines));
         self.note_refund(slot, refund);
         Some(slot)
@@ -266,6 +364,7 @@ impl Sale {
             cart: Cart::new(&refund.lines),
             entry: refund.entry,
             restores_limit: refund.restores_limit,
+            no_restock: refund.no_restock,
         };
         self.reservations.add_refund(slot, &taken, record);
     }
@@ -281,25 +380,41 @@ impl Sale {
             let item = self
                 .items
                 .find(sku)
-                .unwrap_or_else(|| self.items.add(sku, Stock::default()));
+                .unwrap_or_else(|| self.items.add(sku, Stock::default(), 0));
             let by = Move {
                 available: *delta,
                 ..Move::default()
             };
             self.items.shift(item, by, seen);
+            self.items.shift_base(item, *delta);
             by_item.push((item, *delta));
         }
         let Some(reference) = reference else { return };
         by_item.sort_unstable();
-        if self.restock_refs.len() >= RESTOCK_REFS_MAX {
-            self.restock_refs.pop_front();
-        }
-        let reference = Name::new(reference);
-        self.restock_refs.push_back(RestockRef {
-            reference,
-            deltas: by_item,
-        });
+        self.restock_refs.push(reference, Deltas::new(&by_item));
     }
+}
+
+/// By how many units each item has more in `new` than in `old`, where it does not have as
+/// many. Each item comes once in both. O(lines log lines).
+fn differences(old: &[Line], new: &[Line]) -> impl Iterator<Item = (ItemIndex, i64)> {
+    let signed_lines = |lines: &[Line], sign: i64| {
+        let pairs = lines
+            .iter()
+            .map(|line| (line.item, sign * signed(line.qty)));
+        pairs.collect::<Vec<_>>()
+    };
+    let mut pairs = signed_lines(old, -1);
+    pairs.extend(signed_lines(new, 1));
+    pairs.sort_unstable_by_key(|&(item, _)| item);
+    pairs.dedup_by(|next, first| {
+        let same = next.0 == first.0;
+        if same {
+            first.1 += next.1;
+        }
+        same
+    });
+    pairs.into_iter().filter(|&(_, more)| more != 0)
 }
 
 /// A reservation with what is common to all of them; open, and never due.
@@ -313,7 +428,7 @@ pub(super) fn new_reservation<'a>(
         id,
         user,
         status: Status::Open,
-        lines,
+        cart: CartOf::Lines(lines),
         reserved_at_ms,
         expires_at_ms: 0,
         ended_at_ms: 0,

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::items::Stock;
 use super::name::{Key, NameBuffer};
-use super::reservation::{OrderRecord, Reservation, Status};
+use super::reservation::{OrderRecord, Reservation, Slot, Status};
 use super::state::Sale;
 use super::units::{INTEGER_MAX, ItemIndex, Line, units_of};
 use super::users::UserSlot;
@@ -77,6 +77,7 @@ struct Recount {
     tallies: Option<HashMap<(UserSlot, ItemIndex), u64>>,
     refunded: u64,
     open: usize,
+    late: usize,
     ended: usize,
     /// Open ones and orders whose user's slot was never handed out.
     strangers: usize,
@@ -105,6 +106,7 @@ impl Recount {
             tallies: sale.users.tracks_items().then(HashMap::new),
             refunded: 0,
             open: 0,
+            late: 0,
             ended: 0,
             strangers: 0,
         }
@@ -125,6 +127,7 @@ impl Recount {
         match record.status() {
             Status::Open => self.add_open(record),
             Status::Sold => self.add_order(record),
+            Status::InGrace => self.late += 1,
             Status::Released | Status::Expired => self.ended += 1,
         }
     }
@@ -207,11 +210,17 @@ impl Sale {
 
     fn audit_items(&self, recount: &Recount, differences: &mut Differences) {
         let mut totals = Stock::default();
-        for (item, (sku, stock)) in (0..).zip(self.items.iter()) {
+        for (item, (sku, stock, base)) in (0..).zip(self.items.iter()) {
             let counted = recount.items.get(&item).copied().unwrap_or_default();
             let of = |what: &str| format!("{what} of the item '{}'", sku.escape_ascii());
             differences.compare(|| of("reserved"), stock.reserved, counted.reserved);
             differences.compare(|| of("sold"), stock.sold, counted.sold);
+            if i128::from(stock.total()) != i128::from(base) {
+                let (of, total) = (of("total"), stock.total());
+                differences.add(|| {
+                    format!("{of} is {total}, by CREATE, RESTOCK and REFUND it would be {base}")
+                });
+            }
             saturate(&mut totals.available, stock.available);
             saturate(&mut totals.reserved, stock.reserved);
             saturate(&mut totals.sold, stock.sold);
@@ -278,33 +287,37 @@ impl Sale {
     }
 
     fn audit_queues(&self, recount: &Recount, differences: &mut Differences) {
+        let reservations = &self.reservations;
         // A damaged queue may have no end.
-        let all = recount.open + recount.ended + 1;
-        let open = self.reservations.iter_open().take(all);
-        let mut wrong = open
-            .filter(|(_, record)| record.status() != Status::Open)
-            .count();
-        let ended = self.reservations.iter_ended().take(all);
-        wrong += ended
-            .filter(|(_, record)| !matches!(record.status(), Status::Released | Status::Expired))
-            .count();
+        let all = recount.open + recount.late + recount.ended + 1;
+        let strays = |queue: &mut dyn Iterator<Item = (Slot, Reservation<'_>)>,
+                      belongs: fn(Status) -> bool| {
+            let strays = queue.take(all).filter(|(_, r)| !belongs(r.status()));
+            strays.count()
+        };
+        let wrong = strays(&mut reservations.iter_open(), |s| s == Status::Open)
+            + strays(&mut reservations.iter_late(), |s| s == Status::InGrace)
+            + strays(&mut reservations.iter_ended(), Status::is_final);
         if wrong > 0 {
             differences.add(|| format!("{wrong} reservations stand in the wrong queue"));
         }
         for (what, kept, walked, counted) in [
             (
                 "open",
-                self.reservations.deadlines().len(),
-                self.reservations.iter_open().take(recount.open + 1).count(),
+                reservations.deadlines().len(),
+                reservations.iter_open().take(recount.open + 1).count(),
                 recount.open,
             ),
             (
-                "remembered",
-                self.reservations.remembered().len(),
-                self.reservations
-                    .iter_ended()
-                    .take(recount.ended + 1)
-                    .count(),
+                "late",
+                reservations.late().len(),
+                reservations.iter_late().take(recount.late + 1).count(),
+                recount.late,
+            ),
+            (
+                "ended",
+                reservations.ended().len(),
+                reservations.iter_ended().take(recount.ended + 1).count(),
                 recount.ended,
             ),
         ] {
@@ -334,7 +347,7 @@ impl Sale {
                 differences.add(|| format!("the user {} is not found by name", shown(name)));
             }
         }
-        for (item, (sku, _)) in (0..).zip(self.items.iter()) {
+        for (item, (sku, _, _)) in (0..).zip(self.items.iter()) {
             if self.items.find(sku) != Some(item) {
                 let sku = sku.escape_ascii();
                 differences.add(|| format!("the item '{sku}' is not found by its SKU"));
@@ -531,6 +544,7 @@ mod tests {
                     cart: Cart::new(&lines(&[(0, 1)])),
                     entry: entry(9),
                     restores_limit: false,
+                    no_restock: Some(false),
                 };
                 // Known as a refund, and taken out of nothing.
                 sale.reservations

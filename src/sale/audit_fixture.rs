@@ -1,7 +1,7 @@
 //! The sale that the tests of `audit.rs` and `audit_orders.rs` damage.
 #![cfg(test)]
 
-use super::event::{Change, Created, Event, Order, Refund};
+use super::event::{Change, Created, Event, Forgets, Order, Refund};
 use super::name::Key;
 use super::options::Options;
 use super::state::Sale;
@@ -29,7 +29,8 @@ fn reserve(sale: &mut Sale, id: &'static [u8], user: &'static [u8]) {
         user: Key::of(user),
         lines: lines(&[(0, 2)]),
         expires_at_ms: AT_MS + 1_000,
-        forgets: false,
+        forgets: Forgets::Nothing,
+        replaces: None,
     };
     apply(sale, change);
 }
@@ -67,7 +68,7 @@ pub fn sale() -> Sale {
         user: Key::of(b"bob"),
         lines: lines(&[(1, 3), (0, 1)]),
         order: order(Some(b"p1"), 1),
-        forgets: false,
+        forgets: Forgets::Nothing,
     };
     apply(&mut sale, change);
     let refund = Refund {
@@ -76,6 +77,7 @@ pub fn sale() -> Sale {
         reference: Some(Key::of(b"f1")),
         restocks: true,
         restores_limit: true,
+        no_restock: Some(false),
         entry: entry(2),
     };
     apply(&mut sale, Change::Refunded(refund));

@@ -1,15 +1,42 @@
 //! The lines of a reservation, as its record keeps them, and those of a refund.
 
+use xxhash_rust::xxh3::Xxh3Default;
+
 use super::slab::{Slab, SlotNumber};
-use super::units::{ItemIndex, Line, Lines};
+use super::units::{ItemIndex, KEPT_LINES_MAX, Line, Lines};
+
+/// What stands for many lines, to know the same ones again: XXH3 of 128 bits over them,
+/// ordered by item. Without a key, as it is state: equal on every copy of a sale and in
+/// every snapshot. Whoever finds two carts with one digest gets the answer of the one
+/// for the other, and neither sells anything.
+pub type LinesDigest = u128;
+
+/// Digests numbers in pairs, ordered by the first. O(pairs).
+pub fn digest_pairs(pairs: impl Iterator<Item = (ItemIndex, u64)>) -> LinesDigest {
+    let mut digest = Xxh3Default::new();
+    for (item, number) in pairs {
+        digest.update(&item.to_le_bytes());
+        digest.update(&number.to_le_bytes());
+    }
+    digest.digest128()
+}
+
+/// Digests lines in any order, each item once. O(lines log lines).
+pub fn digest_lines(lines: &[Line]) -> LinesDigest {
+    let mut lines = lines.to_vec();
+    lines.sort_unstable();
+    digest_pairs(lines.iter().map(|line| (line.item, line.qty)))
+}
 
 /// The lines of one reservation in four bytes: one line in place, which is what most
-/// have, or where several are kept.
+/// have, or where several, or their digest, are kept.
 #[derive(Clone, Copy)]
 pub struct PackedCart(u32);
 
 /// Above it a cart of several lines: the rest is its slot.
 const SEVERAL: u32 = 1 << 31;
+/// With [`SEVERAL`]: of the lines only a digest is kept, and the slot is its.
+const DIGESTED: u32 = 1 << 30;
 /// Bits of the quantity of one line; the item is above them.
 const QTY_BITS: u32 = 15;
 const QTY_MAX: u32 = (1 << QTY_BITS) - 1;
@@ -25,7 +52,13 @@ impl PackedCart {
 
     /// Where the lines are kept, when there are several.
     fn slot(self) -> Option<SlotNumber> {
-        (self.0 & SEVERAL != 0).then_some(self.0 & !SEVERAL)
+        (self.0 & (SEVERAL | DIGESTED) == SEVERAL).then_some(self.0 & !SEVERAL)
+    }
+
+    /// Where the digest of the lines is kept, when they are not.
+    fn digest_slot(self) -> Option<SlotNumber> {
+        let both = SEVERAL | DIGESTED;
+        (self.0 & both == both).then_some(self.0 & !both)
     }
 }
 
@@ -33,6 +66,7 @@ impl PackedCart {
 pub struct Carts {
     several: Slab<Box<[Line]>>,
     lines_bytes: usize,
+    digests: Slab<LinesDigest>,
 }
 
 impl Carts {
@@ -40,6 +74,7 @@ impl Carts {
         Carts {
             several: Slab::new(),
             lines_bytes: 0,
+            digests: Slab::new(),
         }
     }
 
@@ -57,10 +92,32 @@ impl Carts {
         }
     }
 
+    /// Keeps the digest of lines that are kept no longer.
+    pub fn pack_digest(&mut self, digest: LinesDigest) -> PackedCart {
+        PackedCart(SEVERAL | DIGESTED | self.digests.insert(digest))
+    }
+
+    /// Puts a digest in the place of the lines of a large cart.
+    pub fn shorten(&mut self, cart: PackedCart) -> PackedCart {
+        let kept = cart.slot().and_then(|slot| self.several.get(slot));
+        let Some(lines) = kept.filter(|lines| lines.len() > KEPT_LINES_MAX) else {
+            return cart;
+        };
+        let digest = digest_lines(lines);
+        self.remove(cart);
+        self.pack_digest(digest)
+    }
+
+    /// The digest that stands for the lines, if it does.
+    pub fn digest(&self, cart: PackedCart) -> Option<LinesDigest> {
+        self.digests.get(cart.digest_slot()?).copied()
+    }
+
+    /// The lines; none where a digest stands for them.
     pub fn lines(&self, cart: PackedCart) -> Lines {
         match cart.slot() {
             Some(slot) => Lines::from_slice(self.several.get(slot).map_or(&[], |lines| lines)),
-            None if cart.is_empty() => Lines::new(),
+            None if cart.is_empty() || cart.digest_slot().is_some() => Lines::new(),
             None => Lines::from_slice(&[Line {
                 item: cart.0 >> QTY_BITS,
                 qty: u64::from(cart.0 & QTY_MAX),
@@ -75,11 +132,14 @@ impl Carts {
         {
             self.lines_bytes -= size_of_val::<[Line]>(&lines);
         }
+        if let Some(slot) = cart.digest_slot() {
+            self.digests.remove(slot);
+        }
     }
 
     /// Heap bytes of the carts of several lines.
     pub fn heap_bytes(&self) -> usize {
-        self.several.heap_bytes() + self.lines_bytes
+        self.several.heap_bytes() + self.lines_bytes + self.digests.heap_bytes()
     }
 }
 
@@ -155,6 +215,26 @@ mod tests {
             carts.remove(cart);
             assert_eq!((carts.several.len(), carts.lines_bytes), (0, 0));
         }
+    }
+
+    #[test]
+    fn of_a_large_cart_a_digest_is_enough() {
+        let lines = |n: u32| -> Vec<Line> { (0..n).map(|item| Line { item, qty: 2 }).collect() };
+        let mut carts = Carts::new();
+        let small = carts.pack(&lines(8));
+        let small = carts.shorten(small);
+        assert_eq!((carts.lines(small).len(), carts.digest(small)), (8, None));
+        let large = carts.pack(&lines(9));
+        let short = carts.shorten(large);
+        assert_eq!(carts.digest(short), Some(digest_lines(&lines(9))));
+        assert!(carts.lines(short).is_empty() && !short.is_empty());
+        assert_ne!(digest_lines(&lines(9)), digest_lines(&lines(10)));
+        let backwards: Vec<Line> = lines(9).into_iter().rev().collect();
+        assert_eq!(digest_lines(&lines(9)), digest_lines(&backwards));
+        carts.remove(small);
+        carts.remove(short);
+        assert_eq!((carts.several.len(), carts.digests.len()), (0, 0));
+        assert_eq!(carts.lines_bytes, 0);
     }
 
     #[test]

@@ -6,11 +6,11 @@
 
 use std::fmt;
 
-use super::event::{Change, Event, Refund, StockDelta};
-use super::name::{Key, Name};
+use super::event::{Change, Event, Forgets, Refund, StockDelta};
+use super::name::{Key, Name, NameBuffer};
 use super::reservation::{Reservation, Status};
 use super::state::Sale;
-use super::units::{INTEGER_MAX, Line};
+use super::units::{INTEGER_MAX, ItemIndex, Line};
 
 /// Why an event does not fit; this copy of the sale is not the one it was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,12 @@ fn changes(is_new: bool) -> Result<(), Divergence> {
     }
 }
 
+/// Units of an item in lines that are ordered by item.
+pub(super) fn qty_of(lines: &[Line], item: ItemIndex) -> u64 {
+    let at = lines.binary_search_by_key(&item, |line| line.item);
+    at.map_or(0, |at| lines[at].qty)
+}
+
 impl Sale {
     /// Whether [`Sale::apply`] can carry this event out. O(lines), O(reservations
     /// returned) for a sweep, O(REFs known) for a refund or restock with a REF.
@@ -80,31 +86,39 @@ impl Sale {
                 lines,
                 forgets,
                 expires_at_ms,
+                replaces,
                 ..
             } => {
                 if *expires_at_ms == 0 {
                     return Err(Divergence::DeadlineBack);
                 }
                 self.check_new(*id, *forgets)?;
-                self.check_available(lines)
+                match replaces {
+                    None => self.check_available(lines, &[]),
+                    Some(old) => self.check_replaced(*old, *expires_at_ms, lines),
+                }
             }
             Change::Bought {
                 id, lines, forgets, ..
             } => {
                 self.check_new(*id, *forgets)?;
-                self.check_available(lines)
+                self.check_available(lines, &[])
             }
             Change::ReleasedUnseen { id, forgets, .. } => self.check_new(*id, *forgets),
             Change::Sold { id, .. } => {
                 let record = self.check_known(*id)?;
                 match record.status() {
                     Status::Open => Ok(()),
-                    Status::Expired => self.check_available(&record.lines()),
+                    // Also for good: before events told the end of a GRACE, one that was
+                    // raised later brought it back.
+                    Status::InGrace | Status::Expired if record.digest().is_none() => {
+                        self.check_available(&record.lines(), &[])
+                    }
                     _ => Err(Divergence::WrongState),
                 }
             }
             Change::Released { id } => match self.check_known(*id)?.status() {
-                Status::Open | Status::Expired => Ok(()),
+                Status::Open | Status::InGrace | Status::Expired => Ok(()),
                 _ => Err(Divergence::WrongState),
             },
             Change::Expired { id } => self.check_overdue(self.check_known(*id)?, event.at_ms),
@@ -118,8 +132,13 @@ impl Sale {
                 }
                 Ok(())
             }
-            Change::Swept { expired, forgotten } => {
-                self.check_swept(event.at_ms, *expired as usize, *forgotten as usize)
+            Change::Swept {
+                expired,
+                lapsed,
+                forgotten,
+            } => {
+                let counts = [*expired, *lapsed, *forgotten].map(|count| count as usize);
+                self.check_swept(event.at_ms, counts)
             }
             Change::Refunded(refund) => {
                 self.check_refund(refund)?;
@@ -137,17 +156,17 @@ impl Sale {
                 Ok(())
             }
             Change::Paused => changes(self.paused_at_ms.is_none()),
-            Change::Resumed => changes(self.paused_at_ms.is_some()),
+            Change::Resumed { lifts_mark } => changes(*lifts_mark || self.paused_at_ms.is_some()),
             Change::Closed => changes(self.closed_at_ms.is_none()),
-            Change::Bound { .. } => Ok(()),
+            Change::Bound { .. } | Change::Marked { .. } => Ok(()),
         }
     }
 
-    fn check_new(&self, id: Key<'_>, forgets: bool) -> Result<(), Divergence> {
+    fn check_new(&self, id: Key<'_>, forgets: Forgets) -> Result<(), Divergence> {
         if self.reservations.find(id).is_some() {
             return Err(Divergence::IdKnown);
         }
-        if forgets && self.reservations.remembered().len() == 0 {
+        if forgets != Forgets::Nothing && self.reservations.remembered_len() == 0 {
             return Err(Divergence::TooFewReservations);
         }
         Ok(())
@@ -166,21 +185,44 @@ impl Sale {
         }
     }
 
-    fn check_available(&self, lines: &[Line]) -> Result<(), Divergence> {
+    /// Are these units available, with those that are `freed`, ordered by item, on the way?
+    fn check_available(&self, lines: &[Line], freed: &[Line]) -> Result<(), Divergence> {
         for line in lines {
             if line.item as usize >= self.items.len() {
                 return Err(Divergence::ItemUnknown);
             }
-            if self.items.stock(line.item).available < line.qty {
+            let available = self.items.stock(line.item).available;
+            if available.saturating_add(qty_of(freed, line.item)) < line.qty {
                 return Err(Divergence::TooFewUnits);
             }
         }
         Ok(())
     }
 
-    fn check_swept(&self, at_ms: u64, expired: usize, forgotten: usize) -> Result<(), Divergence> {
-        let remembered = self.reservations.remembered().len();
-        if self.reservations.count_expired(at_ms, expired) < expired || remembered < forgotten {
+    fn check_replaced(
+        &self,
+        old: Key<'_>,
+        expires_at_ms: u64,
+        lines: &[Line],
+    ) -> Result<(), Divergence> {
+        let record = self.check_known(old)?;
+        if record.status() != Status::Open || record.expires_at_ms() != expires_at_ms {
+            return Err(Divergence::WrongState);
+        }
+        let mut freed = record.lines();
+        freed.sort_unstable();
+        self.check_available(lines, &freed)
+    }
+
+    fn check_swept(
+        &self,
+        at_ms: u64,
+        [expired, lapsed, forgotten]: [usize; 3],
+    ) -> Result<(), Divergence> {
+        if self.reservations.count_expired(at_ms, expired) < expired
+            || self.reservations.late().len() < lapsed
+            || self.reservations.remembered_len() < forgotten
+        {
             return Err(Divergence::TooFewReservations);
         }
         Ok(())
@@ -217,11 +259,12 @@ impl Sale {
     }
 
     fn check_new_restock(&self, reference: Option<Key<'_>>) -> Result<(), Divergence> {
-        let mut known = self.restock_refs.iter();
-        if known.any(|known| Some(known.reference.key()) == reference) {
-            return Err(Divergence::RefKnown);
+        let mut buffer = NameBuffer::default();
+        let known = reference.and_then(|name| self.restock_refs.find(name.bytes(&mut buffer)));
+        match known {
+            Some(_) => Err(Divergence::RefKnown),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn check_deltas(&self, deltas: &[StockDelta<'_>]) -> Result<(), Divergence> {

@@ -9,9 +9,16 @@
 //! | `u128` | sixteen bytes, big endian |
 //! | flag, tag | one byte |
 //! | bytes | their number as `u64`, then they |
-//! | name | one byte of length (1 to 128) and its bytes; a canonical ULID is 255 and 16 bytes, big endian |
+//! | name | one byte of length (1 to 254, 0 for 255) and its bytes; a canonical ULID is 255 and 16 bytes, big endian |
 //! | optional value | 0, or 1 and the value |
 //! | list | its length as `u64`, then its elements |
+//! | options | their number as `u64`; of each its tag, one byte, the length of its value as `u64`, the value |
+//!
+//! Options are how a format grows: they follow an event or an element of a snapshot whose
+//! own tag has [`WITH_OPTIONS`] added, so what few have costs the others no byte. The tag
+//! of an option is never reused; each stands at most once, in ascending order. A reader
+//! that does not know a tag knows that the data is of a newer version, and never skips
+//! it: a copy that left out what it does not understand would be another sale.
 //!
 //! Edge: bincode is named in this file only. A decoder trusts nothing: lengths are
 //! held against the bytes that are there before anything is allocated for them.
@@ -25,14 +32,20 @@ use super::name::{Key, NameBuffer, Packed};
 use super::units::{Line, Lines, NAME_BYTES_MAX};
 
 const CONFIG: Configuration = standard();
+/// Added to the tag of an event or element that options follow.
+pub const WITH_OPTIONS: u8 = 128;
 /// Marks a packed ULID where a name's length would stand.
 const ULID_MARK: u8 = 255;
+/// Stands for the one length that [`ULID_MARK`] takes away.
+const LENGTH_255: u8 = 0;
 
 /// Why bytes are not what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodecError {
     /// They end too early; more may be to come.
     Truncated,
+    /// They may be right, but a newer version wrote them; the text says what is unknown.
+    Newer(&'static str),
     /// They never were right; the text says where.
     Invalid(&'static str),
 }
@@ -41,6 +54,7 @@ impl fmt::Display for CodecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CodecError::Truncated => f.write_str("the data ends too early"),
+            CodecError::Newer(what) => write!(f, "the data is of a newer version: {what}"),
             CodecError::Invalid(what) => write!(f, "the data is damaged: {what}"),
         }
     }
@@ -96,7 +110,10 @@ impl Writer<'_> {
             Key::Uuid(_) | Key::Bytes(_) => {
                 let mut buffer = NameBuffer::default();
                 let name = name.bytes(&mut buffer);
-                self.tag(name.len() as u8);
+                self.tag(match name.len() {
+                    255 => LENGTH_255,
+                    length => length as u8,
+                });
                 self.0.extend_from_slice(name);
             }
         }
@@ -107,6 +124,20 @@ impl Writer<'_> {
         if let Some(value) = value {
             put(self, value);
         }
+    }
+
+    /// A tag that options may follow.
+    pub fn tag_with_options(&mut self, tag: u8, has_options: bool) {
+        self.tag(if has_options { tag | WITH_OPTIONS } else { tag });
+    }
+
+    /// The one option of what has one.
+    pub fn one_option(&mut self, tag: u8, put: impl FnOnce(&mut Writer<'_>)) {
+        let mut value = Vec::new();
+        put(&mut Writer(&mut value));
+        self.number(1);
+        self.tag(tag);
+        self.bytes(&value);
     }
 
     pub fn list<T>(
@@ -231,14 +262,66 @@ impl<'a> Reader<'a> {
                 bytes.copy_from_slice(self.take(16)?);
                 Ok(Key::Ulid(Packed::new(bytes)))
             }
-            len if (1..=NAME_BYTES_MAX).contains(&usize::from(len)) => {
-                match Key::of(self.take(usize::from(len))?) {
+            length => {
+                let length = match length {
+                    LENGTH_255 => NAME_BYTES_MAX,
+                    length => usize::from(length),
+                };
+                match Key::of(self.take(length)?) {
                     Key::Ulid(_) => Err(CodecError::Invalid("a ULID that is not packed")),
                     name => Ok(name),
                 }
             }
-            _ => Err(CodecError::Invalid("a name's length")),
         }
+    }
+
+    /// Reads the next option: its tag, and its value by itself.
+    fn tagged(&mut self) -> Result<(u8, Reader<'a>), CodecError> {
+        let tag = self.tag()?;
+        let value = self.bytes(usize::MAX)?;
+        Ok((tag, Reader::new(value)))
+    }
+
+    /// A tag, and whether options follow what it stands for.
+    pub fn tag_with_options(&mut self) -> Result<(u8, bool), CodecError> {
+        let tag = self.tag()?;
+        Ok((tag & !WITH_OPTIONS, tag & WITH_OPTIONS != 0))
+    }
+
+    /// Reads options. `take` reads the value of a tag it knows and returns false for any
+    /// other.
+    ///
+    /// # Errors
+    ///
+    /// [`CodecError::Newer`] for an unknown tag; damage where there are none, tags do not
+    /// ascend, a value does not fill its length, or is damaged itself.
+    pub fn options(
+        &mut self,
+        mut take: impl FnMut(u8, &mut Reader<'a>) -> Result<bool, CodecError>,
+    ) -> Result<(), CodecError> {
+        let (count, mut last) = (self.number()?, 0);
+        if count == 0 {
+            return Err(CodecError::Invalid("the number of options"));
+        }
+        for _ in 0..count {
+            let (tag, mut value) = self.tagged()?;
+            if tag <= last {
+                return Err(CodecError::Invalid("the order of options"));
+            }
+            last = tag;
+            let known = take(tag, &mut value).map_err(|error| match error {
+                // The option has its length: more will not come.
+                CodecError::Truncated => CodecError::Invalid("an option"),
+                error => error,
+            })?;
+            if !known {
+                return Err(CodecError::Newer("an option"));
+            }
+            if !value.rest().is_empty() {
+                return Err(CodecError::Invalid("an option"));
+            }
+        }
+        Ok(())
     }
 
     pub fn option<T>(

@@ -29,9 +29,10 @@ pub enum Change<'a> {
         user: Key<'a>,
         lines: Lines,
         expires_at_ms: u64,
-        /// The oldest remembered reservation makes room (the bound is configuration,
-        /// so a replica could not work this out).
-        forgets: bool,
+        forgets: Forgets,
+        /// REPLACE: this open reservation gives its units and the moment of its making,
+        /// and is remembered as released.
+        replaces: Option<Key<'a>>,
     },
     /// An open reservation, or one within its grace, became an order.
     Sold {
@@ -44,7 +45,7 @@ pub enum Change<'a> {
         user: Key<'a>,
         lines: Lines,
         order: Order<'a>,
-        forgets: bool,
+        forgets: Forgets,
     },
     /// An open or expired reservation was given back.
     Released {
@@ -54,13 +55,15 @@ pub enum Change<'a> {
     ReleasedUnseen {
         id: Key<'a>,
         user: Option<Key<'a>>,
-        forgets: bool,
+        forgets: Forgets,
     },
-    /// The deadlines of the earliest `expired` open reservations passed, and the
-    /// earliest `forgotten` remembered ids are known no longer. Counts are enough:
-    /// both queues have one order, kept by every copy of the sale.
+    /// The deadlines of the earliest `expired` open reservations passed, then the grace
+    /// of the earliest `lapsed` expired ones, and the earliest `forgotten` remembered ids
+    /// are known no longer. Counts are enough: each queue has one order, kept by every
+    /// copy of the sale.
     Swept {
         expired: u32,
+        lapsed: u32,
         forgotten: u32,
     },
     /// The deadline of this one passed, ahead of its turn in a sweep.
@@ -80,12 +83,33 @@ pub enum Change<'a> {
     /// All options, as they are from now on.
     Altered(Box<Options>),
     Paused,
-    Resumed,
+    Resumed {
+        /// The mark of a diverged copy is lifted: a person said so there. What a sound
+        /// primary resumes lifts none.
+        lifts_mark: bool,
+    },
     Closed,
+    /// This copy missed a change of its primary, and does not sell should it become one.
+    /// Not a change of the sale: its time does not move.
+    Marked {
+        /// What did not fit, in words.
+        reason: &'a str,
+    },
     /// Orders go to this stream from now on.
     Bound {
         orders: &'a [u8],
     },
+}
+
+/// Which remembered id makes room for a new one. The bound is configuration, so a
+/// replica could not work this out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgets {
+    Nothing,
+    /// The oldest one, also within its grace: what events of version 1 mean.
+    Oldest,
+    /// The oldest one that can no longer be checked out.
+    OldestPastGrace,
 }
 
 /// A new sale.
@@ -118,6 +142,9 @@ pub struct Refund<'a> {
     pub reference: Option<Key<'a>>,
     /// The units are on sale again.
     pub restocks: bool,
+    /// NORESTOCK was asked for. After END units do not go on sale again either, though
+    /// nobody asked for it; `None` when events of version 1 do not say which it was.
+    pub no_restock: Option<bool>,
     /// The units no longer count against the user's limits.
     pub restores_limit: bool,
     pub entry: EntryId,

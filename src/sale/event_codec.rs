@@ -1,23 +1,30 @@
 //! An event as bytes: what `FLASHSALE.APPLY` carries.
 //!
 //! One byte of version, one of kind, the moment, then the fields in the order they
-//! are written here. A kind or a field is never reused or reordered; a new meaning
-//! is a new kind, and a change that an older replica would misread a new version.
+//! are written here, then options where there are any (see `codec.rs`). A kind, a field or a tag
+//! is never reused or reordered. What is new is a new kind or a new option, which an
+//! older server recognises as newer than itself; a change of what is there already takes
+//! a new version.
+//!
+//! | Version | Differs by |
+//! |---|---|
+//! | 1 | no options; the flag "the oldest id makes room" did not look at GRACE |
+//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark; the kind `Marked` |
 //!
 //! Edge: bytes to values and back. Whether an event fits a sale is `check.rs`.
 
 use std::borrow::Cow;
 
 use super::codec::{CodecError, Reader, Writer};
-use super::event::{Change, Created, Event, Order, Refund, StockDelta};
+use super::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
 use super::options::Options;
 use super::units::{
-    EntryId, INTEGER_MAX, MOMENT_MS_MAX, NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX,
-    has_twice,
+    EntryId, INTEGER_MAX, MARK_BYTES_MAX, MOMENT_MS_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX,
+    SKU_BYTES_MAX, has_twice,
 };
 
-/// The version this server writes, and the only one it reads.
-pub const EVENT_VERSION: u8 = 1;
+/// The version this server writes; it reads all before it, too.
+pub const EVENT_VERSION: u8 = 2;
 
 const CREATED: u8 = 1;
 const RESERVED: u8 = 2;
@@ -35,12 +42,22 @@ const PAUSED: u8 = 13;
 const RESUMED: u8 = 14;
 const CLOSED: u8 = 15;
 const BOUND: u8 = 16;
+const MARKED: u8 = 17;
+
+/// Options of `Reserved`.
+const REPLACES: u8 = 1;
+/// Options of `Swept`.
+const LAPSED: u8 = 1;
+/// Options of `Refunded`: no value.
+const NO_RESTOCK: u8 = 1;
+/// Options of `Resumed`: no value.
+const LIFTS_MARK: u8 = 1;
 
 /// Appends the bytes of an event.
 pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
     let out = &mut Writer(out);
     out.tag(EVENT_VERSION);
-    out.tag(kind(&event.change));
+    out.tag_with_options(kind(&event.change), has_options(&event.change));
     out.number(event.at_ms);
     match &event.change {
         Change::Created(created) => put_created(out, created),
@@ -50,13 +67,17 @@ pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
             lines,
             expires_at_ms,
             forgets,
+            replaces,
         } => {
             out.name(*id);
             out.name(*user);
             out.lines(lines);
             // From the moment of decision: two bytes where an absolute one takes nine.
             out.number(expires_at_ms.saturating_sub(event.at_ms));
-            out.flag(*forgets);
+            put_forgets(out, *forgets);
+            if let Some(replaced) = replaces {
+                out.one_option(REPLACES, |out| out.name(*replaced));
+            }
         }
         Change::Sold { id, order } => {
             out.name(*id);
@@ -73,17 +94,24 @@ pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
             out.name(*user);
             out.lines(lines);
             put_order(out, order);
-            out.flag(*forgets);
+            put_forgets(out, *forgets);
         }
         Change::Released { id } | Change::Expired { id } => out.name(*id),
         Change::ReleasedUnseen { id, user, forgets } => {
             out.name(*id);
             out.option(*user, Writer::name);
-            out.flag(*forgets);
+            put_forgets(out, *forgets);
         }
-        Change::Swept { expired, forgotten } => {
+        Change::Swept {
+            expired,
+            lapsed,
+            forgotten,
+        } => {
             out.number(u64::from(*expired));
             out.number(u64::from(*forgotten));
+            if *lapsed > 0 {
+                out.one_option(LAPSED, |out| out.number(u64::from(*lapsed)));
+            }
         }
         Change::Extended { id, expires_at_ms } => {
             out.name(*id);
@@ -98,8 +126,24 @@ pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
             out.option(*reference, Writer::name);
         }
         Change::Altered(options) => put_options(out, options),
-        Change::Paused | Change::Resumed | Change::Closed => {}
+        Change::Paused | Change::Closed => {}
+        Change::Resumed { lifts_mark } => {
+            if *lifts_mark {
+                out.one_option(LIFTS_MARK, |_| {});
+            }
+        }
         Change::Bound { orders } => out.bytes(orders),
+        Change::Marked { reason } => out.bytes(reason.as_bytes()),
+    }
+}
+
+fn has_options(change: &Change<'_>) -> bool {
+    match change {
+        Change::Reserved { replaces, .. } => replaces.is_some(),
+        Change::Swept { lapsed, .. } => *lapsed > 0,
+        Change::Refunded(refund) => refund.no_restock == Some(true),
+        Change::Resumed { lifts_mark } => *lifts_mark,
+        _ => false,
     }
 }
 
@@ -118,9 +162,10 @@ fn kind(change: &Change<'_>) -> u8 {
         Change::Restocked { .. } => RESTOCKED,
         Change::Altered(_) => ALTERED,
         Change::Paused => PAUSED,
-        Change::Resumed => RESUMED,
+        Change::Resumed { .. } => RESUMED,
         Change::Closed => CLOSED,
         Change::Bound { .. } => BOUND,
+        Change::Marked { .. } => MARKED,
     }
 }
 
@@ -128,19 +173,73 @@ fn kind(change: &Change<'_>) -> u8 {
 ///
 /// # Errors
 ///
-/// When the bytes are of another version, damaged, too few or too many.
+/// When the bytes are of a newer version, damaged, too few or too many.
 pub fn decode_event(bytes: &[u8]) -> Result<Event<'_>, CodecError> {
     let mut from = Reader::new(bytes);
-    if from.tag()? != EVENT_VERSION {
-        return Err(CodecError::Invalid("an event of another version"));
+    let version = from.tag()?;
+    match version {
+        0 => return Err(CodecError::Invalid("the version of an event")),
+        1..=EVENT_VERSION => {}
+        _ => return Err(CodecError::Newer("an event")),
     }
-    let kind = from.tag()?;
+    let (kind, has_options) = from.tag_with_options()?;
     let at_ms = take_moment(&mut from)?;
-    let change = take_change(kind, at_ms, &mut from)?;
+    let mut change = take_change(kind, at_ms, &mut from)?;
+    if has_options {
+        if version == 1 {
+            return Err(CodecError::Invalid("the kind of an event"));
+        }
+        from.options(|tag, value| take_option(&mut change, tag, value))?;
+    }
     if !from.rest().is_empty() {
         return Err(CodecError::Invalid("more bytes than the event has"));
     }
+    if let Change::Refunded(refund) = &mut change
+        && (version > 1 || refund.restocks)
+    {
+        refund.no_restock.get_or_insert(false);
+    }
     Ok(Event { at_ms, change })
+}
+
+/// Reads an option of an event; false if it has none of this tag.
+fn take_option<'a>(
+    change: &mut Change<'a>,
+    tag: u8,
+    value: &mut Reader<'a>,
+) -> Result<bool, CodecError> {
+    match (change, tag) {
+        (Change::Reserved { replaces, .. }, REPLACES) => *replaces = Some(value.name()?),
+        (Change::Swept { lapsed, .. }, LAPSED) => {
+            *lapsed = value.small()?;
+            if *lapsed == 0 {
+                return Err(CodecError::Invalid("an option"));
+            }
+        }
+        (Change::Refunded(refund), NO_RESTOCK) if !refund.restocks => {
+            refund.no_restock = Some(true);
+        }
+        (Change::Resumed { lifts_mark }, LIFTS_MARK) => *lifts_mark = true,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn put_forgets(out: &mut Writer<'_>, forgets: Forgets) {
+    out.tag(match forgets {
+        Forgets::Nothing => 0,
+        Forgets::Oldest => 1,
+        Forgets::OldestPastGrace => 2,
+    });
+}
+
+fn take_forgets(from: &mut Reader<'_>) -> Result<Forgets, CodecError> {
+    match from.tag()? {
+        0 => Ok(Forgets::Nothing),
+        1 => Ok(Forgets::Oldest),
+        2 => Ok(Forgets::OldestPastGrace),
+        _ => Err(CodecError::Invalid("which id makes room")),
+    }
 }
 
 fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change<'a>, CodecError> {
@@ -151,7 +250,8 @@ fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change
             user: from.name()?,
             lines: from.lines()?,
             expires_at_ms: take_deadline(from, at_ms)?,
-            forgets: from.flag()?,
+            forgets: take_forgets(from)?,
+            replaces: None,
         },
         SOLD => Change::Sold {
             id: from.name()?,
@@ -162,17 +262,18 @@ fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change
             user: from.name()?,
             lines: from.lines()?,
             order: take_order(from)?,
-            forgets: from.flag()?,
+            forgets: take_forgets(from)?,
         },
         RELEASED => Change::Released { id: from.name()? },
         RELEASED_UNSEEN => Change::ReleasedUnseen {
             id: from.name()?,
             user: from.option(Reader::name)?,
-            forgets: from.flag()?,
+            forgets: take_forgets(from)?,
         },
         SWEPT => Change::Swept {
             expired: from.small()?,
             forgotten: from.small()?,
+            lapsed: 0,
         },
         EXPIRED => Change::Expired { id: from.name()? },
         EXTENDED => Change::Extended {
@@ -183,12 +284,16 @@ fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change
         RESTOCKED => take_restocked(from)?,
         ALTERED => Change::Altered(Box::new(take_options(from)?)),
         PAUSED => Change::Paused,
-        RESUMED => Change::Resumed,
+        RESUMED => Change::Resumed { lifts_mark: false },
         CLOSED => Change::Closed,
         BOUND => Change::Bound {
             orders: from.bytes(ORDERS_BYTES_MAX)?,
         },
-        _ => return Err(CodecError::Invalid("an unknown kind of event")),
+        MARKED => Change::Marked {
+            reason: take_reason(from)?,
+        },
+        0 => return Err(CodecError::Invalid("the kind of an event")),
+        _ => return Err(CodecError::Newer("a kind of event")),
     })
 }
 
@@ -241,11 +346,16 @@ fn take_positive(from: &mut Reader<'_>) -> Result<u64, CodecError> {
 }
 
 pub(super) fn take_sku<'a>(from: &mut Reader<'a>) -> Result<&'a [u8], CodecError> {
-    let sku = from.bytes(NAME_BYTES_MAX)?;
+    let sku = from.bytes(SKU_BYTES_MAX)?;
     if sku.is_empty() || std::str::from_utf8(sku).is_err() {
         return Err(CodecError::Invalid("a SKU"));
     }
     Ok(sku)
+}
+
+/// Why a copy is marked, in words.
+pub(super) fn take_reason<'a>(from: &mut Reader<'a>) -> Result<&'a str, CodecError> {
+    std::str::from_utf8(from.bytes(MARK_BYTES_MAX)?).map_err(|_| CodecError::Invalid("a reason"))
 }
 
 pub(super) fn put_entry(out: &mut Writer<'_>, entry: EntryId) {
@@ -281,6 +391,9 @@ fn put_refund(out: &mut Writer<'_>, refund: &Refund<'_>) {
     out.option(refund.reference, Writer::name);
     out.flag(refund.restocks);
     out.flag(refund.restores_limit);
+    if refund.no_restock == Some(true) {
+        out.one_option(NO_RESTOCK, |_| {});
+    }
 }
 
 fn take_refund<'a>(from: &mut Reader<'a>) -> Result<Refund<'a>, CodecError> {
@@ -291,6 +404,7 @@ fn take_refund<'a>(from: &mut Reader<'a>) -> Result<Refund<'a>, CodecError> {
         reference: from.option(Reader::name)?,
         restocks: from.flag()?,
         restores_limit: from.flag()?,
+        no_restock: None,
     })
 }
 

@@ -5,6 +5,8 @@
 //! 1. Units only move between available, reserved and sold of one item; only a
 //!    restock, or a refund without restock, changes their sum.
 //! 2. The totals are the sums over all items.
+//! 3. An item's `base` is what CREATE and RESTOCK gave it, less what refunds took out of
+//!    its total: counted by itself, so that AUDIT has something to hold `total` against.
 //!
 //! Edge: moves units and reports what a keyspace event will say; whether a move is
 //! allowed was decided before.
@@ -80,6 +82,8 @@ pub type StockChanges = SmallVec<[StockChange; 2]>;
 struct Item {
     sku: Box<[u8]>,
     stock: Stock,
+    /// Units, see invariant 3.
+    base: i64,
 }
 
 /// All items, in the order they were made.
@@ -130,12 +134,20 @@ impl Items {
             .unwrap_or_default()
     }
 
-    /// Adds an item that is not there yet, with this stock.
-    pub fn add(&mut self, sku: &[u8], stock: Stock) -> ItemIndex {
+    /// Units came to an item, or left it for good; `shift` moves them.
+    pub fn shift_base(&mut self, item: ItemIndex, by: i64) {
+        if let Some(item) = self.items.get_mut(item as usize) {
+            item.base = item.base.saturating_add(by);
+        }
+    }
+
+    /// Adds an item that is not there yet, with this stock and base.
+    pub fn add(&mut self, sku: &[u8], stock: Stock, base: i64) -> ItemIndex {
         let item = self.items.len() as ItemIndex;
         self.items.push(Item {
             sku: sku.into(),
             stock,
+            base,
         });
         self.sku_bytes += sku.len();
         let (items, hasher) = (&self.items, &self.hasher);
@@ -168,9 +180,11 @@ impl Items {
         }
     }
 
-    /// SKU and stock of every item, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Stock)> {
-        self.items.iter().map(|item| (&*item.sku, item.stock))
+    /// SKU, stock and base of every item, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Stock, i64)> {
+        self.items
+            .iter()
+            .map(|item| (&*item.sku, item.stock, item.base))
     }
 
     /// Heap bytes, names included.
@@ -192,6 +206,7 @@ mod tests {
                 available: 2,
                 ..Stock::default()
             },
+            2,
         );
         items.add(
             b"b",
@@ -199,6 +214,7 @@ mod tests {
                 available: 0,
                 ..Stock::default()
             },
+            0,
         );
         let mut seen = |available, reserved, sold| {
             let mut changes = StockChanges::new();

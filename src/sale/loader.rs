@@ -9,20 +9,21 @@
 use super::apply::{new_reservation, signed};
 use super::codec::{CodecError, Reader};
 use super::event::{Created, Refund};
-use super::event_codec::{take_entry, take_integer, take_moment, take_options, take_sku};
+use super::event_codec::{
+    take_entry, take_integer, take_moment, take_options, take_reason, take_sku,
+};
 use super::items::Stock;
 use super::loader_chains::{Chains, take_place};
-use super::name::Name;
-use super::reservation::{NewReservation, OrderRecord, Reservation, Status};
+use super::name::NameBuffer;
+use super::reservation::{CartOf, NewReservation, OrderRecord, Reservation, Status};
+use super::restock_refs::{Deltas, ItemDelta};
 use super::slab::NONE;
 use super::snapshot::{
-    CHUNK_BYTES, END, EXPIRED, HEADER, ITEM, OPEN, ORDER, REFUND, RELEASED, RESTOCK_REF,
-    SNAPSHOT_VERSION,
+    CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINES, MARK, NO_CART, NO_RESTOCK, OPEN,
+    ORDER, REFUND, RELEASED, RESTOCK_REF, SNAPSHOT_VERSION,
 };
-use super::state::{RestockRef, Sale};
-use super::units::{
-    INTEGER_MAX, ItemIndex, Line, Lines, ORDERS_BYTES_MAX, RESTOCK_REFS_MAX, units_of,
-};
+use super::state::{Mark, Sale};
+use super::units::{INTEGER_MAX, Line, Lines, ORDERS_BYTES_MAX, units_of};
 use super::users::{Account, UserSlot};
 
 /// Largest element that is put together from chunks, in bytes. The largest there can
@@ -109,25 +110,33 @@ impl Loader {
     }
 
     fn take_element(&mut self, from: &mut Reader<'_>) -> Result<(), CodecError> {
-        let tag = from.tag()?;
+        let (tag, has_options) = from.tag_with_options()?;
         if tag == HEADER && self.sale.is_none() {
-            let (version, sale) = take_header(from)?;
+            let (version, sale) = take_header(from, has_options)?;
             self.version = version;
             self.sale = Some(sale);
             return Ok(());
+        }
+        if has_options && tag != REFUND {
+            return Err(CodecError::Newer("an option of an element"));
         }
         let (version, chains) = (self.version, &mut self.chains);
         let Some(sale) = &mut self.sale else {
             return Err(CodecError::Invalid("no header"));
         };
         match tag {
-            ITEM => take_item(from, sale),
+            ITEM => take_item(from, version, sale),
             OPEN => take_record(from, version, sale, chains, Status::Open),
             RELEASED => take_record(from, version, sale, chains, Status::Released),
+            LATE => take_record(from, version, sale, chains, Status::InGrace),
+            // Before version 3 nothing told the end of a GRACE.
+            EXPIRED if version < 3 && sale.options.grace_ms > 0 => {
+                take_record(from, version, sale, chains, Status::InGrace)
+            }
             EXPIRED => take_record(from, version, sale, chains, Status::Expired),
             ORDER => take_record(from, version, sale, chains, Status::Sold),
-            REFUND => take_refund(from, sale),
-            RESTOCK_REF => take_restock_ref(from, sale),
+            REFUND => take_refund(from, version, sale, has_options),
+            RESTOCK_REF => take_restock_ref(from, version, sale),
             END => {
                 let counts = (from.number()?, from.number()?);
                 if counts != (sale.items.len() as u64, sale.reservations.len() as u64) {
@@ -136,15 +145,17 @@ impl Loader {
                 self.is_complete = true;
                 Ok(())
             }
-            _ => Err(CodecError::Invalid("an unknown element")),
+            _ => Err(CodecError::Newer("an element")),
         }
     }
 }
 
-fn take_header(from: &mut Reader<'_>) -> Result<(u8, Sale), CodecError> {
+fn take_header(from: &mut Reader<'_>, has_options: bool) -> Result<(u8, Sale), CodecError> {
     let version = from.tag()?;
-    if !(1..=SNAPSHOT_VERSION).contains(&version) {
-        return Err(CodecError::Invalid("a snapshot of another version"));
+    match version {
+        0 => return Err(CodecError::Invalid("the version of a snapshot")),
+        1..=SNAPSHOT_VERSION => {}
+        _ => return Err(CodecError::Newer("a snapshot")),
     }
     let created = Created {
         sale_id: from.wide()?,
@@ -164,23 +175,40 @@ fn take_header(from: &mut Reader<'_>) -> Result<(u8, Sale), CodecError> {
     sale.closed_at_ms = closed_at_ms;
     sale.had_one_item = had_one_item;
     sale.refunded = from.number()?;
+    if has_options {
+        from.options(|tag, value| match tag {
+            MARK => {
+                sale.mark = Some(Mark {
+                    at_ms: take_moment(value)?,
+                    reason: take_reason(value)?.into(),
+                });
+                Ok(true)
+            }
+            _ => Ok(false),
+        })?;
+    }
     if sale.options.item_limit.is_some() && !tracks_items {
         return Err(CodecError::Invalid("the options"));
     }
     Ok((version, sale))
 }
 
-fn take_item(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
+fn take_item(from: &mut Reader<'_>, version: u8, sale: &mut Sale) -> Result<(), CodecError> {
     let sku = take_sku(from)?;
     let stock = Stock {
         available: take_integer(from)?,
         reserved: take_integer(from)?,
         sold: take_integer(from)?,
     };
+    let base = if version < 3 {
+        signed(stock.total())
+    } else {
+        from.signed()?
+    };
     if sale.items.find(sku).is_some() || sale.total().saturating_add(stock.total()) > INTEGER_MAX {
         return Err(CodecError::Invalid("an item"));
     }
-    sale.items.add(sku, stock);
+    sale.items.add(sku, stock, base);
     Ok(())
 }
 
@@ -193,18 +221,21 @@ fn take_record(
 ) -> Result<(), CodecError> {
     let id = from.name()?;
     let user = from.option(Reader::name)?;
-    let lines = if from.flag()? {
-        from.lines()?
-    } else {
-        Lines::new()
-    };
+    let (mut lines, mut digest) = (Lines::new(), None);
+    match from.tag()? {
+        NO_CART => {}
+        LINES => lines = from.lines()?,
+        DIGEST if version >= 3 && status.is_final() => digest = Some(from.wide()?),
+        _ => return Err(CodecError::Invalid("a cart")),
+    }
     let reserved_at_ms = take_moment(from)?;
     let expires_at_ms = u64::try_from(from.signed()?.saturating_add(reserved_at_ms.cast_signed()))
         .map_err(|_| CodecError::Invalid("a deadline"))?;
     let mut new = NewReservation {
         status,
         expires_at_ms,
-        ..new_reservation(id, NONE, &lines, reserved_at_ms)
+        cart: digest.map_or(CartOf::Lines(&lines), CartOf::Digest),
+        ..new_reservation(id, NONE, &[], reserved_at_ms)
     };
     let mut place = None;
     let is_out_of_order = match status {
@@ -214,17 +245,23 @@ fn take_record(
         }
         Status::Released => {
             new.ended_at_ms = take_moment(from)?;
-            sale.reservations.remembered().last_ms() > Some(new.ended_at_ms)
+            sale.reservations.ended().last_ms() > Some(new.ended_at_ms)
         }
-        Status::Expired => sale.reservations.remembered().last_ms() > Some(expires_at_ms),
+        Status::InGrace => sale.reservations.late().last_ms() > Some(expires_at_ms),
+        Status::Expired => sale.reservations.ended().last_ms() > Some(expires_at_ms),
         Status::Sold => {
             new.order = Some(take_order(from)?);
             false
         }
     };
     touch_next(Reader::new(from.rest()), sale);
-    let may_be_unseen = status == Status::Released;
-    if (lines.is_empty() || user.is_none()) && !(may_be_unseen && lines.is_empty())
+    let is_unseen = lines.is_empty() && digest.is_none();
+    let may_be = if is_unseen {
+        status == Status::Released
+    } else {
+        user.is_some()
+    };
+    if !may_be
         || lines
             .iter()
             .any(|line| line.item as usize >= sale.items.len())
@@ -248,7 +285,7 @@ fn take_record(
 /// Fetches what the next record will look at, while this one is put in its place: what a
 /// load waits for most is memory.
 fn touch_next(mut from: Reader<'_>, sale: &Sale) {
-    if let Ok(OPEN | RELEASED | EXPIRED | ORDER) = from.tag()
+    if let Ok(OPEN | RELEASED | LATE | EXPIRED | ORDER) = from.tag()
         && let Ok(id) = from.name()
         && let Ok(user) = from.option(Reader::name)
     {
@@ -263,18 +300,33 @@ fn take_order(from: &mut Reader<'_>) -> Result<OrderRecord, CodecError> {
     Ok(OrderRecord::new(sold_at_ms, entry, reference))
 }
 
-fn take_refund(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
+fn take_refund(
+    from: &mut Reader<'_>,
+    version: u8,
+    sale: &mut Sale,
+    has_options: bool,
+) -> Result<(), CodecError> {
     let id = from.name()?;
     let reference = from.option(Reader::name)?;
     let lines = from.lines()?;
     let entry = take_entry(from)?;
     let restores_limit = from.flag()?;
+    let mut no_restock = (version >= 3).then_some(false);
+    if has_options {
+        from.options(|tag, value| {
+            if tag == NO_RESTOCK {
+                no_restock = value.flag()?.then_some(true);
+            }
+            Ok(tag == NO_RESTOCK)
+        })?;
+    }
     let refund = Refund {
         id,
         lines,
         reference,
         restocks: false,
         restores_limit,
+        no_restock,
         entry,
     };
     if sale.check_refund(&refund).is_err() {
@@ -299,25 +351,38 @@ fn take_refund(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError>
     Ok(())
 }
 
-fn take_restock_ref(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
-    let reference = Name::new(from.name()?);
-    let deltas: Vec<(ItemIndex, i64)> = from.list(2, |from| Ok((from.small()?, from.signed()?)))?;
-    let is_unknown = |&(item, _): &(ItemIndex, i64)| item as usize >= sale.items.len();
-    let is_twice = |known: &RestockRef| known.reference.key() == reference.key();
-    if sale.restock_refs.len() >= RESTOCK_REFS_MAX
-        || deltas.is_empty()
-        || deltas.iter().any(is_unknown)
-        || deltas
-            .iter()
-            .any(|(_, delta)| delta.unsigned_abs() > INTEGER_MAX)
+fn take_restock_ref(from: &mut Reader<'_>, version: u8, sale: &mut Sale) -> Result<(), CodecError> {
+    let reference = from.name()?;
+    let kept = if version < 3 { LINES } else { from.tag()? };
+    let deltas = match kept {
+        LINES => take_deltas(from, sale)?,
+        DIGEST => Deltas::Digest(from.wide()?),
+        _ => return Err(CodecError::Invalid("a REF of RESTOCK")),
+    };
+    let mut buffer = NameBuffer::default();
+    let is_known = sale
+        .restock_refs
+        .find(reference.bytes(&mut buffer))
+        .is_some();
+    if sale.restock_refs.is_full() || is_known {
+        return Err(CodecError::Invalid("a REF of RESTOCK"));
+    }
+    sale.restock_refs.push(reference, deltas);
+    Ok(())
+}
+
+fn take_deltas(from: &mut Reader<'_>, sale: &Sale) -> Result<Deltas, CodecError> {
+    let deltas: Vec<ItemDelta> = from.list(2, |from| Ok((from.small()?, from.signed()?)))?;
+    let is_wrong = |&(item, delta): &ItemDelta| {
+        item as usize >= sale.items.len() || delta.unsigned_abs() > INTEGER_MAX
+    };
+    if deltas.is_empty()
+        || deltas.iter().any(is_wrong)
         || !deltas.is_sorted_by(|(item, _), (next, _)| item < next)
-        || sale.restock_refs.iter().any(is_twice)
     {
         return Err(CodecError::Invalid("a REF of RESTOCK"));
     }
-    sale.restock_refs
-        .push_back(RestockRef { reference, deltas });
-    Ok(())
+    Ok(Deltas::new(&deltas))
 }
 
 impl Sale {
@@ -334,7 +399,7 @@ impl Sale {
                 sold: units,
                 ..Account::default()
             },
-            Status::Released | Status::Expired => return,
+            Status::Released | Status::InGrace | Status::Expired => return,
         };
         self.users.account(user, counts);
         self.count_limits(user, lines, 1);

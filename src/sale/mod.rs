@@ -12,13 +12,14 @@
 //! # Invariants
 //!
 //! 1. For each item, units only move between available, reserved and sold. Only a
-//!    restock or a refund without restock changes their sum, `total`.
+//!    restock or a refund without restock changes their sum, `total`, and with it `base`.
 //! 2. An item's `reserved` equals what the open reservations say about it, its
 //!    `sold` what the orders say, net of refunds.
 //! 3. No change takes a user above USERLIMIT or ITEMLIMIT, or the sale above
 //!    SALELIMIT.
-//! 4. Each open reservation stands exactly once among the deadlines, each released or
-//!    expired one exactly once among the remembered.
+//! 4. Each open reservation stands exactly once among the deadlines, each expired one
+//!    within its grace exactly once among the late, each released one and each one that
+//!    expired for good exactly once among the ended.
 //! 5. An id has one user and one set of units for as long as it is known.
 //! 6. The sum of all `total` is at most 2^53 - 1.
 //!
@@ -61,6 +62,7 @@ mod plan_reserve;
 mod request;
 mod reservation;
 mod reservations;
+mod restock_refs;
 mod slab;
 mod snapshot;
 mod state;
@@ -80,7 +82,7 @@ mod public {
     pub use super::audit_orders::{OrderAudit, OrderCount, OrderEntry};
     pub use super::check::Divergence;
     pub use super::codec::CodecError;
-    pub use super::event::{Change, Created, Event, Order, Refund, StockDelta};
+    pub use super::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
     pub use super::event_codec::{decode_event, encode_event};
     pub use super::items::{StockChange, StockChanges};
     pub use super::loader::Loader;
@@ -94,8 +96,8 @@ mod public {
     pub use super::snapshot::{digest, save};
     pub use super::state::{Sale, Time};
     pub use super::units::{
-        EntryId, INTEGER_MAX, ItemIndex, Line, Lines, MOMENT_MS_MAX, NAME_BYTES_MAX,
-        ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, SKU_DEFAULT, units_of,
+        EntryId, INTEGER_MAX, ItemIndex, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX,
+        NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, SKU_BYTES_MAX, SKU_DEFAULT, units_of,
     };
     pub use super::views::{InfoView, ItemView, Phase, State, UserView, View};
 }

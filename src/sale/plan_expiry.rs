@@ -27,21 +27,27 @@ impl Sale {
         })
     }
 
-    /// The event that returns overdue reservations, and forgets ids remembered long
-    /// enough, at most `budget` of both together; `None` when there is none.
+    /// The event that returns overdue reservations, ends the grace of those it is over
+    /// for, and forgets ids remembered long enough, at most `budget` of all together;
+    /// `None` when there is none.
     pub fn plan_sweep(&self, now_ms: u64, budget: u32) -> Option<Event<'static>> {
         let expired = self.reservations.count_expired(now_ms, budget as usize);
         let left = budget as usize - expired;
+        let lapsed = now_ms
+            .checked_sub(self.options.grace_ms)
+            .map_or(0, |until_ms| self.reservations.count_lapsed(until_ms, left));
+        let left = left - lapsed;
         let forgotten = now_ms
             .checked_sub(self.options.remembers_ms())
             .map_or(0, |until_ms| {
                 self.reservations.count_forgotten(until_ms, left)
             });
-        if expired + forgotten == 0 {
+        if expired + lapsed + forgotten == 0 {
             return None;
         }
         let change = Change::Swept {
             expired: expired as u32,
+            lapsed: lapsed as u32,
             forgotten: forgotten as u32,
         };
         Some(Event {
@@ -96,15 +102,14 @@ impl Sale {
             && self
                 .find(id)
                 .and_then(|slot| self.record(slot))
-                .is_some_and(|record| {
-                    record.status() == Status::Expired && self.is_in_grace(record, now_ms)
-                })
+                .is_some_and(|record| self.is_in_grace(record, now_ms))
     }
 
-    /// Expired so recently that a checkout may still succeed? Without GRACE never, also
-    /// not when the clock has stepped back to before the deadline since.
+    /// Expired so recently that a checkout may still succeed? Never where GRACE was 0 when
+    /// the deadline passed, or is now.
     pub(super) fn is_in_grace(&self, record: Reservation<'_>, now_ms: u64) -> bool {
-        self.options.grace_ms > 0
+        record.status() == Status::InGrace
+            && self.options.grace_ms > 0
             && now_ms < record.expires_at_ms().saturating_add(self.options.grace_ms)
     }
 }

@@ -5,17 +5,19 @@
 
 use super::Plan;
 use super::answer::Answer;
+use super::apply::signed;
 use super::event::{Change, Created, Event, StockDelta};
 use super::name::Key;
 use super::options::{Changes, Options};
 use super::request::{Bounds, Restock, RestockAsk};
-use super::state::{RestockRef, Sale};
+use super::restock_refs::{Deltas, ItemDelta};
+use super::state::Sale;
 use super::units::{INTEGER_MAX, ItemIndex, MOMENT_MS_MAX, has_twice};
 
 /// `FLASHSALE.CREATE`, parsed.
 #[derive(Clone, Debug)]
 pub struct CreateAsk<'a> {
-    /// A fresh ULID.
+    /// A fresh ULID, or the one that SALEID names.
     pub sale_id: u128,
     pub orders: &'a [u8],
     /// SKU and stock; each SKU once, which is checked here.
@@ -28,11 +30,28 @@ pub struct CreateAsk<'a> {
 const TOO_MANY_ITEMS: Answer =
     Answer::Invalid("ITEMS: more than one sale may have, see CONFIG GET flashsale.max-items");
 
+impl CreateAsk<'_> {
+    fn options(&self) -> Options {
+        self.changes.applied_to(&Options::new(self.hold_ms_default))
+    }
+}
+
 impl Sale {
+    /// Is the sale what this CREATE with its SALEID made, whatever was sold since? Stream,
+    /// options and each item's base are still those of it. O(items).
+    pub fn is_made_by(&self, ask: &CreateAsk<'_>) -> bool {
+        let bases = self.items.iter().map(|(sku, _, base)| (sku, base));
+        let asked = ask.items.iter().map(|&(sku, stock)| (sku, signed(stock)));
+        self.sale_id == ask.sale_id
+            && *self.orders == *ask.orders
+            && self.options == ask.options()
+            && bases.eq(asked)
+    }
+
     /// CREATE. O(items log items).
     pub fn plan_create<'a>(now_ms: u64, ask: &CreateAsk<'a>, bounds: &Bounds) -> Plan<'a> {
         let now_ms = now_ms.min(MOMENT_MS_MAX);
-        let options = ask.changes.applied_to(&Options::new(ask.hold_ms_default));
+        let options = ask.options();
         check_hold(&options)?;
         check_window(&options)?;
         if options
@@ -109,7 +128,16 @@ impl Sale {
 
     /// RESUME.
     pub fn plan_resume(&self, now_ms: u64) -> Plan<'static> {
-        self.unless_closed(now_ms, self.paused_at_ms.is_none(), Change::Resumed)
+        // A diverged copy sells again when a person says so, also once it is closed.
+        let lifts_mark = self.mark.is_some();
+        if lifts_mark {
+            return Ok(Event {
+                at_ms: now_ms,
+                change: Change::Resumed { lifts_mark },
+            });
+        }
+        let resumed = Change::Resumed { lifts_mark: false };
+        self.unless_closed(now_ms, self.paused_at_ms.is_none(), resumed)
     }
 
     fn unless_closed(
@@ -205,7 +233,7 @@ impl Sale {
 
     /// A REF the sale already has: a replay for the same deltas, else a mismatch.
     fn refuse_known_restock(&self, reference: &[u8], deltas: &[Delta<'_>]) -> Result<(), Answer> {
-        let Some(known) = self.known_restock(reference) else {
+        let Some(known) = self.restock_refs.find(reference) else {
             return Ok(());
         };
         let same = match deltas {
@@ -213,19 +241,15 @@ impl Sale {
                 Delta {
                     sku: None, delta, ..
                 },
-            ] => self
-                .bare_items()
-                .any(|item| known.deltas == [(item, *delta)]),
+            ] => self.bare_items().any(|item| known.are(&[(item, *delta)])),
             _ => {
-                let mut asked: Vec<(Option<ItemIndex>, i64)> = deltas
-                    .iter()
-                    .map(|delta| (delta.item, delta.delta))
-                    .collect();
-                asked.sort_unstable();
-                asked.into_iter().eq(known
-                    .deltas
-                    .iter()
-                    .map(|&(item, delta)| (Some(item), delta)))
+                let asked = deltas.iter().map(|delta| Some((delta.item?, delta.delta)));
+                asked
+                    .collect::<Option<Vec<ItemDelta>>>()
+                    .is_some_and(|mut asked| {
+                        asked.sort_unstable();
+                        known.are(&asked)
+                    })
             }
         };
         Err(if same {
@@ -237,16 +261,10 @@ impl Sale {
 
     /// The item a bare delta changed, or would: for a known REF the one it changed then.
     pub fn bare_restock_item(&self, reference: Option<&[u8]>) -> Option<ItemIndex> {
-        let known = reference.and_then(|reference| self.known_restock(reference));
-        match known.map(|known| known.deltas.as_slice()) {
-            Some(&[(item, _)]) => Some(item),
+        match reference.and_then(|reference| self.restock_refs.find(reference)) {
+            Some(Deltas::Few(deltas)) if deltas.len() == 1 => Some(deltas[0].0),
             _ => self.bare_item(),
         }
-    }
-
-    fn known_restock(&self, reference: &[u8]) -> Option<&RestockRef> {
-        let mut known = self.restock_refs.iter();
-        known.find(|known| known.reference.bytes() == reference)
     }
 
     /// The deltas by SKU, if every SKU is known or may be new.

@@ -45,8 +45,8 @@ impl Sale {
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
-        self.admit(now_ms, ask.user, &lines)?;
-        let forgets = self.room(bounds)?;
+        self.admit(now_ms, ask.user, &lines, None)?;
+        let forgets = self.room(now_ms, bounds)?;
         let order = Order {
             reference: reference.map(Key::of),
             payload,
@@ -76,8 +76,10 @@ impl Sale {
         let expires_at_ms = record.expires_at_ms();
         match record.status() {
             Status::Open if now_ms < expires_at_ms => {}
-            Status::Expired if self.grants_grace(now_ms, record) => {}
-            Status::Open | Status::Expired => return Err(Answer::Expired { expires_at_ms }),
+            Status::InGrace if self.grants_grace(now_ms, record) => {}
+            Status::Open | Status::InGrace | Status::Expired => {
+                return Err(Answer::Expired { expires_at_ms });
+            }
             Status::Released => return Err(Answer::Released),
             Status::Sold => return Err(self.sold_before(slot, record, ask.reference)),
         }
@@ -112,8 +114,8 @@ impl Sale {
         }
         let lines = record.lines();
         let units = units_of(&lines);
-        self.admit_user(record.user(), &lines, units)
-            .and_then(|()| self.admit_stock(now_ms, &lines, units))
+        self.admit_user(record.user(), &lines, units, None)
+            .and_then(|()| self.admit_stock(now_ms, &lines, units, None))
             .is_ok()
     }
 }

@@ -37,7 +37,7 @@ impl Sale {
         };
         let wanted = self.wanted(record, ask)?;
         if let Some(reference) = ask.reference {
-            Self::refuse_known(record, order, reference, &wanted)?;
+            Self::refuse_known(record, order, ask, reference, &wanted)?;
         } else if record.is_refunded() {
             return Err(Self::sold_state(record));
         }
@@ -55,6 +55,7 @@ impl Sale {
             reference: ask.reference.map(Key::of),
             restocks: !ask.no_restock && !ended,
             restores_limit: ask.restore_limit,
+            no_restock: Some(ask.no_restock),
             entry: EntryId::default(),
         });
         Ok(Event {
@@ -93,10 +94,12 @@ impl Sale {
         Ok(Wanted::Units { lines, unknown })
     }
 
-    /// A REF the order already has: a replay for the same units, else a mismatch.
+    /// A REF the order already has: a replay for the same units, NORESTOCK and
+    /// RESTORELIMIT, else a mismatch.
     fn refuse_known(
         record: Reservation<'_>,
         order: &OrderRecord,
+        ask: &RefundAsk<'_>,
         reference: &[u8],
         wanted: &Wanted,
     ) -> Result<(), Answer> {
@@ -109,14 +112,18 @@ impl Sale {
         let Some((position, refund)) = known else {
             return Ok(());
         };
-        let is_replay = match wanted {
+        let asks_the_same = refund.restores_limit == ask.restore_limit
+            && refund
+                .no_restock
+                .is_none_or(|asked| asked == ask.no_restock);
+        let is_same_units = match wanted {
             // "All that is left" is what the refund was that left nothing.
             Wanted::Rest => record.is_refunded() && position + 1 == order.refunds().len(),
             Wanted::Units { lines, unknown } => {
                 unknown.is_none() && are_same_units(&refund.cart.lines(), lines)
             }
         };
-        Err(if is_replay {
+        Err(if is_same_units && asks_the_same {
             Answer::Refunded {
                 entry: refund.entry,
             }

@@ -5,8 +5,8 @@
 
 use super::Plan;
 use super::answer::Answer;
-use super::cart::are_same_units;
-use super::event::{Change, Event};
+use super::check::qty_of;
+use super::event::{Change, Event, Forgets};
 use super::name::Key;
 use super::request::{Ask, AskLines, Bounds, Reserve};
 use super::reservation::{Reservation, Slot, Status};
@@ -18,29 +18,82 @@ use super::users::UserSlot;
 /// A SKU that is not there: its position in the request, if it had one.
 pub(super) struct Unknown(pub Option<usize>);
 
+/// The open reservation that a new one takes the place of: for the decision, its units
+/// and its share of the limits count as free.
+pub(super) struct Replaced {
+    user: UserSlot,
+    /// Ordered by item.
+    lines: Lines,
+    units: u64,
+    expires_at_ms: u64,
+}
+
+/// What a replaced reservation frees of an item.
+fn freed_of(replaced: Option<&Replaced>, item: ItemIndex) -> u64 {
+    replaced.map_or(0, |replaced| qty_of(&replaced.lines, item))
+}
+
 impl Sale {
     /// RESERVE. O(lines log lines).
     pub fn plan_reserve<'a>(&self, now_ms: u64, ask: &Reserve<'a>, bounds: &Bounds) -> Plan<'a> {
         if let Some(slot) = self.find(ask.id) {
             return Err(self.replay(slot, now_ms, ask));
         }
+        let replaced = match ask.replaces {
+            None => None,
+            Some(old) => Some(self.replaceable(now_ms, old)?),
+        };
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
-        self.admit(now_ms, ask.user, &lines)?;
-        let forgets = self.room(bounds)?;
+        self.admit(now_ms, ask.user, &lines, replaced.as_ref())?;
+        let forgets = self.room(now_ms, bounds)?;
         let hold_ms = ask.hold_ms.unwrap_or(u64::MAX).min(self.options.hold_ms);
+        let expires_at_ms = now_ms.saturating_add(hold_ms).min(INTEGER_MAX);
         let change = Change::Reserved {
             id: ask.id,
             user: ask.user,
             lines,
-            expires_at_ms: now_ms.saturating_add(hold_ms).min(INTEGER_MAX),
+            expires_at_ms: replaced.map_or(expires_at_ms, |replaced| replaced.expires_at_ms),
             forgets,
+            replaces: ask.replaces,
         };
         Ok(Event {
             at_ms: now_ms,
             change,
         })
+    }
+
+    /// The reservation that is to be replaced, while it is open; else what CHECKOUT would
+    /// say of it.
+    fn replaceable(&self, now_ms: u64, old: Key<'_>) -> Result<Replaced, Answer> {
+        let (slot, record) = self.reservation_of(old, None)?;
+        match self.present_state(slot, record, now_ms) {
+            Answer::Reserved { .. } => {}
+            other => return Err(other),
+        }
+        let mut lines = record.lines();
+        lines.sort_unstable();
+        Ok(Replaced {
+            user: record.user(),
+            units: units_of(&lines),
+            lines,
+            expires_at_ms: record.expires_at_ms(),
+        })
+    }
+
+    /// Is this answer to a RESERVE of `id` about the reservation it was to replace? An
+    /// unknown id has no state of its own to be answered.
+    pub fn is_of_replaced(&self, answer: &Answer, id: Key<'_>) -> bool {
+        let is_a_state = matches!(
+            answer,
+            Answer::NoReservation
+                | Answer::Sold { .. }
+                | Answer::Refunded { .. }
+                | Answer::Released
+                | Answer::Expired { .. }
+        );
+        is_a_state && self.find(id).is_none()
     }
 
     /// Row 2: the state a known id is in, if the request is the one that made it.
@@ -72,7 +125,7 @@ impl Sale {
             }
             Ask::Items(asked) => self
                 .merged(asked)
-                .is_ok_and(|lines| are_same_units(&record.lines(), &lines)),
+                .is_ok_and(|lines| record.has_units(&lines)),
         }
     }
 
@@ -82,7 +135,7 @@ impl Sale {
         match record.status() {
             Status::Open if expires_at_ms <= now_ms => Answer::Expired { expires_at_ms },
             Status::Open => Answer::Reserved { slot },
-            Status::Expired => Answer::Expired { expires_at_ms },
+            Status::InGrace | Status::Expired => Answer::Expired { expires_at_ms },
             Status::Released => Answer::Released,
             Status::Sold => Self::sold_state(record),
         }
@@ -138,7 +191,13 @@ impl Sale {
     }
 
     /// Rows 4 to 12: the window, the limits and the stock.
-    pub(super) fn admit(&self, now_ms: u64, user: Key<'_>, lines: &[Line]) -> Result<(), Answer> {
+    pub(super) fn admit(
+        &self,
+        now_ms: u64,
+        user: Key<'_>,
+        lines: &[Line],
+        replaced: Option<&Replaced>,
+    ) -> Result<(), Answer> {
         let options = &self.options;
         if let Some(at_ms) = self.ended_at_ms(now_ms) {
             return Err(Answer::Ended { at_ms });
@@ -150,7 +209,7 @@ impl Sale {
                 starts_in_ms: start_at_ms - now_ms,
             });
         }
-        if let Some(at_ms) = self.paused_at_ms {
+        if let Some(at_ms) = self.refuses_since_ms() {
             return Err(Answer::Paused { at_ms });
         }
         let units = units_of(lines);
@@ -161,9 +220,9 @@ impl Sale {
         }
         if options.user_limit.is_some() || options.item_limit.is_some() {
             let user = self.users.find(user).unwrap_or(NONE);
-            self.admit_user(user, lines, units)?;
+            self.admit_user(user, lines, units, replaced)?;
         }
-        self.admit_stock(now_ms, lines, units)
+        self.admit_stock(now_ms, lines, units, replaced)
     }
 
     /// Rows 8 and 9, also asked again for a checkout within its grace.
@@ -172,8 +231,11 @@ impl Sale {
         user: UserSlot,
         lines: &[Line],
         units: u64,
+        replaced: Option<&Replaced>,
     ) -> Result<(), Answer> {
-        let counted = self.users.sums(user).counted;
+        let own = replaced.filter(|replaced| replaced.user == user);
+        let freed = own.map_or(0, |own| own.units);
+        let counted = self.users.sums(user).counted.saturating_sub(freed);
         if let Some(remaining) = self.options.user_remaining(counted)
             && units > remaining
         {
@@ -182,7 +244,8 @@ impl Sale {
         if let Some(limit) = self.options.item_limit {
             for line in lines {
                 let counted = self.users.counted_of(user, line.item);
-                let remaining = limit.saturating_sub(counted);
+                let freed = freed_of(own, line.item);
+                let remaining = limit.saturating_sub(counted.saturating_sub(freed));
                 if line.qty > remaining {
                     return Err(Answer::ItemLimit {
                         remaining,
@@ -200,6 +263,7 @@ impl Sale {
         now_ms: u64,
         lines: &[Line],
         units: u64,
+        replaced: Option<&Replaced>,
     ) -> Result<(), Answer> {
         let totals = self.items.totals();
         let limit = self.options.sale_limit.unwrap_or(u64::MAX);
@@ -218,11 +282,14 @@ impl Sale {
             }
         }
         for &Line { item, qty } in lines {
-            if self.items.stock(item).available < qty {
+            let available = self.items.stock(item).available;
+            if available.saturating_add(freed_of(replaced, item)) < qty {
                 return Err(self.all_reserved(now_ms, Some(item)));
             }
         }
-        let spoken_for = totals.sold.saturating_add(totals.reserved);
+        let freed = replaced.map_or(0, |replaced| replaced.units);
+        let reserved = totals.reserved.saturating_sub(freed);
+        let spoken_for = totals.sold.saturating_add(reserved);
         if spoken_for.saturating_add(units) > limit {
             return Err(self.all_reserved(now_ms, None));
         }
@@ -239,14 +306,18 @@ impl Sale {
     }
 
     /// Row 13: is there room for one more id, and must the oldest remembered one go?
-    pub(super) fn room(&self, bounds: &Bounds) -> Result<bool, Answer> {
+    pub(super) fn room(&self, now_ms: u64, bounds: &Bounds) -> Result<Forgets, Answer> {
         if self.reservations.len() < bounds.reservations_max {
-            return Ok(false);
+            return Ok(Forgets::Nothing);
         }
-        if self.reservations.remembered().len() > 0 {
-            Ok(true)
-        } else {
-            Err(Answer::Full)
+        // One whose grace is over, and that the sweep has not come to yet, may go as well.
+        let may_go = |slot| {
+            let record = self.record(slot)?;
+            Some(!self.is_in_grace(record, now_ms))
+        };
+        match self.reservations.first_to_forget().and_then(may_go) {
+            Some(true) => Ok(Forgets::OldestPastGrace),
+            Some(false) | None => Err(Answer::Full),
         }
     }
 
@@ -285,7 +356,7 @@ impl Sale {
         bounds: &Bounds,
     ) -> Plan<'a> {
         if self.find(id).is_none() {
-            let forgets = self.room(bounds)?;
+            let forgets = self.room(now_ms, bounds)?;
             let change = Change::ReleasedUnseen { id, user, forgets };
             return Ok(Event {
                 at_ms: now_ms,
@@ -294,7 +365,7 @@ impl Sale {
         }
         let (_, record) = self.reservation_of(id, user)?;
         match record.status() {
-            Status::Open | Status::Expired => Ok(Event {
+            Status::Open | Status::InGrace | Status::Expired => Ok(Event {
                 at_ms: now_ms,
                 change: Change::Released { id },
             }),

@@ -25,6 +25,8 @@ pub struct Reserve<'a> {
     pub id: Key<'a>,
     /// Cut to the sale's HOLD.
     pub hold_ms: Option<u64>,
+    /// The open reservation that this one takes the place of; its deadline stays.
+    pub replaces: Option<Key<'a>>,
 }
 
 /// `FLASHSALE.CHECKOUT`.

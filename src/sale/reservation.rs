@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cart::{Cart, Carts, PackedCart};
+use super::cart::{Cart, Carts, LinesDigest, PackedCart, are_same_units, digest_lines};
 use super::name::{Key, Name, Names, PackedName};
 use super::slab::{NONE, Slab, SlotNumber};
 use super::units::{EntryId, Line, Lines};
@@ -38,7 +38,26 @@ pub enum Status {
     /// An order, also one that is wholly refunded.
     Sold,
     Released,
+    /// Past its deadline and within its grace: it may still become an order.
+    InGrace,
+    /// Expired for good.
     Expired,
+}
+
+impl Status {
+    /// Can it never become an order?
+    pub fn is_final(self) -> bool {
+        matches!(self, Status::Released | Status::Expired)
+    }
+}
+
+/// The lines of a reservation, or what is left of them.
+#[derive(Clone, Copy)]
+pub enum CartOf<'a> {
+    /// Each item once; none for an id that was released before it was seen.
+    Lines(&'a [Line]),
+    /// What stands for the lines of a large cart that can never become an order.
+    Digest(LinesDigest),
 }
 
 /// A moment in six bytes: enough until the year 10889.
@@ -110,7 +129,10 @@ impl Aside {
             status: new.status,
             reserved_at: Moment::new(new.reserved_at_ms),
             user: new.user,
-            cart: self.carts.pack(new.lines),
+            cart: match new.cart {
+                CartOf::Lines(lines) => self.carts.pack(lines),
+                CartOf::Digest(digest) => self.carts.pack_digest(digest),
+            },
             hold_ms: NO_DEADLINE,
             in_queue: Links::NOWHERE,
             own: Links::NOWHERE,
@@ -159,6 +181,9 @@ impl Aside {
     ) {
         self.drop_order(record);
         record.status = status;
+        if status.is_final() {
+            record.cart = self.carts.shorten(record.cart);
+        }
         record.own = match order {
             Some(order) => {
                 self.order_bytes += order.heap_bytes();
@@ -212,8 +237,7 @@ pub struct NewReservation<'a> {
     /// [`NONE`] for an id that was released before it was seen, by nobody in particular.
     pub user: UserSlot,
     pub status: Status,
-    /// Empty for an id that was released before it was seen.
-    pub lines: &'a [Line],
+    pub cart: CartOf<'a>,
     /// 0 for an id that was released before it was seen.
     pub reserved_at_ms: u64,
     /// 0 when there never was a deadline.
@@ -254,9 +278,23 @@ impl<'s> Reservation<'s> {
         self.record.status
     }
 
-    /// Each item once; empty for an id that was released before it was seen.
+    /// Each item once; empty for an id that was released before it was seen, and where a
+    /// digest stands for the lines.
     pub fn lines(self) -> Lines {
         self.aside.carts.lines(self.record.cart)
+    }
+
+    /// What stands for the lines of a large cart that can never become an order.
+    pub fn digest(self) -> Option<LinesDigest> {
+        self.aside.carts.digest(self.record.cart)
+    }
+
+    /// Are these its units, in any order? Each item comes once in `lines`.
+    pub fn has_units(self, lines: &[Line]) -> bool {
+        match self.digest() {
+            Some(digest) => digest == digest_lines(lines),
+            None => are_same_units(&self.lines(), lines),
+        }
     }
 
     /// What a checkout added.
@@ -294,7 +332,7 @@ impl<'s> Reservation<'s> {
                 let Links { previous, next } = self.record.own;
                 u64::from(next) << 32 | u64::from(previous)
             }
-            Status::Expired => self.expires_at_ms(),
+            Status::InGrace | Status::Expired => self.expires_at_ms(),
             Status::Open | Status::Sold => 0,
         }
     }
@@ -349,6 +387,8 @@ pub struct RefundRecord {
     pub entry: EntryId,
     /// The units no longer count against the user's limits.
     pub restores_limit: bool,
+    /// NORESTOCK was asked for; `None` where older formats do not say it.
+    pub no_restock: Option<bool>,
 }
 
 impl OrderRecord {
@@ -421,7 +461,7 @@ mod tests {
                 id: Key::of(b"an id of more than sixteen bytes"),
                 user: NONE,
                 status: Status::Sold,
-                lines: &[line(1), line(2)],
+                cart: CartOf::Lines(&[line(1), line(2)]),
                 reserved_at_ms: 1,
                 expires_at_ms: 1 << 50,
                 ended_at_ms: 0,
@@ -465,7 +505,7 @@ mod tests {
                 id: Key::of(b"id"),
                 user: NONE,
                 status: Status::Released,
-                lines: &[],
+                cart: CartOf::Lines(&[]),
                 reserved_at_ms,
                 expires_at_ms,
                 ended_at_ms: expires_at_ms / 2,

@@ -3,8 +3,9 @@
 //! # Invariants
 //!
 //! 1. Each open reservation stands exactly once among the deadlines, at its
-//!    `expires_at_ms`; each ended one (released or expired) exactly once among the
-//!    remembered, at its `ended_at_ms`; a sold one in neither.
+//!    `expires_at_ms`; each expired one within its grace exactly once among the late, at
+//!    the same moment; each one that can never become an order (released, or expired for
+//!    good) exactly once among the ended, at its `ended_at_ms`; a sold one in none.
 //! 2. Each open reservation stands exactly once in its user's chain: the user knows the
 //!    newest, each one the one before it. Of a user with more than [`CHAIN_SHORT_MAX`]
 //!    each also knows the one behind it, and the newest the oldest; with fewer that is
@@ -34,7 +35,8 @@ pub struct Reservations {
     aside: Aside,
     by_id: Index,
     deadlines: Deadlines,
-    remembered: Deadlines,
+    late: Deadlines,
+    ended: Deadlines,
     hasher: Hasher,
 }
 
@@ -45,7 +47,8 @@ impl Reservations {
             aside: Aside::new(),
             by_id: Index::new(),
             deadlines: Deadlines::new(),
-            remembered: Deadlines::new(),
+            late: Deadlines::new(),
+            ended: Deadlines::new(),
             hasher,
         }
     }
@@ -65,9 +68,35 @@ impl Reservations {
         &self.deadlines
     }
 
-    /// Released and expired reservations by the moment they ended.
-    pub fn remembered(&self) -> &Deadlines {
-        &self.remembered
+    /// Expired reservations within their grace, by deadline.
+    pub fn late(&self) -> &Deadlines {
+        &self.late
+    }
+
+    /// Reservations that can never become an order, by the moment they ended.
+    pub fn ended(&self) -> &Deadlines {
+        &self.ended
+    }
+
+    /// Released and expired reservations.
+    pub fn remembered_len(&self) -> usize {
+        self.late.len() + self.ended.len()
+    }
+
+    /// The released or expired reservation that ended first. O(log n).
+    pub fn first_remembered(&self) -> Option<Slot> {
+        let late_ms = self.late.first_ms().unwrap_or(u64::MAX);
+        match self.ended.first_ms() {
+            // In one millisecond the released one was mostly there before the sweep.
+            Some(ended_ms) if ended_ms <= late_ms => self.ended.first(),
+            _ => self.late.first(),
+        }
+    }
+
+    /// The one that makes room first: the oldest that can never become an order, and
+    /// only without one the oldest within its grace. O(log n).
+    pub fn first_to_forget(&self) -> Option<Slot> {
+        self.ended.first().or_else(|| self.late.first())
     }
 
     pub fn find(&self, id: Key<'_>) -> Option<Slot> {
@@ -115,9 +144,14 @@ impl Reservations {
         self.look_at(self.deadlines.iter(&self.records))
     }
 
-    /// Released and expired reservations, the one to be forgotten next first.
+    /// Expired reservations within their grace, earliest deadline first.
+    pub fn iter_late(&self) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
+        self.look_at(self.late.iter(&self.records))
+    }
+
+    /// Reservations that can never become an order, earliest ended first.
     pub fn iter_ended(&self) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
-        self.look_at(self.remembered.iter(&self.records))
+        self.look_at(self.ended.iter(&self.records))
     }
 
     /// A user's open reservations, oldest first.
@@ -162,9 +196,16 @@ impl Reservations {
         self.deadlines.count_due(&self.records, now_ms, most)
     }
 
-    /// Counts up to `most` reservations that ended at or before `until_ms`. O(answer).
+    /// Counts up to `most` late reservations with a deadline at or before `until_ms`.
+    /// O(answer).
+    pub fn count_lapsed(&self, until_ms: u64, most: usize) -> usize {
+        self.late.count_due(&self.records, until_ms, most)
+    }
+
+    /// Counts up to `most` reservations that ended at or before `until_ms`, and can never
+    /// become an order. O(answer).
     pub fn count_forgotten(&self, until_ms: u64, most: usize) -> usize {
-        self.remembered.count_due(&self.records, until_ms, most)
+        self.ended.count_due(&self.records, until_ms, most)
     }
 
     /// Keeps a reservation and files it where its status says.
@@ -253,9 +294,13 @@ impl Reservations {
                 self.deadlines.push(&mut self.records, expires_at_ms, slot);
                 self.chain(slot, user, users);
             }
+            Status::InGrace => {
+                let expires_at_ms = reservation.expires_at_ms();
+                self.late.push(&mut self.records, expires_at_ms, slot);
+            }
             Status::Released | Status::Expired => {
                 let ended_at_ms = reservation.ended_at_ms();
-                self.remembered.push(&mut self.records, ended_at_ms, slot);
+                self.ended.push(&mut self.records, ended_at_ms, slot);
             }
             Status::Sold => {}
         }
@@ -273,9 +318,13 @@ impl Reservations {
                     .remove(&mut self.records, expires_at_ms, slot);
                 self.unchain(slot, user, users);
             }
+            Status::InGrace => {
+                let expires_at_ms = reservation.expires_at_ms();
+                self.late.remove(&mut self.records, expires_at_ms, slot);
+            }
             Status::Released | Status::Expired => {
                 let ended_at_ms = reservation.ended_at_ms();
-                self.remembered.remove(&mut self.records, ended_at_ms, slot);
+                self.ended.remove(&mut self.records, ended_at_ms, slot);
             }
             Status::Sold => {}
         }
@@ -380,7 +429,8 @@ impl Reservations {
             + self.aside.heap_bytes()
             + self.by_id.heap_bytes()
             + self.deadlines.heap_bytes()
-            + self.remembered.heap_bytes()
+            + self.late.heap_bytes()
+            + self.ended.heap_bytes()
     }
 }
 
@@ -402,6 +452,6 @@ impl Reservations {
     /// Damages the queue: an open reservation stands among the remembered.
     pub fn misplace(&mut self, slot: Slot) {
         self.lose_deadline(slot);
-        self.remembered.push(&mut self.records, 0, slot);
+        self.ended.push(&mut self.records, 0, slot);
     }
 }

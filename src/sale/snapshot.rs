@@ -1,11 +1,17 @@
 //! A whole sale as bytes: for RDB, DUMP and the AOF rewrite.
 //!
-//! A stream of elements - a header, items, open reservations by deadline, ended ones
-//! by when they are to be forgotten, orders each followed by its refunds, REFs of
-//! RESTOCK, an end with counts - cut into chunks of 64 KiB wherever it happens to be
-//! cut; the last one, and only it, is shorter. No element grows with the number of
-//! reservations or refunds. Saving only reads, in the order things stand; it runs in a
-//! forked child.
+//! A stream of elements - a header, items, open reservations by deadline, expired ones
+//! within their grace by deadline, ended ones by when they are to be forgotten, orders
+//! each followed by its refunds, REFs of RESTOCK, an end with counts - cut into chunks of
+//! 64 KiB wherever it happens to be cut; the last one, and only it, is shorter. No element
+//! grows with the number of reservations or refunds. Saving only reads, in the order
+//! things stand; it runs in a forked child.
+//!
+//! | Version | Differs by |
+//! |---|---|
+//! | 1 | an open reservation was followed by how many were made since |
+//! | 2 | by its user's one before it |
+//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy |
 //!
 //! Edge: writes. What is read back is not trusted; that is `loader.rs`.
 
@@ -14,11 +20,11 @@ use super::event_codec::{put_entry, put_options};
 use super::items::Stock;
 use super::name::Key;
 use super::reservation::{RefundRecord, Reservation, Status};
-use super::state::{RestockRef, Sale};
+use super::restock_refs::{Deltas, RestockRef};
+use super::state::Sale;
 
-/// The version this server writes. It reads version 1 too, in which an open reservation
-/// was followed by how many were made since, not by its user's one before it.
-pub(super) const SNAPSHOT_VERSION: u8 = 2;
+/// The version this server writes; it reads all before it, too.
+pub const SNAPSHOT_VERSION: u8 = 3;
 /// Every chunk but the last, in bytes.
 pub(super) const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -31,6 +37,18 @@ pub(super) const ORDER: u8 = 6;
 pub(super) const RESTOCK_REF: u8 = 7;
 pub(super) const REFUND: u8 = 8;
 pub(super) const END: u8 = 9;
+pub(super) const LATE: u8 = 10;
+
+/// Options of [`HEADER`]: the moment and the reason of the mark.
+pub(super) const MARK: u8 = 1;
+/// Options of [`REFUND`], where NORESTOCK was asked for (1), or older formats do not say
+/// whether it was (0).
+pub(super) const NO_RESTOCK: u8 = 1;
+
+/// What there is of a cart.
+pub(super) const NO_CART: u8 = 0;
+pub(super) const LINES: u8 = 1;
+pub(super) const DIGEST: u8 = 2;
 
 /// Writes a sale, a chunk a call. O(n), and one chunk of memory.
 pub fn save(sale: &Sale, sink: &mut dyn FnMut(&[u8])) {
@@ -49,8 +67,8 @@ type Write<'a> = &'a dyn Fn(&mut Writer<'_>);
 
 fn for_each_element(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
     element(&|out| put_header(out, sale));
-    for (sku, stock) in sale.items.iter() {
-        element(&|out| put_item(out, sku, stock));
+    for (sku, stock, base) in sale.items.iter() {
+        element(&|out| put_item(out, sku, stock, base));
     }
     for (slot, record) in sale.reservations.iter_open() {
         let before = sale.reservations.before(slot).map(Reservation::id);
@@ -58,6 +76,9 @@ fn for_each_element(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
             put_record(out, sale, record);
             out.option(before, Writer::name);
         });
+    }
+    for (_, record) in sale.reservations.iter_late() {
+        element(&|out| put_record(out, sale, record));
     }
     for (_, record) in sale.reservations.iter_ended() {
         element(&|out| put_record(out, sale, record));
@@ -71,7 +92,7 @@ fn for_each_element(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
             element(&|out| put_refund(out, record.id(), refund));
         }
     }
-    for restock in &sale.restock_refs {
+    for restock in sale.restock_refs.iter() {
         element(&|out| put_restock_ref(out, restock));
     }
     element(&|out| {
@@ -82,7 +103,7 @@ fn for_each_element(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
 }
 
 /// Feeds what makes two copies of a sale equal, one unordered element a call: the
-/// elements of a snapshot, and the order of items, of both queues and of REFs.
+/// elements of a snapshot, and the order of items, of the queues and of REFs.
 pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
     let mut bytes = Vec::new();
     for_each_element(sale, &mut |write| {
@@ -90,8 +111,9 @@ pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
         write(&mut Writer(&mut bytes));
         element(&bytes);
     });
-    let skus = rolling(sale.items.iter().map(|(sku, _)| Key::Bytes(sku)));
+    let skus = rolling(sale.items.iter().map(|(sku, _, _)| Key::Bytes(sku)));
     let open = rolling(sale.reservations.iter_open().map(|(_, record)| record.id()));
+    let late = rolling(sale.reservations.iter_late().map(|(_, record)| record.id()));
     let ended = rolling(
         sale.reservations
             .iter_ended()
@@ -103,7 +125,7 @@ pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
             .map(|restock| restock.reference.key()),
     );
     let mut out = Writer(&mut bytes);
-    for order in [skus, open, ended, restocks] {
+    for order in [skus, open, late, ended, restocks] {
         out.number(order);
     }
     element(&bytes);
@@ -128,7 +150,7 @@ fn rolling<'a>(names: impl Iterator<Item = Key<'a>>) -> u64 {
 }
 
 fn put_header(out: &mut Writer<'_>, sale: &Sale) {
-    out.tag(HEADER);
+    out.tag_with_options(HEADER, sale.mark.is_some());
     out.tag(SNAPSHOT_VERSION);
     out.wide(sale.sale_id);
     out.bytes(&sale.orders);
@@ -140,14 +162,21 @@ fn put_header(out: &mut Writer<'_>, sale: &Sale) {
     out.flag(sale.users.tracks_items());
     out.flag(sale.had_one_item);
     out.number(sale.refunded);
+    if let Some(mark) = &sale.mark {
+        out.one_option(MARK, |out| {
+            out.number(mark.at_ms);
+            out.bytes(mark.reason.as_bytes());
+        });
+    }
 }
 
-fn put_item(out: &mut Writer<'_>, sku: &[u8], stock: Stock) {
+fn put_item(out: &mut Writer<'_>, sku: &[u8], stock: Stock, base: i64) {
     out.tag(ITEM);
     out.bytes(sku);
     out.number(stock.available);
     out.number(stock.reserved);
     out.number(stock.sold);
+    out.signed(base);
 }
 
 fn put_record(out: &mut Writer<'_>, sale: &Sale, record: Reservation<'_>) {
@@ -155,14 +184,22 @@ fn put_record(out: &mut Writer<'_>, sale: &Sale, record: Reservation<'_>) {
     out.tag(match record.status() {
         Status::Open => OPEN,
         Status::Released => RELEASED,
+        Status::InGrace => LATE,
         Status::Expired => EXPIRED,
         Status::Sold => ORDER,
     });
     out.name(record.id());
     out.option(user, Writer::name);
-    out.flag(!record.is_unseen());
-    if !record.is_unseen() {
-        out.lines(&record.lines());
+    match record.digest() {
+        Some(digest) => {
+            out.tag(DIGEST);
+            out.wide(digest);
+        }
+        None if record.is_unseen() => out.tag(NO_CART),
+        None => {
+            out.tag(LINES);
+            out.lines(&record.lines());
+        }
     }
     let (reserved_at_ms, expires_at_ms) = (record.reserved_at_ms(), record.expires_at_ms());
     out.number(reserved_at_ms);
@@ -178,19 +215,36 @@ fn put_record(out: &mut Writer<'_>, sale: &Sale, record: Reservation<'_>) {
 }
 
 fn put_refund(out: &mut Writer<'_>, id: Key<'_>, refund: &RefundRecord) {
-    out.tag(REFUND);
+    let no_restock = match refund.no_restock {
+        Some(false) => None,
+        Some(true) => Some(true),
+        None => Some(false),
+    };
+    out.tag_with_options(REFUND, no_restock.is_some());
     out.name(id);
     out.option(refund.reference.as_ref(), |out, name| out.name(name.key()));
     out.lines(&refund.cart.lines());
     put_entry(out, refund.entry);
     out.flag(refund.restores_limit);
+    if let Some(was_asked) = no_restock {
+        out.one_option(NO_RESTOCK, |out| out.flag(was_asked));
+    }
 }
 
 fn put_restock_ref(out: &mut Writer<'_>, restock: &RestockRef) {
     out.tag(RESTOCK_REF);
     out.name(restock.reference.key());
-    out.list(restock.deltas.iter(), |out, &(item, delta)| {
-        out.number(u64::from(item));
-        out.signed(delta);
-    });
+    match &restock.deltas {
+        Deltas::Few(deltas) => {
+            out.tag(LINES);
+            out.list(deltas.iter(), |out, &(item, delta)| {
+                out.number(u64::from(item));
+                out.signed(delta);
+            });
+        }
+        Deltas::Digest(digest) => {
+            out.tag(DIGEST);
+            out.wide(*digest);
+        }
+    }
 }

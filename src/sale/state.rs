@@ -2,16 +2,15 @@
 //!
 //! Edge: changes nothing. Changes are in `apply.rs`, decisions in `plan_*.rs`.
 
-use std::collections::VecDeque;
-
 use super::event::Created;
 use super::hash::Hasher;
 use super::items::Items;
-use super::name::{Key, Name};
+use super::name::Key;
 use super::options::Options;
 use super::reservation::{Reservation, Slot, Status};
 use super::reservations::Reservations;
-use super::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, ItemIndex, MOMENT_MS_MAX};
+use super::restock_refs::RestockRefs;
+use super::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, MOMENT_MS_MAX};
 use super::users::Users;
 
 /// One flash sale: items, limits, a window, users and reservations.
@@ -30,16 +29,18 @@ pub struct Sale {
     pub(super) had_one_item: bool,
     /// Units refunded so far.
     pub(super) refunded: u64,
-    /// The last REFs of RESTOCK, oldest first.
-    pub(super) restock_refs: VecDeque<RestockRef>,
+    pub(super) restock_refs: RestockRefs,
+    /// This copy missed a change of its primary, and does not sell.
+    pub(super) mark: Option<Mark>,
 }
 
-/// A RESTOCK that can be told from its repetition.
-#[derive(Clone, Debug)]
-pub struct RestockRef {
-    pub reference: Name,
-    /// Summed by item, ordered by item.
-    pub deltas: Vec<(ItemIndex, i64)>,
+/// Why a copy does not sell, should it become a primary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The sale's last change before the mark.
+    pub at_ms: u64,
+    /// What did not fit, in words.
+    pub reason: Box<str>,
 }
 
 /// A sale's time, and whether the clock had to be believed to get there.
@@ -67,7 +68,8 @@ impl Sale {
             reservations: Reservations::new(hasher),
             had_one_item: false,
             refunded: 0,
-            restock_refs: VecDeque::new(),
+            restock_refs: RestockRefs::default(),
+            mark: None,
         }
     }
 
@@ -112,16 +114,28 @@ impl Sale {
         [end_at_ms, self.closed_at_ms].into_iter().flatten().min()
     }
 
+    /// Why this copy does not sell, if it missed a change of its primary.
+    pub fn mark(&self) -> Option<&Mark> {
+        self.mark.as_ref()
+    }
+
+    /// Since when new units are refused: PAUSE, or the mark of a diverged copy.
+    pub(super) fn refuses_since_ms(&self) -> Option<u64> {
+        let marked_at_ms = self.mark.as_ref().map(|mark| mark.at_ms);
+        marked_at_ms.or(self.paused_at_ms)
+    }
+
     /// When a sweep next has something to do: the earliest deadline of an open
-    /// reservation, or the moment an ended one is known no longer.
+    /// reservation, the end of a grace, or the moment an ended one is known no longer.
     pub fn next_due_ms(&self) -> Option<u64> {
         let expires = self.reservations.deadlines().first_ms();
-        let forgets = self
-            .reservations
-            .remembered()
-            .first_ms()
-            .map(|at_ms| at_ms.saturating_add(self.options.remembers_ms()));
-        [expires, forgets].into_iter().flatten().min()
+        let after = |first_ms: Option<u64>, ms| first_ms.map(|at_ms: u64| at_ms.saturating_add(ms));
+        let lapses = after(self.reservations.late().first_ms(), self.options.grace_ms);
+        let forgets = after(
+            self.reservations.ended().first_ms(),
+            self.options.remembers_ms(),
+        );
+        [expires, lapses, forgets].into_iter().flatten().min()
     }
 
     /// When the key expires: a function of the state alone, so that every copy of the
@@ -190,18 +204,13 @@ impl Sale {
 
     /// Bytes of memory, from the sizes of all allocations. O(REFs of RESTOCK).
     pub fn memory_bytes(&self) -> usize {
-        let restocks: usize = self
-            .restock_refs
-            .iter()
-            .map(|r| r.reference.heap_bytes() + r.deltas.capacity() * size_of::<(ItemIndex, i64)>())
-            .sum();
         size_of::<Sale>()
             + self.orders.len()
             + self.items.heap_bytes()
             + self.users.heap_bytes()
             + self.reservations.heap_bytes()
-            + self.restock_refs.capacity() * size_of::<RestockRef>()
-            + restocks
+            + self.restock_refs.heap_bytes()
+            + self.mark.as_ref().map_or(0, |mark| mark.reason.len())
     }
 
     /// How much work freeing the sale is, in records.

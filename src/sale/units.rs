@@ -10,12 +10,19 @@ pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// The latest moment at which anything happens, in Unix milliseconds: the year 10889. A
 /// clock beyond it counts as standing there. Deadlines may be later.
 pub const MOMENT_MS_MAX: u64 = (1 << 48) - 1;
-/// Longest user, id, REF or SKU, in bytes.
-pub const NAME_BYTES_MAX: usize = 128;
+/// Longest user, id or REF, in bytes: what payment providers and OIDC reserve for theirs.
+pub const NAME_BYTES_MAX: usize = 255;
+/// Longest SKU, in bytes.
+pub const SKU_BYTES_MAX: usize = 128;
+/// Lines of a cart that are kept for as long as its id is known. Once a larger cart can
+/// no longer become an order, a digest of its lines takes their place.
+pub const KEPT_LINES_MAX: usize = 8;
 /// Longest name of an order stream, in bytes.
 pub const ORDERS_BYTES_MAX: usize = 1 << 20;
 /// Longest PAYLOAD, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
+/// Longest reason of a mark, in bytes.
+pub const MARK_BYTES_MAX: usize = 200;
 /// A clock that steps back by more than this is believed, in milliseconds.
 pub const CLOCK_STEP_MS_MAX: u64 = 60_000;
 /// How many REFs of RESTOCK a sale remembers.

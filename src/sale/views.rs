@@ -49,7 +49,7 @@ impl Reservation<'_> {
             Status::Sold if self.is_refunded() => State::Refunded,
             Status::Sold => State::Sold,
             Status::Released => State::Released,
-            Status::Expired => State::Expired,
+            Status::InGrace | Status::Expired => State::Expired,
         }
     }
 }
@@ -89,6 +89,8 @@ pub struct View<'s> {
     pub state: State,
     /// Each item once, in the order first asked for; empty for an id never seen.
     pub lines: Lines,
+    /// They were many, and `lines` are not kept any more.
+    pub is_shortened: bool,
     /// Units refunded, by line; empty when there is no refund.
     pub refunded: &'s [u64],
     pub reserved_at_ms: Option<u64>,
@@ -139,6 +141,8 @@ pub enum Phase {
     Paused,
     Ended,
     Closed,
+    /// This copy missed a change of its primary, and does not sell.
+    Diverged,
 }
 
 impl Phase {
@@ -149,6 +153,7 @@ impl Phase {
             Phase::Paused => "paused",
             Phase::Ended => "ended",
             Phase::Closed => "closed",
+            Phase::Diverged => "diverged",
         }
     }
 }
@@ -191,6 +196,7 @@ impl Sale {
             reference: order.and_then(|order| order.reference.as_ref()),
             state: record.state(),
             lines: record.lines(),
+            is_shortened: record.digest().is_some(),
             refunded: order.map_or(&[], |order| order.refunded()),
             reserved_at_ms: some_moment(record.reserved_at_ms()),
             expires_at_ms: some_moment(record.expires_at_ms()),
@@ -238,7 +244,7 @@ impl Sale {
     pub fn items(&self) -> impl Iterator<Item = ItemView<'_>> {
         self.items
             .iter()
-            .map(|(sku, stock)| ItemView::new(sku, stock))
+            .map(|(sku, stock, _)| ItemView::new(sku, stock))
     }
 
     /// Number of items.
@@ -310,7 +316,9 @@ impl Sale {
 
     /// Whether the sale sells at this moment.
     pub fn phase(&self, now_ms: u64) -> Phase {
-        if self.closed_at_ms.is_some() {
+        if self.mark.is_some() {
+            Phase::Diverged
+        } else if self.closed_at_ms.is_some() {
             Phase::Closed
         } else if self.ended_at_ms(now_ms).is_some() {
             Phase::Ended
@@ -337,7 +345,7 @@ impl Sale {
             phase: self.phase(now_ms),
             now_ms,
             created_at_ms: self.created_at_ms,
-            paused_at_ms: self.paused_at_ms,
+            paused_at_ms: self.refuses_since_ms(),
             closed_at_ms: self.closed_at_ms,
             options: &self.options,
             items: self.items.len() as u64,
@@ -348,7 +356,7 @@ impl Sale {
             refunded: self.refunded,
             users: self.users.len() as u64,
             reservations_open: self.reservations_open(),
-            reservations_remembered: self.reservations.remembered().len() as u64,
+            reservations_remembered: self.reservations.remembered_len() as u64,
             memory_bytes: self.memory_bytes() as u64,
         }
     }

@@ -25,7 +25,7 @@ pub enum Kind {
     Orders,
     /// A stream that may become the sale's.
     Stream,
-    /// A user, an id, a REF: 1 to 128 bytes.
+    /// A user, an id, a REF: 1 to 255 bytes.
     Name,
     /// 1 to 128 bytes of UTF-8.
     Sku,

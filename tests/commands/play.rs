@@ -49,6 +49,7 @@ pub enum Did {
     Changed,
     Swept {
         expired: u32,
+        lapsed: u32,
         forgotten: u32,
     },
 }
@@ -362,13 +363,21 @@ impl Kind {
             Change::Refunded(_) => Kind::Refunded,
             Change::Released { .. } | Change::ReleasedUnseen { .. } => Kind::Other(Did::Released),
             Change::Restocked { .. } => Kind::Other(Did::Restocked),
-            Change::Swept { expired, forgotten } => Kind::Other(Did::Swept { expired, forgotten }),
+            Change::Swept {
+                expired,
+                lapsed,
+                forgotten,
+            } => Kind::Other(Did::Swept {
+                expired,
+                lapsed,
+                forgotten,
+            }),
             Change::Altered(_)
             | Change::Paused
-            | Change::Resumed
+            | Change::Resumed { .. }
             | Change::Closed
             | Change::Bound { .. } => Kind::Other(Did::Changed),
-            Change::Created(_) | Change::Expired { .. } => {
+            Change::Created(_) | Change::Expired { .. } | Change::Marked { .. } => {
                 return Err(format!("no command plans {change:?}"));
             }
         })

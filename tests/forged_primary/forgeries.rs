@@ -47,17 +47,18 @@ pub fn lines(lines: &[(u32, u64)]) -> Lines {
         .collect()
 }
 
-fn reserved(id: &'static str, of: &[(u32, u64)], forgets: bool) -> Vec<u8> {
+fn reserved(id: &'static str, of: &[(u32, u64)], forgets: Forgets) -> Vec<u8> {
     event(Change::Reserved {
         id: Key::of(id.as_bytes()),
         user: Key::of(b"eve"),
         lines: lines(of),
         expires_at_ms: AT_MS + 5,
         forgets,
+        replaces: None,
     })
 }
 
-fn bought(id: &'static str, of: &[(u32, u64)], forgets: bool) -> Vec<u8> {
+fn bought(id: &'static str, of: &[(u32, u64)], forgets: Forgets) -> Vec<u8> {
     event(Change::Bought {
         id: Key::of(id.as_bytes()),
         user: Key::of(b"eve"),
@@ -67,7 +68,7 @@ fn bought(id: &'static str, of: &[(u32, u64)], forgets: bool) -> Vec<u8> {
     })
 }
 
-fn unseen(id: &'static str, forgets: bool) -> Vec<u8> {
+fn unseen(id: &'static str, forgets: Forgets) -> Vec<u8> {
     event(Change::ReleasedUnseen {
         id: Key::of(id.as_bytes()),
         user: None,
@@ -82,6 +83,7 @@ fn refunded(id: &'static str, of: &[(u32, u64)], reference: Option<&'static str>
         reference: reference.map(|reference| Key::of(reference.as_bytes())),
         restocks: true,
         restores_limit: true,
+        no_restock: Some(false),
         entry: EntryId { ms: AT_MS, seq: 9 },
     }))
 }
@@ -113,7 +115,7 @@ fn sold(id: &'static str) -> Vec<u8> {
 
 /// Bytes that are no event.
 fn garbage() -> Vec<(&'static str, Vec<u8>)> {
-    let good = reserved("new", &[(0, 1)], false);
+    let good = reserved("new", &[(0, 1)], Forgets::Nothing);
     let mut other_version = good.clone();
     other_version[0] = 2;
     let mut other_kind = good.clone();
@@ -155,23 +157,35 @@ fn garbage() -> Vec<(&'static str, Vec<u8>)> {
 /// Events that do not fit `sale`.
 fn misfits() -> Vec<(&'static str, Vec<u8>)> {
     vec![
-        ("a known id", reserved("open", &[(0, 1)], false)),
-        ("more than there is", reserved("new", &[(0, 7)], false)),
+        ("a known id", reserved("open", &[(0, 1)], Forgets::Nothing)),
+        (
+            "more than there is",
+            reserved("new", &[(0, 7)], Forgets::Nothing),
+        ),
         (
             "more of the second",
-            reserved("new", &[(0, 1), (1, 8)], false),
+            reserved("new", &[(0, 1), (1, 8)], Forgets::Nothing),
         ),
-        ("an unknown item", reserved("new", &[(2, 1)], false)),
+        (
+            "an unknown item",
+            reserved("new", &[(2, 1)], Forgets::Nothing),
+        ),
         (
             "the last item there can be",
-            reserved("new", &[(u32::MAX, 1)], false),
+            reserved("new", &[(u32::MAX, 1)], Forgets::Nothing),
         ),
         (
             "2^53 - 1 units",
-            reserved("new", &[(0, INTEGER_MAX)], false),
+            reserved("new", &[(0, INTEGER_MAX)], Forgets::Nothing),
         ),
-        ("bought, a known id", bought("sold", &[(0, 1)], false)),
-        ("bought, too many", bought("new", &[(1, 8)], false)),
+        (
+            "bought, a known id",
+            bought("sold", &[(0, 1)], Forgets::Nothing),
+        ),
+        (
+            "bought, too many",
+            bought("new", &[(1, 8)], Forgets::Nothing),
+        ),
         ("sold, unknown", sold("nosuch")),
         ("sold, sold", sold("sold")),
         ("sold, released", sold("gone")),
@@ -187,7 +201,7 @@ fn misfits() -> Vec<(&'static str, Vec<u8>)> {
             "released, released",
             with_id(|id| Change::Released { id }, "gone"),
         ),
-        ("released unseen, seen", unseen("open", false)),
+        ("released unseen, seen", unseen("open", Forgets::Nothing)),
         (
             "expired, unknown",
             with_id(|id| Change::Expired { id }, "nosuch"),
@@ -203,6 +217,7 @@ fn misfits() -> Vec<(&'static str, Vec<u8>)> {
             "too many overdue",
             event(Change::Swept {
                 expired: 2,
+                lapsed: 0,
                 forgotten: 0,
             }),
         ),
@@ -210,6 +225,7 @@ fn misfits() -> Vec<(&'static str, Vec<u8>)> {
             "too many remembered",
             event(Change::Swept {
                 expired: 0,
+                lapsed: 0,
                 forgotten: 2,
             }),
         ),
@@ -217,6 +233,7 @@ fn misfits() -> Vec<(&'static str, Vec<u8>)> {
             "billions",
             event(Change::Swept {
                 expired: u32::MAX,
+                lapsed: 0,
                 forgotten: u32::MAX,
             }),
         ),
@@ -274,18 +291,21 @@ pub fn forgeries() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     for (what, bytes) in misfits() {
         all.push((what, apply(&["sale", "orders"], &bytes)));
     }
-    let good = bought("new", &[(0, 1)], false);
+    let good = bought("new", &[(0, 1)], Forgets::Nothing);
     for key in ["nosuch", "text", "stream", "set", "orders", ""] {
         all.push(("not a sale", apply(&[key, "orders"], &good)));
     }
-    let (paused, resumed) = (event(Change::Paused), event(Change::Resumed));
+    let (paused, resumed) = (
+        event(Change::Paused),
+        event(Change::Resumed { lifts_mark: false }),
+    );
     all.push(("no sale to pause", apply(&["nosuch"], &paused)));
     all.push(("resumed and never paused", apply(&["fresh"], &resumed)));
     all.push(("closed twice", apply(&["closed"], &event(Change::Closed))));
     for bytes in [
-        reserved("new", &[(0, 1)], true),
-        bought("new", &[(0, 1)], true),
-        unseen("new", true),
+        reserved("new", &[(0, 1)], Forgets::OldestPastGrace),
+        bought("new", &[(0, 1)], Forgets::OldestPastGrace),
+        unseen("new", Forgets::OldestPastGrace),
     ] {
         all.push(("nothing to forget", apply(&["fresh", "orders"], &bytes)));
     }

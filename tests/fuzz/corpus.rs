@@ -121,6 +121,6 @@ pub fn of_arguments() -> Vec<Pieces> {
         .map(|words| words.iter().map(|word| with_length(word)).collect())
         .collect();
     corpus.push(vec![with_length(&[b'['; 60_000])]);
-    corpus.push(vec![with_length(&[b'n'; 129]), with_length(&[b'n'; 128])]);
+    corpus.push(vec![with_length(&[b'n'; 129]), with_length(&[b'n'; 255])]);
     corpus
 }

@@ -63,17 +63,30 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
                 user,
                 lines: Lines::from_slice(&[line(0, 1)]),
                 expires_at_ms: NOW_MS + 300_000,
-                forgets: false,
+                forgets: Forgets::Nothing,
+                replaces: None,
             },
         ),
         (
             "reserved-cart",
             Change::Reserved {
                 id: Key::of(b"\x00\xff id\n"),
-                user: Key::of(&[b'u'; 128]),
+                user: Key::of(&[b'u'; 255]),
                 lines: Lines::from_slice(&[line(2, 250), line(0, 251), line(70_000, INTEGER_MAX)]),
                 expires_at_ms: INTEGER_MAX,
-                forgets: true,
+                forgets: Forgets::OldestPastGrace,
+                replaces: None,
+            },
+        ),
+        (
+            "reserved-in-place-of-another",
+            Change::Reserved {
+                id,
+                user,
+                lines: Lines::from_slice(&[line(0, 2)]),
+                expires_at_ms: NOW_MS + 1_000,
+                forgets: Forgets::Nothing,
+                replaces: Some(Key::of(b"her last cart")),
             },
         ),
         (
@@ -97,7 +110,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
                 user,
                 lines: Lines::from_slice(&[line(1, 2)]),
                 order: order(Some(ULID), None),
-                forgets: false,
+                forgets: Forgets::Nothing,
             },
         ),
         ("released", Change::Released { id }),
@@ -106,7 +119,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
             Change::ReleasedUnseen {
                 id,
                 user: None,
-                forgets: false,
+                forgets: Forgets::Nothing,
             },
         ),
         (
@@ -114,14 +127,23 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
             Change::ReleasedUnseen {
                 id,
                 user: Some(user),
-                forgets: true,
+                forgets: Forgets::OldestPastGrace,
             },
         ),
         (
             "swept",
             Change::Swept {
                 expired: 1_000,
+                lapsed: 0,
                 forgotten: 7,
+            },
+        ),
+        (
+            "swept-with-grace",
+            Change::Swept {
+                expired: 1,
+                lapsed: 300,
+                forgotten: 0,
             },
         ),
         ("expired", Change::Expired { id }),
@@ -140,6 +162,19 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
                 reference: Some(Key::of(b"refund-1")),
                 restocks: true,
                 restores_limit: false,
+                no_restock: Some(false),
+                entry: EntryId { ms: NOW_MS, seq: 0 },
+            }),
+        ),
+        (
+            "refunded-without-restock",
+            Change::Refunded(Refund {
+                id,
+                lines: Lines::from_slice(&[line(1, 2)]),
+                reference: None,
+                restocks: false,
+                restores_limit: true,
+                no_restock: Some(true),
                 entry: EntryId { ms: NOW_MS, seq: 0 },
             }),
         ),
@@ -161,7 +196,14 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
         ),
         ("altered", Change::Altered(Box::new(Options::new(1)))),
         ("paused", Change::Paused),
-        ("resumed", Change::Resumed),
+        ("resumed", Change::Resumed { lifts_mark: false }),
+        ("resumed-marked", Change::Resumed { lifts_mark: true }),
+        (
+            "marked",
+            Change::Marked {
+                reason: "the id is unknown",
+            },
+        ),
         ("closed", Change::Closed),
         ("bound", Change::Bound { orders: b"other" }),
     ]
@@ -180,12 +222,67 @@ pub fn encoded(change: &Change<'_>) -> Vec<u8> {
     bytes
 }
 
+const BOUNDS: Bounds = Bounds {
+    reservations_max: 1_000,
+    items_max: 100,
+};
+
+/// The SKUs of a cart of which only a digest is kept once it is final.
+const MANY: [&str; 9] = ["m0", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8"];
+
 /// A sale in which every kind of record stands.
 pub fn busy_sale() -> Sale {
-    let bounds = Bounds {
-        reservations_max: 1_000,
-        items_max: 100,
+    let mut sale = sale_of_version_2();
+    let many = |n| RestockAsk::Items(MANY.iter().map(|sku| (sku.as_bytes(), n)).collect());
+    let truck = Restock {
+        ask: many(10),
+        new: true,
+        reference: Some(b"a large truck"),
     };
+    let cart = |id: &'static [u8], replaces: Option<&'static [u8]>| Reserve {
+        user: Key::of(b"eve"),
+        ask: Ask::Items(MANY.iter().map(|sku| (sku.as_bytes(), 1)).collect()),
+        id: Key::of(id),
+        hold_ms: None,
+        replaces: replaces.map(Key::of),
+    };
+    let late_ms = NOW_MS + 60_000;
+    step(&mut sale, |sale| sale.plan_resume(late_ms));
+    step(&mut sale, |sale| {
+        sale.plan_restock(late_ms, &truck, &BOUNDS)
+    });
+    step(&mut sale, |sale| {
+        sale.plan_reserve(late_ms, &cart(b"large", None), &BOUNDS)
+    });
+    let other = cart(b"larger", Some(b"large"));
+    step(&mut sale, |sale| {
+        sale.plan_reserve(late_ms + 1, &other, &BOUNDS)
+    });
+    step(&mut sale, |sale| {
+        sale.plan_sweep(late_ms + 1_000, 100)
+            .ok_or(Answer::Unchanged)
+    });
+    step(&mut sale, |sale| sale.plan_pause(late_ms + 1_000));
+    let reason = "the id is unknown";
+    step(&mut sale, |_| {
+        Ok(Event {
+            at_ms: late_ms + 1_000,
+            change: Change::Marked { reason },
+        })
+    });
+    assert_eq!(sale.audit(), Vec::<String>::new());
+    sale
+}
+
+fn step<'a>(sale: &mut Sale, plan: impl FnOnce(&Sale) -> Plan<'a>) {
+    let event = plan(sale).unwrap();
+    sale.check(&event).unwrap();
+    sale.apply(&event);
+}
+
+/// The sale that the files of version 2 and 1 hold.
+pub fn sale_of_version_2() -> Sale {
+    let bounds = BOUNDS;
     let ask = CreateAsk {
         sale_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
         orders: b"orders",
@@ -218,6 +315,7 @@ pub fn busy_sale() -> Sale {
             ask: Ask::Items(lines),
             id: Key::of(id.as_bytes()),
             hold_ms: None,
+            replaces: None,
         };
         move |sale: &Sale| sale.plan_reserve(at_ms, &ask, &bounds)
     };

@@ -20,7 +20,12 @@ pub fn event(bytes: &[u8]) -> bool {
     };
     let mut again = Vec::new();
     encode_event(&event, &mut again);
-    assert!(again == bytes, "two spellings of {event:?}");
+    if bytes[0] == again[0] {
+        assert!(again == bytes, "two spellings of {event:?}");
+    } else {
+        // Of an older version; what it says is said today, too.
+        assert_eq!(decode_event(&again), Ok(event.clone()));
+    }
     if let Some(sale) = Sale::create(&event) {
         live_on(sale, &mut Dice::from_bytes(bytes));
         return true;
@@ -120,9 +125,10 @@ fn word_alone(word: &[u8]) {
     let signed = signed.filter(|number| number.to_string().as_bytes() == word);
     let wanted = signed.filter(|number| *number != 0 && number.unsigned_abs() <= INTEGER_MAX);
     assert_eq!(shown(args().delta()), wanted);
-    let is_name = (1..=128).contains(&word.len());
+    let is_name = (1..=255).contains(&word.len());
     assert_eq!(shown(args().name("ID")).is_some(), is_name);
-    assert_eq!(shown(args().sku()).is_some(), is_name && text.is_some());
+    let is_sku = (1..=128).contains(&word.len()) && text.is_some();
+    assert_eq!(shown(args().sku()).is_some(), is_sku);
     assert_eq!(shown(args().orders()).is_some(), word.len() <= 1 << 20);
     if shown(args().payload()).is_some() {
         assert!(word.len() <= 64 * 1024 && text.is_some());

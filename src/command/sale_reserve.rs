@@ -27,8 +27,9 @@ use super::{Handler, SINCE, ids};
 use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::names;
 use crate::replication::Done;
-use crate::sale::{self, Ask, Key, Sale};
+use crate::sale::{self, Ask, Sale};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RESERVE",
@@ -93,10 +94,11 @@ impl Handler for Reserve {
             id: given,
             hold_ms,
         } = Request::parse(Args::new(call.words()))?;
-        let user = Key::of(user);
-        let mut open = OpenSale::about(call, given.map(Key::of), Some(user))?;
+        let user = names::key(user);
+        let given_key = given.map(names::key);
+        let mut open = OpenSale::about(call, given_key, Some(user))?;
         let id = ids::given_or_fresh(given, open.now_ms, &mut buffer);
-        let id_key = Key::of(id);
+        let id_key = given_key.unwrap_or_else(|| names::key(id));
         if given.is_some() {
             open.expire(id_key);
         } else {

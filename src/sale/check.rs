@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::event::{Change, Event, Refund, StockDelta};
-use super::name::{Key, Name};
+use super::name::{Key, Name, Spelling};
 use super::reservation::{Reservation, Status};
 use super::state::Sale;
 use super::units::{INTEGER_MAX, Line};
@@ -210,15 +210,15 @@ impl Sale {
         };
         let order = self.check_known(refund.id)?.order();
         let mut known = order.iter().flat_map(|order| order.refunds());
-        if known.any(|known| known.reference.as_ref().map(Name::key) == Some(reference)) {
+        if known.any(|known| known.reference.as_ref().map(Name::spelling) == Some(reference)) {
             return Err(Divergence::RefKnown);
         }
         Ok(())
     }
 
-    fn check_new_restock(&self, reference: Option<Key<'_>>) -> Result<(), Divergence> {
+    fn check_new_restock(&self, reference: Option<Spelling<'_>>) -> Result<(), Divergence> {
         let mut known = self.restock_refs.iter();
-        if known.any(|known| Some(known.reference.key()) == reference) {
+        if known.any(|known| Some(known.reference.spelling()) == reference) {
             return Err(Divergence::RefKnown);
         }
         Ok(())

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 
 use super::codec::{CodecError, Reader, Writer};
 use super::event::{Change, Created, Event, Order, Refund, StockDelta};
+use super::hash::Hasher;
 use super::options::Options;
 use super::units::{
     EntryId, INTEGER_MAX, MOMENT_MS_MAX, NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX,
@@ -124,13 +125,13 @@ fn kind(change: &Change<'_>) -> u8 {
     }
 }
 
-/// Reads the bytes of one event, all of them.
+/// Reads the bytes of one event, all of them; `hasher` is that of the sale it is for.
 ///
 /// # Errors
 ///
 /// When the bytes are of another version, damaged, too few or too many.
-pub fn decode_event(bytes: &[u8]) -> Result<Event<'_>, CodecError> {
-    let mut from = Reader::new(bytes);
+pub fn decode_event(bytes: &[u8], hasher: Hasher) -> Result<Event<'_>, CodecError> {
+    let mut from = Reader::new(bytes, hasher);
     if from.tag()? != EVENT_VERSION {
         return Err(CodecError::Invalid("an event of another version"));
     }
@@ -204,7 +205,7 @@ fn take_restocked<'a>(from: &mut Reader<'a>) -> Result<Change<'a>, CodecError> {
     if deltas.is_empty() || has_twice(deltas.iter().map(|delta| &delta.sku)) {
         return Err(CodecError::Invalid("the deltas of a restock"));
     }
-    let reference = from.option(Reader::name)?;
+    let reference = from.option(Reader::spelling)?;
     Ok(Change::Restocked { deltas, reference })
 }
 
@@ -269,7 +270,7 @@ fn put_order(out: &mut Writer<'_>, order: &Order<'_>) {
 fn take_order<'a>(from: &mut Reader<'a>) -> Result<Order<'a>, CodecError> {
     Ok(Order {
         entry: take_entry(from)?,
-        reference: from.option(Reader::name)?,
+        reference: from.option(Reader::spelling)?,
         payload: from.option(|from| from.bytes(PAYLOAD_BYTES_MAX))?,
     })
 }
@@ -288,7 +289,7 @@ fn take_refund<'a>(from: &mut Reader<'a>) -> Result<Refund<'a>, CodecError> {
         id: from.name()?,
         lines: from.lines()?,
         entry: take_entry(from)?,
-        reference: from.option(Reader::name)?,
+        reference: from.option(Reader::spelling)?,
         restocks: from.flag()?,
         restores_limit: from.flag()?,
     })

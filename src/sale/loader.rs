@@ -10,6 +10,7 @@ use super::apply::{new_reservation, signed};
 use super::codec::{CodecError, Reader};
 use super::event::{Created, Refund};
 use super::event_codec::{take_entry, take_integer, take_moment, take_options, take_sku};
+use super::hash::Hasher;
 use super::items::Stock;
 use super::loader_chains::{Chains, take_place};
 use super::name::Name;
@@ -30,8 +31,8 @@ use super::users::{Account, UserSlot};
 const ELEMENT_BYTES_MAX: usize = 16 << 20;
 
 /// Puts a sale together from the chunks of a snapshot.
-#[derive(Default)]
 pub struct Loader {
+    hasher: Hasher,
     /// Bytes of an element whose end has not come yet.
     pending: Vec<u8>,
     /// How many bytes to have before that element is tried again: doubled each time,
@@ -47,6 +48,20 @@ pub struct Loader {
 }
 
 impl Loader {
+    /// `hasher` is the one that hashes the sale's names from now on.
+    pub fn new(hasher: Hasher) -> Loader {
+        Loader {
+            hasher,
+            pending: Vec::new(),
+            retry_at: 0,
+            version: 0,
+            chains: Chains::default(),
+            sale: None,
+            is_over: false,
+            is_complete: false,
+        }
+    }
+
     /// Takes the next chunk; true when the snapshot is complete.
     ///
     /// # Errors
@@ -77,7 +92,7 @@ impl Loader {
 
     /// Takes all elements that are whole and says how many bytes they had.
     fn take_elements(&mut self, bytes: &[u8]) -> Result<usize, CodecError> {
-        let mut from = Reader::new(bytes);
+        let mut from = Reader::new(bytes, self.hasher);
         let mut rest = bytes.len();
         while rest > 0 {
             if self.is_complete {
@@ -111,7 +126,7 @@ impl Loader {
     fn take_element(&mut self, from: &mut Reader<'_>) -> Result<(), CodecError> {
         let tag = from.tag()?;
         if tag == HEADER && self.sale.is_none() {
-            let (version, sale) = take_header(from)?;
+            let (version, sale) = take_header(from, self.hasher)?;
             self.version = version;
             self.sale = Some(sale);
             return Ok(());
@@ -141,7 +156,7 @@ impl Loader {
     }
 }
 
-fn take_header(from: &mut Reader<'_>) -> Result<(u8, Sale), CodecError> {
+fn take_header(from: &mut Reader<'_>, hasher: Hasher) -> Result<(u8, Sale), CodecError> {
     let version = from.tag()?;
     if !(1..=SNAPSHOT_VERSION).contains(&version) {
         return Err(CodecError::Invalid("a snapshot of another version"));
@@ -158,7 +173,7 @@ fn take_header(from: &mut Reader<'_>) -> Result<(u8, Sale), CodecError> {
     let closed_at_ms = from.option(take_integer)?;
     let tracks_items = from.flag()?;
     let had_one_item = from.flag()?;
-    let mut sale = Sale::empty(&created, created_at_ms, tracks_items);
+    let mut sale = Sale::empty(&created, created_at_ms, tracks_items, hasher);
     sale.last_change_at_ms = last_change_at_ms;
     sale.paused_at_ms = paused_at_ms;
     sale.closed_at_ms = closed_at_ms;
@@ -222,7 +237,7 @@ fn take_record(
             false
         }
     };
-    touch_next(Reader::new(from.rest()), sale);
+    touch_next(*from, sale);
     let may_be_unseen = status == Status::Released;
     if (lines.is_empty() || user.is_none()) && !(may_be_unseen && lines.is_empty())
         || lines
@@ -259,13 +274,13 @@ fn touch_next(mut from: Reader<'_>, sale: &Sale) {
 fn take_order(from: &mut Reader<'_>) -> Result<OrderRecord, CodecError> {
     let sold_at_ms = take_moment(from)?;
     let entry = take_entry(from)?;
-    let reference = from.option(Reader::name)?;
+    let reference = from.option(Reader::spelling)?;
     Ok(OrderRecord::new(sold_at_ms, entry, reference))
 }
 
 fn take_refund(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
     let id = from.name()?;
-    let reference = from.option(Reader::name)?;
+    let reference = from.option(Reader::spelling)?;
     let lines = from.lines()?;
     let entry = take_entry(from)?;
     let restores_limit = from.flag()?;
@@ -300,10 +315,10 @@ fn take_refund(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError>
 }
 
 fn take_restock_ref(from: &mut Reader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
-    let reference = Name::new(from.name()?);
+    let reference = Name::new(from.spelling()?);
     let deltas: Vec<(ItemIndex, i64)> = from.list(2, |from| Ok((from.small()?, from.signed()?)))?;
     let is_unknown = |&(item, _): &(ItemIndex, i64)| item as usize >= sale.items.len();
-    let is_twice = |known: &RestockRef| known.reference.key() == reference.key();
+    let is_twice = |known: &RestockRef| known.reference.bytes() == reference.bytes();
     if sale.restock_refs.len() >= RESTOCK_REFS_MAX
         || deltas.is_empty()
         || deltas.iter().any(is_unknown)

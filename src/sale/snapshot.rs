@@ -12,7 +12,7 @@
 use super::codec::Writer;
 use super::event_codec::{put_entry, put_options};
 use super::items::Stock;
-use super::name::Key;
+use super::name::Spelling;
 use super::reservation::{RefundRecord, Reservation, Status};
 use super::state::{RestockRef, Sale};
 
@@ -90,7 +90,7 @@ pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
         write(&mut Writer(&mut bytes));
         element(&bytes);
     });
-    let skus = rolling(sale.items.iter().map(|(sku, _)| Key::Bytes(sku)));
+    let skus = rolling(sale.items.iter().map(|(sku, _)| Spelling::Bytes(sku)));
     let open = rolling(sale.reservations.iter_open().map(|(_, record)| record.id()));
     let ended = rolling(
         sale.reservations
@@ -100,7 +100,7 @@ pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
     let restocks = rolling(
         sale.restock_refs
             .iter()
-            .map(|restock| restock.reference.key()),
+            .map(|restock| restock.reference.spelling()),
     );
     let mut out = Writer(&mut bytes);
     for order in [skus, open, ended, restocks] {
@@ -110,16 +110,16 @@ pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
 }
 
 /// FNV-1a over names in order, each with its length.
-fn rolling<'a>(names: impl Iterator<Item = Key<'a>>) -> u64 {
+fn rolling<'a>(names: impl Iterator<Item = Spelling<'a>>) -> u64 {
     let mix = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     names.fold(0xcbf2_9ce4_8422_2325, |sum, name| {
         let packed;
         let bytes = match name {
-            Key::Ulid(sixteen) | Key::Uuid(sixteen) => {
+            Spelling::Ulid(sixteen) | Spelling::Uuid(sixteen) => {
                 packed = sixteen.bytes();
                 &packed[..]
             }
-            Key::Bytes(bytes) => bytes,
+            Spelling::Bytes(bytes) => bytes,
         };
         bytes
             .iter()
@@ -174,13 +174,17 @@ fn put_record(out: &mut Writer<'_>, sale: &Sale, record: Reservation<'_>) {
     let Some(order) = record.order() else { return };
     out.number(order.sold_at_ms);
     put_entry(out, order.entry);
-    out.option(order.reference.as_ref(), |out, name| out.name(name.key()));
+    out.option(order.reference.as_ref(), |out, name| {
+        out.name(name.spelling())
+    });
 }
 
-fn put_refund(out: &mut Writer<'_>, id: Key<'_>, refund: &RefundRecord) {
+fn put_refund(out: &mut Writer<'_>, id: Spelling<'_>, refund: &RefundRecord) {
     out.tag(REFUND);
     out.name(id);
-    out.option(refund.reference.as_ref(), |out, name| out.name(name.key()));
+    out.option(refund.reference.as_ref(), |out, name| {
+        out.name(name.spelling())
+    });
     out.lines(&refund.cart.lines());
     put_entry(out, refund.entry);
     out.flag(refund.restores_limit);
@@ -188,7 +192,7 @@ fn put_refund(out: &mut Writer<'_>, id: Key<'_>, refund: &RefundRecord) {
 
 fn put_restock_ref(out: &mut Writer<'_>, restock: &RestockRef) {
     out.tag(RESTOCK_REF);
-    out.name(restock.reference.key());
+    out.name(restock.reference.spelling());
     out.list(restock.deltas.iter(), |out, &(item, delta)| {
         out.number(u64::from(item));
         out.signed(delta);

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use sale::{
-    Ask, Bounds, Changes, Checkout, CreateAsk, Event, Key, Reserve, Sale, decode_event,
+    Ask, Bounds, Changes, Checkout, CreateAsk, Event, Hasher, Reserve, Sale, decode_event,
     encode_event,
 };
 
 const NOW_MS: u64 = 1_765_000_000_000;
+const HASHER: Hasher = Hasher::new([1, 2]);
 const BOUNDS: Bounds = Bounds {
     reservations_max: 100_000_000,
     items_max: 10_000,
@@ -38,7 +39,7 @@ fn new_sale(stock: u64) -> Sale {
         hold_ms_default: 300_000,
     };
     let created = Sale::plan_create(NOW_MS, &ask, &BOUNDS).expect("a sale");
-    Sale::create(&created).expect("a sale")
+    Sale::create(&created, HASHER).expect("a sale")
 }
 
 /// Names as buyers have them: a user of 12 bytes, an id that is a UUID's length.
@@ -51,10 +52,11 @@ fn names(n: u64) -> (String, String) {
 
 fn ask<'a>(user: &'a str, id: &'a str) -> Reserve<'a> {
     Reserve {
-        user: Key::of(user.as_bytes()),
+        user: HASHER.key(user.as_bytes()),
         ask: Ask::Qty(1),
-        id: Key::of(id.as_bytes()),
+        id: HASHER.key(id.as_bytes()),
         hold_ms: None,
+        replaces: None,
     }
 }
 
@@ -139,7 +141,7 @@ fn checkouts(c: &mut Criterion) {
                 for n in 0..1_000 {
                     let id = names(n).1;
                     let ask = Checkout {
-                        id: Key::of(id.as_bytes()),
+                        id: HASHER.key(id.as_bytes()),
                         user: None,
                         reference: None,
                         payload: None,
@@ -182,7 +184,7 @@ fn codec(c: &mut Criterion) {
     });
     let encoded = bytes.clone();
     c.bench_function("event, decode", |b| {
-        b.iter(|| decode_event(black_box(&encoded)).is_ok());
+        b.iter(|| decode_event(black_box(&encoded), HASHER).is_ok());
     });
     c.bench_function("snapshot of 100,000 reservations, save", |b| {
         b.iter(|| {

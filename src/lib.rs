@@ -10,6 +10,7 @@
 //! | how does a change reach the AOF and the replicas | `replication.rs` |
 //! | what is a Bloom filter, what is on disk of it | `bloom/`, which knows no server either |
 //! | how does its change reach the AOF and the replicas | `bloom_replication.rs` |
+//! | which key are names hashed with | `names.rs` |
 //! | what is in an order | `orders.rs` |
 //! | how does an overdue reservation come back | `expiry.rs`, `expiry_index.rs` |
 //! | what is a key of this type to the server | `datatype/` |
@@ -43,6 +44,7 @@ mod expiry;
 mod expiry_index;
 mod ffi;
 mod info;
+mod names;
 mod orders;
 mod replication;
 mod sale;
@@ -55,6 +57,7 @@ mod scratch;
 /// An argument of the module is wrong, or the server does not take a registration. In
 /// words for the log.
 fn load(ctx: ffi::Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
+    names::draw_key();
     config::register(ctx, arguments)?;
     ffi::set_module_options(ctx);
     ffi::register_type::<datatype::SaleValue>(ctx)?;

@@ -14,7 +14,7 @@ use crate::error::{Error, echo};
 use crate::ffi::{self, Ctx, Field, Kind, Mode, Text, TextBuf};
 use crate::sale::{
     Change, EntryId, Event, Key, Line, Lines, NameBuffer, OrderAudit, OrderCount, OrderEntry, Sale,
-    View, units_of,
+    Spelling, View, units_of,
 };
 
 /// The open key of a sale's order stream, which may not exist yet.
@@ -271,11 +271,11 @@ fn user_of(view: &View<'_>) -> TextBuf {
 struct Entry<'e> {
     kind: EntryKind,
     sale: &'e Sale,
-    id: Key<'e>,
+    id: Spelling<'e>,
     user: TextBuf,
     lines: Lines,
     at_ms: u64,
-    reference: Option<Key<'e>>,
+    reference: Option<Spelling<'e>>,
     payload: Option<&'e [u8]>,
     restocked: Option<bool>,
 }
@@ -296,10 +296,10 @@ impl<'e> Entry<'e> {
     }
 
     fn of(sale: &'e Sale, event: &'e Event<'_>) -> Option<Entry<'e>> {
-        let entry = |kind, id, user, lines: &Lines, reference| Entry {
+        let entry = |kind, id: Key<'e>, user, lines: &Lines, reference| Entry {
             kind,
             sale,
-            id,
+            id: id.spelling(),
             user,
             lines: lines.clone(),
             at_ms: event.at_ms,

@@ -12,6 +12,7 @@ use crate::error::{Error, echo};
 use crate::expiry;
 use crate::ffi::{Call, Ctx, Text};
 use crate::info::{self, Outcome};
+use crate::names;
 use crate::orders::OrdersKey;
 use crate::sale::{
     Change, EntryId, Event, Sale, Slot, StockChange, StockChanges, decode_event, encode_event,
@@ -77,7 +78,8 @@ fn carry_out(
 ///
 /// The server does not take the value.
 pub fn commit_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Result<(), Error> {
-    let sale = Sale::create(event).ok_or_else(|| Error::new("key: not a new sale"))?;
+    let sale =
+        Sale::create(event, names::hasher()).ok_or_else(|| Error::new("key: not a new sale"))?;
     let mut key = datatype::create(ctx, name, sale)?;
     send(ctx, name, None, event);
     announce(ctx, &mut key, None, event, &StockChanges::new());
@@ -130,8 +132,8 @@ fn replay_event(
     orders: Option<Text<'_>>,
     bytes: &[u8],
 ) -> Result<(), String> {
-    let event = decode_event(bytes).map_err(|error| error.to_string())?;
-    if let Some(sale) = Sale::create(&event) {
+    let event = decode_event(bytes, names::hasher()).map_err(|error| error.to_string())?;
+    if let Some(sale) = Sale::create(&event, names::hasher()) {
         return replay_creation(ctx, name, sale, &event);
     }
     let mut key = datatype::open_write(ctx, name).map_err(|error| error.to_string())?;

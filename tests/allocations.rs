@@ -47,6 +47,7 @@ fn allocations<T>(act: impl FnOnce() -> T) -> u64 {
 }
 
 const NOW_MS: u64 = 1_765_000_000_000;
+const HASHER: Hasher = Hasher::new([1, 2]);
 const BOUNDS: Bounds = Bounds {
     reservations_max: 1 << 20,
     items_max: 10,
@@ -65,7 +66,7 @@ fn sale(stock: u64, user_limit: u64) -> Sale {
         hold_ms_default: 300_000,
     };
     let created = Sale::plan_create(NOW_MS, &ask, &BOUNDS).unwrap();
-    Sale::create(&created).unwrap()
+    Sale::create(&created, HASHER).unwrap()
 }
 
 fn names(n: u64) -> (String, String) {
@@ -74,10 +75,11 @@ fn names(n: u64) -> (String, String) {
 
 fn ask<'a>((user, id): &'a (String, String)) -> Reserve<'a> {
     Reserve {
-        user: Key::of(user.as_bytes()),
+        user: HASHER.key(user.as_bytes()),
         ask: Ask::Qty(1),
-        id: Key::of(id.as_bytes()),
+        id: HASHER.key(id.as_bytes()),
         hold_ms: None,
+        replaces: None,
     }
 }
 
@@ -122,7 +124,7 @@ fn a_refusal_and_a_replay_allocate_nothing() {
         assert!(sale.plan_reserve(NOW_MS + 100, &ask, &BOUNDS).is_err());
     }
     let late = Checkout {
-        id: Key::of(stranger.1.as_bytes()),
+        id: HASHER.key(stranger.1.as_bytes()),
         user: None,
         reference: None,
         payload: None,

@@ -20,7 +20,8 @@ mod samples;
 
 use sale::*;
 use samples::{
-    NOW_MS, ULID, busy_sale, digested, encoded, events, line, loaded, sale_of_version_2, saved,
+    HASHER, NOW_MS, ULID, busy_sale, digested, encoded, events, line, loaded, sale_of_version_2,
+    saved,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -42,7 +43,7 @@ fn the_bytes_of_every_event_are_those_of_the_golden_file() {
     let mut text = String::new();
     for (name, change) in events() {
         let bytes = encoded(&change);
-        let event = decode_event(&bytes).unwrap();
+        let event = decode_event(&bytes, HASHER).unwrap();
         assert_eq!(
             event,
             Event {
@@ -78,14 +79,14 @@ fn every_event_of_version_1_says_what_it_said() {
     let today = events();
     for (name, bytes) in golden_lines("events_1.txt") {
         assert_eq!(bytes[0], 1);
-        let read = decode_event(&bytes).unwrap();
+        let read = decode_event(&bytes, HASHER).unwrap();
         let (_, said) = today.iter().find(|(of, _)| *of == name).unwrap();
         let mut said = said.clone();
         // What made room then did not look at GRACE, and names were shorter.
         match &mut said {
             Change::Reserved { forgets, user, .. } if *forgets != Forgets::Nothing => {
                 *forgets = Forgets::Oldest;
-                *user = Key::of(&[b'u'; 128]);
+                *user = HASHER.key(&[b'u'; 128]);
             }
             Change::ReleasedUnseen { forgets, .. } if *forgets != Forgets::Nothing => {
                 *forgets = Forgets::Oldest;
@@ -98,7 +99,7 @@ fn every_event_of_version_1_says_what_it_said() {
 
 #[test]
 fn what_a_newer_version_wrote_is_not_taken_for_damage() {
-    let newer = |bytes: &[u8]| matches!(decode_event(bytes), Err(CodecError::Newer(_)));
+    let newer = |bytes: &[u8]| matches!(decode_event(bytes, HASHER), Err(CodecError::Newer(_)));
     let event = encoded(&Change::Closed);
     let version = [&[event[0] + 1], &event[1..]].concat();
     let kind = [&event[..1], &[200], &event[2..]].concat();
@@ -133,7 +134,7 @@ fn options_are_read_in_order_once_and_to_their_end() {
     assert_eq!(option, [1, 1, 2]);
     let decoded = |options: &[&[u8]]| {
         let bytes = [plain, &[options.len() as u8], &options.concat()].concat();
-        decode_event(&bytes).map(|_| ())
+        decode_event(&bytes, HASHER).map(|_| ())
     };
     assert!(decoded(&[option]).is_ok());
     for wrong in [
@@ -159,16 +160,21 @@ fn options_are_read_in_order_once_and_to_their_end() {
 fn names_of_every_length_are_read_as_they_were_written() {
     for length in 1..=255 {
         let name = vec![b'n'; length];
-        let change = Change::Released { id: Key::of(&name) };
-        assert_eq!(decode_event(&encoded(&change)).unwrap().change, change);
+        let change = Change::Released {
+            id: HASHER.key(&name),
+        };
+        assert_eq!(
+            decode_event(&encoded(&change), HASHER).unwrap().change,
+            change
+        );
     }
 }
 
 #[test]
 fn a_reservation_of_one_item_is_an_event_of_fifty_bytes() {
     let change = Change::Reserved {
-        id: Key::of(ULID),
-        user: Key::of(b"user:1234567"),
+        id: HASHER.key(ULID),
+        user: HASHER.key(b"user:1234567"),
         lines: Lines::from_slice(&[line(0, 1)]),
         expires_at_ms: NOW_MS + 300_000,
         forgets: Forgets::Nothing,
@@ -245,7 +251,8 @@ fn a_sale_of_many_chunks_loads_equal_and_goes_on_the_same() {
         changes: Changes::default(),
         hold_ms_default: 1_000,
     };
-    let mut sale = Sale::create(&Sale::plan_create(NOW_MS, &ask, &bounds).unwrap()).unwrap();
+    let mut sale =
+        Sale::create(&Sale::plan_create(NOW_MS, &ask, &bounds).unwrap(), HASHER).unwrap();
     for n in 0..20_000_u64 {
         let (id, user) = (
             format!("reservation number {n}"),
@@ -253,9 +260,9 @@ fn a_sale_of_many_chunks_loads_equal_and_goes_on_the_same() {
         );
         // Deadlines out of the order of making, so that the chains need sorting.
         let ask = Reserve {
-            user: Key::of(user.as_bytes()),
+            user: HASHER.key(user.as_bytes()),
             ask: Ask::Qty(1),
-            id: Key::of(id.as_bytes()),
+            id: HASHER.key(id.as_bytes()),
             hold_ms: Some(1 + n * 7_919 % 1_000),
             replaces: None,
         };
@@ -295,7 +302,7 @@ fn a_sale_of_many_chunks_loads_equal_and_goes_on_the_same() {
 /// Does to one id what may be done to it.
 fn live_through(sale: &mut Sale, id: &[u8], bounds: &Bounds) {
     let now_ms = sale.time(NOW_MS).now_ms;
-    let id_key = Key::of(id);
+    let id_key = HASHER.key(id);
     let pay = Checkout {
         id: id_key,
         user: None,
@@ -303,7 +310,7 @@ fn live_through(sale: &mut Sale, id: &[u8], bounds: &Bounds) {
         payload: None,
     };
     let back = RefundAsk {
-        id,
+        id: id_key,
         user: None,
         ask: None,
         reference: None,
@@ -367,18 +374,21 @@ fn flipped_and_cut_events_are_errors_or_other_events_but_never_a_panic() {
     for (name, change) in events() {
         let bytes = encoded(&change);
         for len in 0..bytes.len() {
-            assert!(decode_event(&bytes[..len]).is_err(), "{name} cut at {len}");
+            assert!(
+                decode_event(&bytes[..len], HASHER).is_err(),
+                "{name} cut at {len}"
+            );
         }
         let mut longer = bytes.clone();
         longer.push(0);
         assert!(
-            decode_event(&longer).is_err(),
+            decode_event(&longer, HASHER).is_err(),
             "{name} with a byte too many"
         );
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            if let Ok(event) = decode_event(&flipped) {
+            if let Ok(event) = decode_event(&flipped, HASHER) {
                 let mut copy = loaded(&saved(&sale)).unwrap();
                 if copy.check(&event).is_ok() {
                     copy.apply(&event);
@@ -416,11 +426,11 @@ fn a_forged_length_is_an_error_before_anything_is_allocated_for_it() {
     let mut forged = vec![1, 1, 0];
     forged.extend([0; 16]);
     forged.extend([253, 0, 0, 0, 0, 0, 0, 0, 0x10]);
-    assert!(decode_event(&forged).is_err());
+    assert!(decode_event(&forged, HASHER).is_err());
     // Kind `reserved` with a cart of 2^60 lines.
     let mut forged = vec![1, 2, 0, 1, b'i', 1, b'u'];
     forged.extend([253, 0, 0, 0, 0, 0, 0, 0, 0x10]);
-    assert!(decode_event(&forged).is_err());
+    assert!(decode_event(&forged, HASHER).is_err());
 }
 
 #[test]
@@ -467,12 +477,12 @@ fn a_snapshot_of_whole_chunks_is_complete_with_the_empty_one_after_them() {
             items_max: 1,
         };
         let event = Sale::plan_create(NOW_MS, &ask, &bounds).unwrap();
-        saved(&Sale::create(&event).unwrap())
+        saved(&Sale::create(&event, HASHER).unwrap())
     };
     let bytes: usize = of_orders(60_000).iter().map(Vec::len).sum();
     let chunks = of_orders(60_000 + 65_536 - bytes);
     assert_eq!(chunks.iter().map(Vec::len).collect::<Vec<_>>(), [65_536, 0]);
-    let mut loader = Loader::default();
+    let mut loader = Loader::new(HASHER);
     assert_eq!(loader.push(&chunks[0]), Ok(false));
     assert_eq!(loader.push(&chunks[1]), Ok(true));
     assert!(loader.finish().is_ok());

@@ -17,8 +17,9 @@ mod support;
 use fuzz::engine::{error, ffi, sale};
 
 use forgeries::{AT_MS, SETUP, event, forgeries, lines, order};
+use fuzz::samples::HASHER;
 use redis::Value;
-use sale::{Change, Created, EntryId, Key, Options};
+use sale::{Change, Created, EntryId, Options};
 use support::forged_primary::{ForgedPrimary, assert_no_crash, forge_rdb, rdb_of};
 use support::{Con, Dice, Feed, Server, render, wait_until, workload};
 
@@ -176,8 +177,8 @@ fn an_entry_the_stream_does_not_take_is_counted_and_the_sale_follows_all_the_sam
     let entries = con.int("XLEN orders");
     let bought = |id: &'static str, entry: EntryId| {
         event(Change::Bought {
-            id: Key::of(id.as_bytes()),
-            user: Key::of(b"eve"),
+            id: HASHER.key(id.as_bytes()),
+            user: HASHER.key(b"eve"),
             lines: lines(&[(0, 1)]),
             order: sale::Order {
                 entry,

@@ -23,7 +23,8 @@ use super::{Handler, SINCE, ids};
 use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
-use crate::sale::{self, Answer, Ask, Change, Key};
+use crate::names;
+use crate::sale::{self, Answer, Ask, Change};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BUY",
@@ -96,10 +97,11 @@ impl Handler for Buy {
             reference,
             payload,
         } = Request::parse(Args::new(call.words()))?;
-        let user = Key::of(user);
-        let mut open = OpenSale::about(call, given.map(Key::of), Some(user))?;
+        let user = names::key(user);
+        let given_key = given.map(names::key);
+        let mut open = OpenSale::about(call, given_key, Some(user))?;
         let id = ids::given_or_fresh(given, open.now_ms, &mut buffer);
-        let id_key = Key::of(id);
+        let id_key = given_key.unwrap_or_else(|| names::key(id));
         let mut orders = open.orders(call)?;
         if given.is_some() {
             open.expire(id_key);

@@ -21,7 +21,8 @@ use super::reply::{self, About};
 use super::{Handler, SINCE};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
-use crate::sale::{self, Answer, Key};
+use crate::names;
+use crate::sale::{self, Answer, Spelling};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.CHECKOUT",
@@ -61,8 +62,8 @@ fn parse<'a>(mut args: Args<'a>) -> Result<(&'a [u8], sale::Checkout<'a>), Error
         }
     }
     let ask = sale::Checkout {
-        id: Key::of(id),
-        user: user.map(Key::of),
+        id: names::key(id),
+        user: user.map(Spelling::of),
         reference,
         payload,
     };
@@ -116,8 +117,8 @@ mod tests {
             b"u",
         ];
         let (id, request) = parse(Args::new(&words)).unwrap();
-        assert_eq!((id, request.id), (&b"i"[..], Key::of(b"i")));
-        assert_eq!(request.user, Some(Key::of(b"u")));
+        assert_eq!((id, request.id), (&b"i"[..], names::key(b"i")));
+        assert_eq!(request.user, Some(Spelling::of(b"u")));
         assert_eq!(request.reference, Some(&b"r"[..]));
         assert_eq!(request.payload, Some(&b"{}"[..]));
     }

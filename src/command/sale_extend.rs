@@ -17,7 +17,8 @@ use super::sale_reserve::reply_reserved;
 use super::{Handler, SINCE};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
-use crate::sale::Key;
+use crate::names;
+use crate::sale::Spelling;
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.EXTEND",
@@ -66,7 +67,7 @@ impl Handler for Extend {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let Request { id, ms, user } = Request::parse(Args::new(call.words()))?;
-        let (id_key, user) = (Key::of(id), user.map(Key::of));
+        let (id_key, user) = (names::key(id), user.map(Spelling::of));
         let mut open = OpenSale::about(call, Some(id_key), None)?;
         open.expire(id_key);
         match open.sale().plan_extend(open.now_ms, id_key, ms, user) {

@@ -17,7 +17,8 @@ use super::{Handler, SINCE, text};
 use crate::datatype;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec, Reply};
-use crate::sale::{Key, NameBuffer, Sale, View};
+use crate::names;
+use crate::sale::{NameBuffer, Sale, View};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.GET",
@@ -48,7 +49,7 @@ impl Handler for Get {
         let id = parse(Args::new(call.words()))?;
         let key = datatype::open_read(call.ctx(), text(call, 1)?)?;
         let sale = key.sale();
-        match sale.find(Key::of(id)).and_then(|slot| sale.view(slot)) {
+        match sale.find(names::key(id)).and_then(|slot| sale.view(slot)) {
             Some(view) => reply_view(call.reply(), sale, &view),
             None => call.reply().null(),
         }

@@ -21,7 +21,8 @@ use super::reply::{self, About};
 use super::{Handler, SINCE};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
-use crate::sale::{Ask, Key, RefundAsk};
+use crate::names;
+use crate::sale::{Ask, RefundAsk, Spelling};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.REFUND",
@@ -45,11 +46,13 @@ pub const COMMAND: CommandSpec = CommandSpec {
     internal: false,
 };
 
-fn parse<'a>(mut args: Args<'a>) -> Result<RefundAsk<'a>, Error> {
+fn parse<'a>(mut args: Args<'a>) -> Result<(&'a [u8], RefundAsk<'a>), Error> {
     args.word("key")?;
     args.word("orders")?;
+    let id = args.name("id")?;
+    let mut user = None;
     let mut request = RefundAsk {
-        id: args.name("id")?,
+        id: names::key(id),
         user: None,
         ask: None,
         reference: None,
@@ -66,7 +69,7 @@ fn parse<'a>(mut args: Args<'a>) -> Result<RefundAsk<'a>, Error> {
         } else if args.keyword("REF") {
             once(&mut request.reference, "REF", args.name("REF")?)?;
         } else if args.keyword("USER") {
-            once(&mut request.user, "USER", args.name("USER")?)?;
+            once(&mut user, "USER", args.name("USER")?)?;
         } else if args.keyword("NORESTOCK") {
             flag(&mut request.no_restock, "NORESTOCK")?;
         } else if args.keyword("RESTORELIMIT") {
@@ -78,7 +81,8 @@ fn parse<'a>(mut args: Args<'a>) -> Result<RefundAsk<'a>, Error> {
     if request.ask.is_some() && request.reference.is_none() {
         return Err(Error::new("REF: missing, QTY and ITEMS need one"));
     }
-    Ok(request)
+    request.user = user.map(Spelling::of);
+    Ok((id, request))
 }
 
 /// Keeps what is asked for: a quantity or items.
@@ -99,19 +103,18 @@ impl Handler for Refund {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        let request = parse(Args::new(call.words()))?;
-        let id = Key::of(request.id);
-        let mut open = OpenSale::about(call, Some(id), None)?;
+        let (id, request) = parse(Args::new(call.words()))?;
+        let mut open = OpenSale::about(call, Some(request.id), None)?;
         let mut orders = open.orders(call)?;
-        open.expire(id);
+        open.expire(request.id);
         match open.sale().plan_refund(open.now_ms, &request) {
             Ok(mut event) => {
                 let done = open.commit_order(&mut orders, &mut event)?;
-                reply::with_entry(call.reply(), "REFUNDED", request.id, done.entry);
+                reply::with_entry(call.reply(), "REFUNDED", id, done.entry);
                 Ok(())
             }
             Err(answer) => {
-                let about = About::units(request.id, request.ask.as_ref());
+                let about = About::units(id, request.ask.as_ref());
                 reply::answer(call.reply(), open.sale(), &about, answer)
             }
         }
@@ -138,14 +141,15 @@ mod tests {
             b"USER",
             b"u",
         ];
-        let request = parse(Args::new(&words)).unwrap();
-        assert_eq!((request.id, request.user), (&b"i"[..], Some(&b"u"[..])));
+        let (id, request) = parse(Args::new(&words)).unwrap();
+        assert_eq!((id, request.id), (&b"i"[..], names::key(b"i")));
+        assert_eq!(request.user, Some(Spelling::of(b"u")));
         assert_eq!(
             (request.ask, request.reference),
             (Some(Ask::Qty(2)), Some(&b"r"[..]))
         );
         assert!(request.no_restock && request.restore_limit);
-        let request = parse(Args::new(&words[..4])).unwrap();
+        let (_, request) = parse(Args::new(&words[..4])).unwrap();
         assert!(request.ask.is_none() && !request.no_restock && !request.restore_limit);
     }
 

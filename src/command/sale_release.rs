@@ -19,7 +19,7 @@ use super::{Handler, SINCE};
 use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
-use crate::sale::Key;
+use crate::names;
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RELEASE",
@@ -65,7 +65,7 @@ impl Handler for Release {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let Request { id, user } = Request::parse(Args::new(call.words()))?;
-        let (id_key, user) = (Key::of(id), user.map(Key::of));
+        let (id_key, user) = (names::key(id), user.map(names::key));
         let mut open = OpenSale::about(call, Some(id_key), None)?;
         open.expire(id_key);
         match open

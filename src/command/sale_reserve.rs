@@ -36,8 +36,9 @@ use super::{Handler, SINCE, ids};
 use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::names;
 use crate::replication::Done;
-use crate::sale::{self, Ask, Key, Sale};
+use crate::sale::{self, Ask, Sale};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RESERVE",
@@ -116,17 +117,19 @@ impl Handler for Reserve {
             hold_ms,
             replaces,
         } = Request::parse(Args::new(call.words()))?;
-        let user = Key::of(user);
-        let mut open = OpenSale::about(call, given.map(Key::of), Some(user))?;
+        let user = names::key(user);
+        let given_key = given.map(names::key);
+        let mut open = OpenSale::about(call, given_key, Some(user))?;
         let id = ids::given_or_fresh(given, open.now_ms, &mut buffer);
-        let id_key = Key::of(id);
+        let id_key = given_key.unwrap_or_else(|| names::key(id));
         if given.is_some() {
             open.expire(id_key);
         } else {
             open.sale().touch(Some(id_key), None);
         }
-        if let Some(old) = replaces {
-            open.expire(Key::of(old));
+        let replaced = replaces.map(names::key);
+        if let Some(old) = replaced {
+            open.expire(old);
         }
         let (ask, bounds) = (
             sale::Reserve {
@@ -134,7 +137,7 @@ impl Handler for Reserve {
                 ask,
                 id: id_key,
                 hold_ms,
-                replaces: replaces.map(Key::of),
+                replaces: replaced,
             },
             config::bounds(),
         );

@@ -13,6 +13,7 @@ use std::ffi::CStr;
 use super::hints;
 use super::live::LiveSale;
 use crate::ffi::{Chunk, NativeType, Origin, TypeHandle};
+use crate::names;
 use crate::sale::{self, Loader, Sale};
 
 /// What a key of the type holds.
@@ -28,7 +29,8 @@ impl SaleValue {
     }
 
     pub(super) fn empty() -> SaleValue {
-        SaleValue::PartlyLoaded(Some(Box::default()))
+        let loader = Loader::new(names::hasher());
+        SaleValue::PartlyLoaded(Some(Box::new(loader)))
     }
 
     /// Takes the next chunk of a sale; true when it was the last one.

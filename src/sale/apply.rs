@@ -5,8 +5,9 @@
 
 use super::cart::Cart;
 use super::event::{Change, Event, Forgets, Order, Refund, StockDelta};
+use super::hash::Hasher;
 use super::items::{Move, Stock, StockChanges};
-use super::name::{Key, Name};
+use super::name::{Key, Name, Spelling};
 use super::reservation::{CartOf, NewReservation, OrderRecord, RefundRecord, Slot, Status};
 use super::restock_refs::Deltas;
 use super::slab::NONE;
@@ -39,13 +40,14 @@ fn shifted(available: i64, reserved: i64, sold: i64, qty: u64) -> Move {
 }
 
 impl Sale {
-    /// The sale a `Created` event makes, `None` for any other.
-    pub fn create(event: &Event<'_>) -> Option<Sale> {
+    /// The sale a `Created` event makes, `None` for any other; `hasher` is the one that
+    /// hashes its names from now on.
+    pub fn create(event: &Event<'_>, hasher: Hasher) -> Option<Sale> {
         let Change::Created(created) = &event.change else {
             return None;
         };
         let tracks_items = created.options.item_limit.is_some();
-        let mut sale = Sale::empty(created, event.at_ms, tracks_items);
+        let mut sale = Sale::empty(created, event.at_ms, tracks_items, hasher);
         sale.had_one_item = created.items.len() == 1;
         for &(sku, available) in &created.items {
             sale.items.add(
@@ -372,7 +374,7 @@ impl Sale {
     fn restock(
         &mut self,
         deltas: &[StockDelta<'_>],
-        reference: Option<Key<'_>>,
+        reference: Option<Spelling<'_>>,
         seen: &mut StockChanges,
     ) {
         let mut by_item = Vec::with_capacity(deltas.len());

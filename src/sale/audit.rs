@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::items::Stock;
-use super::name::{Key, NameBuffer};
+use super::name::{NameBuffer, Spelling};
 use super::reservation::{OrderRecord, Reservation, Slot, Status};
 use super::state::Sale;
 use super::units::{INTEGER_MAX, ItemIndex, Line, units_of};
@@ -63,7 +63,7 @@ impl Differences {
 }
 
 /// A name as a difference shows it.
-pub(super) fn shown(name: Key<'_>) -> String {
+pub(super) fn shown(name: Spelling<'_>) -> String {
     let mut buffer = NameBuffer::default();
     format!("'{}'", name.bytes(&mut buffer).escape_ascii())
 }
@@ -334,7 +334,7 @@ impl Sale {
 
     fn audit_names(&self, differences: &mut Differences) {
         for (slot, record) in self.reservations.iter() {
-            if self.reservations.find(record.id()) != Some(slot) {
+            if self.find(self.key_of(record.id())) != Some(slot) {
                 let id = shown(record.id());
                 differences.add(|| format!("the reservation {id} is not found by its id"));
             }
@@ -343,7 +343,7 @@ impl Sale {
             let Some(name) = self.users.name(slot) else {
                 continue;
             };
-            if self.users.find(name) != Some(slot) {
+            if self.users.find(self.key_of(name)) != Some(slot) {
                 differences.add(|| format!("the user {} is not found by name", shown(name)));
             }
         }
@@ -398,11 +398,11 @@ mod tests {
     use super::*;
 
     fn slot(sale: &Sale, id: &[u8]) -> Slot {
-        sale.find(Key::of(id)).unwrap()
+        sale.find(sale.key(id)).unwrap()
     }
 
     fn user(sale: &Sale, name: &[u8]) -> UserSlot {
-        sale.users.find(Key::of(name)).unwrap()
+        sale.users.find(sale.key(name)).unwrap()
     }
 
     fn shift(sale: &mut Sale, by: Move) {

@@ -2,7 +2,8 @@
 #![cfg(test)]
 
 use super::event::{Change, Created, Event, Forgets, Order, Refund};
-use super::name::Key;
+use super::hash::HASHER;
+use super::name::Spelling;
 use super::options::Options;
 use super::state::Sale;
 use super::units::{EntryId, ItemIndex, Line, Lines};
@@ -25,8 +26,8 @@ fn apply(sale: &mut Sale, change: Change<'_>) {
 
 fn reserve(sale: &mut Sale, id: &'static [u8], user: &'static [u8]) {
     let change = Change::Reserved {
-        id: Key::of(id),
-        user: Key::of(user),
+        id: HASHER.key(id),
+        user: HASHER.key(user),
         lines: lines(&[(0, 2)]),
         expires_at_ms: AT_MS + 1_000,
         forgets: Forgets::Nothing,
@@ -37,7 +38,7 @@ fn reserve(sale: &mut Sale, id: &'static [u8], user: &'static [u8]) {
 
 fn order(reference: Option<&'static [u8]>, seq: u64) -> Order<'static> {
     Order {
-        reference: reference.map(Key::of),
+        reference: reference.map(Spelling::of),
         payload: None,
         entry: entry(seq),
     }
@@ -57,24 +58,24 @@ pub fn sale() -> Sale {
     };
     let at_ms = AT_MS;
     let change = Change::Created(Box::new(created));
-    let mut sale = Sale::create(&Event { at_ms, change }).unwrap();
+    let mut sale = Sale::create(&Event { at_ms, change }, HASHER).unwrap();
     reserve(&mut sale, b"open", b"ann");
     reserve(&mut sale, b"open2", b"ann");
     reserve(&mut sale, b"ended", b"ann");
-    let id = Key::of(b"ended");
+    let id = HASHER.key(b"ended");
     apply(&mut sale, Change::Released { id });
     let change = Change::Bought {
-        id: Key::of(b"sold"),
-        user: Key::of(b"bob"),
+        id: HASHER.key(b"sold"),
+        user: HASHER.key(b"bob"),
         lines: lines(&[(1, 3), (0, 1)]),
         order: order(Some(b"p1"), 1),
         forgets: Forgets::Nothing,
     };
     apply(&mut sale, change);
     let refund = Refund {
-        id: Key::of(b"sold"),
+        id: HASHER.key(b"sold"),
         lines: lines(&[(1, 2)]),
-        reference: Some(Key::of(b"f1")),
+        reference: Some(Spelling::of(b"f1")),
         restocks: true,
         restores_limit: true,
         no_restock: Some(false),
@@ -83,7 +84,7 @@ pub fn sale() -> Sale {
     apply(&mut sale, Change::Refunded(refund));
     reserve(&mut sale, b"late", b"bob");
     let change = Change::Sold {
-        id: Key::of(b"late"),
+        id: HASHER.key(b"late"),
         order: order(None, 3),
     };
     apply(&mut sale, change);

@@ -14,7 +14,7 @@
 use std::collections::HashMap;
 
 use super::audit::{Differences, shown};
-use super::name::{Key, Name, NameBuffer};
+use super::name::{Name, NameBuffer, Spelling};
 use super::reservation::{RefundRecord, Reservation, Slot};
 use super::state::Sale;
 use super::units::{EntryId, Line, units_of};
@@ -95,7 +95,7 @@ impl<'s> OrderAudit<'s> {
         self.pass(at);
         self.entries += 1;
         let what = what(entry);
-        let Some(slot) = self.sale.find(Key::of(entry.id)) else {
+        let Some(slot) = self.sale.find(self.sale.key(entry.id)) else {
             let at = spelled(at);
             self.differences
                 .add(|| format!("the entry {at} is {what}, which the sale does not know"));
@@ -271,15 +271,15 @@ fn what(entry: &OrderEntry<'_>) -> String {
     } else {
         "an order"
     };
-    format!("{kind} of {}", shown(Key::of(entry.id)))
+    format!("{kind} of {}", shown(Spelling::of(entry.id)))
 }
 
 fn text(value: Option<&[u8]>) -> String {
-    value.map_or("not given".to_owned(), |value| shown(Key::of(value)))
+    value.map_or("not given".to_owned(), |value| shown(Spelling::of(value)))
 }
 
 fn units<'a>(lines: impl Iterator<Item = (&'a [u8], u64)>) -> String {
-    let line = |(sku, qty): (&[u8], u64)| format!("{qty} of {}", shown(Key::of(sku)));
+    let line = |(sku, qty): (&[u8], u64)| format!("{qty} of {}", shown(Spelling::of(sku)));
     lines.map(line).collect::<Vec<_>>().join(", ")
 }
 

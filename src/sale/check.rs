@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::event::{Change, Event, Forgets, Refund, StockDelta};
-use super::name::{Key, Name, NameBuffer};
+use super::name::{Key, Name, NameBuffer, Spelling};
 use super::reservation::{Reservation, Status};
 use super::state::Sale;
 use super::units::{INTEGER_MAX, ItemIndex, Line};
@@ -252,13 +252,13 @@ impl Sale {
         };
         let order = self.check_known(refund.id)?.order();
         let mut known = order.iter().flat_map(|order| order.refunds());
-        if known.any(|known| known.reference.as_ref().map(Name::key) == Some(reference)) {
+        if known.any(|known| known.reference.as_ref().map(Name::spelling) == Some(reference)) {
             return Err(Divergence::RefKnown);
         }
         Ok(())
     }
 
-    fn check_new_restock(&self, reference: Option<Key<'_>>) -> Result<(), Divergence> {
+    fn check_new_restock(&self, reference: Option<Spelling<'_>>) -> Result<(), Divergence> {
         let mut buffer = NameBuffer::default();
         let known = reference.and_then(|name| self.restock_refs.find(name.bytes(&mut buffer)));
         match known {

@@ -28,7 +28,8 @@ use std::fmt;
 use bincode::config::{Configuration, standard};
 use bincode::error::DecodeError;
 
-use super::name::{Key, NameBuffer, Packed};
+use super::hash::Hasher;
+use super::name::{Key, NameBuffer, Packed, Spelling};
 use super::units::{Line, Lines, NAME_BYTES_MAX};
 
 const CONFIG: Configuration = standard();
@@ -101,13 +102,14 @@ impl Writer<'_> {
     }
 
     /// A user, id or REF.
-    pub fn name(&mut self, name: Key<'_>) {
+    pub fn name<'n>(&mut self, name: impl Into<Spelling<'n>>) {
+        let name = name.into();
         match name {
-            Key::Ulid(packed) => {
+            Spelling::Ulid(packed) => {
                 self.tag(ULID_MARK);
                 self.0.extend_from_slice(&packed.bytes());
             }
-            Key::Uuid(_) | Key::Bytes(_) => {
+            Spelling::Uuid(_) | Spelling::Bytes(_) => {
                 let mut buffer = NameBuffer::default();
                 let name = name.bytes(&mut buffer);
                 self.tag(match name.len() {
@@ -160,13 +162,16 @@ impl Writer<'_> {
 }
 
 /// Takes values from the front of a slice.
+#[derive(Clone, Copy)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
+    hasher: Hasher,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(bytes: &'a [u8]) -> Reader<'a> {
-        Reader { bytes }
+    /// `hasher` hashes the names that will be looked up.
+    pub fn new(bytes: &'a [u8], hasher: Hasher) -> Reader<'a> {
+        Reader { bytes, hasher }
     }
 
     /// Bytes not read yet.
@@ -255,20 +260,27 @@ impl<'a> Reader<'a> {
         self.take(len)
     }
 
+    /// A name that is looked up: a user or an id.
     pub fn name(&mut self) -> Result<Key<'a>, CodecError> {
+        let spelling = self.spelling()?;
+        Ok(self.hasher.key_of(spelling))
+    }
+
+    /// A name that is only compared: a REF.
+    pub fn spelling(&mut self) -> Result<Spelling<'a>, CodecError> {
         match self.tag()? {
             ULID_MARK => {
                 let mut bytes = [0; 16];
                 bytes.copy_from_slice(self.take(16)?);
-                Ok(Key::Ulid(Packed::new(bytes)))
+                Ok(Spelling::Ulid(Packed::new(bytes)))
             }
             length => {
                 let length = match length {
                     LENGTH_255 => NAME_BYTES_MAX,
                     length => usize::from(length),
                 };
-                match Key::of(self.take(length)?) {
-                    Key::Ulid(_) => Err(CodecError::Invalid("a ULID that is not packed")),
+                match Spelling::of(self.take(length)?) {
+                    Spelling::Ulid(_) => Err(CodecError::Invalid("a ULID that is not packed")),
                     name => Ok(name),
                 }
             }
@@ -279,7 +291,13 @@ impl<'a> Reader<'a> {
     fn tagged(&mut self) -> Result<(u8, Reader<'a>), CodecError> {
         let tag = self.tag()?;
         let value = self.bytes(usize::MAX)?;
-        Ok((tag, Reader::new(value)))
+        Ok((
+            tag,
+            Reader {
+                bytes: value,
+                ..*self
+            },
+        ))
     }
 
     /// A tag, and whether options follow what it stands for.

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::name::Key;
+use super::name::{Key, Spelling};
 use super::options::Options;
 use super::units::{EntryId, Lines};
 
@@ -78,7 +78,7 @@ pub enum Change<'a> {
     Restocked {
         /// Each SKU once, in the order first asked.
         deltas: Vec<StockDelta<'a>>,
-        reference: Option<Key<'a>>,
+        reference: Option<Spelling<'a>>,
     },
     /// All options, as they are from now on.
     Altered(Box<Options>),
@@ -127,7 +127,7 @@ pub struct Created<'a> {
 /// What a checkout adds to a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order<'a> {
-    pub reference: Option<Key<'a>>,
+    pub reference: Option<Spelling<'a>>,
     /// JSON for the stream entry; the sale itself does not keep it.
     pub payload: Option<&'a [u8]>,
     /// Where the entry stands in the stream; zero until it has been appended.
@@ -139,7 +139,7 @@ pub struct Order<'a> {
 pub struct Refund<'a> {
     pub id: Key<'a>,
     pub lines: Lines,
-    pub reference: Option<Key<'a>>,
+    pub reference: Option<Spelling<'a>>,
     /// The units are on sale again.
     pub restocks: bool,
     /// NORESTOCK was asked for. After END units do not go on sale again either, though

@@ -17,6 +17,7 @@ use std::borrow::Cow;
 
 use super::codec::{CodecError, Reader, Writer};
 use super::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
+use super::hash::Hasher;
 use super::options::Options;
 use super::units::{
     EntryId, INTEGER_MAX, MARK_BYTES_MAX, MOMENT_MS_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX,
@@ -169,13 +170,13 @@ fn kind(change: &Change<'_>) -> u8 {
     }
 }
 
-/// Reads the bytes of one event, all of them.
+/// Reads the bytes of one event, all of them; `hasher` is that of the sale it is for.
 ///
 /// # Errors
 ///
 /// When the bytes are of a newer version, damaged, too few or too many.
-pub fn decode_event(bytes: &[u8]) -> Result<Event<'_>, CodecError> {
-    let mut from = Reader::new(bytes);
+pub fn decode_event(bytes: &[u8], hasher: Hasher) -> Result<Event<'_>, CodecError> {
+    let mut from = Reader::new(bytes, hasher);
     let version = from.tag()?;
     match version {
         0 => return Err(CodecError::Invalid("the version of an event")),
@@ -309,7 +310,7 @@ fn take_restocked<'a>(from: &mut Reader<'a>) -> Result<Change<'a>, CodecError> {
     if deltas.is_empty() || has_twice(deltas.iter().map(|delta| &delta.sku)) {
         return Err(CodecError::Invalid("the deltas of a restock"));
     }
-    let reference = from.option(Reader::name)?;
+    let reference = from.option(Reader::spelling)?;
     Ok(Change::Restocked { deltas, reference })
 }
 
@@ -379,7 +380,7 @@ fn put_order(out: &mut Writer<'_>, order: &Order<'_>) {
 fn take_order<'a>(from: &mut Reader<'a>) -> Result<Order<'a>, CodecError> {
     Ok(Order {
         entry: take_entry(from)?,
-        reference: from.option(Reader::name)?,
+        reference: from.option(Reader::spelling)?,
         payload: from.option(|from| from.bytes(PAYLOAD_BYTES_MAX))?,
     })
 }
@@ -401,7 +402,7 @@ fn take_refund<'a>(from: &mut Reader<'a>) -> Result<Refund<'a>, CodecError> {
         id: from.name()?,
         lines: from.lines()?,
         entry: take_entry(from)?,
-        reference: from.option(Reader::name)?,
+        reference: from.option(Reader::spelling)?,
         restocks: from.flag()?,
         restores_limit: from.flag()?,
         no_restock: None,

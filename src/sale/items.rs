@@ -195,11 +195,12 @@ impl Items {
 
 #[cfg(test)]
 mod tests {
+    use super::super::hash::HASHER;
     use super::*;
 
     #[test]
     fn reports_what_buyers_see_and_keeps_the_totals() {
-        let mut items = Items::new(Hasher::new(1));
+        let mut items = Items::new(HASHER);
         items.add(
             b"a",
             Stock {

@@ -12,6 +12,7 @@ use super::event::{Created, Refund};
 use super::event_codec::{
     take_entry, take_integer, take_moment, take_options, take_reason, take_sku,
 };
+use super::hash::Hasher;
 use super::items::Stock;
 use super::loader_chains::{Chains, take_place};
 use super::name::NameBuffer;
@@ -31,8 +32,8 @@ use super::users::{Account, UserSlot};
 const ELEMENT_BYTES_MAX: usize = 16 << 20;
 
 /// Puts a sale together from the chunks of a snapshot.
-#[derive(Default)]
 pub struct Loader {
+    hasher: Hasher,
     /// Bytes of an element whose end has not come yet.
     pending: Vec<u8>,
     /// How many bytes to have before that element is tried again: doubled each time,
@@ -48,6 +49,20 @@ pub struct Loader {
 }
 
 impl Loader {
+    /// `hasher` is the one that hashes the sale's names from now on.
+    pub fn new(hasher: Hasher) -> Loader {
+        Loader {
+            hasher,
+            pending: Vec::new(),
+            retry_at: 0,
+            version: 0,
+            chains: Chains::default(),
+            sale: None,
+            is_over: false,
+            is_complete: false,
+        }
+    }
+
     /// Takes the next chunk; true when the snapshot is complete.
     ///
     /// # Errors
@@ -78,7 +93,7 @@ impl Loader {
 
     /// Takes all elements that are whole and says how many bytes they had.
     fn take_elements(&mut self, bytes: &[u8]) -> Result<usize, CodecError> {
-        let mut from = Reader::new(bytes);
+        let mut from = Reader::new(bytes, self.hasher);
         let mut rest = bytes.len();
         while rest > 0 {
             if self.is_complete {
@@ -112,7 +127,7 @@ impl Loader {
     fn take_element(&mut self, from: &mut Reader<'_>) -> Result<(), CodecError> {
         let (tag, has_options) = from.tag_with_options()?;
         if tag == HEADER && self.sale.is_none() {
-            let (version, sale) = take_header(from, has_options)?;
+            let (version, sale) = take_header(from, self.hasher, has_options)?;
             self.version = version;
             self.sale = Some(sale);
             return Ok(());
@@ -150,7 +165,11 @@ impl Loader {
     }
 }
 
-fn take_header(from: &mut Reader<'_>, has_options: bool) -> Result<(u8, Sale), CodecError> {
+fn take_header(
+    from: &mut Reader<'_>,
+    hasher: Hasher,
+    has_options: bool,
+) -> Result<(u8, Sale), CodecError> {
     let version = from.tag()?;
     match version {
         0 => return Err(CodecError::Invalid("the version of a snapshot")),
@@ -169,7 +188,7 @@ fn take_header(from: &mut Reader<'_>, has_options: bool) -> Result<(u8, Sale), C
     let closed_at_ms = from.option(take_integer)?;
     let tracks_items = from.flag()?;
     let had_one_item = from.flag()?;
-    let mut sale = Sale::empty(&created, created_at_ms, tracks_items);
+    let mut sale = Sale::empty(&created, created_at_ms, tracks_items, hasher);
     sale.last_change_at_ms = last_change_at_ms;
     sale.paused_at_ms = paused_at_ms;
     sale.closed_at_ms = closed_at_ms;
@@ -254,7 +273,7 @@ fn take_record(
             false
         }
     };
-    touch_next(Reader::new(from.rest()), sale);
+    touch_next(*from, sale);
     let is_unseen = lines.is_empty() && digest.is_none();
     let may_be = if is_unseen {
         status == Status::Released
@@ -296,7 +315,7 @@ fn touch_next(mut from: Reader<'_>, sale: &Sale) {
 fn take_order(from: &mut Reader<'_>) -> Result<OrderRecord, CodecError> {
     let sold_at_ms = take_moment(from)?;
     let entry = take_entry(from)?;
-    let reference = from.option(Reader::name)?;
+    let reference = from.option(Reader::spelling)?;
     Ok(OrderRecord::new(sold_at_ms, entry, reference))
 }
 
@@ -307,7 +326,7 @@ fn take_refund(
     has_options: bool,
 ) -> Result<(), CodecError> {
     let id = from.name()?;
-    let reference = from.option(Reader::name)?;
+    let reference = from.option(Reader::spelling)?;
     let lines = from.lines()?;
     let entry = take_entry(from)?;
     let restores_limit = from.flag()?;
@@ -352,7 +371,7 @@ fn take_refund(
 }
 
 fn take_restock_ref(from: &mut Reader<'_>, version: u8, sale: &mut Sale) -> Result<(), CodecError> {
-    let reference = from.name()?;
+    let reference = from.spelling()?;
     let kept = if version < 3 { LINES } else { from.tag()? };
     let deltas = match kept {
         LINES => take_deltas(from, sale)?,

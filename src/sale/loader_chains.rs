@@ -63,7 +63,7 @@ impl Chains {
                 }
                 None => {
                     self.is_out_of_order = true;
-                    self.waiting.push((slot, Name::new(id)));
+                    self.waiting.push((slot, Name::new(id.spelling())));
                 }
             },
         }
@@ -95,7 +95,7 @@ impl Chains {
     /// All reservations of users with several, each behind the one before it.
     fn order(mut self, sale: &Sale) -> Option<Vec<Slot>> {
         for (slot, id) in std::mem::take(&mut self.waiting) {
-            self.after.push((slot, sale.reservations.find(id.key())?));
+            self.after.push((slot, sale.find(sale.key(id.bytes()))?));
         }
         let mut next = HashMap::with_capacity(self.after.len());
         for &(slot, before) in &self.after {

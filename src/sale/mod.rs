@@ -7,7 +7,9 @@
 //! the tests all run exactly this code.
 //!
 //! Edge: no Redis, no clock, no randomness, no float, no log. Tests include this
-//! folder by path, so it stops compiling the day that changes.
+//! folder by path, so it stops compiling the day that changes. The secret key that
+//! names are hashed with comes in as a [`Hasher`]; no decision, event or snapshot
+//! depends on it.
 //!
 //! # Invariants
 //!
@@ -84,9 +86,10 @@ mod public {
     pub use super::codec::CodecError;
     pub use super::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
     pub use super::event_codec::{decode_event, encode_event};
+    pub use super::hash::Hasher;
     pub use super::items::{StockChange, StockChanges};
     pub use super::loader::Loader;
-    pub use super::name::{Key, Name, NameBuffer};
+    pub use super::name::{Key, Name, NameBuffer, Spelling};
     pub use super::options::{Changes, Options};
     pub use super::plan_manage::CreateAsk;
     pub use super::request::{

@@ -4,6 +4,7 @@
 //! canonical spelling is kept as 16 bytes, short names inline, and only long ones cost
 //! an allocation.
 
+use std::fmt;
 use std::num::NonZeroU8;
 
 use ulid::{ULID_LEN, Ulid};
@@ -27,9 +28,9 @@ const ULID_VALUES: [u8; 256] = {
     values
 };
 
-/// A name as it is looked up: worked out once, then hashed and compared.
+/// A name as it is compared and kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key<'a> {
+pub enum Spelling<'a> {
     /// The name is the canonical spelling of this ULID.
     Ulid(Packed),
     /// The name is the canonical spelling of this UUID: lower case, with hyphens.
@@ -37,8 +38,16 @@ pub enum Key<'a> {
     Bytes(&'a [u8]),
 }
 
+/// A name as it is looked up: its spelling, and the hash it is found by. A
+/// [`Hasher`](super::Hasher) makes one, and finds nothing for a key of another's making.
+#[derive(Clone, Copy)]
+pub struct Key<'a> {
+    spelling: Spelling<'a>,
+    hash: u64,
+}
+
 /// The sixteen bytes of a packed name, as two numbers. An array of bytes behind the tag
-/// of a [`Key`] is copied in pieces that overlap, and a processor that reads such a copy
+/// of a [`Spelling`] is copied in pieces that overlap, and a processor that reads such a copy
 /// back waits for it to reach its cache - and so for every fetch from memory before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packed([u64; 2]);
@@ -69,23 +78,64 @@ impl Packed {
 }
 
 impl<'a> Key<'a> {
+    pub(super) fn new(spelling: Spelling<'a>, hash: u64) -> Key<'a> {
+        Key { spelling, hash }
+    }
+
+    pub fn spelling(self) -> Spelling<'a> {
+        self.spelling
+    }
+
+    pub(super) fn hash(self) -> u64 {
+        self.hash
+    }
+
+    /// The name as the client spelled it; `buffer` is used when it is packed.
+    pub fn bytes(self, buffer: &'a mut NameBuffer) -> &'a [u8] {
+        self.spelling.bytes(buffer)
+    }
+}
+
+/// Keys are equal when they spell one name, whoever hashed it.
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Key<'_>) -> bool {
+        self.spelling == other.spelling
+    }
+}
+
+impl Eq for Key<'_> {}
+
+/// Shows the name alone: hashes are nobody's business.
+impl fmt::Debug for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.spelling.fmt(f)
+    }
+}
+
+impl<'a> From<Key<'a>> for Spelling<'a> {
+    fn from(key: Key<'a>) -> Spelling<'a> {
+        key.spelling
+    }
+}
+
+impl<'a> Spelling<'a> {
     /// Looks at the spelling of a name.
     ///
     /// Only a spelling that is given back unchanged is packed: a ULID in lower case or
     /// with a first character that overflows, a UUID in upper case, stay plain bytes.
-    pub fn of(name: &'a [u8]) -> Key<'a> {
+    pub fn of(name: &'a [u8]) -> Spelling<'a> {
         let packed = match name.len() {
-            ULID_LEN => Key::of_ulid(name),
-            Hyphenated::LENGTH => Key::of_uuid(name),
+            ULID_LEN => Spelling::of_ulid(name),
+            Hyphenated::LENGTH => Spelling::of_uuid(name),
             _ => None,
         };
-        packed.unwrap_or(Key::Bytes(name))
+        packed.unwrap_or(Spelling::Bytes(name))
     }
 
     /// Reads the 26 letters itself: the crate takes other spellings too, so that its
     /// answer had to be spelled again and compared, which took longer than all the rest
     /// of a refusal.
-    fn of_ulid(name: &[u8]) -> Option<Key<'static>> {
+    fn of_ulid(name: &[u8]) -> Option<Spelling<'static>> {
         let (mut number, mut all) = (0_u128, 0_u8);
         for &letter in name {
             let value = ULID_VALUES[usize::from(letter)];
@@ -94,28 +144,28 @@ impl<'a> Key<'a> {
         }
         // 26 letters have two bits more than a ULID.
         let fits = name.first().is_some_and(|&first| first <= b'7');
-        (fits && all < 32).then(|| Key::Ulid(Packed::of_number(number)))
+        (fits && all < 32).then(|| Spelling::Ulid(Packed::of_number(number)))
     }
 
-    fn of_uuid(name: &[u8]) -> Option<Key<'static>> {
+    fn of_uuid(name: &[u8]) -> Option<Spelling<'static>> {
         let uuid = Uuid::try_parse_ascii(name).ok()?;
         let mut buffer = [0; Hyphenated::LENGTH];
         let is_canonical = uuid.hyphenated().encode_lower(&mut buffer).as_bytes() == name;
-        is_canonical.then(|| Key::Uuid(Packed::new(uuid.into_bytes())))
+        is_canonical.then(|| Spelling::Uuid(Packed::new(uuid.into_bytes())))
     }
 
     /// The name as the client spelled it; `buffer` is used when it is packed.
     pub fn bytes(self, buffer: &'a mut NameBuffer) -> &'a [u8] {
         match self {
-            Key::Ulid(packed) => {
+            Spelling::Ulid(packed) => {
                 let spelled = buffer.0.first_chunk_mut::<ULID_LEN>();
                 spelled.map_or(&[], |to| Ulid(packed.number()).array_to_str(to).as_bytes())
             }
-            Key::Uuid(packed) => {
+            Spelling::Uuid(packed) => {
                 let uuid = Hyphenated::from_uuid(Uuid::from_u128(packed.number()));
                 uuid.encode_lower(&mut buffer.0).as_bytes()
             }
-            Key::Bytes(bytes) => bytes,
+            Spelling::Bytes(bytes) => bytes,
         }
     }
 }
@@ -134,12 +184,12 @@ impl Default for NameBuffer {
 pub struct Name(Box<[u8]>);
 
 impl Name {
-    pub fn new(key: Key<'_>) -> Name {
-        Name(key.bytes(&mut NameBuffer::default()).into())
+    pub fn new(spelling: Spelling<'_>) -> Name {
+        Name(spelling.bytes(&mut NameBuffer::default()).into())
     }
 
-    pub fn key(&self) -> Key<'_> {
-        Key::of(&self.0)
+    pub fn spelling(&self) -> Spelling<'_> {
+        Spelling::of(&self.0)
     }
 
     /// The name as the client spelled it.
@@ -182,11 +232,11 @@ impl Names {
     }
 
     /// Keeps a name until it is removed.
-    pub fn pack(&mut self, key: Key<'_>) -> PackedName {
-        let (kind, bytes) = match key {
-            Key::Ulid(packed) => (ULID, packed.bytes()),
-            Key::Uuid(packed) => (UUID, packed.bytes()),
-            Key::Bytes(name) => match short(name) {
+    pub fn pack(&mut self, spelling: Spelling<'_>) -> PackedName {
+        let (kind, bytes) = match spelling {
+            Spelling::Ulid(packed) => (ULID, packed.bytes()),
+            Spelling::Uuid(packed) => (UUID, packed.bytes()),
+            Spelling::Bytes(name) => match short(name) {
                 Some(bytes) => (name.len() as u8 + 1, bytes),
                 None => {
                     self.long_bytes += name.len();
@@ -199,21 +249,21 @@ impl Names {
         PackedName { kind, bytes }
     }
 
-    pub fn key<'a>(&'a self, name: &'a PackedName) -> Key<'a> {
+    pub fn spelling<'a>(&'a self, name: &'a PackedName) -> Spelling<'a> {
         match name.kind.get() {
-            ULID => Key::Ulid(Packed::new(name.bytes)),
-            UUID => Key::Uuid(Packed::new(name.bytes)),
-            LONG => Key::Bytes(self.long.get(name.slot()).map_or(&[], |long| long)),
+            ULID => Spelling::Ulid(Packed::new(name.bytes)),
+            UUID => Spelling::Uuid(Packed::new(name.bytes)),
+            LONG => Spelling::Bytes(self.long.get(name.slot()).map_or(&[], |long| long)),
             more => {
                 let len = usize::from(more - 1);
-                Key::Bytes(name.bytes.get(..len).unwrap_or_default())
+                Spelling::Bytes(name.bytes.get(..len).unwrap_or_default())
             }
         }
     }
 
     /// Is this kept name the one that is looked up?
-    pub fn is(&self, name: &PackedName, key: Key<'_>) -> bool {
-        self.key(name) == key
+    pub fn is(&self, name: &PackedName, spelling: Spelling<'_>) -> bool {
+        self.spelling(name) == spelling
     }
 
     /// A name is kept no longer.
@@ -252,13 +302,13 @@ mod tests {
     /// Keeps a name, gives it back unchanged, and says what it cost beside the table.
     fn round_trip(name: &[u8]) -> usize {
         let mut names = Names::new();
-        let kept = names.pack(Key::of(name));
-        let key = names.key(&kept);
-        assert_eq!(key.bytes(&mut NameBuffer::default()), name);
-        assert!(names.is(&kept, Key::of(name)));
+        let kept = names.pack(Spelling::of(name));
+        let spelling = names.spelling(&kept);
+        assert_eq!(spelling.bytes(&mut NameBuffer::default()), name);
+        assert!(names.is(&kept, Spelling::of(name)));
         let cost = names.heap_bytes();
-        assert_eq!(Name::new(Key::of(name)).bytes(), name);
-        assert_eq!(Name::new(Key::of(name)).key(), Key::of(name));
+        assert_eq!(Name::new(Spelling::of(name)).bytes(), name);
+        assert_eq!(Name::new(Spelling::of(name)).spelling(), Spelling::of(name));
         names.remove(kept);
         assert_eq!((names.long.len(), names.long_bytes), (0, 0));
         cost
@@ -304,10 +354,10 @@ mod tests {
                     .ok()
                     .and_then(|text| Ulid::from_string(text).ok())
                     .filter(|ulid| ulid.array_to_str(&mut [0; ULID_LEN]).as_bytes() == spelled);
-                let expected = parsed.map_or(Key::Bytes(&spelled), |ulid| {
-                    Key::Ulid(Packed::new(ulid.to_bytes()))
+                let expected = parsed.map_or(Spelling::Bytes(&spelled), |ulid| {
+                    Spelling::Ulid(Packed::new(ulid.to_bytes()))
                 });
-                assert_eq!(Key::of(&spelled), expected);
+                assert_eq!(Spelling::of(&spelled), expected);
             }
             spelled[at] = b'7';
         }
@@ -316,16 +366,16 @@ mod tests {
     #[test]
     fn different_spellings_are_different_names() {
         let mut names = Names::new();
-        let upper = names.pack(Key::of(b"01ARZ3NDEKTSV4RRFFQ69G5FAV"));
-        assert!(!names.is(&upper, Key::of(b"01arz3ndektsv4rrffq69g5fav")));
-        assert!(!names.is(&upper, Key::of(b"01ARZ3NDEKTSV4RRFFQ69G5FAW")));
+        let upper = names.pack(Spelling::of(b"01ARZ3NDEKTSV4RRFFQ69G5FAV"));
+        assert!(!names.is(&upper, Spelling::of(b"01arz3ndektsv4rrffq69g5fav")));
+        assert!(!names.is(&upper, Spelling::of(b"01ARZ3NDEKTSV4RRFFQ69G5FAW")));
         // The same 16 bytes, as a ULID and as a UUID.
         let sixteen = Packed::new([7; 16]);
-        let (ulid, uuid) = (Key::Ulid(sixteen), Key::Uuid(sixteen));
+        let (ulid, uuid) = (Spelling::Ulid(sixteen), Spelling::Uuid(sixteen));
         let packed = names.pack(ulid);
         assert!(names.is(&packed, ulid) && !names.is(&packed, uuid));
-        let zeros = names.pack(Key::of(b"a"));
-        assert!(!names.is(&zeros, Key::of(b"a\0")));
+        let zeros = names.pack(Spelling::of(b"a"));
+        assert!(!names.is(&zeros, Spelling::of(b"a\0")));
     }
 
     #[test]

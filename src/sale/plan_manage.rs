@@ -7,7 +7,7 @@ use super::Plan;
 use super::answer::Answer;
 use super::apply::signed;
 use super::event::{Change, Created, Event, StockDelta};
-use super::name::Key;
+use super::name::Spelling;
 use super::options::{Changes, Options};
 use super::request::{Bounds, Restock, RestockAsk};
 use super::restock_refs::{Deltas, ItemDelta};
@@ -188,7 +188,7 @@ impl Sale {
         self.check_restock(&deltas, bounds)?;
         let change = Change::Restocked {
             deltas,
-            reference: ask.reference.map(Key::of),
+            reference: ask.reference.map(Spelling::of),
         };
         Ok(Event {
             at_ms: now_ms,

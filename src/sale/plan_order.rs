@@ -6,7 +6,7 @@
 use super::Plan;
 use super::answer::Answer;
 use super::event::{Change, Event, Order};
-use super::name::Key;
+use super::name::Spelling;
 use super::plan_reserve::Unknown;
 use super::request::{Bounds, Checkout, Reserve};
 use super::reservation::{Reservation, Slot, Status};
@@ -31,7 +31,7 @@ impl Sale {
     ) -> Plan<'a> {
         if let Some(slot) = self.find(ask.id) {
             let record = self.record(slot).ok_or(Answer::Mismatch)?;
-            if !self.is_same_request(record, ask.user, &ask.ask) {
+            if !self.is_same_request(record, ask.user.spelling(), &ask.ask) {
                 return Err(Answer::Mismatch);
             }
             let checkout = Checkout {
@@ -48,7 +48,7 @@ impl Sale {
         self.admit(now_ms, ask.user, &lines, None)?;
         let forgets = self.room(now_ms, bounds)?;
         let order = Order {
-            reference: reference.map(Key::of),
+            reference: reference.map(Spelling::of),
             payload,
             entry: EntryId::default(),
         };
@@ -84,7 +84,7 @@ impl Sale {
             Status::Sold => return Err(self.sold_before(slot, record, ask.reference)),
         }
         let order = Order {
-            reference: ask.reference.map(Key::of),
+            reference: ask.reference.map(Spelling::of),
             payload: ask.payload,
             entry: EntryId::default(),
         };

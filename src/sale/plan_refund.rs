@@ -6,7 +6,7 @@ use super::Plan;
 use super::answer::{Answer, Which};
 use super::cart::are_same_units;
 use super::event::{Change, Event, Refund};
-use super::name::Key;
+use super::name::Spelling;
 use super::plan_reserve::merge_lines;
 use super::request::{Ask, RefundAsk};
 use super::reservation::{OrderRecord, Reservation, Status};
@@ -28,7 +28,7 @@ enum Wanted {
 impl Sale {
     /// REFUND. O((lines + refunds of the order) log lines).
     pub fn plan_refund<'a>(&self, now_ms: u64, ask: &RefundAsk<'a>) -> Plan<'a> {
-        let (_, record) = self.reservation_of(Key::of(ask.id), ask.user.map(Key::of))?;
+        let (_, record) = self.reservation_of(ask.id, ask.user)?;
         let (Status::Sold, Some(order)) = (record.status(), record.order()) else {
             return Err(Answer::NotSold {
                 left: 0,
@@ -50,9 +50,9 @@ impl Sale {
         };
         let ended = self.ended_at_ms(now_ms).is_some();
         let change = Change::Refunded(Refund {
-            id: Key::of(ask.id),
+            id: ask.id,
             lines,
-            reference: ask.reference.map(Key::of),
+            reference: ask.reference.map(Spelling::of),
             restocks: !ask.no_restock && !ended,
             restores_limit: ask.restore_limit,
             no_restock: Some(ask.no_restock),

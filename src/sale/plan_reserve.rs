@@ -7,7 +7,7 @@ use super::Plan;
 use super::answer::Answer;
 use super::check::qty_of;
 use super::event::{Change, Event, Forgets};
-use super::name::Key;
+use super::name::{Key, Spelling};
 use super::request::{Ask, AskLines, Bounds, Reserve};
 use super::reservation::{Reservation, Slot, Status};
 use super::slab::NONE;
@@ -99,7 +99,7 @@ impl Sale {
     /// Row 2: the state a known id is in, if the request is the one that made it.
     fn replay(&self, slot: Slot, now_ms: u64, ask: &Reserve<'_>) -> Answer {
         match self.record(slot) {
-            Some(record) if self.is_same_request(record, ask.user, &ask.ask) => {
+            Some(record) if self.is_same_request(record, ask.user.spelling(), &ask.ask) => {
                 self.present_state(slot, record, now_ms)
             }
             _ => Answer::Mismatch,
@@ -111,7 +111,7 @@ impl Sale {
     pub(super) fn is_same_request(
         &self,
         record: Reservation<'_>,
-        user: Key<'_>,
+        user: Spelling<'_>,
         ask: &Ask<'_>,
     ) -> bool {
         self.belongs_to(record, user) && (record.is_unseen() || self.same_units(record, ask))
@@ -327,7 +327,7 @@ impl Sale {
         now_ms: u64,
         id: Key<'a>,
         ms: u64,
-        user: Option<Key<'_>>,
+        user: Option<Spelling<'_>>,
     ) -> Plan<'a> {
         let (slot, record) = self.reservation_of(id, user)?;
         let present = self.present_state(slot, record, now_ms);
@@ -363,7 +363,7 @@ impl Sale {
                 change,
             });
         }
-        let (_, record) = self.reservation_of(id, user)?;
+        let (_, record) = self.reservation_of(id, user.map(Key::spelling))?;
         match record.status() {
             Status::Open | Status::InGrace | Status::Expired => Ok(Event {
                 at_ms: now_ms,
@@ -378,7 +378,7 @@ impl Sale {
     pub(super) fn reservation_of(
         &self,
         id: Key<'_>,
-        user: Option<Key<'_>>,
+        user: Option<Spelling<'_>>,
     ) -> Result<(Slot, Reservation<'_>), Answer> {
         let slot = self.find(id).ok_or(Answer::NoReservation)?;
         let record = self.record(slot).ok_or(Answer::NoReservation)?;

@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use super::name::Key;
+use super::name::{Key, Spelling};
 
 /// SKUs with quantities, as asked: the same SKU may come twice.
 pub type AskLines<'a> = SmallVec<[(&'a [u8], u64); 2]>;
@@ -34,7 +34,7 @@ pub struct Reserve<'a> {
 pub struct Checkout<'a> {
     pub id: Key<'a>,
     /// Insists on whose reservation it is.
-    pub user: Option<Key<'a>>,
+    pub user: Option<Spelling<'a>>,
     pub reference: Option<&'a [u8]>,
     pub payload: Option<&'a [u8]>,
 }
@@ -42,8 +42,9 @@ pub struct Checkout<'a> {
 /// `FLASHSALE.REFUND`.
 #[derive(Clone, Debug)]
 pub struct RefundAsk<'a> {
-    pub id: &'a [u8],
-    pub user: Option<&'a [u8]>,
+    pub id: Key<'a>,
+    /// Insists on whose order it is.
+    pub user: Option<Spelling<'a>>,
     /// `None`: all that is left. `Ask::Qty` is QTY, for orders of one SKU.
     pub ask: Option<Ask<'a>>,
     /// Always there when `ask` is.

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::cart::{Cart, Carts, LinesDigest, PackedCart, are_same_units, digest_lines};
-use super::name::{Key, Name, Names, PackedName};
+use super::name::{Key, Name, Names, PackedName, Spelling};
 use super::slab::{NONE, Slab, SlotNumber};
 use super::units::{EntryId, Line, Lines};
 use super::users::UserSlot;
@@ -118,14 +118,14 @@ impl Aside {
         }
     }
 
-    pub fn is_id(&self, record: &Packed, id: Key<'_>) -> bool {
+    pub fn is_id(&self, record: &Packed, id: Spelling<'_>) -> bool {
         self.names.is(&record.id, id)
     }
 
     /// Packs a new record; where it will be kept is known already.
     pub fn pack(&mut self, slot: Slot, new: NewReservation<'_>) -> Packed {
         let mut record = Packed {
-            id: self.names.pack(new.id),
+            id: self.names.pack(new.id.spelling()),
             status: new.status,
             reserved_at: Moment::new(new.reserved_at_ms),
             user: new.user,
@@ -265,8 +265,8 @@ impl<'s> Reservation<'s> {
         }
     }
 
-    pub fn id(self) -> Key<'s> {
-        self.aside.names.key(&self.record.id)
+    pub fn id(self) -> Spelling<'s> {
+        self.aside.names.spelling(&self.record.id)
     }
 
     /// [`NONE`] for an id that was released before it was seen, by nobody in particular.
@@ -392,7 +392,7 @@ pub struct RefundRecord {
 }
 
 impl OrderRecord {
-    pub fn new(sold_at_ms: u64, entry: EntryId, reference: Option<Key<'_>>) -> OrderRecord {
+    pub fn new(sold_at_ms: u64, entry: EntryId, reference: Option<Spelling<'_>>) -> OrderRecord {
         OrderRecord {
             sold_at_ms,
             entry,
@@ -441,6 +441,7 @@ impl OrderRecord {
 
 #[cfg(test)]
 mod tests {
+    use super::super::hash::HASHER;
     use super::*;
 
     #[test]
@@ -453,12 +454,12 @@ mod tests {
     fn what_is_forgotten_leaves_nothing_aside() {
         let line = |item| Line { item, qty: 1 };
         let entry = EntryId::default();
-        let order = || Some(OrderRecord::new(1, entry, Some(Key::of(b"a REF"))));
+        let order = || Some(OrderRecord::new(1, entry, Some(Spelling::of(b"a REF"))));
         let mut aside = Aside::new();
         let mut sold = aside.pack(
             0,
             NewReservation {
-                id: Key::of(b"an id of more than sixteen bytes"),
+                id: HASHER.key(b"an id of more than sixteen bytes"),
                 user: NONE,
                 status: Status::Sold,
                 cart: CartOf::Lines(&[line(1), line(2)]),
@@ -502,7 +503,7 @@ mod tests {
         {
             let slot = slot as Slot;
             let new = NewReservation {
-                id: Key::of(b"id"),
+                id: HASHER.key(b"id"),
                 user: NONE,
                 status: Status::Released,
                 cart: CartOf::Lines(&[]),

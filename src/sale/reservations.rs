@@ -100,20 +100,21 @@ impl Reservations {
     }
 
     pub fn find(&self, id: Key<'_>) -> Option<Slot> {
-        let hash = self.hasher.hash(id);
-        self.by_id
-            .find(hash, |slot| self.aside.is_id(&self.records[slot], id))
+        debug_assert_eq!(id.hash(), self.hasher.hash(id.spelling()));
+        self.by_id.find(id.hash(), |slot| {
+            self.aside.is_id(&self.records[slot], id.spelling())
+        })
     }
 
     /// Fetches what [`Reservations::find`] will look at first; see [`Index::touch`].
     pub fn touch(&self, id: Key<'_>) {
-        self.by_id.touch(self.hasher.hash(id));
+        self.by_id.touch(id.hash());
     }
 
     /// Fetches the record that [`Reservations::find`] will look at, its bucket having
     /// been.
     pub fn touch_likely(&self, id: Key<'_>) {
-        if let Some(slot) = self.by_id.likely(self.hasher.hash(id)) {
+        if let Some(slot) = self.by_id.likely(id.hash()) {
             self.records.touch(slot);
         }
     }
@@ -210,7 +211,7 @@ impl Reservations {
 
     /// Keeps a reservation and files it where its status says.
     pub fn insert(&mut self, new: NewReservation<'_>, users: &mut Users) -> Slot {
-        let hash = self.hasher.hash(new.id);
+        let hash = new.id.hash();
         let record = self.aside.pack(self.next_slot(), new);
         let slot = self.records.insert(record);
         let (records, aside, hasher) = (&self.records, &self.aside, &self.hasher);

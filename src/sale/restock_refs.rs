@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::cart::{LinesDigest, digest_pairs};
-use super::name::{Key, Name};
+use super::name::{Name, Spelling};
 use super::units::{ItemIndex, KEPT_LINES_MAX, RESTOCK_REFS_MAX};
 
 /// One item's delta, in units.
@@ -75,7 +75,7 @@ impl RestockRefs {
     }
 
     /// Keeps a REF that is not known, and forgets the oldest when there are too many.
-    pub fn push(&mut self, reference: Key<'_>, deltas: Deltas) {
+    pub fn push(&mut self, reference: Spelling<'_>, deltas: Deltas) {
         if self.is_full() {
             self.0.pop_front();
         }
@@ -106,7 +106,7 @@ mod tests {
     fn many_deltas_cost_no_more_than_a_few_and_are_known_again() {
         let many = |n: u32| -> Vec<ItemDelta> { (0..n).map(|item| (item, -1)).collect() };
         let mut refs = RestockRefs::default();
-        refs.push(Key::of(b"r"), Deltas::new(&many(10_000)));
+        refs.push(Spelling::of(b"r"), Deltas::new(&many(10_000)));
         assert!(refs.heap_bytes() < 1_000);
         let known = refs.find(b"r").unwrap();
         assert!(known.are(&many(10_000)) && !known.are(&many(9_999)) && !known.are(&many(1)));
@@ -119,7 +119,7 @@ mod tests {
         let mut refs = RestockRefs::default();
         for n in 0..1_001 {
             let reference = n.to_string();
-            refs.push(Key::of(reference.as_bytes()), Deltas::new(&[(0, n)]));
+            refs.push(Spelling::of(reference.as_bytes()), Deltas::new(&[(0, n)]));
         }
         assert!(refs.is_full() && refs.find(b"0").is_none());
         assert!(refs.find(b"1").is_some_and(|known| known.are(&[(0, 1)])));

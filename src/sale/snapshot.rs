@@ -18,7 +18,7 @@
 use super::codec::Writer;
 use super::event_codec::{put_entry, put_options};
 use super::items::Stock;
-use super::name::Key;
+use super::name::Spelling;
 use super::reservation::{RefundRecord, Reservation, Status};
 use super::restock_refs::{Deltas, RestockRef};
 use super::state::Sale;
@@ -111,7 +111,7 @@ pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
         write(&mut Writer(&mut bytes));
         element(&bytes);
     });
-    let skus = rolling(sale.items.iter().map(|(sku, _, _)| Key::Bytes(sku)));
+    let skus = rolling(sale.items.iter().map(|(sku, _, _)| Spelling::Bytes(sku)));
     let open = rolling(sale.reservations.iter_open().map(|(_, record)| record.id()));
     let late = rolling(sale.reservations.iter_late().map(|(_, record)| record.id()));
     let ended = rolling(
@@ -122,7 +122,7 @@ pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
     let restocks = rolling(
         sale.restock_refs
             .iter()
-            .map(|restock| restock.reference.key()),
+            .map(|restock| restock.reference.spelling()),
     );
     let mut out = Writer(&mut bytes);
     for order in [skus, open, late, ended, restocks] {
@@ -132,16 +132,16 @@ pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
 }
 
 /// FNV-1a over names in order, each with its length.
-fn rolling<'a>(names: impl Iterator<Item = Key<'a>>) -> u64 {
+fn rolling<'a>(names: impl Iterator<Item = Spelling<'a>>) -> u64 {
     let mix = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     names.fold(0xcbf2_9ce4_8422_2325, |sum, name| {
         let packed;
         let bytes = match name {
-            Key::Ulid(sixteen) | Key::Uuid(sixteen) => {
+            Spelling::Ulid(sixteen) | Spelling::Uuid(sixteen) => {
                 packed = sixteen.bytes();
                 &packed[..]
             }
-            Key::Bytes(bytes) => bytes,
+            Spelling::Bytes(bytes) => bytes,
         };
         bytes
             .iter()
@@ -211,10 +211,12 @@ fn put_record(out: &mut Writer<'_>, sale: &Sale, record: Reservation<'_>) {
     let Some(order) = record.order() else { return };
     out.number(order.sold_at_ms);
     put_entry(out, order.entry);
-    out.option(order.reference.as_ref(), |out, name| out.name(name.key()));
+    out.option(order.reference.as_ref(), |out, name| {
+        out.name(name.spelling())
+    });
 }
 
-fn put_refund(out: &mut Writer<'_>, id: Key<'_>, refund: &RefundRecord) {
+fn put_refund(out: &mut Writer<'_>, id: Spelling<'_>, refund: &RefundRecord) {
     let no_restock = match refund.no_restock {
         Some(false) => None,
         Some(true) => Some(true),
@@ -222,7 +224,9 @@ fn put_refund(out: &mut Writer<'_>, id: Key<'_>, refund: &RefundRecord) {
     };
     out.tag_with_options(REFUND, no_restock.is_some());
     out.name(id);
-    out.option(refund.reference.as_ref(), |out, name| out.name(name.key()));
+    out.option(refund.reference.as_ref(), |out, name| {
+        out.name(name.spelling())
+    });
     out.lines(&refund.cart.lines());
     put_entry(out, refund.entry);
     out.flag(refund.restores_limit);
@@ -233,7 +237,7 @@ fn put_refund(out: &mut Writer<'_>, id: Key<'_>, refund: &RefundRecord) {
 
 fn put_restock_ref(out: &mut Writer<'_>, restock: &RestockRef) {
     out.tag(RESTOCK_REF);
-    out.name(restock.reference.key());
+    out.name(restock.reference.spelling());
     match &restock.deltas {
         Deltas::Few(deltas) => {
             out.tag(LINES);

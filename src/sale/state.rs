@@ -5,7 +5,7 @@
 use super::event::Created;
 use super::hash::Hasher;
 use super::items::Items;
-use super::name::Key;
+use super::name::{Key, Spelling};
 use super::options::Options;
 use super::reservation::{Reservation, Slot, Status};
 use super::reservations::Reservations;
@@ -16,6 +16,8 @@ use super::users::Users;
 /// One flash sale: items, limits, a window, users and reservations.
 pub struct Sale {
     pub(super) sale_id: u128,
+    /// Of the process that keeps this copy.
+    hasher: Hasher,
     pub(super) orders: Box<[u8]>,
     pub(super) options: Options,
     pub(super) created_at_ms: u64,
@@ -53,18 +55,23 @@ pub struct Time {
 
 impl Sale {
     /// A sale before its items are added.
-    pub(super) fn empty(created: &Created<'_>, created_at_ms: u64, tracks_items: bool) -> Sale {
-        let hasher = Hasher::new(created.sale_id as u64);
+    pub(super) fn empty(
+        created: &Created<'_>,
+        created_at_ms: u64,
+        tracks_items: bool,
+        hasher: Hasher,
+    ) -> Sale {
         Sale {
             sale_id: created.sale_id,
+            hasher,
             orders: created.orders.into(),
             options: created.options.clone(),
             created_at_ms,
             paused_at_ms: None,
             closed_at_ms: None,
             last_change_at_ms: created_at_ms,
-            items: Items::new(hasher.clone()),
-            users: Users::new(hasher.clone(), tracks_items),
+            items: Items::new(hasher),
+            users: Users::new(hasher, tracks_items),
             reservations: Reservations::new(hasher),
             had_one_item: false,
             refunded: 0,
@@ -154,6 +161,22 @@ impl Sale {
         Some(at_ms.min(INTEGER_MAX))
     }
 
+    /// What this copy of the sale hashes its names with.
+    #[allow(dead_code)] // Tests decode the events of several copies with it.
+    pub fn hasher(&self) -> Hasher {
+        self.hasher
+    }
+
+    /// A name as this copy of the sale looks it up.
+    pub fn key<'a>(&self, name: &'a [u8]) -> Key<'a> {
+        self.hasher.key(name)
+    }
+
+    /// The same for a name whose spelling is known.
+    pub(super) fn key_of<'a>(&self, spelling: Spelling<'a>) -> Key<'a> {
+        self.hasher.key_of(spelling)
+    }
+
     /// Fetches where this id and this user are, both at once, so that it is there when a
     /// decision about them looks for it.
     pub fn touch(&self, id: Option<Key<'_>>, user: Option<Key<'_>>) {
@@ -186,7 +209,7 @@ impl Sale {
 
     /// Whose reservation is it? An id released before it was seen, by nobody in
     /// particular, is everybody's.
-    pub(super) fn belongs_to(&self, record: Reservation<'_>, user: Key<'_>) -> bool {
+    pub(super) fn belongs_to(&self, record: Reservation<'_>, user: Spelling<'_>) -> bool {
         self.users
             .name(record.user())
             .is_none_or(|owner| owner == user)

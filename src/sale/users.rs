@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use super::hash::Hasher;
 use super::index::Index;
-use super::name::{Key, Names, PackedName};
+use super::name::{Key, Names, PackedName, Spelling};
 use super::slab::{NONE, Slab, SlotNumber};
 use super::units::ItemIndex;
 
@@ -145,19 +145,20 @@ impl Users {
     }
 
     pub fn find(&self, name: Key<'_>) -> Option<UserSlot> {
-        let hash = self.hasher.hash(name);
-        self.by_name
-            .find(hash, |slot| self.names.is(&self.users[slot].name, name))
+        debug_assert_eq!(name.hash(), self.hasher.hash(name.spelling()));
+        self.by_name.find(name.hash(), |slot| {
+            self.names.is(&self.users[slot].name, name.spelling())
+        })
     }
 
     /// Fetches what [`Users::find`] will look at first; see [`Index::touch`].
     pub fn touch(&self, name: Key<'_>) {
-        self.by_name.touch(self.hasher.hash(name));
+        self.by_name.touch(name.hash());
     }
 
     /// Fetches the user that [`Users::find`] will look at, its bucket having been.
     pub fn touch_likely(&self, name: Key<'_>) {
-        if let Some(user) = self.by_name.likely(self.hasher.hash(name)) {
+        if let Some(user) = self.by_name.likely(name.hash()) {
             self.users.touch(user);
         }
     }
@@ -167,9 +168,9 @@ impl Users {
         self.users.touch(user);
     }
 
-    pub fn name(&self, user: UserSlot) -> Option<Key<'_>> {
+    pub fn name(&self, user: UserSlot) -> Option<Spelling<'_>> {
         let user = self.users.get(user)?;
-        Some(self.names.key(&user.name))
+        Some(self.names.spelling(&user.name))
     }
 
     /// A user's sums; zeros for nobody.
@@ -237,7 +238,7 @@ impl Users {
 
     fn add(&mut self, name: Key<'_>) -> UserSlot {
         let slot = self.users.insert(Packed {
-            name: self.names.pack(name),
+            name: self.names.pack(name.spelling()),
             open: 0,
             reserved: 0,
             sold: 0,
@@ -245,8 +246,8 @@ impl Users {
             newest: NONE,
         });
         let (users, names, hasher) = (&self.users, &self.names, &self.hasher);
-        self.by_name.insert(hasher.hash(name), slot, |slot| {
-            hasher.hash(names.key(&users[slot].name))
+        self.by_name.insert(name.hash(), slot, |slot| {
+            hasher.hash(names.spelling(&users[slot].name))
         });
         slot
     }
@@ -262,7 +263,7 @@ impl Users {
         let Some(name) = self.users.get(user).map(|record| record.name) else {
             return;
         };
-        let hash = self.hasher.hash(self.names.key(&name));
+        let hash = self.hasher.hash(self.names.spelling(&name));
         self.by_name.remove(hash, |slot| slot == user);
         self.users.remove(user);
         self.names.remove(name);
@@ -278,17 +279,18 @@ impl Users {
         });
     }
 
-    fn find_tally(&self, user: UserSlot, item: ItemIndex) -> Option<SlotNumber> {
-        self.by_user_and_item
-            .find(self.hasher.hash_pair(user, item), |slot| {
-                let tally = &self.tallies[slot];
-                tally.user == user && tally.item == item
-            })
+    /// Finds a tally by the hash of its user and item.
+    fn find_tally(&self, hash: u64, user: UserSlot, item: ItemIndex) -> Option<SlotNumber> {
+        self.by_user_and_item.find(hash, |slot| {
+            let tally = &self.tallies[slot];
+            tally.user == user && tally.item == item
+        })
     }
 
     /// Units of one item counted against a user's ITEMLIMIT.
     pub fn counted_of(&self, user: UserSlot, item: ItemIndex) -> u64 {
-        self.find_tally(user, item)
+        let hash = self.hasher.hash_pair(user, item);
+        self.find_tally(hash, user, item)
             .map_or(0, |slot| self.tallies[slot].counted)
     }
 
@@ -298,7 +300,7 @@ impl Users {
             return;
         }
         let hash = self.hasher.hash_pair(user, item);
-        if let Some(slot) = self.find_tally(user, item) {
+        if let Some(slot) = self.find_tally(hash, user, item) {
             let tally = &mut self.tallies[slot];
             tally.counted = tally.counted.saturating_add_signed(by);
             if tally.counted == 0 {
@@ -339,22 +341,23 @@ impl Users {
 
 #[cfg(test)]
 mod tests {
+    use super::super::hash::HASHER;
     use super::*;
 
     #[test]
     fn a_user_lives_as_long_as_a_reservation_names_it() {
-        let mut users = Users::new(Hasher::new(1), true);
-        let ann = users.retain(Key::of(b"ann"));
-        assert_eq!(users.retain(Key::of(b"ann")), ann);
+        let mut users = Users::new(HASHER, true);
+        let ann = users.retain(HASHER.key(b"ann"));
+        assert_eq!(users.retain(HASHER.key(b"ann")), ann);
         users.count(ann, 3, 2);
         users.count(ann, 3, -1);
         assert_eq!(users.counted_of(ann, 3), 1);
         users.count(ann, 3, -1);
         assert_eq!(users.tallies().count(), 0);
         users.release(ann);
-        assert_eq!(users.find(Key::of(b"ann")), Some(ann));
+        assert_eq!(users.find(HASHER.key(b"ann")), Some(ann));
         users.release(ann);
-        assert_eq!((users.find(Key::of(b"ann")), users.len()), (None, 0));
+        assert_eq!((users.find(HASHER.key(b"ann")), users.len()), (None, 0));
     }
 
     #[test]
@@ -365,8 +368,8 @@ mod tests {
 
     #[test]
     fn sums_of_any_size_are_kept_and_small_ones_in_place() {
-        let mut users = Users::new(Hasher::new(1), false);
-        let ann = users.retain(Key::of(b"ann"));
+        let mut users = Users::new(HASHER, false);
+        let ann = users.retain(HASHER.key(b"ann"));
         let large = 1 << 52;
         for (reserved, sold, counted, is_wide) in [
             (1, 0, 1, false),
@@ -394,7 +397,7 @@ mod tests {
             assert_eq!(users.wide.len(), usize::from(is_wide));
         }
         for _ in 1..70_000 {
-            users.retain(Key::of(b"ann"));
+            users.retain(HASHER.key(b"ann"));
         }
         for open in 1..300 {
             users.set_newest(ann, open, 1);

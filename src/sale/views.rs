@@ -4,7 +4,7 @@
 //! `reserved` until an event says otherwise, on a replica as on the primary.
 
 use super::items::Stock;
-use super::name::{Key, Name, NameBuffer};
+use super::name::{Name, NameBuffer, Spelling};
 use super::options::Options;
 use super::reservation::{Reservation, Slot, Status};
 use super::slab::NONE;
@@ -83,8 +83,8 @@ impl<'s> ItemView<'s> {
 
 /// A reservation, whole.
 pub struct View<'s> {
-    id: Key<'s>,
-    user: Option<Key<'s>>,
+    id: Spelling<'s>,
+    user: Option<Spelling<'s>>,
     reference: Option<&'s Name>,
     pub state: State,
     /// Each item once, in the order first asked for; empty for an id never seen.
@@ -255,7 +255,7 @@ impl Sale {
     /// What a user has; zeros for an unknown one.
     pub fn user(&self, name: &[u8]) -> UserView {
         let limit = self.options.user_limit;
-        let Some(user) = self.users.find(Key::of(name)) else {
+        let Some(user) = self.users.find(self.key(name)) else {
             return UserView {
                 remaining: limit,
                 ..UserView::default()

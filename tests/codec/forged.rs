@@ -2,7 +2,7 @@
 //! each wrong in one way, with everything else right.
 
 use crate::sale::*;
-use crate::samples::{NOW_MS, ULID, digested, loaded, sale_of_version_2, saved};
+use crate::samples::{HASHER, NOW_MS, ULID, digested, loaded, sale_of_version_2, saved};
 
 /// The elements of a busy sale's snapshot.
 fn elements() -> Vec<Vec<u8>> {
@@ -200,7 +200,7 @@ fn an_order_of_a_users_reservations_that_is_none_is_an_error() {
         hold_ms_default: 1_000,
     };
     let created = Sale::plan_create(NOW_MS, &ask, &bounds).unwrap();
-    let mut sale = Sale::create(&created).unwrap();
+    let mut sale = Sale::create(&created, HASHER).unwrap();
     // The second of ann's falls due first, so its place is written before the other's.
     for (id, user, hold_ms) in [
         ("one", "ann", 900),
@@ -208,9 +208,9 @@ fn an_order_of_a_users_reservations_that_is_none_is_an_error() {
         ("bob", "bob", 700),
     ] {
         let ask = Reserve {
-            user: Key::of(user.as_bytes()),
+            user: HASHER.key(user.as_bytes()),
             ask: Ask::Qty(1),
-            id: Key::of(id.as_bytes()),
+            id: HASHER.key(id.as_bytes()),
             hold_ms: Some(hold_ms),
             replaces: None,
         };
@@ -240,7 +240,7 @@ fn values_spelled_in_another_way_or_out_of_range_are_an_error() {
         let limits = [1, limit, 0, 0, 0];
         [&[1, 12, 0][..], &limits, &[1, 0, 0, 0, 0, 0, 0]].concat()
     };
-    assert!(decode_event(&options(1)).is_ok());
+    assert!(decode_event(&options(1), HASHER).is_ok());
     let of_another_kind: [(&str, &[u8]); 11] = [
         ("a name of no bytes", &[1, 5, 0, 0]),
         ("a name of 255 bytes in 254", &short),
@@ -255,22 +255,22 @@ fn values_spelled_in_another_way_or_out_of_range_are_an_error() {
         ("room made by a third", &[1, 6, 0, 1, b'i', 0, 3]),
     ];
     for (what, bytes) in of_another_kind {
-        assert!(decode_event(bytes).is_err(), "taken: {what}");
+        assert!(decode_event(bytes, HASHER).is_err(), "taken: {what}");
     }
     // A deadline is a time from the moment, and both together are at most 2^53 - 1.
     let late = |hold: &[u8]| {
         let head = [&[1, 2][..], &LAST_MS, &[1, b'i', 1, b'u', 1, 0, 1]].concat();
         [&head[..], hold, &[0]].concat()
     };
-    assert!(decode_event(&late(&[253, 0, 0, 0, 0, 0, 0, 31, 0])).is_ok());
-    assert!(decode_event(&late(&[253, 1, 0, 0, 0, 0, 0, 31, 0])).is_err());
+    assert!(decode_event(&late(&[253, 0, 0, 0, 0, 0, 0, 31, 0]), HASHER).is_ok());
+    assert!(decode_event(&late(&[253, 1, 0, 0, 0, 0, 0, 31, 0]), HASHER).is_err());
 }
 
 #[test]
 fn events_that_only_fit_another_sale_or_another_moment_do_not_fit() {
     let sale = sale_of_version_2();
     let at = |at_ms, change| sale.check(&Event { at_ms, change });
-    let id = Key::of(b"open-2");
+    let id = HASHER.key(b"open-2");
     assert_eq!(
         at(NOW_MS, Change::Expired { id }),
         Err(Divergence::WrongState)
@@ -284,8 +284,8 @@ fn events_that_only_fit_another_sale_or_another_moment_do_not_fit() {
     }));
     assert_eq!(at(NOW_MS, created), Err(Divergence::SaleExists));
     let reserved = |expires_at_ms| Change::Reserved {
-        id: Key::of(b"new"),
-        user: Key::of(b"u"),
+        id: HASHER.key(b"new"),
+        user: HASHER.key(b"u"),
         lines: Lines::from_slice(&[Line { item: 0, qty: 1 }]),
         expires_at_ms,
         forgets: Forgets::Nothing,

@@ -7,7 +7,7 @@
 use super::lines::{Lines, changes, id_of};
 use super::requests::{Deltas, Op, Setup, bytes};
 use super::sale;
-use sale::{Answer, Bounds, Change, EntryId, Event, Key, Plan, Sale, Slot};
+use sale::{Answer, Bounds, Change, EntryId, Event, Plan, Sale, Slot, Spelling};
 
 /// What went wrong, in words.
 pub type Fault = String;
@@ -117,7 +117,8 @@ impl<H: Host> Play<'_, H> {
     }
 
     fn expire(&mut self, id: &[u8]) -> Result<(), Fault> {
-        if let Some(event) = self.host.sale().plan_expire(self.now_ms, Key::of(id)) {
+        let sale = self.host.sale();
+        if let Some(event) = sale.plan_expire(self.now_ms, sale.key(id)) {
             self.commit(event)?;
         }
         Ok(())
@@ -136,14 +137,14 @@ impl<H: Host> Play<'_, H> {
                 let (id, user) = (bytes(id), user.as_deref().map(bytes));
                 let reference = reference.as_deref().map(bytes);
                 let request = sale::Checkout {
-                    id: Key::of(&id),
-                    user: user.as_deref().map(Key::of),
+                    id: self.host.sale().key(&id),
+                    user: user.as_deref().map(Spelling::of),
                     reference: reference.as_deref(),
                     payload: None,
                 };
                 let could_lift = |sale: &Sale, answer: &Answer| {
                     matches!(answer, Answer::Expired { .. })
-                        && sale.overdue_could_grant_grace(now_ms, Key::of(&id))
+                        && sale.overdue_could_grant_grace(now_ms, sale.key(&id))
                 };
                 let plan =
                     self.plan_swept(could_lift, |sale| sale.plan_checkout(now_ms, &request))?;
@@ -155,8 +156,8 @@ impl<H: Host> Play<'_, H> {
                 let sale = self.host.sale();
                 self.finish(sale.plan_release(
                     now_ms,
-                    Key::of(&id),
-                    user.as_deref().map(Key::of),
+                    sale.key(&id),
+                    user.as_deref().map(|user| sale.key(user)),
                     &bounds,
                 ))
             }
@@ -165,9 +166,9 @@ impl<H: Host> Play<'_, H> {
                 let sale = self.host.sale();
                 self.finish(sale.plan_extend(
                     now_ms,
-                    Key::of(&id),
+                    sale.key(&id),
                     *ms,
-                    user.as_deref().map(Key::of),
+                    user.as_deref().map(Spelling::of),
                 ))
             }
             _ => self.seller(op),
@@ -186,14 +187,15 @@ impl<H: Host> Play<'_, H> {
         };
         let (user, id, lines) = (bytes(user), bytes(id), Lines::of(ask));
         let request = sale::Reserve {
-            user: Key::of(&user),
+            user: self.host.sale().key(&user),
             ask: lines.ask(),
-            id: Key::of(&id),
+            id: self.host.sale().key(&id),
             hold_ms: *hold,
+            replaces: None,
         };
         let (now_ms, bounds) = (self.now_ms, self.host.bounds());
         let plan = self.plan_swept(
-            |sale, answer| sale.overdue_could_lift(now_ms, answer, Key::of(&user)),
+            |sale, answer| sale.overdue_could_lift(now_ms, answer, sale.key(&user)),
             |sale| sale.plan_reserve(now_ms, &request, &bounds),
         )?;
         self.finish(plan)
@@ -213,16 +215,17 @@ impl<H: Host> Play<'_, H> {
         let reference = reference.as_deref().map(bytes);
         let payload = reference.as_ref().map(|_| &b"{\"paid\":1}"[..]);
         let request = sale::Reserve {
-            user: Key::of(&user),
+            user: self.host.sale().key(&user),
             ask: lines.ask(),
-            id: Key::of(&id),
+            id: self.host.sale().key(&id),
             hold_ms: None,
+            replaces: None,
         };
         let (now_ms, bounds) = (self.now_ms, self.host.bounds());
         let plan = self.plan_swept(
             |sale, answer| match answer {
-                Answer::Expired { .. } => sale.overdue_could_grant_grace(now_ms, Key::of(&id)),
-                _ => sale.overdue_could_lift(now_ms, answer, Key::of(&user)),
+                Answer::Expired { .. } => sale.overdue_could_grant_grace(now_ms, sale.key(&id)),
+                _ => sale.overdue_could_lift(now_ms, answer, sale.key(&user)),
             },
             |sale| sale.plan_buy(now_ms, &request, reference.as_deref(), payload, &bounds),
         )?;
@@ -245,8 +248,8 @@ impl<H: Host> Play<'_, H> {
                 let reference = reference.as_deref().map(bytes);
                 let lines = ask.as_ref().map(Lines::of);
                 let request = sale::RefundAsk {
-                    id: &id,
-                    user: user.as_deref(),
+                    id: sale.key(&id),
+                    user: user.as_deref().map(Spelling::of),
                     ask: lines.as_ref().map(Lines::ask),
                     reference: reference.as_deref(),
                     no_restock: *no_restock,

@@ -2,6 +2,7 @@
 //!
 //! Edge: only made here; `forged_primary.rs` sends them.
 
+use crate::fuzz::samples::HASHER;
 use crate::sale::*;
 
 /// What is on the replica when the forgeries come. The sale is paused in the end.
@@ -49,8 +50,8 @@ pub fn lines(lines: &[(u32, u64)]) -> Lines {
 
 fn reserved(id: &'static str, of: &[(u32, u64)], forgets: Forgets) -> Vec<u8> {
     event(Change::Reserved {
-        id: Key::of(id.as_bytes()),
-        user: Key::of(b"eve"),
+        id: HASHER.key(id.as_bytes()),
+        user: HASHER.key(b"eve"),
         lines: lines(of),
         expires_at_ms: AT_MS + 5,
         forgets,
@@ -60,8 +61,8 @@ fn reserved(id: &'static str, of: &[(u32, u64)], forgets: Forgets) -> Vec<u8> {
 
 fn bought(id: &'static str, of: &[(u32, u64)], forgets: Forgets) -> Vec<u8> {
     event(Change::Bought {
-        id: Key::of(id.as_bytes()),
-        user: Key::of(b"eve"),
+        id: HASHER.key(id.as_bytes()),
+        user: HASHER.key(b"eve"),
         lines: lines(of),
         order: order(AT_MS),
         forgets,
@@ -70,7 +71,7 @@ fn bought(id: &'static str, of: &[(u32, u64)], forgets: Forgets) -> Vec<u8> {
 
 fn unseen(id: &'static str, forgets: Forgets) -> Vec<u8> {
     event(Change::ReleasedUnseen {
-        id: Key::of(id.as_bytes()),
+        id: HASHER.key(id.as_bytes()),
         user: None,
         forgets,
     })
@@ -78,9 +79,9 @@ fn unseen(id: &'static str, forgets: Forgets) -> Vec<u8> {
 
 fn refunded(id: &'static str, of: &[(u32, u64)], reference: Option<&'static str>) -> Vec<u8> {
     event(Change::Refunded(Refund {
-        id: Key::of(id.as_bytes()),
+        id: HASHER.key(id.as_bytes()),
         lines: lines(of),
-        reference: reference.map(|reference| Key::of(reference.as_bytes())),
+        reference: reference.map(|reference| Spelling::of(reference.as_bytes())),
         restocks: true,
         restores_limit: true,
         no_restock: Some(false),
@@ -95,21 +96,21 @@ fn restocked(of: &[(&'static str, i64)], reference: Option<&'static str>) -> Vec
     };
     event(Change::Restocked {
         deltas: of.iter().map(delta).collect(),
-        reference: reference.map(|reference| Key::of(reference.as_bytes())),
+        reference: reference.map(|reference| Spelling::of(reference.as_bytes())),
     })
 }
 
 fn with_id(make: fn(Key<'static>) -> Change<'static>, id: &'static str) -> Vec<u8> {
-    event(make(Key::of(id.as_bytes())))
+    event(make(HASHER.key(id.as_bytes())))
 }
 
 fn extended(id: &'static str, expires_at_ms: u64) -> Vec<u8> {
-    let id = Key::of(id.as_bytes());
+    let id = HASHER.key(id.as_bytes());
     event(Change::Extended { id, expires_at_ms })
 }
 
 fn sold(id: &'static str) -> Vec<u8> {
-    let (id, order) = (Key::of(id.as_bytes()), order(AT_MS));
+    let (id, order) = (HASHER.key(id.as_bytes()), order(AT_MS));
     event(Change::Sold { id, order })
 }
 

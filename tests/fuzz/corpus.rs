@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::requests::{Names, request};
-use super::samples::{NOW_MS, busy_sale, encoded, events};
+use super::samples::{HASHER, NOW_MS, busy_sale, encoded, events};
 use super::targets::copy_of_base;
 use crate::sale::*;
 
@@ -36,7 +36,7 @@ pub fn of_sequences() -> Vec<Pieces> {
             let Some(bytes) = request(&sale, &names, at_ms, &mut dice) else {
                 continue;
             };
-            sale.apply(&decode_event(&bytes).expect("an event"));
+            sale.apply(&decode_event(&bytes, HASHER).expect("an event"));
             pieces.push(with_length(&bytes));
         }
         pieces
@@ -63,7 +63,7 @@ pub fn of_snapshots() -> Vec<Pieces> {
     for life in of_sequences() {
         let mut sale = copy_of_base();
         for piece in life {
-            sale.apply(&decode_event(&piece[2..]).expect("an event"));
+            sale.apply(&decode_event(&piece[2..], HASHER).expect("an event"));
         }
         corpus.push(elements(&sale));
     }

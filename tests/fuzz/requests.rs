@@ -2,6 +2,7 @@
 //! has been through.
 
 use super::dice::Dice;
+use super::samples::HASHER;
 use crate::sale::*;
 
 const BOUNDS: Bounds = Bounds {
@@ -42,26 +43,27 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
     let qty = 1 + dice.below(3);
     let reference = [None, Some(&b"ref-1"[..]), Some(b"ref-2")][dice.index(3)];
     let insists = dice.one_in(4).then_some(user);
-    let (id_key, insists_key) = (Key::of(id), insists.map(Key::of));
+    let (id_key, insists_spelling) = (HASHER.key(id), insists.map(Spelling::of));
     let mut lines = AskLines::from_slice(&[(sku, qty)]);
     if dice.one_in(3) {
         lines.push((name(&names.skus, dice), 1));
     }
     let reserve = Reserve {
-        user: Key::of(user),
+        user: HASHER.key(user),
         ask: Ask::Items(lines.clone()),
         id: id_key,
         hold_ms: dice.one_in(2).then_some(1 + dice.below(90_000)),
+        replaces: dice.one_in(3).then(|| HASHER.key(name(&names.ids, dice))),
     };
     let pay = Checkout {
         id: id_key,
-        user: insists_key,
+        user: insists_spelling,
         reference,
         payload: dice.one_in(3).then_some(b"[1]"),
     };
     let back = RefundAsk {
-        id,
-        user: insists,
+        id: id_key,
+        user: insists_spelling,
         ask: reference.map(|_| Ask::Items(lines)),
         reference,
         no_restock: dice.one_in(2),
@@ -71,8 +73,8 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
         0..=3 => sale.plan_reserve(at_ms, &reserve, &BOUNDS),
         4 | 5 => sale.plan_checkout(at_ms, &pay),
         6 => sale.plan_buy(at_ms, &reserve, reference, Some(b"{}"), &BOUNDS),
-        7 => sale.plan_release(at_ms, id_key, insists_key, &BOUNDS),
-        8 => sale.plan_extend(at_ms, id_key, 1 + dice.below(200_000), insists_key),
+        7 => sale.plan_release(at_ms, id_key, insists.map(|user| HASHER.key(user)), &BOUNDS),
+        8 => sale.plan_extend(at_ms, id_key, 1 + dice.below(200_000), insists_spelling),
         9 | 10 => sale.plan_refund(at_ms, &back),
         11 => sale
             .plan_sweep(at_ms, 1 + dice.below(5) as u32)

@@ -8,6 +8,9 @@ use crate::sale::*;
 pub const ULID: &[u8] = b"01ARZ3NDEKTSV4RRFFQ69G5FAV";
 pub const NOW_MS: u64 = 1_765_000_000_000;
 
+/// What the sales here hash their names with.
+pub const HASHER: Hasher = Hasher::new([1, 2]);
+
 pub fn line(item: u32, qty: u64) -> Line {
     Line { item, qty }
 }
@@ -18,7 +21,7 @@ fn order<'a>(reference: Option<&'a [u8]>, payload: Option<&'a [u8]>) -> Order<'a
         seq: 3,
     };
     Order {
-        reference: reference.map(Key::of),
+        reference: reference.map(Spelling::of),
         payload,
         entry,
     }
@@ -40,8 +43,8 @@ fn options() -> Options {
 
 /// One event of every kind, each optional part both there and not.
 pub fn events() -> Vec<(&'static str, Change<'static>)> {
-    let id = Key::of(ULID);
-    let user = Key::of(b"alice");
+    let id = HASHER.key(ULID);
+    let user = HASHER.key(b"alice");
     vec![
         (
             "created",
@@ -70,8 +73,8 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
         (
             "reserved-cart",
             Change::Reserved {
-                id: Key::of(b"\x00\xff id\n"),
-                user: Key::of(&[b'u'; 255]),
+                id: HASHER.key(b"\x00\xff id\n"),
+                user: HASHER.key(&[b'u'; 255]),
                 lines: Lines::from_slice(&[line(2, 250), line(0, 251), line(70_000, INTEGER_MAX)]),
                 expires_at_ms: INTEGER_MAX,
                 forgets: Forgets::OldestPastGrace,
@@ -86,7 +89,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
                 lines: Lines::from_slice(&[line(0, 2)]),
                 expires_at_ms: NOW_MS + 1_000,
                 forgets: Forgets::Nothing,
-                replaces: Some(Key::of(b"her last cart")),
+                replaces: Some(HASHER.key(b"her last cart")),
             },
         ),
         (
@@ -159,7 +162,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
             Change::Refunded(Refund {
                 id,
                 lines: Lines::from_slice(&[line(1, 2), line(0, 1)]),
-                reference: Some(Key::of(b"refund-1")),
+                reference: Some(Spelling::of(b"refund-1")),
                 restocks: true,
                 restores_limit: false,
                 no_restock: Some(false),
@@ -191,7 +194,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
                         delta: INTEGER_MAX as i64,
                     },
                 ],
-                reference: Some(Key::of(b"truck 4")),
+                reference: Some(Spelling::of(b"truck 4")),
             },
         ),
         ("altered", Change::Altered(Box::new(Options::new(1)))),
@@ -240,11 +243,11 @@ pub fn busy_sale() -> Sale {
         reference: Some(b"a large truck"),
     };
     let cart = |id: &'static [u8], replaces: Option<&'static [u8]>| Reserve {
-        user: Key::of(b"eve"),
+        user: HASHER.key(b"eve"),
         ask: Ask::Items(MANY.iter().map(|sku| (sku.as_bytes(), 1)).collect()),
-        id: Key::of(id),
+        id: HASHER.key(id),
         hold_ms: None,
-        replaces: replaces.map(Key::of),
+        replaces: replaces.map(|old| HASHER.key(old)),
     };
     let late_ms = NOW_MS + 60_000;
     step(&mut sale, |sale| sale.plan_resume(late_ms));
@@ -296,7 +299,7 @@ pub fn sale_of_version_2() -> Sale {
         hold_ms_default: 60_000,
     };
     let created = Sale::plan_create(NOW_MS, &ask, &bounds).unwrap();
-    let mut sale = Sale::create(&created).unwrap();
+    let mut sale = Sale::create(&created, HASHER).unwrap();
     let mut seq = 0;
     let mut run = |plan: &dyn Fn(&Sale) -> Plan<'static>| {
         let mut event = plan(&sale).unwrap();
@@ -311,9 +314,9 @@ pub fn sale_of_version_2() -> Sale {
             .map(|&(sku, qty)| (sku.as_bytes(), qty))
             .collect();
         let ask = Reserve {
-            user: Key::of(user.as_bytes()),
+            user: HASHER.key(user.as_bytes()),
             ask: Ask::Items(lines),
-            id: Key::of(id.as_bytes()),
+            id: HASHER.key(id.as_bytes()),
             hold_ms: None,
             replaces: None,
         };
@@ -322,7 +325,7 @@ pub fn sale_of_version_2() -> Sale {
     let pay = |id: &'static str, reference: Option<&'static str>| {
         let reference = reference.map(str::as_bytes);
         let ask = Checkout {
-            id: Key::of(id.as_bytes()),
+            id: HASHER.key(id.as_bytes()),
             user: None,
             reference,
             payload: None,
@@ -331,7 +334,7 @@ pub fn sale_of_version_2() -> Sale {
     };
     let refund = |id: &'static str, reference: Option<&'static str>, qty: Option<u64>| {
         let ask = RefundAsk {
-            id: id.as_bytes(),
+            id: HASHER.key(id.as_bytes()),
             user: None,
             ask: qty.map(|qty| Ask::Items([(&b"a"[..], qty)].into_iter().collect())),
             reference: reference.map(str::as_bytes),
@@ -357,13 +360,13 @@ pub fn sale_of_version_2() -> Sale {
     run(&pay("wholly", None));
     run(&refund("wholly", None, None));
     run(&cart("released", "cyd", NOW_MS + 1, &[("a", 1)]));
-    run(&|sale| sale.plan_release(NOW_MS + 5, Key::of(b"released"), None, &bounds));
-    run(&|sale| sale.plan_release(NOW_MS + 5, Key::of(b"unseen"), None, &bounds));
+    run(&|sale| sale.plan_release(NOW_MS + 5, HASHER.key(b"released"), None, &bounds));
+    run(&|sale| sale.plan_release(NOW_MS + 5, HASHER.key(b"unseen"), None, &bounds));
     run(&|sale| {
         sale.plan_release(
             NOW_MS + 5,
-            Key::of(b"unseen-dan"),
-            Some(Key::of(b"dan")),
+            HASHER.key(b"unseen-dan"),
+            Some(HASHER.key(b"dan")),
             &bounds,
         )
     });
@@ -390,7 +393,7 @@ pub fn saved(sale: &Sale) -> Vec<Vec<u8>> {
 
 /// The sale of a snapshot.
 pub fn loaded(chunks: &[Vec<u8>]) -> Result<Sale, CodecError> {
-    let mut loader = Loader::default();
+    let mut loader = Loader::new(HASHER);
     for chunk in chunks {
         loader.push(chunk)?;
     }

@@ -6,7 +6,7 @@ use super::command::args::Args;
 use super::command::{items, options};
 use super::dice::Dice;
 use super::requests::{Names, request};
-use super::samples::{NOW_MS, busy_sale, digested, loaded, saved};
+use super::samples::{HASHER, NOW_MS, busy_sale, digested, loaded, saved};
 use crate::sale::*;
 
 /// Snapshots are cut into pieces of this many bytes.
@@ -15,7 +15,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// An event in any bytes is an error, or is written as it was read, and either does not
 /// fit a sale or leaves it and its twin consistent and equal.
 pub fn event(bytes: &[u8]) -> bool {
-    let Ok(event) = decode_event(bytes) else {
+    let Ok(event) = decode_event(bytes, HASHER) else {
         return false;
     };
     let mut again = Vec::new();
@@ -24,9 +24,9 @@ pub fn event(bytes: &[u8]) -> bool {
         assert!(again == bytes, "two spellings of {event:?}");
     } else {
         // Of an older version; what it says is said today, too.
-        assert_eq!(decode_event(&again), Ok(event.clone()));
+        assert_eq!(decode_event(&again, HASHER), Ok(event.clone()));
     }
-    if let Some(sale) = Sale::create(&event) {
+    if let Some(sale) = Sale::create(&event, HASHER) {
         live_on(sale, &mut Dice::from_bytes(bytes));
         return true;
     }
@@ -72,7 +72,7 @@ pub fn arguments(bytes: &[u8]) -> bool {
 
 /// Only what decodes an event, for measuring.
 pub fn decode_alone(bytes: &[u8]) {
-    drop(decode_event(bytes));
+    drop(decode_event(bytes, HASHER));
 }
 
 /// Only what loads a snapshot, for measuring.
@@ -152,7 +152,7 @@ fn shown<T>(result: Result<T, crate::error::Error>) -> Option<T> {
 
 /// The sale of a snapshot that is cut into chunks as it is saved.
 fn load(bytes: &[u8]) -> Result<Sale, CodecError> {
-    let mut loader = Loader::default();
+    let mut loader = Loader::new(HASHER);
     let mut chunks = bytes.chunks_exact(CHUNK_BYTES);
     for chunk in &mut chunks {
         loader.push(chunk)?;
@@ -190,7 +190,7 @@ impl Pair {
 
     /// Carries an event out in both, if it fits.
     fn follow(&mut self, bytes: &[u8]) -> bool {
-        let Ok(event) = decode_event(bytes) else {
+        let Ok(event) = decode_event(bytes, HASHER) else {
             return false;
         };
         let fits = self.sale.check(&event);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::driver::Fault;
 use super::reference::{Model, words};
 use super::requests::{bytes, name};
-use super::sale::{self, Key, NameBuffer, Sale, Slot, State};
+use super::sale::{self, NameBuffer, Sale, Slot, State};
 use super::translate::entry_word;
 use super::views::{shown, shown_lines};
 
@@ -74,7 +74,7 @@ fn lines_of(sale: &Sale, lines: impl Iterator<Item = (u32, u64)>) -> String {
 
 fn get(sale: &Sale, id: &str) -> String {
     let Some(view) = sale
-        .find(Key::of(&bytes(id)))
+        .find(sale.key(&bytes(id)))
         .and_then(|slot| sale.view(slot))
     else {
         return "unknown".into();

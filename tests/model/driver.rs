@@ -10,7 +10,11 @@ use super::reference::words;
 use super::requests::{Op, Setup};
 use super::sale;
 use super::translate::entry_word;
-use sale::{Bounds, EntryId, Event, Sale, StockChange};
+use sale::{Bounds, EntryId, Event, Hasher, Sale, StockChange};
+
+/// What the two sales hash names with, which is nothing either may learn from.
+const PRIMARY: Hasher = Hasher::new([1, 2]);
+const SECOND: Hasher = Hasher::new([3, 5]);
 
 /// A primary and its replica.
 pub struct Engine {
@@ -47,7 +51,8 @@ impl Host for Engine {
         }
         let encoded = encode(&event);
         self.event_bytes += encoded.len();
-        let decoded = sale::decode_event(&encoded).map_err(|error| format!("{error}"))?;
+        let decoded = sale::decode_event(&encoded, self.second.hasher())
+            .map_err(|error| format!("{error}"))?;
         if decoded != event {
             return Err(format!("encoded {event:?}, decoded {decoded:?}"));
         }
@@ -86,8 +91,10 @@ impl Engine {
     pub fn create(setup: &Setup, sale_id: u128) -> Result<Option<Engine>, Fault> {
         play::create(setup, sale_id, |event| {
             let encoded = encode(event);
-            let decoded = sale::decode_event(&encoded).map_err(|error| format!("{error:?}"))?;
-            let (Some(primary), Some(second)) = (Sale::create(event), Sale::create(&decoded))
+            let decoded =
+                sale::decode_event(&encoded, SECOND).map_err(|error| format!("{error:?}"))?;
+            let (Some(primary), Some(second)) =
+                (Sale::create(event, PRIMARY), Sale::create(&decoded, SECOND))
             else {
                 return Err("a Created event creates no sale".into());
             };

@@ -3,7 +3,7 @@
 use super::ledger::Ledger;
 use super::play::Fault;
 use super::record::{Fate, Record, refunded_of};
-use super::sale::{Key, NameBuffer, Sale, Slot, State};
+use super::sale::{NameBuffer, Sale, Slot, State};
 
 fn agree<T: PartialEq + std::fmt::Debug>(what: &str, booked: T, kept: T) -> Result<(), Fault> {
     if booked == kept {
@@ -29,7 +29,7 @@ impl Ledger {
 
     /// One id, as GET shows it.
     pub fn compare_id(&self, sale: &Sale, id: &[u8]) -> Result<(), Fault> {
-        let view = sale.find(Key::of(id)).and_then(|slot| sale.view(slot));
+        let view = sale.find(sale.key(id)).and_then(|slot| sale.view(slot));
         let (record, view) = match (self.record(id), view) {
             (None, None) => return Ok(()),
             (Some(record), Some(view)) => (record, view),

@@ -7,7 +7,7 @@ use super::ledger::{Decider, Ledger, must, spelled, units_of};
 use super::play::Fault;
 use super::record::{Fate, Item, Order, Record, Refund, Units, left_of, units_in_all};
 use super::sale;
-use sale::{Change, Event, INTEGER_MAX, Key, Options};
+use sale::{Change, Event, INTEGER_MAX, Options, Spelling};
 
 /// How many REFs of RESTOCK are remembered.
 const REFS_MAX: usize = 1_000;
@@ -293,7 +293,7 @@ impl Ledger {
     fn book_restock(
         &mut self,
         deltas: &[sale::StockDelta<'_>],
-        reference: Option<Key<'_>>,
+        reference: Option<Spelling<'_>>,
     ) -> Result<(), Fault> {
         let mut changed = Vec::new();
         for delta in deltas {

@@ -12,7 +12,10 @@ use super::history::{At, Histories};
 use super::play::Fault;
 use super::record::{Fate, Id, Item, Record, Units, User, units_in_all};
 use super::sale;
-use sale::{Bounds, Change, Created, EntryId, Event, Key, Line, NameBuffer, Options, decode_event};
+use sale::{
+    Bounds, Change, Created, EntryId, Event, Hasher, Line, NameBuffer, Options, Spelling,
+    decode_event,
+};
 
 /// Who decides an event: what the rules about clocks and configuration depend on.
 #[derive(Clone, Copy)]
@@ -55,8 +58,9 @@ pub struct Ledger {
 }
 
 /// The bytes of a name.
-pub fn spelled(key: Key<'_>) -> Vec<u8> {
-    key.bytes(&mut NameBuffer::default()).to_vec()
+pub fn spelled<'a>(name: impl Into<Spelling<'a>>) -> Vec<u8> {
+    let name = name.into();
+    name.bytes(&mut NameBuffer::default()).to_vec()
 }
 
 pub fn units_of(lines: &[Line]) -> Units {
@@ -72,10 +76,13 @@ pub fn must(holds: bool, rule: &str) -> Result<(), Fault> {
     Err(format!("{rule} ({}:{})", at.file(), at.line()))
 }
 
+/// The books know names by their bytes alone: how those are hashed is nothing to them.
+const HASHER: Hasher = Hasher::new([0, 0]);
+
 impl Ledger {
     /// The books of a new sale.
     pub fn open(created: &[u8]) -> Result<Ledger, Fault> {
-        let event = decode_event(created).map_err(|error| error.to_string())?;
+        let event = decode_event(created, HASHER).map_err(|error| error.to_string())?;
         let Change::Created(created) = &event.change else {
             return Err(format!("a history begins with {event:?}"));
         };
@@ -114,7 +121,7 @@ impl Ledger {
         let mut books = Ledger::open(&histories.created)?;
         for offset in 1..=at.offset {
             let bytes = histories.event(At { offset, ..at });
-            let event = decode_event(&bytes).map_err(|error| error.to_string())?;
+            let event = decode_event(&bytes, HASHER).map_err(|error| error.to_string())?;
             books.book(&event, None)?;
         }
         Ok(books)

@@ -8,7 +8,7 @@ use super::history::{At, Histories};
 use super::ledger::{Decider, Ledger, spelled};
 use super::play::{Done, Fault, Host};
 use super::record::Fate;
-use super::sale::{self, Bounds, Change, EntryId, Event, Sale, decode_event, encode_event};
+use super::sale::{self, Bounds, Change, EntryId, Event, Hasher, Sale, decode_event, encode_event};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -49,9 +49,9 @@ pub struct Server {
 }
 
 /// The sale a history begins with.
-fn created(bytes: &[u8]) -> Result<Sale, Fault> {
-    let event = decode_event(bytes).map_err(|error| error.to_string())?;
-    Sale::create(&event).ok_or_else(|| "a history begins with another event".into())
+fn created(bytes: &[u8], hasher: Hasher) -> Result<Sale, Fault> {
+    let event = decode_event(bytes, hasher).map_err(|error| error.to_string())?;
+    Sale::create(&event, hasher).ok_or_else(|| "a history begins with another event".into())
 }
 
 /// A number that is equal for equal sales: the digest's elements have no order.
@@ -70,10 +70,17 @@ pub fn digest_of(sale: &Sale) -> u64 {
     sum
 }
 
+impl Config {
+    /// Every server hashes names with a key of its own.
+    fn hasher(&self) -> Hasher {
+        Hasher::new([self.skew_ms.cast_unsigned(), 1])
+    }
+}
+
 impl Server {
     pub fn new(histories: &Histories, config: Config, role: Role) -> Result<Server, Fault> {
         Ok(Server {
-            sale: created(&histories.created)?,
+            sale: created(&histories.created, config.hasher())?,
             at: At {
                 branch: 0,
                 offset: 0,
@@ -168,7 +175,7 @@ impl Server {
         let kept = self.at.offset - lost.min(self.at_risk());
         let (sale, from) = match &self.aof.base {
             Some((chunks, from)) => (loaded(chunks)?, *from),
-            None => (created(&histories.created)?, 0),
+            None => (created(&histories.created, self.config.hasher())?, 0),
         };
         self.sale = sale;
         self.at.offset = from;
@@ -192,7 +199,7 @@ impl Server {
 
 /// Carries a replicated event out; that it can be is part of being equal.
 fn carry_out(sale: &mut Sale, bytes: &[u8]) -> Result<(), Fault> {
-    let event = decode_event(bytes).map_err(|error| error.to_string())?;
+    let event = decode_event(bytes, sale.hasher()).map_err(|error| error.to_string())?;
     sale.check(&event)
         .map_err(|divergence| format!("a divergence, {divergence}: {event:?}"))?;
     sale.apply(&event);
@@ -253,7 +260,8 @@ impl Host for Deciding<'_> {
         }
         let mut bytes = Vec::new();
         encode_event(&event, &mut bytes);
-        let decoded = decode_event(&bytes).map_err(|error| error.to_string())?;
+        let decoded =
+            decode_event(&bytes, server.sale.hasher()).map_err(|error| error.to_string())?;
         if decoded != event {
             return Err(format!("encoded {event:?}, decoded {decoded:?}"));
         }

@@ -20,8 +20,8 @@ use support::load::{Load, STOCK, Shopper, USER_LIMIT, open_sale};
 use support::sentinel::guide_among;
 use support::workload::settle;
 use support::{
-    Con, Dice, REPLICA_OF_NOBODY, Server, aof, module_path, replicate, rush_on, wait_for_replica,
-    wait_until,
+    Con, Dice, REPLICA_OF_NOBODY, Server, aof, module_path, older_module, replicate, rush_on,
+    wait_for_replica, wait_until,
 };
 
 /// A primary with the older module, and a replica with today's.
@@ -268,4 +268,179 @@ fn graces_go_on(con: &mut Con) {
         "FLASHSALE.CHECKOUT patient patient:orders late",
         "SOLD late (entry)",
     );
+}
+
+/// Makes a sale and sells of it.
+#[track_caller]
+fn one_order(con: &mut Con) {
+    con.says("FLASHSALE.CREATE sale orders STOCK 9", "OK");
+    con.says("FLASHSALE.BUY sale orders ann 1 ID ann", "SOLD ann (entry)");
+}
+
+#[test]
+fn an_older_replica_ends_at_a_newer_snapshot_and_its_files_are_of_no_use_to_it() {
+    for load in ["disabled", "on-empty-db"] {
+        let args = format!("--repl-diskless-load {load}");
+        let (Some(primary), Some(mut replica)) = (Server::own(&[], &[]), Server::older(&[&args]))
+        else {
+            return;
+        };
+        let mut con = primary.conn();
+        one_order(&mut con);
+        let line = format!("REPLICAOF 127.0.0.1 {}", primary.port());
+        replica.conn().says(&line, "OK");
+        wait_until("it ends itself", || replica.has_ended().is_some());
+        assert_refused(&replica);
+        // The file it received has taken the place of its own.
+        assert_eq!(replica.may_start_again(&[]), load != "disabled");
+        con.says("FLASHSALE.BUY sale orders bob 1 ID bob", "SOLD bob (entry)");
+        let other = Server::own(&[], &[]).expect("a server");
+        replicate(&primary, &other);
+        assert_eq!(
+            con.digest("sale orders"),
+            other.conn().digest("sale orders")
+        );
+    }
+}
+
+/// Asserts that an older module has refused a snapshot of today, in its own words.
+#[track_caller]
+fn assert_refused(server: &Server) {
+    let log = server.log();
+    assert!(log.contains("a snapshot of another version"), "{log}");
+}
+
+#[test]
+fn an_older_copy_stays_behind_a_newer_primary_and_passes_that_on_if_its_files_are_kept() {
+    let Some((mut old, new)) = pair("") else {
+        return;
+    };
+    one_order(&mut old.conn());
+    replicate(&old, &new);
+    fail_over(&old, &new);
+    let mut con = new.conn();
+    con.says("FLASHSALE.BUY sale orders bob 2 ID bob", "SOLD bob (entry)");
+    wait_for_replica(&new, &old);
+    let mut copy = old.conn();
+    assert_eq!(copy.divergence(), 1);
+    assert!(
+        old.log().contains("an event of another version"),
+        "{}",
+        old.log()
+    );
+    copy.says("FLASHSALE.STOCK sale", "[default 8 0 1]");
+    con.says("FLASHSALE.STOCK sale", "[default 6 0 3]");
+    // Saved, it says that it has followed to the end.
+    copy.send("SHUTDOWN SAVE");
+    wait_until("it has ended", || old.has_ended().is_some());
+    old.set_module(&module_path());
+    old.start_again(&[&format!("--replicaof 127.0.0.1 {}", new.port())]);
+    wait_for_replica(&new, &old);
+    let mut copy = old.conn();
+    copy.says("FLASHSALE.STOCK sale", "[default 8 0 1]");
+    copy.has_not_diverged();
+    // Without them it gets everything.
+    shut_down_nosave(&mut old);
+    start_upgraded(&mut old, &new);
+    assert_eq!(con.digest("sale orders"), old.conn().digest("sale orders"));
+}
+
+#[test]
+fn before_the_failover_a_replica_goes_back_to_the_older_module_without_its_files() {
+    let Some((primary, mut replica)) = pair("--appendonly yes") else {
+        return;
+    };
+    let mut con = primary.conn();
+    past::live(&mut con, &mut Dice::new(), 200);
+    replicate(&primary, &replica);
+    let line = format!("--replicaof 127.0.0.1 {}", primary.port());
+    // A server does not end before it has written the AOF of a new copy.
+    aof::wait_for_rewrite(&mut replica.conn());
+    replica.shut_down();
+    replica.set_module(older_module().expect("an older module"));
+    assert!(
+        !replica.may_start_again(&[&line]),
+        "it starts on newer files"
+    );
+    assert_refused(&replica);
+    replica.remove_data();
+    replica.start_again(&[&line]);
+    wait_for_replica(&primary, &replica);
+    let mut copy = replica.conn();
+    assert_eq!(con.digest("sale orders"), copy.digest("sale orders"));
+    // It is one that can take over.
+    fail_over(&primary, &replica);
+    copy.says("FLASHSALE.RELEASE sale open", "RELEASED open");
+}
+
+#[test]
+fn an_older_module_does_not_start_on_a_newer_rdb_file_or_rewritten_aof() {
+    for (args, save) in [("", "SAVE"), ("--appendonly yes", "BGREWRITEAOF")] {
+        let (Some(mut server), Some(older)) = (Server::own(&[args], &[]), older_module()) else {
+            return;
+        };
+        let mut con = server.conn();
+        one_order(&mut con);
+        con.run(save);
+        aof::wait_for_rewrite(&mut con);
+        con.says("FLASHSALE.BUY sale orders bob 1 ID bob", "SOLD bob (entry)");
+        server.kill9();
+        server.set_module(older);
+        assert!(!server.may_start_again(&[]), "{args}: it starts");
+        assert_refused(&server);
+    }
+}
+
+#[test]
+fn an_older_module_starts_on_a_newer_aof_of_commands_without_what_is_in_it() {
+    for (args, is_rewritten, told) in [
+        ("--appendonly yes", false, "an event of another version"),
+        (
+            "--appendonly yes --aof-use-rdb-preamble no",
+            true,
+            "the sale 'sale' was only partly in the AOF, and is deleted",
+        ),
+    ] {
+        let (Some(mut server), Some(older)) = (Server::own(&[args], &[]), older_module()) else {
+            return;
+        };
+        let mut con = server.conn();
+        one_order(&mut con);
+        if is_rewritten {
+            aof::rewrite(&mut con);
+        }
+        server.kill9();
+        server.set_module(older);
+        server.may_diverge();
+        server.start_again(&[]);
+        assert!(server.log().contains(told), "{}", server.log());
+        server.conn().fails("FLASHSALE.STOCK sale", "NOSALE", "");
+    }
+}
+
+#[test]
+fn a_copy_from_before_the_upgrade_is_the_way_back() {
+    let Some(mut server) = Server::older(&[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    past::live(&mut con, &mut Dice::new(), 200);
+    let before = Seen::of(&mut con);
+    con.says("SAVE", "OK");
+    let (file, kept) = (
+        server.folder().join("dump.rdb"),
+        server.folder().join("kept"),
+    );
+    std::fs::copy(&file, &kept).expect("the copy");
+    shut_down_nosave(&mut server);
+    server.set_module(&module_path());
+    server.start_again(&[]);
+    let mut con = server.conn();
+    con.says("FLASHSALE.RELEASE sale open", "RELEASED open");
+    con.says("SAVE", "OK");
+    shut_down_nosave(&mut server);
+    server.set_module(older_module().expect("an older module"));
+    std::fs::copy(&kept, &file).expect("the copy");
+    server.start_again(&[]);
+    Seen::of(&mut server.conn()).is(&before);
 }

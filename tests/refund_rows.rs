@@ -83,6 +83,43 @@ fn takes_parts_back_each_under_its_ref() {
 }
 
 #[test]
+fn a_ref_with_other_flags_is_another_request() {
+    let server = Server::any();
+    let mut con = server.conn();
+    create(&mut con, "STOCK 9 USERLIMIT 9");
+    con.says("FLASHSALE.BUY sale orders ann 6 ID r1", "SOLD ...");
+    let asked = ["", "NORESTOCK", "RESTORELIMIT", "NORESTOCK RESTORELIMIT"];
+    for (at, flags) in asked.iter().enumerate() {
+        let line = format!("FLASHSALE.REFUND sale orders r1 QTY 1 REF f{at}");
+        let first = con.says(&format!("{line} {flags}"), "REFUNDED r1 (entry)");
+        for others in asked {
+            let answer = if others == *flags {
+                render(&first)
+            } else {
+                "MISMATCH r1".to_owned()
+            };
+            con.refuses(&format!("{line} {others}"), &answer);
+        }
+    }
+    con.says("DEBUG RELOAD", "OK");
+    con.refuses(
+        "FLASHSALE.REFUND sale orders r1 QTY 1 REF f1",
+        "MISMATCH r1",
+    );
+    // After the end nothing goes back on sale, which nobody has asked for.
+    con.says("FLASHSALE.CLOSE sale", "OK");
+    let line = "FLASHSALE.REFUND sale orders r1 QTY 1 REF late";
+    let first = con.says(line, "REFUNDED r1 (entry)");
+    con.refuses(line, &render(&first));
+    con.refuses(&format!("{line} NORESTOCK"), "MISMATCH r1");
+    let line = "FLASHSALE.REFUND sale orders r1 REF all NORESTOCK";
+    let last = con.says(line, "REFUNDED r1 (entry)");
+    con.refuses(line, &render(&last));
+    con.refuses("FLASHSALE.REFUND sale orders r1 REF all", "MISMATCH r1");
+    con.fields("FLASHSALE.AUDIT sale orders", "consistent 1");
+}
+
+#[test]
 fn qty_means_the_only_sku_of_the_order() {
     let server = Server::any();
     let mut con = server.conn();

@@ -13,10 +13,11 @@
 //! | `MAXHOLD ms` | follows HOLD | longest a reservation may last with EXTEND |
 //! | `GRACE ms` | 0 | a CHECKOUT this late can still succeed |
 //! | `START unix-ms`, `END unix-ms` | always open | window [START, END) for new reservations |
-//! | `KEEP ms` | 3600000 | how long the key outlives the sale, for refunds |
+//! | `KEEP ms` | `default-keep-ms` | how long the key outlives the sale, for refunds |
 //! | `REMEMBER ms` | 600000 | how long released and expired ids stay known |
 //!
-//! 0 means none for limits, START and END.
+//! 0 means none for limits, START and END, and a MAXHOLD of 0 follows HOLD. START and END
+//! lie from 10^11 to 10^13: a moment in seconds or microseconds is an error.
 //!
 //! - Complexity: O(N log N) with N items.
 //! - Reply: `OK`.
@@ -147,6 +148,7 @@ impl Handler for Create {
             items,
             changes,
             hold_ms_default: config::default_hold_ms(),
+            keep_ms_default: config::default_keep_ms(),
         };
         match Sale::plan_create(now_ms, &ask, &config::bounds()) {
             Ok(event) => replication::commit_creation(ctx, name, &event)?,

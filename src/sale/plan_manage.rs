@@ -23,6 +23,8 @@ pub struct CreateAsk<'a> {
     pub changes: Changes,
     /// `default-hold-ms`.
     pub hold_ms_default: u64,
+    /// `default-keep-ms`.
+    pub keep_ms_default: u64,
 }
 
 const TOO_MANY_ITEMS: Answer =
@@ -32,7 +34,8 @@ impl Sale {
     /// CREATE. O(items log items).
     pub fn plan_create<'a>(now_ms: u64, ask: &CreateAsk<'a>, bounds: &Bounds) -> Plan<'a> {
         let now_ms = now_ms.min(MOMENT_MS_MAX);
-        let options = ask.changes.applied_to(&Options::new(ask.hold_ms_default));
+        let defaults = Options::new(ask.hold_ms_default, ask.keep_ms_default);
+        let options = ask.changes.applied_to(&defaults);
         check_hold(&options)?;
         check_window(&options)?;
         if options

@@ -34,7 +34,7 @@ fn options() -> Options {
         grace_ms: 5_000,
         start_at_ms: Some(NOW_MS - 1),
         end_at_ms: Some(NOW_MS + 3_600_000),
-        ..Options::new(300_000)
+        ..Options::new(300_000, 3_600_000)
     }
 }
 
@@ -159,7 +159,10 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
                 reference: Some(Key::of(b"truck 4")),
             },
         ),
-        ("altered", Change::Altered(Box::new(Options::new(1)))),
+        (
+            "altered",
+            Change::Altered(Box::new(Options::new(1, 3_600_000))),
+        ),
         ("paused", Change::Paused),
         ("resumed", Change::Resumed),
         ("closed", Change::Closed),
@@ -197,6 +200,7 @@ pub fn busy_sale() -> Sale {
             ..Changes::default()
         },
         hold_ms_default: 60_000,
+        keep_ms_default: 3_600_000,
     };
     let created = Sale::plan_create(NOW_MS, &ask, &bounds).unwrap();
     let mut sale = Sale::create(&created).unwrap();

@@ -15,6 +15,7 @@ fn sale(items: &[(&str, u64)], options: &[Named]) -> World {
         items: items.iter().map(|(sku, n)| (sku.to_string(), *n)).collect(),
         options: options.to_vec(),
         hold_ms_default: 100,
+        keep_ms_default: 1_000,
         sweep_max: 1_000,
         reservations_max: 4_000_000,
         items_max: 10_000,

@@ -63,7 +63,7 @@ impl Model {
             options: BTreeMap::from([
                 ("HOLD", setup.hold_ms_default),
                 ("GRACE", 0),
-                ("KEEP", 3_600_000),
+                ("KEEP", setup.keep_ms_default),
                 ("REMEMBER", 600_000),
             ]),
             counts_items: false,
@@ -116,7 +116,7 @@ impl Model {
     pub fn options_after(&self, named: &[Named]) -> BTreeMap<&'static str, u64> {
         let mut options = self.options.clone();
         for (name, value) in named {
-            let none_if_zero = !matches!(*name, "HOLD" | "MAXHOLD" | "GRACE" | "KEEP" | "REMEMBER");
+            let none_if_zero = !matches!(*name, "HOLD" | "GRACE" | "KEEP" | "REMEMBER");
             if none_if_zero && *value == 0 {
                 options.remove(name);
             } else {

@@ -8,6 +8,7 @@ pub const ALL: &[&str] = &[
     "ALTER OK",
     "ALTER OK, nothing changes",
     "ALTER: END in the past",
+    "ALTER: MAXHOLD follows HOLD again",
     "BIND OK",
     "BUY 13 OOM",
     "BUY 2 MISMATCH",

@@ -275,6 +275,9 @@ impl Model {
         if ends_now {
             self.row("ALTER: END in the past", ());
         }
+        if before.contains_key("MAXHOLD") && !self.options.contains_key("MAXHOLD") {
+            self.row("ALTER: MAXHOLD follows HOLD again", ());
+        }
         if self.options == before {
             return self.row("ALTER OK, nothing changes", words!["OK"]);
         }

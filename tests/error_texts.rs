@@ -18,7 +18,7 @@ const SETUP: [&str; 6] = [
     "FLASHSALE.CREATE wide other ITEMS 2 a 1 b 1",
 ];
 
-const ERRORS: [(&str, &str); 43] = [
+const ERRORS: [(&str, &str); 44] = [
     // Names.
     ("RESERVE nosuch ann 1", "NOSALE key: no such sale: 'nosuch'"),
     (
@@ -98,6 +98,10 @@ const ERRORS: [(&str, &str); 43] = [
     (
         "RESTOCK tea ITEMS 1 green 9007199254740991",
         "ERR delta: the sum over the sale exceeds 9007199254740991",
+    ),
+    (
+        "RESTOCK tea ITEMS 2 green 9007199254740991 green 1",
+        "ERR delta: the sum of one SKU is not from -9007199254740991 to 9007199254740991",
     ),
     (
         "SCAN tea x",

@@ -84,6 +84,7 @@ pub const ALL: &[&str] = &[
     "RESERVE: HOLD is cut",
     "RESERVE: RESERVED",
     "RESERVE: a sweep lifts a refusal",
+    "RESTOCK ERR, a sum too large",
     "RESTOCK ERR, max-items",
     "RESTOCK ERR, too large",
     "RESTOCK MISMATCH",

@@ -163,6 +163,9 @@ impl Model {
                 skus.push(sku.clone());
             }
         }
+        if summed.values().any(|sum| sum.abs() > LARGEST as i128) {
+            return self.row("RESTOCK ERR, a sum too large", words!["ERR"]);
+        }
         if let Some(reference) = reference
             && let Some((_, before)) = self.restocks.iter().find(|(known, _)| known == reference)
         {

@@ -58,8 +58,9 @@ const SWEEP_MAX: Knob = Knob {
     min: 1,
     max: 100_000,
     is_mutable: true,
-    reason: "most overdue reservations returned in one go: more returns a wave of deadlines \
-             sooner, fewer keeps the pauses of other clients shorter",
+    reason: "most overdue reservations returned in one go, where one counts once for every 16 \
+             SKUs it has begun: more returns a wave of deadlines sooner, fewer keeps the pauses \
+             of other clients shorter",
 };
 
 const MAX_ITEMS: Knob = Knob {

@@ -10,7 +10,9 @@
 //! - Complexity: O(N) with N SKUs in the reservation.
 //! - Reply: `["SOLD", id, order_id]`, also for the same checkout again.
 //! - Refusals: `NORESERVATION`, `ALREADYSOLD` (under another REF: a double charge),
-//!   `REFUNDED`, `RELEASED`, `EXPIRED`.
+//!   `REFUNDED`, `RELEASED`, `["EXPIRED", id, expires_at_ms, grace_left_ms]`: for
+//!   `grace_left_ms` a later CHECKOUT can still succeed, 0 is final. RELEASE the id before
+//!   the money is given back: what is released is never sold.
 //! - Errors: `ERR` arity, syntax, or not the sale's stream; `NOSALE`, `WRONGTYPE`.
 //! - Replicates: the event `Sold`; nothing when refused.
 //! - Notifies: `flashsale.sold`, and `flashsale.soldout` or `flashsale.allreserved` per

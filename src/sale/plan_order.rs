@@ -77,7 +77,12 @@ impl Sale {
         match record.status() {
             Status::Open if now_ms < expires_at_ms => {}
             Status::Expired if self.grants_grace(now_ms, record) => {}
-            Status::Open | Status::Expired => return Err(Answer::Expired { expires_at_ms }),
+            Status::Open | Status::Expired => {
+                return Err(Answer::Expired {
+                    expires_at_ms,
+                    grace_left_ms: Some(self.grace_left_ms(record, now_ms)),
+                });
+            }
             Status::Released => return Err(Answer::Released),
             Status::Sold => return Err(self.sold_before(slot, record, ask.reference)),
         }

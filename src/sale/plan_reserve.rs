@@ -79,10 +79,14 @@ impl Sale {
     /// The state of a reservation, as RESERVE and EXTEND answer it.
     fn present_state(&self, slot: Slot, record: Reservation<'_>, now_ms: u64) -> Answer {
         let expires_at_ms = record.expires_at_ms();
+        let expired = Answer::Expired {
+            expires_at_ms,
+            grace_left_ms: None,
+        };
         match record.status() {
-            Status::Open if expires_at_ms <= now_ms => Answer::Expired { expires_at_ms },
+            Status::Open if expires_at_ms <= now_ms => expired,
             Status::Open => Answer::Reserved { slot },
-            Status::Expired => Answer::Expired { expires_at_ms },
+            Status::Expired => expired,
             Status::Released => Answer::Released,
             Status::Sold => Self::sold_state(record),
         }

@@ -259,6 +259,11 @@ impl<'s> Reservation<'s> {
         self.aside.carts.lines(self.record.cart)
     }
 
+    /// How many lines there are. O(1).
+    pub fn lines_len(self) -> usize {
+        self.aside.carts.lines_len(self.record.cart)
+    }
+
     /// What a checkout added.
     pub fn order(self) -> Option<&'s OrderRecord> {
         if self.record.status == Status::Sold {

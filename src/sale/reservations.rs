@@ -162,11 +162,6 @@ impl Reservations {
         self.deadlines.count_due(&self.records, now_ms, most)
     }
 
-    /// Counts up to `most` reservations that ended at or before `until_ms`. O(answer).
-    pub fn count_forgotten(&self, until_ms: u64, most: usize) -> usize {
-        self.remembered.count_due(&self.records, until_ms, most)
-    }
-
     /// Keeps a reservation and files it where its status says.
     pub fn insert(&mut self, new: NewReservation<'_>, users: &mut Users) -> Slot {
         let hash = self.hasher.hash(new.id);

@@ -16,6 +16,7 @@ pub const ALL: &[&str] = &[
     "BUY: a known id",
     "CHECKOUT ALREADYSOLD",
     "CHECKOUT EXPIRED",
+    "CHECKOUT EXPIRED, not final",
     "CHECKOUT NORESERVATION, not USER's",
     "CHECKOUT NORESERVATION, unknown",
     "CHECKOUT REFUNDED",

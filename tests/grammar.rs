@@ -128,7 +128,7 @@ fn names_that_differ_in_form_only_are_different_names() {
 }
 
 #[test]
-fn a_payload_is_json_of_at_most_64_kib() {
+fn a_payload_is_json_of_at_most_64_kib_and_128_levels() {
     let server = Server::any();
     let mut con = server.conn();
     sale(&mut con);
@@ -151,6 +151,11 @@ fn a_payload_is_json_of_at_most_64_kib() {
     con.fails_words(&[&line[..], &[not_text]].concat(), "ERR", "PAYLOAD");
     let deep = "[".repeat(60_000);
     con.fails_words(&[&line[..], &[deep.as_bytes()]].concat(), "ERR", "PAYLOAD");
+    let nested = |levels| "[".repeat(levels) + &"]".repeat(levels);
+    for levels in [129, 1_000, 32_768] {
+        let deep = nested(levels);
+        con.fails_words(&[&line[..], &[deep.as_bytes()]].concat(), "ERR", "levels");
+    }
     let longest = format!("\"{}\"", "x".repeat(64 * 1024 - 2));
     let longer = format!("\"{}\"", "x".repeat(64 * 1024 - 1));
     con.fails_words(
@@ -169,6 +174,7 @@ fn a_payload_is_json_of_at_most_64_kib() {
         "' {} '",
         "\"text\"",
         "{\"a\":[1,2.5e3]}",
+        &nested(128),
     ] {
         con.says(
             &format!("FLASHSALE.BUY sale orders bob 1 PAYLOAD {good}"),

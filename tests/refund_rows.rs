@@ -342,7 +342,7 @@ fn after_the_end_refunded_units_are_not_sold_again() {
     con.says("FLASHSALE.PAUSE sale", "OK");
     con.says("FLASHSALE.REFUND sale orders r1", "REFUNDED r1 *");
     con.says("FLASHSALE.STOCK sale", "[default 7 0 2]");
-    con.says("FLASHSALE.ALTER sale END 1", "OK");
+    con.says("FLASHSALE.ALTER sale END 1000000000000", "OK");
     con.says("FLASHSALE.REFUND sale orders r2", "REFUNDED r2 *");
     con.says("FLASHSALE.STOCK sale", "[default 7 0 1]");
     con.says("FLASHSALE.CLOSE sale", "OK");
@@ -505,4 +505,41 @@ fn stock_and_its_sum_over_the_sale_stay_exact_integers() {
         &format!("FLASHSALE.RESERVE sale u ITEMS 1 a {}", most - 2),
         "RESERVED * * 0 -1",
     );
+}
+
+#[test]
+fn the_parts_of_a_restock_are_summed_exactly_in_whatever_order() {
+    let server = Server::any();
+    let mut con = server.conn();
+    con.says("FLASHSALE.CREATE sale orders ITEMS 1 a 0", "OK");
+    const MOST: i64 = 9_007_199_254_740_991;
+    // So many of the largest that a sum of 64 bits saturates on the way.
+    let line = |parts: &[(i64, usize)]| {
+        let parts = parts
+            .iter()
+            .map(|&(delta, times)| format!("a {delta} ").repeat(times));
+        let parts: String = parts.collect();
+        let count = parts.split_whitespace().count() / 2;
+        format!("FLASHSALE.RESTOCK sale ITEMS {count} {parts}")
+    };
+    con.says(
+        &line(&[(MOST, 1_025), (-MOST, 1_025), (7, 1)]),
+        "RESTOCKED [a 7 7]",
+    );
+    con.says(
+        &line(&[(-MOST, 1_025), (5, 1), (MOST, 1_025)]),
+        "RESTOCKED [a 12 12]",
+    );
+    con.says(
+        &line(&[(-MOST, 1), (MOST, 1), (-3, 1)]),
+        "RESTOCKED [a 9 9]",
+    );
+    for parts in [
+        [(MOST, 1), (1, 1)],
+        [(-1, 1), (-MOST, 1)],
+        [(1, 1), (MOST, 1_025)],
+    ] {
+        con.fails(&line(&parts), "ERR", "delta");
+    }
+    con.says("FLASHSALE.STOCK sale", "[a 9 0 0]");
 }

@@ -174,11 +174,10 @@ pub fn answer(
         Answer::Refunded { entry } => with_entry(reply, "REFUNDED", about.id, entry),
         Answer::AlreadySold { slot } => already_sold(reply, sale, about.id, slot),
         Answer::Released => of_id("RELEASED"),
-        Answer::Expired { expires_at_ms } => {
-            status(reply, "EXPIRED", 3);
-            reply.bytes(about.id);
-            reply.integer(expires_at_ms);
-        }
+        Answer::Expired {
+            expires_at_ms,
+            grace_left_ms,
+        } => expired(reply, about.id, expires_at_ms, grace_left_ms),
         Answer::Restocked | Answer::Unchanged => reply.ok(),
         Answer::Mismatch => of_id("MISMATCH"),
         Answer::NoReservation => of_id("NORESERVATION"),
@@ -206,6 +205,16 @@ pub fn answer(
         Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => {}
     }
     Ok(())
+}
+
+/// `["EXPIRED", id, expires_at_ms]`, and for a CHECKOUT `grace_left_ms`.
+fn expired(reply: Reply<'_>, id: &[u8], expires_at_ms: u64, grace_left_ms: Option<u64>) {
+    status(reply, "EXPIRED", 3 + usize::from(grace_left_ms.is_some()));
+    reply.bytes(id);
+    reply.integer(expires_at_ms);
+    if let Some(grace_left_ms) = grace_left_ms {
+        reply.integer(grace_left_ms);
+    }
 }
 
 /// `["ALREADYSOLD", id, ref]`

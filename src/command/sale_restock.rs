@@ -1,15 +1,15 @@
 //! `FLASHSALE.RESTOCK key {delta | ITEMS count sku delta [sku delta ...]} [NEW] [REF ref]`
 //!
 //! Adds units to the stock of items, or takes some away with a negative delta. The same
-//! SKU twice is summed. `delta` alone means the SKU `default` if there is one, else the
-//! only item. NEW allows unknown SKUs with positive deltas. The same REF again has no
-//! second effect; the last 1,000 are remembered.
+//! SKU twice is summed, exactly, whatever the order. `delta` alone means the SKU `default`
+//! if there is one, else the only item. NEW allows unknown SKUs with positive deltas. The
+//! same REF again has no second effect; the last 1,000 are remembered.
 //!
 //! - Complexity: O(N log N) with N SKUs asked for, and O(M) with M REFs remembered.
 //! - Reply: `["RESTOCKED", [sku, total, available], ...]`; refusals: `TOOFEW` (below
 //!   zero available), `MISMATCH` (a REF that was of other deltas).
-//! - Errors: `ERR` arity, syntax, or too many items or units; `NOSALE`, `WRONGTYPE`,
-//!   `NOSKU`.
+//! - Errors: `ERR` arity, syntax, a sum beyond 2^53 - 1, or too many items; `NOSALE`,
+//!   `WRONGTYPE`, `NOSKU`.
 //! - Replicates: the event `Restocked`; nothing when refused.
 //! - Notifies: `flashsale.restocked`, and `flashsale.backinstock`,
 //!   `flashsale.allreserved` or `flashsale.soldout` per item.

@@ -100,7 +100,8 @@ mod public {
     pub use super::state::{Sale, Time};
     pub use super::units::{
         EntryId, INTEGER_MAX, ItemIndex, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX,
-        NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, SKU_BYTES_MAX, SKU_DEFAULT, units_of,
+        NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_LEVELS_MAX, SKU_BYTES_MAX,
+        SKU_DEFAULT, WINDOW_MS_MAX, WINDOW_MS_MIN, units_of,
     };
     pub use super::views::{InfoView, ItemView, Phase, State, UserView, View};
 }

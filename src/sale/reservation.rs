@@ -297,6 +297,11 @@ impl<'s> Reservation<'s> {
         }
     }
 
+    /// How many lines there are. O(1).
+    pub fn lines_len(self) -> usize {
+        self.aside.carts.lines_len(self.record.cart)
+    }
+
     /// What a checkout added.
     pub fn order(self) -> Option<&'s OrderRecord> {
         if self.record.status == Status::Sold {
@@ -334,6 +339,15 @@ impl<'s> Reservation<'s> {
             }
             Status::InGrace | Status::Expired => self.expires_at_ms(),
             Status::Open | Status::Sold => 0,
+        }
+    }
+
+    /// The moment by which it stands in the queue of its status; 0 for an order, which
+    /// stands in none.
+    pub fn queued_at_ms(self) -> u64 {
+        match self.record.status {
+            Status::Open => self.expires_at_ms(),
+            _ => self.ended_at_ms(),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::datatype::{self, SaleKey};
 use crate::expiry_index::Hint;
 use crate::ffi::{self, Ctx, Hooks, Text, TextBuf, Timer};
 use crate::info;
+use crate::news::News;
 use crate::replication;
 use crate::sale::Change;
 
@@ -105,6 +106,7 @@ fn follow(ctx: Ctx<'_>, hint: &Hint, now_ms: u64, budget: u32) -> u32 {
     if !ctx.select(hint.place.database) {
         return 0;
     }
+    let mut news = News::about(ctx, name.as_text());
     let Ok(mut key) = datatype::open_write(ctx, name.as_text()) else {
         return 0;
     };
@@ -123,7 +125,7 @@ fn follow(ctx: Ctx<'_>, hint: &Hint, now_ms: u64, budget: u32) -> u32 {
     if returns {
         info::note_sweep(now_ms.saturating_sub(hint.due_ms));
     }
-    replication::commit(ctx, &mut key, &event);
+    replication::commit(ctx, &mut key, &event, &mut news);
     spent
 }
 

@@ -10,6 +10,7 @@
 //! | how does a change reach the AOF and the replicas | `replication.rs` |
 //! | what is a Bloom filter, what is on disk of it | `bloom/`, which knows no server either |
 //! | how does its change reach the AOF and the replicas | `bloom_replication.rs` |
+//! | when do listeners hear of a change | `news.rs` |
 //! | what is in an order | `orders.rs` |
 //! | how does an overdue reservation come back | `expiry.rs`, `expiry_index.rs` |
 //! | what is a key of this type to the server | `datatype/` |
@@ -43,6 +44,7 @@ mod expiry;
 mod expiry_index;
 mod ffi;
 mod info;
+mod news;
 mod orders;
 mod replication;
 mod sale;

@@ -18,6 +18,7 @@
 //! | what would hurt a sale on this server | `doctor/` |
 //! | what does an error say, where is the clock read | `error.rs`, `clock.rs` |
 //! | where are events encoded | `scratch.rs` |
+//! | which scripts go on at `maxmemory` | `scripts.rs` |
 //! | how does the server call, and how is it called | `ffi/`, the only unsafe code |
 //!
 //! Arrows never turn round: `command` uses `datatype` and `replication`, those use
@@ -49,6 +50,7 @@ mod orders;
 mod replication;
 mod sale;
 mod scratch;
+mod scripts;
 
 /// Registers everything; called by the server when it loads the module.
 ///

@@ -19,6 +19,7 @@ use crate::sale::{
     Change, EntryId, Event, Sale, Slot, StockChange, StockChanges, decode_event, encode_event,
 };
 use crate::scratch;
+use crate::scripts;
 
 /// The command that carries events.
 const APPLY: &CStr = c"FLASHSALE.APPLY";
@@ -65,6 +66,9 @@ fn carry_out<'c>(
     news: &mut News<'c>,
 ) -> Done {
     count_clock_step(key.sale(), event);
+    if !is_new_reservation(&event.change) {
+        scripts::note_change(ctx);
+    }
     let applied = key.apply(event);
     send(ctx, key.name(), entry_in, event);
     announce(ctx, key, entry_in, event, &applied.stock, news);
@@ -214,6 +218,12 @@ fn announce<'c>(
             StockChange::BackInStock => c"flashsale.backinstock",
         });
     }
+}
+
+/// Does this change make a reservation? Where it was asked for by a script at `maxmemory`,
+/// that is known to have changed something before.
+fn is_new_reservation(change: &Change<'_>) -> bool {
+    matches!(change, Change::Reserved { .. } | Change::Bought { .. })
 }
 
 /// Can this change move the moment the key expires?

@@ -171,8 +171,8 @@ fn a_sale_that_is_deleted_while_its_change_is_told_is_answered_as_ever() {
             format!("FLASHSALE.{line}"),
         );
         if event == "flashsale.expired" {
-            let [reserve, sleep] = OVERDUE;
-            let reply = con.run_at_once(&[reserve, &listen, sleep, &line]);
+            let [reserve, pass] = OVERDUE;
+            let reply = con.run_at_once(&[reserve, &listen, pass, &line]);
             assert!(render(&reply).starts_with(answer), "{line}: {reply:?}");
         } else {
             con.says(&listen, "OK");

@@ -11,6 +11,7 @@ use crate::news::News;
 use crate::orders::OrdersKey;
 use crate::replication::{self, Done};
 use crate::sale::{Answer, Event, Key, Plan, Sale};
+use crate::scripts;
 
 /// What a refusal becomes while reservations that could lift it are overdue.
 const RETRY_NOW: Answer = Answer::AllReserved {
@@ -126,7 +127,8 @@ impl<'c> OpenSale<'c> {
         }
     }
 
-    /// Refuses to take more memory for a new reservation at `maxmemory`.
+    /// Refuses to take more memory for a new reservation at `maxmemory`, unless it is the
+    /// next step of a script that has changed a sale.
     ///
     /// Asked only when there will be one, so that a retry still learns what it has.
     ///
@@ -134,7 +136,7 @@ impl<'c> OpenSale<'c> {
     ///
     /// `OOM`.
     pub fn refuse_at_maxmemory(&self) -> Result<(), Error> {
-        if self.ctx.is_denied_memory(self.key.name()) {
+        if self.ctx.is_denied_memory(self.key.name()) && !scripts::has_changed(self.ctx) {
             let text = "command not allowed when used memory > 'maxmemory'.";
             return Err(Error::with(Code::Oom, text));
         }

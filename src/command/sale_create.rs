@@ -68,7 +68,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
         options::KEEP,
         options::REMEMBER,
     ],
-    tips: "",
+    tips: "nondeterministic_output",
     internal: false,
 };
 

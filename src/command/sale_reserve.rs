@@ -45,7 +45,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
         Argument::string("id").after("ID").optional(),
         Argument::integer("ms").after("HOLD").optional(),
     ],
-    tips: "",
+    tips: "nondeterministic_output",
     internal: false,
 };
 

@@ -194,11 +194,18 @@ impl<'c> Ctx<'c> {
 }
 
 /// The server's clock, in Unix milliseconds: read anew, not as the server noted it for
-/// the call in progress. That one stands still in a transaction, and only on servers of
-/// 7.2 and later.
+/// the call in progress, see [`has_frozen_clock`].
 pub fn clock_ms() -> i64 {
     // SAFETY: the function takes nothing.
     unsafe { api!(RedisModule_Milliseconds()) }
+}
+
+/// Does the server make IDs of a stream by a clock that stands still in a script and a
+/// transaction? Servers do from 7.2 on, and have this function since then.
+pub fn has_frozen_clock() -> bool {
+    // SAFETY: written once, by the entry point, before this is read.
+    let function = unsafe { raw::RedisModule_CachedMicroseconds };
+    function.is_some()
 }
 
 /// A C string; what follows a zero byte is cut.

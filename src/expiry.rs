@@ -18,6 +18,7 @@ use crate::datatype::{self, SaleKey};
 use crate::expiry_index::Hint;
 use crate::ffi::{self, Ctx, Hooks, Text, TextBuf, Timer};
 use crate::info;
+use crate::news::News;
 use crate::replication;
 use crate::sale::Change;
 
@@ -107,6 +108,7 @@ fn follow(ctx: Ctx<'_>, hint: &Hint, now_ms: u64, budget: &mut u32) {
     if !ctx.select(hint.place.database) {
         return;
     }
+    let mut news = News::about(ctx, name.as_text());
     let Ok(mut key) = datatype::open_write(ctx, name.as_text()) else {
         return;
     };
@@ -121,7 +123,7 @@ fn follow(ctx: Ctx<'_>, hint: &Hint, now_ms: u64, budget: &mut u32) {
     if matches!(event.change, Change::Swept { expired, .. } if expired > 0) {
         info::note_sweep(now_ms.saturating_sub(hint.due_ms));
     }
-    replication::commit(ctx, &mut key, &event);
+    replication::commit(ctx, &mut key, &event, &mut news);
 }
 
 /// Everything the server tells the module by itself.

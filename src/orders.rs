@@ -123,11 +123,30 @@ impl<'c> OrdersKey<'c> {
         for (name, value) in &values {
             fields.extend([name.as_text(), value.as_text()]);
         }
-        let (ms, seq) = self
-            .0
-            .stream_add(at.map(|at| (at.ms, at.seq)), &mut fields)
-            .map_err(|()| Error::new("orders: the stream takes no further entry"))?;
+        let (ms, seq) = match at {
+            Some(at) => self.0.stream_add(Some((at.ms, at.seq)), &mut fields),
+            None => self.append_next(event, &mut fields),
+        }
+        .map_err(|()| Error::new("orders: the stream takes no further entry"))?;
         Ok(EntryId { ms, seq })
+    }
+
+    /// Appends an entry with the next ID, of the moment of its event.
+    ///
+    /// In a script or a transaction the clock stands still by which the server makes IDs,
+    /// while deadlines do not: the ID it would give is of the right moment only behind
+    /// another of this moment, and there the first one of it is refused.
+    fn append_next(
+        &mut self,
+        event: &Event<'_>,
+        fields: &mut [Text<'_>],
+    ) -> Result<(u64, u64), ()> {
+        if ffi::has_frozen_clock()
+            && let Ok(id) = self.0.stream_add(Some((event.at_ms, 0)), fields)
+        {
+            return Ok(id);
+        }
+        self.0.stream_add(None, fields)
     }
 }
 

@@ -389,3 +389,33 @@ fn the_stream_may_not_be_the_sale_itself() {
     let reply = con.show("FLASHSALE.BIND sale sale");
     assert!(reply.contains("(error)"), "{reply}");
 }
+
+#[test]
+fn an_entry_has_the_id_of_its_moment_also_where_the_servers_clock_stands_still() {
+    let server = Server::any();
+    let mut con = server.conn();
+    con.says("FLASHSALE.CREATE sale orders STOCK 9", "OK");
+    con.says("MULTI", "OK");
+    for _ in 0..3 {
+        con.run("DEBUG SLEEP 0.01");
+        con.run("FLASHSALE.BUY sale orders ann 1");
+        con.run("FLASHSALE.BUY sale orders ann 1");
+    }
+    con.says("EXEC", "OK ...");
+    let Value::Array(entries) = con.run("XRANGE orders - +") else {
+        panic!("no entries")
+    };
+    assert_eq!(entries.len(), 6);
+    for found in &entries {
+        let Value::Array(parts) = found else {
+            panic!("{}", render(found))
+        };
+        let id = text_of(&parts[0]);
+        let fields = entry(&mut con, "orders", &id);
+        let told = fields.iter().find(|(name, _)| name == "at_ms").unwrap();
+        let ms_of = |text: &str| text.parse::<u64>().expect("milliseconds");
+        let (at_ms, id_ms) = (ms_of(&told.1), ms_of(id.split('-').next().unwrap()));
+        // Where the server reads its clock anew for the ID, a millisecond may begin.
+        assert!((at_ms..=at_ms + 1).contains(&id_ms), "{id}: {fields:?}");
+    }
+}

@@ -271,6 +271,19 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_with_a_moment_or_a_fresh_id_is_no_function_of_the_data() {
+        let told: Vec<_> = SPECS
+            .iter()
+            .filter(|spec| spec.tips.contains("nondeterministic_output"))
+            .map(|spec| spec.name.trim_start_matches(PREFIX))
+            .collect();
+        let expected = [
+            "CREATE", "RESERVE", "CHECKOUT", "BUY", "EXTEND", "REFUND", "INFO", "SCAN", "DOCTOR",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
     fn syntax_lines_are_the_contract() {
         let lines: Vec<_> = SPECS.iter().map(|spec| syntax::line(spec)).collect();
         let options = "[USERLIMIT n] [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] \

@@ -43,7 +43,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
         Argument::string("ref").after("REF").optional(),
         Argument::string("json").after("PAYLOAD").optional(),
     ],
-    tips: "",
+    tips: "nondeterministic_output",
     internal: false,
 };
 

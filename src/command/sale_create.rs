@@ -78,7 +78,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
         options::REMEMBER,
         Argument::string("ulid").after("SALEID").optional(),
     ],
-    tips: "",
+    tips: "nondeterministic_output",
     internal: false,
 };
 

@@ -42,7 +42,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
         Argument::flag("norestock", "NORESTOCK").optional(),
         Argument::flag("restorelimit", "RESTORELIMIT").optional(),
     ],
-    tips: "",
+    tips: "nondeterministic_output",
     internal: false,
 };
 

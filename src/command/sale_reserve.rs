@@ -56,7 +56,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
         Argument::integer("ms").after("HOLD").optional(),
         Argument::string("old-id").after("REPLACE").optional(),
     ],
-    tips: "",
+    tips: "nondeterministic_output",
     internal: false,
 };
 

@@ -126,10 +126,10 @@ mod entry {
     use super::start as initialize;
     use redis_module::{Context, RedisString, Status};
 
+    #[cfg(test)]
+    use super::super::alloc::Counting as Allocator;
     #[cfg(not(test))]
     use super::super::alloc::ServerAlloc as Allocator;
-    #[cfg(test)]
-    use std::alloc::System as Allocator;
 
     fn start(context: &Context, arguments: &Vec<RedisString>) -> Status {
         initialize(context, arguments)

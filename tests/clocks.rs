@@ -162,6 +162,35 @@ fn a_step_forward_returns_all_that_is_due_at_once_in_bounded_batches() {
 }
 
 #[test]
+fn a_go_returns_fewer_of_large_carts_and_shares_its_budget_among_sales() {
+    let Some((clock, server, mut con)) = server(0, &[]) else {
+        return;
+    };
+    con.says("CONFIG SET flashsale.sweep-max 10", "OK");
+    let lines = |what: &str| (0..33).map(|n| format!("s{n} {what} ")).collect::<String>();
+    let options = "REMEMBER 9000000000";
+    // A cart of 33 SKUs counts as three.
+    for (sale, carts, hold) in [("first", 2, 280_000), ("second", 11, 290_000)] {
+        let create = format!("FLASHSALE.CREATE {sale} orders ITEMS 33 {}", lines("99"));
+        con.says(&format!("{create} {options}"), "OK");
+        for _ in 0..carts {
+            let line = format!("FLASHSALE.RESERVE {sale} ann ITEMS 33 {}", lines("1"));
+            con.says(&format!("{line} HOLD {hold}"), "RESERVED ...");
+        }
+    }
+    let mut feed = Feed::follow(&server);
+    clock.set(HOUR_MS);
+    for sale in ["first", "second"] {
+        let line = format!("FLASHSALE.INFO {sale}");
+        wait_until("all expired", || con.field(&line, "reserved") == "0");
+    }
+    // Two of the first and two of the second, then four, four, and the last one.
+    let (first, second) = ("FLASHSALE.APPLY first", "FLASHSALE.APPLY second");
+    let expected = ["MULTI", first, second, "EXEC", second, second, second];
+    assert_eq!(feed.short(), expected);
+}
+
+#[test]
 fn forward_and_back_again_neither_parks_nor_repeats_a_deadline() {
     let Some((clock, _server, mut con)) = server(0, &[]) else {
         return;

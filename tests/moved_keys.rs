@@ -310,7 +310,7 @@ fn a_restored_sale_takes_its_ttl_from_the_restore_alone() {
     let mut con = server.conn();
     let end = con.now_ms() + 50_000;
     con.says(
-        &format!("FLASHSALE.CREATE sale orders STOCK 9 END {end}"),
+        &format!("FLASHSALE.CREATE sale orders STOCK 9 END {end} KEEP 3600000"),
         "OK",
     );
     let expires_at_ms = con.int("PEXPIRETIME sale");

@@ -18,7 +18,7 @@ use ulid::ULID_LEN;
 use super::args::{Args, once};
 use super::items::{UNITS, parse_units};
 use super::open::OpenSale;
-use super::reply::{self, About};
+use super::reply::{self, About, Word};
 use super::{Handler, SINCE, ids};
 use crate::config;
 use crate::error::Error;
@@ -129,7 +129,7 @@ impl Handler for Buy {
                     open.refuse_at_maxmemory()?;
                 }
                 let done = open.commit_order(&mut orders, &mut event)?;
-                reply::with_entry(call.reply(), "SOLD", id, done.entry);
+                reply::with_entry(call.reply(), Word::Sold, id, done.entry);
                 Ok(())
             }
             Err(answer) => {

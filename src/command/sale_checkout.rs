@@ -20,7 +20,7 @@
 
 use super::args::{Args, once};
 use super::open::OpenSale;
-use super::reply::{self, About};
+use super::reply::{self, About, Word};
 use super::{Handler, SINCE};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
@@ -93,7 +93,7 @@ impl Handler for Checkout {
         match plan {
             Ok(mut event) => {
                 let done = open.commit_order(&mut orders, &mut event)?;
-                reply::with_entry(call.reply(), "SOLD", id, done.entry);
+                reply::with_entry(call.reply(), Word::Sold, id, done.entry);
                 Ok(())
             }
             Err(answer) => reply::answer(call.reply(), open.sale(), &About::id(id), answer),

@@ -19,7 +19,7 @@ use std::collections::HashSet;
 use super::args::{Args, flag, once};
 use super::items::{ITEMS_DELTA, parse_pairs};
 use super::open::OpenSale;
-use super::reply::{self, About};
+use super::reply::{self, About, Word};
 use super::{Handler, SINCE};
 use crate::config;
 use crate::error::Error;
@@ -112,7 +112,7 @@ fn reply_restocked(reply: Reply<'_>, sale: &Sale, request: &sale::Restock<'_>) {
             known.filter(|item| seen.insert(*item)).collect()
         }
     };
-    reply::status(reply, "RESTOCKED", items.len().saturating_add(1));
+    reply::status(reply, Word::Restocked, items.len().saturating_add(1));
     for item in items {
         let item = sale.item(item);
         reply.array(3);

@@ -27,7 +27,8 @@ fn required() -> impl IntoIterator<Item = (&'static str, bool)> {
         RedisModule_Alloc RedisModule_Calloc RedisModule_Free RedisModule_Realloc
         RedisModule_TryAlloc RedisModule_AvoidReplicaTraffic
         RedisModule_Call RedisModule_FreeCallReply
-        RedisModule_CallReplyArrayElement RedisModule_CallReplyLength
+        RedisModule_CallReplyArrayElement RedisModule_CallReplyInteger
+        RedisModule_CallReplyLength
         RedisModule_CallReplyStringPtr RedisModule_CallReplyType
         RedisModule_FreeServerInfo RedisModule_GetServerInfo
         RedisModule_ServerInfoGetFieldC

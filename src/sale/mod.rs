@@ -81,7 +81,7 @@ mod public {
     pub use super::answer::{Answer, Which};
     pub use super::apply::Applied;
     pub use super::audit::Differences;
-    pub use super::audit_orders::{OrderAudit, OrderCount, OrderEntry};
+    pub use super::audit_orders::{OrderAudit, OrderCount, OrderEntry, StreamState};
     pub use super::check::Divergence;
     pub use super::codec::CodecError;
     pub use super::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};

@@ -13,7 +13,8 @@ use super::codec::Writer;
 use super::event_codec::{put_entry, put_options};
 use super::items::Stock;
 use super::name::Spelling;
-use super::reservation::{RefundRecord, Reservation, Status};
+use super::refunds::RefundRecord;
+use super::reservation::{Reservation, Status};
 use super::state::{RestockRef, Sale};
 
 /// The version this server writes. It reads version 1 too, in which an open reservation

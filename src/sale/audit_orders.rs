@@ -15,8 +15,10 @@
 use std::collections::HashMap;
 
 use super::audit::{Differences, shown};
+use super::hash::Hasher;
 use super::name::{Name, NameBuffer, Spelling};
-use super::reservation::{RefundRecord, Reservation, Slot};
+use super::refunds::RefundRecord;
+use super::reservation::{OrderRecord, Reservation, Slot};
 use super::state::Sale;
 use super::units::{EntryId, Line, units_of};
 
@@ -43,7 +45,7 @@ pub struct OrderAudit<'s> {
     /// By slot: its order has been seen.
     orders: Vec<bool>,
     /// By order and REF: a refund, and where it stands in `refunds_seen`.
-    refunds: HashMap<RefundKey<'s>, (&'s RefundRecord, usize)>,
+    refunds: HashMap<RefundKey<'s>, (&'s RefundRecord, usize), Hasher>,
     refunds_seen: Vec<bool>,
     first: Option<EntryId>,
     /// Entries in the stream, of whatever sale.
@@ -87,10 +89,12 @@ pub struct OrderCount {
 impl<'s> OrderAudit<'s> {
     /// Begins before the first entry. O(reservations).
     pub fn new(sale: &'s Sale) -> OrderAudit<'s> {
-        let refunds: HashMap<_, _> = all_refunds(sale)
-            .enumerate()
-            .map(|(index, (slot, refund))| (key_of(slot, refund), (refund, index)))
-            .collect();
+        let mut refunds = HashMap::with_hasher(sale.hasher);
+        refunds.extend(
+            all_refunds(sale)
+                .enumerate()
+                .map(|(index, (slot, refund))| (key_of(slot, refund), (refund, index))),
+        );
         OrderAudit {
             sale,
             orders: vec![false; sale.reservations.slots()],
@@ -165,7 +169,7 @@ impl<'s> OrderAudit<'s> {
             return;
         };
         // Names of the stream live shorter than those of the sale.
-        let refunds: &HashMap<RefundKey<'_>, _> = &self.refunds;
+        let refunds: &HashMap<RefundKey<'_>, _, _> = &self.refunds;
         let Some(&(refund, index)) = refunds.get(&(slot, entry.reference)) else {
             let (at, what) = (spelled(at), what(entry));
             self.differences
@@ -298,8 +302,8 @@ impl<'s> OrderAudit<'s> {
 
 fn all_refunds(sale: &Sale) -> impl Iterator<Item = (Slot, &RefundRecord)> {
     sale.reservations.iter().flat_map(|(slot, record)| {
-        let refunds = record.order().map_or(&[][..], |order| order.refunds());
-        refunds.iter().map(move |refund| (slot, refund))
+        let refunds = record.order().into_iter().flat_map(OrderRecord::refunds);
+        refunds.map(move |refund| (slot, refund))
     })
 }
 

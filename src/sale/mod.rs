@@ -33,7 +33,7 @@
 //! | what is asked, answered, recorded | `request.rs`, `answer.rs`, `event.rs` |
 //! | where does a refusal come from | `plan_*.rs` |
 //! | what does an event do | `apply.rs`; may a replayed one: `check.rs` |
-//! | what is kept | `state.rs`, `items.rs`, `users.rs`, `reservations.rs`, `deadlines.rs` |
+//! | what is kept | `state.rs`, `items.rs`, `users.rs`, `reservations.rs`, `deadlines.rs`, `refunds.rs` |
 //! | what is read | `views.rs` |
 //! | does it add up, and agree with the stream | `audit.rs`, `audit_orders.rs` |
 //! | what is on disk and on the wire | `codec.rs`, `event_codec.rs`, `snapshot.rs`, `loader*.rs` |
@@ -61,6 +61,7 @@ mod plan_manage;
 mod plan_order;
 mod plan_refund;
 mod plan_reserve;
+mod refunds;
 mod request;
 mod reservation;
 mod reservations;

@@ -157,7 +157,7 @@ impl Sale {
         let Some(order) = record.order() else {
             return Answer::NoReservation;
         };
-        match order.refunds().last() {
+        match order.last_refund() {
             Some(last) if record.is_refunded() => Answer::Refunded { entry: last.entry },
             _ => Answer::Sold { order: order.entry },
         }

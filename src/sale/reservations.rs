@@ -19,8 +19,9 @@ use super::deadlines::Deadlines;
 use super::hash::Hasher;
 use super::index::Index;
 use super::name::Key;
+use super::refunds::RefundRecord;
 use super::reservation::{
-    Aside, Links, NewReservation, OrderRecord, Packed, RefundRecord, Reservation, Slot, Status,
+    Aside, Links, NewReservation, OrderRecord, Packed, Reservation, Slot, Status,
 };
 use super::slab::{NONE, Slab};
 use super::units::Line;
@@ -256,8 +257,9 @@ impl Reservations {
         let Some(lines) = self.get(slot).map(Reservation::lines) else {
             return;
         };
+        let hasher = self.hasher;
         self.aside.change_order(&self.records[slot], |order| {
-            order.add_refund(&lines, taken, refund);
+            order.refunds_mut().add(&lines, taken, refund, hasher);
         });
     }
 

@@ -1,6 +1,6 @@
 //! The one way a filter changes: carried out, sent on and signalled in one function.
 //!
-//! Adding, clearing and creating are sent on as events, `FLASHSALE.BF.APPLY key event`:
+//! Adding, clearing and creating are sent on as events, `FLASHSALE.BFAPPLY key event`:
 //! sizes resolved, items as hashes, only the new ones. A request sent on would be decided
 //! again, by another configuration. A merge and a loaded piece depend on nothing but
 //! their arguments, and are sent on as they came, under their full names: they would be
@@ -20,9 +20,9 @@ use crate::replication;
 use crate::scratch;
 
 /// The command that carries events.
-const APPLY: &CStr = c"FLASHSALE.BF.APPLY";
-const MERGE: &CStr = c"FLASHSALE.BF.MERGE";
-const LOADCHUNK: &CStr = c"FLASHSALE.BF.LOADCHUNK";
+const APPLY: &CStr = c"FLASHSALE.BFAPPLY";
+const MERGE: &CStr = c"FLASHSALE.BFMERGE";
+const LOADCHUNK: &CStr = c"FLASHSALE.BFLOADCHUNK";
 
 /// Carries out an event that was just planned for this filter, and sends it on.
 pub fn commit(ctx: Ctx<'_>, key: &mut BloomKey<'_>, event: &Event) {

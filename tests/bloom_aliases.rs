@@ -51,10 +51,10 @@ fn names_of(con: &mut Con, module: &str) -> Vec<String> {
 /// Filters work by the names that are always theirs.
 #[track_caller]
 fn assert_filters_work(con: &mut Con) {
-    con.says("FLASHSALE.BF.RESERVE f 0.01 10", "OK");
-    con.says("FLASHSALE.BF.MADD f a b a", "1 1 0");
-    con.says("FLASHSALE.BF.MERGE g f", "OK");
-    con.says("FLASHSALE.BF.MEXISTS g a b c", "1 1 0");
+    con.says("FLASHSALE.BFRESERVE f 0.01 10", "OK");
+    con.says("FLASHSALE.BFMADD f a b a", "1 1 0");
+    con.says("FLASHSALE.BFMERGE g f", "OK");
+    con.says("FLASHSALE.BFMEXISTS g a b c", "1 1 0");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn aliases_are_there_when_asked_for_and_no_others() {
          bf.mexists bf.reserve bf.scandump"
     );
     con.says("BF.ADD f a", "1");
-    con.says("FLASHSALE.BF.EXISTS f a", "1");
+    con.says("FLASHSALE.BFEXISTS f a", "1");
     con.says("COMMAND GETKEYS BF.MERGE d a b", "d a b");
     // The same rights as by the other name.
     con.says(
@@ -111,7 +111,7 @@ fn names_that_another_module_has_stay_its_own() {
     con.fails("BF.MERGE f a", "ERR", "unknown command");
     assert_filters_work(&mut con);
     let told = "bf-aliases: the command BF.RESERVE cannot be registered; the filters are at \
-                FLASHSALE.BF.* alone";
+                FLASHSALE.BF* alone";
     assert!(server.log().contains(told), "{}", server.log());
 }
 
@@ -132,7 +132,7 @@ fn names_are_told_that_were_given_before_one_that_was_taken() {
     assert_filters_work(&mut con);
     let told = "bf-aliases: the command BF.INSERT cannot be registered; of BF.*, only \
                 BF.RESERVE, BF.ADD, BF.MADD are filters of this module, and all are at \
-                FLASHSALE.BF.*";
+                FLASHSALE.BF*";
     assert!(server.log().contains(told), "{}", server.log());
 }
 

@@ -11,7 +11,7 @@ mod support;
 use support::{Con, Server, words_of};
 
 /// The names of the commands of filters.
-const PREFIXES: [&str; 2] = ["FLASHSALE.BF.", "BF."];
+const PREFIXES: [&str; 2] = ["FLASHSALE.BF", "BF."];
 
 /// A server that knows both.
 fn server() -> Option<Server> {
@@ -382,7 +382,7 @@ fn scandump_and_loadchunk() {
 fn internal_commands_are_an_error_from_a_client() {
     let server = Server::any();
     let mut con = server.conn();
-    for line in ["FLASHSALE.BF.APPLY f x", "FLASHSALE.BF.LOAD f x"] {
+    for line in ["FLASHSALE.BFAPPLY f x", "FLASHSALE.BFLOAD f x"] {
         con.fails(line, "ERR", "internal");
     }
 }
@@ -408,7 +408,7 @@ fn dumps_of_redisbloom_are_refused() {
     header.push(0);
     assert_eq!(header.len(), 73);
     con.fails_words(
-        &[b"FLASHSALE.BF.LOADCHUNK", b"f", b"1", &header],
+        &[b"FLASHSALE.BFLOADCHUNK", b"f", b"1", &header],
         "ERR",
         "received bad data",
     );

@@ -23,12 +23,12 @@ const KEYS: &str = "f g n d e large";
 
 /// Makes the filters of [`KEYS`].
 fn create(con: &mut Con) {
-    con.says("FLASHSALE.BF.RESERVE f 0.01 20", "OK");
-    con.says("FLASHSALE.BF.RESERVE g 0.001 10 EXPANSION 1", "OK");
-    con.says("FLASHSALE.BF.RESERVE n 0.01 500 NONSCALING", "OK");
-    con.says("FLASHSALE.BF.ADD d x", "1");
-    con.says("FLASHSALE.BF.RESERVE e 0.2 3 EXPANSION 5", "OK");
-    con.says("FLASHSALE.BF.RESERVE large 0.001 150000", "OK");
+    con.says("FLASHSALE.BFRESERVE f 0.01 20", "OK");
+    con.says("FLASHSALE.BFRESERVE g 0.001 10 EXPANSION 1", "OK");
+    con.says("FLASHSALE.BFRESERVE n 0.01 500 NONSCALING", "OK");
+    con.says("FLASHSALE.BFADD d x", "1");
+    con.says("FLASHSALE.BFRESERVE e 0.2 3 EXPANSION 5", "OK");
+    con.says("FLASHSALE.BFRESERVE large 0.001 150000", "OK");
 }
 
 /// Sends random commands on the filters; errors among them are welcome.
@@ -53,7 +53,7 @@ fn play(con: &mut Con, dice: &mut Dice, count: u32) {
             _ if dice.below(6) == 0 => format!("CLEAR {key}"),
             _ => format!("CARD {key}"),
         };
-        con.run(&format!("FLASHSALE.BF.{line}"));
+        con.run(&format!("FLASHSALE.BF{line}"));
     }
 }
 
@@ -71,9 +71,9 @@ fn traits(con: &mut Con) -> Vec<String> {
     let keys = all_keys(con);
     let mut traits = vec![keys.clone(), con.digest(&keys)];
     for key in keys.split(' ') {
-        traits.push(con.show(&format!("FLASHSALE.BF.INFO {key}")));
+        traits.push(con.show(&format!("FLASHSALE.BFINFO {key}")));
         let items: Vec<String> = (0..2_000).map(|item| format!("i{item}")).collect();
-        traits.push(con.show(&format!("FLASHSALE.BF.MEXISTS {key} {}", items.join(" "))));
+        traits.push(con.show(&format!("FLASHSALE.BFMEXISTS {key} {}", items.join(" "))));
     }
     traits
 }
@@ -162,8 +162,8 @@ fn a_filter_that_the_aof_holds_in_part_is_deleted() {
         return;
     };
     let mut con = server.conn();
-    con.says("FLASHSALE.BF.RESERVE f 0.001 150000", "OK");
-    con.says("FLASHSALE.BF.MADD f a b c", "1 1 1");
+    con.says("FLASHSALE.BFRESERVE f 0.001 150000", "OK");
+    con.says("FLASHSALE.BFMADD f a b c", "1 1 1");
     rewrite(&mut con);
     server.kill9();
     let folder = server.folder().join("appendonlydir");
@@ -174,7 +174,7 @@ fn a_filter_that_the_aof_holds_in_part_is_deleted() {
         .expect("a base file");
     let bytes = std::fs::read(&base).expect("the file");
     let commands: Vec<usize> = (0..bytes.len())
-        .filter(|&at| bytes[at..].starts_with(b"*3\r\n$17\r\nFLASHSALE.BF.LOAD\r\n"))
+        .filter(|&at| bytes[at..].starts_with(b"*3\r\n$16\r\nFLASHSALE.BFLOAD\r\n"))
         .collect();
     assert!(commands.len() > 3, "{} chunks", commands.len());
     // The base file must be whole as far as the server can tell: cut between commands.
@@ -187,7 +187,7 @@ fn a_filter_that_the_aof_holds_in_part_is_deleted() {
             .log()
             .contains("the filter 'f' was only partly in the AOF")
     );
-    con.says("FLASHSALE.BF.ADD f a", "1");
+    con.says("FLASHSALE.BFADD f a", "1");
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn copies_and_renamed_filters_are_the_same_and_live_on_their_own() {
         let mut there = server.conn_db(1);
         assert_eq!(there.digest("renamed"), digest);
         assert_eq!(there.digest("elsewhere"), digest);
-        there.run("FLASHSALE.BF.INSERT renamed ITEMS new1 new2 new3 new4 new5 new6");
+        there.run("FLASHSALE.BFINSERT renamed ITEMS new1 new2 new3 new4 new5 new6");
         assert_eq!(there.digest("elsewhere"), digest);
         assert_ne!(there.digest("renamed"), digest);
         there.says("DEL renamed", "1");
@@ -271,7 +271,7 @@ fn a_replica_is_the_same_after_a_full_and_a_partial_resync_and_makes_what_its_pr
             "OK",
         );
         con.run(&format!(
-            "FLASHSALE.BF.MADD by{number} 1 2 3 4 5 6 7 8 9 10 11 12 13 14"
+            "FLASHSALE.BFMADD by{number} 1 2 3 4 5 6 7 8 9 10 11 12 13 14"
         ));
     }
     wait_for_replica(&primary, &replica);
@@ -295,7 +295,7 @@ fn pieces(con: &mut Con, key: &str) -> Vec<(i64, Vec<u8>)> {
     let mut pieces = Vec::new();
     let mut iterator = 0;
     loop {
-        let reply = con.run(&format!("FLASHSALE.BF.SCANDUMP {key} {iterator}"));
+        let reply = con.run(&format!("FLASHSALE.BFSCANDUMP {key} {iterator}"));
         let Value::Array(parts) = reply else {
             panic!("SCANDUMP: {}", render(&reply))
         };
@@ -314,7 +314,7 @@ fn pieces(con: &mut Con, key: &str) -> Vec<(i64, Vec<u8>)> {
 fn load(con: &mut Con, key: &str, (iterator, piece): &(i64, Vec<u8>)) -> String {
     let iterator = iterator.to_string();
     let words = [
-        b"FLASHSALE.BF.LOADCHUNK",
+        b"FLASHSALE.BFLOADCHUNK",
         key.as_bytes(),
         iterator.as_bytes(),
         piece,
@@ -352,13 +352,13 @@ fn a_dump_in_pieces_is_loaded_elsewhere_also_twice_and_beside_new_items() {
         // What is added between two pieces stays.
         let between = "between";
         assert_eq!(load(&mut far, between, &pieces[0]), "OK");
-        far.run("FLASHSALE.BF.INSERT between NOCREATE ITEMS x");
-        let had_room = far.show("FLASHSALE.BF.EXISTS between x") == "1";
+        far.run("FLASHSALE.BFINSERT between NOCREATE ITEMS x");
+        let had_room = far.show("FLASHSALE.BFEXISTS between x") == "1";
         for piece in &pieces[1..] {
             load(&mut far, between, piece);
         }
         assert_eq!(
-            far.show("FLASHSALE.BF.EXISTS between x") == "1",
+            far.show("FLASHSALE.BFEXISTS between x") == "1",
             had_room || key == "d"
         );
         far.says("DEL between", "1");
@@ -372,12 +372,9 @@ fn a_large_filter_is_dumped_in_pieces_of_16_mib_and_freed_on_another_thread() {
     let server = Server::any();
     let mut con = server.conn();
     // About 30 MiB.
-    con.says("FLASHSALE.BF.RESERVE f 0.01 20000000", "OK");
-    con.says("FLASHSALE.BF.MADD f a b c", "1 1 1");
-    let size: u64 = con
-        .show("FLASHSALE.BF.INFO f SIZE")
-        .parse()
-        .expect("a size");
+    con.says("FLASHSALE.BFRESERVE f 0.01 20000000", "OK");
+    con.says("FLASHSALE.BFMADD f a b c", "1 1 1");
+    let size: u64 = con.show("FLASHSALE.BFINFO f SIZE").parse().expect("a size");
     assert!(size > 24 << 20);
     let used: u64 = con.text("MEMORY USAGE f").parse().expect("bytes");
     assert!(used >= size && used - size < 200, "{used} of {size}");
@@ -410,15 +407,15 @@ fn try_restore(con: &mut Con, payload: &[u8], what: &str) -> bool {
         return false;
     }
     if con.show("TYPE copy") == "+fls-bloom" {
-        let capacity = con.show("FLASHSALE.BF.INFO copy CAPACITY");
+        let capacity = con.show("FLASHSALE.BFINFO copy CAPACITY");
         assert!(!capacity.contains("error"), "{what}: {capacity}");
         let small = capacity.parse::<u64>().is_ok_and(|items| items < 10_000);
         if small {
-            con.run("FLASHSALE.BF.INSERT copy ITEMS 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15");
+            con.run("FLASHSALE.BFINSERT copy ITEMS 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15");
         }
-        con.run("FLASHSALE.BF.SCANDUMP copy 1");
-        con.run("FLASHSALE.BF.MERGE copy f");
-        con.says("FLASHSALE.BF.CLEAR copy", "OK");
+        con.run("FLASHSALE.BFSCANDUMP copy 1");
+        con.run("FLASHSALE.BFMERGE copy f");
+        con.says("FLASHSALE.BFCLEAR copy", "OK");
     }
     con.says("DEL copy", "1");
     true
@@ -430,8 +427,8 @@ fn a_damaged_payload_is_an_error_or_still_a_filter() {
     let mut con = server.conn();
     let mut dice = Dice::new();
     con.says("CONFIG SET rdbcompression no", "OK");
-    con.says("FLASHSALE.BF.RESERVE f 0.1 5 EXPANSION 1", "OK");
-    con.says("FLASHSALE.BF.MADD f a b c d e f g h", "1 1 1 1 1 1 1 1");
+    con.says("FLASHSALE.BFRESERVE f 0.1 5 EXPANSION 1", "OK");
+    con.says("FLASHSALE.BFMADD f a b c d e f g h", "1 1 1 1 1 1 1 1");
     let payload = dump(&mut con, "f");
     assert!(try_restore(&mut con, &payload, "as it is"));
     let length = payload.len() - 10;
@@ -454,7 +451,7 @@ fn a_damaged_payload_is_an_error_or_still_a_filter() {
         let damaged = forge(&payload, |bytes| damage(bytes, HEADER_BYTES, &mut dice, 5));
         try_restore(&mut con, &damaged, &format!("round {round}"));
     }
-    con.says("FLASHSALE.BF.MEXISTS f a b c d e f g h", "1 1 1 1 1 1 1 1");
+    con.says("FLASHSALE.BFMEXISTS f a b c d e f g h", "1 1 1 1 1 1 1 1");
     let (blooms, _) = gauges(&mut con);
     assert_eq!(blooms, "1");
 }
@@ -466,7 +463,7 @@ fn a_forged_length_takes_no_memory() {
     };
     let mut con = server.conn();
     con.says("CONFIG SET rdbcompression no", "OK");
-    con.says("FLASHSALE.BF.RESERVE f 0.01 100 NONSCALING", "OK");
+    con.says("FLASHSALE.BFRESERVE f 0.01 100 NONSCALING", "OK");
     let payload = dump(&mut con, "f");
     // 256 GiB of blocks in the place of two.
     let at = payload

@@ -26,7 +26,7 @@ fn header(expansion: u32, links: u32, blocks: u64, items: u64) -> Vec<u8> {
 
 /// Sends a header under a key that is free.
 fn load(con: &mut Con, key: &str, header: &[u8]) -> String {
-    let line = [b"FLASHSALE.BF.LOADCHUNK", key.as_bytes(), b"1", header];
+    let line = [b"FLASHSALE.BFLOADCHUNK", key.as_bytes(), b"1", header];
     render(&con.run_words(&line))
 }
 
@@ -39,12 +39,12 @@ fn the_configuration_says_what_filters_are_made() {
         return;
     };
     let mut con = server.conn();
-    con.says("FLASHSALE.BF.ADD made x", "1");
-    con.says("FLASHSALE.BF.RESERVE like 0.001 50 NONSCALING", "OK");
-    con.says("FLASHSALE.BF.ADD like x", "1");
+    con.says("FLASHSALE.BFADD made x", "1");
+    con.says("FLASHSALE.BFRESERVE like 0.001 50 NONSCALING", "OK");
+    con.says("FLASHSALE.BFADD like x", "1");
     assert_eq!(con.digest("made"), con.digest("like"));
-    con.says("FLASHSALE.BF.RESERVE own 0.01 10 EXPANSION 3", "OK");
-    con.says("FLASHSALE.BF.INFO own EXPANSION", "3");
+    con.says("FLASHSALE.BFRESERVE own 0.01 10 EXPANSION 3", "OK");
+    con.says("FLASHSALE.BFINFO own EXPANSION", "3");
     con.says("CONFIG SET flashsale.bf-error-rate 0.5", "OK");
     con.says(
         "CONFIG GET flashsale.bf-error-rate",
@@ -54,9 +54,9 @@ fn the_configuration_says_what_filters_are_made() {
         "CONFIG SET flashsale.bf-initial-size 7 flashsale.bf-expansion 4",
         "OK",
     );
-    con.says("FLASHSALE.BF.MADD later x y", "1 1");
-    con.says("FLASHSALE.BF.INFO later CAPACITY", "7");
-    con.says("FLASHSALE.BF.INFO later EXPANSION", "4");
+    con.says("FLASHSALE.BFMADD later x y", "1 1");
+    con.says("FLASHSALE.BFINFO later CAPACITY", "7");
+    con.says("FLASHSALE.BFINFO later EXPANSION", "4");
     for (line, part) in [
         ("bf-error-rate 0", "'0' is not from 0.000000001 to 1"),
         ("bf-error-rate 1", "'1' is not from 0.000000001 to 1"),
@@ -122,15 +122,15 @@ fn a_filter_that_would_take_the_server_beyond_maxmemory_is_refused() {
             "INSERT f ITEMS a",
             "INSERT f CAPACITY 1000000000 ERROR 0.001 ITEMS a",
         ] {
-            con.fails(&format!("FLASHSALE.BF.{line}"), "ERR", NO_MEMORY);
+            con.fails(&format!("FLASHSALE.BF{line}"), "ERR", NO_MEMORY);
         }
         // One link of 1 GiB.
         assert!(load(&mut con, "f", &header(1, 1, 1 << 24, 0)).contains(NO_MEMORY));
         con.says("EXISTS f kept", "1");
     }
     // There is room for 60 MiB of it, with whatever the allocator adds.
-    con.says("FLASHSALE.BF.RESERVE f 0.01 50000000 NONSCALING", "OK");
-    con.says("FLASHSALE.BF.ADD f a", "1");
+    con.says("FLASHSALE.BFRESERVE f 0.01 50000000 NONSCALING", "OK");
+    con.says("FLASHSALE.BFADD f a", "1");
     con.says("EXISTS f kept", "2");
     // A replica asks nobody: it has what its primary has.
     replica.conn().says("CONFIG SET maxmemory 60mb", "OK");
@@ -153,17 +153,17 @@ fn a_filter_does_not_grow_beyond_maxmemory() {
     assert_eq!(load(&mut con, "g", &header(2, 1, 1 << 14, 1 << 20)), "OK");
     for line in ["ADD f a", "MADD f a b", "INSERT f ITEMS a"] {
         con.fails(
-            &format!("FLASHSALE.BF.{line}"),
+            &format!("FLASHSALE.BF{line}"),
             "ERR",
             "problem inserting into filter",
         );
     }
-    con.says("FLASHSALE.BF.INFO f FILTERS", "1");
-    con.says("FLASHSALE.BF.CARD f", "1048576");
-    con.says("FLASHSALE.BF.ADD g a", "1");
-    con.says("FLASHSALE.BF.INFO g FILTERS", "2");
+    con.says("FLASHSALE.BFINFO f FILTERS", "1");
+    con.says("FLASHSALE.BFCARD f", "1048576");
+    con.says("FLASHSALE.BFADD g a", "1");
+    con.says("FLASHSALE.BFINFO g FILTERS", "2");
     con.says("CONFIG SET maxmemory 0", "OK");
-    con.says("FLASHSALE.BF.ADD f a", "1");
+    con.says("FLASHSALE.BFADD f a", "1");
     con.says("DEL f g", "2");
 }
 
@@ -171,7 +171,7 @@ fn a_filter_does_not_grow_beyond_maxmemory() {
 fn at_maxmemory_nothing_is_added_and_everything_is_found() {
     let server = Server::any();
     let mut con = server.conn();
-    con.says("FLASHSALE.BF.ADD f a", "1");
+    con.says("FLASHSALE.BFADD f a", "1");
     con.says("CONFIG SET maxmemory 1", "OK");
     for line in [
         "ADD f b",
@@ -180,9 +180,9 @@ fn at_maxmemory_nothing_is_added_and_everything_is_found() {
         "RESERVE g 0.01 10",
         "MERGE g f",
     ] {
-        con.fails(&format!("FLASHSALE.BF.{line}"), "OOM", "maxmemory");
+        con.fails(&format!("FLASHSALE.BF{line}"), "OOM", "maxmemory");
     }
-    con.says("FLASHSALE.BF.MEXISTS f a b", "1 0");
-    con.says("FLASHSALE.BF.CLEAR f", "OK");
+    con.says("FLASHSALE.BFMEXISTS f a b", "1 0");
+    con.says("FLASHSALE.BFCLEAR f", "OK");
     con.says("CONFIG SET maxmemory 0", "OK");
 }

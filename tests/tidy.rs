@@ -59,20 +59,20 @@ const COMMANDS: [&str; 37] = [
     "SCAN",
     "STOCK",
     "USER",
-    "BF.ADD",
-    "BF.APPLY",
-    "BF.CARD",
-    "BF.CLEAR",
-    "BF.EXISTS",
-    "BF.INFO",
-    "BF.INSERT",
-    "BF.LOAD",
-    "BF.LOADCHUNK",
-    "BF.MADD",
-    "BF.MERGE",
-    "BF.MEXISTS",
-    "BF.RESERVE",
-    "BF.SCANDUMP",
+    "BFADD",
+    "BFAPPLY",
+    "BFCARD",
+    "BFCLEAR",
+    "BFEXISTS",
+    "BFINFO",
+    "BFINSERT",
+    "BFLOAD",
+    "BFLOADCHUNK",
+    "BFMADD",
+    "BFMERGE",
+    "BFMEXISTS",
+    "BFRESERVE",
+    "BFSCANDUMP",
 ];
 
 fn root() -> &'static Path {
@@ -429,7 +429,7 @@ fn every_command_has_a_file_that_is_its_manual_page() {
     let files = sources(&["src/command"]);
     let mut broken = Vec::new();
     for command in COMMANDS {
-        let name = match command.strip_prefix("BF.") {
+        let name = match command.strip_prefix("BF") {
             Some(of_filter) => format!("/bloom_{}.rs", of_filter.to_lowercase()),
             None => format!("/sale_{}.rs", command.to_lowercase()),
         };

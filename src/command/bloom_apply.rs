@@ -1,4 +1,4 @@
-//! `FLASHSALE.BF.APPLY key event`
+//! `FLASHSALE.BFAPPLY key event`
 //!
 //! Carries out an event of a filter that was decided elsewhere: by the primary of this
 //! replica, or before a restart. Internal: an error from any other client.
@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.APPLY",
+    name: "FLASHSALE.BFAPPLY",
     summary: "Carries out an event of a Bloom filter of the primary or of the AOF. Internal.",
     complexity: "That of the command that made the event",
     since: SINCE,

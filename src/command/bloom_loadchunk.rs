@@ -1,4 +1,4 @@
-//! `FLASHSALE.BF.LOADCHUNK key iterator data`
+//! `FLASHSALE.BFLOADCHUNK key iterator data`
 //!
 //! Loads a piece that SCANDUMP told, with the iterator it came with. The first makes the
 //! filter, which must not be there yet. Until the last has come, the filter denies items
@@ -13,7 +13,7 @@
 //! - Errors: in this order, `ERR` arity; `Second argument must be numeric`; `WRONGTYPE`;
 //!   `not found`; `received bad data`, `invalid offset - no link found`, `invalid chunk -
 //!   Too big for current filter`; too little memory.
-//! - Replicates: itself, as FLASHSALE.BF.LOADCHUNK; nothing when it brings nothing new.
+//! - Replicates: itself, as FLASHSALE.BFLOADCHUNK; nothing when it brings nothing new.
 
 use super::bloom_args::{fits_maxmemory, integer, no_memory, wrong_arity};
 use super::{Handler, SINCE, text};
@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.LOADCHUNK",
+    name: "FLASHSALE.BFLOADCHUNK",
     summary: "Loads a piece of a Bloom filter that was told elsewhere.",
     complexity: "O(N) with N bytes of the piece",
     since: SINCE,

@@ -1,4 +1,4 @@
-//! `FLASHSALE.BF.MERGE dest src [src ...]`
+//! `FLASHSALE.BFMERGE dest src [src ...]`
 //!
 //! Makes `dest` contain what it and the sources contain. Where there is no `dest`, it is
 //! made as a copy of the first source. All filters must have been made alike: the same
@@ -15,7 +15,7 @@
 //! - Errors: `ERR` arity; `not found` with the name of a source that is missing;
 //!   `WRONGTYPE`; how a source differs, or which link would be overfull; too little
 //!   memory. Nothing has changed then.
-//! - Replicates: itself, as FLASHSALE.BF.MERGE; nothing when it brings nothing new.
+//! - Replicates: itself, as FLASHSALE.BFMERGE; nothing when it brings nothing new.
 
 use super::bloom_args::{no_memory, wrong_arity};
 use super::{Handler, SINCE, text};
@@ -26,7 +26,7 @@ use crate::error::{Error, echo};
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.MERGE",
+    name: "FLASHSALE.BFMERGE",
     summary: "Makes a Bloom filter contain what others contain.",
     complexity: "O(S) with S bytes of all filters",
     since: SINCE,

@@ -1,7 +1,7 @@
 //! The type `fls-bloom`: how a filter is saved, loaded, copied, measured and freed.
 //!
 //! In an RDB file or a DUMP a filter is a run of byte strings, the chunks of
-//! `bloom/snapshot.rs`. In a rewritten AOF each chunk is one FLASHSALE.BF.LOAD; as with a
+//! `bloom/snapshot.rs`. In a rewritten AOF each chunk is one FLASHSALE.BFLOAD; as with a
 //! sale, a filter of which only the first have come is a value that takes no command,
 //! and is deleted when the AOF ends before it does: half a filter would deny what it
 //! contains.
@@ -59,7 +59,7 @@ static HANDLE: TypeHandle = TypeHandle::unregistered();
 impl NativeType for BloomValue {
     const NAME: &'static CStr = c"fls-bloom";
     const VERSION: i32 = 1;
-    const LOAD_COMMAND: &'static CStr = c"FLASHSALE.BF.LOAD";
+    const LOAD_COMMAND: &'static CStr = c"FLASHSALE.BFLOAD";
     // A copy of a filter promises nothing twice.
     const IS_COPYABLE: bool = true;
 

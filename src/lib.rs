@@ -17,6 +17,7 @@
 //! | what would hurt a sale on this server | `doctor/` |
 //! | what does an error say, where is the clock read | `error.rs`, `clock.rs` |
 //! | where are events encoded | `scratch.rs` |
+//! | where are large blocks freed | `reclaim.rs` |
 //! | how does the server call, and how is it called | `ffi/`, the only unsafe code |
 //!
 //! Arrows never turn round: `command` uses `datatype` and `replication`, those use
@@ -44,6 +45,7 @@ mod expiry_index;
 mod ffi;
 mod info;
 mod orders;
+mod reclaim;
 mod replication;
 mod sale;
 mod scratch;

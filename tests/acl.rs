@@ -29,8 +29,8 @@ const TABLE: [(&str, &str); 9] = [
         "operator",
     ),
     (
-        "bfreserve bfadd bfmadd bfinsert bfcard bfinfo bfscandump bfloadchunk bfclear \
-         bfmerge",
+        "bfreserve bfadd bfmadd bfinsert bfcard bfinfo bfdebug bfscandump bfloadchunk \
+         bfclear bfmerge",
         "operator",
     ),
     ("apply load", ""),

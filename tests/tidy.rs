@@ -35,7 +35,7 @@ const ROOTS_OF_THE_PURE: [&str; 10] = [
 
 /// Every command of the module. A new one is added here, in its own file, and in the
 /// tests of its replies.
-const COMMANDS: [&str; 37] = [
+const COMMANDS: [&str; 38] = [
     "ALTER",
     "APPLY",
     "AUDIT",
@@ -63,6 +63,7 @@ const COMMANDS: [&str; 37] = [
     "BFAPPLY",
     "BFCARD",
     "BFCLEAR",
+    "BFDEBUG",
     "BFEXISTS",
     "BFINFO",
     "BFINSERT",
@@ -371,13 +372,14 @@ fn a_change_is_applied_where_it_is_replicated() {
         "src/bloom_replication.rs",
         "src/datatype/live.rs",
         "src/datatype/bloom_live.rs",
+        "src/datatype/bloom_type.rs",
         "src/sale/",
         "src/bloom/",
     ];
     assert_nowhere(
         "only replication applies",
         &sources(&["src"]),
-        &[".apply(", ".merge(", ".fill("],
+        &[".apply(", ".merge(", ".take_bits("],
         &allowed,
     );
 }

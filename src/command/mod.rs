@@ -14,6 +14,7 @@ mod bloom_apply;
 mod bloom_args;
 mod bloom_card;
 mod bloom_clear;
+mod bloom_debug;
 mod bloom_exists;
 mod bloom_info;
 mod bloom_insert;
@@ -186,6 +187,7 @@ table! {
         bloom_mexists::MultiExists,
         bloom_card::Card,
         bloom_info::Info,
+        bloom_debug::Debug,
         bloom_scandump::ScanDump,
         bloom_loadchunk::LoadChunk,
         bloom_clear::Clear,
@@ -311,6 +313,7 @@ mod tests {
             "BFMEXISTS key item [item ...]",
             "BFCARD key",
             "BFINFO key [CAPACITY | SIZE | FILTERS | ITEMS | EXPANSION]",
+            "BFDEBUG key",
             "BFSCANDUMP key iterator",
             "BFLOADCHUNK key iterator data",
             "BFCLEAR key",
@@ -319,7 +322,7 @@ mod tests {
             "HELP",
             "APPLY key [orders] event",
             "LOAD key chunk",
-            "BFAPPLY key event",
+            "BFAPPLY key [src ...] event",
             "BFLOAD key chunk",
         ];
         for (line, expected) in lines.iter().zip(expected) {

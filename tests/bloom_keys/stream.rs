@@ -48,8 +48,12 @@ fn what_was_new_is_sent_on_under_the_full_name_and_nothing_else() {
         );
         sends("EXISTS f a", &[]);
         sends("INFO f", &[]);
-        sends("MERGE u f", &["FLASHSALE.BFMERGE u f"]);
-        sends("MERGE u f", &[]);
+        sends("RESERVE o 0.01 10", &["FLASHSALE.BFAPPLY o"]);
+        sends("ADD o z", &["FLASHSALE.BFAPPLY o"]);
+        sends("MERGE u f o f", &["FLASHSALE.BFAPPLY u f o"]);
+        sends("MERGE u f o", &[]);
+        sends("ADD o new", &["FLASHSALE.BFAPPLY o"]);
+        sends("MERGE u f o", &["FLASHSALE.BFAPPLY u o"]);
         sends("CLEAR u", &["FLASHSALE.BFAPPLY u"]);
         sends("CLEAR u", &[]);
         sends(

@@ -20,6 +20,7 @@
 //! | what does an error say, where is the clock read | `error.rs`, `clock.rs` |
 //! | where are events encoded | `scratch.rs` |
 //! | which scripts go on at `maxmemory` | `scripts.rs` |
+//! | where are large blocks freed | `reclaim.rs` |
 //! | how does the server call, and how is it called | `ffi/`, the only unsafe code |
 //!
 //! Arrows never turn round: `command` uses `datatype` and `replication`, those use
@@ -49,6 +50,7 @@ mod info;
 mod names;
 mod news;
 mod orders;
+mod reclaim;
 mod replication;
 mod sale;
 mod scratch;

@@ -28,6 +28,8 @@ fn a_cart_grows_shrinks_and_changes_and_keeps_its_deadline() {
     );
     let made = con.field("FLASHSALE.GET sale c1", "reserved_at_ms");
     let deadline = con.field("FLASHSALE.GET sale c1", "expires_at_ms");
+    // Another moment than that of the making.
+    con.says("DEBUG SLEEP 0.01", "OK");
     con.says(
         "FLASHSALE.RESERVE sale ann ITEMS 2 a 3 b 2 ID c2 REPLACE c1",
         &format!("RESERVED c2 {deadline} 2 0"),

@@ -5,7 +5,8 @@
 //! **Method**: the module is built from the last commit before its formats grew
 //! (`support/older.rs`) and loaded into real servers beside today's: as primary, as
 //! replica, on each other's files. Between versions what readers see is compared; between
-//! two servers of today, digests.
+//! two servers of today, digests. `docs/upgrading.md` is played from its first line to
+//! its last, and its table held against the constants of the source.
 
 #[path = "versions/later.rs"]
 mod later;
@@ -550,4 +551,122 @@ fn an_event_of_a_later_version_is_told_apart_from_a_damaged_one() {
         assert_eq!(replica.conn().divergence(), 1, "{what}");
         assert!(replica.log().contains(told), "{what}: {}", replica.log());
     }
+}
+
+#[test]
+fn the_page_on_upgrades_prints_what_it_shows() {
+    support::transcript::play("docs/upgrading.md");
+}
+
+/// The value of a constant of the source, which may be another's.
+#[track_caller]
+fn constant(file: &str, name: &str) -> String {
+    let source = read(file);
+    let marks = [format!("const {name}: "), "= ".to_owned(), ";".to_owned()];
+    let mut rest = source.as_str();
+    let mut value = "";
+    for mark in &marks {
+        let found = rest.split_once(mark.as_str());
+        (value, rest) = found.unwrap_or_else(|| panic!("{file}: no {name}"));
+    }
+    match value.parse::<u32>() {
+        Ok(_) => value.to_owned(),
+        Err(_) => constant("src/bloom/codec.rs", value),
+    }
+}
+
+fn read(file: &str) -> String {
+    let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn the_table_of_versions_is_that_of_the_source() {
+    let page = read("docs/upgrading.md");
+    let version = env!("CARGO_PKG_VERSION");
+    let head = format!("| {version} writes | {version} reads |");
+    assert!(page.contains(&head), "the last columns are of {version}");
+    for (format, file, name) in [
+        (
+            "encoding of the type `flashsale`",
+            "src/datatype/sale_type.rs",
+            "VERSION",
+        ),
+        (
+            "encoding of the type `fls-bloom`",
+            "src/datatype/bloom_type.rs",
+            "VERSION",
+        ),
+        (
+            "snapshot of a sale",
+            "src/sale/snapshot.rs",
+            "SNAPSHOT_VERSION",
+        ),
+        (
+            "event of a sale",
+            "src/sale/event_codec.rs",
+            "EVENT_VERSION",
+        ),
+        (
+            "header of a filter",
+            "src/bloom/header.rs",
+            "HEADER_VERSION",
+        ),
+        (
+            "event of a filter",
+            "src/bloom/event_codec.rs",
+            "EVENT_VERSION",
+        ),
+        (
+            "piece of a filter's dump",
+            "src/bloom/dump.rs",
+            "PIECE_VERSION",
+        ),
+    ] {
+        let latest = constant(file, name);
+        let row = page
+            .lines()
+            .find(|line| line.starts_with(&format!("| {format} |")));
+        let row = row.unwrap_or_else(|| panic!("no row: {format}"));
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [.., writes, reads] = cells[..] else {
+            panic!("{row}")
+        };
+        let written = ["1, and ", ""].map(|rest| writes.strip_prefix(rest).unwrap_or(writes));
+        let writes_latest = written
+            .iter()
+            .any(|cell| cell.split(' ').next() == Some(latest.as_str()));
+        assert!(writes_latest, "{format}: writes {writes}, not {latest}");
+        let all = if latest == "1" {
+            latest
+        } else {
+            format!("1 to {latest}")
+        };
+        assert_eq!(reads, all, "{format}: reads");
+    }
+}
+
+#[test]
+fn the_number_of_the_module_is_that_of_its_version() {
+    let parts = env!("CARGO_PKG_VERSION")
+        .split('.')
+        .map(|part| part.parse().expect("a number"));
+    let number = parts.fold(0, |number: u32, part: u32| number * 100 + part);
+    assert!(
+        read("src/ffi/load.rs").contains(&format!("version: {number},")),
+        "{number}"
+    );
+    let page = read("docs/upgrading.md");
+    let row = page
+        .lines()
+        .find(|line| line.starts_with("| number of the module |"));
+    assert!(
+        row.expect("the row").ends_with(&format!("| {number} | |")),
+        "{number}"
+    );
+    let Some(server) = Server::own(&[], &[]) else {
+        return;
+    };
+    let modules = server.conn().show("MODULE LIST");
+    assert!(modules.contains(&format!("ver {number}")), "{modules}");
 }

@@ -19,7 +19,7 @@ use fuzz::engine::{error, ffi, sale};
 use forgeries::{AT_MS, SETUP, event, forgeries, lines, order};
 use fuzz::samples::HASHER;
 use redis::Value;
-use sale::{Change, Created, EntryId, Options};
+use sale::{Change, Created, EntryId, Forgets, Options};
 use support::forged_primary::{ForgedPrimary, assert_no_crash, forge_rdb, rdb_of};
 use support::{Con, Dice, Feed, Server, render, wait_until, workload};
 

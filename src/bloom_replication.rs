@@ -1,31 +1,35 @@
 //! The one way a filter changes: carried out, sent on and signalled in one function.
 //!
-//! Adding, clearing and creating are sent on as events, `FLASHSALE.BF.APPLY key event`:
-//! sizes resolved, items as hashes, only the new ones. A request sent on would be decided
-//! again, by another configuration. A merge and a loaded piece depend on nothing but
-//! their arguments, and are sent on as they came, under their full names: they would be
-//! as large as events.
+//! What is sent on is an event, `FLASHSALE.BFAPPLY key [src ...] event`: sizes resolved,
+//! items as hashes, only the new ones. A request sent on would be decided again, by
+//! another configuration; and under its own name it would be refused by a replica that
+//! has reached its `maxmemory` and minds it (`replica-ignore-maxmemory no`), which leaves
+//! the copy another than the original. Events are never refused.
+//!
+//! An event is as small as its request, but for a merge, which can bring gigabytes: its
+//! event names the sources. Replicas have the same ones, and an AOF has made them by then.
 //!
 //! Filters have no keyspace events: no client of one expects any, and an event for each
 //! item would cost more than the item.
 
 use std::ffi::CStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::bloom::{Bloom, Event, decode_event, encode_event};
-use crate::datatype::{BloomKey, bloom_key};
-use crate::error::Error;
-use crate::ffi::{Call, Ctx, Text};
+use crate::bloom::{
+    Bloom, Divergence, Event, Header, decode_event, encode_event, is_header_of_redisbloom,
+};
+use crate::datatype::{self, BloomKey, ValueKey, bloom_key};
+use crate::error::{Error, echo};
+use crate::ffi::{Call, Ctx, Text, TextBuf};
 use crate::info;
 use crate::replication;
 use crate::scratch;
 
 /// The command that carries events.
-const APPLY: &CStr = c"FLASHSALE.BF.APPLY";
-const MERGE: &CStr = c"FLASHSALE.BF.MERGE";
-const LOADCHUNK: &CStr = c"FLASHSALE.BF.LOADCHUNK";
+const APPLY: &CStr = c"FLASHSALE.BFAPPLY";
 
 /// Carries out an event that was just planned for this filter, and sends it on.
-pub fn commit(ctx: Ctx<'_>, key: &mut BloomKey<'_>, event: &Event) {
+pub fn commit(ctx: Ctx<'_>, key: &mut BloomKey<'_>, event: &Event<'_>) {
     key.apply(event);
     send(ctx, key.name(), event);
     ctx.signal_modified(key.name());
@@ -40,7 +44,7 @@ pub fn commit_creation(
     ctx: Ctx<'_>,
     name: Text<'_>,
     mut bloom: Bloom,
-    event: &Event,
+    event: &Event<'_>,
 ) -> Result<(), Error> {
     bloom.apply(event);
     bloom_key::create(ctx, name, bloom)?;
@@ -49,69 +53,82 @@ pub fn commit_creation(
     Ok(())
 }
 
-/// Merges filters into one, as it was planned, and sends the call on.
-pub fn commit_merge(call: &Call<'_>, key: &mut BloomKey<'_>, sources: &[&Bloom]) {
-    for source in sources {
-        key.merge(source);
-    }
-    send_call(call, MERGE);
-    call.ctx().signal_modified(key.name());
+/// Merges filters into one, as it was planned, and sends it on. At least one brings
+/// something new.
+pub fn commit_merge(ctx: Ctx<'_>, key: &mut BloomKey<'_>, sources: &[&BloomKey<'_>]) {
+    let blooms: Vec<&Bloom> = sources.iter().map(|source| source.bloom()).collect();
+    let items = key.bloom().items_with(&blooms);
+    blooms.iter().for_each(|source| key.merge(source));
+    send_merge(ctx, key.name(), sources, false, items);
+    ctx.signal_modified(key.name());
 }
 
-/// Makes a filter of others, merged, and sends the call on.
+/// Makes a filter from a copy of the first source and the others, merged, and sends it
+/// on.
 ///
 /// # Errors
 ///
 /// The server does not take the value.
 pub fn commit_merge_anew(
-    call: &Call<'_>,
+    ctx: Ctx<'_>,
     name: Text<'_>,
     mut bloom: Bloom,
-    sources: &[&Bloom],
+    sources: &[&BloomKey<'_>],
 ) -> Result<(), Error> {
-    for source in sources {
-        bloom.merge(source);
-    }
-    bloom_key::create(call.ctx(), name, bloom)?;
-    send_call(call, MERGE);
-    call.ctx().signal_modified(name);
+    let others = sources.iter().skip(1);
+    others.for_each(|source| bloom.merge(source.bloom()));
+    let items = bloom.items();
+    bloom_key::create(ctx, name, bloom)?;
+    send_merge(ctx, name, sources, true, items);
+    ctx.signal_modified(name);
     Ok(())
 }
 
-/// Sets the bits of a piece of a dump, and sends the call on if any was new.
-pub fn commit_piece(call: &Call<'_>, key: &mut BloomKey<'_>, place: (usize, u64), piece: &[u8]) {
-    if key.fill(place, piece) {
-        send_call(call, LOADCHUNK);
-        call.ctx().signal_modified(key.name());
-    }
-}
-
-/// Makes a filter from the header of a dump, and sends the call on.
+/// Begins a filter with the header of a dump, and sends it on.
 ///
 /// # Errors
 ///
 /// The server does not take the value.
-pub fn commit_header(call: &Call<'_>, name: Text<'_>, bloom: Bloom) -> Result<(), Error> {
-    bloom_key::create(call.ctx(), name, bloom)?;
-    send_call(call, LOADCHUNK);
-    call.ctx().signal_modified(name);
+pub fn commit_begin(ctx: Ctx<'_>, name: Text<'_>, header: Header) -> Result<(), Error> {
+    bloom_key::begin(ctx, name, &header)?;
+    send(ctx, name, &Event::Begun(header));
+    ctx.signal_modified(name);
     Ok(())
 }
 
-fn send(ctx: Ctx<'_>, key: Text<'_>, event: &Event) {
+/// Takes the next bits of a dump, as it was planned, and sends them on.
+///
+/// # Errors
+///
+/// There is no memory for them. Nothing has changed then.
+pub fn commit_bits(ctx: Ctx<'_>, key: &mut ValueKey<'_>, event: &Event<'_>) -> Result<(), String> {
+    if let Event::Loaded { bits, .. } = event {
+        key.take_bits(bits)?;
+    }
+    send(ctx, key.name(), event);
+    ctx.signal_modified(key.name());
+    Ok(())
+}
+
+fn send(ctx: Ctx<'_>, key: Text<'_>, event: &Event<'_>) {
     scratch::with(|bytes| {
         encode_event(event, bytes);
         ctx.replicate(APPLY, key, None, bytes);
     });
 }
 
-/// Sends a call on, whichever of its names it came under.
-fn send_call(call: &Call<'_>, command: &CStr) {
-    if is_replay(call.ctx()) {
-        call.ctx().replicate_verbatim();
-    } else {
-        call.ctx().replicate_words(command, call.arguments());
-    }
+fn send_merge(ctx: Ctx<'_>, key: Text<'_>, sources: &[&BloomKey<'_>], is_new: bool, items: u64) {
+    scratch::with(|bytes| {
+        encode_event(&Event::Merged { is_new, items }, bytes);
+        let event = TextBuf::new(bytes);
+        let names = sources.iter().map(|source| source.name());
+        let words: Vec<Text<'_>> = [key]
+            .into_iter()
+            .chain(names)
+            .chain([event.as_text()])
+            .collect();
+        ctx.replicate_words(APPLY, &words);
+    });
 }
 
 /// Does this call come from the primary, or from the AOF?
@@ -122,43 +139,136 @@ pub fn is_replay(ctx: Ctx<'_>) -> bool {
 
 /// Carries out an event of the primary, or of the AOF. It cannot fail; what does not fit
 /// is counted.
-pub fn replay(call: &Call<'_>, name: Text<'_>, bytes: &[u8]) {
-    call.ctx().replicate_verbatim();
-    match replay_event(call.ctx(), name, bytes) {
+pub fn replay(ctx: Ctx<'_>, name: Text<'_>, sources: &[Text<'_>], bytes: &[u8]) {
+    ctx.replicate_verbatim();
+    match replay_event(ctx, name, sources, bytes) {
         Ok(()) => info::EVENTS_REPLAYED.add(1),
-        Err(reason) => replication::diverged(call.ctx(), name.bytes(), &reason),
+        Err(reason) => replication::diverged(ctx, name.bytes(), &reason),
     }
 }
 
-fn replay_event(ctx: Ctx<'_>, name: Text<'_>, bytes: &[u8]) -> Result<(), String> {
-    let event = decode_event(bytes).map_err(|error| error.to_string())?;
-    let key = bloom_key::open_write(ctx, name);
-    if let Some(created) = Bloom::create(&event) {
-        let mut bloom = created.map_err(|divergence| divergence.to_string())?;
-        bloom
-            .check(&event)
-            .map_err(|divergence| divergence.to_string())?;
-        bloom.apply(&event);
-        let was_free = matches!(key, Ok(None));
-        drop(key);
-        // The replica follows the primary even when something else is there.
-        bloom_key::create(ctx, name, bloom).map_err(|error| error.to_string())?;
-        ctx.signal_modified(name);
-        return if was_free {
+fn replay_event(
+    ctx: Ctx<'_>,
+    name: Text<'_>,
+    sources: &[Text<'_>],
+    bytes: &[u8],
+) -> Result<(), String> {
+    let event = decode_event(bytes).map_err(text_of)?;
+    match &event {
+        Event::Created { .. } => replay_creation(ctx, name, &event),
+        Event::Merged { is_new, items } => replay_merge(ctx, name, sources, *is_new, *items),
+        Event::Begun(header) => replace(ctx, name, || bloom_key::begin(ctx, name, header)),
+        Event::Loaded { position, bits } => replay_bits(ctx, name, *position, bits),
+        Event::Added(_) | Event::Cleared => {
+            let key = bloom_key::open_write(ctx, name).and_then(bloom_key::found);
+            let mut key = key.map_err(text_of)?;
+            key.bloom().check(&event).map_err(text_of)?;
+            key.apply(&event);
+            ctx.signal_modified(name);
             Ok(())
-        } else {
-            Err("the key of a new filter was taken".to_owned())
-        };
+        }
     }
-    let mut key = key
-        .and_then(bloom_key::found)
-        .map_err(|error| error.to_string())?;
-    key.bloom()
-        .check(&event)
-        .map_err(|divergence| divergence.to_string())?;
-    key.apply(&event);
+}
+
+fn text_of(reason: impl ToString) -> String {
+    reason.to_string()
+}
+
+fn replay_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Result<(), String> {
+    let Some(created) = Bloom::create(event) else {
+        return Ok(());
+    };
+    let mut bloom = created.map_err(text_of)?;
+    bloom.check(event).map_err(text_of)?;
+    bloom.apply(event);
+    replace(ctx, name, || bloom_key::create(ctx, name, bloom))
+}
+
+/// Makes a new filter under a name. The replica follows its primary even when something
+/// else is there.
+fn replace(
+    ctx: Ctx<'_>,
+    name: Text<'_>,
+    make: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), String> {
+    let was_free = datatype::is_free(ctx, name);
+    make().map_err(text_of)?;
+    ctx.signal_modified(name);
+    if was_free {
+        Ok(())
+    } else {
+        Err("the key of a new filter was taken".to_owned())
+    }
+}
+
+fn replay_merge(
+    ctx: Ctx<'_>,
+    name: Text<'_>,
+    sources: &[Text<'_>],
+    is_new: bool,
+    items: u64,
+) -> Result<(), String> {
+    let mut keys = Vec::with_capacity(sources.len());
+    for &source in sources {
+        let key = bloom_key::open_read(ctx, source).and_then(bloom_key::found);
+        keys.push(key.map_err(text_of)?);
+    }
+    let blooms: Vec<&Bloom> = keys.iter().map(|key| key.bloom()).collect();
+    if !is_new {
+        let key = bloom_key::open_write(ctx, name).and_then(bloom_key::found);
+        let mut key = key.map_err(text_of)?;
+        key.bloom().check_merge(&blooms, items).map_err(text_of)?;
+        blooms.iter().for_each(|source| key.merge(source));
+        ctx.signal_modified(name);
+        return Ok(());
+    }
+    let [first, others @ ..] = &blooms[..] else {
+        return Err(Divergence::OtherSources.to_string());
+    };
+    first.check_merge(others, items).map_err(text_of)?;
+    let copy = first.try_clone().ok_or(Divergence::NoMemory);
+    let mut copy = copy.map_err(text_of)?;
+    others.iter().for_each(|source| copy.merge(source));
+    replace(ctx, name, || bloom_key::create(ctx, name, copy))
+}
+
+fn replay_bits(ctx: Ctx<'_>, name: Text<'_>, position: u64, bits: &[u8]) -> Result<(), String> {
+    let key = bloom_key::open_to_load(ctx, name).and_then(bloom_key::found);
+    let mut key = key.map_err(text_of)?;
+    if key.received() != Some(position) {
+        return Err(Divergence::NotNext.to_string());
+    }
+    key.take_bits(bits)?;
     ctx.signal_modified(name);
     Ok(())
+}
+
+/// Filters of another format that an AOF held.
+static FOREIGN: AtomicU64 = AtomicU64::new(0);
+
+/// Takes note that the AOF being loaded holds a piece of a filter under LOADCHUNK, which no
+/// AOF of this module does: RedisBloom writes filters so when it rewrites an AOF without
+/// RDB preamble. Its bits mean nothing here, so the filter is missing, and the next BFADD
+/// would make a fresh one that denies what the old one contained.
+///
+/// The one place where such an AOF is found out: it warns, once in a while, and counts.
+pub fn note_foreign_filter(call: &Call<'_>) {
+    info::REPLAY_DIVERGENCE.add(1);
+    let times = FOREIGN.fetch_add(1, Ordering::Relaxed) + 1;
+    if !times.is_power_of_two() {
+        return;
+    }
+    let word = |index: usize| call.words().get(index).copied().unwrap_or_default();
+    let format = if is_header_of_redisbloom(word(3)) {
+        "a filter of RedisBloom"
+    } else {
+        "a piece of a filter of another format"
+    };
+    call.ctx().warn(&format!(
+        "the AOF holds {format} in '{}': it is not loaded, and whatever is added later makes a \
+         new filter that denies its items ({times} pieces so far); see docs/from-redisbloom.md",
+        echo(word(1))
+    ));
 }
 
 /// What becomes of an error of a call that is sent on as it came: a client is told; one

@@ -11,6 +11,7 @@
 //! | what is a Bloom filter, what is on disk of it | `bloom/`, which knows no server either |
 //! | how does its change reach the AOF and the replicas | `bloom_replication.rs` |
 //! | which key are names hashed with | `names.rs` |
+//! | when do listeners hear of a change | `news.rs` |
 //! | what is in an order | `orders.rs` |
 //! | how does an overdue reservation come back | `expiry.rs`, `expiry_index.rs` |
 //! | what is a key of this type to the server | `datatype/` |
@@ -18,6 +19,8 @@
 //! | what would hurt a sale on this server | `doctor/` |
 //! | what does an error say, where is the clock read | `error.rs`, `clock.rs` |
 //! | where are events encoded | `scratch.rs` |
+//! | which scripts go on at `maxmemory` | `scripts.rs` |
+//! | where are large blocks freed | `reclaim.rs` |
 //! | how does the server call, and how is it called | `ffi/`, the only unsafe code |
 //!
 //! Arrows never turn round: `command` uses `datatype` and `replication`, those use
@@ -45,10 +48,13 @@ mod expiry_index;
 mod ffi;
 mod info;
 mod names;
+mod news;
 mod orders;
+mod reclaim;
 mod replication;
 mod sale;
 mod scratch;
+mod scripts;
 
 /// Registers everything; called by the server when it loads the module.
 ///

@@ -1,14 +1,14 @@
-//! `FLASHSALE.BF.APPLY key event`
+//! `FLASHSALE.BFAPPLY key [src ...] event`
 //!
 //! Carries out an event of a filter that was decided elsewhere: by the primary of this
-//! replica, or before a restart. Internal: an error from any other client.
+//! replica, or before a restart. Internal: an error from any other client. The sources
+//! are those of a merge.
 //!
 //! - Complexity: that of the command that made the event.
 //! - Reply: `OK`, always: an event that does not fit is counted, and told in the log.
 //! - Errors: `ERR` from a client.
 //! - Replicates: itself, as it came.
 
-use super::bloom_args::wrong_arity;
 use super::sale_apply::refuse_clients;
 use super::{Handler, SINCE, text};
 use crate::bloom_replication;
@@ -16,14 +16,20 @@ use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.APPLY",
+    name: "FLASHSALE.BFAPPLY",
     summary: "Carries out an event of a Bloom filter of the primary or of the AOF. Internal.",
     complexity: "That of the command that made the event",
     since: SINCE,
+    // No `deny-oom`: a replica has what its primary has.
     flags: "write",
-    arity: 3,
-    keys: &[KeySpec::update(1)],
-    arguments: &[Argument::key("key", 0), Argument::string("event")],
+    arity: -3,
+    // Absent, sources with a key spec of their own would take the event for a key.
+    keys: &[KeySpec::update(1).through(-2)],
+    arguments: &[
+        Argument::key("key", 0),
+        Argument::key("src", 0).optional().multiple(),
+        Argument::string("event"),
+    ],
     tips: "",
     internal: true,
 };
@@ -36,10 +42,9 @@ impl Handler for Apply {
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         refuse_clients(call.ctx())?;
         // The server has looked at the number of words.
-        let [_, _, event] = call.words() else {
-            return Err(wrong_arity(call.words()));
-        };
-        bloom_replication::replay(call, text(call, 1)?, event);
+        if let [_, sources @ .., event] = call.arguments() {
+            bloom_replication::replay(call.ctx(), text(call, 1)?, sources, event.bytes());
+        }
         call.reply().ok();
         Ok(())
     }

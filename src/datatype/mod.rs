@@ -13,7 +13,7 @@ mod live;
 mod sale_key;
 mod sale_type;
 
-pub use bloom_key::BloomKey;
+pub use bloom_key::{BloomKey, ValueKey};
 pub use bloom_type::BloomValue;
 pub use hints::{clear, first_due_ms, note, pop_due, swap};
 pub use sale_key::{

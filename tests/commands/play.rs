@@ -70,6 +70,7 @@ pub fn with_create<T>(
         items: items.iter().map(|(sku, n)| (&sku[..], *n)).collect(),
         changes: changes(&setup.options),
         hold_ms_default: setup.hold_ms_default,
+        keep_ms_default: setup.keep_ms_default,
     })
 }
 

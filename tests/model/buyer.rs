@@ -77,7 +77,7 @@ impl Model {
             return self.row("REPLACE NORESERVATION", words!["NORESERVATION", old]);
         };
         if !replaced.is_open() {
-            return self.refuse_to_replace(&replaced);
+            return self.refuse_to_replace(now, &replaced);
         }
         let lines = match self.admit_after_sweep(now, user, ask, Some(old)) {
             Ok(lines) => lines,
@@ -105,7 +105,7 @@ impl Model {
     }
 
     /// What CHECKOUT would say of a reservation that is not open.
-    fn refuse_to_replace(&mut self, old: &Reservation) -> String {
+    fn refuse_to_replace(&mut self, now: u64, old: &Reservation) -> String {
         let id = &old.id;
         match old.fate {
             Fate::Open => unreachable!("one to replace"),
@@ -116,7 +116,8 @@ impl Model {
             Fate::Released => self.row("REPLACE RELEASED", words!["RELEASED", id]),
             Fate::Late | Fate::Expired => {
                 let deadline = old.deadline.expect("a deadline");
-                self.row("REPLACE EXPIRED", words!["EXPIRED", id, deadline])
+                let left = self.grace_left(old, now);
+                self.row("REPLACE EXPIRED", words!["EXPIRED", id, deadline, left])
             }
         }
     }
@@ -254,7 +255,12 @@ impl Model {
             }
             Fate::Late | Fate::Expired => {
                 let deadline = known.deadline.expect("a deadline");
-                self.row("CHECKOUT EXPIRED", words!["EXPIRED", id, deadline])
+                let left = self.grace_left(&known, now);
+                let row = match left {
+                    0 => "CHECKOUT EXPIRED",
+                    _ => "CHECKOUT EXPIRED, not final",
+                };
+                self.row(row, words!["EXPIRED", id, deadline, left])
             }
             Fate::Released => self.row("CHECKOUT RELEASED", words!["RELEASED", id]),
             Fate::Sold if known.is_refunded() => self.row(

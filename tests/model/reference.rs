@@ -70,7 +70,7 @@ impl Model {
             options: BTreeMap::from([
                 ("HOLD", setup.hold_ms_default),
                 ("GRACE", 0),
-                ("KEEP", 3_600_000),
+                ("KEEP", setup.keep_ms_default),
                 ("REMEMBER", 600_000),
             ]),
             counts_items: false,
@@ -125,7 +125,7 @@ impl Model {
     pub fn options_after(&self, named: &[Named]) -> BTreeMap<&'static str, u64> {
         let mut options = self.options.clone();
         for (name, value) in named {
-            let none_if_zero = !matches!(*name, "HOLD" | "MAXHOLD" | "GRACE" | "KEEP" | "REMEMBER");
+            let none_if_zero = !matches!(*name, "HOLD" | "GRACE" | "KEEP" | "REMEMBER");
             if none_if_zero && *value == 0 {
                 options.remove(name);
             } else {
@@ -272,17 +272,30 @@ impl Model {
         [expired, lapsed, forgotten]
     }
 
-    /// How many a sweep returns, ends the grace of, and forgets. Each counts once towards
-    /// its budget.
+    /// How many a sweep returns, ends the grace of, and forgets, until its budget is used
+    /// up.
     fn may_sweep(&self, now: u64, budget: u32) -> [u32; 3] {
-        let count = |wanted: &dyn Fn(&Reservation) -> bool| {
-            self.reservations.iter().filter(|r| wanted(r)).count() as u32
+        let mut left = u64::from(budget);
+        let mut count = |due: &dyn Fn(&Reservation) -> bool, by: &dyn Fn(&Reservation) -> u64| {
+            let mut due: Vec<_> = self.reservations.iter().filter(|r| due(r)).collect();
+            due.sort_by_key(|r| (by(r), r.turn));
+            let mut count = 0;
+            for reservation in due {
+                if left == 0 {
+                    break;
+                }
+                // One, and one more with every 16 lines after the first 16.
+                let lines = reservation.lines_kept().max(1) as u64;
+                left = left.saturating_sub(1 + (lines - 1) / 16);
+                count += 1;
+            }
+            count
         };
-        let expired = count(&|r| r.is_overdue(now)).min(budget);
-        let left = budget - expired;
-        let lapsed = count(&|r| r.fate == Fate::Late && self.lapses_at(r) <= now).min(left);
-        let left = left - lapsed;
-        let forgotten = count(&|r| r.is_final() && self.known_until(r) <= now).min(left);
+        let is_over = |r: &Reservation| r.fate == Fate::Late && self.lapses_at(r) <= now;
+        let is_old = |r: &Reservation| r.is_final() && self.known_until(r) <= now;
+        let expired = count(&|r| r.is_overdue(now), &|r| r.deadline.unwrap_or(0));
+        let lapsed = count(&is_over, &|r| r.ended_at);
+        let forgotten = count(&is_old, &|r| r.ended_at);
         [expired, lapsed, forgotten]
     }
 

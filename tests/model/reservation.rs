@@ -69,6 +69,14 @@ impl Reservation {
         self.is_open() && self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
+    pub fn lines_kept(&self) -> usize {
+        if self.is_shortened() {
+            0
+        } else {
+            self.lines.len()
+        }
+    }
+
     pub fn units(&self, sku: &str) -> u64 {
         units(&self.lines, sku)
     }

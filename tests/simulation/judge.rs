@@ -215,9 +215,9 @@ impl Case<'_> {
                 record.is_refunded() && refunds.last().is_some_and(|last| last.entry == *entry)
             }
             Reply::Released => matches!(record.fate, Fate::Released { .. }),
-            Reply::Expired(at_ms) => {
+            Reply::Expired { expires_at_ms, .. } => {
                 let is_expired = matches!(record.fate, Fate::Late | Fate::Expired);
-                is_expired && record.expires_at_ms == *at_ms
+                is_expired && record.expires_at_ms == *expires_at_ms
             }
             _ => false,
         };
@@ -240,8 +240,13 @@ impl Case<'_> {
                 reference.is_some() && kept != reference,
                 "a retry is no double charge",
             ),
-            Reply::Expired(_) => {
+            Reply::Expired { grace_left_ms, .. } => {
                 let in_grace = self.books.is_in_grace(record, self.now_ms);
+                let left_ms = self.books.grace_left_ms(record, self.now_ms);
+                must(
+                    *grace_left_ms == Some(left_ms),
+                    "what is left of the grace is told",
+                )?;
                 let user = record.user.as_deref().unwrap_or(b"");
                 let admits = || self.books.admit(user, &record.units).is_ok();
                 must(!in_grace || !admits(), "grace is granted when it can be")?;

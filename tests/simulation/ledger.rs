@@ -13,8 +13,8 @@ use super::play::Fault;
 use super::record::{Fate, Id, Item, Record, Units, User, units_in_all};
 use super::sale;
 use sale::{
-    Bounds, Change, Created, EntryId, Event, Forgets, Hasher, Line, NameBuffer, Options, Spelling,
-    decode_event,
+    Bounds, Change, Created, EntryId, Event, Forgets, Hasher, INTEGER_MAX, Line, NameBuffer,
+    Options, Spelling, decode_event,
 };
 
 /// Who decides an event: what the rules about clocks and configuration depend on.
@@ -202,6 +202,14 @@ impl Ledger {
         record.fate == Fate::Late
             && self.options.grace_ms > 0
             && now_ms < self.lapses_at(record.expires_at_ms)
+    }
+
+    /// For how much longer a CHECKOUT of it can still succeed.
+    pub fn grace_left_ms(&self, record: &Record, now_ms: u64) -> u64 {
+        match self.is_in_grace(record, now_ms) {
+            true => (self.lapses_at(record.expires_at_ms) - now_ms).min(INTEGER_MAX),
+            false => 0,
+        }
     }
 
     pub fn max_hold(&self) -> u64 {

@@ -10,6 +10,7 @@ use redis::Value;
 use tempfile::TempDir;
 
 use super::con::Con;
+use super::older::older_module;
 use super::wait::{is_soon, wait_for, wait_until};
 
 /// Only one test at a time may use a server that others use too.
@@ -50,6 +51,7 @@ struct Started {
     folder: TempDir,
     port: u16,
     server_args: Vec<String>,
+    module: PathBuf,
     module_args: Vec<String>,
     environment: Vec<(String, String)>,
 }
@@ -66,7 +68,7 @@ impl Server {
     pub fn any() -> Server {
         match std::env::var("FLASHSALE_ADDRESS") {
             Ok(address) => Server::given(address),
-            Err(_) => Server::start(&[], &[], &[]),
+            Err(_) => Server::start(&module_path(), &[], &[], &[]),
         }
     }
 
@@ -84,18 +86,28 @@ impl Server {
         server_args: &[&str],
         module_args: &[&str],
     ) -> Option<Server> {
-        if std::env::var("FLASHSALE_ADDRESS").is_ok() {
-            eprintln!("skipped: this test starts servers of its own, FLASHSALE_ADDRESS is set");
-            return None;
-        }
-        Some(Server::start(environment, server_args, module_args))
+        let module = module_path();
+        may_start().then(|| Server::start(&module, environment, server_args, module_args))
+    }
+
+    /// A server of the test's own with the older build of the module; `None` also where
+    /// there is none.
+    #[track_caller]
+    pub fn older(server_args: &[&str]) -> Option<Server> {
+        let module = may_start().then(older_module)??;
+        Some(Server::start(module, &[], server_args, &[]))
     }
 
     #[track_caller]
-    fn start(environment: &[(&str, &str)], server_args: &[&str], module_args: &[&str]) -> Server {
+    fn start(
+        module: &Path,
+        environment: &[(&str, &str)],
+        server_args: &[&str],
+        module_args: &[&str],
+    ) -> Server {
         // Another process may take the port between our look and the start.
         for _ in 0..10 {
-            match Server::try_start(environment, server_args, module_args) {
+            match Server::try_start(module, environment, server_args, module_args) {
                 Ok(server) => return server,
                 Err(log) if log.contains("Address already in use") => {}
                 Err(log) => panic!("the server did not start:\n{log}"),
@@ -107,7 +119,7 @@ impl Server {
     /// Starts a server that is expected to give up, and returns its log.
     #[track_caller]
     pub fn start_in_vain(server_args: &[&str], module_args: &[&str]) -> String {
-        match Server::try_start(&[], server_args, module_args) {
+        match Server::try_start(&module_path(), &[], server_args, module_args) {
             Ok(_) => panic!("the server started"),
             Err(log) => log,
         }
@@ -115,6 +127,7 @@ impl Server {
 
     /// A server that answers, or the log of one that ended.
     fn try_start(
+        module: &Path,
         environment: &[(&str, &str)],
         server_args: &[&str],
         module_args: &[&str],
@@ -134,12 +147,14 @@ impl Server {
                 folder.path(),
                 port,
                 &server_args,
+                module,
                 &module_args,
                 &environment,
             ),
             folder,
             port,
             server_args,
+            module: module.to_owned(),
             module_args,
             environment,
         };
@@ -317,6 +332,25 @@ impl Server {
             .expect("it ends");
     }
 
+    /// Gives the server this build of the module from its next start on.
+    pub fn set_module(&mut self, module: &Path) {
+        self.started.as_mut().expect("a server of ours").module = module.to_owned();
+    }
+
+    /// Removes the data files of the ended server.
+    #[track_caller]
+    pub fn remove_data(&mut self) {
+        let folder = self.folder();
+        for path in [folder.join("dump.rdb"), folder.join("appendonlydir")] {
+            let removed = if path.is_dir() {
+                std::fs::remove_dir_all(&path)
+            } else {
+                std::fs::remove_file(&path)
+            };
+            assert!(removed.is_ok() || !path.exists(), "{}", path.display());
+        }
+    }
+
     /// Starts the ended server again, with the same arguments and some more.
     #[track_caller]
     pub fn start_again(&mut self, more_server_args: &[&str]) {
@@ -348,6 +382,7 @@ impl Server {
             started.folder.path(),
             started.port,
             &args,
+            &started.module,
             &started.module_args,
             &started.environment,
         );
@@ -384,6 +419,15 @@ impl Drop for Server {
             }
         }
     }
+}
+
+/// May servers be started? Says so where not.
+fn may_start() -> bool {
+    let may = std::env::var_os("FLASHSALE_ADDRESS").is_none();
+    if !may {
+        eprintln!("skipped: this test starts servers of its own, FLASHSALE_ADDRESS is set");
+    }
+    may
 }
 
 /// Makes `replica` a copy of `primary` and waits until it is one.
@@ -442,6 +486,7 @@ fn launch(
     folder: &Path,
     port: u16,
     server_args: &[String],
+    module: &Path,
     module_args: &[String],
     environment: &[(String, String)],
 ) -> Child {
@@ -485,7 +530,7 @@ fn launch(
         // Else the bus would be at port + 10000, which may not exist.
         command.args(["--cluster-port", &free_port().to_string()]);
     }
-    command.arg("--loadmodule").arg(module_path());
+    command.arg("--loadmodule").arg(module);
     command.args(module_args.iter().filter(|arg| !arg.is_empty()));
     spawn(&mut command)
 }

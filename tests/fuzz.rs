@@ -11,6 +11,14 @@
 
 #[path = "fuzz/mod.rs"]
 mod fuzz;
+#[path = "fuzz/names.rs"]
+mod names;
+#[path = "fuzz/shop.rs"]
+mod shop;
+#[path = "fuzz/storms.rs"]
+mod storms;
+#[path = "fuzz/work.rs"]
+mod work;
 
 use fuzz::engine::{error, ffi, sale};
 

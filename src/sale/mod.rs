@@ -70,6 +70,7 @@ mod state;
 mod units;
 mod users;
 mod views;
+mod work;
 
 pub use public::*;
 
@@ -102,6 +103,8 @@ mod public {
         ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, SKU_DEFAULT, units_of,
     };
     pub use super::views::{InfoView, ItemView, Phase, State, UserView, View};
+    #[cfg(test)]
+    pub use super::work::steps_of;
 }
 
 /// What a plan returns: the event that is to happen, or why nothing does.

@@ -68,7 +68,7 @@ test-asan: ## run the tests on servers under AddressSanitizer (Linux; ARGS="--te
 	@$(SETUP) build server
 	@./scripts/asan.sh $(ARGS)
 
-fuzz: ## look for bytes that confuse it, with libFuzzer (FUZZ_SECONDS=60 a target)
+fuzz: ## look for names that stall it and bytes that confuse it (FUZZ_SECONDS=60 a target)
 	@$(SETUP) build
 	./scripts/fuzz.sh
 

@@ -74,6 +74,7 @@ fn load(ctx: ffi::Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
         command::register_aliases(ctx);
     }
     ffi::register_info::<info::Info>(ctx);
+    doctor::note_load(ctx);
     // Last: subscriptions outlive a load that fails after them.
     ffi::subscribe::<expiry::Expiry>(ctx)
 }

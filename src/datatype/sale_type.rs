@@ -12,7 +12,7 @@ use std::ffi::CStr;
 
 use super::hints;
 use super::live::LiveSale;
-use crate::ffi::{Chunk, NativeType, Origin, TypeHandle};
+use crate::ffi::{self, Chunk, NativeType, Origin, TypeHandle};
 use crate::names;
 use crate::sale::{self, Loader, Sale};
 
@@ -20,8 +20,64 @@ use crate::sale::{self, Loader, Sale};
 pub enum SaleValue {
     Live(Box<LiveSale>),
     /// `None` once a chunk was damaged.
-    PartlyLoaded(Option<Box<Loader>>),
+    PartlyLoaded(Option<Box<Loading>>),
 }
+
+/// A sale of which some chunks have come.
+pub struct Loading {
+    loader: Loader,
+    /// Bytes of all chunks so far.
+    bytes: usize,
+}
+
+impl Default for Loading {
+    fn default() -> Loading {
+        Loading {
+            loader: Loader::new(names::hasher()),
+            bytes: 0,
+        }
+    }
+}
+
+/// Most bytes of memory that a byte of a chunk may come to, in records and tables.
+const MEMORY_PER_BYTE: usize = 16;
+/// Most bytes of memory for each byte of the whole that the recount at the end takes.
+const RECOUNT_PER_BYTE: usize = 4;
+/// What tables may grow by at once, whatever the size of a chunk, in bytes.
+const TABLE_STEP_BYTES: usize = 1 << 20;
+
+impl Loading {
+    /// Takes the next chunk; true when it was the last one.
+    ///
+    /// # Errors
+    ///
+    /// The chunk is damaged, or there is no memory for it: to find that out in the middle
+    /// of a table would end the server.
+    fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
+        self.bytes = self.bytes.saturating_add(chunk.len());
+        let records = chunk.len().saturating_mul(MEMORY_PER_BYTE);
+        if !ffi::has_system_memory(records.saturating_add(TABLE_STEP_BYTES)) {
+            return Err(NO_MEMORY.to_owned());
+        }
+        self.loader.push(chunk).map_err(|error| error.to_string())
+    }
+
+    /// The sale, recounted.
+    ///
+    /// # Errors
+    ///
+    /// It does not add up, or there is no memory to find that out.
+    fn finish(self) -> Result<Sale, String> {
+        let recount = self.bytes.saturating_mul(RECOUNT_PER_BYTE);
+        if !ffi::has_system_memory(recount.saturating_add(TABLE_STEP_BYTES)) {
+            return Err(NO_MEMORY.to_owned());
+        }
+        self.loader.finish().map_err(|error| error.to_string())
+    }
+}
+
+/// Why a sale is not loaded that is not damaged.
+const NO_MEMORY: &str = "there is not enough memory for the sale";
 
 impl SaleValue {
     pub(super) fn live(sale: Sale) -> SaleValue {
@@ -29,25 +85,25 @@ impl SaleValue {
     }
 
     pub(super) fn empty() -> SaleValue {
-        let loader = Loader::new(names::hasher());
-        SaleValue::PartlyLoaded(Some(Box::new(loader)))
+        SaleValue::PartlyLoaded(Some(Box::default()))
     }
 
     /// Takes the next chunk of a sale; true when it was the last one.
     ///
     /// # Errors
     ///
-    /// The chunk is damaged, or one too many. The value is then of no use.
+    /// The chunk is damaged, one too many, or too much for the memory that is left. The
+    /// value is then of no use.
     pub fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
         let SaleValue::PartlyLoaded(loading) = self else {
             return Err("the sale is whole already".to_owned());
         };
-        let mut loader = loading.take().ok_or("an earlier chunk was damaged")?;
-        if !loader.push(chunk).map_err(|error| error.to_string())? {
-            *loading = Some(loader);
+        let mut whole = loading.take().ok_or("an earlier chunk was damaged")?;
+        if !whole.push(chunk)? {
+            *loading = Some(whole);
             return Ok(false);
         }
-        let sale = loader.finish().map_err(|error| error.to_string())?;
+        let sale = whole.finish()?;
         *self = SaleValue::live(sale);
         Ok(true)
     }
@@ -97,7 +153,7 @@ impl NativeType for SaleValue {
                 SaleValue::Live(live) => {
                     size_of::<LiveSale>() - size_of::<Sale>() + live.sale().memory_bytes()
                 }
-                SaleValue::PartlyLoaded(_) => size_of::<Loader>(),
+                SaleValue::PartlyLoaded(_) => size_of::<Loading>(),
             }
     }
 

@@ -45,6 +45,7 @@ mod spec;
 mod stream;
 mod text;
 
+pub use alloc::has_system_memory;
 pub use call::{Call, Command};
 pub use config::{TextSetting, register_flag, register_text};
 pub use context::{Ctx, clock_ms, has_frozen_clock};

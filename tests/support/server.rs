@@ -33,6 +33,9 @@ pub const REPLICA_OF_NOBODY: &str = "--replicaof 127.0.0.1 1";
 /// CONFIG REWRITE writes it. From then on the server is started from it alone.
 const SETTINGS_FILE: &str = "redis.conf";
 
+/// Among the arguments it gives a server without the module, which may be loaded later.
+pub const NO_MODULE: &str = "no-module";
+
 /// How long one reply may take.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -525,13 +528,17 @@ fn launch(
         "--repl-diskless-sync-delay",
         "0",
     ]);
-    command.args(server_args.iter().filter(|arg| !arg.is_empty()));
+    let has_module = !server_args.iter().any(|arg| arg == NO_MODULE);
+    let is_the_servers = |arg: &&String| !arg.is_empty() && *arg != NO_MODULE;
+    command.args(server_args.iter().filter(is_the_servers));
     if server_args.iter().any(|arg| arg == "--cluster-enabled") {
         // Else the bus would be at port + 10000, which may not exist.
         command.args(["--cluster-port", &free_port().to_string()]);
     }
-    command.arg("--loadmodule").arg(module);
-    command.args(module_args.iter().filter(|arg| !arg.is_empty()));
+    if has_module {
+        command.arg("--loadmodule").arg(module);
+        command.args(module_args.iter().filter(|arg| !arg.is_empty()));
+    }
     spawn(&mut command)
 }
 

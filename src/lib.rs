@@ -12,6 +12,7 @@
 //! | how does its change reach the AOF and the replicas | `bloom_replication.rs` |
 //! | what is in an order | `orders.rs` |
 //! | how does an overdue reservation come back | `expiry.rs`, `expiry_index.rs` |
+//! | whose are the deadlines of a slot that moves | `slots.rs` |
 //! | what is a key of this type to the server | `datatype/` |
 //! | which settings are there, what is counted | `config.rs`, `info.rs` |
 //! | what would hurt a sale on this server | `doctor/` |
@@ -47,6 +48,7 @@ mod orders;
 mod replication;
 mod sale;
 mod scratch;
+mod slots;
 
 /// Registers everything; called by the server when it loads the module.
 ///

@@ -1,11 +1,13 @@
 //! `FLASHSALE.BF.APPLY key event`
 //!
 //! Carries out an event of a filter that was decided elsewhere: by the primary of this
-//! replica, or before a restart. Internal: an error from any other client.
+//! replica, before a restart, or by the server that gives the filter's slot to this one.
+//! Internal: an error from any other client.
 //!
 //! - Complexity: that of the command that made the event.
-//! - Reply: `OK`, always: an event that does not fit is counted, and told in the log.
-//! - Errors: `ERR` from a client.
+//! - Reply: `OK`: an event that does not fit is counted, and told in the log.
+//! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
+//!   then keeps the slot.
 //! - Replicates: itself, as it came.
 
 use super::bloom_args::wrong_arity;
@@ -14,6 +16,7 @@ use super::{Handler, SINCE, text};
 use crate::bloom_replication;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::replication;
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BF.APPLY",
@@ -39,8 +42,8 @@ impl Handler for Apply {
         let [_, _, event] = call.words() else {
             return Err(wrong_arity(call.words()));
         };
-        bloom_replication::replay(call, text(call, 1)?, event);
-        call.reply().ok();
-        Ok(())
+        replication::follow(call, || {
+            bloom_replication::replay(call.ctx(), text(call, 1)?, event)
+        })
     }
 }

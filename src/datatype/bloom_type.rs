@@ -2,24 +2,24 @@
 //!
 //! In an RDB file or a DUMP a filter is a run of byte strings, the chunks of
 //! `bloom/snapshot.rs`. In a rewritten AOF each chunk is one FLASHSALE.BF.LOAD; as with a
-//! sale, a filter of which only the first have come is a value that takes no command,
-//! and is deleted when the AOF ends before it does: half a filter would deny what it
-//! contains.
+//! sale, a filter of which only the first have come is a value that takes no command: half
+//! a filter would deny what it contains.
 //!
 //! There is nothing to defragment: the server moves small pieces alone, and all of a
 //! filter but its smallest ones is one large piece.
 
 use std::ffi::CStr;
 
+use super::begun;
 use super::bloom_live::LiveBloom;
+use super::partly::{self, Loaded, Partly};
 use crate::bloom::{Bloom, Loader};
 use crate::ffi::{Chunk, NativeType, Origin, TypeHandle};
 
 /// What a key of the type holds.
 pub enum BloomValue {
     Live(LiveBloom),
-    /// `None` once a chunk was damaged.
-    PartlyLoaded(Option<Box<Loader>>),
+    PartlyLoaded(Partly<Loader>),
 }
 
 /// Bytes that are freed about as fast as one small allocation.
@@ -31,7 +31,7 @@ impl BloomValue {
     }
 
     pub(super) fn empty() -> BloomValue {
-        BloomValue::PartlyLoaded(Some(Box::default()))
+        BloomValue::PartlyLoaded(Partly::empty())
     }
 
     /// Takes the next chunk of a filter; true when it was the last one.
@@ -40,15 +40,12 @@ impl BloomValue {
     ///
     /// The chunk is damaged, or one too many. The value is then of no use.
     pub fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
-        let BloomValue::PartlyLoaded(loading) = self else {
+        let BloomValue::PartlyLoaded(partly) = self else {
             return Err("the filter is whole already".to_owned());
         };
-        let mut loader = loading.take().ok_or("an earlier chunk was damaged")?;
-        if !loader.push(chunk).map_err(|error| error.to_string())? {
-            *loading = Some(loader);
+        let Some(bloom) = partly.push(chunk)? else {
             return Ok(false);
-        }
-        let bloom = loader.finish().map_err(|error| error.to_string())?;
+        };
         *self = BloomValue::live(bloom);
         Ok(true)
     }
@@ -70,18 +67,25 @@ impl NativeType for BloomValue {
     fn save(&self, chunk: &mut dyn FnMut(&[u8])) {
         match self {
             BloomValue::Live(live) => live.bloom().save(chunk),
-            // Saved only in the middle of loading, if ever; no loader takes it for a
-            // filter.
-            BloomValue::PartlyLoaded(_) => chunk(&[]),
+            BloomValue::PartlyLoaded(partly) => partly.save(chunk),
         }
     }
 
-    fn load(_: &Origin<'_>, next: &mut dyn FnMut() -> Option<Chunk>) -> Result<BloomValue, String> {
-        let mut value = BloomValue::empty();
-        loop {
-            let chunk = next().ok_or("the payload ends in the middle of a filter")?;
-            if value.push(&chunk)? {
-                return Ok(value);
+    fn is_partly_loaded(&self) -> bool {
+        matches!(self, BloomValue::PartlyLoaded(_))
+    }
+
+    fn load(
+        origin: &Origin<'_>,
+        next: &mut dyn FnMut() -> Option<Chunk>,
+    ) -> Result<BloomValue, String> {
+        match partly::load(origin, next)? {
+            Loaded::Whole(bloom) => Ok(BloomValue::live(bloom)),
+            Loaded::Partly(partly) => {
+                if let Some(key) = origin.key {
+                    begun::note(origin.database, key.bytes());
+                }
+                Ok(BloomValue::PartlyLoaded(partly))
             }
         }
     }
@@ -90,7 +94,7 @@ impl NativeType for BloomValue {
         size_of::<BloomValue>()
             + match self {
                 BloomValue::Live(live) => live.bloom().memory_bytes() - size_of::<Bloom>(),
-                BloomValue::PartlyLoaded(_) => size_of::<Loader>(),
+                BloomValue::PartlyLoaded(partly) => partly.memory_bytes(),
             }
     }
 

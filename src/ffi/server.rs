@@ -84,7 +84,7 @@ unsafe fn pairs_of(reply: *mut RedisModuleCallReply) -> Option<Vec<(String, Stri
 /// # Safety
 ///
 /// `reply` is null, or a reply that has not been freed.
-unsafe fn text_of(reply: *mut RedisModuleCallReply) -> Option<String> {
+pub(super) unsafe fn text_of(reply: *mut RedisModuleCallReply) -> Option<String> {
     let mut len = 0;
     // SAFETY: as above; what is no string has no text, which is null.
     unsafe {

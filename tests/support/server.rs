@@ -46,6 +46,7 @@ pub struct Server {
 
 /// A server process of ours.
 struct Started {
+    program: PathBuf,
     child: Child,
     folder: TempDir,
     port: u16,
@@ -66,7 +67,7 @@ impl Server {
     pub fn any() -> Server {
         match std::env::var("FLASHSALE_ADDRESS") {
             Ok(address) => Server::given(address),
-            Err(_) => Server::start(&[], &[], &[]),
+            Err(_) => Server::start(&program(), &[], &[], &[]),
         }
     }
 
@@ -84,18 +85,26 @@ impl Server {
         server_args: &[&str],
         module_args: &[&str],
     ) -> Option<Server> {
-        if std::env::var("FLASHSALE_ADDRESS").is_ok() {
-            eprintln!("skipped: this test starts servers of its own, FLASHSALE_ADDRESS is set");
-            return None;
-        }
-        Some(Server::start(environment, server_args, module_args))
+        may_start_servers()
+            .then(|| Server::start(&program(), environment, server_args, module_args))
+    }
+
+    /// A server of the test's own of this program, whatever the other tests run on.
+    #[track_caller]
+    pub fn own_of(program: &Path, server_args: &[&str]) -> Server {
+        Server::start(program, &[], server_args, &[])
     }
 
     #[track_caller]
-    fn start(environment: &[(&str, &str)], server_args: &[&str], module_args: &[&str]) -> Server {
+    fn start(
+        program: &Path,
+        environment: &[(&str, &str)],
+        server_args: &[&str],
+        module_args: &[&str],
+    ) -> Server {
         // Another process may take the port between our look and the start.
         for _ in 0..10 {
-            match Server::try_start(environment, server_args, module_args) {
+            match Server::try_start(program, environment, server_args, module_args) {
                 Ok(server) => return server,
                 Err(log) if log.contains("Address already in use") => {}
                 Err(log) => panic!("the server did not start:\n{log}"),
@@ -107,7 +116,7 @@ impl Server {
     /// Starts a server that is expected to give up, and returns its log.
     #[track_caller]
     pub fn start_in_vain(server_args: &[&str], module_args: &[&str]) -> String {
-        match Server::try_start(&[], server_args, module_args) {
+        match Server::try_start(&program(), &[], server_args, module_args) {
             Ok(_) => panic!("the server started"),
             Err(log) => log,
         }
@@ -115,6 +124,7 @@ impl Server {
 
     /// A server that answers, or the log of one that ended.
     fn try_start(
+        program: &Path,
         environment: &[(&str, &str)],
         server_args: &[&str],
         module_args: &[&str],
@@ -130,7 +140,9 @@ impl Server {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let environment: Vec<_> = environment.iter().map(own).collect();
         let started = Started {
+            program: program.to_owned(),
             child: launch(
+                program,
                 folder.path(),
                 port,
                 &server_args,
@@ -345,6 +357,7 @@ impl Server {
                 .map(str::to_owned),
         );
         started.child = launch(
+            &started.program,
             started.folder.path(),
             started.port,
             &args,
@@ -439,13 +452,14 @@ pub fn module_path() -> PathBuf {
 }
 
 fn launch(
+    program: &Path,
     folder: &Path,
     port: u16,
     server_args: &[String],
     module_args: &[String],
     environment: &[(String, String)],
 ) -> Child {
-    let mut command = command_in(folder, environment);
+    let mut command = command_in(program, folder, environment);
     let has_file = server_args.first().is_some_and(|arg| arg == SETTINGS_FILE);
     if has_file {
         let path = folder.join(SETTINGS_FILE);
@@ -490,9 +504,23 @@ fn launch(
     spawn(&mut command)
 }
 
+/// May a test start servers of its own? If not, says so.
+pub fn may_start_servers() -> bool {
+    let may = std::env::var("FLASHSALE_ADDRESS").is_err();
+    if !may {
+        eprintln!("skipped: this test starts servers of its own, FLASHSALE_ADDRESS is set");
+    }
+    may
+}
+
+/// The server program of most tests.
+pub fn program() -> PathBuf {
+    let named = std::env::var_os("FLASHSALE_SERVER");
+    named.map_or_else(|| "redis-server".into(), PathBuf::from)
+}
+
 /// The server program, quiet, in a folder.
-fn command_in(folder: &Path, environment: &[(String, String)]) -> Command {
-    let program = std::env::var("FLASHSALE_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+fn command_in(program: &Path, folder: &Path, environment: &[(String, String)]) -> Command {
     let mut command = Command::new(program);
     command
         .current_dir(folder)

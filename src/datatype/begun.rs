@@ -25,27 +25,16 @@ pub(super) fn note(database: i32, key: &[u8]) {
         .push(place);
 }
 
-/// What becomes of a value that is only partly there after a load.
+/// What a value is that is only partly there after a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// The primary is importing it, and goes on.
-    Stays,
-    /// An import ended with the server; the value is still where it came from. The server
-    /// deletes what is left of such an import, too.
-    Goes,
+enum Part {
+    /// Its slot is on its way to this server, or to its primary. The rest may come yet; where
+    /// the import ended with the server, the server itself deletes what has come of it. The
+    /// value is still where it came from.
+    OnItsWay,
     /// The file was cut short or damaged. Half a sale would sell what it has forgotten,
     /// half a filter would deny what it contains.
-    IsDamage,
-}
-
-impl Fate {
-    fn of(is_primary: bool, is_importing: bool) -> Fate {
-        match (is_importing, is_primary) {
-            (true, false) => Fate::Stays,
-            (true, true) => Fate::Goes,
-            (false, _) => Fate::IsDamage,
-        }
-    }
+    Damaged,
 }
 
 /// Decides about every value whose last chunk never came, at the end of a load.
@@ -63,16 +52,26 @@ pub fn settle_partly_loaded(ctx: Ctx<'_>, is_importing: impl Fn(&[u8]) -> bool) 
         let Some((what, open)) = found else {
             continue;
         };
-        let why = match Fate::of(ctx.flags().is_primary(), is_importing(&key)) {
-            Fate::Stays => continue,
-            Fate::Goes => "was on its way here when this server ended",
-            Fate::IsDamage => "was only partly in the AOF",
+        let part = if is_importing(&key) {
+            Part::OnItsWay
+        } else {
+            Part::Damaged
         };
-        open.delete();
-        ctx.warn(&format!(
-            "the {what} '{}' {why}, and is deleted",
-            echo(&key)
-        ));
+        settle(ctx, part, &format!("the {what} '{}'", echo(&key)), open);
+    }
+}
+
+fn settle(ctx: Ctx<'_>, part: Part, what: &str, open: Key<'_>) {
+    match part {
+        Part::OnItsWay => ctx.warn(&format!(
+            "{what} was on its way here, with its slot, when it was saved"
+        )),
+        Part::Damaged => {
+            open.delete();
+            ctx.warn(&format!(
+                "{what} was only partly in the AOF, and is deleted"
+            ));
+        }
     }
 }
 
@@ -80,17 +79,4 @@ pub fn settle_partly_loaded(ctx: Ctx<'_>, is_importing: impl Fn(&[u8]) -> bool) 
 fn partly_loaded<'c, T: NativeType>(ctx: Ctx<'c>, name: Text<'c>) -> Option<Key<'c>> {
     let value = Key::open(ctx, name, Mode::Write).typed::<T>().ok()?;
     value.is_partly_loaded().then(|| value.into_key())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_replica_whose_primary_goes_on_keeps_a_part() {
-        assert_eq!(Fate::of(false, true), Fate::Stays);
-        assert_eq!(Fate::of(true, true), Fate::Goes);
-        assert_eq!(Fate::of(true, false), Fate::IsDamage);
-        assert_eq!(Fate::of(false, false), Fate::IsDamage);
-    }
 }

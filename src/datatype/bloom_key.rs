@@ -80,16 +80,17 @@ fn put<'c>(ctx: Ctx<'c>, name: Text<'c>, value: BloomValue) -> Result<(), Error>
 ///
 /// `WRONGTYPE`, or the chunk does not belong there.
 pub fn load_chunk<'c>(ctx: Ctx<'c>, name: Text<'c>, chunk: &[u8]) -> Result<(), Error> {
-    if super::is_free(ctx, name) {
-        put(ctx, name, BloomValue::empty())?;
-        if ctx.flags().is_loading() {
-            begun::note(ctx.database(), name.bytes());
-        }
+    let damaged = |reason| Error::new(format!("chunk: {reason}"));
+    if !super::is_free(ctx, name) {
+        let opened = Key::open(ctx, name, Mode::Write).typed::<BloomValue>();
+        let mut value = opened.map_err(|_| Error::with(Code::WrongType, WRONG_TYPE))?;
+        return value.push(chunk).map(|_| ()).map_err(damaged);
     }
-    let opened = Key::open(ctx, name, Mode::Write).typed::<BloomValue>();
-    let mut value = opened.map_err(|_| Error::with(Code::WrongType, WRONG_TYPE))?;
-    let pushed = value.push(chunk);
-    pushed
-        .map(|_| ())
-        .map_err(|reason| Error::new(format!("chunk: {reason}")))
+    let mut value = BloomValue::empty();
+    value.push(chunk).map_err(damaged)?;
+    put(ctx, name, value)?;
+    if ctx.flags().is_loading() {
+        begun::note(ctx.database(), name.bytes());
+    }
+    Ok(())
 }

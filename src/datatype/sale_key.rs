@@ -77,15 +77,19 @@ fn put<'c>(ctx: Ctx<'c>, name: Text<'c>, value: SaleValue) -> Result<(), Error> 
 ///
 /// `WRONGTYPE`, or the chunk does not belong there.
 pub fn load_chunk<'c>(ctx: Ctx<'c>, name: Text<'c>, chunk: &[u8]) -> Result<bool, Error> {
-    if is_free(ctx, name) {
-        put(ctx, name, SaleValue::empty())?;
-        if ctx.flags().is_loading() {
-            begun::note(ctx.database(), name.bytes());
-        }
+    let damaged = |reason| Error::new(format!("chunk: {reason}"));
+    if !is_free(ctx, name) {
+        return Key::open(ctx, name, Mode::Write)
+            .typed::<SaleValue>()
+            .map_err(|key| refusal(&key))?
+            .push(chunk)
+            .map_err(damaged);
     }
-    Key::open(ctx, name, Mode::Write)
-        .typed::<SaleValue>()
-        .map_err(|key| refusal(&key))?
-        .push(chunk)
-        .map_err(|reason| Error::new(format!("chunk: {reason}")))
+    let mut value = SaleValue::empty();
+    let is_whole = value.push(chunk).map_err(damaged)?;
+    put(ctx, name, value)?;
+    if ctx.flags().is_loading() {
+        begun::note(ctx.database(), name.bytes());
+    }
+    Ok(is_whole)
 }

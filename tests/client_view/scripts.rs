@@ -175,7 +175,12 @@ fn in_a_cluster_a_script_names_its_keys() {
     };
     let look = "return redis.call(\"FLASHSALE.STOCK\", \"{s}\")[1][2]";
     let reply = declared_elsewhere(&format!("#!lua\n{look}"));
-    assert!(reply.contains("same slot"), "{reply}");
+    // Valkey 9.1 finds the key not to be its own before it compares slots.
+    let is_refused = ["same slot", "access a non local key"];
+    assert!(
+        is_refused.iter().any(|text| reply.contains(text)),
+        "{reply}"
+    );
     assert_eq!(declared_elsewhere(look), "8");
     con.says("FLASHSALE.STOCK {s}", "[default 8 0 1]");
     assert_eq!(con.int("XLEN {s}:orders"), 1);

@@ -69,14 +69,21 @@ fn deadlines_are_kept_by_the_side_that_owns_the_slot() {
     source.says("FLASHSALE.CREATE {s} {s}:o STOCK 9 MAXHOLD 900000", "OK");
     source.says("FLASHSALE.BUY {s} {s}:o cyd 1 ID sold REF p", "SOLD ...");
     source.says("FLASHSALE.BF.ADD {s}:f cyd", "1");
-    for (id, hold_ms) in [("early", 1_200), ("kept", 1_600), ("late", 1_400)] {
+    for (id, hold_ms) in [("early", 1_500), ("kept", 4_200), ("late", 4_000)] {
         let line = format!("FLASHSALE.RESERVE {{s}} ann 1 ID {id} HOLD {hold_ms}");
         source.says(&line, "RESERVED ...");
     }
+    let deadline = source.field("FLASHSALE.GET {s} early", "expires_at_ms");
     pair.hold_still(true);
     pair.migrate();
     wait_for_job(&mut target, "IMPORT", HELD);
-    // The target knows the deadline, too; it must not act on it.
+    // The target knows the deadlines, too. It must not act on one, however late the
+    // source is.
+    pair.source.signal("STOP");
+    let early: u64 = deadline.parse().expect("a deadline");
+    wait_until("a deadline is long over", || target.now_ms() > early + 400);
+    assert_eq!(expired(&mut target), "0");
+    pair.source.signal("CONT");
     wait_for_the_end_of(&mut source, "late", 60);
     source.says("FLASHSALE.EXTEND {s} late 4000", "RESERVED ...");
     wait_for_the_end_of(&mut source, "kept", 60);

@@ -137,14 +137,20 @@ pub fn is_replay(ctx: Ctx<'_>) -> bool {
     flags.is_replicated() || flags.is_loading()
 }
 
-/// Carries out an event of the primary, or of the AOF. It cannot fail; what does not fit
-/// is counted.
-pub fn replay(ctx: Ctx<'_>, name: Text<'_>, sources: &[Text<'_>], bytes: &[u8]) {
-    ctx.replicate_verbatim();
-    match replay_event(ctx, name, sources, bytes) {
-        Ok(()) => info::EVENTS_REPLAYED.add(1),
-        Err(reason) => replication::diverged(ctx, name.bytes(), &reason),
-    }
+/// Carries out an event that was decided elsewhere.
+///
+/// # Errors
+///
+/// It cannot be read, or does not fit the filter found here.
+pub fn replay(
+    ctx: Ctx<'_>,
+    name: Text<'_>,
+    sources: &[Text<'_>],
+    bytes: &[u8],
+) -> Result<(), Error> {
+    replay_event(ctx, name, sources, bytes).map_err(Error::new)?;
+    info::EVENTS_REPLAYED.add(1);
+    Ok(())
 }
 
 fn replay_event(
@@ -272,19 +278,14 @@ pub fn note_foreign_filter(call: &Call<'_>) {
 }
 
 /// What becomes of an error of a call that is sent on as it came: a client is told; one
-/// of the primary or of the AOF is counted, since a replica that answers its primary with
-/// an error may end itself over it.
+/// of the primary or of the AOF is counted.
 ///
 /// # Errors
 ///
-/// The one it was given, for a client.
+/// The one it was given, for a client or the source of a slot import.
 pub fn settle(call: &Call<'_>, result: Result<(), Error>) -> Result<(), Error> {
     match result {
-        Err(error) if is_replay(call.ctx()) => {
-            replication::note_divergence(call, &error.to_string());
-            call.reply().ok();
-            Ok(())
-        }
+        Err(error) if is_replay(call.ctx()) => replication::follow(call, || Err(error)),
         result => result,
     }
 }

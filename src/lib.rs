@@ -14,6 +14,7 @@
 //! | when do listeners hear of a change | `news.rs` |
 //! | what is in an order | `orders.rs` |
 //! | how does an overdue reservation come back | `expiry.rs`, `expiry_index.rs` |
+//! | whose are the deadlines of a slot that moves | `slots.rs` |
 //! | what is a key of this type to the server | `datatype/` |
 //! | which settings are there, what is counted | `config.rs`, `info.rs` |
 //! | what would hurt a sale on this server | `doctor/` |
@@ -55,6 +56,7 @@ mod replication;
 mod sale;
 mod scratch;
 mod scripts;
+mod slots;
 
 /// Registers everything; called by the server when it loads the module.
 ///

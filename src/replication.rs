@@ -1,7 +1,7 @@
 //! The one way a sale changes: carried out, sent on and signalled in one function, which
 //! also notes the news that listeners are told once the key is closed. [`commit`] and
 //! [`commit_order`] do so for an event decided here, [`replay`] for one that was decided
-//! elsewhere, in a primary or before a restart.
+//! elsewhere: in a primary, before a restart, or where the sale's slot comes from.
 //!
 //! What is sent on is the event, `FLASHSALE.APPLY key [orders] event`. A request sent
 //! on would be decided again, by another clock.
@@ -103,28 +103,52 @@ fn send(ctx: Ctx<'_>, key: Text<'_>, orders: Option<Text<'_>>, event: &Event<'_>
     });
 }
 
-/// Carries out an event of the primary, or of the AOF. It cannot fail: a replica that
-/// answers an error to its primary stops replicating, or the server. What does not
-/// fit is counted, and told in the log once in a while.
-pub fn replay(ctx: Ctx<'_>, name: Text<'_>, orders: Option<Text<'_>>, bytes: &[u8]) {
-    ctx.replicate_verbatim();
-    if let Err(reason) = replay_event(ctx, name, orders, bytes) {
-        diverged(ctx, name.bytes(), &reason);
+/// Carries out a line that was decided elsewhere, replies, and passes it on as it came.
+///
+/// What does not fit is no error to a primary or to an AOF: a replica that answers its
+/// primary with one stops replicating, or ends itself. It is counted, and told in the log
+/// once in a while. The source of a slot import is told, and nothing is passed on: the
+/// server then gives the import up and deletes what has come of it, and the source keeps
+/// the slot.
+///
+/// # Errors
+///
+/// What does not fit, to the source of an import.
+pub fn follow(call: &Call<'_>, carry_out: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    let ctx = call.ctx();
+    if ctx.flags().is_slot_import() {
+        carry_out()?;
+        ctx.replicate_verbatim();
     } else {
-        info::EVENTS_REPLAYED.add(1);
+        ctx.replicate_verbatim();
+        if let Err(error) = carry_out() {
+            let name = call.words().get(1).copied().unwrap_or_default();
+            diverged(ctx, name, &error.to_string());
+        }
     }
+    call.reply().ok();
+    Ok(())
 }
 
-/// Counts a line of the primary, or of the AOF, that cannot be carried out.
-pub fn note_divergence(call: &Call<'_>, reason: &str) {
-    call.ctx().replicate_verbatim();
-    let name = call.words().get(1).copied().unwrap_or_default();
-    diverged(call.ctx(), name, reason);
+/// Carries out an event that was decided elsewhere.
+///
+/// # Errors
+///
+/// It cannot be read, or does not fit the sale found here.
+pub fn replay(
+    ctx: Ctx<'_>,
+    name: Text<'_>,
+    orders: Option<Text<'_>>,
+    bytes: &[u8],
+) -> Result<(), Error> {
+    replay_event(ctx, name, orders, bytes)?;
+    info::EVENTS_REPLAYED.add(1);
+    Ok(())
 }
 
 /// Counts an event that does not fit what is under this name here, and tells the log
 /// once in a while.
-pub fn diverged(ctx: Ctx<'_>, name: &[u8], reason: &str) {
+fn diverged(ctx: Ctx<'_>, name: &[u8], reason: &str) {
     info::REPLAY_DIVERGENCE.add(1);
     let times = info::REPLAY_DIVERGENCE.get();
     if times.is_power_of_two() {
@@ -140,22 +164,23 @@ fn replay_event<'c>(
     name: Text<'c>,
     orders: Option<Text<'c>>,
     bytes: &[u8],
-) -> Result<(), String> {
-    let event = decode_event(bytes, names::hasher()).map_err(|error| error.to_string())?;
+) -> Result<(), Error> {
+    let event =
+        decode_event(bytes, names::hasher()).map_err(|error| Error::new(error.to_string()))?;
     if let Some(sale) = Sale::create(&event, names::hasher()) {
         return replay_creation(ctx, name, sale, &event);
     }
     let mut news = News::about(ctx, name);
-    let mut key = datatype::open_write(ctx, name).map_err(|error| error.to_string())?;
+    let mut key = datatype::open_write(ctx, name)?;
     key.sale()
         .check(&event)
-        .map_err(|divergence| divergence.to_string())?;
+        .map_err(|divergence| Error::new(divergence.to_string()))?;
     // The sale follows the primary even when the stream cannot.
     let entry = replay_entry(ctx, &key, orders, &event);
     let applied = key.apply(&event);
     let entry_in = entry.as_ref().ok().copied().flatten();
     announce(ctx, &mut key, entry_in, &event, &applied.stock, &mut news);
-    entry.map(|_| ()).map_err(|error| error.to_string())
+    entry.map(|_| ())
 }
 
 fn replay_creation(
@@ -163,15 +188,15 @@ fn replay_creation(
     name: Text<'_>,
     sale: Sale,
     event: &Event<'_>,
-) -> Result<(), String> {
+) -> Result<(), Error> {
     let was_free = datatype::is_free(ctx, name);
     let mut news = News::about(ctx, name);
-    let mut key = datatype::create(ctx, name, sale).map_err(|error| error.to_string())?;
+    let mut key = datatype::create(ctx, name, sale)?;
     announce(ctx, &mut key, None, event, &StockChanges::new(), &mut news);
     if was_free {
         Ok(())
     } else {
-        Err("the key of a new sale was taken".to_owned())
+        Err(Error::new("the key of a new sale was taken"))
     }
 }
 

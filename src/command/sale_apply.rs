@@ -1,13 +1,15 @@
 //! `FLASHSALE.APPLY key [orders] event`
 //!
-//! Carries out an event that was decided elsewhere: by the primary of this replica, or
-//! before a restart. Internal: an error from any other client. `orders` is there when
-//! the event comes with an entry of the order stream.
+//! Carries out an event that was decided elsewhere: by the primary of this replica, before
+//! a restart, or by the server that gives the sale's slot to this one. Internal: an error
+//! from any other client. `orders` is there when the event comes with an entry of the
+//! order stream.
 //!
 //! - Complexity: that of the command that made the event.
-//! - Reply: `OK`, always: what does not fit is counted, and told in the log. A replica
-//!   that answers its primary with an error may end itself over it.
-//! - Errors: `ERR` from a client.
+//! - Reply: `OK`: what does not fit is counted, and told in the log. A replica that
+//!   answers its primary with an error may end itself over it.
+//! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
+//!   then keeps the slot.
 //! - Replicates: itself, as it came.
 //! - Notifies: as the command that made the event.
 
@@ -61,30 +63,29 @@ impl Handler for Apply {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         refuse_clients(call.ctx())?;
-        match Request::parse(Args::new(call.words())) {
-            Ok(Request { has_orders, event }) => {
-                let orders = if has_orders {
-                    Some(text(call, 2)?)
-                } else {
-                    None
-                };
-                replication::replay(call.ctx(), text(call, 1)?, orders, event);
-            }
-            Err(error) => replication::note_divergence(call, &error.to_string()),
-        }
-        call.reply().ok();
-        Ok(())
+        replication::follow(call, || apply(call))
     }
 }
 
-/// Lets the primary's stream and the AOF pass, and nobody else.
+fn apply(call: &Call<'_>) -> Result<(), Error> {
+    let Request { has_orders, event } = Request::parse(Args::new(call.words()))?;
+    let orders = if has_orders {
+        Some(text(call, 2)?)
+    } else {
+        None
+    };
+    replication::replay(call.ctx(), text(call, 1)?, orders, event)
+}
+
+/// Lets the primary's stream, the AOF and the source of a slot import pass, and nobody
+/// else.
 ///
 /// # Errors
 ///
 /// The command came from a client.
 pub fn refuse_clients(ctx: Ctx<'_>) -> Result<(), Error> {
     let flags = ctx.flags();
-    if flags.is_replicated() || flags.is_loading() {
+    if flags.is_replicated() || flags.is_loading() || flags.is_slot_import() {
         return Ok(());
     }
     Err(Error::new(

@@ -4,14 +4,15 @@
 //! `sale/snapshot.rs`, each at most 64 KiB, so that a forged length is never an
 //! allocation of this module. In a rewritten AOF each chunk is one FLASHSALE.LOAD.
 //!
-//! A sale of which an AOF has so far brought only the first chunks is a value as well
-//! ("partly loaded"): every command on it is an error. When the AOF ends before the
-//! sale does, the key goes; see [`super::drop_partly_loaded`].
+//! A sale of which only the first chunks have come, from an AOF or from a server that
+//! gives its slot to this one, is a value as well ("partly loaded"): every command on it is
+//! an error. What becomes of it when the rest does not come, `begun.rs` decides.
 
 use std::ffi::CStr;
 
-use super::hints;
 use super::live::LiveSale;
+use super::partly::{self, Loaded, Partly};
+use super::{begun, hints};
 use crate::ffi::{self, Chunk, NativeType, Origin, TypeHandle};
 use crate::names;
 use crate::sale::{self, Loader, Sale};
@@ -19,8 +20,7 @@ use crate::sale::{self, Loader, Sale};
 /// What a key of the type holds.
 pub enum SaleValue {
     Live(Box<LiveSale>),
-    /// `None` once a chunk was damaged.
-    PartlyLoaded(Option<Box<Loading>>),
+    PartlyLoaded(Partly<Loading>),
 }
 
 /// A sale of which some chunks have come.
@@ -46,7 +46,9 @@ const RECOUNT_PER_BYTE: usize = 4;
 /// What tables may grow by at once, whatever the size of a chunk, in bytes.
 const TABLE_STEP_BYTES: usize = 1 << 20;
 
-impl Loading {
+impl partly::Loader for Loading {
+    type Whole = Sale;
+
     /// Takes the next chunk; true when it was the last one.
     ///
     /// # Errors
@@ -85,7 +87,7 @@ impl SaleValue {
     }
 
     pub(super) fn empty() -> SaleValue {
-        SaleValue::PartlyLoaded(Some(Box::default()))
+        SaleValue::PartlyLoaded(Partly::empty())
     }
 
     /// Takes the next chunk of a sale; true when it was the last one.
@@ -95,15 +97,12 @@ impl SaleValue {
     /// The chunk is damaged, one too many, or too much for the memory that is left. The
     /// value is then of no use.
     pub fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
-        let SaleValue::PartlyLoaded(loading) = self else {
+        let SaleValue::PartlyLoaded(partly) = self else {
             return Err("the sale is whole already".to_owned());
         };
-        let mut whole = loading.take().ok_or("an earlier chunk was damaged")?;
-        if !whole.push(chunk)? {
-            *loading = Some(whole);
+        let Some(sale) = partly.push(chunk)? else {
             return Ok(false);
-        }
-        let sale = whole.finish()?;
+        };
         *self = SaleValue::live(sale);
         Ok(true)
     }
@@ -123,26 +122,29 @@ impl NativeType for SaleValue {
     fn save(&self, chunk: &mut dyn FnMut(&[u8])) {
         match self {
             SaleValue::Live(live) => sale::save(live.sale(), chunk),
-            // Saved only in the middle of loading, if ever; no loader takes it for a sale.
-            SaleValue::PartlyLoaded(_) => chunk(&[]),
+            SaleValue::PartlyLoaded(partly) => partly.save(chunk),
         }
+    }
+
+    fn is_partly_loaded(&self) -> bool {
+        matches!(self, SaleValue::PartlyLoaded(_))
     }
 
     fn load(
         origin: &Origin<'_>,
         next: &mut dyn FnMut() -> Option<Chunk>,
     ) -> Result<SaleValue, String> {
-        let mut value = SaleValue::empty();
-        loop {
-            let chunk = next().ok_or("the payload ends in the middle of a sale")?;
-            if value.push(&chunk)? {
-                break;
-            }
-        }
+        let mut value = match partly::load(origin, next)? {
+            Loaded::Whole(sale) => SaleValue::live(sale),
+            Loaded::Partly(partly) => SaleValue::PartlyLoaded(partly),
+        };
         // The value may be freed right away, when the key turns out to exist or the
-        // rest of the file to be damaged: a hint is all that may be left behind.
-        if let (SaleValue::Live(live), Some(key)) = (&mut value, origin.key) {
-            hints::note_loaded(live, origin.database, key.bytes());
+        // rest of the file to be damaged: what is left behind must be weak.
+        if let Some(key) = origin.key {
+            match &mut value {
+                SaleValue::Live(live) => hints::note_loaded(live, origin.database, key.bytes()),
+                SaleValue::PartlyLoaded(_) => begun::note(origin.database, key.bytes()),
+            }
         }
         Ok(value)
     }
@@ -153,7 +155,7 @@ impl NativeType for SaleValue {
                 SaleValue::Live(live) => {
                     size_of::<LiveSale>() - size_of::<Sale>() + live.sale().memory_bytes()
                 }
-                SaleValue::PartlyLoaded(_) => size_of::<Loading>(),
+                SaleValue::PartlyLoaded(partly) => partly.memory_bytes(),
             }
     }
 

@@ -71,6 +71,7 @@ impl Shop {
                 ..Changes::default()
             },
             hold_ms_default: HOLD_MS,
+            keep_ms_default: HOLD_MS,
         };
         let created = Sale::plan_create(NOW_MS, &ask, &bounds).expect("a sale");
         Shop {
@@ -105,6 +106,7 @@ impl Shop {
             ask: Ask::Items(lines.iter().copied().collect()),
             id: HASHER.key(id),
             hold_ms: None,
+            replaces: None,
         };
         self.call(|sale, now_ms, bounds| sale.plan_reserve(now_ms, &ask, bounds))
     }

@@ -1,0 +1,82 @@
+//! Values that a load has begun, and what becomes of those it has not ended.
+//!
+//! Edge: looks after a load, when the server says that it came to its end.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::bloom_type::BloomValue;
+use super::sale_type::SaleValue;
+use crate::error::echo;
+use crate::expiry_index::Place;
+use crate::ffi::{Ctx, Key, Mode, NativeType, Text, TextBuf};
+
+/// Where loading has begun a value, and perhaps not ended it. Weak: it may be gone.
+static BEGUN: Mutex<Vec<Place>> = Mutex::new(Vec::new());
+
+/// Notes that a load has begun a value.
+pub(super) fn note(database: i32, key: &[u8]) {
+    let place = Place {
+        database,
+        key: key.into(),
+    };
+    BEGUN
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(place);
+}
+
+/// What a value is that is only partly there after a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Its slot is on its way to this server, or to its primary. The rest may come yet; where
+    /// the import ended with the server, the server itself deletes what has come of it. The
+    /// value is still where it came from.
+    OnItsWay,
+    /// The file was cut short or damaged. Half a sale would sell what it has forgotten,
+    /// half a filter would deny what it contains.
+    Damaged,
+}
+
+/// Decides about every value whose last chunk never came, at the end of a load.
+pub fn settle_partly_loaded(ctx: Ctx<'_>, is_importing: impl Fn(&[u8]) -> bool) {
+    let begun = std::mem::take(&mut *BEGUN.lock().unwrap_or_else(PoisonError::into_inner));
+    for Place { database, key } in begun {
+        if !ctx.select(database) {
+            continue;
+        }
+        let name = TextBuf::new(&key);
+        let sale = partly_loaded::<SaleValue>(ctx, name.as_text()).map(|open| ("sale", open));
+        let found = sale.or_else(|| {
+            partly_loaded::<BloomValue>(ctx, name.as_text()).map(|open| ("filter", open))
+        });
+        let Some((what, open)) = found else {
+            continue;
+        };
+        let part = if is_importing(&key) {
+            Part::OnItsWay
+        } else {
+            Part::Damaged
+        };
+        settle(ctx, part, &format!("the {what} '{}'", echo(&key)), open);
+    }
+}
+
+fn settle(ctx: Ctx<'_>, part: Part, what: &str, open: Key<'_>) {
+    match part {
+        Part::OnItsWay => ctx.warn(&format!(
+            "{what} was on its way here, with its slot, when it was saved"
+        )),
+        Part::Damaged => {
+            open.delete();
+            ctx.warn(&format!(
+                "{what} was only partly in the AOF, and is deleted"
+            ));
+        }
+    }
+}
+
+/// The key of this name, if it holds a part of a value of type `T`.
+fn partly_loaded<'c, T: NativeType>(ctx: Ctx<'c>, name: Text<'c>) -> Option<Key<'c>> {
+    let value = Key::open(ctx, name, Mode::Write).typed::<T>().ok()?;
+    value.is_partly_loaded().then(|| value.into_key())
+}

@@ -67,23 +67,7 @@ count() {
 each() { awk -v calls="$calls" '{ gsub(",", "", $1); sum += $1 } END { printf "%d", sum / calls + 0.5 }'; }
 all() { grep 'PROGRAM TOTALS' "$work/self.$1" | each; }
 with() { grep -E ":($2) \[" "$work/with.$1" | each; }
-# Not from callgrind_annotate, which names the object only where it changes: code of other
-# files that was inlined would be left out. In callgrind's own file `ob=` holds until the
-# next one, each name is written once and then stands for its number, and the line after
-# `calls=` is the cost of what was called.
-own() {
-  awk -v calls="$calls" '
-    /^c?ob=/ {
-      match($0, /\([0-9]+\)/)
-      number = substr($0, RSTART, RLENGTH)
-      if (length($0) > RSTART + RLENGTH) is_ours[number] = /libflashsale/
-      if (/^ob=/) ours = is_ours[number]
-    }
-    /^calls=/ { getline; next }
-    ours && /^[0-9+*-]/ { sum += $2 }
-    END { printf "%d", sum / calls + 0.5 }
-  ' "$work/of.$1"
-}
+own() { awk -v object=libflashsale -f scripts/object_cost.awk "$work/of.$1" | each; }
 
 columns="incr hincrby reserve soldout xadd checkout"
 count incr INCR counter

@@ -120,61 +120,58 @@ pub fn is_replay(ctx: Ctx<'_>) -> bool {
     flags.is_replicated() || flags.is_loading()
 }
 
-/// Carries out an event of the primary, or of the AOF. It cannot fail; what does not fit
-/// is counted.
-pub fn replay(call: &Call<'_>, name: Text<'_>, bytes: &[u8]) {
-    call.ctx().replicate_verbatim();
-    match replay_event(call.ctx(), name, bytes) {
-        Ok(()) => info::EVENTS_REPLAYED.add(1),
-        Err(reason) => replication::diverged(call.ctx(), name.bytes(), &reason),
-    }
+/// Carries out an event that was decided elsewhere. It is passed on as it came once it is
+/// known to fit.
+///
+/// # Errors
+///
+/// It cannot be read, or does not fit what is found here.
+pub fn replay(ctx: Ctx<'_>, name: Text<'_>, bytes: &[u8]) -> Result<(), Error> {
+    replay_event(ctx, name, bytes)?;
+    info::EVENTS_REPLAYED.add(1);
+    Ok(())
 }
 
-fn replay_event(ctx: Ctx<'_>, name: Text<'_>, bytes: &[u8]) -> Result<(), String> {
-    let event = decode_event(bytes).map_err(|error| error.to_string())?;
+fn replay_event(ctx: Ctx<'_>, name: Text<'_>, bytes: &[u8]) -> Result<(), Error> {
+    let event = decode_event(bytes).map_err(|error| Error::new(error.to_string()))?;
     let key = bloom_key::open_write(ctx, name);
     if let Some(created) = Bloom::create(&event) {
-        let mut bloom = created.map_err(|divergence| divergence.to_string())?;
+        let mut bloom = created.map_err(|divergence| Error::new(divergence.to_string()))?;
         bloom
             .check(&event)
-            .map_err(|divergence| divergence.to_string())?;
+            .map_err(|divergence| Error::new(divergence.to_string()))?;
         bloom.apply(&event);
         let was_free = matches!(key, Ok(None));
         drop(key);
         // The replica follows the primary even when something else is there.
-        bloom_key::create(ctx, name, bloom).map_err(|error| error.to_string())?;
+        bloom_key::create(ctx, name, bloom)?;
+        replication::pass_on_creation(ctx, name, was_free);
         ctx.signal_modified(name);
         return if was_free {
             Ok(())
         } else {
-            Err("the key of a new filter was taken".to_owned())
+            Err(Error::new("the key of a new filter was taken"))
         };
     }
-    let mut key = key
-        .and_then(bloom_key::found)
-        .map_err(|error| error.to_string())?;
+    let mut key = key.and_then(bloom_key::found)?;
     key.bloom()
         .check(&event)
-        .map_err(|divergence| divergence.to_string())?;
+        .map_err(|divergence| Error::new(divergence.to_string()))?;
+    ctx.replicate_verbatim();
     key.apply(&event);
     ctx.signal_modified(name);
     Ok(())
 }
 
 /// What becomes of an error of a call that is sent on as it came: a client is told; one
-/// of the primary or of the AOF is counted, since a replica that answers its primary with
-/// an error may end itself over it.
+/// of the primary or of the AOF is left out, as an event is that does not fit.
 ///
 /// # Errors
 ///
 /// The one it was given, for a client.
 pub fn settle(call: &Call<'_>, result: Result<(), Error>) -> Result<(), Error> {
     match result {
-        Err(error) if is_replay(call.ctx()) => {
-            replication::note_divergence(call, &error.to_string());
-            call.reply().ok();
-            Ok(())
-        }
+        Err(error) if is_replay(call.ctx()) => replication::follow(call, || Err(error)),
         result => result,
     }
 }

@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::clock;
 use crate::config;
+use crate::damage;
 use crate::datatype::{self, SaleKey};
 use crate::expiry_index::Hint;
 use crate::ffi::{self, Ctx, Hooks, Text, TextBuf, Timer};
@@ -180,6 +181,7 @@ impl Hooks for Expiry {
     fn loaded(ctx: Ctx<'_>) {
         datatype::drop_partly_loaded(ctx);
         datatype::bloom_key::drop_partly_loaded(ctx);
+        damage::note_end();
         rearm(ctx);
     }
 

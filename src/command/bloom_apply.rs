@@ -4,16 +4,17 @@
 //! replica, or before a restart. Internal: an error from any other client.
 //!
 //! - Complexity: that of the command that made the event.
-//! - Reply: `OK`, always: an event that does not fit is counted, and told in the log.
+//! - Reply: `OK`, always: an event that cannot be read or does not fit is counted, and told
+//!   in the log. Of an AOF, it ends the start (see `load-damaged`).
 //! - Errors: `ERR` from a client.
-//! - Replicates: itself, as it came.
+//! - Replicates: itself, as it came; nothing when it does not fit.
 
 use super::bloom_args::wrong_arity;
-use super::sale_apply::refuse_clients;
 use super::{Handler, SINCE, text};
 use crate::bloom_replication;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::replication;
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BF.APPLY",
@@ -34,13 +35,13 @@ impl Handler for Apply {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        refuse_clients(call.ctx())?;
-        // The server has looked at the number of words.
-        let [_, _, event] = call.words() else {
-            return Err(wrong_arity(call.words()));
-        };
-        bloom_replication::replay(call, text(call, 1)?, event);
-        call.reply().ok();
-        Ok(())
+        replication::follow(call, || apply(call))
     }
+}
+
+fn apply(call: &Call<'_>) -> Result<(), Error> {
+    let [_, _, event] = call.words() else {
+        return Err(wrong_arity(call.words()));
+    };
+    bloom_replication::replay(call.ctx(), text(call, 1)?, event)
 }

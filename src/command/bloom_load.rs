@@ -4,17 +4,17 @@
 //! Internal: an error from any other client.
 //!
 //! - Complexity: O(N) with N bytes of the chunk.
-//! - Reply: `OK`, always: a chunk that does not fit is counted, and told in the log.
+//! - Reply: `OK`, always: a chunk that cannot be read or does not fit ends the start; with
+//!   `load-damaged yes` it is counted and told in the log, and the filter is left out.
 //! - Errors: `ERR` from a client.
-//! - Replicates: nothing; no primary sends it.
+//! - Replicates: nothing.
 
 use super::bloom_args::wrong_arity;
-use super::sale_apply::refuse_clients;
 use super::{Handler, SINCE, text};
-use crate::bloom_replication;
 use crate::datatype::bloom_key;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::replication;
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BF.LOAD",
@@ -36,9 +36,7 @@ fn load(call: &Call<'_>) -> Result<(), Error> {
     if !call.ctx().flags().is_loading() {
         return Err(Error::new("internal: only an AOF may send this command"));
     }
-    bloom_key::load_chunk(call.ctx(), text(call, 1)?, chunk)?;
-    call.reply().ok();
-    Ok(())
+    bloom_key::load_chunk(call.ctx(), text(call, 1)?, chunk)
 }
 
 pub struct Load;
@@ -47,7 +45,6 @@ impl Handler for Load {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        refuse_clients(call.ctx())?;
-        bloom_replication::settle(call, load(call))
+        replication::follow(call, || load(call))
     }
 }

@@ -5,16 +5,17 @@
 //! the event comes with an entry of the order stream.
 //!
 //! - Complexity: that of the command that made the event.
-//! - Reply: `OK`, always: what does not fit is counted, and told in the log. A replica
-//!   that answers its primary with an error may end itself over it.
+//! - Reply: `OK`, always: what cannot be read or does not fit is counted and told in the
+//!   log, and the sale is marked. A replica that answers its primary with an error may end
+//!   itself over it. Of an AOF, it ends the start (see `load-damaged`).
 //! - Errors: `ERR` from a client.
-//! - Replicates: itself, as it came.
+//! - Replicates: itself, as it came; the event `Marked` in the place of what does not fit.
 //! - Notifies: as the command that made the event.
 
 use super::args::Args;
 use super::{Handler, SINCE, text};
 use crate::error::Error;
-use crate::ffi::{Argument, Call, CommandSpec, Ctx, KeySpec};
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::replication;
 
 pub const COMMAND: CommandSpec = CommandSpec {
@@ -60,36 +61,18 @@ impl Handler for Apply {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        refuse_clients(call.ctx())?;
-        match Request::parse(Args::new(call.words())) {
-            Ok(Request { has_orders, event }) => {
-                let orders = if has_orders {
-                    Some(text(call, 2)?)
-                } else {
-                    None
-                };
-                replication::replay(call.ctx(), text(call, 1)?, orders, event);
-            }
-            Err(error) => replication::note_divergence(call, &error.to_string()),
-        }
-        call.reply().ok();
-        Ok(())
+        replication::follow(call, || apply(call))
     }
 }
 
-/// Lets the primary's stream and the AOF pass, and nobody else.
-///
-/// # Errors
-///
-/// The command came from a client.
-pub fn refuse_clients(ctx: Ctx<'_>) -> Result<(), Error> {
-    let flags = ctx.flags();
-    if flags.is_replicated() || flags.is_loading() {
-        return Ok(());
-    }
-    Err(Error::new(
-        "internal: only a primary and an AOF may send this command",
-    ))
+fn apply(call: &Call<'_>) -> Result<(), Error> {
+    let Request { has_orders, event } = Request::parse(Args::new(call.words()))?;
+    let orders = if has_orders {
+        Some(text(call, 2)?)
+    } else {
+        None
+    };
+    replication::replay(call.ctx(), text(call, 1)?, orders, event)
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@
 //!
 //! - Complexity: O(N) with N records in the chunk, O(M) for the last one of a sale
 //!   with M.
-//! - Reply: `OK`, always: a chunk that does not fit is counted, and told in the log.
+//! - Reply: `OK`, always: a chunk that cannot be read or does not fit ends the start; with
+//!   `load-damaged yes` it is counted and told in the log, and the sale is left out.
 //! - Errors: `ERR` from a client.
-//! - Replicates: nothing; one that does not fit, itself, so that replicas count it too.
+//! - Replicates: nothing.
 
 use super::args::Args;
-use super::sale_apply::refuse_clients;
 use super::{Handler, SINCE, text};
 use crate::datatype;
 use crate::error::Error;
@@ -45,12 +45,7 @@ impl Handler for Load {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        refuse_clients(call.ctx())?;
-        if let Err(error) = load(call) {
-            replication::note_divergence(call, &error.to_string());
-        }
-        call.reply().ok();
-        Ok(())
+        replication::follow(call, || load(call))
     }
 }
 

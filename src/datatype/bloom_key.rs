@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use super::bloom_live::LiveBloom;
 use super::bloom_type::BloomValue;
 use crate::bloom::Bloom;
-use crate::error::{Code, Error, echo};
+use crate::damage;
+use crate::error::{Code, Error};
 use crate::ffi::{Ctx, Key, Kind, Mode, Text, TextBuf, Typed};
 
 /// The open key of a filter that takes commands.
@@ -100,8 +101,8 @@ pub fn load_chunk<'c>(ctx: Ctx<'c>, name: Text<'c>, chunk: &[u8]) -> Result<(), 
         .map_err(|reason| Error::new(format!("chunk: {reason}")))
 }
 
-/// Deletes filters whose last chunk never came, at the end of loading: an AOF that was
-/// cut short.
+/// Ends the start over filters whose last chunk never came, at the end of loading: half a
+/// filter would deny what it contains. With `load-damaged yes` they are left out.
 pub fn drop_partly_loaded(ctx: Ctx<'_>) {
     let begun = std::mem::take(&mut *BEGUN.lock().unwrap_or_else(PoisonError::into_inner));
     for (database, key) in begun {
@@ -113,11 +114,8 @@ pub fn drop_partly_loaded(ctx: Ctx<'_>) {
         if let Ok(value) = opened
             && matches!(*value, BloomValue::PartlyLoaded(_))
         {
+            damage::leave_out(ctx, "the filter", database, &key);
             value.into_key().delete();
-            let name = echo(&key);
-            ctx.warn(&format!(
-                "the filter '{name}' was only partly in the AOF, and is deleted"
-            ));
         }
     }
 }

@@ -10,12 +10,14 @@ mod bloom_live;
 mod bloom_type;
 mod hints;
 mod live;
+mod marks;
 mod sale_key;
 mod sale_type;
 
 pub use bloom_key::BloomKey;
 pub use bloom_type::BloomValue;
 pub use hints::{clear, first_due_ms, note, pop_due, swap};
+pub use marks::{Diverged, diverged};
 pub use sale_key::{
     SaleKey, create, drop_partly_loaded, is_free, load_chunk, open_read, open_write,
 };

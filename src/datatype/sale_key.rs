@@ -4,7 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::live::LiveSale;
 use super::sale_type::SaleValue;
-use crate::error::{Error, echo};
+use crate::damage;
+use crate::error::Error;
 use crate::expiry_index::Place;
 use crate::ffi::{Ctx, Key, Kind, Mode, Text, TextBuf, Typed};
 use crate::sale::Sale;
@@ -99,8 +100,8 @@ pub fn load_chunk<'c>(ctx: Ctx<'c>, name: Text<'c>, chunk: &[u8]) -> Result<bool
         .map_err(|reason| Error::new(format!("chunk: {reason}")))
 }
 
-/// Deletes sales whose last chunk never came, at the end of loading. An AOF that was
-/// cut short is the reason; half a sale would sell what it has forgotten.
+/// Ends the start over sales whose last chunk never came, at the end of loading: half a sale
+/// would sell what it has forgotten. With `load-damaged yes` they are left out.
 pub fn drop_partly_loaded(ctx: Ctx<'_>) {
     let begun = std::mem::take(&mut *BEGUN.lock().unwrap_or_else(PoisonError::into_inner));
     for Place { database, key } in begun {
@@ -112,11 +113,8 @@ pub fn drop_partly_loaded(ctx: Ctx<'_>) {
         if let Ok(value) = opened
             && matches!(*value, SaleValue::PartlyLoaded(_))
         {
+            damage::leave_out(ctx, "the sale", database, &key);
             value.into_key().delete();
-            let name = echo(&key);
-            ctx.warn(&format!(
-                "the sale '{name}' was only partly in the AOF, and is deleted"
-            ));
         }
     }
 }

@@ -37,6 +37,7 @@ fn new_sale(stock: u64) -> Sale {
             ..Changes::default()
         },
         hold_ms_default: 300_000,
+        keep_ms_default: 3_600_000,
     };
     let created = Sale::plan_create(NOW_MS, &ask, &BOUNDS).expect("a sale");
     Sale::create(&created, HASHER).expect("a sale")

@@ -1,31 +1,34 @@
 //! The one way a filter changes: carried out, sent on and signalled in one function.
 //!
-//! Adding, clearing and creating are sent on as events, `FLASHSALE.BF.APPLY key event`:
-//! sizes resolved, items as hashes, only the new ones. A request sent on would be decided
-//! again, by another configuration. A merge and a loaded piece depend on nothing but
-//! their arguments, and are sent on as they came, under their full names: they would be
-//! as large as events.
+//! What is sent on is an event, `FLASHSALE.BFAPPLY key [src ...] event`: sizes resolved,
+//! items as hashes, only the new ones. A request sent on would be decided again, by
+//! another configuration; and under its own name it would be refused by a replica that
+//! has reached its `maxmemory` and minds it (`replica-ignore-maxmemory no`), which leaves
+//! the copy another than the original. Events are never refused.
+//!
+//! An event is as small as its request, but for a merge, which can bring gigabytes: its
+//! event names the sources. Replicas have the same ones, and an AOF has made them by then.
 //!
 //! Filters have no keyspace events: no client of one expects any, and an event for each
 //! item would cost more than the item.
 
 use std::ffi::CStr;
 
-use crate::bloom::{Bloom, Event, decode_event, encode_event};
-use crate::datatype::{BloomKey, bloom_key};
+use crate::bloom::{
+    Bloom, Divergence, Event, Header, decode_event, encode_event, is_header_of_redisbloom,
+};
+use crate::datatype::{self, BloomKey, ValueKey, bloom_key};
 use crate::error::Error;
-use crate::ffi::{Call, Ctx, Text};
+use crate::ffi::{Call, Ctx, Text, TextBuf};
 use crate::info;
 use crate::replication;
 use crate::scratch;
 
 /// The command that carries events.
-const APPLY: &CStr = c"FLASHSALE.BF.APPLY";
-const MERGE: &CStr = c"FLASHSALE.BF.MERGE";
-const LOADCHUNK: &CStr = c"FLASHSALE.BF.LOADCHUNK";
+const APPLY: &CStr = c"FLASHSALE.BFAPPLY";
 
 /// Carries out an event that was just planned for this filter, and sends it on.
-pub fn commit(ctx: Ctx<'_>, key: &mut BloomKey<'_>, event: &Event) {
+pub fn commit(ctx: Ctx<'_>, key: &mut BloomKey<'_>, event: &Event<'_>) {
     key.apply(event);
     send(ctx, key.name(), event);
     ctx.signal_modified(key.name());
@@ -40,7 +43,7 @@ pub fn commit_creation(
     ctx: Ctx<'_>,
     name: Text<'_>,
     mut bloom: Bloom,
-    event: &Event,
+    event: &Event<'_>,
 ) -> Result<(), Error> {
     bloom.apply(event);
     bloom_key::create(ctx, name, bloom)?;
@@ -49,69 +52,82 @@ pub fn commit_creation(
     Ok(())
 }
 
-/// Merges filters into one, as it was planned, and sends the call on.
-pub fn commit_merge(call: &Call<'_>, key: &mut BloomKey<'_>, sources: &[&Bloom]) {
-    for source in sources {
-        key.merge(source);
-    }
-    send_call(call, MERGE);
-    call.ctx().signal_modified(key.name());
+/// Merges filters into one, as it was planned, and sends it on. At least one brings
+/// something new.
+pub fn commit_merge(ctx: Ctx<'_>, key: &mut BloomKey<'_>, sources: &[&BloomKey<'_>]) {
+    let blooms: Vec<&Bloom> = sources.iter().map(|source| source.bloom()).collect();
+    let items = key.bloom().items_with(&blooms);
+    blooms.iter().for_each(|source| key.merge(source));
+    send_merge(ctx, key.name(), sources, false, items);
+    ctx.signal_modified(key.name());
 }
 
-/// Makes a filter of others, merged, and sends the call on.
+/// Makes a filter from a copy of the first source and the others, merged, and sends it
+/// on.
 ///
 /// # Errors
 ///
 /// The server does not take the value.
 pub fn commit_merge_anew(
-    call: &Call<'_>,
+    ctx: Ctx<'_>,
     name: Text<'_>,
     mut bloom: Bloom,
-    sources: &[&Bloom],
+    sources: &[&BloomKey<'_>],
 ) -> Result<(), Error> {
-    for source in sources {
-        bloom.merge(source);
-    }
-    bloom_key::create(call.ctx(), name, bloom)?;
-    send_call(call, MERGE);
-    call.ctx().signal_modified(name);
+    let others = sources.iter().skip(1);
+    others.for_each(|source| bloom.merge(source.bloom()));
+    let items = bloom.items();
+    bloom_key::create(ctx, name, bloom)?;
+    send_merge(ctx, name, sources, true, items);
+    ctx.signal_modified(name);
     Ok(())
 }
 
-/// Sets the bits of a piece of a dump, and sends the call on if any was new.
-pub fn commit_piece(call: &Call<'_>, key: &mut BloomKey<'_>, place: (usize, u64), piece: &[u8]) {
-    if key.fill(place, piece) {
-        send_call(call, LOADCHUNK);
-        call.ctx().signal_modified(key.name());
-    }
-}
-
-/// Makes a filter from the header of a dump, and sends the call on.
+/// Begins a filter with the header of a dump, and sends it on.
 ///
 /// # Errors
 ///
 /// The server does not take the value.
-pub fn commit_header(call: &Call<'_>, name: Text<'_>, bloom: Bloom) -> Result<(), Error> {
-    bloom_key::create(call.ctx(), name, bloom)?;
-    send_call(call, LOADCHUNK);
-    call.ctx().signal_modified(name);
+pub fn commit_begin(ctx: Ctx<'_>, name: Text<'_>, header: Header) -> Result<(), Error> {
+    bloom_key::begin(ctx, name, &header)?;
+    send(ctx, name, &Event::Begun(header));
+    ctx.signal_modified(name);
     Ok(())
 }
 
-fn send(ctx: Ctx<'_>, key: Text<'_>, event: &Event) {
+/// Takes the next bits of a dump, as it was planned, and sends them on.
+///
+/// # Errors
+///
+/// There is no memory for them. Nothing has changed then.
+pub fn commit_bits(ctx: Ctx<'_>, key: &mut ValueKey<'_>, event: &Event<'_>) -> Result<(), String> {
+    if let Event::Loaded { bits, .. } = event {
+        key.take_bits(bits)?;
+    }
+    send(ctx, key.name(), event);
+    ctx.signal_modified(key.name());
+    Ok(())
+}
+
+fn send(ctx: Ctx<'_>, key: Text<'_>, event: &Event<'_>) {
     scratch::with(|bytes| {
         encode_event(event, bytes);
         ctx.replicate(APPLY, key, None, bytes);
     });
 }
 
-/// Sends a call on, whichever of its names it came under.
-fn send_call(call: &Call<'_>, command: &CStr) {
-    if is_replay(call.ctx()) {
-        call.ctx().replicate_verbatim();
-    } else {
-        call.ctx().replicate_words(command, call.arguments());
-    }
+fn send_merge(ctx: Ctx<'_>, key: Text<'_>, sources: &[&BloomKey<'_>], is_new: bool, items: u64) {
+    scratch::with(|bytes| {
+        encode_event(&Event::Merged { is_new, items }, bytes);
+        let event = TextBuf::new(bytes);
+        let names = sources.iter().map(|source| source.name());
+        let words: Vec<Text<'_>> = [key]
+            .into_iter()
+            .chain(names)
+            .chain([event.as_text()])
+            .collect();
+        ctx.replicate_words(APPLY, &words);
+    });
 }
 
 /// Does this call come from the primary, or from the AOF?
@@ -126,41 +142,131 @@ pub fn is_replay(ctx: Ctx<'_>) -> bool {
 /// # Errors
 ///
 /// It cannot be read, or does not fit what is found here.
-pub fn replay(ctx: Ctx<'_>, name: Text<'_>, bytes: &[u8]) -> Result<(), Error> {
-    replay_event(ctx, name, bytes)?;
+pub fn replay(
+    ctx: Ctx<'_>,
+    name: Text<'_>,
+    sources: &[Text<'_>],
+    bytes: &[u8],
+) -> Result<(), Error> {
+    replay_event(ctx, name, sources, bytes)?;
     info::EVENTS_REPLAYED.add(1);
     Ok(())
 }
 
-fn replay_event(ctx: Ctx<'_>, name: Text<'_>, bytes: &[u8]) -> Result<(), Error> {
-    let event = decode_event(bytes).map_err(|error| Error::new(error.to_string()))?;
-    let key = bloom_key::open_write(ctx, name);
-    if let Some(created) = Bloom::create(&event) {
-        let mut bloom = created.map_err(|divergence| Error::new(divergence.to_string()))?;
-        bloom
-            .check(&event)
-            .map_err(|divergence| Error::new(divergence.to_string()))?;
-        bloom.apply(&event);
-        let was_free = matches!(key, Ok(None));
-        drop(key);
-        // The replica follows the primary even when something else is there.
-        bloom_key::create(ctx, name, bloom)?;
-        replication::pass_on_creation(ctx, name, was_free);
-        ctx.signal_modified(name);
-        return if was_free {
+fn replay_event(
+    ctx: Ctx<'_>,
+    name: Text<'_>,
+    sources: &[Text<'_>],
+    bytes: &[u8],
+) -> Result<(), Error> {
+    let event = decode_event(bytes).map_err(misfit)?;
+    match &event {
+        Event::Created { .. } => replay_creation(ctx, name, &event),
+        Event::Merged { is_new, items } => replay_merge(ctx, name, sources, *is_new, *items),
+        Event::Begun(header) => replace(ctx, name, || bloom_key::begin(ctx, name, header)),
+        Event::Loaded { position, bits } => replay_bits(ctx, name, *position, bits),
+        Event::Added(_) | Event::Cleared => {
+            let key = bloom_key::open_write(ctx, name).and_then(bloom_key::found);
+            let mut key = key?;
+            key.bloom().check(&event).map_err(misfit)?;
+            ctx.replicate_verbatim();
+            key.apply(&event);
+            ctx.signal_modified(name);
             Ok(())
-        } else {
-            Err(Error::new("the key of a new filter was taken"))
-        };
+        }
     }
-    let mut key = key.and_then(bloom_key::found)?;
-    key.bloom()
-        .check(&event)
-        .map_err(|divergence| Error::new(divergence.to_string()))?;
+}
+
+/// What does not fit, in words.
+fn misfit(reason: impl ToString) -> Error {
+    Error::new(reason.to_string())
+}
+
+fn replay_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Result<(), Error> {
+    let Some(created) = Bloom::create(event) else {
+        return Ok(());
+    };
+    let mut bloom = created.map_err(misfit)?;
+    bloom.check(event).map_err(misfit)?;
+    bloom.apply(event);
+    replace(ctx, name, || bloom_key::create(ctx, name, bloom))
+}
+
+/// Makes a new filter under a name. The replica follows its primary even when something
+/// else is there.
+fn replace(
+    ctx: Ctx<'_>,
+    name: Text<'_>,
+    make: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), Error> {
+    let was_free = datatype::is_free(ctx, name);
+    make()?;
+    replication::pass_on_creation(ctx, name, was_free);
+    ctx.signal_modified(name);
+    if was_free {
+        Ok(())
+    } else {
+        Err(Error::new("the key of a new filter was taken"))
+    }
+}
+
+fn replay_merge(
+    ctx: Ctx<'_>,
+    name: Text<'_>,
+    sources: &[Text<'_>],
+    is_new: bool,
+    items: u64,
+) -> Result<(), Error> {
+    let mut keys = Vec::with_capacity(sources.len());
+    for &source in sources {
+        keys.push(bloom_key::open_read(ctx, source).and_then(bloom_key::found)?);
+    }
+    let blooms: Vec<&Bloom> = keys.iter().map(|key| key.bloom()).collect();
+    if !is_new {
+        let mut key = bloom_key::open_write(ctx, name).and_then(bloom_key::found)?;
+        key.bloom().check_merge(&blooms, items).map_err(misfit)?;
+        ctx.replicate_verbatim();
+        blooms.iter().for_each(|source| key.merge(source));
+        ctx.signal_modified(name);
+        return Ok(());
+    }
+    let [first, others @ ..] = &blooms[..] else {
+        return Err(misfit(Divergence::OtherSources));
+    };
+    first.check_merge(others, items).map_err(misfit)?;
+    let copy = first.try_clone().ok_or(Divergence::NoMemory);
+    let mut copy = copy.map_err(misfit)?;
+    others.iter().for_each(|source| copy.merge(source));
+    replace(ctx, name, || bloom_key::create(ctx, name, copy))
+}
+
+fn replay_bits(ctx: Ctx<'_>, name: Text<'_>, position: u64, bits: &[u8]) -> Result<(), Error> {
+    let mut key = bloom_key::open_to_load(ctx, name).and_then(bloom_key::found)?;
+    if key.received() != Some(position) {
+        return Err(misfit(Divergence::NotNext));
+    }
+    key.take_bits(bits).map_err(misfit)?;
     ctx.replicate_verbatim();
-    key.apply(&event);
     ctx.signal_modified(name);
     Ok(())
+}
+
+/// Refuses a piece of a filter that the AOF being loaded holds under LOADCHUNK, which no
+/// AOF of this module does: RedisBloom writes filters so when it rewrites an AOF without
+/// RDB preamble. Its bits mean nothing here; without the filter, the next BFADD would make a
+/// fresh one that denies what the old one contained.
+///
+/// # Errors
+///
+/// The command comes from a client.
+pub fn refuse_foreign_filter(call: &Call<'_>) -> Result<(), Error> {
+    let piece = call.words().get(3).copied().unwrap_or_default();
+    let reason = if is_header_of_redisbloom(piece) {
+        "it is a filter of RedisBloom, whose bits mean nothing here, see docs/from-redisbloom.md"
+    } else {
+        "it is a piece of a filter of another format, see docs/from-redisbloom.md"
+    };
+    replication::follow(call, || Err(Error::new(reason)))
 }
 
 /// What becomes of an error of a call that is sent on as it came: a client is told; one

@@ -40,6 +40,17 @@ const DEFAULT_HOLD: Knob = Knob {
              shorter to put abandoned units on sale sooner",
 };
 
+const DEFAULT_KEEP: Knob = Knob {
+    name: "default-keep-ms",
+    unit: "milliseconds",
+    default: 604_800_000,
+    min: 0,
+    max: INTEGER_MAX as i64,
+    is_mutable: true,
+    reason: "how long the key of a sale made without KEEP outlives its end: longer where refunds \
+             come late, shorter to free the memory sooner",
+};
+
 const SWEEP_MAX: Knob = Knob {
     name: "sweep-max",
     unit: "reservations",
@@ -47,8 +58,9 @@ const SWEEP_MAX: Knob = Knob {
     min: 1,
     max: 100_000,
     is_mutable: true,
-    reason: "most overdue reservations returned in one go: more returns a wave of deadlines \
-             sooner, fewer keeps the pauses of other clients shorter",
+    reason: "most overdue reservations returned in one go, where one counts once for every 16 \
+             SKUs it has begun: more returns a wave of deadlines sooner, fewer keeps the pauses \
+             of other clients shorter",
 };
 
 const MAX_ITEMS: Knob = Knob {
@@ -95,8 +107,9 @@ const BF_EXPANSION: Knob = Knob {
 };
 
 /// Every knob that is a number.
-pub const KNOBS: [&Knob; 6] = [
+pub const KNOBS: [&Knob; 7] = [
     &DEFAULT_HOLD,
+    &DEFAULT_KEEP,
     &SWEEP_MAX,
     &MAX_ITEMS,
     &MAX_RESERVATIONS,
@@ -141,6 +154,7 @@ const FLAGS: [&Flag; 2] = [&BF_ALIASES, &LOAD_DAMAGED];
 
 lazy_static! {
     static ref DEFAULT_HOLD_VALUE: AtomicI64 = AtomicI64::new(DEFAULT_HOLD.default);
+    static ref DEFAULT_KEEP_VALUE: AtomicI64 = AtomicI64::new(DEFAULT_KEEP.default);
     static ref SWEEP_MAX_VALUE: AtomicI64 = AtomicI64::new(SWEEP_MAX.default);
     static ref MAX_ITEMS_VALUE: AtomicI64 = AtomicI64::new(MAX_ITEMS.default);
     static ref MAX_RESERVATIONS_VALUE: AtomicI64 = AtomicI64::new(MAX_RESERVATIONS.default);
@@ -169,6 +183,7 @@ static LOAD_DAMAGED_VALUE: AtomicBool = AtomicBool::new(false);
 fn values() -> [&'static AtomicI64; KNOBS.len()] {
     [
         &DEFAULT_HOLD_VALUE,
+        &DEFAULT_KEEP_VALUE,
         &SWEEP_MAX_VALUE,
         &MAX_ITEMS_VALUE,
         &MAX_RESERVATIONS_VALUE,
@@ -184,6 +199,11 @@ fn read(value: &AtomicI64) -> u64 {
 /// `default-hold-ms`.
 pub fn default_hold_ms() -> u64 {
     read(&DEFAULT_HOLD_VALUE)
+}
+
+/// `default-keep-ms`.
+pub fn default_keep_ms() -> u64 {
+    read(&DEFAULT_KEEP_VALUE)
 }
 
 /// `sweep-max`.
@@ -372,7 +392,7 @@ mod tests {
         let defaults = defaults(&[]).unwrap();
         assert_eq!(
             defaults.numbers,
-            [300_000, 1_000, 10_000, 4_000_000, 100, 2]
+            [300_000, 604_800_000, 1_000, 10_000, 4_000_000, 100, 2]
         );
         assert_eq!(
             (defaults.error_rate.as_str(), defaults.flags),
@@ -395,7 +415,10 @@ mod tests {
             b"1e-3",
         ];
         let defaults = defaults(&arguments).unwrap();
-        assert_eq!(defaults.numbers, [1, 7, 10_000, 4_000_000, 100, 2]);
+        assert_eq!(
+            defaults.numbers,
+            [1, 604_800_000, 7, 10_000, 4_000_000, 100, 2]
+        );
         assert_eq!(
             (defaults.error_rate.as_str(), defaults.flags),
             ("0.001", [true, true])

@@ -19,6 +19,7 @@ use crate::datatype::{self, SaleKey};
 use crate::expiry_index::Hint;
 use crate::ffi::{self, Ctx, Hooks, Text, TextBuf, Timer};
 use crate::info;
+use crate::news::News;
 use crate::replication;
 use crate::sale::Change;
 
@@ -95,44 +96,35 @@ fn sweep(ctx: Ctx<'_>) {
     while budget > 0
         && let Some(hint) = datatype::pop_due(now_ms)
     {
-        let spent = follow(ctx, &hint, now_ms, budget);
-        budget = budget.saturating_sub(spent.max(1));
+        let before = budget;
+        follow(ctx, &hint, now_ms, &mut budget);
+        // A look at a sale with nothing to do costs something, too.
+        budget = budget.min(before.saturating_sub(1));
     }
 }
 
-/// Looks at the sale a hint is about; how much of the budget went into it.
-fn follow(ctx: Ctx<'_>, hint: &Hint, now_ms: u64, budget: u32) -> u32 {
+/// Looks at the sale a hint is about, within the budget.
+fn follow(ctx: Ctx<'_>, hint: &Hint, now_ms: u64, budget: &mut u32) {
     let name = TextBuf::new(&hint.place.key);
     if !ctx.select(hint.place.database) {
-        return 0;
+        return;
     }
+    let mut news = News::about(ctx, name.as_text());
     let Ok(mut key) = datatype::open_write(ctx, name.as_text()) else {
-        return 0;
+        return;
     };
     // Whichever sale is here now: what is overdue in it goes back, or its own moment is
     // written down.
     key.forget_hint();
     let at_ms = key.sale().time(now_ms).now_ms;
-    let Some(event) = key.sale().plan_sweep(at_ms, budget) else {
+    let Some(event) = key.sale().plan_sweep_within(at_ms, budget) else {
         note(ctx, &mut key);
-        return 0;
+        return;
     };
-    let (spent, returns) = match event.change {
-        Change::Swept {
-            expired,
-            lapsed,
-            forgotten,
-        } => (
-            expired.saturating_add(lapsed).saturating_add(forgotten),
-            expired > 0,
-        ),
-        _ => (0, false),
-    };
-    if returns {
+    if matches!(event.change, Change::Swept { expired, .. } if expired > 0) {
         info::note_sweep(now_ms.saturating_sub(hint.due_ms));
     }
-    replication::commit(ctx, &mut key, &event);
-    spent
+    replication::commit(ctx, &mut key, &event, &mut news);
 }
 
 /// Everything the server tells the module by itself.

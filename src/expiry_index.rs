@@ -7,6 +7,7 @@
 //!
 //! 1. A place (database and key name) has at most one hint.
 //! 2. Each hint stands once by place and once by moment, at the same moment.
+//! 3. Where a place has an heir, it has a hint.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub struct Hint {
 pub struct ExpiryIndex {
     by_place: HashMap<Place, u64>,
     by_moment: BTreeSet<(u64, Place)>,
+    /// When the sale is due that was loaded for a place where another one is.
+    heirs: HashMap<Place, u64>,
 }
 
 impl ExpiryIndex {
@@ -52,17 +55,29 @@ impl ExpiryIndex {
         self.by_place.insert(place, due_ms);
     }
 
-    /// Writes a hint down where there is none; was there none? O(log hints).
-    pub fn set_if_absent(&mut self, hint: Hint) -> bool {
-        let is_absent = !self.by_place.contains_key(&hint.place);
-        if is_absent {
+    /// Writes the hint of a loaded sale down; where its place has one, not before the sale
+    /// that is there leaves. Was there none? O(log hints).
+    pub fn set_loaded(&mut self, hint: Hint) -> bool {
+        let is_free = !self.by_place.contains_key(&hint.place);
+        if is_free {
             self.set(hint);
+        } else {
+            self.heirs.insert(hint.place, hint.due_ms);
         }
-        is_absent
+        is_free
+    }
+
+    /// The sale at a place leaves it: forgets its hint, or puts that of its heir in its
+    /// place. O(log hints).
+    pub fn leave(&mut self, place: &Place) {
+        match self.heirs.remove_entry(place) {
+            Some((place, due_ms)) => self.set(Hint { place, due_ms }),
+            None => self.remove(place),
+        }
     }
 
     /// Forgets the hint of a place. O(log hints).
-    pub fn remove(&mut self, place: &Place) {
+    fn remove(&mut self, place: &Place) {
         if let Some((place, due_ms)) = self.by_place.remove_entry(place) {
             self.by_moment.remove(&(due_ms, place));
         }
@@ -75,6 +90,7 @@ impl ExpiryIndex {
         }
         let (due_ms, place) = self.by_moment.pop_first()?;
         self.by_place.remove(&place);
+        self.heirs.remove(&place);
         Some(Hint { place, due_ms })
     }
 
@@ -87,6 +103,7 @@ impl ExpiryIndex {
         self.by_place.retain(|place, _| place.database != database);
         self.by_moment
             .retain(|(_, place)| place.database != database);
+        self.heirs.retain(|place, _| place.database != database);
     }
 
     /// Two databases changed their numbers. O(hints log hints).
@@ -151,11 +168,32 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_for_a_value_that_may_not_be_taken_writes_nothing_over() {
+    fn the_hint_of_a_loaded_sale_waits_until_the_place_is_left() {
         let mut index = ExpiryIndex::default();
-        assert!(index.set_if_absent(hint(0, "a", 10)));
-        assert!(!index.set_if_absent(hint(0, "a", 5)));
+        assert!(index.set_loaded(hint(0, "a", 10)));
+        assert!(!index.set_loaded(hint(0, "a", 25)));
+        assert!(!index.set_loaded(hint(0, "a", 5)));
+        assert_eq!((index.len(), index.first_due_ms()), (1, Some(10)));
+        index.leave(&place(0, "a"));
+        assert_eq!((index.len(), index.first_due_ms()), (1, Some(5)));
+        index.leave(&place(0, "a"));
+        assert_eq!(index.len(), 0);
+    }
+
+    #[test]
+    fn the_heir_of_a_place_goes_with_its_hint_or_its_database() {
+        let mut index = ExpiryIndex::default();
+        for database in [0, 1] {
+            index.set(hint(database, "a", 10));
+            index.set_loaded(hint(database, "a", 20));
+        }
+        index.clear(Some(1));
         assert_eq!(drain(&mut index), [hint(0, "a", 10)]);
+        for database in [0, 1] {
+            index.set(hint(database, "a", 30));
+            index.leave(&place(database, "a"));
+        }
+        assert_eq!(index.len(), 0);
     }
 
     #[test]
@@ -164,8 +202,8 @@ mod tests {
         for (database, key) in [(0, "a"), (0, "b"), (1, "a")] {
             index.set(hint(database, key, 10));
         }
-        index.remove(&place(0, "b"));
-        index.remove(&place(0, "never there"));
+        index.leave(&place(0, "b"));
+        index.leave(&place(0, "never there"));
         assert_eq!(index.len(), 2);
         index.clear(Some(0));
         assert_eq!(drain(&mut index), [hint(1, "a", 10)]);

@@ -231,13 +231,10 @@ impl Source for Info {
         section.field("replay_divergence", REPLAY_DIVERGENCE.get());
         section.field("sales_diverged", SALES_DIVERGED.get());
         for (outcome, counter) in Outcome::ALL.iter().zip(&OUTCOMES) {
-            section.field(&format!("outcome_{}", outcome.word()), counter.get());
+            section.field_of("outcome_", outcome.word(), counter.get());
         }
         for (code, counter) in Code::ALL.iter().zip(&ERRORS) {
-            section.field(
-                &format!("error_{}", code.word().to_lowercase()),
-                counter.get(),
-            );
+            section.field_of("error_", code.word(), counter.get());
         }
     }
 }
@@ -245,6 +242,7 @@ impl Source for Info {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ffi;
 
     #[test]
     fn every_outcome_and_code_has_its_own_counter() {
@@ -254,6 +252,20 @@ mod tests {
         for (position, &code) in Code::ALL.iter().enumerate() {
             assert_eq!(code as usize, position);
         }
+    }
+
+    #[test]
+    fn all_of_it_is_told_without_an_allocation() {
+        let (fields, allocations) = ffi::told::<Info>();
+        assert!(
+            fields
+                .iter()
+                .any(|field| field == "outcome_alreadyreleased")
+        );
+        assert!(fields.iter().any(|field| field == "error_nosale"));
+        let longest = fields.iter().map(String::len).max();
+        assert!(longest < Some(60), "a longer name would be cut");
+        assert_eq!(allocations, 0);
     }
 
     #[test]

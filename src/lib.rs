@@ -12,6 +12,7 @@
 //! | how does its change reach the AOF and the replicas | `bloom_replication.rs` |
 //! | what of an AOF ends the start | `damage.rs` |
 //! | which key are names hashed with | `names.rs` |
+//! | when do listeners hear of a change | `news.rs` |
 //! | what is in an order | `orders.rs` |
 //! | how does an overdue reservation come back | `expiry.rs`, `expiry_index.rs` |
 //! | what is a key of this type to the server | `datatype/` |
@@ -19,6 +20,8 @@
 //! | what would hurt a sale on this server | `doctor/` |
 //! | what does an error say, where is the clock read | `error.rs`, `clock.rs` |
 //! | where are events encoded | `scratch.rs` |
+//! | which scripts go on at `maxmemory` | `scripts.rs` |
+//! | where are large blocks freed | `reclaim.rs` |
 //! | how does the server call, and how is it called | `ffi/`, the only unsafe code |
 //!
 //! Arrows never turn round: `command` uses `datatype` and `replication`, those use
@@ -47,10 +50,13 @@ mod expiry_index;
 mod ffi;
 mod info;
 mod names;
+mod news;
 mod orders;
+mod reclaim;
 mod replication;
 mod sale;
 mod scratch;
+mod scripts;
 
 /// Registers everything; called by the server when it loads the module.
 ///

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use crate::sale::{Hasher, Key};
+use crate::sale::{Hasher, Key, Spelling};
 
 static HASHER: LazyLock<Hasher> = LazyLock::new(|| Hasher::new(rand::random()));
 
@@ -22,4 +22,9 @@ pub fn hasher() -> Hasher {
 /// A name that will be looked up.
 pub fn key(name: &[u8]) -> Key<'_> {
     HASHER.key(name)
+}
+
+/// The same for the canonical spelling of a ULID.
+pub fn key_of_ulid(ulid: u128) -> Key<'static> {
+    HASHER.key_of(Spelling::of_ulid(ulid))
 }

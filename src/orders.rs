@@ -14,7 +14,7 @@ use crate::error::{Error, echo};
 use crate::ffi::{self, Ctx, Field, Kind, Mode, Text, TextBuf};
 use crate::sale::{
     Change, EntryId, Event, Key, Line, Lines, NameBuffer, OrderAudit, OrderCount, OrderEntry, Sale,
-    Spelling, View, units_of,
+    Spelling, StreamState, View, units_of,
 };
 
 /// The open key of a sale's order stream, which may not exist yet.
@@ -77,7 +77,7 @@ impl<'c> OrdersKey<'c> {
     }
 
     /// Holds the orders of a sale against the entries. O(reservations + entries).
-    pub fn audit(&self, sale: &Sale) -> OrderCount {
+    pub fn audit(&self, ctx: Ctx<'_>, sale: &Sale) -> OrderCount {
         let mut audit = OrderAudit::new(sale);
         let mut spelled = [0; ULID_LEN];
         let sale_id = spell(sale, &mut spelled);
@@ -96,7 +96,12 @@ impl<'c> OrdersKey<'c> {
                 Err(why) => audit.see_unreadable(at, why),
             }
         });
-        audit.finish(self.0.kind() == Kind::Stream)
+        audit.finish(match self.0.kind() {
+            Kind::Stream => StreamState::There {
+                entries_added: ctx.entries_added(self.name()),
+            },
+            Kind::Empty | Kind::Other => StreamState::Missing,
+        })
     }
 
     /// Appends the entry of an event, with the ID it was given elsewhere, or else with
@@ -123,11 +128,30 @@ impl<'c> OrdersKey<'c> {
         for (name, value) in &values {
             fields.extend([name.as_text(), value.as_text()]);
         }
-        let (ms, seq) = self
-            .0
-            .stream_add(at.map(|at| (at.ms, at.seq)), &mut fields)
-            .map_err(|()| Error::new("orders: the stream takes no further entry"))?;
+        let (ms, seq) = match at {
+            Some(at) => self.0.stream_add(Some((at.ms, at.seq)), &mut fields),
+            None => self.append_next(event, &mut fields),
+        }
+        .map_err(|()| Error::new("orders: the stream takes no further entry"))?;
         Ok(EntryId { ms, seq })
+    }
+
+    /// Appends an entry with the next ID, of the moment of its event.
+    ///
+    /// In a script or a transaction the clock stands still by which the server makes IDs,
+    /// while deadlines do not: the ID it would give is of the right moment only behind
+    /// another of this moment, and there the first one of it is refused.
+    fn append_next(
+        &mut self,
+        event: &Event<'_>,
+        fields: &mut [Text<'_>],
+    ) -> Result<(u64, u64), ()> {
+        if ffi::has_frozen_clock()
+            && let Ok(id) = self.0.stream_add(Some((event.at_ms, 0)), fields)
+        {
+            return Ok(id);
+        }
+        self.0.stream_add(None, fields)
     }
 }
 
@@ -162,7 +186,8 @@ fn read_entry<'e>(
             .and_then(read_items)
             .ok_or("its items are not of the form [{\"sku\":\"a\",\"qty\":2}]")?,
         at_ms: number(WORDS.at_ms).ok_or("its at_ms is no number")?,
-        reference: find(WORDS.reference),
+        // No REF is empty; before there were empty ones, such a field was left out.
+        reference: find(WORDS.reference).filter(|reference| !reference.is_empty()),
     })
 }
 
@@ -375,9 +400,10 @@ impl<'e> Entry<'e> {
             (&names.at_ms, at_ms),
         ]);
         let mut add = |name, bytes: &[u8]| values.push((name, fresh(bytes)));
-        if let Some(reference) = self.reference {
-            add(&names.reference, reference.bytes(&mut buffer));
-        }
+        // There also when empty: consumers tell entries apart by it.
+        let reference = self.reference.as_ref();
+        let reference = reference.map_or(&b""[..], |reference| reference.bytes(&mut buffer));
+        add(&names.reference, reference);
         if let Some(payload) = self.payload {
             add(&names.payload, payload);
         }
@@ -447,7 +473,9 @@ mod tests {
         );
         assert!(!entry.is_refund);
         assert!(read("event", Some("refund")).unwrap().is_refund);
-        assert_eq!(read("ref", None).unwrap().reference, None);
+        for none in [Some(""), None] {
+            assert_eq!(read("ref", none).unwrap().reference, None);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! The one way a sale changes: carried out, sent on, signalled and announced in one
-//! function. [`commit`] and [`commit_order`] do so for an event decided here, [`replay`] for one that was
-//! decided elsewhere, in a primary or before a restart.
+//! The one way a sale changes: carried out, sent on and signalled in one function, which
+//! also notes the news that listeners are told once the key is closed. [`commit`] and
+//! [`commit_order`] do so for an event decided here, [`replay`] for one that was decided
+//! elsewhere, in a primary or before a restart.
 //!
 //! What is sent on is the event, `FLASHSALE.APPLY key [orders] event`. A request sent
 //! on would be decided again, by another clock.
@@ -15,11 +16,13 @@ use crate::expiry;
 use crate::ffi::{Call, Ctx, Text};
 use crate::info::{self, Outcome};
 use crate::names;
+use crate::news::News;
 use crate::orders::OrdersKey;
 use crate::sale::{
     Change, EntryId, Event, Sale, Slot, StockChange, StockChanges, decode_event, encode_event,
 };
 use crate::scratch;
+use crate::scripts;
 
 /// The command that carries events.
 const APPLY: &CStr = c"FLASHSALE.APPLY";
@@ -33,9 +36,9 @@ pub struct Done {
 }
 
 /// Carries out an event that was just planned for this sale, and sends it on.
-pub fn commit(ctx: Ctx<'_>, key: &mut SaleKey<'_>, event: &Event<'_>) -> Done {
+pub fn commit(ctx: Ctx<'_>, key: &mut SaleKey<'_>, event: &Event<'_>, news: &mut News<'_>) -> Done {
     debug_assert!(!event.has_entry());
-    carry_out(ctx, key, None, event)
+    carry_out(ctx, key, None, event, news)
 }
 
 /// As [`commit`], for an event with an entry of the order stream.
@@ -46,27 +49,32 @@ pub fn commit(ctx: Ctx<'_>, key: &mut SaleKey<'_>, event: &Event<'_>) -> Done {
 /// # Errors
 ///
 /// The order stream takes no entry. Nothing has changed then.
-pub fn commit_order(
+pub fn commit_order<'c>(
     ctx: Ctx<'_>,
     key: &mut SaleKey<'_>,
-    orders: &mut OrdersKey<'_>,
+    orders: &mut OrdersKey<'c>,
     event: &mut Event<'_>,
+    news: &mut News<'c>,
 ) -> Result<Done, Error> {
     let entry = orders.append(key.name(), key.sale(), event, None)?;
     event.set_entry(entry);
-    Ok(carry_out(ctx, key, Some(orders.name()), event))
+    Ok(carry_out(ctx, key, Some(orders.name()), event, news))
 }
 
-fn carry_out(
+fn carry_out<'c>(
     ctx: Ctx<'_>,
     key: &mut SaleKey<'_>,
-    entry_in: Option<Text<'_>>,
+    entry_in: Option<Text<'c>>,
     event: &Event<'_>,
+    news: &mut News<'c>,
 ) -> Done {
     count_clock_step(key.sale(), event);
+    if !is_new_reservation(&event.change) {
+        scripts::note_change(ctx);
+    }
     let applied = key.apply(event);
     send(ctx, key.name(), entry_in, event);
-    announce(ctx, key, entry_in, event, &applied.stock);
+    announce(ctx, key, entry_in, event, &applied.stock, news);
     count(event);
     Done {
         slot: applied.slot,
@@ -82,9 +90,10 @@ fn carry_out(
 pub fn commit_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Result<(), Error> {
     let sale =
         Sale::create(event, names::hasher()).ok_or_else(|| Error::new("key: not a new sale"))?;
+    let mut news = News::about(ctx, name);
     let mut key = datatype::create(ctx, name, sale)?;
     send(ctx, name, None, event);
-    announce(ctx, &mut key, None, event, &StockChanges::new());
+    announce(ctx, &mut key, None, event, &StockChanges::new(), &mut news);
     count(event);
     Ok(())
 }
@@ -180,7 +189,9 @@ fn mark(ctx: Ctx<'_>, key: &mut SaleKey<'_>, reason: &str) {
     // From a replica it reaches the AOF alone: copies of this copy get the primary's own
     // stream, and judge for themselves.
     send(ctx, key.name(), None, &event);
-    announce(ctx, key, None, &event, &StockChanges::new());
+    ctx.signal_modified(key.name());
+    // It is the place of a marked sale now, for DOCTOR.
+    expiry::note(ctx, key);
 }
 
 /// Carries out an event that was decided elsewhere. It is passed on as it came once it is
@@ -200,10 +211,10 @@ pub fn replay(
     Ok(())
 }
 
-fn replay_event(
-    ctx: Ctx<'_>,
-    name: Text<'_>,
-    orders: Option<Text<'_>>,
+fn replay_event<'c>(
+    ctx: Ctx<'c>,
+    name: Text<'c>,
+    orders: Option<Text<'c>>,
     bytes: &[u8],
 ) -> Result<(), Error> {
     let event =
@@ -211,6 +222,7 @@ fn replay_event(
     if let Some(sale) = Sale::create(&event, names::hasher()) {
         return replay_creation(ctx, name, sale, &event);
     }
+    let mut news = News::about(ctx, name);
     let mut key = datatype::open_write(ctx, name)?;
     key.sale()
         .check(&event)
@@ -227,7 +239,7 @@ fn replay_event(
     }
     let applied = key.apply(&event);
     let entry_in = entry.as_ref().ok().copied().flatten();
-    announce(ctx, &mut key, entry_in, &event, &applied.stock);
+    announce(ctx, &mut key, entry_in, &event, &applied.stock, &mut news);
     entry.map(|_| ())
 }
 
@@ -238,9 +250,10 @@ fn replay_creation(
     event: &Event<'_>,
 ) -> Result<(), Error> {
     let was_free = datatype::is_free(ctx, name);
+    let mut news = News::about(ctx, name);
     let mut key = datatype::create(ctx, name, sale)?;
     pass_on_creation(ctx, name, was_free);
-    announce(ctx, &mut key, None, event, &StockChanges::new());
+    announce(ctx, &mut key, None, event, &StockChanges::new(), &mut news);
     if was_free {
         Ok(())
     } else {
@@ -277,19 +290,20 @@ fn replay_entry<'c>(
     Ok(Some(name))
 }
 
-/// Tells the server and its clients what changed, and the timer when to look again.
-fn announce(
+/// Tells the server what changed and the timer when to look again, and notes what
+/// listeners are to be told.
+fn announce<'c>(
     ctx: Ctx<'_>,
     key: &mut SaleKey<'_>,
-    entry_in: Option<Text<'_>>,
+    entry_in: Option<Text<'c>>,
     event: &Event<'_>,
     stock: &StockChanges,
+    news: &mut News<'c>,
 ) {
-    let name = key.name();
-    ctx.signal_modified(name);
+    ctx.signal_modified(key.name());
     if let Some(orders) = entry_in {
         ctx.signal_modified(orders);
-        ctx.notify_stream(c"xadd", orders);
+        news.note_entry(orders);
     }
     if moves_key_expiry(&event.change) {
         let expires_at_ms = key.sale().key_expires_at_ms();
@@ -297,16 +311,21 @@ fn announce(
     }
     expiry::note(ctx, key);
     if let Some(name_of_event) = keyspace_event(&event.change) {
-        ctx.notify(name_of_event, name);
+        news.note(name_of_event);
     }
     for change in stock {
-        let name_of_event = match change {
+        news.note(match change {
             StockChange::AllReserved => c"flashsale.allreserved",
             StockChange::SoldOut => c"flashsale.soldout",
             StockChange::BackInStock => c"flashsale.backinstock",
-        };
-        ctx.notify(name_of_event, name);
+        });
     }
+}
+
+/// Does this change make a reservation? Where it was asked for by a script at `maxmemory`,
+/// that is known to have changed something before.
+fn is_new_reservation(change: &Change<'_>) -> bool {
+    matches!(change, Change::Reserved { .. } | Change::Bought { .. })
 }
 
 /// Can this change move the moment the key expires?

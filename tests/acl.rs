@@ -23,18 +23,18 @@ const TABLE: [(&str, &str); 9] = [
     ("checkout buy refund", "payment operator"),
     ("get info", "buyer payment operator"),
     ("help", "buyer payment operator health"),
-    ("bf.exists bf.mexists", "buyer operator"),
+    ("bfexists bfmexists", "buyer operator"),
     (
         "create alter restock pause resume close bind scan audit doctor",
         "operator",
     ),
     (
-        "bf.reserve bf.add bf.madd bf.insert bf.card bf.info bf.scandump bf.loadchunk bf.clear \
-         bf.merge",
+        "bfreserve bfadd bfmadd bfinsert bfcard bfinfo bfdebug bfscandump bfloadchunk \
+         bfclear bfmerge",
         "operator",
     ),
     ("apply load", ""),
-    ("bf.apply bf.load", ""),
+    ("bfapply bfload", ""),
 ];
 
 /// A server with these users, who can be had only after the server has started: its own
@@ -102,14 +102,14 @@ fn each_user_can_do_its_part_and_is_refused_the_rest() {
     let mut operator = conn_of(&server, "operator");
     operator.says("FLASHSALE.CREATE sale:{a} orders:{a} STOCK 9", "OK");
     operator.says("XGROUP CREATE orders:{a} shipping 0 MKSTREAM", "OK");
-    operator.says("FLASHSALE.BF.ADD filter:{a} ann", "1");
+    operator.says("FLASHSALE.BFADD filter:{a} ann", "1");
     let mut buyer = conn_of(&server, "buyer");
     buyer.says("FLASHSALE.RESERVE sale:{a} ann 2 ID a", "RESERVED ...");
     buyer.says("FLASHSALE.EXTEND sale:{a} a 1000", "RESERVED ...");
     buyer.says("FLASHSALE.RESERVE sale:{a} bob 1 ID b", "RESERVED ...");
     buyer.says("FLASHSALE.RELEASE sale:{a} b", "RELEASED b");
     buyer.says("FLASHSALE.STOCK sale:{a}", "[default 7 2 0]");
-    buyer.says("FLASHSALE.BF.EXISTS filter:{a} ann", "1");
+    buyer.says("FLASHSALE.BFEXISTS filter:{a} ann", "1");
     let mut payment = conn_of(&server, "payment");
     payment.says("FLASHSALE.CHECKOUT sale:{a} orders:{a} a REF p", "SOLD ...");
     payment.says("FLASHSALE.REFUND sale:{a} orders:{a} a", "REFUNDED ...");
@@ -130,7 +130,7 @@ fn each_user_can_do_its_part_and_is_refused_the_rest() {
             "FLASHSALE.CHECKOUT sale:{a} orders:{a} a",
             "FLASHSALE.RESERVE other ann 1",
             "FLASHSALE.CREATE sale:{b} orders:{b} STOCK 9",
-            "FLASHSALE.BF.ADD filter:{a} bob",
+            "FLASHSALE.BFADD filter:{a} bob",
             "XLEN orders:{a}",
             "DEL sale:{a}",
         ],
@@ -179,8 +179,8 @@ fn nobody_may_what_is_between_servers_or_would_harm_one() {
         for line in [
             "FLASHSALE.APPLY sale:a x",
             "FLASHSALE.LOAD sale:a x",
-            "FLASHSALE.BF.APPLY filter:a x",
-            "FLASHSALE.BF.LOAD filter:a x",
+            "FLASHSALE.BFAPPLY filter:a x",
+            "FLASHSALE.BFLOAD filter:a x",
             "FLUSHALL",
             "FLUSHDB",
             "KEYS *",

@@ -64,6 +64,7 @@ fn sale(stock: u64, user_limit: u64) -> Sale {
             ..Changes::default()
         },
         hold_ms_default: 300_000,
+        keep_ms_default: 3_600_000,
     };
     let created = Sale::plan_create(NOW_MS, &ask, &BOUNDS).unwrap();
     Sale::create(&created, HASHER).unwrap()

@@ -270,6 +270,124 @@ fn at_the_bound_open_and_sold_ids_stay_and_new_ones_are_told_so() {
     con.fails("FLASHSALE.RESERVE sale ann 1", "OOM", "");
 }
 
+/// `count` SKUs, each with one unit or one more.
+fn many(count: u32, qty: &str) -> String {
+    let skus: Vec<String> = (0..count).map(|sku| format!("sku-{sku} {qty}")).collect();
+    format!("ITEMS {count} {}", skus.join(" "))
+}
+
+#[test]
+fn a_remembered_cart_of_any_size_costs_less_than_200_bytes() {
+    let Some((_server, mut con)) = server() else {
+        return;
+    };
+    let create = many(10_000, "9");
+    con.says(&format!("FLASHSALE.CREATE sale orders {create}"), "OK");
+    let cart = many(10_000, "1");
+    let cycle = |con: &mut Con, n: u32| {
+        con.says(
+            &format!("FLASHSALE.RESERVE sale ann {cart} ID c{n}"),
+            "RESERVED ...",
+        );
+        con.says(&format!("FLASHSALE.RELEASE sale c{n}"), "RELEASED ...");
+    };
+    for n in 0..10 {
+        cycle(&mut con, n);
+    }
+    let before = size(&mut con).memory_bytes;
+    for n in 10..210 {
+        cycle(&mut con, n);
+    }
+    let grown = size(&mut con).memory_bytes - before;
+    assert!(grown < 200 * 200, "{grown} bytes for 200 carts");
+    // They are still told from other carts.
+    con.refuses(
+        &format!("FLASHSALE.RESERVE sale ann {cart} ID c7"),
+        "RELEASED c7",
+    );
+    con.refuses(
+        &format!("FLASHSALE.RESERVE sale ann {} ID c7", many(9_999, "1")),
+        "MISMATCH c7",
+    );
+    con.fields("FLASHSALE.GET sale c7", "state released, items (nil)");
+    let digest = con.digest("sale");
+    con.says("DEBUG RELOAD", "OK");
+    assert_eq!(con.digest("sale"), digest);
+}
+
+#[test]
+fn a_large_restock_is_remembered_by_a_digest() {
+    let Some((_server, mut con)) = server() else {
+        return;
+    };
+    let create = many(10_000, "9");
+    con.says(&format!("FLASHSALE.CREATE sale orders {create}"), "OK");
+    let before = size(&mut con).memory_bytes;
+    let (more, less) = (many(10_000, "1"), many(10_000, "-1"));
+    for n in 0..50 {
+        con.says(
+            &format!("FLASHSALE.RESTOCK sale {more} REF m{n}"),
+            "RESTOCKED ...",
+        );
+        con.says(
+            &format!("FLASHSALE.RESTOCK sale {less} REF l{n}"),
+            "RESTOCKED ...",
+        );
+    }
+    let grown = size(&mut con).memory_bytes - before;
+    assert!(grown < 100 * 200, "{grown} bytes for 100 REFs");
+    con.refuses(
+        &format!("FLASHSALE.RESTOCK sale {more} REF m3"),
+        "RESTOCKED ...",
+    );
+    con.refuses(
+        &format!("FLASHSALE.RESTOCK sale {less} REF m3"),
+        "MISMATCH m3",
+    );
+}
+
+#[test]
+fn an_id_within_its_grace_is_kept_at_the_bound() {
+    let Some(server) = Server::own(&[], &["max-reservations 10"]) else {
+        return;
+    };
+    let mut con = server.conn();
+    con.says("FLASHSALE.CREATE sale orders STOCK 5 GRACE 60000", "OK");
+    con.says(
+        "FLASHSALE.RESERVE sale ann 1 ID promised HOLD 20",
+        "RESERVED ...",
+    );
+    wait_until("the reservation expired", || {
+        con.field("FLASHSALE.GET sale promised", "state") == "expired"
+    });
+    for n in 0..11 {
+        con.says(
+            &format!("FLASHSALE.RELEASE sale unseen-{n}"),
+            "RELEASED ...",
+        );
+    }
+    // Nine of them are remembered, the first two made room.
+    con.says("FLASHSALE.GET sale unseen-1", "(nil)");
+    con.fields("FLASHSALE.INFO sale", "reservations_remembered 10");
+    con.says("FLASHSALE.CHECKOUT sale orders promised", "SOLD ...");
+    // With nothing but promises left, there is no room.
+    con.says("FLASHSALE.CREATE full orders STOCK 50 GRACE 60000", "OK");
+    for n in 0..10 {
+        con.says(
+            &format!("FLASHSALE.RESERVE full ann 1 ID p{n} HOLD 20"),
+            "RESERVED ...",
+        );
+    }
+    wait_until("they expired", || {
+        con.field("FLASHSALE.INFO full", "reservations_open") == "0"
+    });
+    con.fails("FLASHSALE.RESERVE full bob 1", "OOM", "max-reservations");
+    con.fails("FLASHSALE.RELEASE full unseen", "OOM", "max-reservations");
+    con.says("FLASHSALE.RELEASE full p3", "RELEASED p3");
+    con.says("FLASHSALE.RESERVE full bob 1 ID b", "RESERVED ...");
+    con.says("FLASHSALE.GET full p3", "(nil)");
+}
+
 #[test]
 fn refs_of_restocks_for_ever_are_forgotten_but_for_the_last_thousand() {
     let Some((_server, mut con)) = server() else {
@@ -418,7 +536,7 @@ fn ids_of_any_bytes_are_told_apart() {
         "FLASHSALE.STOCK sale",
         &format!("[default {left} 0 {}]", ids.len()),
     );
-    for bad in [&b""[..], &[b'x'; 129]] {
+    for bad in [&b""[..], &[b'x'; 256]] {
         con.fails_words(
             &[b"FLASHSALE.RESERVE", b"sale", b"ann", b"1", b"ID", bad],
             "ERR",

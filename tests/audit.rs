@@ -101,15 +101,16 @@ fn a_healthy_sale_is_consistent_with_itself_and_with_its_stream() {
     sale(&mut con);
     con.refuses(
         "FLASHSALE.AUDIT sale",
-        "consistent 1 differences [] reservations 5 entries (nil) trimmed (nil)",
+        "consistent 1 differences [] reservations 5 entries (nil) trimmed (nil) \
+         entries_added (nil)",
     );
     con.refuses(
         AUDIT,
-        "consistent 1 differences [] reservations 5 entries 3 trimmed 0",
+        "consistent 1 differences [] reservations 5 entries 3 trimmed 0 entries_added 3",
     );
     server.conn3().says(
         AUDIT,
-        "{ consistent 1 differences [] reservations 5 entries 3 trimmed 0 }",
+        "{ consistent 1 differences [] reservations 5 entries 3 trimmed 0 entries_added 3 }",
     );
     con.says("DEBUG RELOAD", "OK");
     con.fields(AUDIT, "consistent 1, entries 3");
@@ -161,6 +162,18 @@ fn what_is_no_sale_or_not_its_stream_is_an_error() {
     con.fails("FLASHSALE.AUDIT sale orders x", "ERR", "x");
 }
 
+/// Waits for another millisecond, so that a stream begun anew has none of the old IDs.
+fn wait_for_later_ids(con: &mut Con) {
+    let now_ms = con.now_ms();
+    wait_until("a millisecond has passed", || con.now_ms() > now_ms);
+}
+
+/// Loses the stream; what is sold next begins another.
+fn lose(con: &mut Con) {
+    con.says("DEL orders", "1");
+    wait_for_later_ids(con);
+}
+
 fn delete(con: &mut Con, at: &str) {
     con.says(&format!("XDEL orders {at}"), "1");
 }
@@ -168,7 +181,7 @@ fn delete(con: &mut Con, at: &str) {
 /// What is done to the stream, by its entries; and a part of what AUDIT says of it.
 type Damage = (fn(&mut Con, &[(String, Vec<String>)]), &'static str);
 
-const DAMAGE: [Damage; 14] = [
+const DAMAGE: [Damage; 16] = [
     (
         |con, entries| delete(con, &entries[1].0),
         "an order of 's2', is not in the stream",
@@ -215,6 +228,23 @@ const DAMAGE: [Damage; 14] = [
     (
         |con, _| drop(con.says("DEL orders", "1")),
         "the stream is not there, and should have 3 entries",
+    ),
+    (
+        |con, _| {
+            lose(con);
+            con.says(
+                "FLASHSALE.BUY sale orders eve ITEMS 1 a 1 ID s3",
+                "SOLD ...",
+            );
+        },
+        "3 entries of the sale are older than the first one in the stream, from which only 0 were",
+    ),
+    (
+        |con, _| {
+            con.says("DEL orders", "1");
+            con.says("XGROUP CREATE orders shipping 0 MKSTREAM", "OK");
+        },
+        "3 entries of the sale are older than the first one in the stream, from which only 0 were",
     ),
     (
         |con, entries| forge(con, entries, ("user", "bob")),
@@ -278,6 +308,24 @@ fn a_stream_made_anew_as_it_was_is_consistent() {
 }
 
 #[test]
+fn entries_written_before_an_empty_ref_was_told_are_consistent() {
+    let server = Server::any();
+    let mut con = server.conn();
+    sale(&mut con);
+    let before = entries(&mut con);
+    con.says("DEL orders", "1");
+    for (at, fields) in &before {
+        let mut words: Vec<&str> = vec!["XADD", "orders", at];
+        let told = fields.chunks(2).filter(|pair| !pair[1].is_empty());
+        words.extend(told.flatten().map(String::as_str));
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        assert_eq!(text_of(&con.run_words(&words)), *at);
+    }
+    assert_ne!(entries(&mut con), before, "one entry has an empty ref");
+    con.fields(AUDIT, "consistent 1, entries 3, trimmed 0");
+}
+
+#[test]
 fn what_belongs_to_others_and_what_was_trimmed_is_no_difference() {
     let server = Server::any();
     let mut con = server.conn();
@@ -300,6 +348,91 @@ fn what_belongs_to_others_and_what_was_trimmed_is_no_difference() {
         "SOLD ...",
     );
     con.fields(AUDIT, "consistent 1, entries 1, trimmed 3");
+}
+
+#[test]
+fn a_lost_stream_is_found_however_it_was_lost_and_goes_on() {
+    let server = Server::any();
+    let mut con = server.conn();
+    sale(&mut con);
+    let lost = |con: &mut Con, trimmed: u32, removed: u32| {
+        let (is_consistent, found) = audit(con, AUDIT);
+        let words = format!(
+            "{trimmed} entries of the sale are older than the first one in the stream, from which \
+             only {removed} were ever removed: it was lost and begun anew, or the sale was bound \
+             to it later"
+        );
+        assert_eq!((is_consistent, found), (false, vec![words]));
+    };
+    let buy = |con: &mut Con, id: &str| {
+        let line = format!("FLASHSALE.BUY sale orders eve ITEMS 1 a 1 ID {id}");
+        con.says(&line, "SOLD ...");
+    };
+    lose(&mut con);
+    for id in ["s3", "s4", "s5"] {
+        buy(&mut con, id);
+        lost(&mut con, 3, 0);
+    }
+    // Trimming what came after makes up for nothing.
+    con.says("XTRIM orders MAXLEN = 1", "2");
+    lost(&mut con, 5, 2);
+    con.says("XTRIM orders MAXLEN = 0", "1");
+    lost(&mut con, 6, 3);
+    con.says("DEBUG RELOAD", "OK");
+    lost(&mut con, 6, 3);
+    // The sale goes to a place of its own, and its stream stays behind.
+    con.says("FLASHSALE.CREATE away away:orders STOCK 9", "OK");
+    con.says("FLASHSALE.BUY away away:orders eve 1 ID a1", "SOLD ...");
+    con.says("MOVE away 1", "1");
+    wait_for_later_ids(&mut con);
+    con.says("SELECT 1", "OK");
+    con.says("FLASHSALE.BUY away away:orders eve 1 ID a2", "SOLD ...");
+    con.fields(
+        "FLASHSALE.AUDIT away away:orders",
+        "consistent 0, entries 1, trimmed 1, entries_added 1",
+    );
+}
+
+#[test]
+fn a_stream_that_was_renamed_and_bound_anew_was_not_lost() {
+    let server = Server::any();
+    let mut con = server.conn();
+    sale(&mut con);
+    con.says("XTRIM orders MAXLEN = 1", "2");
+    con.says("RENAME orders archive", "OK");
+    con.says("FLASHSALE.BIND sale archive", "OK");
+    con.fields(
+        "FLASHSALE.AUDIT sale archive",
+        "consistent 1, entries 1, trimmed 2, entries_added 3",
+    );
+    // Another stream has never seen the orders of before.
+    con.says("FLASHSALE.BIND sale other", "OK");
+    wait_for_later_ids(&mut con);
+    con.says("FLASHSALE.BUY sale other eve ITEMS 1 a 1 ID s3", "SOLD ...");
+    con.fields(
+        "FLASHSALE.AUDIT sale other",
+        "consistent 0, entries 1, trimmed 3, entries_added 1",
+    );
+    // Until its owner answers for them.
+    con.says(
+        "XSETID other 9999999999999-0 ENTRIESADDED 4 MAXDELETEDID 1-1",
+        "OK",
+    );
+    con.fields("FLASHSALE.AUDIT sale other", "consistent 1, trimmed 3");
+}
+
+#[test]
+fn without_xinfo_a_lost_stream_passes_for_a_trimmed_one_and_this_is_told() {
+    let Some(server) = Server::own(&["--rename-command XINFO ''"], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    sale(&mut con);
+    con.says("XTRIM orders MAXLEN = 1", "2");
+    con.fields(
+        AUDIT,
+        "consistent 1, entries 1, trimmed 2, entries_added (nil)",
+    );
 }
 
 #[test]

@@ -2,10 +2,12 @@
 //!
 //! **Goal**: whoever uses redis-py's `r.bf()` or node-redis's `client.bf` today can put
 //! this module behind it: every method and option, every shape of a reply, every error
-//! as the client hands it on, pipelines, and filters copied chunk by chunk.
+//! as the client hands it on, pipelines, and filters copied chunk by chunk. The commands'
+//! own names pass redis-py's client of a cluster, which refuses a name of two dots.
 //!
 //! **Method**: `bloom_clients/redis_py.py` and `node_redis.mjs` run against a server with
-//! `bf-aliases yes`, and end at the first answer that is not what it has to be. The
+//! `bf-aliases yes`, `redis_py_cluster.py` against a cluster of one node, and end at the
+//! first answer that is not what it has to be. The
 //! versions of the clients are pinned in that folder; `scripts/setup.sh python node`
 //! installs them below `target/clients`. Which versions ran, or what is missing, is
 //! written past the capture of the test's output: a skip is always seen.
@@ -16,7 +18,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::Server;
+use support::{Server, wait_until};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -50,10 +52,15 @@ fn is_ready(need: &str, client: &str, pinned: &str) -> bool {
 
 /// Runs a script to its end on a server of its own, and tells what ran.
 #[track_caller]
-fn run(mut program: Command, script: &str) {
-    let Some(server) = Server::own(&[], &["bf-aliases yes"]) else {
-        return;
-    };
+fn run(program: Command, script: &str) {
+    if let Some(server) = Server::own(&[], &["bf-aliases yes"]) {
+        run_on(&server, program, script);
+    }
+}
+
+/// Runs a script to its end on a server, and tells what ran.
+#[track_caller]
+fn run_on(server: &Server, mut program: Command, script: &str) {
     let script = root().join("tests/bloom_clients").join(script);
     let output = program
         .arg(script)
@@ -77,6 +84,23 @@ fn redis_py_runs_all_of_its_filter_api() {
         Command::new(packages("python").join("bin/python")),
         "redis_py.py",
     );
+}
+
+#[test]
+fn redis_pys_cluster_client_sends_the_commands_of_filters_by_their_own_names() {
+    if !is_ready("python", "redis-py", "requirements.txt") {
+        return;
+    }
+    let Some(server) = Server::own(&["--cluster-enabled yes"], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    con.says("CLUSTER ADDSLOTSRANGE 0 16383", "OK");
+    wait_until("the cluster is up", || {
+        con.text("CLUSTER INFO").contains("cluster_state:ok")
+    });
+    let python = Command::new(packages("python").join("bin/python"));
+    run_on(&server, python, "redis_py_cluster.py");
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn an_expired_reservation_without_grace_is_expired() {
     wait_for_state(&mut con, "r1", "expired");
     con.refuses(
         "FLASHSALE.CHECKOUT sale orders r1",
-        &format!("EXPIRED r1 {deadline}"),
+        &format!("EXPIRED r1 {deadline} 0"),
     );
     con.says("FLASHSALE.STOCK sale", "[default 10 0 0]");
 }
@@ -205,7 +205,7 @@ fn grace_ends() {
     wait_until("the grace is over", || con.now_ms() > deadline + 50);
     con.refuses(
         "FLASHSALE.CHECKOUT sale orders r1",
-        &format!("EXPIRED r1 {deadline}"),
+        &format!("EXPIRED r1 {deadline} 0"),
     );
 }
 
@@ -229,20 +229,71 @@ fn grace_needs_units_and_limits_now() {
         "FLASHSALE.RESERVE sale bob ITEMS 1 a 1 ID bobs",
         "RESERVED ...",
     );
-    con.refuses("FLASHSALE.CHECKOUT sale orders stock", "EXPIRED stock *");
+    con.refuses(
+        "FLASHSALE.CHECKOUT sale orders stock",
+        "EXPIRED stock * <=100000",
+    );
     con.says("FLASHSALE.RELEASE sale bobs", "RELEASED bobs");
     con.says("FLASHSALE.CHECKOUT sale orders stock", "SOLD stock *");
 
     late(&mut con, "user", "carol ITEMS 1 b 3");
     con.says("FLASHSALE.ALTER sale USERLIMIT 2", "OK");
-    con.refuses("FLASHSALE.CHECKOUT sale orders user", "EXPIRED user *");
+    con.refuses(
+        "FLASHSALE.CHECKOUT sale orders user",
+        "EXPIRED user * <=100000",
+    );
     con.says("FLASHSALE.ALTER sale USERLIMIT 0 ITEMLIMIT 2", "OK");
-    con.refuses("FLASHSALE.CHECKOUT sale orders user", "EXPIRED user *");
+    con.refuses(
+        "FLASHSALE.CHECKOUT sale orders user",
+        "EXPIRED user * <=100000",
+    );
     con.says("FLASHSALE.ALTER sale ITEMLIMIT 0 SALELIMIT 4", "OK");
-    con.refuses("FLASHSALE.CHECKOUT sale orders user", "EXPIRED user *");
+    con.refuses(
+        "FLASHSALE.CHECKOUT sale orders user",
+        "EXPIRED user * <=100000",
+    );
     // ORDERLIMIT is not among the limits a late checkout is held to.
     con.says("FLASHSALE.ALTER sale SALELIMIT 5 ORDERLIMIT 1", "OK");
     con.says("FLASHSALE.CHECKOUT sale orders user", "SOLD user *");
+}
+
+#[test]
+fn an_expired_answer_tells_how_long_it_is_not_final_and_a_release_makes_it_so() {
+    let server = Server::any();
+    let mut con = server.conn();
+    create(&mut con, "STOCK 2 GRACE 100000");
+    con.says(
+        "FLASHSALE.RESERVE sale alice 2 ID r1 HOLD 1",
+        "RESERVED ...",
+    );
+    wait_for_state(&mut con, "r1", "expired");
+    con.says("FLASHSALE.RESERVE sale bob 1 ID r2", "RESERVED ...");
+    let deadline = con.field("FLASHSALE.GET sale r1", "expires_at_ms");
+    let until: u64 = deadline.parse::<u64>().expect("a moment") + 100_000;
+    for line in [
+        "FLASHSALE.CHECKOUT sale orders r1 REF p1",
+        "FLASHSALE.BUY sale orders alice 2 ID r1 REF p1",
+    ] {
+        let latest = until - con.now_ms();
+        let answer = render(&con.says(line, &format!("EXPIRED r1 {deadline} *")));
+        let left: u64 = answer
+            .rsplit(' ')
+            .next()
+            .unwrap_or_default()
+            .parse()
+            .expect("a number");
+        assert!(left <= latest && left >= until - con.now_ms(), "{answer}");
+    }
+    // RESERVE and EXTEND are no checkouts.
+    for line in [
+        "FLASHSALE.RESERVE sale alice 2 ID r1",
+        "FLASHSALE.EXTEND sale r1 5000",
+    ] {
+        con.refuses(line, &format!("EXPIRED r1 {deadline}"));
+    }
+    con.says("FLASHSALE.RELEASE sale r2", "RELEASED r2");
+    con.says("FLASHSALE.RELEASE sale r1", "RELEASED r1");
+    con.refuses("FLASHSALE.CHECKOUT sale orders r1 REF p1", "RELEASED r1");
 }
 
 #[test]
@@ -289,7 +340,7 @@ fn pause_end_and_close_stop_no_checkout() {
     }
     con.says("FLASHSALE.PAUSE sale", "OK");
     con.says("FLASHSALE.CHECKOUT sale orders r1", "SOLD r1 *");
-    con.says("FLASHSALE.ALTER sale END 1", "OK");
+    con.says("FLASHSALE.ALTER sale END 1000000000000", "OK");
     con.says("FLASHSALE.CHECKOUT sale orders r2", "SOLD r2 *");
     con.says("FLASHSALE.CLOSE sale", "OK");
     con.says("FLASHSALE.CHECKOUT sale orders r3", "SOLD r3 *");
@@ -393,7 +444,7 @@ fn a_repeated_buy_is_answered_as_checkout_would() {
         "RESERVED ...",
     );
     wait_for_state(&mut con, "r3", "expired");
-    con.refuses("FLASHSALE.BUY sale orders alice 1 ID r3", "EXPIRED r3 *");
+    con.refuses("FLASHSALE.BUY sale orders alice 1 ID r3", "EXPIRED r3 * 0");
 }
 
 #[test]

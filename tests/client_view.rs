@@ -221,7 +221,7 @@ fn command_info_tells_arity_flags_and_keys() {
         let last = match command.keys {
             "" => 0,
             // To the end of the line, however many.
-            _ if ["flashsale.bf.merge", "flashsale.audit"].contains(&name.as_str()) => -1,
+            _ if ["flashsale.bfmerge", "flashsale.audit"].contains(&name.as_str()) => -1,
             keys => keys.split(", ").count() as i64,
         };
         let first = i64::from(last != 0);
@@ -279,8 +279,8 @@ fn the_server_finds_the_keys_of_every_line_and_what_happens_to_them() {
         "sale:1 orders:1",
     );
     con.says("COMMAND GETKEYS FLASHSALE.LOAD sale:1 chunk", "sale:1");
-    con.says("COMMAND GETKEYS FLASHSALE.BF.APPLY sale:1 event", "sale:1");
-    con.says("COMMAND GETKEYS FLASHSALE.BF.LOAD sale:1 chunk", "sale:1");
+    con.says("COMMAND GETKEYS FLASHSALE.BFAPPLY sale:1 event", "sale:1");
+    con.says("COMMAND GETKEYS FLASHSALE.BFLOAD sale:1 chunk", "sale:1");
     let reply = con.show("COMMAND GETKEYS FLASHSALE.HELP");
     assert!(reply.contains("(error)"), "{reply}");
 }
@@ -293,7 +293,7 @@ fn a_scan_of_the_server_tells_sales_by_their_type() {
     con.says("SET text x", "OK");
     con.says("TYPE sale:1", "+flashsale");
     con.says("SCAN 0 COUNT 1000 TYPE flashsale", "\"0\" [sale:1]");
-    con.says("FLASHSALE.BF.ADD filter a", "1");
+    con.says("FLASHSALE.BFADD filter a", "1");
     con.says("TYPE filter", "+fls-bloom");
     con.says("SCAN 0 COUNT 1000 TYPE fls-bloom", "\"0\" [filter]");
     let modules = con.run("MODULE LIST");

@@ -51,7 +51,7 @@ fn a_small_step_back_revives_no_reservation_and_reopens_no_window() {
     wait_until("the sale ended", || con.now_ms() > end);
     con.says("FLASHSALE.RELEASE sale r2", "RELEASED r2");
     clock.set(-SMALL_MS);
-    con.refuses("FLASHSALE.CHECKOUT sale orders r1", "EXPIRED r1 *");
+    con.refuses("FLASHSALE.CHECKOUT sale orders r1", "EXPIRED r1 * 0");
     con.refuses("FLASHSALE.EXTEND sale r1 5000", "EXPIRED r1 *");
     con.refuses("FLASHSALE.RESERVE sale ann 1 ID r1", "EXPIRED r1 *");
     con.refuses("FLASHSALE.RESERVE sale ann 1", &format!("ENDED {end}"));
@@ -88,7 +88,7 @@ fn after_a_small_step_back_the_sale_goes_on_from_its_last_change() {
     con.says("FLASHSALE.CHECKOUT sale orders r1", "SOLD r1 (entry)");
     clock.set(0);
     wait_until("r2 expired", || con.stock("sale") == "[default 7 0 2]");
-    con.says("FLASHSALE.CHECKOUT sale orders r2", "EXPIRED r2 *");
+    con.says("FLASHSALE.CHECKOUT sale orders r2", "EXPIRED r2 * 0");
     assert_eq!(counted(&mut con, "clock_steps_back"), 0);
     assert_eq!(counted(&mut con, "outcome_expired"), 1);
 }
@@ -162,6 +162,35 @@ fn a_step_forward_returns_all_that_is_due_at_once_in_bounded_batches() {
 }
 
 #[test]
+fn a_go_returns_fewer_of_large_carts_and_shares_its_budget_among_sales() {
+    let Some((clock, server, mut con)) = server(0, &[]) else {
+        return;
+    };
+    con.says("CONFIG SET flashsale.sweep-max 10", "OK");
+    let lines = |what: &str| (0..33).map(|n| format!("s{n} {what} ")).collect::<String>();
+    let options = "REMEMBER 9000000000";
+    // A cart of 33 SKUs counts as three.
+    for (sale, carts, hold) in [("first", 2, 280_000), ("second", 11, 290_000)] {
+        let create = format!("FLASHSALE.CREATE {sale} orders ITEMS 33 {}", lines("99"));
+        con.says(&format!("{create} {options}"), "OK");
+        for _ in 0..carts {
+            let line = format!("FLASHSALE.RESERVE {sale} ann ITEMS 33 {}", lines("1"));
+            con.says(&format!("{line} HOLD {hold}"), "RESERVED ...");
+        }
+    }
+    let mut feed = Feed::follow(&server);
+    clock.set(HOUR_MS);
+    for sale in ["first", "second"] {
+        let line = format!("FLASHSALE.INFO {sale}");
+        wait_until("all expired", || con.field(&line, "reserved") == "0");
+    }
+    // Two of the first and two of the second, then four, four, and the last one.
+    let (first, second) = ("FLASHSALE.APPLY first", "FLASHSALE.APPLY second");
+    let expected = ["MULTI", first, second, "EXEC", second, second, second];
+    assert_eq!(feed.short(), expected);
+}
+
+#[test]
 fn forward_and_back_again_neither_parks_nor_repeats_a_deadline() {
     let Some((clock, _server, mut con)) = server(0, &[]) else {
         return;
@@ -183,7 +212,7 @@ fn forward_and_back_again_neither_parks_nor_repeats_a_deadline() {
     clock.set(0);
     // By this clock its deadline has not come, but expired is expired.
     con.refuses("FLASHSALE.EXTEND sale r1 5000", "EXPIRED r1 *");
-    con.refuses("FLASHSALE.CHECKOUT sale orders r1", "EXPIRED r1 *");
+    con.refuses("FLASHSALE.CHECKOUT sale orders r1", "EXPIRED r1 * 0");
     // The next timer was a day away, as the server keys it; this one is not.
     con.says(
         "FLASHSALE.RESERVE sale ann 1 ID r3 HOLD 100",
@@ -308,7 +337,7 @@ fn promoted(con: &mut Con, copy: &mut Con, step: i64) {
         wait_until("its clock has expired everything", || {
             copy.field("FLASHSALE.INFO sale", "reservations_open") == "0"
         });
-        copy.says("FLASHSALE.CHECKOUT sale orders last", "EXPIRED last *");
+        copy.says("FLASHSALE.CHECKOUT sale orders last", "EXPIRED last * 0");
         assert_eq!(counted(copy, "clock_steps_back"), 0);
         assert_eq!(counted(copy, "outcome_expired").to_string(), open);
     } else {

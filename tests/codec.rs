@@ -250,6 +250,7 @@ fn a_sale_of_many_chunks_loads_equal_and_goes_on_the_same() {
         items: vec![(b"a", 1_000_000)],
         changes: Changes::default(),
         hold_ms_default: 1_000,
+        keep_ms_default: 3_600_000,
     };
     let mut sale =
         Sale::create(&Sale::plan_create(NOW_MS, &ask, &bounds).unwrap(), HASHER).unwrap();
@@ -471,6 +472,7 @@ fn a_snapshot_of_whole_chunks_is_complete_with_the_empty_one_after_them() {
             items: vec![(b"default", 1)],
             changes: Changes::default(),
             hold_ms_default: 1,
+            keep_ms_default: 3_600_000,
         };
         let bounds = Bounds {
             reservations_max: 1,

@@ -215,11 +215,11 @@ fn an_event_that_cannot_be_loaded_ends_the_start_with_a_line_that_says_where() {
         ),
         (
             vec![
-                [b"FLASHSALE.BF.APPLY", &b"f"[..], &[1, 2]]
+                [b"FLASHSALE.BFAPPLY", &b"f"[..], &[1, 2]]
                     .map(<[u8]>::to_vec)
                     .into(),
             ],
-            &["FLASHSALE.BF.APPLY of the key 'f' in database 0"],
+            &["FLASHSALE.BFAPPLY of the key 'f' in database 0"],
         ),
     ];
     let ways_out = [
@@ -392,7 +392,7 @@ fn a_damaged_chunk_in_a_rewritten_aof_ends_the_start_and_no_part_of_the_sale_is_
     );
     con.says(&line, "OK");
     con.says("FLASHSALE.CREATE other orders STOCK 5", "OK");
-    con.says("FLASHSALE.BF.ADD filter a", "1");
+    con.says("FLASHSALE.BFADD filter a", "1");
     aof::rewrite(&mut con);
     server.shut_down();
     let base = base_of(&server);
@@ -403,13 +403,13 @@ fn a_damaged_chunk_in_a_rewritten_aof_ends_the_start_and_no_part_of_the_sale_is_
         all.filter(|&at| is_chunk(&honest[at])).collect()
     };
     let of_sale = chunks(b"FLASHSALE.LOAD", b"sale");
-    let of_filter = chunks(b"FLASHSALE.BF.LOAD", b"filter");
+    let of_filter = chunks(b"FLASHSALE.BFLOAD", b"filter");
     assert!(of_sale.len() > 2 && of_filter.len() > 1);
     let (first, last) = (of_sale[0], of_sale[of_sale.len() - 1]);
     let (header, bits) = (of_filter[0], of_filter[1]);
     let (sale, filter) = (
         "FLASHSALE.LOAD of the key 'sale' in database 0",
-        "FLASHSALE.BF.LOAD of the key 'filter' in database 0",
+        "FLASHSALE.BFLOAD of the key 'filter' in database 0",
     );
     let partly = "not all of it is in the AOF";
     for (round, parts) in [

@@ -18,7 +18,7 @@ const SETUP: [&str; 6] = [
     "FLASHSALE.CREATE wide other ITEMS 2 a 1 b 1",
 ];
 
-const ERRORS: [(&str, &str); 41] = [
+const ERRORS: [(&str, &str); 44] = [
     // Names.
     ("RESERVE nosuch ann 1", "NOSALE key: no such sale: 'nosuch'"),
     (
@@ -100,8 +100,22 @@ const ERRORS: [(&str, &str); 41] = [
         "ERR delta: the sum over the sale exceeds 9007199254740991",
     ),
     (
+        "RESTOCK tea ITEMS 2 green 9007199254740991 green 1",
+        "ERR delta: the sum of one SKU is not from -9007199254740991 to 9007199254740991",
+    ),
+    (
         "SCAN tea x",
         "ERR cursor: 'x' is not an integer from 0 to 9007199254740991",
+    ),
+    (
+        "CREATE new o STOCK 1 START 1795203093",
+        "ERR START: is '1795203093' in seconds, or a time of day? It is Unix time in milliseconds, \
+         from 100000000000 to 10000000000000, or 0 for none",
+    ),
+    (
+        "ALTER tea END 1795203093000000",
+        "ERR END: is '1795203093000000' in microseconds? It is Unix time in milliseconds, from \
+         100000000000 to 10000000000000, or 0 for none",
     ),
     // Options.
     (
@@ -158,7 +172,7 @@ const ERRORS: [(&str, &str); 41] = [
         "ERR START: not before END, both in Unix milliseconds",
     ),
     (
-        "CREATE new o STOCK 1 END 1795203093",
+        "CREATE new o STOCK 1 END 1000000000000",
         "ERR END: the sale would already be over (END is Unix time in milliseconds)",
     ),
     (

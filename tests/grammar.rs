@@ -45,12 +45,13 @@ fn the_largest_integer_is_taken() {
 }
 
 #[test]
-fn names_are_one_to_128_bytes_of_anything() {
+fn names_are_one_to_255_bytes_of_anything_and_skus_to_128_of_text() {
     let server = Server::any();
     let mut con = server.conn();
     sale(&mut con);
-    let (fits, long) = ("n".repeat(128), "n".repeat(129));
-    for bad in ["''", long.as_str()] {
+    let (fits, long) = ("n".repeat(255), "n".repeat(256));
+    let (sku_fits, sku_long) = ("s".repeat(128), "s".repeat(129));
+    for (bad, bad_sku) in [("''", "''"), (&long, &sku_long)] {
         for (line, name) in [
             ("FLASHSALE.RESERVE sale % 1", "user"),
             ("FLASHSALE.RESERVE sale alice 1 ID %", "ID"),
@@ -69,6 +70,7 @@ fn names_are_one_to_128_bytes_of_anything() {
             ("FLASHSALE.RESTOCK sale ITEMS 1 % 1 NEW", "sku"),
             ("FLASHSALE.CREATE new orders ITEMS 1 % 1", "sku"),
         ] {
+            let bad = if name == "sku" { bad_sku } else { bad };
             con.fails(&line.replace('%', bad), "ERR", name);
         }
     }
@@ -81,7 +83,14 @@ fn names_are_one_to_128_bytes_of_anything() {
         "SOLD ...",
     );
     con.says(
-        &format!("FLASHSALE.CREATE new orders ITEMS 1 {fits} 1"),
+        &format!("FLASHSALE.REFUND sale orders {fits} QTY 1 REF {fits}"),
+        &format!("REFUNDED {fits} ..."),
+    );
+    let digest = con.digest("sale");
+    con.says("DEBUG RELOAD", "OK");
+    assert_eq!(con.digest("sale"), digest);
+    con.says(
+        &format!("FLASHSALE.CREATE new orders ITEMS 1 {sku_fits} 1"),
         "OK",
     );
 }
@@ -119,7 +128,7 @@ fn names_that_differ_in_form_only_are_different_names() {
 }
 
 #[test]
-fn a_payload_is_json_of_at_most_64_kib() {
+fn a_payload_is_json_of_at_most_64_kib_and_128_levels() {
     let server = Server::any();
     let mut con = server.conn();
     sale(&mut con);
@@ -142,6 +151,11 @@ fn a_payload_is_json_of_at_most_64_kib() {
     con.fails_words(&[&line[..], &[not_text]].concat(), "ERR", "PAYLOAD");
     let deep = "[".repeat(60_000);
     con.fails_words(&[&line[..], &[deep.as_bytes()]].concat(), "ERR", "PAYLOAD");
+    let nested = |levels| "[".repeat(levels) + &"]".repeat(levels);
+    for levels in [129, 1_000, 32_768] {
+        let deep = nested(levels);
+        con.fails_words(&[&line[..], &[deep.as_bytes()]].concat(), "ERR", "levels");
+    }
     let longest = format!("\"{}\"", "x".repeat(64 * 1024 - 2));
     let longer = format!("\"{}\"", "x".repeat(64 * 1024 - 1));
     con.fails_words(
@@ -160,6 +174,7 @@ fn a_payload_is_json_of_at_most_64_kib() {
         "' {} '",
         "\"text\"",
         "{\"a\":[1,2.5e3]}",
+        &nested(128),
     ] {
         con.says(
             &format!("FLASHSALE.BUY sale orders bob 1 PAYLOAD {good}"),

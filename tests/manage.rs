@@ -21,7 +21,7 @@ fn creates_with_defaults() {
         "FLASHSALE.INFO sale",
         "orders orders, state open, userlimit (nil), itemlimit (nil), orderlimit (nil), \
          salelimit (nil), hold_ms 300000, maxhold_ms 300000, grace_ms 0, start_at_ms (nil), \
-         end_at_ms (nil), keep_ms 3600000, remember_ms 600000, items 1, total 10",
+         end_at_ms (nil), keep_ms 604800000, remember_ms 600000, items 1, total 10",
     );
     con.says("PTTL sale", "-1");
     con.says("TYPE sale", "+flashsale");
@@ -56,7 +56,11 @@ fn creates_with_every_option() {
 fn refuses_to_make_what_makes_no_sense() {
     let server = Server::any();
     let mut con = server.conn();
-    con.fails("FLASHSALE.CREATE sale orders STOCK 1 END 1", "ERR", "END");
+    con.fails(
+        "FLASHSALE.CREATE sale orders STOCK 1 END 1000000000000",
+        "ERR",
+        "END",
+    );
     let later = con.now_ms() + 100_000;
     con.fails(
         &format!("FLASHSALE.CREATE sale orders STOCK 1 START {later} END {later}"),
@@ -140,17 +144,64 @@ fn items_are_bounded_by_max_items() {
 }
 
 #[test]
-fn the_default_hold_comes_from_the_configuration() {
-    let Some(server) = Server::own(&[], &["default-hold-ms 12345"]) else {
+fn the_defaults_of_hold_and_keep_come_from_the_configuration() {
+    let Some(server) = Server::own(&[], &["default-hold-ms 12345 default-keep-ms 0"]) else {
         return;
     };
     let mut con = server.conn();
     create(&mut con, "STOCK 1");
-    con.fields("FLASHSALE.INFO sale", "hold_ms 12345, maxhold_ms 12345");
+    con.fields(
+        "FLASHSALE.INFO sale",
+        "hold_ms 12345, maxhold_ms 12345, keep_ms 0",
+    );
     con.says("CONFIG SET flashsale.default-hold-ms 23456", "OK");
+    con.says("CONFIG SET flashsale.default-keep-ms 34567", "OK");
     con.says("FLASHSALE.CREATE other orders STOCK 1", "OK");
-    con.fields("FLASHSALE.INFO sale", "hold_ms 12345");
-    con.fields("FLASHSALE.INFO other", "hold_ms 23456");
+    con.says("FLASHSALE.CREATE third orders STOCK 1 KEEP 5", "OK");
+    con.fields("FLASHSALE.INFO sale", "hold_ms 12345, keep_ms 0");
+    con.fields("FLASHSALE.INFO other", "hold_ms 23456, keep_ms 34567");
+    con.fields("FLASHSALE.INFO third", "hold_ms 23456, keep_ms 5");
+}
+
+#[test]
+fn a_window_in_another_unit_than_milliseconds_is_an_error() {
+    let server = Server::any();
+    let mut con = server.conn();
+    create(&mut con, "STOCK 5");
+    let before = con.digest("sale");
+    for moment in ["1", "36000000", "1795203093", "1795203093000000"] {
+        for option in ["START", "END"] {
+            let create = format!("FLASHSALE.CREATE other orders STOCK 5 {option} {moment}");
+            con.fails(&create, "ERR", option);
+            let alter = format!("FLASHSALE.ALTER sale USERLIMIT 1 {option} {moment}");
+            con.fails(&alter, "ERR", option);
+        }
+    }
+    assert_eq!(con.digest("sale"), before);
+    con.says("EXISTS other", "0");
+    // The edges are milliseconds: March 1973 and November 2286.
+    con.says(
+        "FLASHSALE.ALTER sale START 100000000000 END 10000000000000",
+        "OK",
+    );
+    con.says("FLASHSALE.RESERVE sale alice 1", "RESERVED ...");
+}
+
+#[test]
+fn a_maxhold_of_0_follows_hold() {
+    let server = Server::any();
+    let mut con = server.conn();
+    create(&mut con, "STOCK 9 HOLD 5000 MAXHOLD 0");
+    con.fields("FLASHSALE.INFO sale", "hold_ms 5000, maxhold_ms 5000");
+    con.says("FLASHSALE.ALTER sale MAXHOLD 90000", "OK");
+    con.says("FLASHSALE.RESERVE sale alice 1 ID r1", "RESERVED ...");
+    con.says("FLASHSALE.EXTEND sale r1 80000", "RESERVED r1 @+80000 8 -1");
+    con.fails("FLASHSALE.ALTER sale HOLD 90001", "ERR", "MAXHOLD");
+    con.says("FLASHSALE.ALTER sale MAXHOLD 0 HOLD 90001", "OK");
+    con.fields("FLASHSALE.INFO sale", "hold_ms 90001, maxhold_ms 90001");
+    con.says("FLASHSALE.ALTER sale HOLD 100", "OK");
+    con.fields("FLASHSALE.INFO sale", "hold_ms 100, maxhold_ms 100");
+    con.refuses("FLASHSALE.ALTER sale MAXHOLD 0", "OK");
 }
 
 #[test]
@@ -271,7 +322,7 @@ fn an_end_in_the_past_ends_the_sale_now_and_a_later_one_reopens_it() {
     let mut con = server.conn();
     create(&mut con, "STOCK 10");
     let before = con.now_ms();
-    con.says("FLASHSALE.ALTER sale END 1", "OK");
+    con.says("FLASHSALE.ALTER sale END 1000000000000", "OK");
     let end: u64 = con
         .field("FLASHSALE.INFO sale", "end_at_ms")
         .parse()
@@ -409,6 +460,7 @@ fn the_longest_durations_and_latest_moments_are_taken() {
     let server = Server::any();
     let mut con = server.conn();
     let most = 9_007_199_254_740_991_u64;
+    let latest = 10_000_000_000_000_u64;
     let end = con.now_ms() + 1_000_000;
     con.says(
         &format!(
@@ -438,12 +490,12 @@ fn the_longest_durations_and_latest_moments_are_taken() {
     con.says("FLASHSALE.CLOSE sale", "OK");
     assert!(con.int("PTTL sale") > 1_000_000);
     con.says(
-        &format!("FLASHSALE.CREATE later orders STOCK 1 START {most}"),
+        &format!("FLASHSALE.CREATE later orders STOCK 1 START {latest}"),
         "OK",
     );
     con.refuses(
         "FLASHSALE.RESERVE later alice 1",
-        &format!("NOTSTARTED <={most}"),
+        &format!("NOTSTARTED <={latest}"),
     );
 }
 

@@ -248,3 +248,73 @@ fn a_rush_on_max_reservations_is_served_to_the_last_and_not_beyond() {
     wait_for_replica(&primary, &replica);
     assert_eq!(copy.digest("sale orders"), con.digest("sale orders"));
 }
+
+#[test]
+fn commands_that_were_renamed_away_do_not_switch_the_limit_off() {
+    // Whatever the module might ask the server by.
+    let renamed = ["BITFIELD", "INFO", "CONFIG", "MEMORY", "APPEND", "SET"];
+    let renamed = renamed.map(|name| format!("--rename-command {name} GONE-{name}"));
+    let Some(server) = Server::own(&["--maxmemory 1", &renamed.join(" ")], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    con.says("GONE-CONFIG SET maxmemory 0", "OK");
+    con.says("FLASHSALE.CREATE sale orders STOCK 9", "OK");
+    con.says("FLASHSALE.RESERVE sale ann 1 ID held", "RESERVED ...");
+    con.says("GONE-CONFIG SET maxmemory 1", "OK");
+    for line in ["RESERVE sale eve 1", "BUY sale orders eve 1 ID new"] {
+        let reply = con.show(&format!("FLASHSALE.{line}"));
+        assert!(reply.contains("\"OOM "), "{line}: {reply}");
+    }
+    con.says("FLASHSALE.RESERVE sale ann 1 ID held", "RESERVED held ...");
+    con.says("FLASHSALE.CHECKOUT sale orders held", "SOLD ...");
+    con.says("FLASHSALE.STOCK sale", "[default 8 0 1]");
+}
+
+/// A script that gives a reservation back and makes another, and one of the second step
+/// alone.
+const CHANGE: &str = "redis.call('FLASHSALE.RELEASE', KEYS[1], ARGV[1]); \
+     return redis.call('FLASHSALE.RESERVE', KEYS[1], 'ann', 1, 'ID', ARGV[2])";
+const ADD: &str = "return redis.call('FLASHSALE.RESERVE', KEYS[1], 'ann', 1, 'ID', ARGV[2])";
+
+fn run_script(con: &mut Con, script: &str, old: &str, new: &str) -> String {
+    let words = ["EVAL", script, "1", "sale", old, new];
+    let words = words.map(str::as_bytes);
+    support::render(&con.run_words(&words))
+}
+
+#[test]
+fn a_script_that_has_changed_a_sale_is_not_stopped_half_way() {
+    let Some(server) = Server::own(&[], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    con.says("FLASHSALE.CREATE sale orders STOCK 9", "OK");
+    con.says("FLASHSALE.RESERVE sale ann 1 ID a", "RESERVED ...");
+    let function = "#!lua name=shop\nredis.register_function{function_name='change', \
+         callback=function(KEYS, ARGV) "
+        .to_owned()
+        + CHANGE
+        + " end, flags={'allow-oom'}}";
+    con.run_words(&[b"FUNCTION", b"LOAD", function.as_bytes()]);
+    con.says("CONFIG SET maxmemory 1", "OK");
+    assert!(run_script(&mut con, CHANGE, "a", "b").starts_with("RESERVED b "));
+    let allowed = format!("#!lua flags=allow-oom\n{CHANGE}");
+    assert!(run_script(&mut con, &allowed, "b", "c").starts_with("RESERVED c "));
+    con.says("FCALL change 1 sale c d", "RESERVED d ...");
+    // The next script begins anew, in whatever order they come.
+    let reply = run_script(&mut con, ADD, "", "x");
+    assert!(reply.contains("OOM "), "{reply}");
+    con.says("FLASHSALE.RELEASE sale d", "RELEASED d");
+    let reply = run_script(&mut con, ADD, "", "x");
+    assert!(reply.contains("OOM "), "{reply}");
+    // One that finds everything done already has changed nothing.
+    let reply = run_script(&mut con, CHANGE, "d", "x");
+    assert!(reply.contains("OOM "), "{reply}");
+    con.fails("FLASHSALE.RESERVE sale eve 1", "OOM", "maxmemory");
+    // Without the flag the server does not begin.
+    let forbidden = format!("#!lua\n{CHANGE}");
+    let reply = run_script(&mut con, &forbidden, "never", "y");
+    assert!(reply.contains("OOM "), "{reply}");
+    con.says("FLASHSALE.GET sale never", "(nil)");
+}

@@ -310,7 +310,7 @@ fn a_restored_sale_takes_its_ttl_from_the_restore_alone() {
     let mut con = server.conn();
     let end = con.now_ms() + 50_000;
     con.says(
-        &format!("FLASHSALE.CREATE sale orders STOCK 9 END {end}"),
+        &format!("FLASHSALE.CREATE sale orders STOCK 9 END {end} KEEP 3600000"),
         "OK",
     );
     let expires_at_ms = con.int("PEXPIRETIME sale");
@@ -462,4 +462,17 @@ fn the_servers_own_questions_about_the_key_are_answered() {
     ] {
         con.fails(line, "WRONGTYPE", "");
     }
+}
+
+#[test]
+fn a_reload_over_the_keys_that_are_there_keeps_deadlines() {
+    let server = Server::any();
+    let mut con = server.conn();
+    con.says("FLASHSALE.CREATE sale orders STOCK 10", "OK");
+    con.says("FLASHSALE.RESERVE sale ann 3 HOLD 600", "RESERVED ...");
+    let before = con.digest("sale");
+    con.says("DEBUG RELOAD NOFLUSH MERGE", "OK");
+    assert_eq!(con.digest("sale"), before);
+    assert_eq!(con.info("flashsale", "flashsale_sales_with_deadlines"), "1");
+    wait_until("it expired", || con.stock("sale") == "[default 10 0 0]");
 }

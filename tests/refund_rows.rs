@@ -83,6 +83,43 @@ fn takes_parts_back_each_under_its_ref() {
 }
 
 #[test]
+fn a_ref_with_other_flags_is_another_request() {
+    let server = Server::any();
+    let mut con = server.conn();
+    create(&mut con, "STOCK 9 USERLIMIT 9");
+    con.says("FLASHSALE.BUY sale orders ann 6 ID r1", "SOLD ...");
+    let asked = ["", "NORESTOCK", "RESTORELIMIT", "NORESTOCK RESTORELIMIT"];
+    for (at, flags) in asked.iter().enumerate() {
+        let line = format!("FLASHSALE.REFUND sale orders r1 QTY 1 REF f{at}");
+        let first = con.says(&format!("{line} {flags}"), "REFUNDED r1 (entry)");
+        for others in asked {
+            let answer = if others == *flags {
+                render(&first)
+            } else {
+                "MISMATCH r1".to_owned()
+            };
+            con.refuses(&format!("{line} {others}"), &answer);
+        }
+    }
+    con.says("DEBUG RELOAD", "OK");
+    con.refuses(
+        "FLASHSALE.REFUND sale orders r1 QTY 1 REF f1",
+        "MISMATCH r1",
+    );
+    // After the end nothing goes back on sale, which nobody has asked for.
+    con.says("FLASHSALE.CLOSE sale", "OK");
+    let line = "FLASHSALE.REFUND sale orders r1 QTY 1 REF late";
+    let first = con.says(line, "REFUNDED r1 (entry)");
+    con.refuses(line, &render(&first));
+    con.refuses(&format!("{line} NORESTOCK"), "MISMATCH r1");
+    let line = "FLASHSALE.REFUND sale orders r1 REF all NORESTOCK";
+    let last = con.says(line, "REFUNDED r1 (entry)");
+    con.refuses(line, &render(&last));
+    con.refuses("FLASHSALE.REFUND sale orders r1 REF all", "MISMATCH r1");
+    con.fields("FLASHSALE.AUDIT sale orders", "consistent 1");
+}
+
+#[test]
 fn qty_means_the_only_sku_of_the_order() {
     let server = Server::any();
     let mut con = server.conn();
@@ -305,7 +342,7 @@ fn after_the_end_refunded_units_are_not_sold_again() {
     con.says("FLASHSALE.PAUSE sale", "OK");
     con.says("FLASHSALE.REFUND sale orders r1", "REFUNDED r1 *");
     con.says("FLASHSALE.STOCK sale", "[default 7 0 2]");
-    con.says("FLASHSALE.ALTER sale END 1", "OK");
+    con.says("FLASHSALE.ALTER sale END 1000000000000", "OK");
     con.says("FLASHSALE.REFUND sale orders r2", "REFUNDED r2 *");
     con.says("FLASHSALE.STOCK sale", "[default 7 0 1]");
     con.says("FLASHSALE.CLOSE sale", "OK");
@@ -468,4 +505,41 @@ fn stock_and_its_sum_over_the_sale_stay_exact_integers() {
         &format!("FLASHSALE.RESERVE sale u ITEMS 1 a {}", most - 2),
         "RESERVED * * 0 -1",
     );
+}
+
+#[test]
+fn the_parts_of_a_restock_are_summed_exactly_in_whatever_order() {
+    let server = Server::any();
+    let mut con = server.conn();
+    con.says("FLASHSALE.CREATE sale orders ITEMS 1 a 0", "OK");
+    const MOST: i64 = 9_007_199_254_740_991;
+    // So many of the largest that a sum of 64 bits saturates on the way.
+    let line = |parts: &[(i64, usize)]| {
+        let parts = parts
+            .iter()
+            .map(|&(delta, times)| format!("a {delta} ").repeat(times));
+        let parts: String = parts.collect();
+        let count = parts.split_whitespace().count() / 2;
+        format!("FLASHSALE.RESTOCK sale ITEMS {count} {parts}")
+    };
+    con.says(
+        &line(&[(MOST, 1_025), (-MOST, 1_025), (7, 1)]),
+        "RESTOCKED [a 7 7]",
+    );
+    con.says(
+        &line(&[(-MOST, 1_025), (5, 1), (MOST, 1_025)]),
+        "RESTOCKED [a 12 12]",
+    );
+    con.says(
+        &line(&[(-MOST, 1), (MOST, 1), (-3, 1)]),
+        "RESTOCKED [a 9 9]",
+    );
+    for parts in [
+        [(MOST, 1), (1, 1)],
+        [(-1, 1), (-MOST, 1)],
+        [(1, 1), (MOST, 1_025)],
+    ] {
+        con.fails(&line(&parts), "ERR", "delta");
+    }
+    con.says("FLASHSALE.STOCK sale", "[a 9 0 0]");
 }

@@ -108,7 +108,7 @@ fn a_known_id_is_overdue_the_moment_its_deadline_passes() {
     }
     con.says(
         "EXEC",
-        "[RESERVED r1 * 8 -1] OK [EXPIRED r1 *] [EXPIRED r1 *] [EXPIRED r1 *] [[default 10 0 0]]",
+        "[RESERVED r1 * 8 -1] OK [EXPIRED r1 *] [EXPIRED r1 * 0] [EXPIRED r1 *] [[default 10 0 0]]",
     );
 }
 

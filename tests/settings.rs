@@ -236,6 +236,6 @@ fn config_rewrite_keeps_what_was_set_also_beside_module_arguments() {
     let mut con = server.conn();
     con.says("FLASHSALE.CREATE sale orders STOCK 1", "OK");
     con.fields("FLASHSALE.INFO sale", "hold_ms 300000");
-    con.says("FLASHSALE.BF.ADD f a", "1");
-    con.says("FLASHSALE.BF.INFO f CAPACITY", "5000");
+    con.says("FLASHSALE.BFADD f a", "1");
+    con.says("FLASHSALE.BFINFO f CAPACITY", "5000");
 }

@@ -117,7 +117,7 @@ impl Shape {
         let mut command = vec![format!("{commands}.{}", self.verb), key.to_owned()];
         command.extend((0..self.items).map(|_| "__rand_int__".to_owned()));
         let card = match key {
-            "seen" => "FLASHSALE.BF.CARD",
+            "seen" => "FLASHSALE.BFCARD",
             _ => "BF.CARD",
         };
         Row {

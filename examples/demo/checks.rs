@@ -116,7 +116,7 @@ fn read_orders(connection: &mut Connection) -> Outcome<Orders> {
         let page: StreamRangeReply = request.query(connection)?;
         for entry in &page.ids {
             let text = |name: &str| entry.map.get(name).map(text_of).unwrap_or_default();
-            if !seen.insert((text("sale_id"), text("event"), text("id"), text("ref"))) {
+            if !seen.insert((text("sale_id"), text("id"))) {
                 orders.repeated += 1;
                 continue;
             }

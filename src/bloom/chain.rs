@@ -98,13 +98,17 @@ impl Bloom {
         }
     }
 
-    /// Carries out an event. What does not fit a filter is left out; see
+    /// Carries out an event of adding or clearing, and returns the links it replaced:
+    /// freeing them can take long. What does not fit a filter is left out; see
     /// [`Bloom::check`].
-    pub fn apply(&mut self, event: &Event) {
+    pub fn apply(&mut self, event: &Event<'_>) -> Vec<Filter> {
         match event {
             Event::Created { added, .. } | Event::Added(added) => self.add(added),
-            Event::Cleared => self.clear(),
+            Event::Cleared => return self.clear(),
+            // These bring a filter from elsewhere: see `merge.rs` and `import.rs`.
+            Event::Merged { .. } | Event::Begun(_) | Event::Loaded { .. } => {}
         }
+        Vec::new()
     }
 
     fn add(&mut self, Added { first, then }: &Added) {
@@ -134,13 +138,22 @@ impl Bloom {
         }
     }
 
-    fn clear(&mut self) {
+    fn clear(&mut self) -> Vec<Filter> {
         let Some(first) = self.links.first().map(Filter::shape) else {
-            return;
+            return Vec::new();
         };
-        // Before there are new ones, so that there is memory for them.
-        self.links = Vec::new();
+        let mut replaced = self.take_links();
+        if !Filter::fits_memory(first) {
+            // Then the old ones have to make room for it.
+            replaced = Vec::new();
+        }
         self.push(Filter::new(first));
+        replaced
+    }
+
+    /// All that takes memory, to be freed elsewhere. What is left is no filter.
+    pub fn take_links(&mut self) -> Vec<Filter> {
+        std::mem::take(&mut self.links)
     }
 
     /// Was nothing added since it was made or cleared?

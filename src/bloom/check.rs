@@ -27,6 +27,14 @@ pub enum Divergence {
     MustNotGrow,
     /// There is no memory for a new link.
     NoMemory,
+    /// A piece of a dump, and no dump is being loaded.
+    NotLoading,
+    /// A piece of a dump that is not the next one.
+    NotNext,
+    /// A source of a merge is missing, or cannot be merged.
+    OtherSources,
+    /// A merge counts another number of items.
+    OtherItems,
 }
 
 impl fmt::Display for Divergence {
@@ -38,6 +46,10 @@ impl fmt::Display for Divergence {
             Divergence::RoomLeft => "a link that was full has room",
             Divergence::MustNotGrow => "the filter must not grow",
             Divergence::NoMemory => "there is too little memory",
+            Divergence::NotLoading => "no dump is being loaded",
+            Divergence::NotNext => "a piece of a dump is not the next one",
+            Divergence::OtherSources => "the sources of a merge are others",
+            Divergence::OtherItems => "a merge counts other items",
         })
     }
 }
@@ -48,7 +60,7 @@ impl Bloom {
     /// # Errors
     ///
     /// There is no memory for it.
-    pub fn create(event: &Event) -> Option<Result<Bloom, Divergence>> {
+    pub fn create(event: &Event<'_>) -> Option<Result<Bloom, Divergence>> {
         let Event::Created {
             settings, first, ..
         } = event
@@ -67,12 +79,16 @@ impl Bloom {
     /// # Errors
     ///
     /// The first thing about the event that does not fit.
-    pub fn check(&self, event: &Event) -> Result<(), Divergence> {
+    pub fn check(&self, event: &Event<'_>) -> Result<(), Divergence> {
         match event {
             Event::Created { added, .. } if self.is_clear() => self.check_added(added),
             Event::Created { .. } => Err(Divergence::FilterExists),
             Event::Added(added) => self.check_added(added),
             Event::Cleared => Ok(()),
+            Event::Begun(_) => Err(Divergence::FilterExists),
+            Event::Loaded { .. } => Err(Divergence::NotLoading),
+            // Sources are needed to tell; see `Bloom::check_merge`.
+            Event::Merged { .. } => Err(Divergence::OtherSources),
         }
     }
 

@@ -16,6 +16,15 @@ impl ItemHash {
     pub fn of(item: &[u8]) -> ItemHash {
         ItemHash(xxh3_64(item))
     }
+
+    /// Another hash of the same item, that tells nothing of the first: the finalizer of
+    /// SplitMix64 (David Stafford's thirteenth mix), which maps no two hashes to one.
+    pub fn again(self) -> ItemHash {
+        let mut hash = self.0;
+        hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ItemHash(hash ^ (hash >> 31))
+    }
 }
 
 #[cfg(test)]
@@ -38,6 +47,21 @@ mod tests {
             (&long, 0xd33d_d80b_46f6_0e50),
         ] {
             assert_eq!(ItemHash::of(item).0, hash, "{} bytes", item.len());
+        }
+    }
+
+    #[test]
+    fn second_hashes_are_those_of_splitmix64() {
+        // The first outputs of the published generator, seeded with 1234567: it mixes
+        // multiples of the golden ratio.
+        let mut state = 1_234_567_u64;
+        for expected in [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+        ] {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            assert_eq!(ItemHash(state).again().0, expected);
         }
     }
 }

@@ -16,6 +16,7 @@
 use std::fmt;
 
 use super::chain::Bloom;
+use super::check::Divergence;
 use super::filter::Filter;
 
 /// Why filters cannot be merged.
@@ -94,6 +95,30 @@ impl Bloom {
             }
         }
         Ok(new)
+    }
+
+    /// Items this filter counts once these are merged into it.
+    pub fn items_with(&self, sources: &[&Bloom]) -> u64 {
+        let items = sources.iter().map(|source| source.items());
+        items.fold(self.items(), u64::saturating_add)
+    }
+
+    /// Whether these filters, all of which brought something new elsewhere, do so here, and
+    /// make it count as many items.
+    ///
+    /// # Errors
+    ///
+    /// They do not.
+    pub fn check_merge(&self, sources: &[&Bloom], items: u64) -> Result<(), Divergence> {
+        match self.plan_merge(sources) {
+            Ok(new) if new.len() == sources.len() => {}
+            Err((_, MergeError::NoMemory)) => return Err(Divergence::NoMemory),
+            Ok(_) | Err(_) => return Err(Divergence::OtherSources),
+        }
+        match self.items_with(sources) {
+            counted if counted == items => Ok(()),
+            _ => Err(Divergence::OtherItems),
+        }
     }
 
     /// Adds what another filter contains, as it was planned.

@@ -67,12 +67,16 @@ mod check;
 mod codec;
 mod dump;
 mod event;
+mod event_codec;
 mod filter;
 mod hash;
+mod header;
+mod import;
 mod merge;
 mod params;
 mod plan;
 mod snapshot;
+mod words;
 
 pub use public::*;
 
@@ -82,13 +86,16 @@ pub use public::*;
 mod public {
     pub use super::chain::{Bloom, EXPANSION_MAX, LINKS_MAX};
     pub use super::check::Divergence;
-    pub use super::codec::{CodecError, decode_event, encode_event};
-    pub use super::dump::{DUMP_BYTES_MAX, FillError};
+    pub use super::codec::CodecError;
+    pub use super::dump::{DUMP_BYTES_MAX, FillError, Piece, is_header_of_redisbloom, open_piece};
     pub use super::event::{Added, Event, Growth, Run, Settings};
+    pub use super::event_codec::{decode_event, encode_event};
     pub use super::filter::Filter;
     pub use super::hash::ItemHash;
+    pub use super::header::Header;
+    pub use super::import::Import;
     pub use super::merge::MergeError;
-    pub use super::params::{ERROR_RATE_MIN, ErrorRate, RateError, Shape};
+    pub use super::params::{ERROR_RATE_MIN, ErrorRate, LinkRate, RateError, Shape};
     pub use super::plan::{Outcome, Outcomes};
-    pub use super::snapshot::Loader;
+    pub use super::snapshot::{Loaded, Loader};
 }

@@ -1,12 +1,18 @@
 //! How many bits and probes a rate of errors takes: the only floats of the module.
 //!
 //! A filter is cut into blocks of 512 bits, one cache line each, and all bits of an item
-//! lie in one block. Blocks do not get the same number of items: it varies like a
-//! Poisson variable, and the fuller ones err more than the emptier ones err less. So
-//! the textbook's formula is not enough; the rate is summed over the number of items of
-//! a block, and the number of bits is the smallest at which the sum is not above the
+//! lie in one block, or in two. Blocks do not get the same number of items: it varies
+//! like a Poisson variable, and the fuller ones err more than the emptier ones err less.
+//! So the textbook's formula is not enough; the rate is summed over the number of items
+//! of a block, and the number of bits is the smallest at which the sum is not above the
 //! rate asked for (Putze, Sanders and Singler, "Cache-, Hash- and Space-Efficient Bloom
 //! Filters", 2007).
+//!
+//! What blocks cost grows as the rate falls: a block that is a little too full errs many
+//! times as often. Below [`TWO_PLACES_BELOW`] an item therefore has bits in two blocks,
+//! chosen independently. A stranger is taken for a member where both err, each at the
+//! square root of the rate, which blocks hold cheaply. Two are "cell probes" of Putze,
+//! Sanders and Singler's multi-blocked filters.
 //!
 //! Edge: floats stay here. What comes out - probes, blocks, capacity - is integers;
 //! replicas are sent those and work nothing out.
@@ -16,8 +22,13 @@ use std::sync::{Mutex, PoisonError};
 
 /// Bits of a block: one cache line.
 pub const BLOCK_BITS: u64 = 512;
-/// Most probes a filter uses: what three multiplications of a hash yield.
+/// Most probes in one block: what three multiplications of a hash yield.
 pub const PROBES_MAX: u8 = 21;
+/// Most blocks that an item has bits in.
+pub const PLACES_MAX: u8 = 2;
+/// Rates below it take two blocks an item. Where one block costs a fifth more bits than
+/// theory, a second cache line is worth it; above, one line a look-up is worth more.
+const TWO_PLACES_BELOW: f64 = 5e-5;
 /// What is built errs a little less often than asked: the sum below is over real numbers,
 /// the hash and the blocks are not.
 const MARGIN: f64 = 0.98;
@@ -79,6 +90,14 @@ impl ErrorRate {
             .then_some(ErrorRate(rate))
     }
 
+    /// The rate of one link: all of it where a filter does not scale.
+    pub fn of(self, index: usize, expansion: u32) -> LinkRate {
+        match expansion {
+            0 => LinkRate(self.0),
+            _ => LinkRate(rate_of_link(self, index)),
+        }
+    }
+
     /// The rate that link `index` of a chain may have, so that the whole chain, however
     /// long it grows, has at most this one: 6/(pi^2 * (index + 1)^2) of it, which sums
     /// to 1. A geometric series would take less from the second link and ever more from
@@ -95,6 +114,34 @@ impl fmt::Display for ErrorRate {
     }
 }
 
+/// The rate that link `index` of a chain is built for.
+fn rate_of_link(rate: ErrorRate, index: usize) -> f64 {
+    let mut rate = rate.of_link(index);
+    if index > 0 {
+        rate = ((rate.log2() * STEPS_OF_HALF).floor() / STEPS_OF_HALF).exp2();
+    }
+    rate.max(LINK_RATE_MIN)
+}
+
+/// The rate that one link is built for, shown as C's `%g` shows it.
+pub struct LinkRate(f64);
+
+impl fmt::Display for LinkRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Six digits; "6.25000e-5".
+        let scientific = format!("{:.5e}", self.0);
+        let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+        let exponent: i32 = exponent.parse().unwrap_or(0);
+        if exponent < -4 {
+            let digits = digits.trim_end_matches('0').trim_end_matches('.');
+            return write!(f, "{digits}e-{:02}", -exponent);
+        }
+        let decimals = usize::try_from(5 - exponent).unwrap_or(0);
+        let fixed = format!("{:.decimals$}", self.0);
+        f.write_str(fixed.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
 /// Why a word is no error rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateError {
@@ -108,8 +155,10 @@ pub enum RateError {
 /// The size of one filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Bits per item, 1 to [`PROBES_MAX`].
+    /// Bits of an item in each of its blocks, 1 to [`PROBES_MAX`].
     pub probes: u8,
+    /// Blocks that an item has bits in, 1 to [`PLACES_MAX`].
+    pub places: u8,
     /// Blocks of [`BLOCK_BITS`] bits, at least 1.
     pub blocks: u64,
     /// Items for which the rate holds, at least 1.
@@ -125,24 +174,21 @@ impl Shape {
 
     /// The same for link `index` of a chain that errs at most at `rate` in all.
     pub fn of_link(rate: ErrorRate, index: usize, capacity: u64) -> Option<Shape> {
-        let mut rate = rate.of_link(index);
-        if index > 0 {
-            rate = ((rate.log2() * STEPS_OF_HALF).floor() / STEPS_OF_HALF).exp2();
-        }
-        Shape::for_rate(rate.max(LINK_RATE_MIN), capacity)
+        Shape::for_rate(rate_of_link(rate, index), capacity)
     }
 
     fn for_rate(error_rate: f64, capacity: u64) -> Option<Shape> {
         if capacity == 0 {
             return None;
         }
-        let Density { probes, load } = Density::known(error_rate);
-        let blocks = (capacity as f64 / load).ceil();
+        let density = Density::known(error_rate);
+        let blocks = (capacity as f64 / density.items()).ceil();
         if blocks > BLOCKS_MAX as f64 {
             return None;
         }
         Some(Shape {
-            probes,
+            probes: density.probes,
+            places: density.places,
             blocks: (blocks as u64).max(1),
             capacity,
         })
@@ -152,6 +198,7 @@ impl Shape {
     /// filter of this shape works, whatever its rate of errors.
     pub fn is_sound(&self) -> bool {
         (1..=PROBES_MAX).contains(&self.probes)
+            && (1..=PLACES_MAX).contains(&self.places)
             && (1..=BLOCKS_MAX).contains(&self.blocks)
             && (1..=self.bits()).contains(&self.capacity)
     }
@@ -159,13 +206,21 @@ impl Shape {
     pub fn bits(&self) -> u64 {
         self.blocks * BLOCK_BITS
     }
+
+    /// Bits of an item, in all of its blocks.
+    pub fn probes_in_all(&self) -> u32 {
+        u32::from(self.probes) * u32::from(self.places)
+    }
 }
 
 /// How densely a filter may be filled.
 #[derive(Clone, Copy)]
 struct Density {
+    /// Bits of an item in each of its blocks.
     probes: u8,
-    /// Items a block, on average, when the filter is full.
+    /// Blocks of an item.
+    places: u8,
+    /// Items that have bits in a block, on average, when the filter is full.
     load: f64,
 }
 
@@ -180,7 +235,8 @@ impl Density {
         if let Some((_, density)) = memo.iter().find(|(known, _)| *known == bits) {
             return *density;
         }
-        let mut density = Density::densest(error_rate * MARGIN);
+        let places = if error_rate < TWO_PLACES_BELOW { 2 } else { 1 };
+        let mut density = Density::densest(error_rate * MARGIN, places);
         density.load = counted(density);
         if memo.len() >= MEMO_LEN {
             memo.remove(0);
@@ -190,14 +246,16 @@ impl Density {
     }
 
     /// Probes, and items a block, that hold the rate with the fewest bits.
-    fn densest(error_rate: f64) -> Density {
+    fn densest(error_rate: f64, places: u8) -> Density {
+        let of_a_place = error_rate.powf(1.0 / f64::from(places));
         let of = |probes| Density {
             probes,
-            load: load_for(error_rate, probes),
+            places,
+            load: load_for(of_a_place, probes),
         };
         // Without blocks, log2(1/rate) probes are best; with them, some fewer. From a
         // guess it is up or down to the best: there is one hill.
-        let ideal = (1.0 / error_rate).log2().max(1.0);
+        let ideal = (1.0 / of_a_place).log2().max(1.0);
         let guess = ((ideal * 0.85).round() as u8).clamp(1, PROBES_MAX);
         let mut best = of(guess);
         for direction in [1, -1] {
@@ -211,16 +269,26 @@ impl Density {
         }
         best
     }
+
+    /// Items a block: an item of two places loads two.
+    fn items(&self) -> f64 {
+        self.load / f64::from(self.places)
+    }
 }
 
 /// How many of the items of a block are counted: one that is taken for present when it
 /// is added is not, and still is one that the filter contains. The more it errs, the
 /// more of them there are before it is full.
-fn counted(Density { probes, load }: Density) -> f64 {
+fn counted(density: Density) -> f64 {
     const STEPS: u32 = 16;
+    let Density {
+        probes,
+        places,
+        load,
+    } = density;
     let rates = (0..STEPS).map(|step| {
         let filled = (f64::from(step) + 0.5) / f64::from(STEPS);
-        error_rate_at(load * filled, probes)
+        error_rate_at(load * filled, probes).powi(i32::from(places))
     });
     load * (1.0 - rates.sum::<f64>() / f64::from(STEPS))
 }
@@ -282,9 +350,15 @@ mod tests {
 
     #[test]
     fn bits_are_close_to_the_theoretical_least() {
-        for (error_rate, over_theory_max) in
-            [(0.1, 1.06), (0.01, 1.05), (0.001, 1.10), (0.0001, 1.17)]
-        {
+        for (error_rate, over_theory_max) in [
+            (0.1, 1.06),
+            (0.01, 1.05),
+            (0.001, 1.10),
+            (0.0001, 1.17),
+            (1e-5, 1.07),
+            (1e-6, 1.10),
+            (1e-9, 1.22),
+        ] {
             let least = f64::log2(1.0 / error_rate) / std::f64::consts::LN_2;
             let over = bits_per_item(error_rate) / least;
             assert!(
@@ -295,8 +369,17 @@ mod tests {
     }
 
     #[test]
+    fn rates_below_the_smallest_of_one_place_take_two() {
+        for (asked, places) in [(0.25, 1), (1e-4, 1), (5e-5, 1), (4.9e-5, 2), (1e-9, 2)] {
+            let shape = Shape::alone(rate(asked), 1_000).expect("a shape");
+            assert_eq!(shape.places, places, "{asked}");
+            assert!(shape.is_sound());
+        }
+    }
+
+    #[test]
     fn smaller_rates_take_more_bits() {
-        let rates = [0.25, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9];
+        let rates = [0.25, 0.1, 0.01, 1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9];
         let bits: Vec<f64> = rates.iter().map(|&rate| bits_per_item(rate)).collect();
         assert!(bits.is_sorted(), "{bits:?}");
         let link = |index| Shape::of_link(rate(1e-9), index, 1_000_000).expect("a shape");
@@ -319,6 +402,23 @@ mod tests {
             let link = Shape::of_link(rate(asked), 0, 1_000_000).expect("a shape");
             let more = (link.bits() - alone.bits()) as f64 / 1e6;
             assert!((0.5..1.5).contains(&more), "{asked}: {more} bits");
+        }
+    }
+
+    #[test]
+    fn rates_of_links_are_shown_as_c_shows_them() {
+        for (rate, shown) in [
+            (0.01, "0.01"),
+            (0.25, "0.25"),
+            (0.00607927, "0.00607927"),
+            (0.000625, "0.000625"),
+            (1.0 / 3.0, "0.333333"),
+            (6.25e-5, "6.25e-05"),
+            (1e-9, "1e-09"),
+            (1e-12, "1e-12"),
+            (1.234_567_8e-7, "1.23457e-07"),
+        ] {
+            assert_eq!(LinkRate(rate).to_string(), shown);
         }
     }
 

@@ -7,7 +7,8 @@ use ulid::{ULID_LEN, Ulid};
 
 use crate::error::{Error, echo};
 use crate::sale::{
-    INTEGER_MAX, NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, SKU_BYTES_MAX,
+    INTEGER_MAX, NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_LEVELS_MAX,
+    SKU_BYTES_MAX, WINDOW_MS_MAX, WINDOW_MS_MIN,
 };
 
 /// What is left of a line.
@@ -127,6 +128,27 @@ impl<'a> Args<'a> {
             })
     }
 
+    /// A moment of a sale's window, in Unix milliseconds; 0 stands for none.
+    ///
+    /// A moment in another unit is refused: in seconds it would open a sale at once, in
+    /// microseconds never.
+    ///
+    /// # Errors
+    ///
+    /// As [`Args::integer`], or the moment lies where another unit is likely.
+    pub fn moment(&mut self, name: &str) -> Result<u64, Error> {
+        let moment_ms = self.integer(name, 0)?;
+        let likely = match moment_ms {
+            0 | WINDOW_MS_MIN..=WINDOW_MS_MAX => return Ok(moment_ms),
+            1..WINDOW_MS_MIN => "in seconds, or a time of day",
+            _ => "in microseconds",
+        };
+        Err(Error::new(format!(
+            "{name}: is '{moment_ms}' {likely}? It is Unix time in milliseconds, from \
+             {WINDOW_MS_MIN} to {WINDOW_MS_MAX}, or 0 for none"
+        )))
+    }
+
     /// A number other than 0, which may have a minus sign.
     ///
     /// # Errors
@@ -151,11 +173,11 @@ impl<'a> Args<'a> {
             })
     }
 
-    /// JSON of at most 64 KiB, well-formed.
+    /// JSON of at most 64 KiB and 128 levels, well-formed. O(bytes).
     ///
     /// # Errors
     ///
-    /// Missing, too long, not JSON.
+    /// Missing, too long, not JSON, too deep.
     pub fn payload(&mut self) -> Result<&'a [u8], Error> {
         let word = self.word("PAYLOAD")?;
         if word.len() > PAYLOAD_BYTES_MAX {
@@ -164,12 +186,19 @@ impl<'a> Args<'a> {
                 word.len()
             )));
         }
-        match serde_json::from_slice::<serde::de::IgnoredAny>(word) {
-            // The parser skips strings it need not build, without a look at their bytes.
-            Ok(_) if std::str::from_utf8(word).is_ok() => Ok(word),
-            Ok(_) => Err(Error::new("PAYLOAD: not JSON: not UTF-8")),
-            // With the place: "expected value at line 1 column 9".
-            Err(reason) => Err(Error::new(format!("PAYLOAD: not JSON: {reason}"))),
+        // With the place: "expected value at line 1 column 9".
+        serde_json::from_slice::<serde::de::IgnoredAny>(word)
+            .map_err(|reason| Error::new(format!("PAYLOAD: not JSON: {reason}")))?;
+        // The parser skips strings it need not build, without a look at their bytes.
+        if std::str::from_utf8(word).is_err() {
+            return Err(Error::new("PAYLOAD: not JSON: not UTF-8"));
+        }
+        // Nor does it count the levels of what it skips.
+        match json_levels(word) {
+            0..=PAYLOAD_LEVELS_MAX => Ok(word),
+            levels => Err(Error::new(format!(
+                "PAYLOAD: {levels} levels deep, at most {PAYLOAD_LEVELS_MAX} are allowed"
+            ))),
         }
     }
 
@@ -215,6 +244,28 @@ impl<'a> Args<'a> {
             Err(self.unknown_option())
         }
     }
+}
+
+/// Counts how deep arrays and objects are nested in well-formed JSON: `1` is 0 levels
+/// deep, `[{}]` is 2. O(bytes), without recursion.
+fn json_levels(json: &[u8]) -> usize {
+    let (mut level, mut deepest) = (0_usize, 0);
+    let (mut is_in_string, mut is_escaped) = (false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => is_in_string = !is_in_string,
+            _ if is_in_string => {}
+            b'[' | b'{' => {
+                level = level.saturating_add(1);
+                deepest = deepest.max(level);
+            }
+            b']' | b'}' => level = level.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// Keeps the value of an option.
@@ -348,11 +399,26 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_is_json_of_bounded_length() {
+    fn a_payload_is_json_of_bounded_length_and_depth() {
         let long = format!("\"{}\"", "x".repeat(PAYLOAD_BYTES_MAX - 2));
         let longer = format!("\"{}\"", "x".repeat(PAYLOAD_BYTES_MAX - 1));
-        let nested = "[".repeat(PAYLOAD_BYTES_MAX / 2) + &"]".repeat(PAYLOAD_BYTES_MAX / 2);
-        for good in ["{}", " [1, 2.5e3, null] ", "\"a\"", &long, &nested] {
+        let nested = |levels| "[".repeat(levels) + &"]".repeat(levels);
+        let deepest = nested(PAYLOAD_LEVELS_MAX);
+        // Brackets within a string, after an escaped quote too, are no levels.
+        let text = format!(r#"["\\", "\"{}"]"#, "[".repeat(1_000));
+        let objects = |levels| r#"{"a":"#.repeat(levels) + "1" + &"}".repeat(levels);
+        let deepest_object = objects(PAYLOAD_LEVELS_MAX);
+        let wide = format!("[{}1]", "[],".repeat(1_000));
+        for good in [
+            "{}",
+            " [1, 2.5e3, null] ",
+            "\"a\"",
+            &long,
+            &deepest,
+            &deepest_object,
+            &text,
+            &wide,
+        ] {
             let words: [&[u8]; 2] = [b"CMD", good.as_bytes()];
             assert_eq!(Args::new(&words).payload(), Ok(good.as_bytes()));
         }
@@ -366,6 +432,16 @@ mod tests {
         ] {
             let words: [&[u8]; 2] = [b"CMD", bad];
             assert!(error(Args::new(&words).payload()).starts_with("ERR PAYLOAD: "));
+        }
+        for (deep, levels) in [
+            (nested(129), 129),
+            (objects(129), 129),
+            (nested(PAYLOAD_BYTES_MAX / 2), PAYLOAD_BYTES_MAX / 2),
+            (nested(128).replacen("[]", r#"["[",{}]"#, 1), 129),
+        ] {
+            let words: [&[u8]; 2] = [b"CMD", deep.as_bytes()];
+            let text = format!("ERR PAYLOAD: {levels} levels deep, at most 128 are allowed");
+            assert_eq!(error(Args::new(&words).payload()), text);
         }
     }
 

@@ -1,4 +1,4 @@
-//! `FLASHSALE.BF.ADD key item`
+//! `FLASHSALE.BFADD key item`
 //!
 //! Adds an item, and makes the filter when there is none, as `bf-error-rate`,
 //! `bf-initial-size` and `bf-expansion` say.
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.ADD",
+    name: "FLASHSALE.BFADD",
     summary: "Adds an item to a Bloom filter, and makes the filter if need be.",
     complexity: "O(L) with L links of the filter",
     since: SINCE,

@@ -1,7 +1,8 @@
-//! `FLASHSALE.BF.APPLY key event`
+//! `FLASHSALE.BFAPPLY key [src ...] event`
 //!
 //! Carries out an event of a filter that was decided elsewhere: by the primary of this
-//! replica, or before a restart. Internal: an error from any other client.
+//! replica, or before a restart. Internal: an error from any other client. The sources
+//! are those of a merge.
 //!
 //! - Complexity: that of the command that made the event.
 //! - Reply: `OK`, always: an event that cannot be read or does not fit is counted, and told
@@ -10,21 +11,27 @@
 //! - Replicates: itself, as it came; nothing when it does not fit.
 
 use super::bloom_args::wrong_arity;
-use super::{Handler, SINCE, text};
+use super::{Handler, SINCE};
 use crate::bloom_replication;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::replication;
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.APPLY",
+    name: "FLASHSALE.BFAPPLY",
     summary: "Carries out an event of a Bloom filter of the primary or of the AOF. Internal.",
     complexity: "That of the command that made the event",
     since: SINCE,
+    // No `deny-oom`: a replica has what its primary has.
     flags: "write",
-    arity: 3,
-    keys: &[KeySpec::update(1)],
-    arguments: &[Argument::key("key", 0), Argument::string("event")],
+    arity: -3,
+    // Absent, sources with a key spec of their own would take the event for a key.
+    keys: &[KeySpec::update(1).through(-2)],
+    arguments: &[
+        Argument::key("key", 0),
+        Argument::key("src", 0).optional().multiple(),
+        Argument::string("event"),
+    ],
     tips: "",
     internal: true,
 };
@@ -40,8 +47,8 @@ impl Handler for Apply {
 }
 
 fn apply(call: &Call<'_>) -> Result<(), Error> {
-    let [_, _, event] = call.words() else {
+    let [name, sources @ .., event] = call.arguments() else {
         return Err(wrong_arity(call.words()));
     };
-    bloom_replication::replay(call.ctx(), text(call, 1)?, event)
+    bloom_replication::replay(call.ctx(), *name, sources, event.bytes())
 }

@@ -1,4 +1,4 @@
-//! `FLASHSALE.BF.CARD key`
+//! `FLASHSALE.BFCARD key`
 //!
 //! Tells how many items were added: how often the answer to an ADD was "new".
 //!
@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.CARD",
+    name: "FLASHSALE.BFCARD",
     summary: "Tells how many items were added to a Bloom filter.",
     complexity: "O(L) with L links of the filter",
     since: SINCE,

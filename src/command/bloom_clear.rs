@@ -1,4 +1,4 @@
-//! `FLASHSALE.BF.CLEAR key`
+//! `FLASHSALE.BFCLEAR key`
 //!
 //! Empties a filter. Its error rate, expansion and first link stay, and so does its TTL.
 //!
@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.CLEAR",
+    name: "FLASHSALE.BFCLEAR",
     summary: "Empties a Bloom filter, and keeps its settings.",
     complexity: "O(L) with L links of the filter",
     since: SINCE,

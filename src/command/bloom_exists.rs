@@ -1,4 +1,4 @@
-//! `FLASHSALE.BF.EXISTS key item`
+//! `FLASHSALE.BFEXISTS key item`
 //!
 //! May this item have been added? "No" is certain.
 //!
@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.EXISTS",
+    name: "FLASHSALE.BFEXISTS",
     summary: "Tells whether an item may be in a Bloom filter.",
     complexity: "O(L) with L links of the filter",
     since: SINCE,

@@ -1,4 +1,4 @@
-//! `FLASHSALE.BF.INFO key [CAPACITY | SIZE | FILTERS | ITEMS | EXPANSION]`
+//! `FLASHSALE.BFINFO key [CAPACITY | SIZE | FILTERS | ITEMS | EXPANSION]`
 //!
 //! Tells what a filter is, all of it or one field.
 //!
@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec, Reply};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.INFO",
+    name: "FLASHSALE.BFINFO",
     summary: "Tells the capacity, size and number of items of a Bloom filter.",
     complexity: "O(L) with L links of the filter",
     since: SINCE,

@@ -1,4 +1,4 @@
-//! `FLASHSALE.BF.INSERT key [CAPACITY capacity] [ERROR error] [EXPANSION expansion] [NOCREATE] [NONSCALING] ITEMS item [item ...]`
+//! `FLASHSALE.BFINSERT key [CAPACITY capacity] [ERROR error] [EXPANSION expansion] [NOCREATE] [NONSCALING] ITEMS item [item ...]`
 //!
 //! Adds items as MADD does, to a filter that is made as the options say when there is
 //! none. Options come in any order before ITEMS, the last of each kind counts; those of a
@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.INSERT",
+    name: "FLASHSALE.BFINSERT",
     summary: "Adds items to a Bloom filter that is made with these options if need be.",
     complexity: "O(N * L) with N items and L links of the filter",
     since: SINCE,

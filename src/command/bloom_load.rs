@@ -1,4 +1,4 @@
-//! `FLASHSALE.BF.LOAD key chunk`
+//! `FLASHSALE.BFLOAD key chunk`
 //!
 //! Brings back one chunk of a filter from a rewritten AOF; the last one makes it whole.
 //! Internal: an error from any other client.
@@ -17,7 +17,7 @@ use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::replication;
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.LOAD",
+    name: "FLASHSALE.BFLOAD",
     summary: "Brings back one chunk of a Bloom filter from a rewritten AOF. Internal.",
     complexity: "O(N) with N bytes of the chunk",
     since: SINCE,

@@ -1,30 +1,30 @@
-//! `FLASHSALE.BF.LOADCHUNK key iterator data`
+//! `FLASHSALE.BFLOADCHUNK key iterator data`
 //!
 //! Loads a piece that SCANDUMP told, with the iterator it came with. The first makes the
-//! filter, which must not be there yet. Until the last has come, the filter denies items
-//! it will contain: load under another name, then RENAME.
+//! filter, which must not be there yet; the others follow in order. Until the last has
+//! come, the filter takes no other command: half of it would deny what it contains.
 //!
-//! Loading sets bits and clears none: items added meanwhile stay, and a piece may come
-//! again. Dumps of RedisBloom have other bits, and are refused.
+//! The pieces are those of the dump that was begun, and no others: not those of another
+//! filter, nor of the same one after it grew, nor of RedisBloom, whose filters have other
+//! bits. A piece that came before may come again.
 //!
-//! - Complexity: O(N) with N bytes of the piece; O(S) with S bytes of the filter for the
-//!   first.
+//! - Complexity: O(N) with N bytes of the piece.
 //! - Reply: `OK`.
 //! - Errors: in this order, `ERR` arity; `Second argument must be numeric`; `WRONGTYPE`;
-//!   `not found`; `received bad data`, `invalid offset - no link found`, `invalid chunk -
-//!   Too big for current filter`; too little memory.
-//! - Replicates: itself, as FLASHSALE.BF.LOADCHUNK; nothing when it brings nothing new.
+//!   `not found`; `received bad data`, and what is wrong with it where that is known; `the
+//!   data is of a newer version`; too little memory.
+//! - Replicates: the event `Begun` or `Loaded`; nothing when the piece came before.
 
-use super::bloom_args::{fits_maxmemory, integer, no_memory, wrong_arity};
+use super::bloom_args::{integer, wrong_arity};
 use super::{Handler, SINCE, text};
-use crate::bloom::{Bloom, FillError};
+use crate::bloom::{FillError, Piece, open_piece};
 use crate::bloom_replication;
-use crate::datatype::bloom_key;
+use crate::datatype::{BloomValue, bloom_key};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.LOADCHUNK",
+    name: "FLASHSALE.BFLOADCHUNK",
     summary: "Loads a piece of a Bloom filter that was told elsewhere.",
     complexity: "O(N) with N bytes of the piece",
     since: SINCE,
@@ -43,6 +43,10 @@ pub const COMMAND: CommandSpec = CommandSpec {
 /// The iterator that comes with the header.
 const HEADER: i64 = 1;
 
+fn refused(error: FillError) -> Error {
+    Error::new(error.to_string())
+}
+
 fn load(call: &Call<'_>) -> Result<(), Error> {
     let [_, _, iterator, data] = call.words() else {
         return Err(wrong_arity(call.words()));
@@ -50,23 +54,26 @@ fn load(call: &Call<'_>) -> Result<(), Error> {
     let iterator =
         integer(iterator).ok_or_else(|| Error::new("Second argument must be numeric"))?;
     let (ctx, name) = (call.ctx(), text(call, 1)?);
-    let refused = |error: FillError| Error::new(error.to_string());
-    match bloom_key::open_write(ctx, name)? {
-        Some(mut key) => {
-            let place = key.bloom().plan_fill(iterator, data).map_err(refused)?;
-            bloom_replication::commit_piece(call, &mut key, place, data);
-        }
-        None if iterator == HEADER => {
-            let bloom = Bloom::from_dumped_header(data).map_err(refused)?;
-            // Not asked by a replica: it has what its primary has.
-            if !bloom_replication::is_replay(ctx) && !fits_maxmemory(ctx, bloom.links()) {
-                return Err(no_memory());
-            }
-            bloom_replication::commit_header(call, name, bloom)?;
-        }
-        None => return Err(Error::new("not found")),
+    let key = bloom_key::open_to_load(ctx, name)?;
+    if key.is_none() && iterator != HEADER {
+        return Err(Error::new("not found"));
     }
-    call.reply().ok();
+    let piece = open_piece(iterator, data).map_err(refused)?;
+    let Some(mut key) = key else {
+        let Piece::Header(header) = piece else {
+            return Err(refused(FillError::BadData));
+        };
+        return bloom_replication::commit_begin(ctx, name, header);
+    };
+    let event = match &*key {
+        BloomValue::Live(live) => return live.bloom().check_loaded(&piece).map_err(refused),
+        BloomValue::Importing(live) => live.import().plan_piece(&piece).map_err(refused)?,
+        BloomValue::PartlyLoaded(_) => return Err(bloom_key::partly_loaded()),
+    };
+    if let Some(event) = event {
+        bloom_replication::commit_bits(ctx, &mut key, &event)
+            .map_err(|_| refused(FillError::NoMemory))?;
+    }
     Ok(())
 }
 
@@ -76,6 +83,10 @@ impl Handler for LoadChunk {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        bloom_replication::settle(call, load(call))
+        if call.ctx().flags().is_loading() {
+            return bloom_replication::refuse_foreign_filter(call);
+        }
+        let loaded = load(call).map(|()| call.reply().ok());
+        bloom_replication::settle(call, loaded)
     }
 }

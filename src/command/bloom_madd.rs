@@ -1,4 +1,4 @@
-//! `FLASHSALE.BF.MADD key item [item ...]`
+//! `FLASHSALE.BFMADD key item [item ...]`
 //!
 //! Adds items, and makes the filter when there is none, as ADD does.
 //!
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.MADD",
+    name: "FLASHSALE.BFMADD",
     summary: "Adds items to a Bloom filter, and makes the filter if need be.",
     complexity: "O(N * L) with N items and L links of the filter",
     since: SINCE,

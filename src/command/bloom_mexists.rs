@@ -1,4 +1,4 @@
-//! `FLASHSALE.BF.MEXISTS key item [item ...]`
+//! `FLASHSALE.BFMEXISTS key item [item ...]`
 //!
 //! May these items have been added? "No" is certain.
 //!
@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.MEXISTS",
+    name: "FLASHSALE.BFMEXISTS",
     summary: "Tells of each item whether it may be in a Bloom filter.",
     complexity: "O(N * L) with N items and L links of the filter",
     since: SINCE,

@@ -1,4 +1,4 @@
-//! `FLASHSALE.BF.RESERVE key error_rate capacity [EXPANSION expansion] [NONSCALING]`
+//! `FLASHSALE.BFRESERVE key error_rate capacity [EXPANSION expansion] [NONSCALING]`
 //!
 //! Makes an empty filter for `capacity` items, which takes a stranger for a member at
 //! most so often as `error_rate` says. Full, it gets another link, `expansion` times as
@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.RESERVE",
+    name: "FLASHSALE.BFRESERVE",
     summary: "Makes an empty Bloom filter.",
     complexity: "O(1)",
     since: SINCE,

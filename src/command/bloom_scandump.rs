@@ -1,4 +1,4 @@
-//! `FLASHSALE.BF.SCANDUMP key iterator`
+//! `FLASHSALE.BFSCANDUMP key iterator`
 //!
 //! Tells a piece of a filter, to be loaded with LOADCHUNK. Begin with iterator 0, go on
 //! with the one each reply gives, until that is 0.
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
-    name: "FLASHSALE.BF.SCANDUMP",
+    name: "FLASHSALE.BFSCANDUMP",
     summary: "Tells a piece of a Bloom filter, to be loaded elsewhere.",
     complexity: "O(N) with N bytes of the piece, at most 16 MiB",
     since: SINCE,

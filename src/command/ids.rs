@@ -5,21 +5,25 @@
 
 use ulid::{ULID_LEN, Ulid};
 
+use crate::names;
+use crate::sale::Key;
+
 /// A new id.
 pub fn fresh(now_ms: u64) -> Ulid {
     Ulid::from_parts(now_ms, rand::random())
 }
 
-/// The id a client gave, or a new one spelled out in `buffer`.
+/// The id a client gave and its key, or those of a new one, spelled out in `buffer`.
 pub fn given_or_fresh<'a>(
-    given: Option<&'a [u8]>,
+    given: Option<(&'a [u8], Key<'a>)>,
     now_ms: u64,
     buffer: &'a mut [u8; ULID_LEN],
-) -> &'a [u8] {
-    match given {
-        Some(id) => id,
-        None => fresh(now_ms).array_to_str(buffer).as_bytes(),
-    }
+) -> (&'a [u8], Key<'a>) {
+    given.unwrap_or_else(|| {
+        let id = fresh(now_ms);
+        let key = names::key_of_ulid(id.0);
+        (id.array_to_str(buffer).as_bytes(), key)
+    })
 }
 
 #[cfg(test)]

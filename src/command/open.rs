@@ -7,9 +7,11 @@ use crate::config;
 use crate::datatype::{self, SaleKey};
 use crate::error::{Code, Error};
 use crate::ffi::{Call, Ctx};
+use crate::news::News;
 use crate::orders::OrdersKey;
 use crate::replication::{self, Done};
 use crate::sale::{Answer, Event, Key, Plan, Sale};
+use crate::scripts;
 
 /// What a refusal becomes while reservations that could lift it are overdue.
 const RETRY_NOW: Answer = Answer::AllReserved {
@@ -17,12 +19,15 @@ const RETRY_NOW: Answer = Answer::AllReserved {
     item: None,
 };
 
-/// A sale that a command is about to change, or not.
+/// A sale that a command is about to change, or not. Whoever listens to its events hears
+/// of the changes when it is dropped, after the reply was written.
 pub struct OpenSale<'c> {
     ctx: Ctx<'c>,
     key: SaleKey<'c>,
     /// The sale's time, the same for everything one command does.
     pub now_ms: u64,
+    /// Behind the key: told when that is closed.
+    news: News<'c>,
 }
 
 impl<'c> OpenSale<'c> {
@@ -47,6 +52,7 @@ impl<'c> OpenSale<'c> {
         user: Option<Key<'_>>,
     ) -> Result<OpenSale<'c>, Error> {
         let key = datatype::open_write(call.ctx(), text(call, 1)?)?;
+        let news = News::about(call.ctx(), key.name());
         key.sale().touch(id, user);
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
         key.sale().touch_records(id, user);
@@ -54,6 +60,7 @@ impl<'c> OpenSale<'c> {
             ctx: call.ctx(),
             key,
             now_ms,
+            news,
         })
     }
 
@@ -72,7 +79,7 @@ impl<'c> OpenSale<'c> {
 
     /// Carries out what was planned.
     pub fn commit(&mut self, event: &Event<'_>) -> Done {
-        replication::commit(self.ctx, &mut self.key, event)
+        replication::commit(self.ctx, &mut self.key, event, &mut self.news)
     }
 
     /// Carries out what was planned, and appends its entry.
@@ -82,10 +89,10 @@ impl<'c> OpenSale<'c> {
     /// The order stream takes no entry; nothing has changed then.
     pub fn commit_order(
         &mut self,
-        orders: &mut OrdersKey<'_>,
+        orders: &mut OrdersKey<'c>,
         event: &mut Event<'_>,
     ) -> Result<Done, Error> {
-        replication::commit_order(self.ctx, &mut self.key, orders, event)
+        replication::commit_order(self.ctx, &mut self.key, orders, event, &mut self.news)
     }
 
     /// Expires this id now if its deadline has passed: a decision about it must not
@@ -120,7 +127,8 @@ impl<'c> OpenSale<'c> {
         }
     }
 
-    /// Refuses to take more memory for a new reservation at `maxmemory`.
+    /// Refuses to take more memory for a new reservation at `maxmemory`, unless it is the
+    /// next step of a script that has changed a sale.
     ///
     /// Asked only when there will be one, so that a retry still learns what it has.
     ///
@@ -128,7 +136,7 @@ impl<'c> OpenSale<'c> {
     ///
     /// `OOM`.
     pub fn refuse_at_maxmemory(&self) -> Result<(), Error> {
-        if self.ctx.is_denied_memory(self.key.name()) {
+        if self.ctx.is_denied_memory(self.key.name()) && !scripts::has_changed(self.ctx) {
             let text = "command not allowed when used memory > 'maxmemory'.";
             return Err(Error::with(Code::Oom, text));
         }

@@ -7,67 +7,76 @@ use crate::error::Error;
 use crate::ffi::Argument;
 use crate::sale::Changes;
 
-/// One option: its keyword, its least value, where it is kept.
+/// What the value of an option may be.
+#[derive(Clone, Copy)]
+enum Range {
+    /// An integer from this on.
+    From(u64),
+    /// A moment of the window, or 0.
+    Moment,
+}
+
+/// One option: its keyword, its values, where it is kept.
 struct Choice {
     keyword: &'static str,
-    min: u64,
+    range: Range,
     slot: for<'c> fn(&'c mut Changes) -> &'c mut Option<u64>,
 }
 
 const CHOICES: [Choice; 11] = [
     Choice {
         keyword: "USERLIMIT",
-        min: 0,
+        range: Range::From(0),
         slot: |changes| &mut changes.user_limit,
     },
     Choice {
         keyword: "ITEMLIMIT",
-        min: 0,
+        range: Range::From(0),
         slot: |changes| &mut changes.item_limit,
     },
     Choice {
         keyword: "ORDERLIMIT",
-        min: 0,
+        range: Range::From(0),
         slot: |changes| &mut changes.order_limit,
     },
     Choice {
         keyword: "SALELIMIT",
-        min: 0,
+        range: Range::From(0),
         slot: |changes| &mut changes.sale_limit,
     },
     Choice {
         keyword: "HOLD",
-        min: 1,
+        range: Range::From(1),
         slot: |changes| &mut changes.hold_ms,
     },
     Choice {
         keyword: "MAXHOLD",
-        min: 1,
+        range: Range::From(0),
         slot: |changes| &mut changes.hold_ms_max,
     },
     Choice {
         keyword: "GRACE",
-        min: 0,
+        range: Range::From(0),
         slot: |changes| &mut changes.grace_ms,
     },
     Choice {
         keyword: "START",
-        min: 0,
+        range: Range::Moment,
         slot: |changes| &mut changes.start_at_ms,
     },
     Choice {
         keyword: "END",
-        min: 0,
+        range: Range::Moment,
         slot: |changes| &mut changes.end_at_ms,
     },
     Choice {
         keyword: "KEEP",
-        min: 0,
+        range: Range::From(0),
         slot: |changes| &mut changes.keep_ms,
     },
     Choice {
         keyword: "REMEMBER",
-        min: 0,
+        range: Range::From(0),
         slot: |changes| &mut changes.remember_ms,
     },
 ];
@@ -112,13 +121,17 @@ pub fn parse_one(args: &mut Args<'_>, changes: &mut Changes) -> Result<(), Error
         .iter()
         .find(|choice| args.keyword(choice.keyword))
         .ok_or_else(|| args.unknown_option())?;
-    let value = args.integer(choice.keyword, choice.min)?;
+    let value = match choice.range {
+        Range::From(min) => args.integer(choice.keyword, min)?,
+        Range::Moment => args.moment(choice.keyword)?,
+    };
     once((choice.slot)(changes), choice.keyword, value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sale::{WINDOW_MS_MAX, WINDOW_MS_MIN};
 
     fn parse_text(line: &str) -> Result<Changes, Error> {
         let words: Vec<&[u8]> = std::iter::once("CMD")
@@ -132,7 +145,11 @@ mod tests {
     fn reads_every_option_into_its_own_place() {
         let mut line = String::new();
         for (position, choice) in CHOICES.iter().enumerate() {
-            line += &format!("{} {} ", choice.keyword.to_lowercase(), position + 1);
+            let value = match choice.range {
+                Range::From(_) => position as u64 + 1,
+                Range::Moment => WINDOW_MS_MIN + position as u64 + 1,
+            };
+            line += &format!("{} {value} ", choice.keyword.to_lowercase());
         }
         let changes = parse_text(line.trim_end()).unwrap();
         let expected = Changes {
@@ -143,12 +160,36 @@ mod tests {
             hold_ms: Some(5),
             hold_ms_max: Some(6),
             grace_ms: Some(7),
-            start_at_ms: Some(8),
-            end_at_ms: Some(9),
+            start_at_ms: Some(WINDOW_MS_MIN + 8),
+            end_at_ms: Some(WINDOW_MS_MIN + 9),
             keep_ms: Some(10),
             remember_ms: Some(11),
         };
         assert_eq!(changes, expected);
+    }
+
+    #[test]
+    fn takes_moments_that_milliseconds_can_mean() {
+        for moment_ms in [0, WINDOW_MS_MIN, 1_795_203_093_000, WINDOW_MS_MAX] {
+            for keyword in ["START", "END"] {
+                assert!(parse_text(&format!("{keyword} {moment_ms}")).is_ok());
+            }
+        }
+        let range = "It is Unix time in milliseconds, from 100000000000 to 10000000000000, or 0 \
+                     for none";
+        for (moment, likely) in [
+            ("1", "in seconds, or a time of day"),
+            ("36000000", "in seconds, or a time of day"),
+            ("1795203093", "in seconds, or a time of day"),
+            ("99999999999", "in seconds, or a time of day"),
+            ("10000000000001", "in microseconds"),
+            ("1795203093000000", "in microseconds"),
+            ("9007199254740991", "in microseconds"),
+        ] {
+            let error = parse_text(&format!("START {moment}")).unwrap_err();
+            let text = format!("ERR START: is '{moment}' {likely}? {range}");
+            assert_eq!(error.to_string(), text);
+        }
     }
 
     #[test]

@@ -11,6 +11,48 @@ use crate::ffi::Reply;
 use crate::info::{self, Outcome};
 use crate::sale::{Answer, Ask, EntryId, ItemIndex, NameBuffer, RestockAsk, Sale, Slot, Which};
 
+/// Makes the words and the list of them in one go, so that none is missing in it.
+macro_rules! words {
+    ($($word:ident: $text:literal),* $(,)?) => {
+        /// The status word that an answer begins with.
+        #[derive(Clone, Copy)]
+        pub enum Word { $($word),* }
+
+        impl Word {
+            /// Every word, which the README's table of answers is held against.
+            #[cfg(test)]
+            const ALL: &'static [Word] = &[$(Word::$word),*];
+
+            fn text(self) -> &'static str {
+                match self { $(Word::$word => $text),* }
+            }
+        }
+    };
+}
+
+words! {
+    Reserved: "RESERVED",
+    Sold: "SOLD",
+    AlreadySold: "ALREADYSOLD",
+    Refunded: "REFUNDED",
+    Released: "RELEASED",
+    Expired: "EXPIRED",
+    Restocked: "RESTOCKED",
+    Mismatch: "MISMATCH",
+    NoReservation: "NORESERVATION",
+    Ended: "ENDED",
+    NotStarted: "NOTSTARTED",
+    Paused: "PAUSED",
+    OrderLimit: "ORDERLIMIT",
+    UserLimit: "USERLIMIT",
+    ItemLimit: "ITEMLIMIT",
+    SaleLimit: "SALELIMIT",
+    SoldOut: "SOLDOUT",
+    AllReserved: "ALLRESERVED",
+    NotSold: "NOTSOLD",
+    TooFew: "TOOFEW",
+}
+
 /// What a request was about, to be named in its answer.
 pub struct About<'r, 'a> {
     /// The id, or the REF of a RESTOCK.
@@ -74,7 +116,7 @@ impl<'r, 'a> About<'r, 'a> {
 
 /// `["RESERVED", id, expires_at_ms, remaining, user_remaining]`
 pub fn reserved(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
-    status(reply, "RESERVED", 5);
+    status(reply, Word::Reserved, 5);
     reply.bytes(id);
     reply.integer(sale.expires_at_ms(slot));
     reply.integer(sale.remaining(slot));
@@ -100,7 +142,7 @@ pub fn ids(reply: Reply<'_>, sale: &Sale, slots: &[Slot]) {
 }
 
 /// `["SOLD", id, order_id]`, `["REFUNDED", id, entry_id]`
-pub fn with_entry(reply: Reply<'_>, word: &str, id: &[u8], at: EntryId) {
+pub fn with_entry(reply: Reply<'_>, word: Word, id: &[u8], at: EntryId) {
     status(reply, word, 3);
     reply.bytes(id);
     entry_id(reply, at);
@@ -133,9 +175,9 @@ pub fn bytes_or_null(reply: Reply<'_>, value: Option<&[u8]>) {
 }
 
 /// The status word of an array of `len` elements.
-pub fn status(reply: Reply<'_>, word: &str, len: usize) {
+pub fn status(reply: Reply<'_>, word: Word, len: usize) {
     reply.array(len);
-    reply.bytes(word.as_bytes());
+    reply.bytes(word.text().as_bytes());
 }
 
 /// Writes the answer to a request that changed nothing.
@@ -170,47 +212,60 @@ pub fn answer(
     };
     match answer {
         Answer::Reserved { slot } => reserved(reply, sale, about.id, slot),
-        Answer::Sold { order } => with_entry(reply, "SOLD", about.id, order),
-        Answer::Refunded { entry } => with_entry(reply, "REFUNDED", about.id, entry),
+        Answer::Sold { order } => with_entry(reply, Word::Sold, about.id, order),
+        Answer::Refunded { entry } => with_entry(reply, Word::Refunded, about.id, entry),
         Answer::AlreadySold { slot } => already_sold(reply, sale, about.id, slot),
-        Answer::Released => of_id("RELEASED"),
-        Answer::Expired { expires_at_ms } => {
-            status(reply, "EXPIRED", 3);
-            reply.bytes(about.id);
-            reply.integer(expires_at_ms);
-        }
+        Answer::Released => of_id(Word::Released),
+        Answer::Expired {
+            expires_at_ms,
+            grace_left_ms,
+        } => expired(reply, about.id, expires_at_ms, grace_left_ms),
         Answer::Restocked | Answer::Unchanged => reply.ok(),
-        Answer::Mismatch => of_id("MISMATCH"),
-        Answer::NoReservation => of_id("NORESERVATION"),
-        Answer::Ended { at_ms } => number("ENDED", at_ms),
-        Answer::NotStarted { starts_in_ms } => number("NOTSTARTED", starts_in_ms),
-        Answer::Paused { at_ms } => number("PAUSED", at_ms),
-        Answer::OrderLimit { limit } => number("ORDERLIMIT", limit),
-        Answer::UserLimit { remaining } => number("USERLIMIT", remaining),
-        Answer::ItemLimit { remaining, item } => of_item("ITEMLIMIT", remaining, item),
-        Answer::SaleLimit { remaining } => number("SALELIMIT", remaining),
-        Answer::SoldOut { available, item } => of_item("SOLDOUT", available, item),
+        Answer::Mismatch => of_id(Word::Mismatch),
+        Answer::NoReservation => of_id(Word::NoReservation),
+        Answer::Ended { at_ms } => number(Word::Ended, at_ms),
+        Answer::NotStarted { starts_in_ms } => number(Word::NotStarted, starts_in_ms),
+        Answer::Paused { at_ms } => number(Word::Paused, at_ms),
+        Answer::OrderLimit { limit } => number(Word::OrderLimit, limit),
+        Answer::UserLimit { remaining } => number(Word::UserLimit, remaining),
+        Answer::ItemLimit { remaining, item } => of_item(Word::ItemLimit, remaining, item),
+        Answer::SaleLimit { remaining } => number(Word::SaleLimit, remaining),
+        Answer::SoldOut { available, item } => of_item(Word::SoldOut, available, item),
         Answer::AllReserved {
             retry_in_ms,
             item: None,
-        } => number("ALLRESERVED", retry_in_ms),
+        } => number(Word::AllReserved, retry_in_ms),
         Answer::AllReserved {
             retry_in_ms,
             item: Some(item),
         } => {
-            of_item("ALLRESERVED", retry_in_ms, item);
+            of_item(Word::AllReserved, retry_in_ms, item);
         }
         Answer::NotSold { left, which } => not_sold(reply, sale, about, left, which),
-        Answer::TooFew { available, item } => of_item("TOOFEW", available, item),
+        Answer::TooFew { available, item } => of_item(Word::TooFew, available, item),
         // Errors, which returned above.
         Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => {}
     }
     Ok(())
 }
 
+/// `["EXPIRED", id, expires_at_ms]`, and for a CHECKOUT `grace_left_ms`.
+fn expired(reply: Reply<'_>, id: &[u8], expires_at_ms: u64, grace_left_ms: Option<u64>) {
+    status(
+        reply,
+        Word::Expired,
+        3 + usize::from(grace_left_ms.is_some()),
+    );
+    reply.bytes(id);
+    reply.integer(expires_at_ms);
+    if let Some(grace_left_ms) = grace_left_ms {
+        reply.integer(grace_left_ms);
+    }
+}
+
 /// `["ALREADYSOLD", id, ref]`
 fn already_sold(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
-    status(reply, "ALREADYSOLD", 3);
+    status(reply, Word::AlreadySold, 3);
     reply.bytes(id);
     let view = sale.view(slot);
     let reference = view.as_ref().and_then(|view| view.reference());
@@ -224,7 +279,7 @@ fn not_sold(reply: Reply<'_>, sale: &Sale, about: &About<'_, '_>, left: u64, whi
         Which::Item(item) => Some(sale.item(item).sku),
         Which::Asked(position) => about.sku(position),
     };
-    status(reply, "NOTSOLD", 2 + usize::from(sku.is_some()));
+    status(reply, Word::NotSold, 2 + usize::from(sku.is_some()));
     reply.integer(left);
     if let Some(sku) = sku {
         reply.bytes(sku);
@@ -283,4 +338,34 @@ fn outcome_of(answer: Answer) -> Option<Outcome> {
         Answer::TooFew { .. } => Outcome::TooFew,
         Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const README: &str = include_str!("../../README.md");
+
+    #[test]
+    fn the_readme_tells_how_to_read_every_word() {
+        let (_, rest) = README
+            .split_once("### How to read an answer")
+            .expect("the section");
+        let (section, _) = rest.split_once("\n#").expect("its end");
+        let rows = section.lines().filter(|line| line.starts_with("| `"));
+        let mut told: Vec<&str> = rows
+            .map(|row| {
+                let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+                let [_, word, is_final, to_do, _] = cells[..] else {
+                    panic!("three cells: {row}");
+                };
+                assert!(!is_final.is_empty() && !to_do.is_empty(), "{row}");
+                word.trim_matches('`')
+            })
+            .collect();
+        let mut words: Vec<&str> = Word::ALL.iter().map(|word| word.text()).collect();
+        told.sort_unstable();
+        words.sort_unstable();
+        assert_eq!(told, words);
+    }
 }

@@ -1,9 +1,9 @@
 //! `FLASHSALE.ALTER key option value [option value ...]`
 //!
-//! Changes options of CREATE, all or nothing; 0 means none for limits, START and END.
-//! Limits bind new reservations only; no deadline moves earlier. END in the past ends
-//! the sale now, a later END reopens an ended one. ITEMLIMIT can be changed, not
-//! introduced.
+//! Changes options of CREATE, all or nothing; 0 means none for limits, START and END, and
+//! a MAXHOLD of 0 follows HOLD. Limits bind new reservations only; no deadline moves
+//! earlier. END in the past ends the sale now, a later END reopens an ended one. ITEMLIMIT
+//! can be changed, not introduced.
 //!
 //! - Complexity: O(1).
 //! - Reply: `OK`; refusals: `ENDED` (START or END after CLOSE).

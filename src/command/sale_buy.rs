@@ -18,7 +18,7 @@ use ulid::ULID_LEN;
 use super::args::{Args, once};
 use super::items::{UNITS, parse_units};
 use super::open::OpenSale;
-use super::reply::{self, About};
+use super::reply::{self, About, Word};
 use super::{Handler, SINCE, ids};
 use crate::config;
 use crate::error::Error;
@@ -43,7 +43,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
         Argument::string("ref").after("REF").optional(),
         Argument::string("json").after("PAYLOAD").optional(),
     ],
-    tips: "",
+    tips: "nondeterministic_output",
     internal: false,
 };
 
@@ -98,10 +98,9 @@ impl Handler for Buy {
             payload,
         } = Request::parse(Args::new(call.words()))?;
         let user = names::key(user);
-        let given_key = given.map(names::key);
-        let mut open = OpenSale::about(call, given_key, Some(user))?;
-        let id = ids::given_or_fresh(given, open.now_ms, &mut buffer);
-        let id_key = given_key.unwrap_or_else(|| names::key(id));
+        let given = given.map(|id| (id, names::key(id)));
+        let mut open = OpenSale::about(call, given.map(|(_, key)| key), Some(user))?;
+        let (id, id_key) = ids::given_or_fresh(given, open.now_ms, &mut buffer);
         let mut orders = open.orders(call)?;
         if given.is_some() {
             open.expire(id_key);
@@ -129,7 +128,7 @@ impl Handler for Buy {
                     open.refuse_at_maxmemory()?;
                 }
                 let done = open.commit_order(&mut orders, &mut event)?;
-                reply::with_entry(call.reply(), "SOLD", id, done.entry);
+                reply::with_entry(call.reply(), Word::Sold, id, done.entry);
                 Ok(())
             }
             Err(answer) => {

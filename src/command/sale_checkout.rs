@@ -2,14 +2,17 @@
 //!
 //! Turns a reservation into a sale and appends the order to the stream. Whoever knows
 //! the id may do so; `USER` insists on whose it is. `REF` is the payment's own number,
-//! `PAYLOAD` goes into the stream as it is. PAUSE, END and CLOSE stop no checkout of a
-//! live reservation, `maxmemory` stops none at all. Within GRACE an expired
-//! reservation is checked out if its units are available and the limits admit them.
+//! `PAYLOAD`, JSON of at most 64 KiB and 128 levels, goes into the stream as it is. PAUSE,
+//! END and CLOSE stop no checkout of a live reservation, `maxmemory` stops none at all.
+//! Within GRACE an expired reservation is checked out if its units are available and the
+//! limits admit them.
 //!
 //! - Complexity: O(N) with N SKUs in the reservation.
 //! - Reply: `["SOLD", id, order_id]`, also for the same checkout again.
 //! - Refusals: `NORESERVATION`, `ALREADYSOLD` (under another REF: a double charge),
-//!   `REFUNDED`, `RELEASED`, `EXPIRED`.
+//!   `REFUNDED`, `RELEASED`, `["EXPIRED", id, expires_at_ms, grace_left_ms]`: for
+//!   `grace_left_ms` a later CHECKOUT can still succeed, 0 is final. RELEASE the id before
+//!   the money is given back: what is released is never sold.
 //! - Errors: `ERR` arity, syntax, or not the sale's stream; `NOSALE`, `WRONGTYPE`.
 //! - Replicates: the event `Sold`; nothing when refused.
 //! - Notifies: `flashsale.sold`, and `flashsale.soldout` or `flashsale.allreserved` per
@@ -17,7 +20,7 @@
 
 use super::args::{Args, once};
 use super::open::OpenSale;
-use super::reply::{self, About};
+use super::reply::{self, About, Word};
 use super::{Handler, SINCE};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
@@ -40,7 +43,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
         Argument::string("ref").after("REF").optional(),
         Argument::string("json").after("PAYLOAD").optional(),
     ],
-    tips: "",
+    tips: "nondeterministic_output",
     internal: false,
 };
 
@@ -90,7 +93,7 @@ impl Handler for Checkout {
         match plan {
             Ok(mut event) => {
                 let done = open.commit_order(&mut orders, &mut event)?;
-                reply::with_entry(call.reply(), "SOLD", id, done.entry);
+                reply::with_entry(call.reply(), Word::Sold, id, done.entry);
                 Ok(())
             }
             Err(answer) => reply::answer(call.reply(), open.sale(), &About::id(id), answer),

@@ -13,11 +13,12 @@
 //! | `MAXHOLD ms` | follows HOLD | longest a reservation may last with EXTEND |
 //! | `GRACE ms` | 0 | a CHECKOUT this late can still succeed |
 //! | `START unix-ms`, `END unix-ms` | always open | window [START, END) for new reservations |
-//! | `KEEP ms` | 3600000 | how long the key outlives the sale, for refunds |
+//! | `KEEP ms` | `default-keep-ms` | how long the key outlives the sale, for refunds |
 //! | `REMEMBER ms` | 600000 | how long released and expired ids stay known |
 //! | `SALEID ulid` | made | the `sale_id` of its entries, which consumers tell sales apart by |
 //!
-//! 0 means none for limits, START and END.
+//! 0 means none for limits, START and END, and a MAXHOLD of 0 follows HOLD. START and END
+//! lie from 10^11 to 10^13: a moment in seconds or microseconds is an error.
 //!
 //! With SALEID the same CREATE again is `OK`, also after END, while stream, options and
 //! what CREATE and RESTOCK gave each item are still those of the CREATE, whatever was sold
@@ -77,7 +78,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
         options::REMEMBER,
         Argument::string("ulid").after("SALEID").optional(),
     ],
-    tips: "",
+    tips: "nondeterministic_output",
     internal: false,
 };
 
@@ -166,6 +167,7 @@ impl Handler for Create {
             items,
             changes,
             hold_ms_default: config::default_hold_ms(),
+            keep_ms_default: config::default_keep_ms(),
         };
         if !datatype::is_free(ctx, name) {
             return match datatype::open_read(ctx, name) {

@@ -34,7 +34,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
         Argument::integer("ms"),
         Argument::string("user").after("USER").optional(),
     ],
-    tips: "",
+    tips: "nondeterministic_output",
     internal: false,
 };
 

@@ -17,7 +17,7 @@
 use super::args::{Args, flag, once};
 use super::items::{ITEMS_QTY, parse_lines};
 use super::open::OpenSale;
-use super::reply::{self, About};
+use super::reply::{self, About, Word};
 use super::{Handler, SINCE};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
@@ -42,7 +42,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
         Argument::flag("norestock", "NORESTOCK").optional(),
         Argument::flag("restorelimit", "RESTORELIMIT").optional(),
     ],
-    tips: "",
+    tips: "nondeterministic_output",
     internal: false,
 };
 
@@ -110,7 +110,7 @@ impl Handler for Refund {
         match open.sale().plan_refund(open.now_ms, &request) {
             Ok(mut event) => {
                 let done = open.commit_order(&mut orders, &mut event)?;
-                reply::with_entry(call.reply(), "REFUNDED", id, done.entry);
+                reply::with_entry(call.reply(), Word::Refunded, id, done.entry);
                 Ok(())
             }
             Err(answer) => {

@@ -14,7 +14,7 @@
 
 use super::args::{Args, once};
 use super::open::OpenSale;
-use super::reply::{self, About};
+use super::reply::{self, About, Word};
 use super::{Handler, SINCE};
 use crate::config;
 use crate::error::Error;
@@ -74,7 +74,7 @@ impl Handler for Release {
         {
             Ok(event) => {
                 open.commit(&event);
-                reply::status(call.reply(), "RELEASED", 2);
+                reply::status(call.reply(), Word::Released, 2);
                 call.reply().bytes(id);
                 Ok(())
             }

@@ -56,7 +56,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
         Argument::integer("ms").after("HOLD").optional(),
         Argument::string("old-id").after("REPLACE").optional(),
     ],
-    tips: "",
+    tips: "nondeterministic_output",
     internal: false,
 };
 
@@ -118,10 +118,9 @@ impl Handler for Reserve {
             replaces,
         } = Request::parse(Args::new(call.words()))?;
         let user = names::key(user);
-        let given_key = given.map(names::key);
-        let mut open = OpenSale::about(call, given_key, Some(user))?;
-        let id = ids::given_or_fresh(given, open.now_ms, &mut buffer);
-        let id_key = given_key.unwrap_or_else(|| names::key(id));
+        let given = given.map(|id| (id, names::key(id)));
+        let mut open = OpenSale::about(call, given.map(|(_, key)| key), Some(user))?;
+        let (id, id_key) = ids::given_or_fresh(given, open.now_ms, &mut buffer);
         if given.is_some() {
             open.expire(id_key);
         } else {

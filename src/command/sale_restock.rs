@@ -1,15 +1,15 @@
 //! `FLASHSALE.RESTOCK key {delta | ITEMS count sku delta [sku delta ...]} [NEW] [REF ref]`
 //!
 //! Adds units to the stock of items, or takes some away with a negative delta. The same
-//! SKU twice is summed. `delta` alone means the SKU `default` if there is one, else the
-//! only item. NEW allows unknown SKUs with positive deltas. The same REF again has no
-//! second effect; the last 1,000 are remembered.
+//! SKU twice is summed, exactly, whatever the order. `delta` alone means the SKU `default`
+//! if there is one, else the only item. NEW allows unknown SKUs with positive deltas. The
+//! same REF again has no second effect; the last 1,000 are remembered.
 //!
 //! - Complexity: O(N log N) with N SKUs asked for, and O(M) with M REFs remembered.
 //! - Reply: `["RESTOCKED", [sku, total, available], ...]`; refusals: `TOOFEW` (below
 //!   zero available), `MISMATCH` (a REF that was of other deltas).
-//! - Errors: `ERR` arity, syntax, or too many items or units; `NOSALE`, `WRONGTYPE`,
-//!   `NOSKU`.
+//! - Errors: `ERR` arity, syntax, a sum beyond 2^53 - 1, or too many items; `NOSALE`,
+//!   `WRONGTYPE`, `NOSKU`.
 //! - Replicates: the event `Restocked`; nothing when refused.
 //! - Notifies: `flashsale.restocked`, and `flashsale.backinstock`,
 //!   `flashsale.allreserved` or `flashsale.soldout` per item.
@@ -19,7 +19,7 @@ use std::collections::HashSet;
 use super::args::{Args, flag, once};
 use super::items::{ITEMS_DELTA, parse_pairs};
 use super::open::OpenSale;
-use super::reply::{self, About};
+use super::reply::{self, About, Word};
 use super::{Handler, SINCE};
 use crate::config;
 use crate::error::Error;
@@ -112,7 +112,7 @@ fn reply_restocked(reply: Reply<'_>, sale: &Sale, request: &sale::Restock<'_>) {
             known.filter(|item| seen.insert(*item)).collect()
         }
     };
-    reply::status(reply, "RESTOCKED", items.len().saturating_add(1));
+    reply::status(reply, Word::Restocked, items.len().saturating_add(1));
     for item in items {
         let item = sale.item(item);
         reply.array(3);

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::bloom_live::LiveBloom;
 use super::bloom_type::BloomValue;
-use crate::bloom::Bloom;
+use crate::bloom::{Bloom, Header};
 use crate::damage;
 use crate::error::{Code, Error};
 use crate::ffi::{Ctx, Key, Kind, Mode, Text, TextBuf, Typed};
@@ -12,23 +12,37 @@ use crate::ffi::{Ctx, Key, Kind, Mode, Text, TextBuf, Typed};
 /// The open key of a filter that takes commands.
 pub type BloomKey<'c> = Typed<'c, LiveBloom>;
 
+/// The open key of a filter, whatever state it is in.
+pub type ValueKey<'c> = Typed<'c, BloomValue>;
+
 /// What the server itself says of a key of another type; clients of filters know it.
 const WRONG_TYPE: &str = "Operation against a key holding the wrong kind of value";
 
+fn open_any<'c>(ctx: Ctx<'c>, name: Text<'c>, mode: Mode) -> Result<Option<ValueKey<'c>>, Error> {
+    match Key::open(ctx, name, mode).typed::<BloomValue>() {
+        Ok(value) => Ok(Some(value)),
+        Err(key) if key.kind() == Kind::Empty => Ok(None),
+        Err(_) => Err(Error::with(Code::WrongType, WRONG_TYPE)),
+    }
+}
+
 fn open<'c>(ctx: Ctx<'c>, name: Text<'c>, mode: Mode) -> Result<Option<BloomKey<'c>>, Error> {
-    let value = match Key::open(ctx, name, mode).typed::<BloomValue>() {
-        Ok(value) => value,
-        Err(key) if key.kind() == Kind::Empty => return Ok(None),
-        Err(_) => return Err(Error::with(Code::WrongType, WRONG_TYPE)),
+    let Some(value) = open_any(ctx, name, mode)? else {
+        return Ok(None);
     };
     let live = value.part(|value| match value {
         BloomValue::Live(live) => Some(live),
-        BloomValue::PartlyLoaded(_) => None,
+        BloomValue::Importing(_) | BloomValue::PartlyLoaded(_) => None,
     });
     match live {
         Some(live) => Ok(Some(live)),
-        None => Err(Error::new("key: the filter is only partly loaded")),
+        None => Err(partly_loaded()),
     }
+}
+
+/// The filter takes no command yet.
+pub fn partly_loaded() -> Error {
+    Error::new("key: the filter is only partly loaded")
 }
 
 /// Opens a filter to look at it; `None` when there is nothing under this name.
@@ -50,12 +64,21 @@ pub fn open_write<'c>(ctx: Ctx<'c>, name: Text<'c>) -> Result<Option<BloomKey<'c
     open(ctx, name, Mode::Write)
 }
 
+/// Opens a filter to load a dump into it, also one of which only a part has come.
+///
+/// # Errors
+///
+/// `WRONGTYPE`.
+pub fn open_to_load<'c>(ctx: Ctx<'c>, name: Text<'c>) -> Result<Option<ValueKey<'c>>, Error> {
+    open_any(ctx, name, Mode::Write)
+}
+
 /// The filter there has to be.
 ///
 /// # Errors
 ///
 /// There is none.
-pub fn found<'c>(key: Option<BloomKey<'c>>) -> Result<BloomKey<'c>, Error> {
+pub fn found<K>(key: Option<K>) -> Result<K, Error> {
     key.ok_or_else(|| Error::new("not found"))
 }
 
@@ -68,7 +91,20 @@ pub fn create<'c>(ctx: Ctx<'c>, name: Text<'c>, bloom: Bloom) -> Result<(), Erro
     put(ctx, name, BloomValue::live(bloom))
 }
 
+/// Puts a filter under a name that takes the bits of a dump. Whatever was there is gone,
+/// with its TTL.
+///
+/// # Errors
+///
+/// The server does not take the value.
+pub fn begin<'c>(ctx: Ctx<'c>, name: Text<'c>, header: &Header) -> Result<(), Error> {
+    put(ctx, name, BloomValue::importing(header))
+}
+
 fn put<'c>(ctx: Ctx<'c>, name: Text<'c>, value: BloomValue) -> Result<(), Error> {
+    if let Ok(Some(mut old)) = open_any(ctx, name, Mode::Write) {
+        old.discard();
+    }
     if Key::open(ctx, name, Mode::Write).set_value(Box::new(value)) {
         Ok(())
     } else {

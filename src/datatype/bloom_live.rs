@@ -1,21 +1,45 @@
-//! A filter in its key, with its shares of the gauges of INFO.
+//! A filter in its key, whole or being loaded, with its shares of the gauges of INFO.
 
-use crate::bloom::{Bloom, Event};
+use crate::bloom::{Bloom, Event, Filter, Header, Import};
 use crate::info::{BLOOM_BYTES, BLOOMS};
+use crate::reclaim;
+
+/// One filter's shares of the gauges.
+struct Share {
+    bytes: u64,
+}
+
+impl Share {
+    fn new() -> Share {
+        BLOOMS.shift(0, 1);
+        Share { bytes: 0 }
+    }
+
+    fn set(&mut self, bytes: usize) {
+        let bytes = bytes as u64;
+        BLOOM_BYTES.shift(self.bytes, bytes);
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Share {
+    /// May run on another thread, like the rest of a value's `drop`.
+    fn drop(&mut self) {
+        BLOOMS.leave(1);
+        BLOOM_BYTES.leave(self.bytes);
+    }
+}
 
 /// A filter that takes commands.
 pub struct LiveBloom {
     bloom: Bloom,
-    memory_bytes: u64,
+    share: Share,
 }
 
 impl LiveBloom {
     pub(super) fn new(bloom: Bloom) -> LiveBloom {
-        BLOOMS.shift(0, 1);
-        let mut live = LiveBloom {
-            bloom,
-            memory_bytes: 0,
-        };
+        let share = Share::new();
+        let mut live = LiveBloom { bloom, share };
         live.measure();
         live
     }
@@ -26,13 +50,14 @@ impl LiveBloom {
 
     /// Carries an event out. For `bloom_replication` alone, like the changes below: one
     /// that is not replicated must not be possible to write down.
-    pub fn apply(&mut self, event: &Event) {
+    pub fn apply(&mut self, event: &Event<'_>) {
         let links = self.bloom.links().len();
-        self.bloom.apply(event);
+        let replaced = self.bloom.apply(event);
         // Adding to a link takes no memory.
         if links != self.bloom.links().len() {
             self.measure();
         }
+        discard_links(replaced);
     }
 
     /// Adds what another filter contains.
@@ -41,22 +66,70 @@ impl LiveBloom {
         self.measure();
     }
 
-    /// Sets the bits of a piece of a dump; true if one of them is new.
-    pub fn fill(&mut self, place: (usize, u64), piece: &[u8]) -> bool {
-        self.bloom.fill(place, piece)
+    /// Gives up what takes memory; the filter is about to be replaced.
+    pub(super) fn discard(&mut self) {
+        discard_links(self.bloom.take_links());
     }
 
     fn measure(&mut self) {
-        let bytes = self.bloom.memory_bytes() as u64;
-        BLOOM_BYTES.shift(self.memory_bytes, bytes);
-        self.memory_bytes = bytes;
+        self.share.set(self.bloom.memory_bytes());
     }
 }
 
-impl Drop for LiveBloom {
-    /// May run on another thread, like the rest of the value's `drop`.
-    fn drop(&mut self) {
-        BLOOMS.leave(1);
-        BLOOM_BYTES.leave(self.memory_bytes);
+fn discard_links(links: Vec<Filter>) {
+    let bytes = links.iter().map(Filter::heap_bytes).sum();
+    reclaim::discard(links, bytes);
+}
+
+/// A filter that takes the pieces of a dump, and no other command.
+pub struct LiveImport {
+    import: Import,
+    share: Share,
+}
+
+impl LiveImport {
+    pub(super) fn begin(header: &Header) -> LiveImport {
+        LiveImport::new(Import::begin(header))
+    }
+
+    pub(super) fn new(import: Import) -> LiveImport {
+        let share = Share::new();
+        let mut live = LiveImport { import, share };
+        live.measure();
+        live
+    }
+
+    pub fn import(&self) -> &Import {
+        &self.import
+    }
+
+    /// Takes the next bits, and returns the filter once it is whole. For
+    /// `bloom_replication` alone, see above.
+    ///
+    /// # Errors
+    ///
+    /// They are not the next ones, or there is no memory for them.
+    pub(super) fn take_bits(&mut self, bits: &[u8]) -> Result<Option<Bloom>, String> {
+        let appended = self.import.append(bits);
+        appended.map_err(|error| error.to_string())?;
+        self.measure();
+        if !self.import.is_whole() {
+            return Ok(None);
+        }
+        let mut bloom = self.import.take().into_bloom();
+        if let Some(bloom) = &mut bloom {
+            bloom.count_late_items();
+        }
+        Ok(bloom)
+    }
+
+    /// Gives up what takes memory; the filter is about to be replaced.
+    pub(super) fn discard(&mut self) {
+        let bytes = self.import.memory_bytes();
+        reclaim::discard(self.import.take(), bytes);
+    }
+
+    fn measure(&mut self) {
+        self.share.set(self.import.memory_bytes());
     }
 }

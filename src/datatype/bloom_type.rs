@@ -1,24 +1,27 @@
 //! The type `fls-bloom`: how a filter is saved, loaded, copied, measured and freed.
 //!
 //! In an RDB file or a DUMP a filter is a run of byte strings, the chunks of
-//! `bloom/snapshot.rs`. In a rewritten AOF each chunk is one FLASHSALE.BF.LOAD; as with a
+//! `bloom/snapshot.rs`. In a rewritten AOF each chunk is one FLASHSALE.BFLOAD; as with a
 //! sale, a filter of which only the first have come is a value that takes no command,
 //! and is deleted when the AOF ends before it does: half a filter would deny what it
-//! contains.
+//! contains. A filter that a client is loading from a dump takes no other command either,
+//! but it is saved and loaded as far as it has come: the client may go on.
 //!
 //! There is nothing to defragment: the server moves small pieces alone, and all of a
 //! filter but its smallest ones is one large piece.
 
 use std::ffi::CStr;
 
-use super::bloom_live::LiveBloom;
-use crate::bloom::{Bloom, Loader};
+use super::bloom_live::{LiveBloom, LiveImport};
+use crate::bloom::{Bloom, Header, Import, Loaded, Loader};
 use crate::ffi::{Chunk, NativeType, Origin, TypeHandle};
 
 /// What a key of the type holds.
 pub enum BloomValue {
     Live(LiveBloom),
-    /// `None` once a chunk was damaged.
+    /// A client is loading it from a dump.
+    Importing(LiveImport),
+    /// Being read from an AOF. `None` once a chunk was damaged.
     PartlyLoaded(Option<Box<Loader>>),
 }
 
@@ -28,6 +31,10 @@ const BYTES_PER_EFFORT: usize = 16 * 1024;
 impl BloomValue {
     pub(super) fn live(bloom: Bloom) -> BloomValue {
         BloomValue::Live(LiveBloom::new(bloom))
+    }
+
+    pub(super) fn importing(header: &Header) -> BloomValue {
+        BloomValue::Importing(LiveImport::begin(header))
     }
 
     pub(super) fn empty() -> BloomValue {
@@ -48,9 +55,44 @@ impl BloomValue {
             *loading = Some(loader);
             return Ok(false);
         }
-        let bloom = loader.finish().map_err(|error| error.to_string())?;
-        *self = BloomValue::live(bloom);
+        *self = match loader.finish().map_err(|error| error.to_string())? {
+            Loaded::Whole(bloom) => BloomValue::live(bloom),
+            Loaded::Part(import) => BloomValue::Importing(LiveImport::new(import)),
+        };
         Ok(true)
+    }
+
+    /// Takes the next bits of a dump; the last ones make it whole. For
+    /// `bloom_replication` alone.
+    ///
+    /// # Errors
+    ///
+    /// No dump is being loaded, they are not the next ones, or there is no memory.
+    pub fn take_bits(&mut self, bits: &[u8]) -> Result<(), String> {
+        let BloomValue::Importing(live) = self else {
+            return Err("no dump is being loaded".to_owned());
+        };
+        if let Some(bloom) = live.take_bits(bits)? {
+            *self = BloomValue::live(bloom);
+        }
+        Ok(())
+    }
+
+    /// Bytes of bits that have come, while a dump is being loaded.
+    pub fn received(&self) -> Option<u64> {
+        match self {
+            BloomValue::Importing(live) => Some(live.import().received()),
+            BloomValue::Live(_) | BloomValue::PartlyLoaded(_) => None,
+        }
+    }
+
+    /// Frees what takes memory on another thread; the value is about to be replaced.
+    pub(super) fn discard(&mut self) {
+        match self {
+            BloomValue::Live(live) => live.discard(),
+            BloomValue::Importing(live) => live.discard(),
+            BloomValue::PartlyLoaded(_) => {}
+        }
     }
 }
 
@@ -59,7 +101,7 @@ static HANDLE: TypeHandle = TypeHandle::unregistered();
 impl NativeType for BloomValue {
     const NAME: &'static CStr = c"fls-bloom";
     const VERSION: i32 = 1;
-    const LOAD_COMMAND: &'static CStr = c"FLASHSALE.BF.LOAD";
+    const LOAD_COMMAND: &'static CStr = c"FLASHSALE.BFLOAD";
     // A copy of a filter promises nothing twice.
     const IS_COPYABLE: bool = true;
 
@@ -70,6 +112,7 @@ impl NativeType for BloomValue {
     fn save(&self, chunk: &mut dyn FnMut(&[u8])) {
         match self {
             BloomValue::Live(live) => live.bloom().save(chunk),
+            BloomValue::Importing(live) => live.import().save(chunk),
             // Saved only in the middle of loading, if ever; no loader takes it for a
             // filter.
             BloomValue::PartlyLoaded(_) => chunk(&[]),
@@ -90,6 +133,7 @@ impl NativeType for BloomValue {
         size_of::<BloomValue>()
             + match self {
                 BloomValue::Live(live) => live.bloom().memory_bytes() - size_of::<Bloom>(),
+                BloomValue::Importing(live) => live.import().memory_bytes() - size_of::<Import>(),
                 BloomValue::PartlyLoaded(_) => size_of::<Loader>(),
             }
     }
@@ -101,13 +145,15 @@ impl NativeType for BloomValue {
     fn copy(&self) -> Option<BloomValue> {
         match self {
             BloomValue::Live(live) => live.bloom().try_clone().map(BloomValue::live),
-            BloomValue::PartlyLoaded(_) => None,
+            BloomValue::Importing(_) | BloomValue::PartlyLoaded(_) => None,
         }
     }
 
     fn digest(&self, element: &mut dyn FnMut(&[u8])) {
-        if let BloomValue::Live(live) = self {
-            live.bloom().digest(element);
+        match self {
+            BloomValue::Live(live) => live.bloom().digest(element),
+            BloomValue::Importing(live) => live.import().digest(element),
+            BloomValue::PartlyLoaded(_) => {}
         }
     }
 

@@ -45,8 +45,9 @@ pub fn note(live: &mut LiveSale, database: i32, key: &[u8]) -> Option<u64> {
     Some(due_ms)
 }
 
-/// Writes down when a loaded sale is due, unless the place has a hint: the value may
-/// not be taken after all, and the sale that lives there must not lose its own.
+/// Writes down when a loaded sale is due. Where a sale lives that has a hint, the loaded
+/// one takes its place only when that one leaves: the value may not be taken after all,
+/// and the sale that is there must not lose its hint.
 pub(super) fn note_loaded(live: &mut LiveSale, database: i32, key: &[u8]) {
     if live.is_marked() {
         marks::note(database, key);
@@ -61,7 +62,7 @@ pub(super) fn note_loaded(live: &mut LiveSale, database: i32, key: &[u8]) {
         },
         due_ms,
     };
-    if with(|index| index.set_if_absent(hint)) {
+    if with(|index| index.set_loaded(hint)) {
         live.hinted_due_ms = due_ms;
     }
 }
@@ -83,7 +84,7 @@ pub(super) fn forget(origin: &Origin<'_>) {
             database: origin.database,
             key: key.bytes().into(),
         };
-        with(|index| index.remove(&place));
+        with(|index| index.leave(&place));
         marks::forget(&place);
     }
 }

@@ -14,7 +14,7 @@ mod marks;
 mod sale_key;
 mod sale_type;
 
-pub use bloom_key::BloomKey;
+pub use bloom_key::{BloomKey, ValueKey};
 pub use bloom_type::BloomValue;
 pub use hints::{clear, first_due_ms, note, pop_due, swap};
 pub use marks::{Diverged, diverged};

@@ -40,6 +40,11 @@ impl Flags {
         self.0 & raw::REDISMODULE_CTX_FLAGS_RESP3 != 0
     }
 
+    /// The call came from a script or a function.
+    pub fn is_scripted(self) -> bool {
+        self.0 & raw::REDISMODULE_CTX_FLAGS_LUA != 0
+    }
+
     /// The server is above `maxmemory`.
     pub fn is_out_of_memory(self) -> bool {
         self.0 & raw::REDISMODULE_CTX_FLAGS_OOM != 0
@@ -64,33 +69,6 @@ impl<'c> Ctx<'c> {
     pub fn flags(self) -> Flags {
         // SAFETY: the context is valid during this callback.
         Flags(unsafe { api!(RedisModule_GetContextFlags(self.raw)) } as u32)
-    }
-
-    /// Would the server refuse a command that takes memory, at this moment?
-    ///
-    /// Being above `maxmemory` is not enough: where keys may be evicted, the server is a
-    /// little above it all the time. Its own verdict, made before this command, is what
-    /// a command flagged `deny-oom` is held to, so such a one is asked: BITFIELD without
-    /// an operation changes nothing, whatever the key holds.
-    pub fn is_denied_memory(self, key: Text<'_>) -> bool {
-        if !self.flags().is_out_of_memory() {
-            return false;
-        }
-        // SAFETY: the format names one string of the server; a reply is freed, and none
-        // is the sign of a refusal, whose cause stands in `errno`.
-        unsafe {
-            let reply = api!(RedisModule_Call(
-                self.raw,
-                c"BITFIELD".as_ptr(),
-                c"Ms".as_ptr(),
-                key.raw(),
-            ));
-            if reply.is_null() {
-                return std::io::Error::last_os_error().kind() == std::io::ErrorKind::StorageFull;
-            }
-            api!(RedisModule_FreeCallReply(reply));
-        }
-        false
     }
 
     /// The database the call runs in.
@@ -216,11 +194,18 @@ impl<'c> Ctx<'c> {
 }
 
 /// The server's clock, in Unix milliseconds: read anew, not as the server noted it for
-/// the call in progress. That one stands still in a transaction, and only on servers of
-/// 7.2 and later.
+/// the call in progress, see [`has_frozen_clock`].
 pub fn clock_ms() -> i64 {
     // SAFETY: the function takes nothing.
     unsafe { api!(RedisModule_Milliseconds()) }
+}
+
+/// Does the server make IDs of a stream by a clock that stands still in a script and a
+/// transaction? Servers do from 7.2 on, and have this function since then.
+pub fn has_frozen_clock() -> bool {
+    // SAFETY: written once, by the entry point, before this is read.
+    let function = unsafe { raw::RedisModule_CachedMicroseconds };
+    function.is_some()
 }
 
 /// A C string; what follows a zero byte is cut.

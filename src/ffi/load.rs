@@ -27,7 +27,8 @@ fn required() -> impl IntoIterator<Item = (&'static str, bool)> {
         RedisModule_Alloc RedisModule_Calloc RedisModule_Free RedisModule_Realloc
         RedisModule_TryAlloc RedisModule_AvoidReplicaTraffic
         RedisModule_Call RedisModule_FreeCallReply
-        RedisModule_CallReplyArrayElement RedisModule_CallReplyLength
+        RedisModule_CallReplyArrayElement RedisModule_CallReplyInteger
+        RedisModule_CallReplyLength
         RedisModule_CallReplyStringPtr RedisModule_CallReplyType
         RedisModule_FreeServerInfo RedisModule_GetServerInfo
         RedisModule_ServerInfoGetFieldC
@@ -126,10 +127,10 @@ mod entry {
     use super::start as initialize;
     use redis_module::{Context, RedisString, Status};
 
+    #[cfg(test)]
+    use super::super::alloc::Counting as Allocator;
     #[cfg(not(test))]
     use super::super::alloc::ServerAlloc as Allocator;
-    #[cfg(test)]
-    use std::alloc::System as Allocator;
 
     fn start(context: &Context, arguments: &Vec<RedisString>) -> Status {
         initialize(context, arguments)

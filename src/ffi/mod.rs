@@ -47,8 +47,10 @@ mod text;
 
 pub use call::{Call, Command};
 pub use config::{TextSetting, register_flag, register_text};
-pub use context::{Ctx, clock_ms};
+pub use context::{Ctx, clock_ms, has_frozen_clock};
 pub use events::{Hooks, Timer, start_timer, stop_timer, subscribe};
+#[cfg(test)]
+pub use info::testing::tell_all as told;
 pub use info::{Section, Source, register_info};
 pub use key::{Key, Kind, Mode, Typed};
 pub use load::{load_numbers, register_number, set_module_options};

@@ -30,7 +30,44 @@ pub fn server_info(ctx: Ctx<'_>, section: &CStr, fields: &[&str]) -> Vec<Option<
     }
 }
 
+/// How the server refuses a command that writes where none may. Any other answer to the
+/// question of [`Ctx::is_denied_memory`] is that of a server which is out of memory, or
+/// one that this module does not understand.
+const WRITE_REFUSED: &str = "ERR Write command";
+
 impl Ctx<'_> {
+    /// Would the server refuse a command that takes memory, at this moment?
+    ///
+    /// Being above `maxmemory` is not enough: where keys may be evicted, the server is a
+    /// little above it all the time. Its own verdict, made before the command in progress,
+    /// is what a command flagged `deny-oom` is held to, so one is asked for. It must be
+    /// one of this module, as an operator may rename those of the server away. It is never
+    /// run: where memory is not in the way, its being a write is, which is looked at next.
+    pub fn is_denied_memory(self, key: Text<'_>) -> bool {
+        if !self.flags().is_out_of_memory() {
+            return false;
+        }
+        // SAFETY: the format names four strings of the server, and asks for errors as
+        // replies. The reply is freed, and no part of it is used after that.
+        let answer = unsafe {
+            let reply = api!(RedisModule_Call(
+                self.raw(),
+                c"FLASHSALE.CREATE".as_ptr(),
+                c"EMWssss".as_ptr(),
+                key.raw(),
+                key.raw(),
+                key.raw(),
+                key.raw(),
+            ));
+            let answer = text_of(reply);
+            if !reply.is_null() {
+                api!(RedisModule_FreeCallReply(reply));
+            }
+            answer
+        };
+        !answer.is_some_and(|answer| answer.starts_with(WRITE_REFUSED))
+    }
+
     /// Names and values of some settings, of those the server has; `None` where it has no
     /// CONFIG, because that was renamed.
     pub fn config_get(self, names: &[&str]) -> Option<Vec<(String, String)>> {
@@ -84,7 +121,7 @@ unsafe fn pairs_of(reply: *mut RedisModuleCallReply) -> Option<Vec<(String, Stri
 /// # Safety
 ///
 /// `reply` is null, or a reply that has not been freed.
-unsafe fn text_of(reply: *mut RedisModuleCallReply) -> Option<String> {
+pub(super) unsafe fn text_of(reply: *mut RedisModuleCallReply) -> Option<String> {
     let mut len = 0;
     // SAFETY: as above; what is no string has no text, which is null.
     unsafe {

@@ -38,6 +38,9 @@ pub enum Answer {
     Released,
     Expired {
         expires_at_ms: u64,
+        /// For so long a later CHECKOUT can still succeed, 0 when none can; `None` where
+        /// no CHECKOUT was asked for.
+        grace_left_ms: Option<u64>,
     },
     /// RESTOCK with a REF it already had.
     Restocked,

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::hash::Hasher;
 use super::items::Stock;
 use super::name::{NameBuffer, Spelling};
 use super::reservation::{OrderRecord, Reservation, Slot, Status};
@@ -70,11 +71,11 @@ pub(super) fn shown(name: Spelling<'_>) -> String {
 
 /// What the reservations say, summed the slow way.
 struct Recount {
-    items: HashMap<ItemIndex, Stock>,
+    items: HashMap<ItemIndex, Stock, Hasher>,
     /// By slot: a load waits for this.
     users: Vec<UserCount>,
     /// `None` in a sale that keeps no such counts.
-    tallies: Option<HashMap<(UserSlot, ItemIndex), u64>>,
+    tallies: Option<HashMap<(UserSlot, ItemIndex), u64, Hasher>>,
     refunded: u64,
     open: usize,
     late: usize,
@@ -100,10 +101,11 @@ fn saturate(sum: &mut u64, by: u64) {
 
 impl Recount {
     fn new(sale: &Sale) -> Recount {
+        let tracks_items = sale.users.tracks_items();
         Recount {
-            items: HashMap::new(),
+            items: HashMap::with_hasher(sale.hasher),
             users: vec![UserCount::default(); sale.users.slots_end()],
-            tallies: sale.users.tracks_items().then(HashMap::new),
+            tallies: tracks_items.then(|| HashMap::with_hasher(sale.hasher)),
             refunded: 0,
             open: 0,
             late: 0,
@@ -158,7 +160,7 @@ impl Recount {
             self.tally(record, line, u64::saturating_add);
         }
         let mut restored = 0;
-        let refunds = record.order().map_or(&[][..], OrderRecord::refunds);
+        let refunds = record.order().into_iter().flat_map(OrderRecord::refunds);
         for refund in refunds {
             let lines = refund.cart.lines();
             saturate(&mut self.refunded, units_of(&lines));
@@ -357,11 +359,13 @@ impl Sale {
 
     fn audit_refunds(&self, differences: &mut Differences) {
         for (_, record) in self.reservations.iter() {
-            let Some(order) = record.order().filter(|order| !order.refunds().is_empty()) else {
+            let Some(order) = record.order() else {
                 continue;
             };
-            let mut lines = record.lines();
-            let mut refunds = order.refunds().iter();
+            let (mut lines, mut left) = (record.lines(), record.left());
+            lines.sort_unstable();
+            left.sort_unstable();
+            let mut refunds = order.refunds();
             let are_of_it = refunds.all(|refund| {
                 refund
                     .cart
@@ -369,7 +373,7 @@ impl Sale {
                     .iter()
                     .all(|line| take(&mut lines, *line))
             });
-            if !are_of_it || lines != record.left() {
+            if !are_of_it || lines != left {
                 let id = shown(record.id());
                 differences.add(|| format!("the refunds of the order {id} do not add up"));
             }
@@ -377,9 +381,11 @@ impl Sale {
     }
 }
 
-/// Takes units of one item out of an order; false if there are too few.
+/// Takes units of one item out of an order's lines, ordered by item; false if there are
+/// too few.
 fn take(lines: &mut [Line], taken: Line) -> bool {
-    let line = lines.iter_mut().find(|line| line.item == taken.item);
+    let at = lines.binary_search_by_key(&taken.item, |line| line.item);
+    let line = at.ok().and_then(|at| lines.get_mut(at));
     let Some(line) = line.filter(|line| line.qty >= taken.qty) else {
         return false;
     };
@@ -392,7 +398,8 @@ mod tests {
     use super::super::audit_fixture::{entry, lines, sale};
     use super::super::cart::Cart;
     use super::super::items::{Move, StockChanges};
-    use super::super::reservation::{RefundRecord, Slot};
+    use super::super::refunds::RefundRecord;
+    use super::super::reservation::Slot;
     use super::super::slab::NONE;
     use super::super::users::Account;
     use super::*;

@@ -52,7 +52,7 @@ pub fn sale() -> Sale {
         orders: b"orders",
         options: Options {
             item_limit: Some(50),
-            ..Options::new(1_000)
+            ..Options::new(1_000, 3_600_000)
         },
         items: vec![(b"a", 100), (b"b", 100)],
     };

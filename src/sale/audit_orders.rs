@@ -7,15 +7,18 @@
 //!
 //! The stream belongs to its owner, who trims it at its old end. So an entry that is
 //! older than the first one there is counted as trimmed, and is no difference; one that is
-//! missing anywhere else is.
+//! missing anywhere else is. What was trimmed was in the stream before: where more entries
+//! are older than were ever taken out of it, it was lost and begun anew, or is another one.
 //!
 //! Edge: entries come in read, one by one in the order of the stream; mends nothing.
 
 use std::collections::HashMap;
 
 use super::audit::{Differences, shown};
+use super::hash::Hasher;
 use super::name::{Name, NameBuffer, Spelling};
-use super::reservation::{RefundRecord, Reservation, Slot};
+use super::refunds::RefundRecord;
+use super::reservation::{OrderRecord, Reservation, Slot};
 use super::state::Sale;
 use super::units::{EntryId, Line, units_of};
 
@@ -42,17 +45,42 @@ pub struct OrderAudit<'s> {
     /// By slot: its order has been seen.
     orders: Vec<bool>,
     /// By order and REF: a refund, and where it stands in `refunds_seen`.
-    refunds: HashMap<RefundKey<'s>, (&'s RefundRecord, usize)>,
+    refunds: HashMap<RefundKey<'s>, (&'s RefundRecord, usize), Hasher>,
     refunds_seen: Vec<bool>,
     first: Option<EntryId>,
+    /// Entries in the stream, of whatever sale.
+    passed: u64,
     entries: u64,
     differences: Differences,
+}
+
+/// What the server knows of the stream as a whole.
+#[derive(Clone, Copy, Debug)]
+pub enum StreamState {
+    /// There is no stream.
+    Missing,
+    There {
+        /// How many entries it was ever given; `None` where the server does not tell.
+        entries_added: Option<u64>,
+    },
+}
+
+impl StreamState {
+    fn entries_added(self) -> Option<u64> {
+        match self {
+            StreamState::Missing => None,
+            StreamState::There { entries_added } => entries_added,
+        }
+    }
 }
 
 /// What the comparison came to.
 pub struct OrderCount {
     /// Entries of this sale in the stream.
     pub entries: u64,
+    /// Entries of whatever sale that the stream was ever given; `None` where that is not
+    /// known, so that a lost stream cannot be told from a trimmed one.
+    pub entries_added: Option<u64>,
     /// Entries older than the first one in the stream.
     pub trimmed: u64,
     pub differences: Differences,
@@ -61,16 +89,19 @@ pub struct OrderCount {
 impl<'s> OrderAudit<'s> {
     /// Begins before the first entry. O(reservations).
     pub fn new(sale: &'s Sale) -> OrderAudit<'s> {
-        let refunds: HashMap<_, _> = all_refunds(sale)
-            .enumerate()
-            .map(|(index, (slot, refund))| (key_of(slot, refund), (refund, index)))
-            .collect();
+        let mut refunds = HashMap::with_hasher(sale.hasher);
+        refunds.extend(
+            all_refunds(sale)
+                .enumerate()
+                .map(|(index, (slot, refund))| (key_of(slot, refund), (refund, index))),
+        );
         OrderAudit {
             sale,
             orders: vec![false; sale.reservations.slots()],
             refunds_seen: vec![false; all_refunds(sale).count()],
             refunds,
             first: None,
+            passed: 0,
             entries: 0,
             differences: Differences::default(),
         }
@@ -79,6 +110,7 @@ impl<'s> OrderAudit<'s> {
     /// An entry of whatever sale is there.
     pub fn pass(&mut self, at: EntryId) {
         self.first.get_or_insert(at);
+        self.passed += 1;
     }
 
     /// An entry of this sale that cannot be read, and why.
@@ -137,7 +169,7 @@ impl<'s> OrderAudit<'s> {
             return;
         };
         // Names of the stream live shorter than those of the sale.
-        let refunds: &HashMap<RefundKey<'_>, _> = &self.refunds;
+        let refunds: &HashMap<RefundKey<'_>, _, _> = &self.refunds;
         let Some(&(refund, index)) = refunds.get(&(slot, entry.reference)) else {
             let (at, what) = (spelled(at), what(entry));
             self.differences
@@ -211,9 +243,9 @@ impl<'s> OrderAudit<'s> {
         });
     }
 
-    /// After the last entry: what has not been seen is missing, or was trimmed. `is_there`
-    /// tells whether there is a stream at all. O(reservations).
-    pub fn finish(mut self, is_there: bool) -> OrderCount {
+    /// After the last entry: what has not been seen is missing, or was trimmed.
+    /// O(reservations).
+    pub fn finish(mut self, stream: StreamState) -> OrderCount {
         let (mut trimmed, mut missing) = (0_u64, 0_u64);
         let orders = self.sale.reservations.iter().filter_map(|(slot, record)| {
             let is_seen = self.orders.get(slot as usize).is_some_and(|seen| *seen);
@@ -225,7 +257,7 @@ impl<'s> OrderAudit<'s> {
             .filter(|(_, is_seen)| !**is_seen)
             .map(|((slot, refund), _)| ("a refund", slot, refund.entry));
         for (kind, slot, at) in orders.chain(refunds) {
-            if !is_there {
+            if matches!(stream, StreamState::Missing) {
                 missing += 1;
             } else if self.first.is_none_or(|first| at < first) {
                 trimmed += 1;
@@ -241,18 +273,37 @@ impl<'s> OrderAudit<'s> {
             self.differences
                 .add(|| format!("the stream is not there, and should have {missing} entries"));
         }
+        self.tell_lost(stream, trimmed);
         OrderCount {
             entries: self.entries,
+            entries_added: stream.entries_added(),
             trimmed,
             differences: self.differences,
+        }
+    }
+
+    /// Were as many entries ever taken out of the stream as are counted as trimmed?
+    fn tell_lost(&mut self, stream: StreamState, trimmed: u64) {
+        let Some(added) = stream.entries_added() else {
+            return;
+        };
+        let removed = added.saturating_sub(self.passed);
+        if trimmed > removed {
+            self.differences.add(|| {
+                format!(
+                    "{trimmed} entries of the sale are older than the first one in the stream, \
+                     from which only {removed} were ever removed: it was lost and begun anew, or \
+                     the sale was bound to it later"
+                )
+            });
         }
     }
 }
 
 fn all_refunds(sale: &Sale) -> impl Iterator<Item = (Slot, &RefundRecord)> {
     sale.reservations.iter().flat_map(|(slot, record)| {
-        let refunds = record.order().map_or(&[][..], |order| order.refunds());
-        refunds.iter().map(move |refund| (slot, refund))
+        let refunds = record.order().into_iter().flat_map(OrderRecord::refunds);
+        refunds.map(move |refund| (slot, refund))
     })
 }
 
@@ -316,13 +367,18 @@ mod tests {
         stream
     }
 
+    /// A stream that was given more than all that these tests take out of it.
+    const WITH_TRIMMED: StreamState = StreamState::There {
+        entries_added: Some(9),
+    };
+
     fn audit(stream: &[(EntryId, OrderEntry<'_>)]) -> OrderCount {
         let sale = sale();
         let mut audit = OrderAudit::new(&sale);
         for (at, entry) in stream {
             audit.see(*at, entry);
         }
-        audit.finish(true)
+        audit.finish(WITH_TRIMMED)
     }
 
     type Entries = Vec<(EntryId, OrderEntry<'static>)>;
@@ -435,7 +491,7 @@ mod tests {
         let sale = sale();
         let mut audit = OrderAudit::new(&sale);
         audit.pass(entry(2));
-        let count = audit.finish(true);
+        let count = audit.finish(WITH_TRIMMED);
         assert_eq!(
             (count.trimmed, count.differences.into_lines().len()),
             (1, 2)
@@ -443,16 +499,59 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_with_fewer_entries_ever_than_are_missing_was_lost() {
+        let entries = stream();
+        // Entries of the sale that are there, and of others; entries ever added.
+        for (left, others, added, removed) in [
+            (3, 0, Some(3), None),
+            (2, 0, Some(3), None),
+            (2, 0, Some(2), Some(0)),
+            (1, 0, Some(2), Some(1)),
+            (0, 0, Some(3), None),
+            (0, 0, Some(0), Some(0)),
+            (0, 4, Some(6), Some(2)),
+            (0, 4, Some(7), None),
+            // Set by hand to fewer than there are.
+            (1, 0, Some(0), Some(0)),
+            (0, 0, None, None),
+        ] {
+            let sale = sale();
+            let mut audit = OrderAudit::new(&sale);
+            for (at, entry) in &entries[entries.len() - left..] {
+                audit.see(*at, entry);
+            }
+            for number in 0..others {
+                audit.pass(entry(7 + number));
+            }
+            let count = audit.finish(StreamState::There {
+                entries_added: added,
+            });
+            assert_eq!(count.trimmed, 3 - left as u64);
+            assert_eq!(count.entries_added, added);
+            let words = removed.map(|removed| {
+                format!(
+                    "{} entries of the sale are older than the first one in the stream, from \
+                     which only {removed} were ever removed: it was lost and begun anew, or the \
+                     sale was bound to it later",
+                    count.trimmed
+                )
+            });
+            let found = count.differences.into_lines();
+            assert_eq!(found, words.into_iter().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
     fn a_stream_that_is_gone_and_an_entry_that_cannot_be_read_are_differences() {
         let sale = sale();
         let gone = OrderAudit::new(&sale)
-            .finish(false)
+            .finish(StreamState::Missing)
             .differences
             .into_lines();
         assert_eq!(gone, ["the stream is not there, and should have 3 entries"]);
         let mut audit = OrderAudit::new(&sale);
         audit.see_unreadable(entry(4), "it has no id");
-        let count = audit.finish(true);
+        let count = audit.finish(WITH_TRIMMED);
         let words = "the entry 1700000000000-4 is of this sale, and cannot be read: it has no id";
         assert_eq!(count.differences.into_lines(), [words]);
         assert_eq!((count.entries, count.trimmed), (1, 3));

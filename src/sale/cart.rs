@@ -125,6 +125,14 @@ impl Carts {
         }
     }
 
+    /// How many lines a cart has. O(1).
+    pub fn lines_len(&self, cart: PackedCart) -> usize {
+        match cart.slot() {
+            Some(slot) => self.several.get(slot).map_or(0, |lines| lines.len()),
+            None => usize::from(!cart.is_empty()),
+        }
+    }
+
     /// Lines are kept no longer.
     pub fn remove(&mut self, cart: PackedCart) {
         if let Some(slot) = cart.slot()
@@ -210,6 +218,7 @@ mod tests {
         ] {
             let cart = carts.pack(&lines);
             assert_eq!(carts.lines(cart)[..], lines[..]);
+            assert_eq!(carts.lines_len(cart), lines.len());
             assert_eq!(cart.is_empty(), lines.is_empty());
             assert_eq!(carts.lines_bytes > 0, is_kept, "{lines:?}");
             carts.remove(cart);

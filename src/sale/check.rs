@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::event::{Change, Event, Forgets, Refund, StockDelta};
-use super::name::{Key, Name, NameBuffer, Spelling};
+use super::name::{Key, NameBuffer, Spelling};
 use super::reservation::{Reservation, Status};
 use super::state::Sale;
 use super::units::{INTEGER_MAX, ItemIndex, Line};
@@ -73,7 +73,7 @@ pub(super) fn qty_of(lines: &[Line], item: ItemIndex) -> u64 {
 
 impl Sale {
     /// Whether [`Sale::apply`] can carry this event out. O(lines), O(reservations
-    /// returned) for a sweep, O(REFs known) for a refund or restock with a REF.
+    /// returned) for a sweep, O(REFs known) for a restock with a REF.
     ///
     /// # Errors
     ///
@@ -251,11 +251,12 @@ impl Sale {
             return Ok(());
         };
         let order = self.check_known(refund.id)?.order();
-        let mut known = order.iter().flat_map(|order| order.refunds());
-        if known.any(|known| known.reference.as_ref().map(Name::spelling) == Some(reference)) {
-            return Err(Divergence::RefKnown);
+        let mut buffer = NameBuffer::default();
+        let reference = reference.bytes(&mut buffer);
+        match order.and_then(|order| order.find_refund(reference, self.hasher)) {
+            Some(_) => Err(Divergence::RefKnown),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn check_new_restock(&self, reference: Option<Spelling<'_>>) -> Result<(), Divergence> {

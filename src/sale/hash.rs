@@ -7,6 +7,8 @@
 //! Edge: the key comes in as data, and nothing that is stored, replicated or compared
 //! between servers depends on it. Two copies of a sale rarely have the same one.
 
+use std::hash::BuildHasher;
+
 use siphasher::sip::SipHasher13;
 
 use super::name::{Key, Spelling};
@@ -40,8 +42,7 @@ impl Hasher {
     }
 
     pub fn hash_bytes(&self, bytes: &[u8]) -> u64 {
-        let [first, second] = self.key;
-        SipHasher13::new_with_keys(first, second).hash(bytes)
+        self.build_hasher().hash(bytes)
     }
 
     fn hash_words(&self, [high, low]: [u64; 2]) -> u64 {
@@ -53,6 +54,16 @@ impl Hasher {
     pub fn hash_pair(&self, first: u32, second: u32) -> u64 {
         let pair = u64::from(first) << 32 | u64::from(second);
         self.hash_bytes(&pair.to_le_bytes())
+    }
+}
+
+/// For the standard library's tables, which draw a key of their own else.
+impl BuildHasher for Hasher {
+    type Hasher = SipHasher13;
+
+    fn build_hasher(&self) -> SipHasher13 {
+        let [first, second] = self.key;
+        SipHasher13::new_with_keys(first, second)
     }
 }
 

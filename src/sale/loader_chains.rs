@@ -5,8 +5,6 @@
 //!
 //! Edge: believes nothing; an order that is not one is an error.
 
-use std::collections::{HashMap, HashSet};
-
 use super::codec::{CodecError, Reader};
 use super::name::{Key, Name};
 use super::reservation::Slot;
@@ -97,13 +95,17 @@ impl Chains {
         for (slot, id) in std::mem::take(&mut self.waiting) {
             self.after.push((slot, sale.find(sale.key(id.bytes()))?));
         }
-        let mut next = HashMap::with_capacity(self.after.len());
+        let slots = sale.reservations.slots();
+        let (mut next, mut has_before) = (vec![NONE; slots], vec![false; slots]);
         for &(slot, before) in &self.after {
             let is_of_one_user =
                 sale.reservations.user_of_open(slot) == sale.reservations.user_of_open(before);
-            if !is_of_one_user || next.insert(before, slot).is_some() {
+            let next = next.get_mut(before as usize)?;
+            if !is_of_one_user || *next != NONE {
                 return None;
             }
+            *next = slot;
+            *has_before.get_mut(slot as usize)? = true;
         }
         let users = sale.users.slots();
         let with_open = users
@@ -112,19 +114,20 @@ impl Chains {
         if self.oldest != with_open {
             return None;
         }
-        let behind: HashSet<Slot> = self.after.iter().map(|&(slot, _)| slot).collect();
         let mut order = Vec::with_capacity(2 * self.after.len());
+        let mut links = 0;
         for &(_, before) in &self.after {
-            if behind.contains(&before) {
+            if has_before.get(before as usize) == Some(&true) {
                 continue;
             }
-            let mut at = Some(before);
-            while let Some(slot) = at {
-                order.push(slot);
-                at = next.remove(&slot);
+            let mut at = before;
+            while let Some(&behind) = next.get(at as usize) {
+                order.push(at);
+                links += usize::from(behind != NONE);
+                at = behind;
             }
         }
-        // What is left goes round.
-        next.is_empty().then_some(order)
+        // What was not come by goes round.
+        (links == self.after.len()).then_some(order)
     }
 }

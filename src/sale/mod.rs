@@ -33,7 +33,7 @@
 //! | what is asked, answered, recorded | `request.rs`, `answer.rs`, `event.rs` |
 //! | where does a refusal come from | `plan_*.rs` |
 //! | what does an event do | `apply.rs`; may a replayed one: `check.rs` |
-//! | what is kept | `state.rs`, `items.rs`, `users.rs`, `reservations.rs`, `deadlines.rs` |
+//! | what is kept | `state.rs`, `items.rs`, `users.rs`, `reservations.rs`, `deadlines.rs`, `refunds.rs` |
 //! | what is read | `views.rs` |
 //! | does it add up, and agree with the stream | `audit.rs`, `audit_orders.rs` |
 //! | what is on disk and on the wire | `codec.rs`, `event_codec.rs`, `snapshot.rs`, `loader*.rs` |
@@ -61,6 +61,7 @@ mod plan_manage;
 mod plan_order;
 mod plan_refund;
 mod plan_reserve;
+mod refunds;
 mod request;
 mod reservation;
 mod reservations;
@@ -81,7 +82,7 @@ mod public {
     pub use super::answer::{Answer, Which};
     pub use super::apply::Applied;
     pub use super::audit::Differences;
-    pub use super::audit_orders::{OrderAudit, OrderCount, OrderEntry};
+    pub use super::audit_orders::{OrderAudit, OrderCount, OrderEntry, StreamState};
     pub use super::check::Divergence;
     pub use super::codec::CodecError;
     pub use super::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
@@ -100,7 +101,8 @@ mod public {
     pub use super::state::{Sale, Time};
     pub use super::units::{
         EntryId, INTEGER_MAX, ItemIndex, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX,
-        NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, SKU_BYTES_MAX, SKU_DEFAULT, units_of,
+        NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_LEVELS_MAX, SKU_BYTES_MAX,
+        SKU_DEFAULT, WINDOW_MS_MAX, WINDOW_MS_MIN, units_of,
     };
     pub use super::views::{InfoView, ItemView, Phase, State, UserView, View};
 }

@@ -125,17 +125,22 @@ impl<'a> Spelling<'a> {
     /// with a first character that overflows, a UUID in upper case, stay plain bytes.
     pub fn of(name: &'a [u8]) -> Spelling<'a> {
         let packed = match name.len() {
-            ULID_LEN => Spelling::of_ulid(name),
-            Hyphenated::LENGTH => Spelling::of_uuid(name),
+            ULID_LEN => Spelling::read_ulid(name),
+            Hyphenated::LENGTH => Spelling::read_uuid(name),
             _ => None,
         };
         packed.unwrap_or(Spelling::Bytes(name))
     }
 
+    /// The canonical spelling of a ULID.
+    pub fn of_ulid(ulid: u128) -> Spelling<'static> {
+        Spelling::Ulid(Packed::of_number(ulid))
+    }
+
     /// Reads the 26 letters itself: the crate takes other spellings too, so that its
     /// answer had to be spelled again and compared, which took longer than all the rest
     /// of a refusal.
-    fn of_ulid(name: &[u8]) -> Option<Spelling<'static>> {
+    fn read_ulid(name: &[u8]) -> Option<Spelling<'static>> {
         let (mut number, mut all) = (0_u128, 0_u8);
         for &letter in name {
             let value = ULID_VALUES[usize::from(letter)];
@@ -144,10 +149,10 @@ impl<'a> Spelling<'a> {
         }
         // 26 letters have two bits more than a ULID.
         let fits = name.first().is_some_and(|&first| first <= b'7');
-        (fits && all < 32).then(|| Spelling::Ulid(Packed::of_number(number)))
+        (fits && all < 32).then(|| Spelling::of_ulid(number))
     }
 
-    fn of_uuid(name: &[u8]) -> Option<Spelling<'static>> {
+    fn read_uuid(name: &[u8]) -> Option<Spelling<'static>> {
         let uuid = Uuid::try_parse_ascii(name).ok()?;
         let mut buffer = [0; Hyphenated::LENGTH];
         let is_canonical = uuid.hyphenated().encode_lower(&mut buffer).as_bytes() == name;

@@ -30,13 +30,11 @@ pub struct Options {
 }
 
 impl Options {
-    /// KEEP unless asked otherwise.
-    pub const KEEP_MS_DEFAULT: u64 = 3_600_000;
     /// REMEMBER unless asked otherwise.
     pub const REMEMBER_MS_DEFAULT: u64 = 600_000;
 
     /// A sale with no limit and no window.
-    pub fn new(hold_ms: u64) -> Options {
+    pub fn new(hold_ms: u64, keep_ms: u64) -> Options {
         Options {
             user_limit: None,
             item_limit: None,
@@ -47,7 +45,7 @@ impl Options {
             grace_ms: 0,
             start_at_ms: None,
             end_at_ms: None,
-            keep_ms: Options::KEEP_MS_DEFAULT,
+            keep_ms,
             remember_ms: Options::REMEMBER_MS_DEFAULT,
         }
     }
@@ -71,7 +69,8 @@ impl Options {
 
 /// The options named in one ALTER, or in the tail of one CREATE.
 ///
-/// A limit, START or END of 0 means "none"; everything else is absent when not named.
+/// A limit, START or END of 0 means "none", a MAXHOLD of 0 "follows HOLD"; everything
+/// else is absent when not named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     pub user_limit: Option<u64>,
@@ -101,7 +100,7 @@ impl Changes {
             order_limit: none_if_zero(self.order_limit, before.order_limit),
             sale_limit: none_if_zero(self.sale_limit, before.sale_limit),
             hold_ms: self.hold_ms.unwrap_or(before.hold_ms),
-            hold_ms_max: self.hold_ms_max.or(before.hold_ms_max),
+            hold_ms_max: none_if_zero(self.hold_ms_max, before.hold_ms_max),
             grace_ms: self.grace_ms.unwrap_or(before.grace_ms),
             start_at_ms: none_if_zero(self.start_at_ms, before.start_at_ms),
             end_at_ms: none_if_zero(self.end_at_ms, before.end_at_ms),

@@ -6,12 +6,44 @@
 use super::answer::Answer;
 use super::event::{Change, Event};
 use super::name::Key;
-use super::reservation::{Reservation, Status};
+use super::reservation::{Reservation, Slot, Status};
 use super::slab::NONE;
 use super::state::Sale;
+use super::units::INTEGER_MAX;
 
-/// How many open reservations of one user are looked at for an overdue one.
-const CHAIN_LOOKS_MAX: usize = 1_000;
+/// Of a user with more open reservations than this none is looked at: one of them may be
+/// overdue.
+const CHAIN_LOOKS_MAX: u32 = 1_000;
+
+/// So many lines of a reservation count as one reservation towards `sweep-max`.
+const LINES_PER_COUNT: usize = 16;
+
+/// Counts the reservations, from the first on, that a sweep may take before its budget is
+/// used up, and takes their cost out of it. The last one may cost more than there is left:
+/// a cart above the whole budget has to go back, too. O(answer).
+fn count_within<'s>(
+    budget: &mut u32,
+    records: impl Iterator<Item = (Slot, Reservation<'s>)>,
+) -> u32 {
+    let mut count = 0;
+    for (_, record) in records {
+        if *budget == 0 {
+            break;
+        }
+        let cost = record.lines_len().div_ceil(LINES_PER_COUNT).max(1);
+        *budget = budget.saturating_sub(u32::try_from(cost).unwrap_or(u32::MAX));
+        count += 1;
+    }
+    count
+}
+
+/// The records of a queue up to a moment; none without one.
+fn until<'s>(
+    queue: impl Iterator<Item = (Slot, Reservation<'s>)>,
+    until_ms: Option<u64>,
+) -> impl Iterator<Item = (Slot, Reservation<'s>)> {
+    queue.take_while(move |(_, record)| Some(record.queued_at_ms()) <= until_ms)
+}
 
 impl Sale {
     /// The event by which this id, if it is open past its deadline, expires now, so
@@ -28,31 +60,30 @@ impl Sale {
     }
 
     /// The event that returns overdue reservations, ends the grace of those it is over
-    /// for, and forgets ids remembered long enough, at most `budget` of all together;
-    /// `None` when there is none.
-    pub fn plan_sweep(&self, now_ms: u64, budget: u32) -> Option<Event<'static>> {
-        let expired = self.reservations.count_expired(now_ms, budget as usize);
-        let left = budget as usize - expired;
-        let lapsed = now_ms
-            .checked_sub(self.options.grace_ms)
-            .map_or(0, |until_ms| self.reservations.count_lapsed(until_ms, left));
-        let left = left - lapsed;
-        let forgotten = now_ms
-            .checked_sub(self.options.remembers_ms())
-            .map_or(0, |until_ms| {
-                self.reservations.count_forgotten(until_ms, left)
-            });
+    /// for, and forgets ids remembered long enough, all together within `budget`; `None`
+    /// when there is none.
+    pub fn plan_sweep(&self, now_ms: u64, mut budget: u32) -> Option<Event<'static>> {
+        self.plan_sweep_within(now_ms, &mut budget)
+    }
+
+    /// The same, and takes what it costs out of a budget that several sales share.
+    pub fn plan_sweep_within(&self, now_ms: u64, budget: &mut u32) -> Option<Event<'static>> {
+        let overdue = until(self.reservations.iter_open(), Some(now_ms));
+        let expired = count_within(budget, overdue);
+        let until_ms = now_ms.checked_sub(self.options.grace_ms);
+        let lapsed = count_within(budget, until(self.reservations.iter_late(), until_ms));
+        let until_ms = now_ms.checked_sub(self.options.remembers_ms());
+        let forgotten = count_within(budget, until(self.reservations.iter_ended(), until_ms));
         if expired + lapsed + forgotten == 0 {
             return None;
         }
-        let change = Change::Swept {
-            expired: expired as u32,
-            lapsed: lapsed as u32,
-            forgotten: forgotten as u32,
-        };
         Some(Event {
             at_ms: now_ms,
-            change,
+            change: Change::Swept {
+                expired,
+                lapsed,
+                forgotten,
+            },
         })
     }
 
@@ -82,17 +113,31 @@ impl Sale {
         }
     }
 
+    /// May an overdue reservation of this user count here? Asked while some reservation of
+    /// the sale is overdue, so that a "yes" without a look, for a user with very many, costs
+    /// a sweep or a retry, and a final refusal is always true.
     fn user_has_overdue(
         &self,
         now_ms: u64,
         user: Key<'_>,
         counts: impl Fn(Reservation<'_>) -> bool,
     ) -> bool {
-        let user = self.users.find(user).unwrap_or(NONE);
-        self.reservations
-            .iter_chain(self.users.chain(user))
-            .take(CHAIN_LOOKS_MAX)
-            .any(|(_, record)| Sale::is_overdue(record, now_ms) && counts(record))
+        let chain = self.users.chain(self.users.find(user).unwrap_or(NONE));
+        chain.open > CHAIN_LOOKS_MAX
+            || self
+                .reservations
+                .iter_chain(chain)
+                .any(|(_, record)| Sale::is_overdue(record, now_ms) && counts(record))
+    }
+
+    /// For how much longer a checkout of this expired reservation may still succeed, 0 when
+    /// none may.
+    pub(super) fn grace_left_ms(&self, record: Reservation<'_>, now_ms: u64) -> u64 {
+        if !self.is_in_grace(record, now_ms) {
+            return 0;
+        }
+        let until_ms = record.expires_at_ms().saturating_add(self.options.grace_ms);
+        until_ms.saturating_sub(now_ms).min(INTEGER_MAX)
     }
 
     /// Could returning overdue reservations let this expired one be checked out within
@@ -105,10 +150,10 @@ impl Sale {
                 .is_some_and(|record| self.is_in_grace(record, now_ms))
     }
 
-    /// Expired so recently that a checkout may still succeed? Never where GRACE was 0 when
-    /// the deadline passed, or is now.
+    /// Past its deadline so recently that a checkout may still succeed? Never where GRACE
+    /// was 0 when it expired, or is now.
     pub(super) fn is_in_grace(&self, record: Reservation<'_>, now_ms: u64) -> bool {
-        record.status() == Status::InGrace
+        matches!(record.status(), Status::Open | Status::InGrace)
             && self.options.grace_ms > 0
             && now_ms < record.expires_at_ms().saturating_add(self.options.grace_ms)
     }

@@ -25,6 +25,8 @@ pub struct CreateAsk<'a> {
     pub changes: Changes,
     /// `default-hold-ms`.
     pub hold_ms_default: u64,
+    /// `default-keep-ms`.
+    pub keep_ms_default: u64,
 }
 
 const TOO_MANY_ITEMS: Answer =
@@ -32,7 +34,8 @@ const TOO_MANY_ITEMS: Answer =
 
 impl CreateAsk<'_> {
     fn options(&self) -> Options {
-        self.changes.applied_to(&Options::new(self.hold_ms_default))
+        let defaults = Options::new(self.hold_ms_default, self.keep_ms_default);
+        self.changes.applied_to(&defaults)
     }
 }
 
@@ -180,7 +183,7 @@ impl Sale {
 
     /// RESTOCK. O(N log N) with N SKUs asked for, and the REFs remembered when one is given.
     pub fn plan_restock<'a>(&self, now_ms: u64, ask: &Restock<'a>, bounds: &Bounds) -> Plan<'a> {
-        let deltas = self.deltas_of(&ask.ask);
+        let deltas = self.deltas_of(&ask.ask)?;
         if let Some(reference) = ask.reference {
             self.refuse_known_restock(reference, &deltas)?;
         }
@@ -197,15 +200,15 @@ impl Sale {
     }
 
     /// Deltas summed by SKU, in the order first asked; each with its first position.
-    fn deltas_of<'a>(&self, ask: &RestockAsk<'a>) -> Vec<Delta<'a>> {
+    fn deltas_of<'a>(&self, ask: &RestockAsk<'a>) -> Result<Vec<Delta<'a>>, Answer> {
         let asked = match ask {
             RestockAsk::Delta(delta) => {
-                return vec![Delta {
+                return Ok(vec![Delta {
                     sku: None,
                     item: self.bare_item(),
                     position: 0,
                     delta: *delta,
-                }];
+                }]);
             }
             RestockAsk::Items(asked) => asked,
         };
@@ -220,15 +223,12 @@ impl Sale {
             })
             .collect();
         deltas.sort_by_key(|delta| (delta.sku, delta.position));
-        deltas.dedup_by(|next, first| {
-            let same = next.sku == first.sku;
-            if same {
-                first.delta = first.delta.saturating_add(next.delta);
-            }
-            same
-        });
+        let parts_by_sku = deltas.chunk_by(|one, next| one.sku == next.sku);
+        let mut deltas = parts_by_sku
+            .filter_map(sum_parts)
+            .collect::<Result<Vec<Delta<'a>>, Answer>>()?;
         deltas.sort_by_key(|delta| delta.position);
-        deltas
+        Ok(deltas)
     }
 
     /// A REF the sale already has: a replay for the same deltas, else a mismatch.
@@ -328,11 +328,27 @@ impl Sale {
 }
 
 /// One SKU of a RESTOCK, looked up; a bare delta has no SKU of its own.
+#[derive(Clone, Copy)]
 struct Delta<'a> {
     sku: Option<&'a [u8]>,
     item: Option<ItemIndex>,
     position: usize,
     delta: i64,
+}
+
+/// Sums the deltas of one SKU, which stand at the position of the first; `None` without any.
+/// A sum that saturated on the way would depend on the order of the parts.
+fn sum_parts<'a>(parts: &[Delta<'a>]) -> Option<Result<Delta<'a>, Answer>> {
+    let first = *parts.first()?;
+    let sum: i128 = parts.iter().map(|part| i128::from(part.delta)).sum();
+    let sum = i64::try_from(sum).ok();
+    Some(
+        sum.filter(|sum| sum.unsigned_abs() <= INTEGER_MAX)
+            .map(|delta| Delta { delta, ..first })
+            .ok_or(Answer::Invalid(
+                "delta: the sum of one SKU is not from -9007199254740991 to 9007199254740991",
+            )),
+    )
 }
 
 fn check_hold(options: &Options) -> Result<(), Answer> {

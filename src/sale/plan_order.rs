@@ -78,7 +78,10 @@ impl Sale {
             Status::Open if now_ms < expires_at_ms => {}
             Status::InGrace if self.grants_grace(now_ms, record) => {}
             Status::Open | Status::InGrace | Status::Expired => {
-                return Err(Answer::Expired { expires_at_ms });
+                return Err(Answer::Expired {
+                    expires_at_ms,
+                    grace_left_ms: Some(self.grace_left_ms(record, now_ms)),
+                });
             }
             Status::Released => return Err(Answer::Released),
             Status::Sold => return Err(self.sold_before(slot, record, ask.reference)),

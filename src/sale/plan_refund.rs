@@ -2,6 +2,8 @@
 //!
 //! Edge: reads the state and returns an event or an answer.
 
+use std::ptr;
+
 use super::Plan;
 use super::answer::{Answer, Which};
 use super::cart::are_same_units;
@@ -26,7 +28,7 @@ enum Wanted {
 }
 
 impl Sale {
-    /// REFUND. O((lines + refunds of the order) log lines).
+    /// REFUND. O(lines log lines).
     pub fn plan_refund<'a>(&self, now_ms: u64, ask: &RefundAsk<'a>) -> Plan<'a> {
         let (_, record) = self.reservation_of(ask.id, ask.user)?;
         let (Status::Sold, Some(order)) = (record.status(), record.order()) else {
@@ -37,7 +39,7 @@ impl Sale {
         };
         let wanted = self.wanted(record, ask)?;
         if let Some(reference) = ask.reference {
-            Self::refuse_known(record, order, ask, reference, &wanted)?;
+            self.refuse_known(record, order, ask, reference, &wanted)?;
         } else if record.is_refunded() {
             return Err(Self::sold_state(record));
         }
@@ -97,19 +99,14 @@ impl Sale {
     /// A REF the order already has: a replay for the same units, NORESTOCK and
     /// RESTORELIMIT, else a mismatch.
     fn refuse_known(
+        &self,
         record: Reservation<'_>,
         order: &OrderRecord,
         ask: &RefundAsk<'_>,
         reference: &[u8],
         wanted: &Wanted,
     ) -> Result<(), Answer> {
-        let known = order.refunds().iter().enumerate().find(|(_, refund)| {
-            refund
-                .reference
-                .as_ref()
-                .is_some_and(|kept| kept.bytes() == reference)
-        });
-        let Some((position, refund)) = known else {
+        let Some(refund) = order.find_refund(reference, self.hasher) else {
             return Ok(());
         };
         let asks_the_same = refund.restores_limit == ask.restore_limit
@@ -118,7 +115,12 @@ impl Sale {
                 .is_none_or(|asked| asked == ask.no_restock);
         let is_same_units = match wanted {
             // "All that is left" is what the refund was that left nothing.
-            Wanted::Rest => record.is_refunded() && position + 1 == order.refunds().len(),
+            Wanted::Rest => {
+                let is_last = order
+                    .last_refund()
+                    .is_some_and(|last| ptr::eq(last, refund));
+                is_last && record.is_refunded()
+            }
             Wanted::Units { lines, unknown } => {
                 unknown.is_none() && are_same_units(&refund.cart.lines(), lines)
             }

@@ -70,6 +70,13 @@ impl Sale {
         let (slot, record) = self.reservation_of(old, None)?;
         match self.present_state(slot, record, now_ms) {
             Answer::Reserved { .. } => {}
+            Answer::Expired { expires_at_ms, .. } => {
+                let grace_left_ms = Some(self.grace_left_ms(record, now_ms));
+                return Err(Answer::Expired {
+                    expires_at_ms,
+                    grace_left_ms,
+                });
+            }
             other => return Err(other),
         }
         let mut lines = record.lines();
@@ -132,10 +139,14 @@ impl Sale {
     /// The state of a reservation, as RESERVE and EXTEND answer it.
     fn present_state(&self, slot: Slot, record: Reservation<'_>, now_ms: u64) -> Answer {
         let expires_at_ms = record.expires_at_ms();
+        let expired = Answer::Expired {
+            expires_at_ms,
+            grace_left_ms: None,
+        };
         match record.status() {
-            Status::Open if expires_at_ms <= now_ms => Answer::Expired { expires_at_ms },
+            Status::Open if expires_at_ms <= now_ms => expired,
             Status::Open => Answer::Reserved { slot },
-            Status::InGrace | Status::Expired => Answer::Expired { expires_at_ms },
+            Status::InGrace | Status::Expired => expired,
             Status::Released => Answer::Released,
             Status::Sold => Self::sold_state(record),
         }
@@ -146,7 +157,7 @@ impl Sale {
         let Some(order) = record.order() else {
             return Answer::NoReservation;
         };
-        match order.refunds().last() {
+        match order.last_refund() {
             Some(last) if record.is_refunded() => Answer::Refunded { entry: last.entry },
             _ => Answer::Sold { order: order.entry },
         }

@@ -9,8 +9,10 @@
 
 use std::collections::BTreeMap;
 
-use super::cart::{Cart, Carts, LinesDigest, PackedCart, are_same_units, digest_lines};
+use super::cart::{Carts, LinesDigest, PackedCart, are_same_units, digest_lines};
+use super::hash::Hasher;
 use super::name::{Key, Name, Names, PackedName, Spelling};
+use super::refunds::{RefundRecord, Refunds};
 use super::slab::{NONE, Slab, SlotNumber};
 use super::units::{EntryId, Line, Lines};
 use super::users::UserSlot;
@@ -297,6 +299,11 @@ impl<'s> Reservation<'s> {
         }
     }
 
+    /// How many lines there are. O(1).
+    pub fn lines_len(self) -> usize {
+        self.aside.carts.lines_len(self.record.cart)
+    }
+
     /// What a checkout added.
     pub fn order(self) -> Option<&'s OrderRecord> {
         if self.record.status == Status::Sold {
@@ -337,6 +344,15 @@ impl<'s> Reservation<'s> {
         }
     }
 
+    /// The moment by which it stands in the queue of its status; 0 for an order, which
+    /// stands in none.
+    pub fn queued_at_ms(self) -> u64 {
+        match self.record.status {
+            Status::Open => self.expires_at_ms(),
+            _ => self.ended_at_ms(),
+        }
+    }
+
     /// Units not refunded, by line of the cart.
     pub fn left(self) -> Lines {
         let mut lines = self.lines();
@@ -350,7 +366,7 @@ impl<'s> Reservation<'s> {
     /// An order with nothing left to refund.
     pub fn is_refunded(self) -> bool {
         self.order()
-            .is_some_and(|order| !order.refunds().is_empty())
+            .is_some_and(|order| order.last_refund().is_some())
             && self.left().iter().all(|line| line.qty == 0)
     }
 
@@ -361,34 +377,12 @@ impl<'s> Reservation<'s> {
 }
 
 /// What a checkout adds.
-#[derive(Clone, Debug)]
 pub struct OrderRecord {
     pub sold_at_ms: u64,
     pub entry: EntryId,
     pub reference: Option<Name>,
     /// `None` as long as there is no refund, which few orders have.
     refunds: Option<Box<Refunds>>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Refunds {
-    /// Units refunded, by line of the cart.
-    units: Vec<u64>,
-    records: Vec<RefundRecord>,
-    /// Heap bytes the records point to.
-    record_bytes: usize,
-}
-
-/// One refund of an order.
-#[derive(Clone, Debug)]
-pub struct RefundRecord {
-    pub reference: Option<Name>,
-    pub cart: Cart,
-    pub entry: EntryId,
-    /// The units no longer count against the user's limits.
-    pub restores_limit: bool,
-    /// NORESTOCK was asked for; `None` where older formats do not say it.
-    pub no_restock: Option<bool>,
 }
 
 impl OrderRecord {
@@ -403,39 +397,32 @@ impl OrderRecord {
 
     /// Units refunded, by line of the cart; empty as long as there is no refund.
     pub fn refunded(&self) -> &[u64] {
-        self.refunds.as_ref().map_or(&[], |refunds| &refunds.units)
+        self.refunds.as_ref().map_or(&[], |refunds| refunds.units())
     }
 
     /// The refunds, in their order.
-    pub fn refunds(&self) -> &[RefundRecord] {
-        self.refunds
-            .as_ref()
-            .map_or(&[], |refunds| &refunds.records)
+    pub fn refunds(&self) -> impl Iterator<Item = &RefundRecord> {
+        self.refunds.iter().flat_map(|refunds| refunds.iter())
     }
 
-    /// Adds a refund of `taken` units, ordered by item, to an order of `lines`. Its cost
-    /// does not grow with the refunds there are.
-    pub(super) fn add_refund(&mut self, lines: &[Line], taken: &[Line], refund: RefundRecord) {
-        let refunds = self.refunds.get_or_insert_default();
-        refunds.units.resize(lines.len(), 0);
-        for (line, refunded) in lines.iter().zip(&mut refunds.units) {
-            if let Ok(at) = taken.binary_search_by_key(&line.item, |taken| taken.item) {
-                *refunded = refunded.saturating_add(taken[at].qty);
-            }
-        }
-        refunds.record_bytes +=
-            refund.reference.as_ref().map_or(0, Name::heap_bytes) + refund.cart.heap_bytes();
-        refunds.records.push(refund);
+    pub fn last_refund(&self) -> Option<&RefundRecord> {
+        self.refunds.as_ref()?.last()
+    }
+
+    /// The refund with this REF. O(1).
+    pub fn find_refund(&self, reference: &[u8], hasher: Hasher) -> Option<&RefundRecord> {
+        self.refunds.as_ref()?.find(reference, hasher)
+    }
+
+    /// The refunds, to add one.
+    pub(super) fn refunds_mut(&mut self) -> &mut Refunds {
+        self.refunds.get_or_insert_with(|| Box::new(Refunds::new()))
     }
 
     fn heap_bytes(&self) -> usize {
-        let refunds = self.refunds.as_ref().map_or(0, |refunds| {
-            size_of::<Refunds>()
-                + refunds.units.capacity() * size_of::<u64>()
-                + refunds.records.capacity() * size_of::<RefundRecord>()
-                + refunds.record_bytes
-        });
-        self.reference.as_ref().map_or(0, Name::heap_bytes) + refunds
+        let refunds = self.refunds.as_ref();
+        self.reference.as_ref().map_or(0, Name::heap_bytes)
+            + refunds.map_or(0, |refunds| size_of::<Refunds>() + refunds.heap_bytes())
     }
 }
 

@@ -19,8 +19,9 @@ use super::deadlines::Deadlines;
 use super::hash::Hasher;
 use super::index::Index;
 use super::name::Key;
+use super::refunds::RefundRecord;
 use super::reservation::{
-    Aside, Links, NewReservation, OrderRecord, Packed, RefundRecord, Reservation, Slot, Status,
+    Aside, Links, NewReservation, OrderRecord, Packed, Reservation, Slot, Status,
 };
 use super::slab::{NONE, Slab};
 use super::units::Line;
@@ -197,18 +198,6 @@ impl Reservations {
         self.deadlines.count_due(&self.records, now_ms, most)
     }
 
-    /// Counts up to `most` late reservations with a deadline at or before `until_ms`.
-    /// O(answer).
-    pub fn count_lapsed(&self, until_ms: u64, most: usize) -> usize {
-        self.late.count_due(&self.records, until_ms, most)
-    }
-
-    /// Counts up to `most` reservations that ended at or before `until_ms`, and can never
-    /// become an order. O(answer).
-    pub fn count_forgotten(&self, until_ms: u64, most: usize) -> usize {
-        self.ended.count_due(&self.records, until_ms, most)
-    }
-
     /// Keeps a reservation and files it where its status says.
     pub fn insert(&mut self, new: NewReservation<'_>, users: &mut Users) -> Slot {
         let hash = new.id.hash();
@@ -268,8 +257,9 @@ impl Reservations {
         let Some(lines) = self.get(slot).map(Reservation::lines) else {
             return;
         };
+        let hasher = self.hasher;
         self.aside.change_order(&self.records[slot], |order| {
-            order.add_refund(&lines, taken, refund);
+            order.refunds_mut().add(&lines, taken, refund, hasher);
         });
     }
 
@@ -284,26 +274,28 @@ impl Reservations {
         self.deadlines.push(&mut self.records, expires_at_ms, slot);
     }
 
+    /// The queue of a status, beside the records it runs through; an order has none.
+    fn queue_of(&mut self, status: Status) -> Option<(&mut Deadlines, &mut Slab<Packed>)> {
+        let queue = match status {
+            Status::Open => &mut self.deadlines,
+            Status::InGrace => &mut self.late,
+            Status::Released | Status::Expired => &mut self.ended,
+            Status::Sold => return None,
+        };
+        Some((queue, &mut self.records))
+    }
+
     fn file(&mut self, slot: Slot, users: &mut Users) {
         let Some(reservation) = self.get(slot) else {
             return;
         };
-        let user = reservation.user();
-        match reservation.status() {
-            Status::Open => {
-                let expires_at_ms = reservation.expires_at_ms();
-                self.deadlines.push(&mut self.records, expires_at_ms, slot);
-                self.chain(slot, user, users);
-            }
-            Status::InGrace => {
-                let expires_at_ms = reservation.expires_at_ms();
-                self.late.push(&mut self.records, expires_at_ms, slot);
-            }
-            Status::Released | Status::Expired => {
-                let ended_at_ms = reservation.ended_at_ms();
-                self.ended.push(&mut self.records, ended_at_ms, slot);
-            }
-            Status::Sold => {}
+        let (status, user) = (reservation.status(), reservation.user());
+        let at_ms = reservation.queued_at_ms();
+        if let Some((queue, records)) = self.queue_of(status) {
+            queue.push(records, at_ms, slot);
+        }
+        if status == Status::Open {
+            self.chain(slot, user, users);
         }
     }
 
@@ -311,23 +303,13 @@ impl Reservations {
         let Some(reservation) = self.get(slot) else {
             return;
         };
-        let user = reservation.user();
-        match reservation.status() {
-            Status::Open => {
-                let expires_at_ms = reservation.expires_at_ms();
-                self.deadlines
-                    .remove(&mut self.records, expires_at_ms, slot);
-                self.unchain(slot, user, users);
-            }
-            Status::InGrace => {
-                let expires_at_ms = reservation.expires_at_ms();
-                self.late.remove(&mut self.records, expires_at_ms, slot);
-            }
-            Status::Released | Status::Expired => {
-                let ended_at_ms = reservation.ended_at_ms();
-                self.ended.remove(&mut self.records, ended_at_ms, slot);
-            }
-            Status::Sold => {}
+        let (status, user) = (reservation.status(), reservation.user());
+        let at_ms = reservation.queued_at_ms();
+        if let Some((queue, records)) = self.queue_of(status) {
+            queue.remove(records, at_ms, slot);
+        }
+        if status == Status::Open {
+            self.unchain(slot, user, users);
         }
     }
 

@@ -19,7 +19,8 @@ use super::codec::Writer;
 use super::event_codec::{put_entry, put_options};
 use super::items::Stock;
 use super::name::Spelling;
-use super::reservation::{RefundRecord, Reservation, Status};
+use super::refunds::RefundRecord;
+use super::reservation::{Reservation, Status};
 use super::restock_refs::{Deltas, RestockRef};
 use super::state::Sale;
 

@@ -17,7 +17,7 @@ use super::users::Users;
 pub struct Sale {
     pub(super) sale_id: u128,
     /// Of the process that keeps this copy.
-    hasher: Hasher,
+    pub(super) hasher: Hasher,
     pub(super) orders: Box<[u8]>,
     pub(super) options: Options,
     pub(super) created_at_ms: u64,

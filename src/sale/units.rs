@@ -10,6 +10,12 @@ pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// The latest moment at which anything happens, in Unix milliseconds: the year 10889. A
 /// clock beyond it counts as standing there. Deadlines may be later.
 pub const MOMENT_MS_MAX: u64 = (1 << 48) - 1;
+/// The earliest moment that START and END may be given, in Unix milliseconds: March 1973.
+/// Unix seconds and times of day lie below it.
+pub const WINDOW_MS_MIN: u64 = 100_000_000_000;
+/// The latest moment that START and END may be given, in Unix milliseconds: November
+/// 2286. Unix microseconds lie above it.
+pub const WINDOW_MS_MAX: u64 = 10_000_000_000_000;
 /// Longest user, id or REF, in bytes: what payment providers and OIDC reserve for theirs.
 pub const NAME_BYTES_MAX: usize = 255;
 /// Longest SKU, in bytes.
@@ -23,6 +29,9 @@ pub const ORDERS_BYTES_MAX: usize = 1 << 20;
 pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
 /// Longest reason of a mark, in bytes.
 pub const MARK_BYTES_MAX: usize = 200;
+/// Deepest nesting of arrays and objects in PAYLOAD: parsers of consumers give up not far
+/// beyond, and an order that cannot be parsed would be delivered for ever.
+pub const PAYLOAD_LEVELS_MAX: usize = 128;
 /// A clock that steps back by more than this is believed, in milliseconds.
 pub const CLOCK_STEP_MS_MAX: u64 = 60_000;
 /// How many REFs of RESTOCK a sale remembers.

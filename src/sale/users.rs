@@ -287,8 +287,11 @@ impl Users {
         })
     }
 
-    /// Units of one item counted against a user's ITEMLIMIT.
+    /// Units of one item counted against a user's ITEMLIMIT; none for nobody.
     pub fn counted_of(&self, user: UserSlot, item: ItemIndex) -> u64 {
+        if user == NONE {
+            return 0;
+        }
         let hash = self.hasher.hash_pair(user, item);
         self.find_tally(hash, user, item)
             .map_or(0, |slot| self.tallies[slot].counted)

@@ -74,6 +74,13 @@ pub fn bad_values(kind: Kind) -> Vec<Vec<u8>> {
             bad
         }
         Kind::Integer(0) => numbers().chain(text(&["-1"])).collect(),
+        Kind::Moment => {
+            let other_units = ["1", "99999999999", "10000000000001", "9007199254740991"];
+            numbers()
+                .chain(text(&["-1"]))
+                .chain(text(&other_units))
+                .collect()
+        }
         Kind::Integer(_) | Kind::Count => numbers().chain(text(&["-1", "0"])).collect(),
         Kind::Delta => {
             let signs = [
@@ -124,6 +131,8 @@ fn bad_json() -> Vec<Vec<u8>> {
     let mut bad: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
     bad.push(b"\"\xff\"".to_vec());
     bad.push(vec![b'['; 60_000]);
+    // Well-formed, and one level too deep.
+    bad.push(format!("{}1{}", "[".repeat(129), "]".repeat(129)).into_bytes());
     // Well-formed, and one byte too long.
     bad.push(format!("\"{}\"", "x".repeat(64 * 1024 - 1)).into_bytes());
     bad

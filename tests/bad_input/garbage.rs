@@ -172,9 +172,9 @@ fn a_payload_that_nests_or_grows_beyond_reason_is_kept_or_refused_and_ends_nothi
         inside.into_bytes()
     };
     let kept: [Vec<u8>; 10] = [
-        nested("[", "]", 32_000),
-        nested("{\"a\":", "}", 10_000),
-        nested("[{\"a\":[", "]}]", 6_000),
+        nested("[", "]", 128),
+        nested("{\"a\":", "}", 128),
+        nested("[{\"a\":[", "]}]", 42),
         b"1e999999".to_vec(),
         b"-1E-999999".to_vec(),
         format!("0.{}", "3".repeat(60_000)).into_bytes(),
@@ -210,6 +210,9 @@ fn a_payload_that_nests_or_grows_beyond_reason_is_kept_or_refused_and_ends_nothi
         "{\"a\":".repeat(12_000).into_bytes(),
         nested("[", "}", 30_000),
         nested("[", "]", 40_000),
+        nested("[", "]", 32_000),
+        nested("{\"a\":", "}", 129),
+        nested("[{\"a\":[", "]}]", 43),
         b"[1e]".to_vec(),
         b"\"\\ud8\"".to_vec(),
         b"\"\\u12g4\"".to_vec(),

@@ -31,11 +31,13 @@ pub enum Kind {
     Sku,
     /// An integer from this to 2^53-1.
     Integer(u64),
+    /// A moment of the window in Unix milliseconds, or 0.
+    Moment,
     /// How many pairs follow.
     Count,
     /// An integer other than 0, perhaps with a minus sign.
     Delta,
-    /// JSON of at most 64 KiB.
+    /// JSON of at most 64 KiB and 128 levels.
     Json,
     /// The state of a reservation, in a word.
     State,
@@ -79,8 +81,8 @@ const fn line(command: &'static str, words: &'static str, options: &'static str)
 }
 
 const OPTIONS_OF_CREATE: &str = "USERLIMIT=500:from0 ITEMLIMIT=500:from0 ORDERLIMIT=500:from0 \
-    SALELIMIT=900:from0 HOLD=500000:from1 MAXHOLD=600000:from1 GRACE=5:from0 START=1:from0 \
-    END=9000000000000:from0 KEEP=5:from0 REMEMBER=5:from0";
+    SALELIMIT=900:from0 HOLD=500000:from1 MAXHOLD=600000:from0 GRACE=5:from0 START=1000000000000:moment \
+    END=9000000000000:moment KEEP=5:from0 REMEMBER=5:from0";
 const OPTIONS_OF_BUY: &str = "ID=n1:name REF=p1:name PAYLOAD={}:json";
 const OPTIONS_OF_REFUND: &str = "REF=f1:name USER=alice:name NORESTOCK RESTORELIMIT";
 
@@ -178,7 +180,7 @@ pub const LINES: [Line; 31] = [
         "ALTER",
         "key=sale:sale USERLIMIT USERLIMIT=500:from0",
         "ITEMLIMIT=500:from0 ORDERLIMIT=500:from0 SALELIMIT=900:from0 HOLD=500000:from1 \
-         MAXHOLD=600000:from1 GRACE=5:from0 START=1:from0 END=9000000000000:from0 KEEP=5:from0 \
+         MAXHOLD=600000:from0 GRACE=5:from0 START=1000000000000:moment END=9000000000000:moment KEEP=5:from0 \
          REMEMBER=5:from0",
     ),
     line("PAUSE", "key=sale:sale", ""),
@@ -261,6 +263,7 @@ fn word(text: &'static str) -> Word {
         "sku" => Kind::Sku,
         "from0" => Kind::Integer(0),
         "from1" => Kind::Integer(1),
+        "moment" => Kind::Moment,
         "count" => Kind::Count,
         "delta" => Kind::Delta,
         "json" => Kind::Json,

@@ -33,10 +33,10 @@ fn replies_are_these_very_bytes_in_either_protocol() {
     let mut con = server.conn();
     for prefix in PREFIXES {
         con.says("FLUSHALL", "OK");
-        con.says("FLASHSALE.BF.RESERVE n 0.0001 3 NONSCALING", "OK");
-        con.says("FLASHSALE.BF.MADD n p q", "1 1");
-        con.says("FLASHSALE.BF.RESERVE s 0.01 10 EXPANSION 4", "OK");
-        let size = con.show("FLASHSALE.BF.INFO s SIZE");
+        con.says("FLASHSALE.BFRESERVE n 0.0001 3 NONSCALING", "OK");
+        con.says("FLASHSALE.BFMADD n p q", "1 1");
+        con.says("FLASHSALE.BFRESERVE s 0.01 10 EXPANSION 4", "OK");
+        let size = con.show("FLASHSALE.BFINFO s SIZE");
         let full = "-ERR non scaling filter is full\r\n";
         for (line, two, three) in [
             (

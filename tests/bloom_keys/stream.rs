@@ -7,7 +7,7 @@ fn names(feed: &mut Feed) -> Vec<String> {
     let commands = feed.commands();
     let text = |word: &Vec<u8>| String::from_utf8_lossy(word).into_owned();
     let shown = commands.iter().map(|command| {
-        let is_event = command[0] == b"FLASHSALE.BF.APPLY";
+        let is_event = command[0] == b"FLASHSALE.BFAPPLY";
         let len = command.len() - usize::from(is_event);
         command[..len]
             .iter()
@@ -25,7 +25,7 @@ fn what_was_new_is_sent_on_under_the_full_name_and_nothing_else() {
     };
     let mut con = server.conn();
     let mut feed = Feed::follow(&server);
-    for prefix in ["FLASHSALE.BF.", "BF."] {
+    for prefix in ["FLASHSALE.BF", "BF."] {
         con.says("FLUSHALL", "OK");
         feed.commands();
         let mut sends = |line: &str, expected: &[&str]| {
@@ -36,27 +36,31 @@ fn what_was_new_is_sent_on_under_the_full_name_and_nothing_else() {
             );
             assert_eq!(names(&mut feed), expected, "{line}");
         };
-        sends("RESERVE f 0.01 10", &["FLASHSALE.BF.APPLY f"]);
-        sends("ADD f a", &["FLASHSALE.BF.APPLY f"]);
+        sends("RESERVE f 0.01 10", &["FLASHSALE.BFAPPLY f"]);
+        sends("ADD f a", &["FLASHSALE.BFAPPLY f"]);
         sends("ADD f a", &[]);
-        sends("MADD f a b c", &["FLASHSALE.BF.APPLY f"]);
+        sends("MADD f a b c", &["FLASHSALE.BFAPPLY f"]);
         sends("MADD f a b c", &[]);
-        sends("ADD d a", &["FLASHSALE.BF.APPLY d"]);
+        sends("ADD d a", &["FLASHSALE.BFAPPLY d"]);
         sends(
             "INSERT i CAPACITY 1 ITEMS a b c d e f",
-            &["FLASHSALE.BF.APPLY i"],
+            &["FLASHSALE.BFAPPLY i"],
         );
         sends("EXISTS f a", &[]);
         sends("INFO f", &[]);
-        sends("MERGE u f", &["FLASHSALE.BF.MERGE u f"]);
-        sends("MERGE u f", &[]);
-        sends("CLEAR u", &["FLASHSALE.BF.APPLY u"]);
+        sends("RESERVE o 0.01 10", &["FLASHSALE.BFAPPLY o"]);
+        sends("ADD o z", &["FLASHSALE.BFAPPLY o"]);
+        sends("MERGE u f o f", &["FLASHSALE.BFAPPLY u f o"]);
+        sends("MERGE u f o", &[]);
+        sends("ADD o new", &["FLASHSALE.BFAPPLY o"]);
+        sends("MERGE u f o", &["FLASHSALE.BFAPPLY u o"]);
+        sends("CLEAR u", &["FLASHSALE.BFAPPLY u"]);
         sends("CLEAR u", &[]);
         sends(
             "RESERVE full 0.01 1 NONSCALING",
-            &["FLASHSALE.BF.APPLY full"],
+            &["FLASHSALE.BFAPPLY full"],
         );
-        sends("ADD full a", &["FLASHSALE.BF.APPLY full"]);
+        sends("ADD full a", &["FLASHSALE.BFAPPLY full"]);
         sends("MADD full b", &[]);
     }
 }
@@ -65,10 +69,10 @@ fn what_was_new_is_sent_on_under_the_full_name_and_nothing_else() {
 fn an_item_costs_the_stream_ten_bytes_beside_the_words() {
     let server = Server::any();
     let mut con = server.conn();
-    con.says("FLASHSALE.BF.RESERVE f 0.01 1000", "OK");
+    con.says("FLASHSALE.BFRESERVE f 0.01 1000", "OK");
     let mut feed = Feed::follow(&server);
-    con.says("FLASHSALE.BF.ADD f user:1", "1");
-    con.says("FLASHSALE.BF.MADD f user:1 user:2 user:3", "0 1 1");
+    con.says("FLASHSALE.BFADD f user:1", "1");
+    con.says("FLASHSALE.BFMADD f user:1 user:2 user:3", "0 1 1");
     let events: Vec<usize> = feed
         .commands()
         .iter()
@@ -81,17 +85,17 @@ fn an_item_costs_the_stream_ten_bytes_beside_the_words() {
 fn what_changes_nothing_breaks_no_watch_and_no_client_is_told() {
     let server = Server::any();
     let mut con = server.conn();
-    con.says("FLASHSALE.BF.RESERVE f 0.01 10", "OK");
-    con.says("FLASHSALE.BF.RESERVE full 0.01 1 NONSCALING", "OK");
-    con.says("FLASHSALE.BF.ADD f a", "1");
-    con.says("FLASHSALE.BF.ADD full a", "1");
-    con.says("FLASHSALE.BF.MERGE u f", "OK");
-    con.says("FLASHSALE.BF.RESERVE e 0.01 10", "OK");
+    con.says("FLASHSALE.BFRESERVE f 0.01 10", "OK");
+    con.says("FLASHSALE.BFRESERVE full 0.01 1 NONSCALING", "OK");
+    con.says("FLASHSALE.BFADD f a", "1");
+    con.says("FLASHSALE.BFADD full a", "1");
+    con.says("FLASHSALE.BFMERGE u f", "OK");
+    con.says("FLASHSALE.BFRESERVE e 0.01 10", "OK");
     let mut other = server.conn();
     let mut events = Events::listen(&server);
     let mut watched = |line: &str, is_broken: bool| {
         con.says("WATCH f full u e", "OK");
-        other.run(&format!("FLASHSALE.BF.{line}"));
+        other.run(&format!("FLASHSALE.BF{line}"));
         con.says("MULTI", "OK");
         con.run("PING");
         let reply = con.show("EXEC");
@@ -140,25 +144,25 @@ fn a_transaction_and_a_script_add_and_find() {
     crate::replicate(&primary, &replica);
     let mut con = primary.conn();
     con.says("MULTI", "OK");
-    con.run("FLASHSALE.BF.ADD f a");
-    con.run("FLASHSALE.BF.MADD f a b");
-    con.run("FLASHSALE.BF.EXISTS f b");
+    con.run("FLASHSALE.BFADD f a");
+    con.run("FLASHSALE.BFMADD f a b");
+    con.run("FLASHSALE.BFEXISTS f b");
     con.says("EXEC", "1 [0 1] 1");
     con.says(
-        "EVAL 'return {redis.call(\"FLASHSALE.BF.ADD\", KEYS[1], \"c\"), \
-         redis.call(\"FLASHSALE.BF.EXISTS\", KEYS[1], \"c\")}' 1 f",
+        "EVAL 'return {redis.call(\"FLASHSALE.BFADD\", KEYS[1], \"c\"), \
+         redis.call(\"FLASHSALE.BFEXISTS\", KEYS[1], \"c\")}' 1 f",
         "1 1",
     );
     con.says(
-        "EVAL 'redis.setresp(3) return redis.call(\"FLASHSALE.BF.ADD\", KEYS[1], \"c\") == false' \
+        "EVAL 'redis.setresp(3) return redis.call(\"FLASHSALE.BFADD\", KEYS[1], \"c\") == false' \
          1 f",
         "1",
     );
     crate::wait_for_replica(&primary, &replica);
     let mut behind = replica.conn();
-    behind.says("FLASHSALE.BF.MEXISTS f a b c d", "1 1 1 0");
+    behind.says("FLASHSALE.BFMEXISTS f a b c d", "1 1 1 0");
     assert_eq!(con.digest("f"), behind.digest("f"));
-    behind.fails("FLASHSALE.BF.ADD f d", "READONLY", "");
+    behind.fails("FLASHSALE.BFADD f d", "READONLY", "");
 }
 
 #[test]
@@ -171,9 +175,9 @@ fn what_does_not_fit_on_a_replica_is_counted_and_no_error() {
     };
     replica.may_diverge();
     let mut con = primary.conn();
-    con.says("FLASHSALE.BF.RESERVE f 0.01 10", "OK");
-    con.says("FLASHSALE.BF.RESERVE g 0.01 10", "OK");
-    con.says("FLASHSALE.BF.ADD g z", "1");
+    con.says("FLASHSALE.BFRESERVE f 0.01 10", "OK");
+    con.says("FLASHSALE.BFRESERVE g 0.01 10", "OK");
+    con.says("FLASHSALE.BFADD g z", "1");
     crate::replicate(&primary, &replica);
     let mut behind = replica.conn();
     let diverged = |con: &mut crate::Con| con.info("flashsale", "flashsale_replay_divergence");
@@ -183,13 +187,13 @@ fn what_does_not_fit_on_a_replica_is_counted_and_no_error() {
         crate::wait_for_replica(&primary, &replica);
         assert_eq!(diverged(&mut behind), times, "{line}");
     };
-    expect("FLASHSALE.BF.ADD f a", "FLASHSALE.BF.ADD f b", "0");
-    expect("PING", "FLASHSALE.BF.ADD f a", "1");
-    expect("DEL f", "FLASHSALE.BF.CLEAR f", "2");
-    expect("SET s x", "FLASHSALE.BF.RESERVE s 0.01 10", "3");
-    expect("DEL g", "FLASHSALE.BF.MERGE s g", "4");
+    expect("FLASHSALE.BFADD f a", "FLASHSALE.BFADD f b", "0");
+    expect("PING", "FLASHSALE.BFADD f a", "1");
+    expect("DEL f", "FLASHSALE.BFCLEAR f", "2");
+    expect("SET s x", "FLASHSALE.BFRESERVE s 0.01 10", "3");
+    expect("DEL g", "FLASHSALE.BFMERGE s g", "4");
     // It follows all the same.
     behind.says("TYPE s", "+fls-bloom");
     con.says("PING", "+PONG");
-    behind.says("FLASHSALE.BF.EXISTS s z", "0");
+    behind.says("FLASHSALE.BFEXISTS s z", "0");
 }

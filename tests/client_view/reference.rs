@@ -39,7 +39,7 @@ const CHANGE: &str = "sale:1 RW access update";
 const ORDER: &str = "sale:1 RW access update, orders:1 RW insert";
 
 /// Every command for clients, in the order of the contract.
-pub const REFERENCE: [Reference; 33] = [
+pub const REFERENCE: [Reference; 34] = [
     command(
         "FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [USERLIMIT n] \
          [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] [MAXHOLD ms] [GRACE ms] \
@@ -181,88 +181,95 @@ pub const REFERENCE: [Reference; 33] = [
         "sale:1 RO access, orders:1 RO access",
     ),
     command(
-        "FLASHSALE.BF.RESERVE key error_rate capacity [EXPANSION expansion] [NONSCALING]",
+        "FLASHSALE.BFRESERVE key error_rate capacity [EXPANSION expansion] [NONSCALING]",
         -4,
         "write denyoom",
-        "FLASHSALE.BF.RESERVE sale:1 0.01 100",
+        "FLASHSALE.BFRESERVE sale:1 0.01 100",
         CHANGE,
     ),
     command(
-        "FLASHSALE.BF.ADD key item",
+        "FLASHSALE.BFADD key item",
         3,
         "write denyoom",
-        "FLASHSALE.BF.ADD sale:1 a",
+        "FLASHSALE.BFADD sale:1 a",
         CHANGE,
     ),
     command(
-        "FLASHSALE.BF.MADD key item [item ...]",
+        "FLASHSALE.BFMADD key item [item ...]",
         -3,
         "write denyoom",
-        "FLASHSALE.BF.MADD sale:1 a b",
+        "FLASHSALE.BFMADD sale:1 a b",
         CHANGE,
     ),
     command(
-        "FLASHSALE.BF.INSERT key [CAPACITY capacity] [ERROR error] [EXPANSION expansion] [NOCREATE] \
+        "FLASHSALE.BFINSERT key [CAPACITY capacity] [ERROR error] [EXPANSION expansion] [NOCREATE] \
          [NONSCALING] ITEMS item [item ...]",
         -4,
         "write denyoom",
-        "FLASHSALE.BF.INSERT sale:1 ITEMS a b",
+        "FLASHSALE.BFINSERT sale:1 ITEMS a b",
         CHANGE,
     ),
     command(
-        "FLASHSALE.BF.EXISTS key item",
+        "FLASHSALE.BFEXISTS key item",
         3,
         "readonly",
-        "FLASHSALE.BF.EXISTS sale:1 a",
+        "FLASHSALE.BFEXISTS sale:1 a",
         READ,
     ),
     command(
-        "FLASHSALE.BF.MEXISTS key item [item ...]",
+        "FLASHSALE.BFMEXISTS key item [item ...]",
         -3,
         "readonly",
-        "FLASHSALE.BF.MEXISTS sale:1 a b",
+        "FLASHSALE.BFMEXISTS sale:1 a b",
         READ,
     ),
     command(
-        "FLASHSALE.BF.CARD key",
+        "FLASHSALE.BFCARD key",
         2,
         "readonly",
-        "FLASHSALE.BF.CARD sale:1",
+        "FLASHSALE.BFCARD sale:1",
         READ,
     ),
     command(
-        "FLASHSALE.BF.INFO key [CAPACITY | SIZE | FILTERS | ITEMS | EXPANSION]",
+        "FLASHSALE.BFINFO key [CAPACITY | SIZE | FILTERS | ITEMS | EXPANSION]",
         -2,
         "readonly",
-        "FLASHSALE.BF.INFO sale:1 SIZE",
+        "FLASHSALE.BFINFO sale:1 SIZE",
         READ,
     ),
     command(
-        "FLASHSALE.BF.SCANDUMP key iterator",
+        "FLASHSALE.BFDEBUG key",
+        2,
+        "readonly",
+        "FLASHSALE.BFDEBUG sale:1",
+        READ,
+    ),
+    command(
+        "FLASHSALE.BFSCANDUMP key iterator",
         3,
         "readonly",
-        "FLASHSALE.BF.SCANDUMP sale:1 0",
+        "FLASHSALE.BFSCANDUMP sale:1 0",
         READ,
     ),
     command(
-        "FLASHSALE.BF.LOADCHUNK key iterator data",
+        "FLASHSALE.BFLOADCHUNK key iterator data",
         4,
         "write denyoom",
-        "FLASHSALE.BF.LOADCHUNK sale:1 1 data",
+        "FLASHSALE.BFLOADCHUNK sale:1 1 data",
         CHANGE,
     ),
     command(
-        "FLASHSALE.BF.CLEAR key",
+        "FLASHSALE.BFCLEAR key",
         2,
         "write",
-        "FLASHSALE.BF.CLEAR sale:1",
+        "FLASHSALE.BFCLEAR sale:1",
         CHANGE,
     ),
     command(
-        "FLASHSALE.BF.MERGE dest src [src ...]",
+        "FLASHSALE.BFMERGE dest src [src ...]",
         -3,
         "write denyoom",
-        "FLASHSALE.BF.MERGE sale:1 sale:2 sale:3",
+        "FLASHSALE.BFMERGE sale:1 sale:2 sale:3",
         "sale:1 RW access update, sale:2 RO access, sale:3 RO access",
     ),
     command("FLASHSALE.DOCTOR", 1, "stale", "FLASHSALE.DOCTOR", ""),
@@ -273,8 +280,8 @@ pub const REFERENCE: [Reference; 33] = [
 pub const INTERNAL: [&str; 4] = [
     "flashsale.apply",
     "flashsale.load",
-    "flashsale.bf.apply",
-    "flashsale.bf.load",
+    "flashsale.bfapply",
+    "flashsale.bfload",
 ];
 
 impl Reference {

@@ -198,6 +198,7 @@ fn an_order_of_a_users_reservations_that_is_none_is_an_error() {
         items: vec![(b"a", 9)],
         changes: Changes::default(),
         hold_ms_default: 1_000,
+        keep_ms_default: 3_600_000,
     };
     let created = Sale::plan_create(NOW_MS, &ask, &bounds).unwrap();
     let mut sale = Sale::create(&created, HASHER).unwrap();
@@ -279,7 +280,7 @@ fn events_that_only_fit_another_sale_or_another_moment_do_not_fit() {
     let created = Change::Created(Box::new(Created {
         sale_id: 1,
         orders: b"o",
-        options: Options::new(1),
+        options: Options::new(1, 3_600_000),
         items: vec![(b"a", 1)],
     }));
     assert_eq!(at(NOW_MS, created), Err(Divergence::SaleExists));

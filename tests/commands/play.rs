@@ -70,6 +70,7 @@ pub fn create<T>(
         items: items.iter().map(|(sku, n)| (&sku[..], *n)).collect(),
         changes: changes(&setup.options),
         hold_ms_default: setup.hold_ms_default,
+        keep_ms_default: setup.keep_ms_default,
     };
     match Sale::plan_create(setup.clock_ms, &ask, &setup.bounds()) {
         Ok(event) => then(&event).map(Some),

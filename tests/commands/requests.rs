@@ -85,6 +85,7 @@ pub struct Setup {
     pub items: Vec<(String, u64)>,
     pub options: Vec<Named>,
     pub hold_ms_default: u64,
+    pub keep_ms_default: u64,
     pub sweep_max: u32,
     pub reservations_max: usize,
     pub items_max: usize,

@@ -276,7 +276,7 @@ fn misfits() -> Vec<(&'static str, Vec<u8>)> {
             "ITEMLIMIT from now on",
             event(Change::Altered(Box::new(Options {
                 item_limit: Some(1),
-                ..Options::new(5)
+                ..Options::new(5, 3_600_000)
             }))),
         ),
     ]

@@ -37,7 +37,7 @@ fn options() -> Options {
         grace_ms: 5_000,
         start_at_ms: Some(NOW_MS - 1),
         end_at_ms: Some(NOW_MS + 3_600_000),
-        ..Options::new(300_000)
+        ..Options::new(300_000, 3_600_000)
     }
 }
 
@@ -197,7 +197,10 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
                 reference: Some(Spelling::of(b"truck 4")),
             },
         ),
-        ("altered", Change::Altered(Box::new(Options::new(1)))),
+        (
+            "altered",
+            Change::Altered(Box::new(Options::new(1, 3_600_000))),
+        ),
         ("paused", Change::Paused),
         ("resumed", Change::Resumed { lifts_mark: false }),
         ("resumed-marked", Change::Resumed { lifts_mark: true }),
@@ -297,6 +300,7 @@ pub fn sale_of_version_2() -> Sale {
             ..Changes::default()
         },
         hold_ms_default: 60_000,
+        keep_ms_default: 3_600_000,
     };
     let created = Sale::plan_create(NOW_MS, &ask, &bounds).unwrap();
     let mut sale = Sale::create(&created, HASHER).unwrap();

@@ -1,6 +1,6 @@
 //! Rows 3 to 12 of the model's RESERVE, and what a late checkout is admitted by.
 
-use super::reference::{Model, words};
+use super::reference::{LARGEST, Model, words};
 use super::requests::Ask;
 use super::reservation::{Reservation, units_in_all};
 
@@ -56,17 +56,19 @@ impl Model {
     }
 
     fn overdue_could_lift(&self, now: u64, user: &str, refusal: &Refusal) -> bool {
+        let is_mine = |r: &Reservation| r.user.as_deref() == Some(user);
+        let open = (self.reservations.iter()).filter(|r| r.is_open() && is_mine(r));
+        // Nobody looks through so many: any of them may be overdue.
+        let has_many = open.count() > 1_000;
         self.reservations
             .iter()
             .filter(|r| r.is_overdue(now))
-            .any(|r| {
-                let is_mine = r.user.as_deref() == Some(user);
-                match &refusal.behind {
-                    Behind::Nothing => false,
-                    Behind::User => is_mine,
-                    Behind::UserSku(sku) => is_mine && r.units(sku) > 0,
-                    Behind::All => true,
-                }
+            .any(|r| match &refusal.behind {
+                Behind::Nothing => false,
+                Behind::User | Behind::UserSku(_) if has_many => true,
+                Behind::User => is_mine(r),
+                Behind::UserSku(sku) => is_mine(r) && r.units(sku) > 0,
+                Behind::All => true,
             })
     }
 
@@ -203,11 +205,20 @@ impl Model {
         self.row("max-reservations: the oldest remembered is forgotten", true)
     }
 
+    /// For how much longer a late checkout may still succeed.
+    pub fn grace_left(&self, now: u64, deadline: u64) -> u64 {
+        match self.options["GRACE"] {
+            0 => 0,
+            grace => deadline
+                .saturating_add(grace)
+                .saturating_sub(now)
+                .min(LARGEST),
+        }
+    }
+
     /// Within GRACE, and admitted, if need be after overdue reservations have gone back.
     pub fn admits_late_after_sweep(&mut self, now: u64, known: &Reservation) -> bool {
-        let deadline = known.deadline.expect("a deadline");
-        let grace = self.options["GRACE"];
-        if grace == 0 || now >= deadline.saturating_add(grace) {
+        if self.grace_left(now, known.deadline.expect("a deadline")) == 0 {
             return false;
         }
         if self.admits_late(known) {

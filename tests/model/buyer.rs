@@ -204,7 +204,12 @@ impl Model {
             }
             Fate::Expired => {
                 let deadline = known.deadline.expect("a deadline");
-                self.row("CHECKOUT EXPIRED", words!["EXPIRED", id, deadline])
+                let left = self.grace_left(now, deadline);
+                let row = match left {
+                    0 => "CHECKOUT EXPIRED",
+                    _ => "CHECKOUT EXPIRED, not final",
+                };
+                self.row(row, words!["EXPIRED", id, deadline, left])
             }
             Fate::Released => self.row("CHECKOUT RELEASED", words!["RELEASED", id]),
             Fate::Sold if known.is_refunded() => self.row(

@@ -15,6 +15,7 @@ fn sale(items: &[(&str, u64)], options: &[Named]) -> World {
         items: items.iter().map(|(sku, n)| (sku.to_string(), *n)).collect(),
         options: options.to_vec(),
         hold_ms_default: 100,
+        keep_ms_default: 1_000,
         sweep_max: 1_000,
         reservations_max: 4_000_000,
         items_max: 10_000,
@@ -139,12 +140,12 @@ fn grace_is_granted_only_while_the_units_and_the_limits_admit_it() {
             (100, Op::Sweep(9), "SWEPT 2 0"),
             (110, reserve("w", 2, "r3"), "RESERVED r3 000210 1 0"),
             // One unit is left: enough for r2, not for r1.
-            (120, checkout("r1", None), "EXPIRED r1 000100"),
+            (120, checkout("r1", None), "EXPIRED r1 000100 30"),
             (120, checkout("r2", None), "SOLD r2 1"),
             (130, release("r3", None), "RELEASED r3"),
             // Its own user has used the limit up since.
             (131, reserve("u", 1, "r4"), "RESERVED r4 000231 1 1"),
-            (132, checkout("r1", None), "EXPIRED r1 000100"),
+            (132, checkout("r1", None), "EXPIRED r1 000100 18"),
             (133, release("r4", None), "RELEASED r4"),
             (149, checkout("r1", Some("late")), "SOLD r1 2"),
             (149, checkout("r1", Some("later")), "ALREADYSOLD r1 late"),
@@ -161,7 +162,7 @@ fn grace_is_over_at_its_last_millisecond() {
             (0, reserve("u", 1, "r1"), "RESERVED r1 000100 2 -1"),
             (0, reserve("u", 1, "r2"), "RESERVED r2 000100 1 -1"),
             (149, checkout("r1", None), "SOLD r1 1"),
-            (150, checkout("r2", None), "EXPIRED r2 000100"),
+            (150, checkout("r2", None), "EXPIRED r2 000100 0"),
         ],
     );
 }
@@ -175,9 +176,9 @@ fn grace_is_not_denied_by_what_is_overdue_itself() {
             (0, reserve("u", 1, "r1"), "RESERVED r1 000100 0 -1"),
             (100, Op::Sweep(9), "SWEPT 1 0"),
             (100, reserve("v", 1, "r2"), "RESERVED r2 000200 0 -1"),
-            (199, checkout("r1", None), "EXPIRED r1 000100"),
+            (199, checkout("r1", None), "EXPIRED r1 000100 401"),
             (200, checkout("r1", None), "SOLD r1 1"),
-            (200, checkout("r2", None), "EXPIRED r2 000200"),
+            (200, checkout("r2", None), "EXPIRED r2 000200 500"),
         ],
     );
 }
@@ -331,7 +332,7 @@ fn a_small_step_back_revives_nothing_and_a_large_one_is_believed() {
             (40_100, reserve("u", 1, "r1"), "EXPIRED r1 100100"),
             (40_100, reserve("u", 1, "r2"), "RESERVED r2 100200 8 -1"),
             (40_099, reserve("u", 1, "r3"), "RESERVED r3 040199 7 -1"),
-            (40_199, checkout("r3", None), "EXPIRED r3 040199"),
+            (40_199, checkout("r3", None), "EXPIRED r3 040199 0"),
             (40_200, checkout("r2", None), "SOLD r2 1"),
         ],
     );
@@ -485,4 +486,78 @@ fn a_large_sale_survives_its_own_snapshot() {
             )
             .expect("every copy is the same sale");
     }
+}
+
+/// A sale in which `u` has `many` open reservations that last, then `more` do not.
+fn with_many_open(many: u64, more: &[(u64, Op, &str)]) -> World {
+    let mut world = sale(&[("a", 9_000)], &[("USERLIMIT", many), ("HOLD", 9_000)]);
+    for n in 0..many - 1 {
+        let op = reserve("u", 1, &format!("r{n}"));
+        world.answer(&Step { clock_ms: T, op }).expect("both agree");
+    }
+    tell(&mut world, more);
+    world
+}
+
+#[test]
+fn a_limit_is_not_final_while_one_of_very_many_reservations_is_overdue() {
+    for many in [1_000, 1_001, 1_002, 2_500] {
+        let reserved = format!("RESERVED last 000010 {} 0", 9_000 - many);
+        let anew = format!("RESERVED more 009010 {} 0", 9_000 - many);
+        with_many_open(
+            many,
+            &[
+                (0, reserve_for("u", 1, "last", 10), &reserved),
+                (9, reserve("u", 1, "more"), "USERLIMIT 0"),
+                (10, reserve("u", 1, "more"), &anew),
+                (10, reserve("u", 1, "again"), "USERLIMIT 0"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_limit_of_very_many_reservations_is_final_once_all_that_is_overdue_has_gone_back() {
+    let reserved = "RESERVED last 009000 7999 0";
+    let mut world = with_many_open(1_001, &[(0, reserve("u", 1, "last"), reserved)]);
+    // Nothing of `u` is overdue, but nobody looks through so many to know it.
+    for n in 0..2_000 {
+        let op = reserve_for("others", 1, &format!("o{n}"), 10);
+        world.answer(&Step { clock_ms: T, op }).expect("both agree");
+    }
+    tell(
+        &mut world,
+        &[
+            (10, reserve("u", 1, "more"), "ALLRESERVED 1"),
+            (10, reserve("u", 1, "more"), "USERLIMIT 0"),
+        ],
+    );
+}
+
+#[test]
+fn a_sweep_counts_a_reservation_once_for_every_16_lines_it_has_begun() {
+    let skus: Vec<String> = (0..40).map(|n| format!("s{n}")).collect();
+    let stock: Vec<(&str, u64)> = skus.iter().map(|sku| (sku.as_str(), 9)).collect();
+    let lines = |count: usize| -> Vec<(&str, u64)> {
+        skus[..count].iter().map(|sku| (sku.as_str(), 1)).collect()
+    };
+    let mut world = sale(&stock, &[("REMEMBER", 0)]);
+    let carts = [16, 17, 40, 1, 32, 33];
+    for (n, count) in carts.into_iter().enumerate() {
+        let op = cart("u", &lines(count), &format!("r{n}"));
+        world.answer(&Step { clock_ms: T, op }).expect("both agree");
+    }
+    tell(
+        &mut world,
+        &[
+            // They cost 1, 2, 3, 1, 2 and 3; the last one may cost more than is left.
+            (100, Op::Sweep(3), "SWEPT 2 0"),
+            (100, Op::Sweep(2), "SWEPT 1 0"),
+            (100, Op::Sweep(2), "SWEPT 2 0"),
+            (100, Op::Sweep(2), "SWEPT 1 0"),
+            (100, Op::Sweep(4), "SWEPT 0 3"),
+            (100, Op::Sweep(4), "SWEPT 0 3"),
+            (100, Op::Sweep(4), "SWEPT 0 0"),
+        ],
+    );
 }

@@ -96,6 +96,7 @@ impl Source {
             items,
             options,
             hold_ms_default,
+            keep_ms_default: self.option_value("KEEP"),
             sweep_max: *[1, 1, 2, 3, 1_000].choose(&mut self.rng).unwrap_or(&1),
             reservations_max: match self.rng.random_range(0..4) {
                 0 => self.rng.random_range(1..14),
@@ -170,6 +171,7 @@ impl Source {
             "ITEMLIMIT" | "ORDERLIMIT" => rng.random_range(0..9),
             "SALELIMIT" => rng.random_range(0..60),
             "HOLD" => rng.random_range(1..=self.hold_ms.saturating_mul(2).min(LARGEST)),
+            "MAXHOLD" if rng.random_range(0..5) == 0 => 0,
             "MAXHOLD" => {
                 let above = (self.hold_ms.saturating_mul(3)).min(LARGEST);
                 rng.random_range(self.hold_ms.saturating_sub(1).max(1)..=above)

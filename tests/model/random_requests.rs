@@ -315,7 +315,8 @@ impl Source {
 
     fn restock(&mut self) -> Op {
         let delta = |source: &mut Source| {
-            let up = source.qty().min(LARGEST / 4) as i64;
+            // Less than the largest by what repetitions may add.
+            let up = source.qty().min(LARGEST - 1_000) as i64;
             if source.one_in(3) { -up } else { up }
         };
         let new = self.one_in(6);

@@ -63,7 +63,7 @@ impl Model {
             options: BTreeMap::from([
                 ("HOLD", setup.hold_ms_default),
                 ("GRACE", 0),
-                ("KEEP", 3_600_000),
+                ("KEEP", setup.keep_ms_default),
                 ("REMEMBER", 600_000),
             ]),
             counts_items: false,
@@ -116,7 +116,7 @@ impl Model {
     pub fn options_after(&self, named: &[Named]) -> BTreeMap<&'static str, u64> {
         let mut options = self.options.clone();
         for (name, value) in named {
-            let none_if_zero = !matches!(*name, "HOLD" | "MAXHOLD" | "GRACE" | "KEEP" | "REMEMBER");
+            let none_if_zero = !matches!(*name, "HOLD" | "GRACE" | "KEEP" | "REMEMBER");
             if none_if_zero && *value == 0 {
                 options.remove(name);
             } else {
@@ -218,12 +218,27 @@ impl Model {
 
     /// Returns what is overdue, then forgets what has been known long enough.
     pub fn sweep(&mut self, now: u64, budget: u32) -> (u32, u32) {
-        let count = |wanted: &dyn Fn(&Reservation) -> bool| {
-            self.reservations.iter().filter(|r| wanted(r)).count() as u32
+        let mut left = u64::from(budget);
+        let mut count = |mut due: Vec<&Reservation>, by: &dyn Fn(&Reservation) -> u64| {
+            due.sort_by_key(|r| (by(r), r.turn));
+            let mut count = 0;
+            for reservation in due {
+                if left == 0 {
+                    break;
+                }
+                // One, and one more with every 16 lines after the first 16.
+                let lines = reservation.lines.len().max(1) as u64;
+                left = left.saturating_sub(1 + (lines - 1) / 16);
+                count += 1;
+            }
+            count
         };
-        let expired = count(&|r| r.is_overdue(now)).min(budget);
-        let forgotten =
-            count(&|r| r.is_remembered() && self.known_until(r) <= now).min(budget - expired);
+        let all = || self.reservations.iter();
+        let expired = count(all().filter(|r| r.is_overdue(now)).collect(), &|r| {
+            r.deadline.unwrap_or(0)
+        });
+        let is_old = |r: &&Reservation| r.is_remembered() && self.known_until(r) <= now;
+        let forgotten = count(all().filter(is_old).collect(), &|r| r.ended_at);
         for _ in 0..expired {
             let at = self.next_to_expire().expect("one that is overdue");
             self.expire(at, now);

@@ -163,6 +163,9 @@ impl Model {
                 skus.push(sku.clone());
             }
         }
+        if summed.values().any(|sum| sum.abs() > LARGEST as i128) {
+            return self.row("RESTOCK ERR, a sum too large", words!["ERR"]);
+        }
         if let Some(reference) = reference
             && let Some((_, before)) = self.restocks.iter().find(|(known, _)| known == reference)
         {
@@ -274,6 +277,9 @@ impl Model {
         }
         if ends_now {
             self.row("ALTER: END in the past", ());
+        }
+        if before.contains_key("MAXHOLD") && !self.options.contains_key("MAXHOLD") {
+            self.row("ALTER: MAXHOLD follows HOLD again", ());
         }
         if self.options == before {
             return self.row("ALTER OK, nothing changes", words!["OK"]);

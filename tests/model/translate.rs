@@ -67,7 +67,14 @@ impl Engine {
             }
             Answer::Refunded { entry } => words!["REFUNDED", id, entry_word(Some(entry))],
             Answer::Released => words!["RELEASED", id],
-            Answer::Expired { expires_at_ms } => words!["EXPIRED", id, expires_at_ms],
+            Answer::Expired {
+                expires_at_ms,
+                grace_left_ms: None,
+            } => words!["EXPIRED", id, expires_at_ms],
+            Answer::Expired {
+                expires_at_ms,
+                grace_left_ms: Some(left_ms),
+            } => words!["EXPIRED", id, expires_at_ms, left_ms],
             Answer::Restocked => self.restocked(op),
             Answer::Unchanged => words!["OK"],
             Answer::Mismatch => match op {

@@ -177,7 +177,9 @@ impl Case<'_> {
                 record.is_refunded() && refunds.last().is_some_and(|last| last.entry == *entry)
             }
             Reply::Released => matches!(record.fate, Fate::Released { .. }),
-            Reply::Expired(at_ms) => record.fate == Fate::Expired && record.expires_at_ms == *at_ms,
+            Reply::Expired { expires_at_ms, .. } => {
+                record.fate == Fate::Expired && record.expires_at_ms == *expires_at_ms
+            }
             _ => false,
         };
         must(is_so, "the answer is what the books say")
@@ -199,11 +201,17 @@ impl Case<'_> {
                 reference.is_some() && kept != reference,
                 "a retry is no double charge",
             ),
-            Reply::Expired(_) => {
+            Reply::Expired { grace_left_ms, .. } => {
                 let options = &self.books.options;
                 // Without GRACE never, also when the clock is back before the deadline.
                 let late_by_ms = self.now_ms.saturating_sub(record.expires_at_ms);
                 let in_grace = late_by_ms < options.grace_ms;
+                let until_ms = record.expires_at_ms + options.grace_ms;
+                let left_ms = if in_grace { until_ms - self.now_ms } else { 0 };
+                must(
+                    *grace_left_ms == Some(left_ms),
+                    "what is left of the grace is told",
+                )?;
                 let user = record.user.as_deref().unwrap_or(b"");
                 let admits = || self.books.admit(user, &record.units).is_ok();
                 must(!in_grace || !admits(), "grace is granted when it can be")?;

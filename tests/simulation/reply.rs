@@ -17,7 +17,10 @@ pub enum Reply {
     AlreadySold(Vec<u8>),
     Refunded(EntryId),
     Released,
-    Expired(u64),
+    Expired {
+        expires_at_ms: u64,
+        grace_left_ms: Option<u64>,
+    },
     /// Item, total, available.
     Restocked(Vec<(ItemIndex, u64, u64)>),
     Ok,
@@ -54,7 +57,13 @@ impl Reply {
             }
             Answer::Refunded { entry } => Reply::Refunded(entry),
             Answer::Released => Reply::Released,
-            Answer::Expired { expires_at_ms } => Reply::Expired(expires_at_ms),
+            Answer::Expired {
+                expires_at_ms,
+                grace_left_ms,
+            } => Reply::Expired {
+                expires_at_ms,
+                grace_left_ms,
+            },
             Answer::Restocked => Reply::restocked(sale, op),
             Answer::Unchanged => Reply::Ok,
             other => Reply::No(other),
@@ -102,7 +111,7 @@ impl Reply {
             Reply::AlreadySold(_) => "ALREADYSOLD",
             Reply::Refunded(_) => "REFUNDED",
             Reply::Released => "RELEASED",
-            Reply::Expired(_) => "EXPIRED",
+            Reply::Expired { .. } => "EXPIRED",
             Reply::Restocked(_) => "RESTOCKED",
             Reply::Ok => "OK",
             Reply::Swept(..) => "SWEPT",
@@ -139,7 +148,7 @@ impl Reply {
                     expires_at_ms: promised,
                     ..
                 },
-                Reply::Reserved { expires_at_ms, .. } | Reply::Expired(expires_at_ms),
+                Reply::Reserved { expires_at_ms, .. } | Reply::Expired { expires_at_ms, .. },
             ) => expires_at_ms >= promised,
             (Reply::Reserved { .. }, Reply::Released | Reply::Sold(_) | Reply::Refunded(_)) => true,
             (Reply::Sold(first), Reply::Sold(again)) => first == again,
@@ -148,10 +157,16 @@ impl Reply {
             (Reply::AlreadySold(first), Reply::AlreadySold(again)) => first == again,
             (Reply::AlreadySold(_), Reply::Refunded(_)) => true,
             (Reply::Released, Reply::Released) => true,
-            (Reply::Expired(first), Reply::Expired(again)) => first == again,
+            (
+                Reply::Expired {
+                    expires_at_ms: first,
+                    ..
+                },
+                Reply::Expired { expires_at_ms, .. },
+            ) => first == expires_at_ms,
             // Checked out within its grace, or released, by somebody else.
             (
-                Reply::Expired(_),
+                Reply::Expired { .. },
                 Reply::Sold(_) | Reply::AlreadySold(_) | Reply::Refunded(_) | Reply::Released,
             ) => true,
             (Reply::Restocked(first), Reply::Restocked(again)) => {

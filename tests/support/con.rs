@@ -29,6 +29,22 @@ impl Con {
         }
     }
 
+    /// Sends lines in one piece, which the server works off without a look at its timers,
+    /// and returns the reply to the last.
+    #[track_caller]
+    pub fn run_at_once(&mut self, lines: &[&str]) -> Value {
+        let mut packed = Vec::new();
+        for line in lines {
+            let words = words_of(line);
+            let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            packed.extend(pack(&words));
+        }
+        let sent = self.inner.send_packed_command(&packed);
+        sent.expect("sent");
+        let replies = lines.iter().map(|_| self.receive());
+        replies.last().expect("a line")
+    }
+
     /// Sends a command line without waiting for the reply.
     #[track_caller]
     pub fn send(&mut self, line: &str) {

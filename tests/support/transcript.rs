@@ -7,7 +7,8 @@
 //! A document that is played as a whole may have directions for the stage between its
 //! blocks, in comments that no reader of the page sees:
 //!
-//! - `<!-- test: server 6379 --appendonly yes -->` a server, known by this port
+//! - `<!-- test: server 6379 --appendonly yes -->` a server, known by this port; what
+//!   follows `--` alone are arguments of the module
 //! - `<!-- test: replica 6380 of 6379 -->` and its copy
 //! - `<!-- test: sentinels 26379 watch 6379 with 1 -->` three Sentinels, the first known
 //!   by this port, and how many replicas they know of
@@ -181,9 +182,12 @@ impl Stage {
         let port = |word: &str| word.parse::<u16>().expect("a port");
         match words {
             ["server", name, args @ ..] => {
-                let args = args.join(" ");
+                let mut parts = args.split(|word| *word == "--");
+                let args = parts.next().unwrap_or_default().join(" ");
                 let args = format!("redis.conf --replica-announce-ip 127.0.0.1 {args}");
-                let Some(server) = Server::own(&[args.trim_end()], &[]) else {
+                let of_module = parts.next().unwrap_or_default().join(" ");
+                let of_module = Some(&of_module[..]).filter(|args| !args.is_empty());
+                let Some(server) = Server::own(&[args.trim_end()], of_module.as_slice()) else {
                     return false;
                 };
                 self.servers.insert(port(name), server);

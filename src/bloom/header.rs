@@ -1,0 +1,151 @@
+//! A filter without its bits, and how that becomes bytes: what snapshots and dumps begin
+//! with. Held by golden files in `tests/`.
+//!
+//! | Value | Bytes |
+//! |---|---|
+//! | header | `flsb`, version 1, settings, number of links 4, for each a shape and `items` 8; in version 2, options to the end |
+//! | option | tag 1, length 4, so many bytes; in the order of their tags, each once |
+//! | - received (1) | 8: so many bytes of the bits have come, and more are to come |
+//!
+//! Version 1 is written where each shape has one place and there is no option. An option
+//! of an unknown tag is a newer module's, and the header is not read: what it stands for
+//! may change what the bits mean.
+
+use super::chain::{Bloom, LINKS_MAX};
+use super::codec::{CodecError, ONE_PLACE, PLACES, Reader, Writer, version_for};
+use super::event::Settings;
+use super::filter::Filter;
+use super::params::Shape;
+
+/// What a header begins with.
+const MAGIC: [u8; 4] = *b"flsb";
+/// The latest version of headers this server reads, and writes where it has to.
+const HEADER_VERSION: u8 = PLACES;
+/// The option that says how many bytes of bits there are.
+const RECEIVED: u8 = 1;
+
+/// A filter without its bits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Header {
+    pub settings: Settings,
+    /// Each with its items; at least one.
+    pub links: Vec<(Shape, u64)>,
+    /// Bytes of bits that have come, where not all have.
+    pub received: Option<u64>,
+}
+
+impl Header {
+    /// The header of a whole filter.
+    pub fn of(bloom: &Bloom) -> Header {
+        let links = bloom.links().iter();
+        Header {
+            settings: bloom.settings(),
+            links: links.map(|link| (link.shape(), link.items())).collect(),
+            received: None,
+        }
+    }
+
+    /// Bytes of the bits of all links.
+    pub fn bits_len(&self) -> u64 {
+        let links = self.links.iter();
+        links.map(|&(shape, _)| Filter::bytes_of(shape)).sum()
+    }
+}
+
+/// The lowest version that has words for a header.
+fn version_of(header: &Header) -> u8 {
+    match header.received {
+        Some(_) => HEADER_VERSION,
+        None => version_for(header.links.iter().map(|&(shape, _)| shape)),
+    }
+}
+
+/// The bytes of a header.
+pub(super) fn encode_header(header: &Header) -> Vec<u8> {
+    let version = version_of(header);
+    let mut bytes = Vec::new();
+    let mut out = Writer {
+        out: &mut bytes,
+        version,
+    };
+    out.put((MAGIC, version));
+    out.settings(header.settings);
+    out.put(header.links.len() as u32);
+    for &(shape, items) in &header.links {
+        out.shape(shape);
+        out.put(items);
+    }
+    if let Some(received) = header.received {
+        out.put((RECEIVED, size_of::<u64>() as u32, received));
+    }
+    bytes
+}
+
+/// Reads the bytes of a header, all of them.
+///
+/// # Errors
+///
+/// When the bytes are of another format or a newer version, damaged, too few or too many.
+pub(super) fn decode_header(bytes: &[u8]) -> Result<Header, CodecError> {
+    let mut from = Reader::new(bytes);
+    let (magic, version): ([u8; 4], u8) = from.take()?;
+    if magic != MAGIC {
+        return Err(CodecError::Invalid("not a filter of this module"));
+    }
+    match version {
+        ONE_PLACE..=HEADER_VERSION => from.version = version,
+        0 => return Err(CodecError::Invalid("the version of a filter")),
+        _ => return Err(CodecError::Newer("a filter")),
+    }
+    let mut header = take_links(&mut from)?;
+    if version > ONE_PLACE {
+        take_options(&mut from, &mut header)?;
+    }
+    from.end("more bytes than the header has")?;
+    if version_of(&header) != version {
+        return Err(CodecError::Invalid("a version the filter does not need"));
+    }
+    Ok(header)
+}
+
+fn take_links(from: &mut Reader<'_>) -> Result<Header, CodecError> {
+    let settings = from.settings()?;
+    let len: u32 = from.take()?;
+    let is_one = len == 1;
+    if !(is_one || settings.expansion > 0 && (1..=LINKS_MAX as u32).contains(&len)) {
+        return Err(CodecError::Invalid("the number of links"));
+    }
+    let mut links = Vec::new();
+    for _ in 0..len {
+        let shape = from.shape()?;
+        let items: u64 = from.take()?;
+        if items > shape.capacity {
+            return Err(CodecError::Invalid("the items of a link"));
+        }
+        links.push((shape, items));
+    }
+    Ok(Header {
+        settings,
+        links,
+        received: None,
+    })
+}
+
+fn take_options(from: &mut Reader<'_>, header: &mut Header) -> Result<(), CodecError> {
+    while !from.bytes.is_empty() {
+        let (tag, len): (u8, u32) = from.take()?;
+        if tag != RECEIVED {
+            return Err(CodecError::Newer("an option of a filter"));
+        }
+        if header.received.is_some() || len as usize != size_of::<u64>() {
+            return Err(CodecError::Invalid("an option"));
+        }
+        let received: u64 = from.take()?;
+        let is_part = received < header.bits_len() && received.is_multiple_of(8);
+        if !is_part {
+            return Err(CodecError::Invalid("the bits received"));
+        }
+        header.received = Some(received);
+    }
+    Ok(())
+}

@@ -435,16 +435,34 @@ fn an_aof_has_nothing_of_what_did_not_fit_and_the_next_start_takes_it() {
     chain.mislead(&[b"FLASHSALE.BFLOADCHUNK", b"filter", b"999999", b"x"]);
     // The name of a filter, for a sale: whatever is there at the primary, it is not this.
     chain.mislead(&[b"FLASHSALE.BFAPPLY", b"misfit", b"x"]);
+    // In a transaction, and in another database.
+    chain.primary.tell(&[b"MULTI"]);
+    chain
+        .primary
+        .tell(&apply(&["option"], &reserved("within", 1)));
+    chain.primary.tell(&apply(&["option"], b"x"));
+    chain.primary.tell(&[b"SELECT", b"3"]);
+    chain.primary.tell(&apply(&["far"], &created));
+    chain.primary.tell(&apply(&["far"], &reserved("late", 1)));
+    chain.primary.tell(&[b"EXEC"]);
+    chain.told += 1;
+    chain.lead(&[b"PING"]);
+    chain.mislead(&apply(&["far"], &reserved("late", 1)));
+    chain.lead(&[b"SELECT", b"0"]);
     let all = "newer kind option misfit text filter nosuch newer:o kind:o";
     let digest = chain.first.conn().digest(all);
     assert_eq!(digest, chain.second.conn().digest(all));
     for server in [&mut chain.second, &mut chain.first] {
-        assert_eq!(diverged(&mut server.conn()), 5);
+        assert_eq!(diverged(&mut server.conn()), 6);
         server.shut_down();
         server.start_again(&["--replicaof no one"]);
         let mut con = server.conn();
         assert_eq!(con.digest(all), digest);
-        assert_eq!((diverged(&mut con), con.divergence()), (5, 0));
+        assert_eq!((diverged(&mut con), con.divergence()), (6, 0));
+        con.fields("FLASHSALE.GET option within", "state reserved");
+        let mut far = server.conn_db(3);
+        far.fields("FLASHSALE.INFO far", "state diverged");
+        far.fields("FLASHSALE.GET far late", "state reserved");
         con.fields("FLASHSALE.GET newer early", "state refunded");
         con.fields("FLASHSALE.GET newer later", "state sold");
         con.says("FLASHSALE.STOCK text", "[z 3 0 0]");

@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::clock;
 use crate::config;
+use crate::damage;
 use crate::datatype::{self, SaleKey};
 use crate::expiry_index::Hint;
 use crate::ffi::{self, Ctx, Hooks, LoadBeside, Text, TextBuf, Timer};
@@ -180,6 +181,7 @@ impl Hooks for Expiry {
     fn loaded(ctx: Ctx<'_>) {
         slots::note_change();
         datatype::settle_partly_loaded(ctx, |key| slots::is_importing(ctx, key));
+        damage::note_end();
         rearm(ctx);
     }
 

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::error::Code;
 use crate::ffi::{Section, Source};
 
-/// A number that only grows.
+/// A number that only grows, or begins anew.
 pub struct Counter(AtomicU64);
 
 impl Counter {
@@ -24,6 +24,11 @@ impl Counter {
             self.0.load(Ordering::Relaxed).wrapping_add(amount),
             Ordering::Relaxed,
         );
+    }
+
+    /// Begins anew.
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 
     pub fn get(&self) -> u64 {
@@ -158,6 +163,8 @@ pub static MEMORY_BYTES: Gauge = Gauge::new();
 pub static BLOOMS: Gauge = Gauge::new();
 /// Bytes of all Bloom filters.
 pub static BLOOM_BYTES: Gauge = Gauge::new();
+/// Sales that missed a change of their primary, and do not sell.
+pub static SALES_DIVERGED: Gauge = Gauge::new();
 /// Sales the timer has a deadline of.
 pub static SALES_WITH_DEADLINES: AtomicU64 = AtomicU64::new(0);
 
@@ -222,6 +229,7 @@ impl Source for Info {
         section.field("clock_steps_back", CLOCK_STEPS_BACK.get());
         section.field("events_replayed", EVENTS_REPLAYED.get());
         section.field("replay_divergence", REPLAY_DIVERGENCE.get());
+        section.field("sales_diverged", SALES_DIVERGED.get());
         for (outcome, counter) in Outcome::ALL.iter().zip(&OUTCOMES) {
             section.field_of("outcome_", outcome.word(), counter.get());
         }

@@ -10,6 +10,7 @@
 //! | how does a change reach the AOF and the replicas | `replication.rs` |
 //! | what is a Bloom filter, what is on disk of it | `bloom/`, which knows no server either |
 //! | how does its change reach the AOF and the replicas | `bloom_replication.rs` |
+//! | what of an AOF ends the start | `damage.rs` |
 //! | which key are names hashed with | `names.rs` |
 //! | when do listeners hear of a change | `news.rs` |
 //! | what is in an order | `orders.rs` |
@@ -41,6 +42,7 @@ mod bloom_replication;
 mod clock;
 mod command;
 mod config;
+mod damage;
 mod datatype;
 mod doctor;
 mod error;

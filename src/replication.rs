@@ -8,6 +8,8 @@
 
 use std::ffi::CStr;
 
+use crate::clock;
+use crate::damage::{self, Damage};
 use crate::datatype::{self, SaleKey};
 use crate::error::{Error, echo};
 use crate::expiry;
@@ -103,38 +105,107 @@ fn send(ctx: Ctx<'_>, key: Text<'_>, orders: Option<Text<'_>>, event: &Event<'_>
     });
 }
 
-/// Carries out a line that was decided elsewhere, replies, and passes it on as it came.
+/// Who sends a line that was decided elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sender {
+    Primary,
+    Aof,
+    /// The server that gives the slot of the key to this one.
+    SlotImport,
+}
+
+impl Sender {
+    /// # Errors
+    ///
+    /// The line comes from a client.
+    fn of(ctx: Ctx<'_>) -> Result<Sender, Error> {
+        let flags = ctx.flags();
+        if flags.is_loading() {
+            Ok(Sender::Aof)
+        } else if flags.is_slot_import() {
+            Ok(Sender::SlotImport)
+        } else if flags.is_replicated() {
+            Ok(Sender::Primary)
+        } else {
+            Err(Error::new(
+                "internal: only a primary and an AOF may send this command",
+            ))
+        }
+    }
+}
+
+/// Carries out a line that was decided elsewhere, and replies.
 ///
-/// What does not fit is no error to a primary or to an AOF: a replica that answers its
-/// primary with one stops replicating, or ends itself. It is counted, and told in the log
-/// once in a while. The source of a slot import is told, and nothing is passed on: the
-/// server then gives the import up and deletes what has come of it, and the source keeps
-/// the slot.
+/// What does not fit is no error to a primary: a replica that answers its primary with one
+/// stops replicating, or ends itself. It is counted and left out, here and in this server's
+/// own AOF, which it would end the next start of; and the sale is marked. Of an AOF it ends
+/// the start, see [`damage::meet`]. The source of a slot import is told: the server then
+/// gives the import up and deletes what has come of it, and the source keeps the slot.
 ///
 /// # Errors
 ///
-/// What does not fit, to the source of an import.
+/// The line comes from a client; what does not fit, to the source of an import.
 pub fn follow(call: &Call<'_>, carry_out: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
-    let ctx = call.ctx();
-    if ctx.flags().is_slot_import() {
-        carry_out()?;
-        ctx.replicate_verbatim();
-    } else {
-        ctx.replicate_verbatim();
-        if let Err(error) = carry_out() {
-            let name = call.words().get(1).copied().unwrap_or_default();
-            diverged(ctx, name, &error.to_string());
-        }
+    let sender = Sender::of(call.ctx())?;
+    match carry_out() {
+        Ok(()) if sender == Sender::Aof => damage::note_loaded(),
+        Ok(()) => {}
+        Err(error) if sender == Sender::SlotImport => return Err(error),
+        Err(error) => leave_out(call, sender, error.text()),
     }
     call.reply().ok();
     Ok(())
 }
 
-/// Carries out an event that was decided elsewhere.
+/// Counts a line that does not fit, and marks the sale under its key, if there is one.
+fn leave_out(call: &Call<'_>, sender: Sender, reason: &str) {
+    let ctx = call.ctx();
+    let word = |index: usize| call.words().get(index).copied().unwrap_or_default();
+    let (command, key) = (echo(word(0)), word(1));
+    match sender {
+        Sender::Primary | Sender::SlotImport => damage::count(ctx, key, reason),
+        Sender::Aof => damage::meet(
+            ctx,
+            &Damage {
+                what: &command,
+                database: ctx.database(),
+                key,
+                reason,
+            },
+        ),
+    }
+    if let Some(name) = call.text(1)
+        && let Ok(mut key) = datatype::open_write(ctx, name)
+    {
+        mark(ctx, &mut key, reason);
+    }
+}
+
+/// Notes in a sale, and in this server's own AOF, that it missed a change of its primary.
+/// The first reason is the one that stays.
+fn mark(ctx: Ctx<'_>, key: &mut SaleKey<'_>, reason: &str) {
+    if key.sale().mark().is_some() {
+        return;
+    }
+    let event = Event {
+        at_ms: clock::now_ms(),
+        change: Change::marked(reason),
+    };
+    key.apply(&event);
+    // From a replica it reaches the AOF alone: copies of this copy get the primary's own
+    // stream, and judge for themselves.
+    send(ctx, key.name(), None, &event);
+    ctx.signal_modified(key.name());
+    // It is the place of a marked sale now, for DOCTOR.
+    expiry::note(ctx, key);
+}
+
+/// Carries out an event that was decided elsewhere. It is passed on as it came once it is
+/// known to fit, and before anybody hears of it.
 ///
 /// # Errors
 ///
-/// It cannot be read, or does not fit the sale found here.
+/// It cannot be read, or does not fit what is found here.
 pub fn replay(
     ctx: Ctx<'_>,
     name: Text<'_>,
@@ -144,19 +215,6 @@ pub fn replay(
     replay_event(ctx, name, orders, bytes)?;
     info::EVENTS_REPLAYED.add(1);
     Ok(())
-}
-
-/// Counts an event that does not fit what is under this name here, and tells the log
-/// once in a while.
-fn diverged(ctx: Ctx<'_>, name: &[u8], reason: &str) {
-    info::REPLAY_DIVERGENCE.add(1);
-    let times = info::REPLAY_DIVERGENCE.get();
-    if times.is_power_of_two() {
-        let key = echo(name);
-        ctx.warn(&format!(
-            "a replicated event does not fit '{key}' here: {reason} ({times} so far)"
-        ));
-    }
 }
 
 fn replay_event<'c>(
@@ -175,8 +233,16 @@ fn replay_event<'c>(
     key.sale()
         .check(&event)
         .map_err(|divergence| Error::new(divergence.to_string()))?;
-    // The sale follows the primary even when the stream cannot.
     let entry = replay_entry(ctx, &key, orders, &event);
+    match &entry {
+        Ok(_) => ctx.replicate_verbatim(),
+        // The sale follows the primary even when the stream cannot. So does the AOF: the
+        // stream would not take the entry at the next start either.
+        Err(error) => {
+            mark(ctx, &mut key, error.text());
+            ctx.replicate(APPLY, name, None, bytes);
+        }
+    }
     let applied = key.apply(&event);
     let entry_in = entry.as_ref().ok().copied().flatten();
     announce(ctx, &mut key, entry_in, &event, &applied.stock, &mut news);
@@ -192,12 +258,22 @@ fn replay_creation(
     let was_free = datatype::is_free(ctx, name);
     let mut news = News::about(ctx, name);
     let mut key = datatype::create(ctx, name, sale)?;
+    pass_on_creation(ctx, name, was_free);
     announce(ctx, &mut key, None, event, &StockChanges::new(), &mut news);
     if was_free {
         Ok(())
     } else {
         Err(Error::new("the key of a new sale was taken"))
     }
+}
+
+/// Passes the creation in progress on as it came. Where something had to make room for it,
+/// the AOF is told that first: at the next start it is there again.
+pub fn pass_on_creation(ctx: Ctx<'_>, name: Text<'_>, was_free: bool) {
+    if !was_free {
+        ctx.replicate_words(c"DEL", &[name]);
+    }
+    ctx.replicate_verbatim();
 }
 
 fn replay_entry<'c>(
@@ -209,7 +285,12 @@ fn replay_entry<'c>(
     let Some(entry) = event.entry() else {
         return Ok(None);
     };
-    let name = orders.ok_or_else(|| Error::new("orders: missing"))?;
+    let name = match orders {
+        Some(name) => name,
+        // What the AOF of a copy has whose stream did not take the entry.
+        None if key.sale().mark().is_some() => return Ok(None),
+        None => return Err(Error::new("orders: missing")),
+    };
     let mut orders = OrdersKey::open_any(ctx, name)?;
     orders.append(key.name(), key.sale(), event, Some(entry))?;
     Ok(Some(name))

@@ -58,6 +58,7 @@ fn the_runbook_has_a_chapter_for_each_alert() {
     let expected = [
         "### Sweep lag",
         "### Divergence",
+        "### Diverged sales",
         "### Memory",
         "### Backlog",
         "### Success rate",

@@ -5,14 +5,14 @@
 //! Internal: an error from any other client. The sources are those of a merge.
 //!
 //! - Complexity: that of the command that made the event.
-//! - Reply: `OK`: an event that does not fit is counted, and told in the log.
+//! - Reply: `OK`, always: an event that cannot be read or does not fit is counted, and told
+//!   in the log. Of an AOF, it ends the start (see `load-damaged`).
 //! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
 //!   then keeps the slot.
-//! - Replicates: itself, as it came.
+//! - Replicates: itself, as it came; nothing when it does not fit.
 
 use super::bloom_args::wrong_arity;
-use super::sale_apply::refuse_clients;
-use super::{Handler, SINCE, text};
+use super::{Handler, SINCE};
 use crate::bloom_replication;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
@@ -43,13 +43,13 @@ impl Handler for Apply {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        refuse_clients(call.ctx())?;
-        // The server has looked at the number of words.
-        replication::follow(call, || match call.arguments() {
-            [_, sources @ .., event] => {
-                bloom_replication::replay(call.ctx(), text(call, 1)?, sources, event.bytes())
-            }
-            _ => Err(wrong_arity(call.words())),
-        })
+        replication::follow(call, || apply(call))
     }
+}
+
+fn apply(call: &Call<'_>) -> Result<(), Error> {
+    let [name, sources @ .., event] = call.arguments() else {
+        return Err(wrong_arity(call.words()));
+    };
+    bloom_replication::replay(call.ctx(), *name, sources, event.bytes())
 }

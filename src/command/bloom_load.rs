@@ -5,13 +5,13 @@
 //! Internal: an error from any other client.
 //!
 //! - Complexity: O(N) with N bytes of the chunk.
-//! - Reply: `OK`: a chunk that does not fit is counted, and told in the log.
+//! - Reply: `OK`: a chunk of an AOF that cannot be read or does not fit ends the start; with
+//!   `load-damaged yes` it is counted and told in the log, and the filter is left out.
 //! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
 //!   then keeps the slot.
-//! - Replicates: itself, as it came.
+//! - Replicates: itself, as it came; nothing when it does not fit.
 
 use super::bloom_args::wrong_arity;
-use super::sale_apply::refuse_clients;
 use super::{Handler, SINCE, text};
 use crate::datatype::bloom_key;
 use crate::error::Error;
@@ -37,6 +37,7 @@ fn load(call: &Call<'_>) -> Result<(), Error> {
     };
     let (ctx, name) = (call.ctx(), text(call, 1)?);
     bloom_key::load_chunk(ctx, name, chunk)?;
+    ctx.replicate_verbatim();
     ctx.signal_modified(name);
     Ok(())
 }
@@ -47,7 +48,6 @@ impl Handler for Load {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        refuse_clients(call.ctx())?;
         replication::follow(call, || load(call))
     }
 }

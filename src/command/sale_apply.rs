@@ -6,17 +6,18 @@
 //! order stream.
 //!
 //! - Complexity: that of the command that made the event.
-//! - Reply: `OK`: what does not fit is counted, and told in the log. A replica that
-//!   answers its primary with an error may end itself over it.
+//! - Reply: `OK`, always: what cannot be read or does not fit is counted and told in the
+//!   log, and the sale is marked. A replica that answers its primary with an error may end
+//!   itself over it. Of an AOF, it ends the start (see `load-damaged`).
 //! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
 //!   then keeps the slot.
-//! - Replicates: itself, as it came.
+//! - Replicates: itself, as it came; the event `Marked` in the place of what does not fit.
 //! - Notifies: as the command that made the event.
 
 use super::args::Args;
 use super::{Handler, SINCE, text};
 use crate::error::Error;
-use crate::ffi::{Argument, Call, CommandSpec, Ctx, KeySpec};
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::replication;
 
 pub const COMMAND: CommandSpec = CommandSpec {
@@ -62,7 +63,6 @@ impl Handler for Apply {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        refuse_clients(call.ctx())?;
         replication::follow(call, || apply(call))
     }
 }
@@ -75,22 +75,6 @@ fn apply(call: &Call<'_>) -> Result<(), Error> {
         None
     };
     replication::replay(call.ctx(), text(call, 1)?, orders, event)
-}
-
-/// Lets the primary's stream, the AOF and the source of a slot import pass, and nobody
-/// else.
-///
-/// # Errors
-///
-/// The command came from a client.
-pub fn refuse_clients(ctx: Ctx<'_>) -> Result<(), Error> {
-    let flags = ctx.flags();
-    if flags.is_replicated() || flags.is_loading() || flags.is_slot_import() {
-        return Ok(());
-    }
-    Err(Error::new(
-        "internal: only a primary and an AOF may send this command",
-    ))
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@
 //!
 //! - Complexity: O(N) with N records in the chunk, O(M) for the last one of a sale
 //!   with M.
-//! - Reply: `OK`: a chunk that does not fit is counted, and told in the log.
+//! - Reply: `OK`: a chunk of an AOF that cannot be read or does not fit ends the start; with
+//!   `load-damaged yes` it is counted and told in the log, and the sale is left out.
 //! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
 //!   then keeps the slot.
-//! - Replicates: itself, as it came.
+//! - Replicates: itself, as it came; nothing when it does not fit.
 
 use super::args::Args;
-use super::sale_apply::refuse_clients;
 use super::{Handler, SINCE, text};
 use crate::datatype;
 use crate::error::Error;
@@ -46,7 +46,6 @@ impl Handler for Load {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        refuse_clients(call.ctx())?;
         replication::follow(call, || load(call))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::bloom_type::BloomValue;
 use super::sale_type::SaleValue;
+use crate::damage;
 use crate::error::echo;
 use crate::expiry_index::Place;
 use crate::ffi::{Ctx, Key, Mode, NativeType, Text, TextBuf};
@@ -25,19 +26,9 @@ pub(super) fn note(database: i32, key: &[u8]) {
         .push(place);
 }
 
-/// What a value is that is only partly there after a load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    /// Its slot is on its way to this server, or to its primary. The rest may come yet; where
-    /// the import ended with the server, the server itself deletes what has come of it. The
-    /// value is still where it came from.
-    OnItsWay,
-    /// The file was cut short or damaged. Half a sale would sell what it has forgotten,
-    /// half a filter would deny what it contains.
-    Damaged,
-}
-
-/// Decides about every value whose last chunk never came, at the end of a load.
+/// Decides about every value whose last chunk never came, at the end of a load: its slot is
+/// on its way to this server or to its primary, or the file was cut short or damaged, which
+/// ends the start.
 pub fn settle_partly_loaded(ctx: Ctx<'_>, is_importing: impl Fn(&[u8]) -> bool) {
     let begun = std::mem::take(&mut *BEGUN.lock().unwrap_or_else(PoisonError::into_inner));
     for Place { database, key } in begun {
@@ -45,32 +36,25 @@ pub fn settle_partly_loaded(ctx: Ctx<'_>, is_importing: impl Fn(&[u8]) -> bool) 
             continue;
         }
         let name = TextBuf::new(&key);
-        let sale = partly_loaded::<SaleValue>(ctx, name.as_text()).map(|open| ("sale", open));
+        let sale = partly_loaded::<SaleValue>(ctx, name.as_text()).map(|open| ("the sale", open));
         let found = sale.or_else(|| {
-            partly_loaded::<BloomValue>(ctx, name.as_text()).map(|open| ("filter", open))
+            partly_loaded::<BloomValue>(ctx, name.as_text()).map(|open| ("the filter", open))
         });
         let Some((what, open)) = found else {
             continue;
         };
-        let part = if is_importing(&key) {
-            Part::OnItsWay
-        } else {
-            Part::Damaged
-        };
-        settle(ctx, part, &format!("the {what} '{}'", echo(&key)), open);
-    }
-}
-
-fn settle(ctx: Ctx<'_>, part: Part, what: &str, open: Key<'_>) {
-    match part {
-        Part::OnItsWay => ctx.warn(&format!(
-            "{what} was on its way here, with its slot, when it was saved"
-        )),
-        Part::Damaged => {
-            open.delete();
+        if is_importing(&key) {
+            // The rest may come yet; where the import ended with the server, the server
+            // itself deletes what has come of it. The value is still where it came from.
+            let name = echo(&key);
             ctx.warn(&format!(
-                "{what} was only partly in the AOF, and is deleted"
+                "{what} '{name}' was on its way here, with its slot, when it was saved"
             ));
+        } else {
+            // Half a sale would sell what it has forgotten, half a filter would deny what it
+            // contains.
+            damage::leave_out(ctx, what, database, &key);
+            open.delete();
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::live::LiveSale;
+use super::marks;
 use crate::expiry_index::{ExpiryIndex, Hint, Place};
 use crate::ffi::{LoadBeside, Origin};
 use crate::info::SALES_WITH_DEADLINES;
@@ -37,11 +38,14 @@ pub fn load_beside(step: LoadBeside) {
 }
 
 /// Writes down when the sale at this place is due, if that is sooner than what is
-/// written; the moment, if so.
+/// written; the moment, if so. A marked sale's place is written down as well.
 ///
 /// A later deadline is not written down: the earlier hint finds that out when it is
 /// followed. So a reservation that is not the sale's first costs one comparison.
 pub fn note(live: &mut LiveSale, database: i32, key: &[u8]) -> Option<u64> {
+    if live.is_marked() {
+        marks::note(database, key);
+    }
     let due_ms = live.sale().next_due_ms()?;
     if due_ms >= live.hinted_due_ms {
         return None;
@@ -59,6 +63,9 @@ pub fn note(live: &mut LiveSale, database: i32, key: &[u8]) -> Option<u64> {
 /// one takes its place only when that one leaves: the value may not be taken after all,
 /// and the sale that is there must not lose its hint.
 pub(super) fn note_loaded(live: &mut LiveSale, database: i32, key: &[u8]) {
+    if live.is_marked() {
+        marks::note(database, key);
+    }
     let Some(due_ms) = live.sale().next_due_ms() else {
         return;
     };
@@ -107,15 +114,18 @@ pub(super) fn forget(origin: &Origin<'_>) {
             key: key.bytes().into(),
         };
         with(|index| index.leave(&place));
+        marks::forget(&place);
     }
 }
 
 /// A database was emptied, or all were.
 pub fn clear(database: Option<i32>) {
     with(|index| index.clear(database));
+    marks::clear(database);
 }
 
 /// Two databases changed their numbers.
 pub fn swap(one: i32, other: i32) {
     with(|index| index.swap(one, other));
+    marks::swap(one, other);
 }

@@ -3,6 +3,7 @@
 //! Edge: facts are words as the server spells them, and numbers this module counted. What
 //! cannot be found out is left out, and judged by no rule.
 
+mod copies;
 mod rules;
 
 pub use rules::judge;
@@ -12,7 +13,7 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock;
-use crate::datatype;
+use crate::datatype::{self, Diverged};
 use crate::ffi::{self, Ctx};
 use crate::info;
 
@@ -71,6 +72,9 @@ const FIELDS: [(&CStr, &[&str]); 5] = [
 /// How many replicas are looked at.
 const REPLICAS_MAX: u32 = 32;
 
+/// How many sales that missed a change are named.
+const DIVERGED_MAX: usize = 5;
+
 /// Where Linux says whether a fork may be given memory that is not there yet.
 const OVERCOMMIT: &str = "/proc/sys/vm/overcommit_memory";
 
@@ -101,6 +105,10 @@ pub struct Facts {
     pub reservations_known: u64,
     /// Replicated events that did not fit.
     pub replay_divergence: u64,
+    /// Sales that missed a change.
+    pub sales_diverged: u64,
+    /// Some of them.
+    pub diverged: Vec<Diverged>,
     /// Changes made after a large step back of the clock.
     pub clock_steps_back: u64,
     /// How late the last return of overdue reservations was, in milliseconds.
@@ -132,6 +140,8 @@ impl Facts {
             replicas_at_load: REPLICAS_AT_LOAD.load(Ordering::Relaxed),
             reservations_known: info::RESERVATIONS_KNOWN.get(),
             replay_divergence: info::REPLAY_DIVERGENCE.get(),
+            sales_diverged: info::SALES_DIVERGED.get(),
+            diverged: datatype::diverged(ctx, DIVERGED_MAX),
             clock_steps_back: info::CLOCK_STEPS_BACK.get(),
             sweep_lag_ms: info::SWEEP_LAG_MS.load(Ordering::Relaxed),
             overdue_ms: clock::now_ms().saturating_sub(due_ms),

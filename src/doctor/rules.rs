@@ -6,9 +6,10 @@
 //! Edge: pure. No rule asks anybody; a fact that is not known is no finding.
 
 use super::Facts;
+use super::copies::{diverged, divergence};
 
 /// Orders or whole sales are being lost, or will be.
-const ERROR: &str = "error";
+pub(super) const ERROR: &str = "error";
 /// A sale suffers when something else happens: a crash, a failover, a rush.
 const WARNING: &str = "warning";
 /// Right for some, and worth a decision.
@@ -25,8 +26,9 @@ pub struct Finding {
 type Rule = fn(&Facts) -> Option<(&'static str, String)>;
 
 /// Every topic, in the order of the reply.
-const RULES: [(&str, Rule); 27] = [
+const RULES: [(&str, Rule); 28] = [
     ("divergence", divergence),
+    ("diverged", diverged),
     ("eviction", eviction),
     ("appendonly", appendonly),
     ("fsync", fsync),
@@ -121,18 +123,6 @@ fn part<'f>(line: &'f str, name: &str) -> Option<&'f str> {
 /// More than `percent` of `all`?
 fn is_above(part: u64, all: u64, percent: u64) -> bool {
     u128::from(part) * 100 > u128::from(all) * u128::from(percent)
-}
-
-fn divergence(facts: &Facts) -> Option<(&'static str, String)> {
-    let times = Some(facts.replay_divergence).filter(|&times| times > 0)?;
-    Some((
-        ERROR,
-        format!(
-            "compare DEBUG DIGEST-VALUE and MODULE LIST with the primary's, and let this server \
-             resynchronise: {times} replicated events did not fit what is here, so a sale differs \
-             from its primary's"
-        ),
-    ))
 }
 
 fn eviction(facts: &Facts) -> Option<(&'static str, String)> {
@@ -532,6 +522,7 @@ fn config(facts: &Facts) -> Option<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::datatype::Diverged;
 
     /// A primary with a replica and nothing to complain about.
     fn healthy() -> Facts {
@@ -598,6 +589,16 @@ mod tests {
             } else {
                 match change {
                     "divergence" => facts.replay_divergence = 3,
+                    "diverged" => {
+                        facts.sales_diverged = 3;
+                        facts.diverged = vec![Diverged {
+                            database: 2,
+                            key: b"tea\n".to_vec(),
+                            reason: "the id is known".to_owned(),
+                        }];
+                    }
+                    // Of so many that their places are not kept.
+                    "unnamed" => facts.sales_diverged = 3,
                     "stepped" => facts.clock_steps_back = 2,
                     "late" => facts.sweep_lag_ms = 1_001,
                     "overdue" => facts.overdue_ms = 1_001,
@@ -620,6 +621,14 @@ mod tests {
     /// part of the advice.
     const CASES: &[(&str, &str)] = &[
         ("divergence", "error divergence 3 replicated events"),
+        (
+            "diverged",
+            "error diverged let a replica resynchronise: 'tea\\n' in database 2 (the id is known), and 2 more do not",
+        ),
+        (
+            "unnamed",
+            "error diverged let a replica resynchronise: 3 sales do not",
+        ),
         (
             "maxmemory-policy=allkeys-lru",
             "error eviction CONFIG SET maxmemory-policy noeviction: allkeys-lru",

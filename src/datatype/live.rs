@@ -1,10 +1,11 @@
 //! A sale in its key, with what the server side notes beside it.
 
-use crate::info::{MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_OPEN, SALES, USERS};
+use crate::info::{
+    MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_KNOWN_MAX, RESERVATIONS_OPEN, SALES, USERS,
+};
 use crate::sale::{Applied, Event, Sale};
 
-/// After so many changes the memory of a sale is measured again, which takes longer
-/// than a change does.
+/// After so many changes a sale is measured again, which takes longer than a change does.
 const CHANGES_PER_MEASUREMENT: u32 = 256;
 
 /// A sale that takes commands.
@@ -16,6 +17,8 @@ pub struct LiveSale {
     open: u64,
     known: u64,
     users: u64,
+    /// The same of those that are measured now and then.
+    known_measured: u64,
     memory_bytes: u64,
     changes: u32,
 }
@@ -28,6 +31,7 @@ impl LiveSale {
             open: 0,
             known: 0,
             users: 0,
+            known_measured: 0,
             memory_bytes: 0,
             changes: 0,
         };
@@ -78,6 +82,8 @@ impl LiveSale {
         let bytes = self.sale.memory_bytes() as u64;
         MEMORY_BYTES.shift(self.memory_bytes, bytes);
         self.memory_bytes = bytes;
+        RESERVATIONS_KNOWN_MAX.shift(self.known_measured, self.known);
+        self.known_measured = self.known;
         self.changes = 0;
     }
 }
@@ -90,5 +96,6 @@ impl Drop for LiveSale {
         RESERVATIONS_KNOWN.leave(self.known);
         USERS.leave(self.users);
         MEMORY_BYTES.leave(self.memory_bytes);
+        RESERVATIONS_KNOWN_MAX.shift(self.known_measured, 0);
     }
 }

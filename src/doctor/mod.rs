@@ -4,6 +4,7 @@
 //! cannot be found out is left out, and judged by no rule.
 
 mod rules;
+mod slots;
 
 pub use rules::judge;
 
@@ -91,6 +92,8 @@ pub struct Facts {
     pub sweep_lag_ms: u64,
     /// For how long the earliest deadline of all sales has passed, in milliseconds.
     pub overdue_ms: u64,
+    /// The most reservations that one sale knows.
+    pub reservations_known_max: u64,
 }
 
 impl Facts {
@@ -117,6 +120,7 @@ impl Facts {
             clock_steps_back: info::CLOCK_STEPS_BACK.get(),
             sweep_lag_ms: info::SWEEP_LAG_MS.load(std::sync::atomic::Ordering::Relaxed),
             overdue_ms: clock::now_ms().saturating_sub(due_ms),
+            reservations_known_max: info::RESERVATIONS_KNOWN_MAX.get(),
         }
     }
 }

@@ -6,13 +6,14 @@
 //! Edge: pure. No rule asks anybody; a fact that is not known is no finding.
 
 use super::Facts;
+use super::slots::slots;
 
 /// Orders or whole sales are being lost, or will be.
 const ERROR: &str = "error";
 /// A sale suffers when something else happens: a crash, a failover, a rush.
-const WARNING: &str = "warning";
+pub(super) const WARNING: &str = "warning";
 /// Right for some, and worth a decision.
-const NOTE: &str = "note";
+pub(super) const NOTE: &str = "note";
 
 /// One thing that would hurt a sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub struct Finding {
 type Rule = fn(&Facts) -> Option<(&'static str, String)>;
 
 /// Every topic, in the order of the reply.
-const RULES: [(&str, Rule); 24] = [
+const RULES: [(&str, Rule); 25] = [
     ("divergence", divergence),
     ("eviction", eviction),
     ("appendonly", appendonly),
@@ -49,6 +50,7 @@ const RULES: [(&str, Rule); 24] = [
     ("events", events),
     ("module-command", module_command),
     ("cluster", cluster),
+    ("slots", slots),
     ("config", config),
 ];
 
@@ -82,7 +84,7 @@ impl Facts {
         self.settings.as_ref()?.get(name).map(String::as_str)
     }
 
-    fn is_set(&self, name: &str, value: &str) -> bool {
+    pub(super) fn is_set(&self, name: &str, value: &str) -> bool {
         self.setting(name) == Some(value)
     }
 
@@ -90,7 +92,7 @@ impl Facts {
         self.setting(name)?.parse().ok()
     }
 
-    fn told(&self, name: &str) -> Option<&str> {
+    pub(super) fn told(&self, name: &str) -> Option<&str> {
         self.info.get(name).map(String::as_str)
     }
 
@@ -352,7 +354,7 @@ fn replica(facts: &Facts) -> Option<(&'static str, String)> {
 }
 
 /// Numbers of a version: 8.1.1 is [8, 1, 1].
-fn numbers(version: &str) -> Vec<u64> {
+pub(super) fn numbers(version: &str) -> Vec<u64> {
     version
         .split('.')
         .map_while(|part| part.parse().ok())
@@ -558,6 +560,8 @@ mod tests {
                     "stepped" => facts.clock_steps_back = 2,
                     "late" => facts.sweep_lag_ms = 1_001,
                     "overdue" => facts.overdue_ms = 1_001,
+                    "large" => facts.reservations_known_max = 800_001,
+                    "huge" => facts.reservations_known_max = 20_000_001,
                     "silent" => facts.replicas[0] = facts.replicas[0].replace("lag=10", "lag=11"),
                     "syncing" => {
                         facts.replicas[0] = facts.replicas[0].replace("online", "send_bulk");
@@ -702,6 +706,20 @@ mod tests {
             "cluster-enabled=yes cluster-allow-replica-migration=yes",
             "note cluster CONFIG SET cluster-allow-replica-migration no:",
         ),
+        (
+            "cluster-enabled=yes large",
+            "note slots move no slot in a rush, and keep cluster-node-timeout well above that: a \
+             sale here knows 800001 reservations, and MIGRATE stops the server it comes from, and \
+             the one it goes to, for about 600 ms each",
+        ),
+        (
+            "cluster-enabled=yes huge",
+            "note slots 20000001 reservations",
+        ),
+        (
+            "cluster-enabled=yes huge redis_version:8.4.0",
+            "warning slots raise proto-max-bulk-len",
+        ),
         ("no-config", "note config CONFIG"),
     ];
 
@@ -736,6 +754,7 @@ mod tests {
             "notify-keyspace-events=Ed",
             "notify-keyspace-events=lsh",
             "cluster-require-full-coverage=yes",
+            "huge",
             "valkey_version:8.0.4",
         ] {
             let mut found = judge(&changed(changes));

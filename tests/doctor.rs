@@ -338,28 +338,6 @@ fn a_replica_without_the_module_confirms_what_it_does_not_have() {
 }
 
 #[test]
-fn a_large_sale_in_a_cluster_is_worth_a_note() {
-    let Some(server) = Server::own(&["--cluster-enabled yes"], &[]) else {
-        return;
-    };
-    let mut con = server.conn();
-    con.says("CLUSTER ADDSLOTSRANGE 0 16383", "OK");
-    wait_until("the cluster is up", || {
-        con.show("CLUSTER INFO").contains("cluster_state:ok")
-    });
-    con.says("FLASHSALE.CREATE sale{s} orders{s} STOCK 1000000", "OK");
-    assert_eq!(find(&mut con, "migration"), None);
-    let release = |number| format!("FLASHSALE.RELEASE sale{{s}} r{number}");
-    let count = 140_000;
-    all_said(
-        &send_all(&mut con, (0..count).map(release)),
-        "RELEASED",
-        count,
-    );
-    finds(&mut con, "migration", "note", "140000 reservations");
-}
-
-#[test]
 fn it_may_be_asked_anywhere_and_changes_nothing() {
     let server = Server::any();
     let mut con = server.conn();

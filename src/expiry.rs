@@ -21,6 +21,7 @@ use crate::info;
 use crate::news::News;
 use crate::replication;
 use crate::sale::Change;
+use crate::scripts;
 
 /// Wait after a sweep that had to stop because nothing may be written, in milliseconds.
 const RETRY_MS: u64 = 20;
@@ -155,6 +156,7 @@ impl Hooks for Expiry {
     }
 
     fn ticked(ctx: Ctx<'_>) {
+        scripts::look(ctx);
         let now_ms = clock::now_ms();
         let ticked_at_ms = TICKED_AT_MS.swap(now_ms, Ordering::Relaxed);
         let Some(due_ms) = datatype::first_due_ms() else {

@@ -1,8 +1,10 @@
-//! What would hurt a sale on this server: gathered here, judged in `rules.rs`.
+//! What would hurt a sale on this server: gathered here, judged in `rules.rs` and
+//! `copies.rs`.
 //!
 //! Edge: facts are words as the server spells them, and numbers this module counted. What
 //! cannot be found out is left out, and judged by no rule.
 
+mod copies;
 mod rules;
 
 pub use rules::judge;

@@ -6,13 +6,14 @@
 //! Edge: pure. No rule asks anybody; a fact that is not known is no finding.
 
 use super::Facts;
+use super::copies::{diskless_load, late_load, migration};
 
 /// Orders or whole sales are being lost, or will be.
 const ERROR: &str = "error";
 /// A sale suffers when something else happens: a crash, a failover, a rush.
-const WARNING: &str = "warning";
+pub(super) const WARNING: &str = "warning";
 /// Right for some, and worth a decision.
-const NOTE: &str = "note";
+pub(super) const NOTE: &str = "note";
 
 /// One thing that would hurt a sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,10 +78,6 @@ const REPLICA_LAG_S_MAX: u64 = 10;
 const SWEEP_LAG_MS_MAX: u64 = 1_000;
 /// A backlog that a rush does not fill in a second, in bytes.
 const BACKLOG_BYTES_MIN: u64 = 64 << 20;
-/// How long MIGRATE stops both nodes for one reservation, in nanoseconds.
-const MIGRATE_NS: u64 = 750;
-/// Longer stops are reported, in milliseconds.
-const MIGRATE_STALL_MS_MAX: u64 = 100;
 /// The server's own default.
 const HZ_MIN: u64 = 10;
 
@@ -89,7 +86,7 @@ impl Facts {
         self.settings.as_ref()?.get(name).map(String::as_str)
     }
 
-    fn is_set(&self, name: &str, value: &str) -> bool {
+    pub(super) fn is_set(&self, name: &str, value: &str) -> bool {
         self.setting(name) == Some(value)
     }
 
@@ -398,27 +395,6 @@ fn versions(facts: &Facts) -> Option<(&'static str, String)> {
     })
 }
 
-/// The primary cannot ask a replica for its modules; it knows who was there before this
-/// one.
-fn late_load(facts: &Facts) -> Option<(&'static str, String)> {
-    let others = Some(facts.replicas_at_load).filter(|&others| others > 0)?;
-    let advice = format!(
-        "MODULE LIST on every replica: {others} were connected when this module was loaded here, \
-         and one without it answers WAIT all the same and has neither sales nor orders; load it \
-         there, then let the replica resynchronise"
-    );
-    Some((WARNING, advice))
-}
-
-fn diskless_load(facts: &Facts) -> Option<(&'static str, String)> {
-    facts.is_set("repl-diskless-load", "swapdb").then(|| {
-        let advice = "CONFIG SET repl-diskless-load on-empty-db: swapdb is not used beside a \
-                      module that does not take part in it, such as this one; a full resync goes \
-                      by the disk, and fills the log with lines about it";
-        (NOTE, advice.to_owned())
-    })
-}
-
 fn sweep(facts: &Facts) -> Option<(&'static str, String)> {
     let late_ms = facts.sweep_lag_ms.max(facts.overdue_ms);
     (facts.is_primary() && late_ms > SWEEP_LAG_MS_MAX).then(|| {
@@ -504,20 +480,6 @@ fn cluster(facts: &Facts) -> Option<(&'static str, String)> {
         let advice = "CONFIG SET cluster-allow-replica-migration no: only where a primary may lose \
                       its last slot, which otherwise makes it a replica";
         (NOTE, advice.to_owned())
-    })
-}
-
-fn migration(facts: &Facts) -> Option<(&'static str, String)> {
-    let is_cluster = facts.is_set("cluster-enabled", "yes");
-    let stall_ms = facts.reservations_known.saturating_mul(MIGRATE_NS) / 1_000_000;
-    (is_cluster && stall_ms > MIGRATE_STALL_MS_MAX).then(|| {
-        let advice = format!(
-            "move no slot of a large sale in a rush: this server's sales know {} reservations, \
-             and while MIGRATE takes such a key along both nodes serve nobody, about {stall_ms} ms \
-             if all were of one sale",
-            facts.reservations_known
-        );
-        (NOTE, advice)
     })
 }
 

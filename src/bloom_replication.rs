@@ -274,7 +274,7 @@ pub fn refuse_foreign_filter(call: &Call<'_>) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// The one it was given, for a client.
+/// The one it was given, for a client or the source of a slot import.
 pub fn settle(call: &Call<'_>, result: Result<(), Error>) -> Result<(), Error> {
     match result {
         Err(error) if is_replay(call.ctx()) => replication::follow(call, || Err(error)),

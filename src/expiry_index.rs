@@ -35,6 +35,8 @@ pub struct ExpiryIndex {
     by_moment: BTreeSet<(u64, Place)>,
     /// When the sale is due that was loaded for a place where another one is.
     heirs: HashMap<Place, u64>,
+    /// Taken, and not to be followed for now.
+    held: Vec<Hint>,
 }
 
 impl ExpiryIndex {
@@ -94,8 +96,27 @@ impl ExpiryIndex {
         Some(Hint { place, due_ms })
     }
 
+    /// Keeps a hint aside that was taken.
+    pub fn hold(&mut self, hint: Hint) {
+        self.held.push(hint);
+    }
+
+    /// Takes back all hints kept aside; was there one? O(held log hints).
+    pub fn release(&mut self) -> bool {
+        let held = std::mem::take(&mut self.held);
+        let is_any = !held.is_empty();
+        for hint in held {
+            let sooner = self.by_place.get(&hint.place);
+            if sooner.is_none_or(|due_ms| *due_ms > hint.due_ms) {
+                self.set(hint);
+            }
+        }
+        is_any
+    }
+
     /// Forgets everything in a database, or everything. O(hints).
     pub fn clear(&mut self, database: Option<i32>) {
+        self.release();
         let Some(database) = database else {
             *self = ExpiryIndex::default();
             return;
@@ -108,6 +129,7 @@ impl ExpiryIndex {
 
     /// Two databases changed their numbers. O(hints log hints).
     pub fn swap(&mut self, one: i32, other: i32) {
+        self.release();
         for (place, due_ms) in std::mem::take(self).by_place {
             let database = match place.database {
                 database if database == one => other,

@@ -15,6 +15,7 @@
 //! | when do listeners hear of a change | `news.rs` |
 //! | what is in an order | `orders.rs` |
 //! | how does an overdue reservation come back | `expiry.rs`, `expiry_index.rs` |
+//! | whose are the deadlines of a slot that moves | `slots.rs` |
 //! | what is a key of this type to the server | `datatype/` |
 //! | which settings are there, what is counted | `config.rs`, `info.rs` |
 //! | what would hurt a sale on this server | `doctor/` |
@@ -57,6 +58,7 @@ mod replication;
 mod sale;
 mod scratch;
 mod scripts;
+mod slots;
 
 /// Registers everything; called by the server when it loads the module.
 ///
@@ -76,6 +78,7 @@ fn load(ctx: ffi::Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
         command::register_aliases(ctx);
     }
     ffi::register_info::<info::Info>(ctx);
+    doctor::note_load(ctx);
     // Last: subscriptions outlive a load that fails after them.
     ffi::subscribe::<expiry::Expiry>(ctx)
 }

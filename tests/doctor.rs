@@ -9,7 +9,10 @@
 mod support;
 
 use redis::Value;
-use support::{Con, Server, replicate, text_of, wait_for, wait_until};
+use support::{
+    Con, NO_MODULE, Server, all_said, module_path, replicate, send_all, text_of, wait_for,
+    wait_until,
+};
 
 const README: &str = include_str!("../README.md");
 
@@ -55,7 +58,7 @@ fn follow(con: &mut Con, finding: &Finding) {
 }
 
 /// How a server is set badly, the topic, the severity, and a part of the advice.
-const BAD: [[&str; 4]; 14] = [
+const BAD: [[&str; 4]; 15] = [
     [
         "maxmemory-policy allkeys-lru maxmemory 1gb",
         "eviction",
@@ -105,6 +108,12 @@ const BAD: [[&str; 4]; 14] = [
     ["hz 5", "hz", "note", "at 5"],
     ["notify-keyspace-events Ex", "events", "note", "soldout"],
     ["timeout 30", "clients", "note", "30 seconds"],
+    [
+        "repl-diskless-load swapdb",
+        "diskless-load",
+        "note",
+        "by the disk",
+    ],
 ];
 
 /// What this project's `redis.conf` sets, and what DOCTOR asks for beyond it.
@@ -305,6 +314,49 @@ fn a_cluster_that_stops_as_a_whole_is_found() {
         follow(&mut con, &finding);
     }
     assert_eq!(find(&mut con, "cluster"), None);
+}
+
+#[test]
+fn a_replica_without_the_module_confirms_what_it_does_not_have() {
+    let Some(mut primary) = Server::own(&["--enable-module-command yes", NO_MODULE], &[]) else {
+        return;
+    };
+    let Some(mut replica) = Server::own(&[NO_MODULE], &[]) else {
+        return;
+    };
+    // Neither counts events that do not fit, or not from the start.
+    primary.may_diverge();
+    replica.may_diverge();
+    replicate(&primary, &replica);
+    let mut con = primary.conn();
+    con.says(&format!("MODULE LOAD {}", module_path().display()), "OK");
+    con.says("FLASHSALE.CREATE sale orders STOCK 5", "OK");
+    con.says("FLASHSALE.BUY sale orders ann 1", "SOLD ...");
+    con.says("WAIT 1 5000", "1");
+    replica.conn().says("EXISTS sale orders", "0");
+    finds(&mut con, "late-load", "warning", "1 were connected");
+}
+
+#[test]
+fn a_large_sale_in_a_cluster_is_worth_a_note() {
+    let Some(server) = Server::own(&["--cluster-enabled yes"], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    con.says("CLUSTER ADDSLOTSRANGE 0 16383", "OK");
+    wait_until("the cluster is up", || {
+        con.show("CLUSTER INFO").contains("cluster_state:ok")
+    });
+    con.says("FLASHSALE.CREATE sale{s} orders{s} STOCK 1000000", "OK");
+    assert_eq!(find(&mut con, "migration"), None);
+    let release = |number| format!("FLASHSALE.RELEASE sale{{s}} r{number}");
+    let count = 140_000;
+    all_said(
+        &send_all(&mut con, (0..count).map(release)),
+        "RELEASED",
+        count,
+    );
+    finds(&mut con, "migration", "note", "140000 reservations");
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! `FLASHSALE.BFAPPLY key [src ...] event`
 //!
 //! Carries out an event of a filter that was decided elsewhere: by the primary of this
-//! replica, or before a restart. Internal: an error from any other client. The sources
-//! are those of a merge.
+//! replica, before a restart, or by the server that gives the filter's slot to this one.
+//! Internal: an error from any other client. The sources are those of a merge.
 //!
 //! - Complexity: that of the command that made the event.
-//! - Reply: `OK`, always: an event that cannot be read or does not fit is counted, and told
-//!   in the log. Of an AOF, it ends the start (see `load-damaged`).
-//! - Errors: `ERR` from a client.
+//! - Reply: `OK`: an event that cannot be read or does not fit is counted, and told in the
+//!   log. Of an AOF, it ends the start (see `load-damaged`).
+//! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
+//!   then keeps the slot.
 //! - Replicates: itself, as it came; nothing when it does not fit.
 
 use super::bloom_args::wrong_arity;

@@ -1,14 +1,16 @@
 //! `FLASHSALE.APPLY key [orders] event`
 //!
-//! Carries out an event that was decided elsewhere: by the primary of this replica, or
-//! before a restart. Internal: an error from any other client. `orders` is there when
-//! the event comes with an entry of the order stream.
+//! Carries out an event that was decided elsewhere: by the primary of this replica, before
+//! a restart, or by the server that gives the sale's slot to this one. Internal: an error
+//! from any other client. `orders` is there when the event comes with an entry of the
+//! order stream.
 //!
 //! - Complexity: that of the command that made the event.
-//! - Reply: `OK`, always: what cannot be read or does not fit is counted and told in the
-//!   log, and the sale is marked. A replica that answers its primary with an error may end
-//!   itself over it. Of an AOF, it ends the start (see `load-damaged`).
-//! - Errors: `ERR` from a client.
+//! - Reply: `OK`: what cannot be read or does not fit is counted and told in the log, and
+//!   the sale is marked. A replica that answers its primary with an error may end itself
+//!   over it. Of an AOF, it ends the start (see `load-damaged`).
+//! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
+//!   then keeps the slot.
 //! - Replicates: itself, as it came; the event `Marked` in the place of what does not fit.
 //! - Notifies: as the command that made the event.
 

@@ -9,10 +9,12 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use super::live::LiveSale;
 use super::marks;
 use crate::expiry_index::{ExpiryIndex, Hint, Place};
-use crate::ffi::Origin;
+use crate::ffi::{LoadBeside, Origin};
 use crate::info::SALES_WITH_DEADLINES;
 
 static INDEX: LazyLock<Mutex<ExpiryIndex>> = LazyLock::new(Mutex::default);
+/// The hints of what a replica loads beside its own data, while it does.
+static BESIDE: Mutex<Option<ExpiryIndex>> = Mutex::new(None);
 
 /// Runs `act` on the index. The lock is for the compiler: only the thread that runs
 /// commands comes here, and never twice at once.
@@ -21,6 +23,18 @@ fn with<R>(act: impl FnOnce(&mut ExpiryIndex) -> R) -> R {
     let result = act(&mut index);
     SALES_WITH_DEADLINES.store(index.len() as u64, Ordering::Relaxed);
     result
+}
+
+/// A replica loads its primary's data beside its own, which then takes its place, or not.
+/// The server empties no database for that.
+pub fn load_beside(step: LoadBeside) {
+    let mut beside = BESIDE.lock().unwrap_or_else(PoisonError::into_inner);
+    let loaded = beside.take();
+    match (step, loaded) {
+        (LoadBeside::Started, _) => *beside = Some(ExpiryIndex::default()),
+        (LoadBeside::Completed, Some(loaded)) => with(|index| *index = loaded),
+        (LoadBeside::Completed, None) | (LoadBeside::Aborted, _) => {}
+    }
 }
 
 /// Writes down when the sale at this place is due, if that is sooner than what is
@@ -62,7 +76,12 @@ pub(super) fn note_loaded(live: &mut LiveSale, database: i32, key: &[u8]) {
         },
         due_ms,
     };
-    if with(|index| index.set_loaded(hint)) {
+    let mut beside = BESIDE.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_noted = match &mut *beside {
+        Some(index) => index.set_loaded(hint),
+        None => with(|index| index.set_loaded(hint)),
+    };
+    if is_noted {
         live.hinted_due_ms = due_ms;
     }
 }
@@ -70,6 +89,16 @@ pub(super) fn note_loaded(live: &mut LiveSale, database: i32, key: &[u8]) {
 /// Takes the earliest hint that is due.
 pub fn pop_due(now_ms: u64) -> Option<Hint> {
     with(|index| index.pop_due(now_ms))
+}
+
+/// Keeps a hint aside whose sale is not this server's to change now.
+pub fn hold(hint: Hint) {
+    with(|index| index.hold(hint));
+}
+
+/// Takes back all hints kept aside; true if there was one.
+pub fn release() -> bool {
+    with(ExpiryIndex::release)
 }
 
 /// When the next hint is due, in Unix milliseconds.

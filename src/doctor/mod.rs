@@ -10,6 +10,7 @@ pub use rules::judge;
 
 use std::collections::HashMap;
 use std::ffi::CStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock;
 use crate::datatype::{self, Diverged};
@@ -17,7 +18,7 @@ use crate::ffi::{self, Ctx};
 use crate::info;
 
 /// The settings that are looked at.
-const SETTINGS: [&str; 23] = [
+const SETTINGS: [&str; 24] = [
     "appendfsync",
     "appendonly",
     "cluster-allow-replica-migration",
@@ -36,6 +37,7 @@ const SETTINGS: [&str; 23] = [
     "no-appendfsync-on-rewrite",
     "notify-keyspace-events",
     "repl-backlog-size",
+    "repl-diskless-load",
     "replica-lazy-flush",
     "replica-read-only",
     "save",
@@ -76,6 +78,16 @@ const DIVERGED_MAX: usize = 5;
 /// Where Linux says whether a fork may be given memory that is not there yet.
 const OVERCOMMIT: &str = "/proc/sys/vm/overcommit_memory";
 
+static REPLICAS_AT_LOAD: AtomicU64 = AtomicU64::new(0);
+
+/// Notes how many replicas a server has at the load of the module: none at a start.
+pub fn note_load(ctx: Ctx<'_>) {
+    let told = ffi::server_info(ctx, c"replication", &["connected_slaves"]);
+    let replicas = told.into_iter().flatten().next();
+    let replicas = replicas.and_then(|number| number.parse().ok()).unwrap_or(0);
+    REPLICAS_AT_LOAD.store(replicas, Ordering::Relaxed);
+}
+
 /// What is known about a server at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -87,6 +99,10 @@ pub struct Facts {
     pub replicas: Vec<String>,
     /// `vm.overcommit_memory`.
     pub overcommit: Option<String>,
+    /// Replicas that were connected when the module was loaded.
+    pub replicas_at_load: u64,
+    /// Reservations of all sales here, in any state.
+    pub reservations_known: u64,
     /// Replicated events that did not fit.
     pub replay_divergence: u64,
     /// Sales that missed a change.
@@ -121,11 +137,13 @@ impl Facts {
             info: told,
             replicas: replicas.into_iter().flatten().collect(),
             overcommit: overcommit.map(|text| text.trim().to_owned()),
+            replicas_at_load: REPLICAS_AT_LOAD.load(Ordering::Relaxed),
+            reservations_known: info::RESERVATIONS_KNOWN.get(),
             replay_divergence: info::REPLAY_DIVERGENCE.get(),
             sales_diverged: info::SALES_DIVERGED.get(),
             diverged: datatype::diverged(ctx, DIVERGED_MAX),
             clock_steps_back: info::CLOCK_STEPS_BACK.get(),
-            sweep_lag_ms: info::SWEEP_LAG_MS.load(std::sync::atomic::Ordering::Relaxed),
+            sweep_lag_ms: info::SWEEP_LAG_MS.load(Ordering::Relaxed),
             overdue_ms: clock::now_ms().saturating_sub(due_ms),
         }
     }

@@ -26,7 +26,7 @@ pub struct Finding {
 type Rule = fn(&Facts) -> Option<(&'static str, String)>;
 
 /// Every topic, in the order of the reply.
-const RULES: [(&str, Rule); 25] = [
+const RULES: [(&str, Rule); 28] = [
     ("divergence", divergence),
     ("diverged", diverged),
     ("eviction", eviction),
@@ -42,7 +42,9 @@ const RULES: [(&str, Rule); 25] = [
     ("min-replicas", min_replicas),
     ("backlog", backlog),
     ("replica", replica),
+    ("diskless-load", diskless_load),
     ("versions", versions),
+    ("late-load", late_load),
     ("valkey-copy", valkey_copy),
     ("sweep", sweep),
     ("clock", clock),
@@ -51,6 +53,7 @@ const RULES: [(&str, Rule); 25] = [
     ("events", events),
     ("module-command", module_command),
     ("cluster", cluster),
+    ("migration", migration),
     ("config", config),
 ];
 
@@ -76,6 +79,10 @@ const REPLICA_LAG_S_MAX: u64 = 10;
 const SWEEP_LAG_MS_MAX: u64 = 1_000;
 /// A backlog that a rush does not fill in a second, in bytes.
 const BACKLOG_BYTES_MIN: u64 = 64 << 20;
+/// How long MIGRATE stops both nodes for one reservation, in nanoseconds.
+const MIGRATE_NS: u64 = 750;
+/// Longer stops are reported, in milliseconds.
+const MIGRATE_STALL_MS_MAX: u64 = 100;
 /// The server's own default.
 const HZ_MIN: u64 = 10;
 
@@ -381,6 +388,27 @@ fn versions(facts: &Facts) -> Option<(&'static str, String)> {
     })
 }
 
+/// The primary cannot ask a replica for its modules; it knows who was there before this
+/// one.
+fn late_load(facts: &Facts) -> Option<(&'static str, String)> {
+    let others = Some(facts.replicas_at_load).filter(|&others| others > 0)?;
+    let advice = format!(
+        "MODULE LIST on every replica: {others} were connected when this module was loaded here, \
+         and one without it answers WAIT all the same and has neither sales nor orders; load it \
+         there, then let the replica resynchronise"
+    );
+    Some((WARNING, advice))
+}
+
+fn diskless_load(facts: &Facts) -> Option<(&'static str, String)> {
+    facts.is_set("repl-diskless-load", "swapdb").then(|| {
+        let advice = "CONFIG SET repl-diskless-load on-empty-db: swapdb is not used beside a \
+                      module that does not take part in it, such as this one; a full resync goes \
+                      by the disk, and fills the log with lines about it";
+        (NOTE, advice.to_owned())
+    })
+}
+
 fn sweep(facts: &Facts) -> Option<(&'static str, String)> {
     let late_ms = facts.sweep_lag_ms.max(facts.overdue_ms);
     (facts.is_primary() && late_ms > SWEEP_LAG_MS_MAX).then(|| {
@@ -469,6 +497,20 @@ fn cluster(facts: &Facts) -> Option<(&'static str, String)> {
     })
 }
 
+fn migration(facts: &Facts) -> Option<(&'static str, String)> {
+    let is_cluster = facts.is_set("cluster-enabled", "yes");
+    let stall_ms = facts.reservations_known.saturating_mul(MIGRATE_NS) / 1_000_000;
+    (is_cluster && stall_ms > MIGRATE_STALL_MS_MAX).then(|| {
+        let advice = format!(
+            "move no slot of a large sale in a rush: this server's sales know {} reservations, \
+             and while MIGRATE takes such a key along both nodes serve nobody, about {stall_ms} ms \
+             if all were of one sale",
+            facts.reservations_known
+        );
+        (NOTE, advice)
+    })
+}
+
 fn config(facts: &Facts) -> Option<(&'static str, String)> {
     facts.settings.is_none().then(|| {
         let advice = "look the settings up by hand: this server has no CONFIG, so they are not \
@@ -508,6 +550,7 @@ mod tests {
                 ("no-appendfsync-on-rewrite", "no"),
                 ("notify-keyspace-events", ""),
                 ("repl-backlog-size", "67108864"),
+                ("repl-diskless-load", "disabled"),
                 ("replica-lazy-flush", "yes"),
                 ("replica-read-only", "yes"),
                 ("save", ""),
@@ -565,6 +608,8 @@ mod tests {
                     }
                     "overcommit" => facts.overcommit = Some("0".into()),
                     "no-config" => facts.settings = None,
+                    "loaded-late" => facts.replicas_at_load = 2,
+                    "full" => facts.reservations_known = 1_000_000,
                     _ => unreachable!("{change}"),
                 }
             }
@@ -711,6 +756,18 @@ mod tests {
             "cluster-enabled=yes cluster-allow-replica-migration=yes",
             "note cluster CONFIG SET cluster-allow-replica-migration no:",
         ),
+        (
+            "cluster-enabled=yes full",
+            "note migration about 750 ms if all were of one sale",
+        ),
+        (
+            "repl-diskless-load=swapdb",
+            "note diskless-load CONFIG SET repl-diskless-load on-empty-db:",
+        ),
+        (
+            "loaded-late",
+            "warning late-load 2 were connected when this module was loaded",
+        ),
         ("no-config", "note config CONFIG"),
     ];
 
@@ -745,6 +802,7 @@ mod tests {
             "notify-keyspace-events=Ed",
             "notify-keyspace-events=lsh",
             "cluster-require-full-coverage=yes",
+            "full",
             "valkey_version:8.0.4",
         ] {
             let mut found = judge(&changed(changes));

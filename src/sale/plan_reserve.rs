@@ -286,10 +286,8 @@ impl Sale {
         for &Line { item, qty } in lines {
             let stock = self.items.stock(item);
             if stock.available.saturating_add(stock.reserved) < qty {
-                return Err(Answer::SoldOut {
-                    available: stock.available,
-                    item,
-                });
+                let available = stock.available.saturating_add(freed_of(replaced, item));
+                return Err(Answer::SoldOut { available, item });
             }
         }
         for &Line { item, qty } in lines {

@@ -317,7 +317,7 @@ pub fn forgeries() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     }
     all.push(("too many words", apply(&["sale", "orders", "x"], &good)));
     for key in ["sale", "new", "text"] {
-        for chunk in [&b""[..], b"x", &[1, 1, 0], &[0xff; 65_537], &[1; 65_536]] {
+        for chunk in [&b""[..], b"x", &[1, 1, 0], &[0xff; 65_537], &[0xff; 65_536]] {
             let words = [b"FLASHSALE.LOAD", key.as_bytes(), chunk];
             all.push(("a chunk", words.map(<[u8]>::to_vec).into()));
         }

@@ -78,7 +78,8 @@ impl Asking<'_> {
             return op;
         }
         match self.dice.below(100) {
-            0..38 => self.reserve(),
+            0..28 => self.reserve(),
+            28..38 => self.replace(),
             38..46 => self.buy(),
             46..62 => self.checkout(),
             62..67 => {
@@ -194,6 +195,12 @@ impl Asking<'_> {
     }
 
     fn ask(&mut self) -> Ask {
+        let items = &self.books.items;
+        if items.len() > 8 && self.dice.one_in(2) {
+            let lines = 8 + self.dice.index(items.len() - 7);
+            let lines = items[..lines].iter().map(|item| (name(&item.sku), 1));
+            return Ask::Items(lines.collect());
+        }
         let one_in = if self.books.bare_items().is_empty() {
             40
         } else {
@@ -226,6 +233,48 @@ impl Asking<'_> {
             ask,
             id,
             hold,
+            replaces: None,
+        }
+    }
+
+    /// A cart that changes: a client does not know whether it was sold, given back or
+    /// replaced in the meantime. Now and then it is another one's, who has logged in since.
+    fn replace(&mut self) -> Op {
+        let (old, before) = self.an_id();
+        let mut ask = self.ask();
+        if let Ask::Items(mut lines) = before
+            && !lines.is_empty()
+            && !self.dice.one_in(4)
+        {
+            let at = self.dice.index(lines.len());
+            match self.dice.below(5) {
+                0 => lines[at].1 += 1,
+                1 => lines[at].1 = self.dice.between(1, lines[at].1),
+                2 => lines.push((self.sku(), self.qty())),
+                3 if lines.len() > 1 => {
+                    lines.remove(at);
+                }
+                _ => {}
+            }
+            ask = Ask::Items(lines);
+        }
+        let owner = self.books.record(&bytes(&old));
+        let owner = owner.and_then(|record| record.user.as_deref()).map(name);
+        let user = match owner {
+            Some(owner) if !self.dice.one_in(5) => owner,
+            _ => self.user(),
+        };
+        // As many as are on their way to replace one id, one does.
+        let id = match self.dice.below(12) {
+            0 => self.an_id().0,
+            _ => self.new_id(&ask),
+        };
+        Op::Reserve {
+            user,
+            ask,
+            id,
+            hold: None,
+            replaces: Some(old),
         }
     }
 

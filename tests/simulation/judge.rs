@@ -35,6 +35,7 @@ impl Case<'_> {
                 ask,
                 id,
                 hold,
+                replaces: None,
             } => {
                 if let Reply::Reserved { expires_at_ms, .. } = self.reply
                     && self.changed
@@ -45,6 +46,13 @@ impl Case<'_> {
                 }
                 self.units(&bytes(id), &bytes(user), ask)
             }
+            Op::Reserve {
+                user,
+                ask,
+                id,
+                replaces: Some(old),
+                ..
+            } => self.replaced(&bytes(id), &bytes(user), ask, &bytes(old)),
             Op::Buy {
                 user,
                 ask,
@@ -92,7 +100,7 @@ impl Case<'_> {
                 "a mismatch is another request",
             ),
             (Reply::No(Answer::Mismatch), None) => Err("a mismatch with nothing".into()),
-            (Reply::No(refusal), None) => self.refused(refusal, user, ask),
+            (Reply::No(refusal), None) => self.refused(refusal, user, ask, None),
             (Reply::No(_), Some(_)) => Err("a known id is refused".into()),
             (reply, Some(record)) => {
                 let same = self.is_same(record, user, ask);
@@ -103,6 +111,40 @@ impl Case<'_> {
         }
     }
 
+    /// RESERVE with REPLACE: about the old id as long as the new one is unknown.
+    fn replaced(&self, id: &[u8], user: &[u8], ask: &Ask, old: &[u8]) -> Result<(), Fault> {
+        let old = self.books.record(old);
+        if self.books.record(id).is_some() {
+            if self.changed {
+                let kept = (self.books.record(id), old);
+                let moments = |record: Option<&Record>| {
+                    record.map(|record| (record.reserved_at_ms, record.expires_at_ms))
+                };
+                let is_kept = moments(kept.0) == moments(kept.1);
+                must(is_kept, "REPLACE keeps the making and the deadline")?;
+            }
+            return self.units(id, user, ask);
+        }
+        match (self.reply, old) {
+            (Reply::No(Answer::NoReservation), old) => {
+                must(old.is_none(), "what is there can be replaced")
+            }
+            (Reply::No(refusal), Some(old)) => {
+                let is_open = old.fate == Fate::Open && self.now_ms < old.expires_at_ms;
+                must(is_open, "what cannot be replaced is told first")?;
+                self.refused(refusal, user, ask, Some(old))
+            }
+            (reply, Some(old)) => {
+                must(
+                    old.fate != Fate::Open,
+                    "an open one is replaced, or refused",
+                )?;
+                self.state(old, reply)
+            }
+            (_, None) => Err("nothing is known of what was to be replaced".into()),
+        }
+    }
+
     fn is_same(&self, record: &Record, user: &[u8], ask: &Ask) -> bool {
         if !record.belongs_to(Some(user)) {
             return false;
@@ -110,10 +152,6 @@ impl Case<'_> {
         if record.is_unseen() {
             return true;
         }
-        let sorted = |mut units: Units| {
-            units.sort_unstable();
-            units
-        };
         match ask {
             Ask::Qty(qty) => {
                 let meant = self.books.bare_items();
@@ -122,7 +160,7 @@ impl Case<'_> {
             Ask::Items(_) => self
                 .books
                 .units(ask)
-                .is_some_and(|units| sorted(units) == sorted(record.units.clone())),
+                .is_some_and(|units| sorted(&units) == sorted(&record.units)),
         }
     }
 
@@ -178,7 +216,8 @@ impl Case<'_> {
             }
             Reply::Released => matches!(record.fate, Fate::Released { .. }),
             Reply::Expired { expires_at_ms, .. } => {
-                record.fate == Fate::Expired && record.expires_at_ms == *expires_at_ms
+                let is_expired = matches!(record.fate, Fate::Late | Fate::Expired);
+                is_expired && record.expires_at_ms == *expires_at_ms
             }
             _ => false,
         };
@@ -202,12 +241,8 @@ impl Case<'_> {
                 "a retry is no double charge",
             ),
             Reply::Expired { grace_left_ms, .. } => {
-                let options = &self.books.options;
-                // Without GRACE never, also when the clock is back before the deadline.
-                let late_by_ms = self.now_ms.saturating_sub(record.expires_at_ms);
-                let in_grace = late_by_ms < options.grace_ms;
-                let until_ms = record.expires_at_ms + options.grace_ms;
-                let left_ms = if in_grace { until_ms - self.now_ms } else { 0 };
+                let in_grace = self.books.is_in_grace(record, self.now_ms);
+                let left_ms = self.books.grace_left_ms(record, self.now_ms);
                 must(
                     *grace_left_ms == Some(left_ms),
                     "what is left of the grace is told",
@@ -240,6 +275,8 @@ impl Case<'_> {
             ask,
             reference,
             user,
+            no_restock,
+            restore_limit,
             ..
         } = self.op
         else {
@@ -255,6 +292,11 @@ impl Case<'_> {
         let refund = refunds.iter().find(|refund| refund.entry == entry);
         let refund = refund.ok_or("an entry that is no refund of this order")?;
         let last = refunds.last().is_some_and(|last| last.entry == entry);
+        if reference.is_some() || self.changed {
+            let asked = (Some(*no_restock), *restore_limit);
+            let same = asked == (refund.no_restock, refund.restores_limit);
+            must(same, "NORESTOCK and RESTORELIMIT as they were asked")?;
+        }
         match reference.as_deref().map(bytes) {
             Some(reference) => {
                 let same = refund.reference.as_ref() == Some(&reference);
@@ -262,38 +304,61 @@ impl Case<'_> {
             }
             None => must(record.is_refunded() && last, "the refund that left nothing")?,
         }
-        let asked = match ask {
-            None => return must(record.is_refunded() && last, "all that was left"),
-            Some(Ask::Qty(qty)) => Some(vec![(record.units[0].0, *qty)]),
-            Some(items) => self.books.units(items),
+        let Some(ask) = ask else {
+            return must(record.is_refunded() && last, "all that was left");
         };
-        let mut asked = asked.ok_or("refunded an unknown SKU")?;
-        let mut units = refund.units.clone();
-        asked.sort_unstable();
-        units.sort_unstable();
-        must(asked == units, "what was refunded is what was asked")
+        let asked = self.refund_asked(record, ask);
+        let asked = asked.ok_or("refunded an unknown SKU")?;
+        must(
+            asked == sorted(&refund.units),
+            "what was refunded is what was asked",
+        )
+    }
+
+    /// The units that a REFUND names, ordered by item; `None` for an unknown SKU.
+    fn refund_asked(&self, record: &Record, ask: &Ask) -> Option<Units> {
+        let units = match ask {
+            Ask::Qty(qty) => vec![(record.units.first()?.0, *qty)],
+            items => self.books.units(items)?,
+        };
+        Some(sorted(&units))
     }
 
     fn not_refunded(&self, id: &[u8]) -> Result<(), Fault> {
-        let Op::Refund { ask, reference, .. } = self.op else {
+        let Op::Refund {
+            ask,
+            reference,
+            no_restock,
+            restore_limit,
+            ..
+        } = self.op
+        else {
             return Err("not a refund".into());
         };
         let record = self.books.record(id).ok_or("not sold, but unknown")?;
         let reference = reference.as_deref().map(bytes);
         let refunds = record.order.as_ref().map_or(&[][..], |o| &o.refunds);
-        let is_known = reference.is_some() && refunds.iter().any(|r| r.reference == reference);
+        let known = refunds.iter().find(|r| r.reference == reference);
+        let known = known.filter(|_| reference.is_some());
+        let is_known = known.is_some();
         match self.reply {
-            Reply::No(Answer::Mismatch) => must(is_known, "a mismatch with no refund"),
+            Reply::No(Answer::Mismatch) => {
+                let known = known.ok_or("a mismatch with no refund")?;
+                let flags = (Some(*no_restock), *restore_limit);
+                let same_flags = flags == (known.no_restock, known.restores_limit);
+                let asked = ask.as_ref().and_then(|ask| self.refund_asked(record, ask));
+                let same_units = asked == Some(sorted(&known.units));
+                must(!(same_flags && same_units), "a retry is no mismatch")
+            }
             Reply::No(Answer::Invalid(_)) => must(record.units.len() > 1, "QTY of one SKU"),
             _ if record.order.is_none() || is_known => {
                 must(!is_known, "a refund is denied that was made")
             }
             _ => {
-                let asked = match ask {
-                    Some(Ask::Qty(qty)) => Some(vec![(record.units[0].0, *qty)]),
-                    Some(items) => self.books.units(items),
-                    None => return must(record.is_refunded(), "there is something left"),
+                let Some(ask) = ask else {
+                    return must(record.is_refunded(), "there is something left");
                 };
+                let asked = self.refund_asked(record, ask);
                 let enough = |units: Units| units.iter().all(|(i, n)| *n <= left_of(record, *i));
                 must(!asked.is_some_and(enough), "there is enough left")
             }
@@ -301,8 +366,14 @@ impl Case<'_> {
     }
 
     fn full(&self) -> Result<(), Fault> {
-        let is_full = self.books.known() >= self.bounds.reservations_max;
-        must(is_full && self.books.ended.is_empty(), "there is room")
+        let books = self.books;
+        let is_full = books.known() >= self.bounds.reservations_max;
+        let late = books.late.values().next().and_then(|id| books.record(id));
+        let all_in_grace = late.is_none_or(|late| books.is_in_grace(late, self.now_ms));
+        must(
+            is_full && books.ended.is_empty() && all_in_grace,
+            "there is room",
+        )
     }
 
     /// Is one of these open past its deadline?
@@ -312,8 +383,14 @@ impl Case<'_> {
         records.any(which)
     }
 
-    /// A refusal of new units has to be true.
-    fn refused(&self, refusal: &Answer, user: &[u8], ask: &Ask) -> Result<(), Fault> {
+    /// A refusal of new units has to be true; those of one to be replaced count as free.
+    fn refused(
+        &self,
+        refusal: &Answer,
+        user: &[u8],
+        ask: &Ask,
+        replaced: Option<&Record>,
+    ) -> Result<(), Fault> {
         let (books, now_ms) = (self.books, self.now_ms);
         let options = &books.options;
         let Some(units) = books.units(ask) else {
@@ -321,6 +398,16 @@ impl Case<'_> {
             return must(told, "an unknown SKU is told first");
         };
         let all = units_in_all(&units);
+        let freed = replaced.map_or(0, |record| units_in_all(&record.units));
+        let freed_of = |item: u32| {
+            let lines = replaced.iter().flat_map(|record| &record.units);
+            lines
+                .filter(|line| line.0 == item as usize)
+                .map(|line| line.1)
+                .sum::<u64>()
+        };
+        let is_own = replaced.is_some_and(|record| record.user.as_deref() == Some(user));
+        let own = |freed: u64| if is_own { freed } else { 0 };
         let qty_of = |item: u32| units.iter().find(|u| u.0 == item as usize).map(|u| u.1);
         let overdue = self.is_overdue(|_| true);
         let may_lift = match *refusal {
@@ -342,11 +429,12 @@ impl Case<'_> {
             Answer::OrderLimit { limit } => options.order_limit == Some(limit) && all > limit,
             Answer::UserLimit { remaining } => {
                 let limit = options.user_limit.unwrap_or(u64::MAX);
-                remaining == limit.saturating_sub(books.counted(user)) && all > remaining
+                let counted = books.counted(user) - own(freed);
+                remaining == limit.saturating_sub(counted) && all > remaining
             }
             Answer::ItemLimit { remaining, item } => {
                 let limit = options.item_limit.unwrap_or(u64::MAX);
-                let counted = books.counted_of(user, item as usize);
+                let counted = books.counted_of(user, item as usize) - own(freed_of(item));
                 let is_so = remaining == limit.saturating_sub(counted);
                 is_so && qty_of(item) > Some(remaining)
             }
@@ -357,7 +445,8 @@ impl Case<'_> {
             Answer::SoldOut { available, item } => {
                 let stock = &books.items[item as usize];
                 let most = stock.available().map(|left| left + stock.reserved);
-                stock.available() == Some(available) && qty_of(item) > most
+                let left = stock.available().map(|left| left + freed_of(item));
+                left == Some(available) && qty_of(item) > most
             }
             Answer::AllReserved {
                 retry_in_ms: 1,
@@ -367,8 +456,11 @@ impl Case<'_> {
                 let next = books.open.keys().next().map_or(now_ms, |due| due.0);
                 let limit = options.sale_limit.unwrap_or(u64::MAX);
                 let stands = match item {
-                    Some(item) => qty_of(item) > books.items[item as usize].available(),
-                    None => books.sold() + books.reserved() + all > limit,
+                    Some(item) => {
+                        let left = books.items[item as usize].available();
+                        qty_of(item) > left.map(|left| left + freed_of(item))
+                    }
+                    None => books.sold() + books.reserved() - freed + all > limit,
                 };
                 retry_in_ms == next.saturating_sub(now_ms).max(1) && stands
             }
@@ -425,6 +517,13 @@ impl Case<'_> {
             (op, reply) => Err(format!("{op:?} answers {reply:?}")),
         }
     }
+}
+
+/// Units ordered by item.
+fn sorted(units: &Units) -> Units {
+    let mut units = units.clone();
+    units.sort_unstable();
+    units
 }
 
 impl Ledger {

@@ -13,8 +13,8 @@ use super::play::Fault;
 use super::record::{Fate, Id, Item, Record, Units, User, units_in_all};
 use super::sale;
 use sale::{
-    Bounds, Change, Created, EntryId, Event, Hasher, Line, NameBuffer, Options, Spelling,
-    decode_event,
+    Bounds, Change, Created, EntryId, Event, Forgets, Hasher, INTEGER_MAX, Line, NameBuffer,
+    Options, Spelling, decode_event,
 };
 
 /// Who decides an event: what the rules about clocks and configuration depend on.
@@ -43,7 +43,10 @@ pub struct Ledger {
     pub users: BTreeMap<Vec<u8>, User>,
     /// Ids by deadline, and in the order they were queued.
     pub open: BTreeMap<(u64, u64), Vec<u8>>,
-    /// Ids by the moment they ended, and in the order they were queued.
+    /// Late ids, the same way.
+    pub late: BTreeMap<(u64, u64), Vec<u8>>,
+    /// Ids that can never become an order by the moment they ended, and in the order they
+    /// were queued.
     pub ended: BTreeMap<(u64, u64), Vec<u8>>,
     pub refs: VecDeque<(Vec<u8>, Deltas)>,
     /// Entries of the order stream.
@@ -104,6 +107,7 @@ impl Ledger {
             ids: BTreeMap::new(),
             users: BTreeMap::new(),
             open: BTreeMap::new(),
+            late: BTreeMap::new(),
             ended: BTreeMap::new(),
             refs: VecDeque::new(),
             entries: 0,
@@ -157,7 +161,12 @@ impl Ledger {
 
     /// Ids that are known now.
     pub fn known(&self) -> usize {
-        self.open.len() + self.ended.len() + self.orders_made
+        self.open.len() + self.remembered() + self.orders_made
+    }
+
+    /// Ids that are released or expired.
+    pub fn remembered(&self) -> usize {
+        self.late.len() + self.ended.len()
     }
 
     pub fn sold(&self) -> u64 {
@@ -183,6 +192,26 @@ impl Ledger {
         ended_at_ms.saturating_add(self.options.remember_ms.max(self.options.grace_ms))
     }
 
+    /// When the grace of a late id is over, by its deadline.
+    pub fn lapses_at(&self, expires_at_ms: u64) -> u64 {
+        expires_at_ms.saturating_add(self.options.grace_ms)
+    }
+
+    /// Could a CHECKOUT of it still succeed, as far as the time goes?
+    pub fn is_in_grace(&self, record: &Record, now_ms: u64) -> bool {
+        record.fate == Fate::Late
+            && self.options.grace_ms > 0
+            && now_ms < self.lapses_at(record.expires_at_ms)
+    }
+
+    /// For how much longer a CHECKOUT of it can still succeed.
+    pub fn grace_left_ms(&self, record: &Record, now_ms: u64) -> u64 {
+        match self.is_in_grace(record, now_ms) {
+            true => (self.lapses_at(record.expires_at_ms) - now_ms).min(INTEGER_MAX),
+            false => 0,
+        }
+    }
+
     pub fn max_hold(&self) -> u64 {
         self.options.hold_ms_max.unwrap_or(self.options.hold_ms)
     }
@@ -198,9 +227,11 @@ impl Ledger {
             Change::Reserved { .. } | Change::Bought { .. } | Change::ReleasedUnseen { .. } => {
                 self.book_new(event, by)
             }
-            Change::Swept { expired, forgotten } => {
-                self.book_sweep(event.at_ms, *expired, *forgotten, by)
-            }
+            Change::Swept {
+                expired,
+                lapsed,
+                forgotten,
+            } => self.book_sweep(event.at_ms, [*expired, *lapsed, *forgotten], by),
             Change::Sold { .. }
             | Change::Released { .. }
             | Change::Expired { .. }
@@ -245,15 +276,41 @@ impl Ledger {
         must(spoken_for.saturating_add(all) <= limit, "SALELIMIT holds")
     }
 
-    pub fn make_room(&mut self, forgets: bool) -> Result<(), Fault> {
-        if !forgets {
-            return Ok(());
+    /// Forgets an id so that there is room for another one.
+    pub fn make_room(&mut self, forgets: Forgets, at_ms: u64) -> Result<(), Fault> {
+        match forgets {
+            Forgets::Nothing => return Ok(()),
+            Forgets::Oldest => return Err("an event of version 1".into()),
+            Forgets::OldestPastGrace if self.ended.is_empty() => {
+                let late = self.late.keys().next().map(|late| self.lapses_at(late.0));
+                must(late <= Some(at_ms), "nothing is forgotten within its grace")?;
+                self.forget(false)
+            }
+            Forgets::OldestPastGrace => self.forget(true),
         }
-        let (_, id) = self.ended.pop_first().ok_or("nothing to forget")?;
+    }
+
+    /// Forgets the first of the ended, or of the late.
+    fn forget(&mut self, ended: bool) -> Result<(), Fault> {
+        let queue = if ended {
+            &mut self.ended
+        } else {
+            &mut self.late
+        };
+        let (_, id) = queue.pop_first().ok_or("nothing to forget")?;
         if let Some(id) = self.ids.get_mut(&id) {
             id.record = None;
         }
         Ok(())
+    }
+
+    /// Forgets the id that ended first; of one moment, one that can never become an order.
+    pub fn forget_first(&mut self) -> Result<(), Fault> {
+        let first_ms = |queue: &BTreeMap<(u64, u64), Vec<u8>>| {
+            queue.keys().next().map_or(u64::MAX, |first| first.0)
+        };
+        let ended = !self.ended.is_empty() && first_ms(&self.ended) <= first_ms(&self.late);
+        self.forget(ended)
     }
 
     /// Counts units as reserved, sold, and against the limits.
@@ -296,9 +353,11 @@ impl Ledger {
             return;
         };
         self.open.remove(&record.queued_at);
+        self.late.remove(&record.queued_at);
         self.ended.remove(&record.queued_at);
         let (queue, at_ms) = match record.fate {
             Fate::Open => (&mut self.open, record.expires_at_ms),
+            Fate::Late => (&mut self.late, record.expires_at_ms),
             Fate::Expired => (&mut self.ended, record.expires_at_ms),
             Fate::Released { at_ms } => (&mut self.ended, at_ms),
             Fate::Sold => return,
@@ -327,7 +386,11 @@ impl Ledger {
         )?;
         let (user, units) = (record.user.clone(), record.units.clone());
         self.count(user.as_deref(), &units, (-1, 0, -1));
-        self.set_fate(name, Fate::Expired);
+        let fate = match self.options.grace_ms {
+            0 => Fate::Expired,
+            _ => Fate::Late,
+        };
+        self.set_fate(name, fate);
         Ok(())
     }
 

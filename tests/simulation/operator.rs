@@ -79,10 +79,17 @@ impl World {
         let reply = self.decide(at, &Op::Sweep(budget))?;
         self.note(|_| format!("server {at} sweeps: {reply:?}"));
         match reply {
-            Reply::Swept(0, 0) => self.count("sweep of nothing"),
-            Reply::Swept(0, _) => self.count("sweep that forgets"),
-            Reply::Swept(expired, _) => {
-                self.count("sweep that expires");
+            Reply::Swept([0, 0, 0]) => self.count("sweep of nothing"),
+            Reply::Swept([expired, lapsed, forgotten]) => {
+                for (what, times) in [
+                    ("sweep that expires", expired),
+                    ("sweep that ends a grace", lapsed),
+                    ("sweep that forgets", forgotten),
+                ] {
+                    if times > 0 {
+                        self.count(what);
+                    }
+                }
                 if expired == budget && budget < 1_000 {
                     self.count("sweep at the end of its budget");
                 }
@@ -100,14 +107,14 @@ impl World {
         let skew_ms = self.servers[self.primary].config.skew_ms;
         let books = self.books();
         let due = books.open.keys().next().map(|due| due.0);
-        let grace_ms = books.options.grace_ms;
         let ended = books.ended.keys().next().map(|ended| ended.0);
+        let late = books.late.keys().next().map(|late| late.0);
         let last_change_ms = books.last_change_ms;
         let aim = match dice.below(100) {
             0..30 => Some(self.now_ms + dice.below(hold_ms / 4 + 2)),
             30..60 => due,
             60..66 => ended.map(|ended| books.known_until(ended)),
-            66..70 => ended.map(|ended| ended + grace_ms),
+            66..70 => late.map(|late| books.lapses_at(late)),
             70..74 => books.options.start_at_ms,
             74..78 => books.options.end_at_ms,
             78..85 => Some(self.now_ms + dice.below(hold_ms * 2 + 2)),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-const ALL: [&str; 69] = [
+const ALL: [&str; 73] = [
     // Answers.
     "ALLRESERVED",
     "ALREADYSOLD",
@@ -42,6 +42,8 @@ const ALL: [&str; 69] = [
     "retry answered as before",
     "retry of what a failover lost",
     // What may happen to a reservation.
+    "a cart that became another user's",
+    "a cart that changed",
     "another life of a forgotten id",
     "checkout within its grace",
     "expiry on the way of a request",
@@ -52,9 +54,11 @@ const ALL: [&str; 69] = [
     "release of an expired id",
     "restocked",
     "room made by forgetting",
+    "room made by forgetting one past its grace",
     "sweep at the end of its budget",
     "sweep by a deposed primary",
     "sweep of nothing",
+    "sweep that ends a grace",
     "sweep that expires",
     "sweep that forgets",
     // Clocks.

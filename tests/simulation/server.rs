@@ -9,6 +9,7 @@ use super::ledger::{Decider, Ledger, spelled};
 use super::play::{Done, Fault, Host};
 use super::record::Fate;
 use super::sale::{self, Bounds, Change, EntryId, Event, Hasher, Sale, decode_event, encode_event};
+use sale::Forgets;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -297,15 +298,33 @@ impl Host for Deciding<'_> {
 fn notable(books: &Ledger, event: &Event<'_>) -> Option<&'static str> {
     let is_expired = |id| {
         let record = books.record(&spelled(id));
-        record.is_some_and(|record| record.fate == Fate::Expired)
+        record.is_some_and(|record| matches!(record.fate, Fate::Late | Fate::Expired))
     };
     let life = |id| books.life(&spelled(id));
     match &event.change {
         Change::Sold { id, .. } if is_expired(*id) => Some("checkout within its grace"),
         Change::Released { id } if is_expired(*id) => Some("release of an expired id"),
         Change::ReleasedUnseen { .. } => Some("release before the reserve"),
-        Change::Reserved { forgets: true, .. } | Change::Bought { forgets: true, .. } => {
-            Some("room made by forgetting")
+        Change::Reserved { forgets, .. } | Change::Bought { forgets, .. }
+            if *forgets != Forgets::Nothing =>
+        {
+            Some(match books.ended.is_empty() {
+                true => "room made by forgetting one past its grace",
+                false => "room made by forgetting",
+            })
+        }
+        Change::Reserved {
+            replaces: Some(old),
+            user,
+            ..
+        } => {
+            let same = books
+                .record(&spelled(*old))
+                .is_some_and(|record| record.user.as_deref() == Some(&spelled(*user)[..]));
+            Some(match same {
+                true => "a cart that changed",
+                false => "a cart that became another user's",
+            })
         }
         Change::Reserved { id, .. } | Change::Bought { id, .. } if life(*id) > 0 => {
             Some("another life of a forgotten id")

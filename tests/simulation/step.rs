@@ -147,14 +147,19 @@ fn setup(dice: &mut Dice) -> Setup {
         _ => dice.between(20, 1_000),
     };
     let skus = ["default", "b", LONGEST_NAME];
-    let items = dice.of(&[1, 1, 2, 2, 3]);
+    // With the last there are carts of more than 8 lines.
+    let items = dice.of(&[1, 1, 1, 2, 2, 2, 3, 10]);
     let first = dice.index(3);
+    let sku = |at: usize| match at {
+        0..3 => skus[(first + at) % 3].to_owned(),
+        _ => format!("item {at}"),
+    };
     let stock = |dice: &mut Dice| match dice.below(8) {
         0 => 0,
         1 => 40,
         _ => dice.between(1, 14),
     };
-    let items = (0..items).map(|at| (skus[(first + at) % 3].to_owned(), stock(dice)));
+    let items = (0..items).map(|at| (sku(at), stock(dice)));
     let items = items.collect();
     let mut options: Vec<Named> = Vec::new();
     for name in ["USERLIMIT", "ITEMLIMIT", "ORDERLIMIT", "SALELIMIT"] {

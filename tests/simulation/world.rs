@@ -12,7 +12,7 @@ use super::dice::Dice;
 use super::history::Histories;
 use super::judge::Case;
 use super::ledger::{Ledger, must};
-use super::lines::id_of;
+use super::lines::{id_of, replaced_of};
 use super::play::{self, Fault};
 use super::reply::Reply;
 use super::requests::{Op, bytes};
@@ -253,7 +253,7 @@ impl World {
         case.judge()
             .map_err(|fault| format!("{fault}: {op:?} is answered {reply:?}"))?;
         books.compare_items(&server.sale)?;
-        if let Some(id) = id_of(op) {
+        for id in id_of(op).into_iter().chain(replaced_of(op)) {
             books.compare_id(&server.sale, &bytes(id))?;
         }
         let before = self.events / FULL_LOOK_EVERY;

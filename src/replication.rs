@@ -110,8 +110,8 @@ fn send(ctx: Ctx<'_>, key: Text<'_>, orders: Option<Text<'_>>, event: &Event<'_>
 enum Sender {
     Primary,
     Aof,
-    /// The source of a slot import.
-    Source,
+    /// The server that gives the slot of the key to this one.
+    SlotImport,
 }
 
 impl Sender {
@@ -121,7 +121,7 @@ impl Sender {
     fn of(ctx: Ctx<'_>) -> Result<Sender, Error> {
         let flags = ctx.flags();
         if flags.is_slot_import() {
-            Ok(Sender::Source)
+            Ok(Sender::SlotImport)
         } else if flags.is_loading() {
             Ok(Sender::Aof)
         } else if flags.is_replicated() {
@@ -150,8 +150,8 @@ pub fn follow(call: &Call<'_>, carry_out: impl FnOnce() -> Result<(), Error>) ->
     let sender = Sender::of(call.ctx())?;
     match (carry_out(), sender) {
         (Ok(()), Sender::Aof) => damage::note_loaded(),
-        (Ok(()), Sender::Primary | Sender::Source) => {}
-        (Err(error), Sender::Source) => return Err(error),
+        (Ok(()), Sender::Primary | Sender::SlotImport) => {}
+        (Err(error), Sender::SlotImport) => return Err(error),
         (Err(error), Sender::Aof) => leave_out_of_load(call, error.text()),
         (Err(error), Sender::Primary) => leave_out(call, error.text()),
     }

@@ -26,7 +26,9 @@ pub(super) fn note(database: i32, key: &[u8]) {
         .push(place);
 }
 
-/// Decides about every value whose last chunk never came, at the end of a load.
+/// Decides about every value whose last chunk never came, at the end of a load: its slot is
+/// on its way to this server or to its primary, or the file was cut short or damaged, which
+/// ends the start.
 pub fn settle_partly_loaded(ctx: Ctx<'_>, is_importing: impl Fn(&[u8]) -> bool) {
     let begun = std::mem::take(&mut *BEGUN.lock().unwrap_or_else(PoisonError::into_inner));
     for Place { database, key } in begun {

@@ -3,7 +3,7 @@
 use super::ledger::Ledger;
 use super::play::Fault;
 use super::record::{Fate, Record, refunded_of};
-use super::sale::{NameBuffer, Sale, Slot, State};
+use super::sale::{NameBuffer, Phase, Sale, Slot, State};
 
 fn agree<T: PartialEq + std::fmt::Debug>(what: &str, booked: T, kept: T) -> Result<(), Fault> {
     if booked == kept {
@@ -81,7 +81,13 @@ impl Ledger {
         self.compare_users(sale)?;
         let info = sale.info(self.last_change_ms);
         agree("the options", &self.options, info.options)?;
-        agree("paused at", self.paused_at_ms, info.paused_at_ms)?;
+        agree("paused at", self.refuses_since(), info.paused_at_ms)?;
+        let mark = sale
+            .mark()
+            .map(|mark| (mark.at_ms, mark.reason.to_string()));
+        agree("the mark", self.mark.clone(), mark)?;
+        let is_diverged = info.phase == Phase::Diverged;
+        agree("diverged", self.mark.is_some(), is_diverged)?;
         agree("closed at", self.closed_at_ms, info.closed_at_ms)?;
         agree("the stream", &self.orders[..], info.orders)?;
         agree("now", self.last_change_ms, info.now_ms)?;

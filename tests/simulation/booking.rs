@@ -45,7 +45,7 @@ impl Ledger {
                 let reserved_at_ms = match replaces {
                     None => {
                         let longest = at_ms.saturating_add(self.options.hold_ms).min(INTEGER_MAX);
-                        must(
+                        self.rule(
                             *expires_at_ms <= longest,
                             "a reservation lasts HOLD at most",
                         )?;
@@ -54,7 +54,7 @@ impl Ledger {
                     Some(old) => self.book_replaced(&spelled(*old), at_ms, *expires_at_ms)?,
                 };
                 self.admit_new(&user, &units, at_ms)?;
-                must(
+                self.rule(
                     *expires_at_ms > at_ms,
                     "a deadline is later than the making",
                 )?;
@@ -95,7 +95,7 @@ impl Ledger {
             record.fate == Fate::Open,
             "only an open reservation is replaced",
         )?;
-        must(
+        self.rule(
             at_ms < record.expires_at_ms,
             "what is overdue is not replaced",
         )?;
@@ -113,18 +113,18 @@ impl Ledger {
     /// The window and every limit, for units that were not counted before.
     fn admit_new(&self, user: &[u8], units: &Units, at_ms: u64) -> Result<(), Fault> {
         let options = &self.options;
-        must(
+        self.rule(
             self.ended_at(at_ms).is_none(),
             "nothing is reserved after the end",
         )?;
         let start = options.start_at_ms.unwrap_or(0);
-        must(start <= at_ms, "nothing is reserved before the start")?;
-        must(
-            self.paused_at_ms.is_none(),
-            "nothing is reserved in a pause",
+        self.rule(start <= at_ms, "nothing is reserved before the start")?;
+        self.rule(
+            self.refuses_since().is_none(),
+            "nothing is reserved in a pause, or by a copy that missed something",
         )?;
         let limit = options.order_limit.unwrap_or(u64::MAX);
-        must(units_in_all(units) <= limit, "ORDERLIMIT holds")?;
+        self.rule(units_in_all(units) <= limit, "ORDERLIMIT holds")?;
         self.admit(user, units)
     }
 
@@ -146,10 +146,10 @@ impl Ledger {
         // lapses now is forgotten another time.
         let is_over = |late: &&(u64, u64)| self.lapses_at(late.0) <= at_ms;
         let over = self.late.keys().take_while(is_over).count() as u32;
-        must(lapsed <= over, "no grace ends before its time")?;
+        self.rule(lapsed <= over, "no grace ends before its time")?;
         let is_due = |ended: &&(u64, u64)| self.known_until(ended.0) <= at_ms;
         let due = self.ended.keys().take_while(is_due).count() as u32;
-        must(forgotten <= due, "nothing is forgotten before its time")?;
+        self.rule(forgotten <= due, "nothing is forgotten before its time")?;
         if let Some(by) = by {
             let most = by.budget - expired;
             must(lapsed == over.min(most), "a sweep ends every grace it may")?;
@@ -180,7 +180,7 @@ impl Ledger {
                 let was_open = record.fate == Fate::Open;
                 let in_time = was_open && at_ms < record.expires_at_ms;
                 let is_expired = matches!(record.fate, Fate::Late | Fate::Expired);
-                must(in_time || is_expired, "open or expired")?;
+                self.rule(in_time || is_expired, "open or expired")?;
                 let (user, units) = (record.user.clone(), record.units.clone());
                 if was_open {
                     self.count(user.as_deref(), &units, (-1, 0, -1));
@@ -190,30 +190,33 @@ impl Ledger {
             }
             Change::Expired { id } => self.expire(&spelled(*id), at_ms),
             Change::Extended { id, expires_at_ms } => {
-                let (name, longest) = (spelled(*id), self.max_hold());
-                let record = self.ids.get_mut(&name).and_then(|id| id.record.as_mut());
-                let record = record.ok_or("an unknown id is extended")?;
-                must(
-                    record.fate == Fate::Open,
-                    "only an open reservation is extended",
-                )?;
-                must(
-                    at_ms < record.expires_at_ms,
-                    "what is overdue is not extended",
-                )?;
-                let (before, longest) = (record.expires_at_ms, record.reserved_at_ms + longest);
-                must(*expires_at_ms > before, "a deadline never moves back")?;
-                must(
-                    *expires_at_ms <= longest,
-                    "nothing lasts longer than MAXHOLD",
-                )?;
-                record.expires_at_ms = *expires_at_ms;
-                self.queue(&name);
-                Ok(())
+                self.book_extended(&spelled(*id), at_ms, *expires_at_ms)
             }
             Change::Refunded(refund) => self.book_refund(at_ms, refund),
             _ => Ok(()),
         }
+    }
+
+    fn book_extended(&mut self, name: &[u8], at_ms: u64, expires_at_ms: u64) -> Result<(), Fault> {
+        let record = self.record(name).ok_or("an unknown id is extended")?;
+        must(
+            record.fate == Fate::Open,
+            "only an open reservation is extended",
+        )?;
+        let before_ms = record.expires_at_ms;
+        let longest_ms = record.reserved_at_ms + self.max_hold();
+        self.rule(at_ms < before_ms, "what is overdue is not extended")?;
+        must(expires_at_ms >= before_ms, "a deadline never moves back")?;
+        self.rule(expires_at_ms > before_ms, "EXTEND moves a deadline")?;
+        self.rule(
+            expires_at_ms <= longest_ms,
+            "nothing lasts longer than MAXHOLD",
+        )?;
+        if let Some(record) = self.ids.get_mut(name).and_then(|id| id.record.as_mut()) {
+            record.expires_at_ms = expires_at_ms;
+        }
+        self.queue(name);
+        Ok(())
     }
 
     fn book_checkout(
@@ -227,12 +230,14 @@ impl Ledger {
         let deadline = record.expires_at_ms;
         let signs = match record.fate {
             Fate::Open => {
-                must(at_ms < deadline, "what is overdue is not sold")?;
+                self.rule(at_ms < deadline, "what is overdue is not sold")?;
                 (-1, 1, 0)
             }
+            // Decided on another sale, it also fits what expired here for good.
+            Fate::Late | Fate::Expired if !self.is_faithful => (0, 1, 1),
             Fate::Late => {
                 let in_grace = self.is_in_grace(record, at_ms);
-                must(in_grace, "no checkout after GRACE, or without it")?;
+                self.rule(in_grace, "no checkout after GRACE, or without it")?;
                 self.admit(user.as_deref().unwrap_or(b""), &units)?;
                 (0, 1, 1)
             }
@@ -261,7 +266,7 @@ impl Ledger {
             must(qty > 0 && qty <= left, "no more is refunded than was sold")?;
         }
         let on_sale = !refund.restocks || self.ended_at(at_ms).is_none();
-        must(on_sale, "nothing goes back on sale after the end")?;
+        self.rule(on_sale, "nothing goes back on sale after the end")?;
         let asked = refund.no_restock.ok_or("what was asked is not told")?;
         must(!asked || !refund.restocks, "NORESTOCK puts nothing back")?;
         let counted = -i64::from(refund.restores_limit);
@@ -298,22 +303,27 @@ impl Ledger {
                 must(longest >= options.hold_ms, "MAXHOLD is not below HOLD")?;
                 let window = |o: &Options| (o.start_at_ms, o.end_at_ms);
                 let same = window(options) == window(&self.options);
-                must(same || self.closed_at_ms.is_none(), "CLOSE is for good")?;
+                self.rule(same || self.closed_at_ms.is_none(), "CLOSE is for good")?;
                 self.options = (**options).clone();
                 Ok(())
             }
             Change::Paused => {
-                must(
-                    self.closed_at_ms.or(self.paused_at_ms).is_none(),
-                    "a pause begins",
-                )?;
+                must(self.paused_at_ms.is_none(), "a pause begins")?;
+                self.rule(self.closed_at_ms.is_none(), "CLOSE is for good")?;
                 self.paused_at_ms = Some(at_ms);
                 Ok(())
             }
-            Change::Resumed { .. } => {
+            Change::Resumed { lifts_mark } => {
+                self.rule(
+                    *lifts_mark == self.mark.is_some(),
+                    "RESUME lifts the mark there is",
+                )?;
                 let paused = self.closed_at_ms.is_none() && self.paused_at_ms.is_some();
-                must(paused, "a pause ends")?;
+                self.rule(paused || *lifts_mark, "a pause ends")?;
                 self.paused_at_ms = None;
+                if *lifts_mark {
+                    self.mark = None;
+                }
                 Ok(())
             }
             Change::Closed => {
@@ -322,7 +332,7 @@ impl Ledger {
                 Ok(())
             }
             Change::Bound { orders } => {
-                must(self.orders != *orders, "bound to another stream")?;
+                self.rule(self.orders != *orders, "bound to another stream")?;
                 self.orders = orders.to_vec();
                 Ok(())
             }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::dice::Dice;
-use super::history::At;
+use super::history::{At, Missed};
 use super::ledger::Ledger;
 use super::reply::Reply;
 use super::requests::{Ask, Deltas, Named, Op, bytes, name};
@@ -25,6 +25,8 @@ pub struct Client {
 #[derive(Clone, Debug)]
 pub struct Told {
     pub at: At,
+    /// What the server that told it had missed.
+    pub missed: Missed,
     /// Which life of the id it was about.
     pub life: u32,
     pub reply: Reply,
@@ -371,11 +373,13 @@ impl Asking<'_> {
 
     /// A sale that sells nothing for long has little to show.
     fn reopen(&mut self) -> Option<Op> {
-        let is_paused = self.books.paused_at_ms.is_some();
+        let is_paused = self.books.refuses_since().is_some();
         let is_over = self.books.ended_at(self.now_ms).is_some();
         let is_early = self.books.options.start_at_ms > Some(self.now_ms);
         let is_shut = is_paused || is_over || is_early;
-        if !is_shut || self.books.closed_at_ms.is_some() || !self.dice.one_in(4) {
+        let is_marked = self.books.mark.is_some();
+        let is_closed = self.books.closed_at_ms.is_some() && !is_marked;
+        if !is_shut || is_closed || !self.dice.one_in(4) {
             return None;
         }
         Some(match (is_paused, is_over) {

@@ -425,7 +425,7 @@ impl Case<'_> {
             Answer::NotStarted { starts_in_ms } => {
                 starts_in_ms > 0 && options.start_at_ms == Some(now_ms + starts_in_ms)
             }
-            Answer::Paused { at_ms } => books.paused_at_ms == Some(at_ms),
+            Answer::Paused { at_ms } => books.refuses_since() == Some(at_ms),
             Answer::OrderLimit { limit } => options.order_limit == Some(limit) && all > limit,
             Answer::UserLimit { remaining } => {
                 let limit = options.user_limit.unwrap_or(u64::MAX);
@@ -507,11 +507,13 @@ impl Case<'_> {
         match (self.op, self.reply) {
             (Op::Sweep(_), Reply::Swept(..)) => Ok(()),
             (Op::Pause, Reply::Ok) => must(books.paused_at_ms.is_some(), "paused"),
-            (Op::Resume, Reply::Ok) => must(books.paused_at_ms.is_none(), "resumed"),
+            (Op::Resume, Reply::Ok) => must(books.refuses_since().is_none(), "resumed"),
             (Op::Close, Reply::Ok) => must(books.closed_at_ms.is_some(), "closed"),
             (Op::Bind(orders), Reply::Ok) => must(books.orders == bytes(orders), "bound"),
             (Op::Alter(_), Reply::Ok | Reply::No(Answer::Invalid(_))) => Ok(()),
             (Op::Pause | Op::Resume | Op::Alter(_), Reply::No(Answer::Ended { at_ms })) => {
+                let is_marked = books.mark.is_some() && *self.op == Op::Resume;
+                must(!is_marked, "a mark can be lifted after CLOSE")?;
                 must(books.closed_at_ms == Some(*at_ms), "closed for good")
             }
             (op, reply) => Err(format!("{op:?} answers {reply:?}")),

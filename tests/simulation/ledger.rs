@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::history::{At, Histories};
+use super::history::{At, Histories, Missed, missed_alike};
 use super::play::Fault;
 use super::record::{Fate, Id, Item, Record, Units, User, units_in_all};
 use super::sale;
@@ -37,6 +37,10 @@ pub struct Ledger {
     pub options: Options,
     pub paused_at_ms: Option<u64>,
     pub closed_at_ms: Option<u64>,
+    /// After which change this copy missed one, and why; until a RESUME lifts it.
+    pub mark: Option<(u64, String)>,
+    /// The event at hand was decided on a sale like this one: one that missed the same.
+    pub is_faithful: bool,
     pub orders: Vec<u8>,
     pub items: Vec<Item>,
     pub ids: BTreeMap<Vec<u8>, Id>,
@@ -100,6 +104,8 @@ impl Ledger {
             options: options.clone(),
             paused_at_ms: None,
             closed_at_ms: None,
+            mark: None,
+            is_faithful: true,
             orders: orders.to_vec(),
             items: (items.iter())
                 .map(|(sku, stock)| Item::new(sku, *stock))
@@ -120,15 +126,41 @@ impl Ledger {
         })
     }
 
-    /// The books of the history that leads to a place.
-    pub fn at(histories: &Histories, at: At) -> Result<Ledger, Fault> {
+    /// The books of the history that leads to a place, for a copy that missed some of it.
+    pub fn at(histories: &Histories, at: At, missed: &Missed) -> Result<Ledger, Fault> {
         let mut books = Ledger::open(&histories.created)?;
         for offset in 1..=at.offset {
-            let bytes = histories.event(At { offset, ..at });
+            if let Some(reason) = missed.get(&offset) {
+                books.note_mark(reason);
+                continue;
+            }
+            let place = At { offset, ..at };
+            books.is_faithful = missed_alike(missed, histories.missed(place), offset);
+            let bytes = histories.event(place);
             let event = decode_event(&bytes, HASHER).map_err(|error| error.to_string())?;
             books.book(&event, None)?;
         }
+        books.is_faithful = true;
         Ok(books)
+    }
+
+    /// A change did not come to this copy. The first one counts.
+    pub fn note_mark(&mut self, reason: &str) {
+        let at_ms = self.last_change_ms;
+        (self.mark).get_or_insert_with(|| (at_ms, reason.to_owned()));
+    }
+
+    /// Since when no new units are sold: PAUSE, or the last change before the mark.
+    pub fn refuses_since(&self) -> Option<u64> {
+        let marked_at_ms = self.mark.as_ref().map(|mark| mark.0);
+        marked_at_ms.or(self.paused_at_ms)
+    }
+
+    /// A rule that whoever decides has to keep. An event that was decided on another sale
+    /// than this one only has to fit.
+    #[track_caller]
+    pub fn rule(&self, holds: bool, rule: &str) -> Result<(), Fault> {
+        must(holds || !self.is_faithful, rule)
     }
 
     /// The sale's time: the later of the clock and the last change, but for a step
@@ -249,6 +281,9 @@ impl Ledger {
 
     /// Stock, USERLIMIT, ITEMLIMIT and SALELIMIT, by the ledger's own counts.
     pub fn admit(&self, user: &[u8], units: &Units) -> Result<(), Fault> {
+        if !self.is_faithful {
+            return Ok(());
+        }
         let options = &self.options;
         let all = units_in_all(units);
         for (at, &(item, qty)) in units.iter().enumerate() {
@@ -283,7 +318,7 @@ impl Ledger {
             Forgets::Oldest => return Err("an event of version 1".into()),
             Forgets::OldestPastGrace if self.ended.is_empty() => {
                 let late = self.late.keys().next().map(|late| self.lapses_at(late.0));
-                must(late <= Some(at_ms), "nothing is forgotten within its grace")?;
+                self.rule(late <= Some(at_ms), "nothing is forgotten within its grace")?;
                 self.forget(false)
             }
             Forgets::OldestPastGrace => self.forget(true),
@@ -367,11 +402,14 @@ impl Ledger {
     }
 
     pub fn book_entry(&mut self, entry: EntryId) -> Result<(), Fault> {
-        self.entries += 1;
-        must(
-            entry.ms == self.entries,
+        self.rule(
+            entry.ms == self.entries + 1,
             "one entry of the stream an order or refund",
-        )
+        )?;
+        // A copy that missed an order has no entry of it.
+        must(entry.ms > self.entries, "the stream goes on")?;
+        self.entries = entry.ms;
+        Ok(())
     }
 
     pub fn expire(&mut self, name: &[u8], at_ms: u64) -> Result<(), Fault> {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-const ALL: [&str; 73] = [
+const ALL: [&str; 82] = [
     // Answers.
     "ALLRESERVED",
     "ALREADYSOLD",
@@ -82,6 +82,16 @@ const ALL: [&str; 73] = [
     "replay on top of a rewritten base",
     "restart from a snapshot",
     "split brain",
+    // Copies that missed something.
+    "RESUME of a marked copy",
+    "RESUME of a marked copy after CLOSE",
+    "RESUME of a sound primary",
+    "crash of a marked copy",
+    "event that a replica misses",
+    "event that does not fit a diverged copy",
+    "full resync of a marked copy",
+    "promotion of a marked copy",
+    "retry of what a copy missed",
     // Runs.
     "run that could lose nothing",
     "run that lost what was acknowledged",

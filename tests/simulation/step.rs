@@ -30,6 +30,8 @@ pub enum Act {
     Replicate,
     /// A replica is given another server to follow; a deposed primary becomes a replica.
     Follow,
+    /// An event does not come to a replica as it was sent.
+    Miss,
     /// The fsync of every second.
     Sync,
     /// An AOF rewrite.
@@ -126,6 +128,7 @@ fn weights(dice: &mut Dice) -> Vec<(Act, u64)> {
         (Act::Clock, dice.of(&[60, 110, 160])),
         (Act::Replicate, dice.of(&[40, 120, 200])),
         (Act::Follow, 12),
+        (Act::Miss, dice.of(&[0, 0, 0, 2, 6])),
         (Act::Sync, 15),
         (Act::Rewrite, 6),
         (Act::Crash, dice.of(&[0, 4, 12])),

@@ -107,7 +107,10 @@ fn follow(ctx: Ctx<'_>, hint: Hint, now_ms: u64, budget: u32) -> u32 {
         return 0;
     }
     if !slots::is_ours(ctx, &hint.place.key) {
-        datatype::hold(hint);
+        // Redis 8.4 takes away what it gave away without a word about each key.
+        if datatype::is_there(ctx, name.as_text()) {
+            datatype::hold(hint);
+        }
         return 0;
     }
     let Ok(mut key) = datatype::open_write(ctx, name.as_text()) else {

@@ -19,5 +19,5 @@ pub use begun::settle_partly_loaded;
 pub use bloom_key::BloomKey;
 pub use bloom_type::BloomValue;
 pub use hints::{clear, first_due_ms, hold, load_beside, note, pop_due, release, swap};
-pub use sale_key::{SaleKey, create, is_free, load_chunk, open_read, open_write};
+pub use sale_key::{SaleKey, create, is_free, is_there, load_chunk, open_read, open_write};
 pub use sale_type::SaleValue;

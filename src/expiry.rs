@@ -22,6 +22,7 @@ use crate::info;
 use crate::news::News;
 use crate::replication;
 use crate::sale::Change;
+use crate::scripts;
 use crate::slots;
 
 /// Wait after a sweep that had to stop because nothing may be written, in milliseconds.
@@ -158,6 +159,7 @@ impl Hooks for Expiry {
     }
 
     fn ticked(ctx: Ctx<'_>) {
+        scripts::look(ctx);
         let now_ms = clock::now_ms();
         let ticked_at_ms = TICKED_AT_MS.swap(now_ms, Ordering::Relaxed);
         // Not every server says when a slot becomes its own.

@@ -120,10 +120,10 @@ impl Sender {
     /// The line comes from a client.
     fn of(ctx: Ctx<'_>) -> Result<Sender, Error> {
         let flags = ctx.flags();
-        if flags.is_loading() {
-            Ok(Sender::Aof)
-        } else if flags.is_slot_import() {
+        if flags.is_slot_import() {
             Ok(Sender::SlotImport)
+        } else if flags.is_loading() {
+            Ok(Sender::Aof)
         } else if flags.is_replicated() {
             Ok(Sender::Primary)
         } else {
@@ -134,50 +134,68 @@ impl Sender {
     }
 }
 
-/// Carries out a line that was decided elsewhere, and replies.
+/// Carries out a line that was decided elsewhere, and replies. What fits is passed on as it
+/// came by `carry_out`, before anybody hears of it.
 ///
 /// What does not fit is no error to a primary: a replica that answers its primary with one
 /// stops replicating, or ends itself. It is counted and left out, here and in this server's
-/// own AOF, which it would end the next start of; and the sale is marked. Of an AOF it ends
-/// the start, see [`damage::meet`]. The source of a slot import is told: the server then
-/// gives the import up and deletes what has come of it, and the source keeps the slot.
+/// own AOF, where it would end the next start; and the sale is marked. Of an AOF it ends the
+/// start, see [`damage::meet`]. The source of a slot import is told: the server then gives
+/// the import up and deletes what has come of it, and the source keeps the slot.
 ///
 /// # Errors
 ///
-/// The line comes from a client; what does not fit, to the source of an import.
+/// The line comes from a client. What does not fit, to the source of an import.
 pub fn follow(call: &Call<'_>, carry_out: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
     let sender = Sender::of(call.ctx())?;
-    match carry_out() {
-        Ok(()) if sender == Sender::Aof => damage::note_loaded(),
-        Ok(()) => {}
-        Err(error) if sender == Sender::SlotImport => return Err(error),
-        Err(error) => leave_out(call, sender, error.text()),
+    match (carry_out(), sender) {
+        (Ok(()), Sender::Aof) => damage::note_loaded(),
+        (Ok(()), Sender::Primary | Sender::SlotImport) => {}
+        (Err(error), Sender::SlotImport) => return Err(error),
+        (Err(error), Sender::Aof) => leave_out_of_load(call, error.text()),
+        (Err(error), Sender::Primary) => leave_out(call, error.text()),
     }
     call.reply().ok();
     Ok(())
 }
 
-/// Counts a line that does not fit, and marks the sale under its key, if there is one.
-fn leave_out(call: &Call<'_>, sender: Sender, reason: &str) {
+/// The word at `index` of a line, as much as there is of it.
+fn word<'c>(call: &Call<'c>, index: usize) -> &'c [u8] {
+    call.words().get(index).copied().unwrap_or_default()
+}
+
+/// Ends the start over a line of an AOF that does not fit, or leaves it out.
+fn leave_out_of_load(call: &Call<'_>, reason: &str) {
+    let damage = Damage {
+        what: &echo(word(call, 0)),
+        database: call.ctx().database(),
+        key: word(call, 1),
+        reason,
+    };
+    damage::meet(call.ctx(), &damage);
+    mark_named(call, reason);
+}
+
+/// Counts a line of the primary that does not fit.
+fn leave_out(call: &Call<'_>, reason: &str) {
     let ctx = call.ctx();
-    let word = |index: usize| call.words().get(index).copied().unwrap_or_default();
-    let (command, key) = (echo(word(0)), word(1));
-    match sender {
-        Sender::Primary | Sender::SlotImport => damage::count(ctx, key, reason),
-        Sender::Aof => damage::meet(
-            ctx,
-            &Damage {
-                what: &command,
-                database: ctx.database(),
-                key,
-                reason,
-            },
-        ),
-    }
+    damage::count(ctx, word(call, 1), reason);
+    mark_named(call, reason);
+    // A value on its way here that missed something can never be whole, and a part of it
+    // would end the next start, too.
     if let Some(name) = call.text(1)
-        && let Ok(mut key) = datatype::open_write(ctx, name)
+        && datatype::drop_partly_loaded(ctx, name)
     {
-        mark(ctx, &mut key, reason);
+        ctx.replicate_words(c"DEL", &[name]);
+    }
+}
+
+/// Marks the sale that a line names, if there is one.
+fn mark_named(call: &Call<'_>, reason: &str) {
+    if let Some(name) = call.text(1)
+        && let Ok(mut key) = datatype::open_write(call.ctx(), name)
+    {
+        mark(call.ctx(), &mut key, reason);
     }
 }
 

@@ -58,7 +58,7 @@ fn follow(con: &mut Con, finding: &Finding) {
 }
 
 /// How a server is set badly, the topic, the severity, and a part of the advice.
-const BAD: [[&str; 4]; 15] = [
+const BAD: [[&str; 4]; 14] = [
     [
         "maxmemory-policy allkeys-lru maxmemory 1gb",
         "eviction",
@@ -108,12 +108,6 @@ const BAD: [[&str; 4]; 15] = [
     ["hz 5", "hz", "note", "at 5"],
     ["notify-keyspace-events Ex", "events", "note", "soldout"],
     ["timeout 30", "clients", "note", "30 seconds"],
-    [
-        "repl-diskless-load swapdb",
-        "diskless-load",
-        "note",
-        "by the disk",
-    ],
 ];
 
 /// What this project's `redis.conf` sets, and what DOCTOR asks for beyond it.

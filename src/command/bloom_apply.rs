@@ -5,8 +5,8 @@
 //! Internal: an error from any other client. The sources are those of a merge.
 //!
 //! - Complexity: that of the command that made the event.
-//! - Reply: `OK`, always: an event that cannot be read or does not fit is counted, and told
-//!   in the log. Of an AOF, it ends the start (see `load-damaged`).
+//! - Reply: `OK`: an event that cannot be read or does not fit is counted, and told in the
+//!   log. Of an AOF, it ends the start (see `load-damaged`).
 //! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
 //!   then keeps the slot.
 //! - Replicates: itself, as it came; nothing when it does not fit.

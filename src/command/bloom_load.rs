@@ -5,11 +5,11 @@
 //! Internal: an error from any other client.
 //!
 //! - Complexity: O(N) with N bytes of the chunk.
-//! - Reply: `OK`: a chunk of an AOF that cannot be read or does not fit ends the start; with
-//!   `load-damaged yes` it is counted and told in the log, and the filter is left out.
+//! - Reply: `OK`: a chunk that cannot be read or does not fit is counted, and told in the
+//!   log. Of an AOF, it ends the start; with `load-damaged yes` the filter is left out.
 //! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
 //!   then keeps the slot.
-//! - Replicates: itself, as it came; nothing when it does not fit.
+//! - Replicates: itself, as it came; `DEL` when it does not fit the chunks before it.
 
 use super::bloom_args::wrong_arity;
 use super::{Handler, SINCE, text};

@@ -6,9 +6,9 @@
 //! order stream.
 //!
 //! - Complexity: that of the command that made the event.
-//! - Reply: `OK`, always: what cannot be read or does not fit is counted and told in the
-//!   log, and the sale is marked. A replica that answers its primary with an error may end
-//!   itself over it. Of an AOF, it ends the start (see `load-damaged`).
+//! - Reply: `OK`: what cannot be read or does not fit is counted and told in the log, and
+//!   the sale is marked. A replica that answers its primary with an error may end itself
+//!   over it. Of an AOF, it ends the start (see `load-damaged`).
 //! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
 //!   then keeps the slot.
 //! - Replicates: itself, as it came; the event `Marked` in the place of what does not fit.

@@ -6,11 +6,11 @@
 //!
 //! - Complexity: O(N) with N records in the chunk, O(M) for the last one of a sale
 //!   with M.
-//! - Reply: `OK`: a chunk of an AOF that cannot be read or does not fit ends the start; with
-//!   `load-damaged yes` it is counted and told in the log, and the sale is left out.
+//! - Reply: `OK`: a chunk that cannot be read or does not fit is counted, and told in the
+//!   log. Of an AOF, it ends the start; with `load-damaged yes` the sale is left out.
 //! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
 //!   then keeps the slot.
-//! - Replicates: itself, as it came; nothing when it does not fit.
+//! - Replicates: itself, as it came; `DEL` when it does not fit the chunks before it.
 
 use super::args::Args;
 use super::{Handler, SINCE, text};
@@ -53,7 +53,9 @@ impl Handler for Load {
 fn load(call: &Call<'_>) -> Result<(), Error> {
     let chunk = parse(Args::new(call.words()))?;
     let (ctx, name) = (call.ctx(), text(call, 1)?);
-    if datatype::load_chunk(ctx, name, chunk)? {
+    let is_whole = datatype::load_chunk(ctx, name, chunk)?;
+    ctx.replicate_verbatim();
+    if is_whole {
         expiry::note(ctx, &mut datatype::open_write(ctx, name)?);
     }
     ctx.signal_modified(name);

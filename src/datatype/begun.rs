@@ -36,7 +36,8 @@ pub fn settle_partly_loaded(ctx: Ctx<'_>, is_importing: impl Fn(&[u8]) -> bool) 
             continue;
         }
         let name = TextBuf::new(&key);
-        let sale = partly_loaded::<SaleValue>(ctx, name.as_text()).map(|open| ("the sale", open));
+        let sale = partly_loaded::<SaleValue>(ctx, name.as_text());
+        let sale = sale.map(|open| ("the sale", open));
         let found = sale.or_else(|| {
             partly_loaded::<BloomValue>(ctx, name.as_text()).map(|open| ("the filter", open))
         });
@@ -46,17 +47,24 @@ pub fn settle_partly_loaded(ctx: Ctx<'_>, is_importing: impl Fn(&[u8]) -> bool) 
         if is_importing(&key) {
             // The rest may come yet; where the import ended with the server, the server
             // itself deletes what has come of it. The value is still where it came from.
-            let name = echo(&key);
+            let key = echo(&key);
             ctx.warn(&format!(
-                "{what} '{name}' was on its way here, with its slot, when it was saved"
+                "{what} '{key}' was on its way here, with its slot, when it was saved"
             ));
         } else {
-            // Half a sale would sell what it has forgotten, half a filter would deny what it
-            // contains.
+            // The file was cut short or damaged. Half a sale would sell what it has
+            // forgotten, half a filter would deny what it contains.
             damage::leave_out(ctx, what, database, &key);
             open.delete();
         }
     }
+}
+
+/// Deletes a value of which only a part has come, here alone; true if there was one.
+pub fn drop_partly_loaded<'c>(ctx: Ctx<'c>, name: Text<'c>) -> bool {
+    let part = partly_loaded::<SaleValue>(ctx, name);
+    let part = part.or_else(|| partly_loaded::<BloomValue>(ctx, name));
+    part.map(Key::delete).is_some()
 }
 
 /// The key of this name, if it holds a part of a value of type `T`.

@@ -123,10 +123,14 @@ pub fn load_chunk<'c>(ctx: Ctx<'c>, name: Text<'c>, chunk: &[u8]) -> Result<(), 
         return value.push(chunk).map(|_| ()).map_err(damaged);
     }
     let mut value = BloomValue::empty();
-    value.push(chunk).map_err(damaged)?;
-    put(ctx, name, value)?;
-    if ctx.flags().is_loading() {
+    let pushed = value.push(chunk).map(|_| ()).map_err(damaged);
+    let is_loading = ctx.flags().is_loading();
+    // In a load a damaged one keeps the place: what is left out is told at the end.
+    if pushed.is_ok() || is_loading {
+        put(ctx, name, value)?;
+    }
+    if is_loading {
         begun::note(ctx.database(), name.bytes());
     }
-    Ok(())
+    pushed
 }

@@ -16,7 +16,7 @@ mod partly;
 mod sale_key;
 mod sale_type;
 
-pub use begun::settle_partly_loaded;
+pub use begun::{drop_partly_loaded, settle_partly_loaded};
 pub use bloom_key::{BloomKey, ValueKey};
 pub use bloom_type::BloomValue;
 pub use hints::{clear, first_due_ms, hold, load_beside, note, pop_due, release, swap};

@@ -1,4 +1,5 @@
-//! What would hurt a sale on this server: gathered here, judged in `rules.rs`.
+//! What would hurt a sale on this server: gathered here, judged in `rules.rs` and
+//! `copies.rs`.
 //!
 //! Edge: facts are words as the server spells them, and numbers this module counted. What
 //! cannot be found out is left out, and judged by no rule.
@@ -19,7 +20,7 @@ use crate::ffi::{self, Ctx};
 use crate::info;
 
 /// The settings that are looked at.
-const SETTINGS: [&str; 24] = [
+const SETTINGS: [&str; 23] = [
     "appendfsync",
     "appendonly",
     "cluster-allow-replica-migration",
@@ -38,7 +39,6 @@ const SETTINGS: [&str; 24] = [
     "no-appendfsync-on-rewrite",
     "notify-keyspace-events",
     "repl-backlog-size",
-    "repl-diskless-load",
     "replica-lazy-flush",
     "replica-read-only",
     "save",

@@ -6,7 +6,7 @@
 //! Edge: pure. No rule asks anybody; a fact that is not known is no finding.
 
 use super::Facts;
-use super::copies::{diverged, divergence};
+use super::copies::{diverged, divergence, late_load};
 use super::slots::slots;
 
 /// Orders or whole sales are being lost, or will be.
@@ -27,7 +27,7 @@ pub struct Finding {
 type Rule = fn(&Facts) -> Option<(&'static str, String)>;
 
 /// Every topic, in the order of the reply.
-const RULES: [(&str, Rule); 28] = [
+const RULES: [(&str, Rule); 27] = [
     ("divergence", divergence),
     ("diverged", diverged),
     ("eviction", eviction),
@@ -43,7 +43,6 @@ const RULES: [(&str, Rule); 28] = [
     ("min-replicas", min_replicas),
     ("backlog", backlog),
     ("replica", replica),
-    ("diskless-load", diskless_load),
     ("versions", versions),
     ("late-load", late_load),
     ("valkey-copy", valkey_copy),
@@ -385,27 +384,6 @@ fn versions(facts: &Facts) -> Option<(&'static str, String)> {
     })
 }
 
-/// The primary cannot ask a replica for its modules; it knows who was there before this
-/// one.
-fn late_load(facts: &Facts) -> Option<(&'static str, String)> {
-    let others = Some(facts.replicas_at_load).filter(|&others| others > 0)?;
-    let advice = format!(
-        "MODULE LIST on every replica: {others} were connected when this module was loaded here, \
-         and one without it answers WAIT all the same and has neither sales nor orders; load it \
-         there, then let the replica resynchronise"
-    );
-    Some((WARNING, advice))
-}
-
-fn diskless_load(facts: &Facts) -> Option<(&'static str, String)> {
-    facts.is_set("repl-diskless-load", "swapdb").then(|| {
-        let advice = "CONFIG SET repl-diskless-load on-empty-db: swapdb is not used beside a \
-                      module that does not take part in it, such as this one; a full resync goes \
-                      by the disk, and fills the log with lines about it";
-        (NOTE, advice.to_owned())
-    })
-}
-
 fn sweep(facts: &Facts) -> Option<(&'static str, String)> {
     let late_ms = facts.sweep_lag_ms.max(facts.overdue_ms);
     (facts.is_primary() && late_ms > SWEEP_LAG_MS_MAX).then(|| {
@@ -533,7 +511,6 @@ mod tests {
                 ("no-appendfsync-on-rewrite", "no"),
                 ("notify-keyspace-events", ""),
                 ("repl-backlog-size", "67108864"),
-                ("repl-diskless-load", "disabled"),
                 ("replica-lazy-flush", "yes"),
                 ("replica-read-only", "yes"),
                 ("save", ""),
@@ -739,11 +716,6 @@ mod tests {
         (
             "cluster-enabled=yes cluster-allow-replica-migration=yes",
             "note cluster CONFIG SET cluster-allow-replica-migration no:",
-        ),
-        (
-        (
-            "repl-diskless-load=swapdb",
-            "note diskless-load CONFIG SET repl-diskless-load on-empty-db:",
         ),
         (
             "loaded-late",

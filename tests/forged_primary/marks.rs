@@ -512,3 +512,46 @@ fn the_gauge_and_doctor_follow_a_marked_sale_wherever_it_goes() {
     assert_eq!(diverged(&mut con), 0);
     assert_eq!(advice(&mut con), None);
 }
+
+/// The chunks of a sale of many items.
+fn chunks() -> Vec<Vec<u8>> {
+    let skus: Vec<String> = (0..9_000).map(|n| format!("sku-number-{n}")).collect();
+    let created = Event {
+        at_ms: AT_MS,
+        change: Change::Created(Box::new(Created {
+            sale_id: 7,
+            orders: b"elsewhere",
+            options: Options::new(1_000, 1_000),
+            items: skus.iter().map(|sku| (sku.as_bytes(), 5)).collect(),
+        })),
+    };
+    let sale = Sale::create(&created, HASHER).expect("a sale");
+    let mut chunks = Vec::new();
+    save(&sale, &mut |chunk| chunks.push(chunk.to_vec()));
+    assert!(chunks.len() > 2, "{} chunks", chunks.len());
+    chunks
+}
+
+#[test]
+fn a_sale_on_its_way_that_misses_a_chunk_is_gone_and_the_next_start_knows() {
+    let Some(mut chain) = Chain::set("no") else {
+        return;
+    };
+    let chunks = chunks();
+    for chunk in &chunks {
+        chain.lead(&[b"FLASHSALE.LOAD", b"whole", chunk]);
+    }
+    chain.lead(&[b"FLASHSALE.LOAD", b"half", &chunks[0]]);
+    chain.mislead(&[b"FLASHSALE.LOAD", b"half", &chunks[2][1..]]);
+    for chunk in &chunks[1..] {
+        chain.mislead(&[b"FLASHSALE.LOAD", b"half", chunk]);
+    }
+    for server in [&mut chain.second, &mut chain.first] {
+        server.shut_down();
+        server.start_again(&["--replicaof no one"]);
+        let mut con = server.conn();
+        con.says("FLASHSALE.STOCK whole sku-number-0", "[sku-number-0 5 0 0]");
+        con.says("EXISTS half", "0");
+        assert_eq!((diverged(&mut con), con.divergence()), (0, 0));
+    }
+}

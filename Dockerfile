@@ -39,11 +39,14 @@ RUN command -v "$FLASHSALE_SERVER" \
  && mkdir -p /data /run/flashsale \
  && chown 999:999 /data \
  && chmod 1777 /run/flashsale
-COPY redis.conf /usr/local/etc/flashsale.conf
-# Same settings, other places.
+COPY redis.conf /usr/local/etc/flashsale/flashsale.conf
+# Same settings, other places. CONFIG REWRITE puts a new file in the place of the old one,
+# so the folder has to be the server's, whoever it runs as.
 RUN sed -i -e 's|^dir .*|dir /data|' \
            -e 's|^loadmodule .*|loadmodule /usr/local/lib/flashsale/libflashsale.so|' \
-           /usr/local/etc/flashsale.conf
+           /usr/local/etc/flashsale/flashsale.conf \
+ && chown -R 999:999 /usr/local/etc/flashsale \
+ && chmod -R a+rwX /usr/local/etc/flashsale
 COPY scripts/docker/ /usr/local/bin/
 COPY --from=build /flashsale/target/release/libflashsale.so /usr/local/lib/flashsale/
 USER 999:999

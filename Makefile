@@ -14,7 +14,7 @@ SETUP := ./scripts/setup.sh
 .DEFAULT_GOAL := help
 # In the order written, also with -j.
 .NOTPARALLEL:
-.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-cluster test-docker test-asan fuzz soak lint clean
+.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-cluster test-docker test-asan fuzz soak lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,13 +52,17 @@ profile: build ## count the instructions of a call, and whose they are (Linux; O
 	@./scripts/profile.sh $(OUT)
 
 test: ## run every test, against real servers
-	@$(SETUP) build server python node monitoring
+	@$(SETUP) build server python node monitoring servers
 	cargo test --locked
+
+test-servers: ## run what needs a server on Redis 7.0, 8.0, 8.2, Valkey 8.1 and 9.1 (SERVERS="valkey-9.1")
+	@$(SETUP) build server python node servers debian-servers
+	@./scripts/test_servers.sh $(ARGS)
 
 # One after the other: each starts six servers.
 test-cluster: ## move slots, hand over and kill primaries of a real cluster under load
-	@$(SETUP) build server
-	cargo test --locked --test cluster_reshard -- --ignored --nocapture --test-threads=1
+	@$(SETUP) build server servers
+	cargo test --locked --test cluster_reshard --test slot_migration -- --ignored --nocapture --test-threads=1
 
 test-docker: ## build the image on Redis 7, Redis 8 and Valkey 8, and test each (IMAGES="redis:8-bookworm")
 	@$(SETUP) build server compose
@@ -68,7 +72,7 @@ test-asan: ## run the tests on servers under AddressSanitizer (Linux; ARGS="--te
 	@$(SETUP) build server
 	@./scripts/asan.sh $(ARGS)
 
-fuzz: ## look for bytes that confuse it, with libFuzzer (FUZZ_SECONDS=60 a target)
+fuzz: ## look for names that stall it and bytes that confuse it (FUZZ_SECONDS=60 a target)
 	@$(SETUP) build
 	./scripts/fuzz.sh
 

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Runs each libFuzzer target for FUZZ_SECONDS (60), one after the other, from a corpus of
 # valid inputs. What ends a target is left below target/fuzz/artifacts, and printed.
+# `work` is no target of libFuzzer: it counts what FLASHSALE_NAMES (1,000,000) chosen names
+# and calls cost, beside ordinary ones.
 #
 #   FUZZ_SECONDS=600 scripts/fuzz.sh event snapshot
+#   FLASHSALE_NAMES=100000 scripts/fuzz.sh work
 #
 # Needs a nightly toolchain, cargo-fuzz and a C++ compiler. Where they cannot be had it
 # says so, and runs the seeded fuzzer of `make test` for longer instead.
@@ -11,7 +14,7 @@ cd "$(dirname "$0")/.."
 
 seconds=${FUZZ_SECONDS:-60}
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(event snapshot apply_sequence arguments)
+[ ${#targets[@]} -gt 0 ] || targets=(work event snapshot apply_sequence arguments)
 folder=$PWD/target/fuzz
 tools=$folder/tools
 export PATH="$tools/bin:$PATH"
@@ -33,6 +36,15 @@ missing() {
       echo "there is no cargo-fuzz (cargo install cargo-fuzz)"
   fi
 }
+
+if [[ " ${targets[*]} " = *' work '* ]]; then
+  say "${FLASHSALE_NAMES:=1000000} names and calls"
+  FLASHSALE_NAMES=$FLASHSALE_NAMES cargo test --release --locked --test fuzz work -- --nocapture
+  rest=()
+  for target in "${targets[@]}"; do [ "$target" = work ] || rest+=("$target"); done
+  [ ${#rest[@]} -gt 0 ] || exit 0
+  targets=("${rest[@]}")
+fi
 
 reason=$(missing)
 if [ -n "$reason" ]; then

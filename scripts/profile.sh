@@ -67,7 +67,7 @@ count() {
 each() { awk -v calls="$calls" '{ gsub(",", "", $1); sum += $1 } END { printf "%d", sum / calls + 0.5 }'; }
 all() { grep 'PROGRAM TOTALS' "$work/self.$1" | each; }
 with() { grep -E ":($2) \[" "$work/with.$1" | each; }
-own() { grep -F '[' "$work/self.$1" | grep -F 'libflashsale' | each; }
+own() { awk -v object=libflashsale -f scripts/object_cost.awk "$work/of.$1" | each; }
 
 columns="incr hincrby reserve soldout xadd checkout"
 count incr INCR counter

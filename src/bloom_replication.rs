@@ -13,13 +13,12 @@
 //! item would cost more than the item.
 
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::bloom::{
     Bloom, Divergence, Event, Header, decode_event, encode_event, is_header_of_redisbloom,
 };
 use crate::datatype::{self, BloomKey, ValueKey, bloom_key};
-use crate::error::{Error, echo};
+use crate::error::Error;
 use crate::ffi::{Call, Ctx, Text, TextBuf};
 use crate::info;
 use crate::replication;
@@ -137,14 +136,21 @@ pub fn is_replay(ctx: Ctx<'_>) -> bool {
     flags.is_replicated() || flags.is_loading()
 }
 
-/// Carries out an event of the primary, or of the AOF. It cannot fail; what does not fit
-/// is counted.
-pub fn replay(ctx: Ctx<'_>, name: Text<'_>, sources: &[Text<'_>], bytes: &[u8]) {
-    ctx.replicate_verbatim();
-    match replay_event(ctx, name, sources, bytes) {
-        Ok(()) => info::EVENTS_REPLAYED.add(1),
-        Err(reason) => replication::diverged(ctx, name.bytes(), &reason),
-    }
+/// Carries out an event that was decided elsewhere. It is passed on as it came once it is
+/// known to fit.
+///
+/// # Errors
+///
+/// It cannot be read, or does not fit what is found here.
+pub fn replay(
+    ctx: Ctx<'_>,
+    name: Text<'_>,
+    sources: &[Text<'_>],
+    bytes: &[u8],
+) -> Result<(), Error> {
+    replay_event(ctx, name, sources, bytes)?;
+    info::EVENTS_REPLAYED.add(1);
+    Ok(())
 }
 
 fn replay_event(
@@ -152,8 +158,8 @@ fn replay_event(
     name: Text<'_>,
     sources: &[Text<'_>],
     bytes: &[u8],
-) -> Result<(), String> {
-    let event = decode_event(bytes).map_err(text_of)?;
+) -> Result<(), Error> {
+    let event = decode_event(bytes).map_err(misfit)?;
     match &event {
         Event::Created { .. } => replay_creation(ctx, name, &event),
         Event::Merged { is_new, items } => replay_merge(ctx, name, sources, *is_new, *items),
@@ -161,8 +167,9 @@ fn replay_event(
         Event::Loaded { position, bits } => replay_bits(ctx, name, *position, bits),
         Event::Added(_) | Event::Cleared => {
             let key = bloom_key::open_write(ctx, name).and_then(bloom_key::found);
-            let mut key = key.map_err(text_of)?;
-            key.bloom().check(&event).map_err(text_of)?;
+            let mut key = key?;
+            key.bloom().check(&event).map_err(misfit)?;
+            ctx.replicate_verbatim();
             key.apply(&event);
             ctx.signal_modified(name);
             Ok(())
@@ -170,16 +177,17 @@ fn replay_event(
     }
 }
 
-fn text_of(reason: impl ToString) -> String {
-    reason.to_string()
+/// What does not fit, in words.
+fn misfit(reason: impl ToString) -> Error {
+    Error::new(reason.to_string())
 }
 
-fn replay_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Result<(), String> {
+fn replay_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Result<(), Error> {
     let Some(created) = Bloom::create(event) else {
         return Ok(());
     };
-    let mut bloom = created.map_err(text_of)?;
-    bloom.check(event).map_err(text_of)?;
+    let mut bloom = created.map_err(misfit)?;
+    bloom.check(event).map_err(misfit)?;
     bloom.apply(event);
     replace(ctx, name, || bloom_key::create(ctx, name, bloom))
 }
@@ -190,14 +198,15 @@ fn replace(
     ctx: Ctx<'_>,
     name: Text<'_>,
     make: impl FnOnce() -> Result<(), Error>,
-) -> Result<(), String> {
+) -> Result<(), Error> {
     let was_free = datatype::is_free(ctx, name);
-    make().map_err(text_of)?;
+    make()?;
+    replication::pass_on_creation(ctx, name, was_free);
     ctx.signal_modified(name);
     if was_free {
         Ok(())
     } else {
-        Err("the key of a new filter was taken".to_owned())
+        Err(Error::new("the key of a new filter was taken"))
     }
 }
 
@@ -207,84 +216,68 @@ fn replay_merge(
     sources: &[Text<'_>],
     is_new: bool,
     items: u64,
-) -> Result<(), String> {
+) -> Result<(), Error> {
     let mut keys = Vec::with_capacity(sources.len());
     for &source in sources {
-        let key = bloom_key::open_read(ctx, source).and_then(bloom_key::found);
-        keys.push(key.map_err(text_of)?);
+        keys.push(bloom_key::open_read(ctx, source).and_then(bloom_key::found)?);
     }
     let blooms: Vec<&Bloom> = keys.iter().map(|key| key.bloom()).collect();
     if !is_new {
-        let key = bloom_key::open_write(ctx, name).and_then(bloom_key::found);
-        let mut key = key.map_err(text_of)?;
-        key.bloom().check_merge(&blooms, items).map_err(text_of)?;
+        let mut key = bloom_key::open_write(ctx, name).and_then(bloom_key::found)?;
+        key.bloom().check_merge(&blooms, items).map_err(misfit)?;
+        ctx.replicate_verbatim();
         blooms.iter().for_each(|source| key.merge(source));
         ctx.signal_modified(name);
         return Ok(());
     }
     let [first, others @ ..] = &blooms[..] else {
-        return Err(Divergence::OtherSources.to_string());
+        return Err(misfit(Divergence::OtherSources));
     };
-    first.check_merge(others, items).map_err(text_of)?;
+    first.check_merge(others, items).map_err(misfit)?;
     let copy = first.try_clone().ok_or(Divergence::NoMemory);
-    let mut copy = copy.map_err(text_of)?;
+    let mut copy = copy.map_err(misfit)?;
     others.iter().for_each(|source| copy.merge(source));
     replace(ctx, name, || bloom_key::create(ctx, name, copy))
 }
 
-fn replay_bits(ctx: Ctx<'_>, name: Text<'_>, position: u64, bits: &[u8]) -> Result<(), String> {
-    let key = bloom_key::open_to_load(ctx, name).and_then(bloom_key::found);
-    let mut key = key.map_err(text_of)?;
+fn replay_bits(ctx: Ctx<'_>, name: Text<'_>, position: u64, bits: &[u8]) -> Result<(), Error> {
+    let mut key = bloom_key::open_to_load(ctx, name).and_then(bloom_key::found)?;
     if key.received() != Some(position) {
-        return Err(Divergence::NotNext.to_string());
+        return Err(misfit(Divergence::NotNext));
     }
-    key.take_bits(bits)?;
+    key.take_bits(bits).map_err(misfit)?;
+    ctx.replicate_verbatim();
     ctx.signal_modified(name);
     Ok(())
 }
 
-/// Filters of another format that an AOF held.
-static FOREIGN: AtomicU64 = AtomicU64::new(0);
-
-/// Takes note that the AOF being loaded holds a piece of a filter under LOADCHUNK, which no
+/// Refuses a piece of a filter that the AOF being loaded holds under LOADCHUNK, which no
 /// AOF of this module does: RedisBloom writes filters so when it rewrites an AOF without
-/// RDB preamble. Its bits mean nothing here, so the filter is missing, and the next BFADD
-/// would make a fresh one that denies what the old one contained.
-///
-/// The one place where such an AOF is found out: it warns, once in a while, and counts.
-pub fn note_foreign_filter(call: &Call<'_>) {
-    info::REPLAY_DIVERGENCE.add(1);
-    let times = FOREIGN.fetch_add(1, Ordering::Relaxed) + 1;
-    if !times.is_power_of_two() {
-        return;
-    }
-    let word = |index: usize| call.words().get(index).copied().unwrap_or_default();
-    let format = if is_header_of_redisbloom(word(3)) {
-        "a filter of RedisBloom"
-    } else {
-        "a piece of a filter of another format"
-    };
-    call.ctx().warn(&format!(
-        "the AOF holds {format} in '{}': it is not loaded, and whatever is added later makes a \
-         new filter that denies its items ({times} pieces so far); see docs/from-redisbloom.md",
-        echo(word(1))
-    ));
-}
-
-/// What becomes of an error of a call that is sent on as it came: a client is told; one
-/// of the primary or of the AOF is counted, since a replica that answers its primary with
-/// an error may end itself over it.
+/// RDB preamble. Its bits mean nothing here; without the filter, the next BFADD would make a
+/// fresh one that denies what the old one contained.
 ///
 /// # Errors
 ///
-/// The one it was given, for a client.
+/// The command comes from a client.
+pub fn refuse_foreign_filter(call: &Call<'_>) -> Result<(), Error> {
+    let piece = call.words().get(3).copied().unwrap_or_default();
+    let reason = if is_header_of_redisbloom(piece) {
+        "it is a filter of RedisBloom, whose bits mean nothing here, see docs/from-redisbloom.md"
+    } else {
+        "it is a piece of a filter of another format, see docs/from-redisbloom.md"
+    };
+    replication::follow(call, || Err(Error::new(reason)))
+}
+
+/// What becomes of an error of a call that is sent on as it came: a client is told; one
+/// of the primary or of the AOF is left out, as an event is that does not fit.
+///
+/// # Errors
+///
+/// The one it was given, for a client or the source of a slot import.
 pub fn settle(call: &Call<'_>, result: Result<(), Error>) -> Result<(), Error> {
     match result {
-        Err(error) if is_replay(call.ctx()) => {
-            replication::note_divergence(call, &error.to_string());
-            call.reply().ok();
-            Ok(())
-        }
+        Err(error) if is_replay(call.ctx()) => replication::follow(call, || Err(error)),
         result => result,
     }
 }

@@ -126,9 +126,31 @@ pub const BF_CAPACITY_MAX: u64 = 1 << 30;
 const BF_ERROR_RATE: &str = "bf-error-rate";
 const BF_ERROR_RATE_DEFAULT: &str = "0.01";
 
-/// The knob that is yes or no, for clients that know RedisBloom's commands: register
-/// them under those names too. Only when the module is loaded.
-const BF_ALIASES: &str = "bf-aliases";
+/// A knob that is yes or no. Both are no by default.
+struct Flag {
+    name: &'static str,
+    value: &'static AtomicBool,
+    is_mutable: bool,
+}
+
+/// For clients that know RedisBloom's commands: register them under those names too. Only
+/// when the module is loaded.
+const BF_ALIASES: Flag = Flag {
+    name: "bf-aliases",
+    value: &BF_ALIASES_VALUE,
+    is_mutable: false,
+};
+
+/// Load an AOF that is damaged, without what does not fit, and sell nothing from such sales.
+/// It can be changed at run time so that CONFIG REWRITE can take it back.
+const LOAD_DAMAGED: Flag = Flag {
+    name: "load-damaged",
+    value: &LOAD_DAMAGED_VALUE,
+    is_mutable: true,
+};
+
+/// Every knob that is yes or no.
+const FLAGS: [&Flag; 2] = [&BF_ALIASES, &LOAD_DAMAGED];
 
 lazy_static! {
     static ref DEFAULT_HOLD_VALUE: AtomicI64 = AtomicI64::new(DEFAULT_HOLD.default);
@@ -155,6 +177,7 @@ static BF_ERROR_RATE_SETTING: TextSetting = TextSetting::new(
     },
 );
 static BF_ALIASES_VALUE: AtomicBool = AtomicBool::new(false);
+static LOAD_DAMAGED_VALUE: AtomicBool = AtomicBool::new(false);
 
 /// The values of [`KNOBS`], in the same order.
 fn values() -> [&'static AtomicI64; KNOBS.len()] {
@@ -216,6 +239,11 @@ pub fn bf_aliases() -> bool {
     BF_ALIASES_VALUE.load(Ordering::Relaxed)
 }
 
+/// `load-damaged`.
+pub fn load_damaged() -> bool {
+    LOAD_DAMAGED_VALUE.load(Ordering::Relaxed)
+}
+
 fn parse_rate(text: &[u8]) -> Result<ErrorRate, String> {
     ErrorRate::parse(text).map_err(|error| {
         let text = echo(text);
@@ -233,7 +261,7 @@ fn parse_rate(text: &[u8]) -> Result<ErrorRate, String> {
 struct Defaults {
     numbers: [i64; KNOBS.len()],
     error_rate: String,
-    aliases: bool,
+    flags: [bool; FLAGS.len()],
 }
 
 /// The default of each knob, with the module's arguments (`name value ...`) taken
@@ -244,7 +272,7 @@ struct Defaults {
 /// An unknown name, a name given twice, a missing value, one out of range, in words.
 fn defaults(arguments: &[&[u8]]) -> Result<Defaults, String> {
     let mut numbers = [None; KNOBS.len()];
-    let (mut error_rate, mut aliases) = (None, None);
+    let (mut error_rate, mut flags) = (None, [None; FLAGS.len()]);
     for pair in arguments.chunks(2) {
         let name = pair.first().copied().unwrap_or_default();
         let is = |known: &str| known.as_bytes().eq_ignore_ascii_case(name);
@@ -252,21 +280,23 @@ fn defaults(arguments: &[&[u8]]) -> Result<Defaults, String> {
             .iter()
             .zip(&mut numbers)
             .find(|(knob, _)| is(knob.name));
-        let given_before = match known {
-            Some((knob, slot)) => {
+        let mut flags = FLAGS.iter().zip(&mut flags);
+        let flag = flags.find(|(flag, _)| is(flag.name));
+        let given_before = match (known, flag) {
+            (Some((knob, slot)), _) => {
                 let value = value_of(knob.name, pair)?;
                 slot.replace(parse(knob, value)?).is_some()
             }
-            None if is(BF_ERROR_RATE) => {
+            (None, Some((flag, slot))) => {
+                let value = value_of(flag.name, pair)?;
+                slot.replace(parse_flag(flag.name, value)?).is_some()
+            }
+            (None, None) if is(BF_ERROR_RATE) => {
                 let rate = parse_rate(value_of(BF_ERROR_RATE, pair)?)
                     .map_err(|reason| format!("the module argument {BF_ERROR_RATE}: {reason}"))?;
                 error_rate.replace(rate.to_string()).is_some()
             }
-            None if is(BF_ALIASES) => {
-                let value = value_of(BF_ALIASES, pair)?;
-                aliases.replace(parse_flag(BF_ALIASES, value)?).is_some()
-            }
-            None => return Err(format!("unknown module argument '{}'", echo(name))),
+            (None, None) => return Err(format!("unknown module argument '{}'", echo(name))),
         };
         if given_before {
             let name = echo(name);
@@ -280,7 +310,7 @@ fn defaults(arguments: &[&[u8]]) -> Result<Defaults, String> {
     Ok(Defaults {
         numbers: defaults,
         error_rate: error_rate.unwrap_or_else(|| BF_ERROR_RATE_DEFAULT.to_owned()),
-        aliases: aliases.unwrap_or(false),
+        flags: flags.map(|flag| flag.unwrap_or(false)),
     })
 }
 
@@ -339,7 +369,9 @@ pub fn register(ctx: Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
         &BF_ERROR_RATE_SETTING,
         &defaults.error_rate,
     );
-    ffi::register_flag(ctx, BF_ALIASES, &BF_ALIASES_VALUE, defaults.aliases);
+    for (flag, default) in FLAGS.iter().zip(defaults.flags) {
+        ffi::register_flag(ctx, flag.name, flag.value, default, flag.is_mutable);
+    }
     ffi::load_numbers(ctx)
 }
 
@@ -363,14 +395,16 @@ mod tests {
             [300_000, 604_800_000, 1_000, 10_000, 4_000_000, 100, 2]
         );
         assert_eq!(
-            (defaults.error_rate.as_str(), defaults.aliases),
-            ("0.01", false)
+            (defaults.error_rate.as_str(), defaults.flags),
+            ("0.01", [false, false])
         );
     }
 
     #[test]
     fn arguments_become_defaults() {
-        let arguments: [&[u8]; 8] = [
+        let arguments: [&[u8]; 10] = [
+            b"load-damaged",
+            b"yes",
             b"sweep-max",
             b"7",
             b"Default-Hold-MS",
@@ -386,14 +420,14 @@ mod tests {
             [1, 604_800_000, 7, 10_000, 4_000_000, 100, 2]
         );
         assert_eq!(
-            (defaults.error_rate.as_str(), defaults.aliases),
-            ("0.001", true)
+            (defaults.error_rate.as_str(), defaults.flags),
+            ("0.001", [true, true])
         );
     }
 
     #[test]
     fn refuses_arguments_that_make_no_sense() {
-        let refused: [(&[&[u8]], &str); 14] = [
+        let refused: [(&[&[u8]], &str); 15] = [
             (&[b"sweep", b"1"], "unknown module argument 'sweep'"),
             (
                 &[b"sweep-max"],
@@ -432,6 +466,10 @@ mod tests {
                 "the module argument bf-error-rate has no value",
             ),
             (&[b"bf-aliases", b"1"], "is '1', not yes or no"),
+            (
+                &[b"load-damaged", b"no", b"load-damaged", b"no"],
+                "load-damaged is given twice",
+            ),
         ];
         for (arguments, text) in refused {
             let error = defaults(arguments).unwrap_err();

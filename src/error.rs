@@ -65,6 +65,11 @@ impl Error {
         }
     }
 
+    /// What is wrong, without the code.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// There is no key of this name.
     pub fn no_sale(name: &[u8]) -> Error {
         let name = echo(name);

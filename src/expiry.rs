@@ -14,13 +14,16 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::clock;
 use crate::config;
+use crate::damage;
 use crate::datatype::{self, SaleKey};
 use crate::expiry_index::Hint;
-use crate::ffi::{self, Ctx, Hooks, Text, TextBuf, Timer};
+use crate::ffi::{self, Ctx, Hooks, LoadBeside, Text, TextBuf, Timer};
 use crate::info;
 use crate::news::News;
 use crate::replication;
 use crate::sale::Change;
+use crate::scripts;
+use crate::slots;
 
 /// Wait after a sweep that had to stop because nothing may be written, in milliseconds.
 const RETRY_MS: u64 = 20;
@@ -96,16 +99,23 @@ fn sweep(ctx: Ctx<'_>) {
         && let Some(hint) = datatype::pop_due(now_ms)
     {
         let before = budget;
-        follow(ctx, &hint, now_ms, &mut budget);
+        follow(ctx, hint, now_ms, &mut budget);
         // A look at a sale with nothing to do costs something, too.
         budget = budget.min(before.saturating_sub(1));
     }
 }
 
 /// Looks at the sale a hint is about, within the budget.
-fn follow(ctx: Ctx<'_>, hint: &Hint, now_ms: u64, budget: &mut u32) {
+fn follow(ctx: Ctx<'_>, hint: Hint, now_ms: u64, budget: &mut u32) {
     let name = TextBuf::new(&hint.place.key);
     if !ctx.select(hint.place.database) {
+        return;
+    }
+    if !slots::is_ours(ctx, &hint.place.key) {
+        // Redis 8.4 takes away what it gave away without a word about each key.
+        if datatype::is_there(ctx, name.as_text()) {
+            datatype::hold(hint);
+        }
         return;
     }
     let mut news = News::about(ctx, name.as_text());
@@ -152,8 +162,11 @@ impl Hooks for Expiry {
     }
 
     fn ticked(ctx: Ctx<'_>) {
+        scripts::look(ctx);
         let now_ms = clock::now_ms();
         let ticked_at_ms = TICKED_AT_MS.swap(now_ms, Ordering::Relaxed);
+        // Not every server says when a slot becomes its own.
+        datatype::release();
         let Some(due_ms) = datatype::first_due_ms() else {
             return;
         };
@@ -166,13 +179,26 @@ impl Hooks for Expiry {
     }
 
     fn role_changed(ctx: Ctx<'_>, is_primary: bool) {
+        slots::note_change();
         if is_primary { rearm(ctx) } else { disarm(ctx) }
     }
 
     fn loaded(ctx: Ctx<'_>) {
-        datatype::drop_partly_loaded(ctx);
-        datatype::bloom_key::drop_partly_loaded(ctx);
+        slots::note_change();
+        datatype::settle_partly_loaded(ctx, |key| slots::is_importing(ctx, key));
+        damage::note_end();
         rearm(ctx);
+    }
+
+    fn loads_beside(step: LoadBeside) {
+        datatype::load_beside(step);
+    }
+
+    fn slots_moved(ctx: Ctx<'_>) {
+        slots::note_change();
+        if datatype::release() {
+            rearm(ctx);
+        }
     }
 
     fn flushed(database: Option<i32>) {

@@ -35,6 +35,8 @@ pub struct ExpiryIndex {
     by_moment: BTreeSet<(u64, Place)>,
     /// When the sale is due that was loaded for a place where another one is.
     heirs: HashMap<Place, u64>,
+    /// Taken, and not to be followed for now.
+    held: Vec<Hint>,
 }
 
 impl ExpiryIndex {
@@ -94,8 +96,27 @@ impl ExpiryIndex {
         Some(Hint { place, due_ms })
     }
 
+    /// Keeps a hint aside that was taken.
+    pub fn hold(&mut self, hint: Hint) {
+        self.held.push(hint);
+    }
+
+    /// Takes back all hints kept aside; was there one? O(held log hints).
+    pub fn release(&mut self) -> bool {
+        let held = std::mem::take(&mut self.held);
+        let is_any = !held.is_empty();
+        for hint in held {
+            let sooner = self.by_place.get(&hint.place);
+            if sooner.is_none_or(|due_ms| *due_ms > hint.due_ms) {
+                self.set(hint);
+            }
+        }
+        is_any
+    }
+
     /// Forgets everything in a database, or everything. O(hints).
     pub fn clear(&mut self, database: Option<i32>) {
+        self.release();
         let Some(database) = database else {
             *self = ExpiryIndex::default();
             return;
@@ -108,6 +129,7 @@ impl ExpiryIndex {
 
     /// Two databases changed their numbers. O(hints log hints).
     pub fn swap(&mut self, one: i32, other: i32) {
+        self.release();
         for (place, due_ms) in std::mem::take(self).by_place {
             let database = match place.database {
                 database if database == one => other,
@@ -125,6 +147,30 @@ impl ExpiryIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_held_is_due_again_once_it_is_released() {
+        let mut index = ExpiryIndex::default();
+        index.set(hint(0, "a", 5));
+        index.set(hint(0, "b", 6));
+        for _ in 0..2 {
+            let taken = index.pop_due(9).expect("a hint");
+            index.hold(taken);
+        }
+        assert_eq!(index.pop_due(9), None);
+        // A later one of the same place is not heard of, an earlier one stands.
+        index.set(hint(0, "a", 7));
+        index.set(hint(0, "b", 3));
+        assert!(index.release() && !index.release());
+        assert_eq!(index.pop_due(9), Some(hint(0, "b", 3)));
+        assert_eq!(index.pop_due(9), Some(hint(0, "a", 5)));
+        assert_eq!(index.pop_due(9), None);
+        for empty in [Some(0), None] {
+            index.hold(hint(0, "a", 5));
+            index.clear(empty);
+            assert!(!index.release());
+        }
+    }
 
     fn place(database: i32, key: &str) -> Place {
         Place {

@@ -10,10 +10,12 @@
 //! | how does a change reach the AOF and the replicas | `replication.rs` |
 //! | what is a Bloom filter, what is on disk of it | `bloom/`, which knows no server either |
 //! | how does its change reach the AOF and the replicas | `bloom_replication.rs` |
+//! | what of an AOF ends the start | `damage.rs` |
 //! | which key are names hashed with | `names.rs` |
 //! | when do listeners hear of a change | `news.rs` |
 //! | what is in an order | `orders.rs` |
 //! | how does an overdue reservation come back | `expiry.rs`, `expiry_index.rs` |
+//! | whose are the deadlines of a slot that moves | `slots.rs` |
 //! | what is a key of this type to the server | `datatype/` |
 //! | which settings are there, what is counted | `config.rs`, `info.rs` |
 //! | what would hurt a sale on this server | `doctor/` |
@@ -40,6 +42,7 @@ mod bloom_replication;
 mod clock;
 mod command;
 mod config;
+mod damage;
 mod datatype;
 mod doctor;
 mod error;
@@ -55,6 +58,7 @@ mod replication;
 mod sale;
 mod scratch;
 mod scripts;
+mod slots;
 
 /// Registers everything; called by the server when it loads the module.
 ///
@@ -74,6 +78,8 @@ fn load(ctx: ffi::Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
         command::register_aliases(ctx);
     }
     ffi::register_info::<info::Info>(ctx);
+    doctor::note_load(ctx);
+    scripts::look(ctx);
     // Last: subscriptions outlive a load that fails after them.
     ffi::subscribe::<expiry::Expiry>(ctx)
 }

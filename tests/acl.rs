@@ -18,8 +18,9 @@ const USERS: &str = include_str!("../examples/acl/users.acl");
 const TESTER: &str = "user tester on nopass ~* &* +@all\n";
 
 /// Who may what. The last row is between servers, and nobody's.
-const TABLE: [(&str, &str); 9] = [
-    ("reserve release extend stock user", "buyer operator"),
+const TABLE: [(&str, &str); 10] = [
+    ("reserve extend stock user", "buyer operator"),
+    ("release", "buyer payment operator"),
     ("checkout buy refund", "payment operator"),
     ("get info", "buyer payment operator"),
     ("help", "buyer payment operator health"),
@@ -114,6 +115,9 @@ fn each_user_can_do_its_part_and_is_refused_the_rest() {
     payment.says("FLASHSALE.CHECKOUT sale:{a} orders:{a} a REF p", "SOLD ...");
     payment.says("FLASHSALE.REFUND sale:{a} orders:{a} a", "REFUNDED ...");
     payment.fields("FLASHSALE.GET sale:{a} a", "state refunded");
+    // What was paid too late is released first, and the money given back after that.
+    buyer.says("FLASHSALE.RESERVE sale:{a} cyd 1 ID c", "RESERVED ...");
+    payment.says("FLASHSALE.RELEASE sale:{a} c", "RELEASED c");
     let mut shipping = conn_of(&server, "shipping");
     let order = shipping.show("XREADGROUP GROUP shipping one COUNT 1 STREAMS orders:{a} >");
     assert!(order.contains("event order"), "{order}");
@@ -164,6 +168,40 @@ fn each_user_can_do_its_part_and_is_refused_the_rest() {
     assert!(health.show("FLASHSALE.HELP").contains("FLASHSALE.RESERVE"));
     is_refused(&mut health, &["PING", "FLASHSALE.STOCK sale:{a}", "INFO"]);
     assert!(server.conn().show("PING").contains("NOAUTH"));
+}
+
+#[test]
+fn a_listener_hears_of_sales_and_of_nothing_else() {
+    let Some((server, _folder)) = guarded() else {
+        return;
+    };
+    let mut tester = server.conn();
+    tester.says("AUTH tester x", "OK");
+    tester.says("CONFIG SET notify-keyspace-events KEd", "OK");
+    let mut listener = conn_of(&server, "listener");
+    is_refused(
+        &mut listener,
+        &[
+            "PSUBSCRIBE *",
+            "PSUBSCRIBE __keyevent@0__:*",
+            "SUBSCRIBE __keyspace@0__:orders:a",
+            "PUBLISH __keyspace@0__:sale:a x",
+            "FLASHSALE.STOCK sale:a",
+        ],
+    );
+    for line in [
+        "PSUBSCRIBE __keyspace@0__:sale:*",
+        "PSUBSCRIBE __keyevent@0__:flashsale.*",
+        "SUBSCRIBE __keyspace@0__:sale:a",
+    ] {
+        listener.send(line);
+        let reply = render(&listener.receive());
+        assert!(!reply.contains("NOPERM"), "{line}: {reply}");
+    }
+    conn_of(&server, "operator").says("FLASHSALE.CREATE sale:a orders:a STOCK 9", "OK");
+    let heard: Vec<String> = (0..3).map(|_| render(&listener.receive())).collect();
+    let all_tell = heard.iter().all(|told| told.contains("flashsale.created"));
+    assert!(all_tell, "{heard:?}");
 }
 
 #[test]

@@ -5,7 +5,8 @@
 //!
 //! **Method**: the files of the benchmark that read and write text are included by path
 //! and given text that redis-benchmark printed; the README is compared with the summary
-//! that the benchmark wrote into docs/bench.
+//! that the benchmark wrote into docs/bench. What sums the instructions of the module is
+//! given a file as callgrind writes them.
 
 #[allow(dead_code)]
 #[path = "../benches/server/load.rs"]
@@ -101,4 +102,49 @@ fn the_readme_shows_what_was_measured() {
             assert!(readme.contains(&format!("(docs/bench/{file})")), "{file}");
         }
     }
+}
+
+/// Two functions of the module, one of which has code of another file put into it and
+/// calls the server, and one of the server. Names are written once.
+const CALLGRIND: &str = "\
+events: Ir
+ob=(1) /usr/lib/libflashsale.so
+fl=(1) reserve.rs
+fn=(1) reserve
+10 100
++2 20
+fi=(2) index.rs
+7 3000
+fe=(1)
+cob=(2) /usr/bin/redis-server
+cfn=(2) RM_Replicate
+calls=1 50
+12 9000
+* 5
+fn=(3) sweep
+-4 1
+ob=(2)
+fl=(3) module.c
+fn=(2)
+50 9000
+ob=(1)
+fn=(1)
+11 7
+";
+
+#[test]
+fn all_code_of_the_modules_file_is_the_modules_and_no_call_is() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), CALLGRIND).expect("a profile");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/object_cost.awk");
+    let cost = |object: &str| {
+        let awk = std::process::Command::new("awk")
+            .args(["-v", &format!("object={object}"), "-f"])
+            .args([&script, file.path()])
+            .output()
+            .expect("awk");
+        String::from_utf8_lossy(&awk.stdout).trim().to_owned()
+    };
+    assert_eq!(cost("libflashsale"), "3133");
+    assert_eq!(cost("redis-server"), "9000");
 }

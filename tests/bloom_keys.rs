@@ -12,7 +12,9 @@ mod stream;
 mod support;
 
 use redis::Value;
-use support::{Con, Dice, Server, damage, forge, render, replicate, wait_for_replica, wait_until};
+use support::{
+    Con, Dice, Server, damage, forge, render, replicate, wait_for, wait_for_replica, wait_until,
+};
 
 const AOF: &str = "--appendonly yes --appendfsync always";
 const AOF_PLAIN: &str = "--appendonly yes --appendfsync always --aof-use-rdb-preamble no";
@@ -160,7 +162,7 @@ fn the_aof_holds_every_filter_before_and_after_a_rewrite_of_either_kind() {
 }
 
 #[test]
-fn a_filter_that_the_aof_holds_in_part_is_deleted() {
+fn a_filter_that_the_aof_holds_in_part_ends_the_start_or_is_left_out() {
     let Some(mut server) = Server::own(&[AOF_PLAIN, "--aof-load-truncated yes"], &[]) else {
         return;
     };
@@ -182,15 +184,19 @@ fn a_filter_that_the_aof_holds_in_part_is_deleted() {
     assert!(commands.len() > 3, "{} chunks", commands.len());
     // The base file must be whole as far as the server can tell: cut between commands.
     std::fs::write(&base, &bytes[..commands[3]]).expect("written");
-    server.start_again(&[]);
+    server.launch_again(&[]);
+    let code = wait_for("the start ends", || server.has_ended());
+    assert_eq!(code, Some(1));
+    let line = "ends here: the filter of the key 'f' in database 0";
+    assert!(server.log().contains(line), "{}", server.log());
+    server.start_again(&["--flashsale.load-damaged yes"]);
     let mut con = server.conn();
     con.says("EXISTS f", "0");
-    assert!(
-        server
-            .log()
-            .contains("the filter 'f' was only partly in the AOF")
-    );
+    let line = "the filter 'f' in database 0 is left out: not all of it is in the AOF";
+    assert!(server.log().contains(line), "{}", server.log());
     con.says("FLASHSALE.BFADD f a", "1");
+    assert_eq!(con.divergence(), 1);
+    server.may_diverge();
 }
 
 #[test]
@@ -528,6 +534,47 @@ fn a_damaged_payload_is_an_error_or_still_a_filter() {
     con.says("FLASHSALE.BFMEXISTS f a b c d e f g h", "1 1 1 1 1 1 1 1");
     let (blooms, _) = gauges(&mut con);
     assert_eq!(blooms, "1");
+}
+
+#[test]
+fn what_a_newer_module_wrote_is_told_from_damage() {
+    let Some(mut server) = Server::own(&[AOF], &[]) else {
+        return;
+    };
+    server.may_diverge();
+    let mut con = server.conn();
+    con.says("CONFIG SET rdbcompression no", "OK");
+    con.says("FLASHSALE.BFRESERVE f 0.01 100 NONSCALING", "OK");
+    let payload = dump(&mut con, "f");
+    let at = payload
+        .windows(4)
+        .position(|bytes| bytes == b"flsb")
+        .expect("a header");
+    let newer = forge(&payload, |bytes| bytes[at + 4] = 9);
+    let reply = render(&con.run_words(&[b"RESTORE", b"copy", b"0", &newer]));
+    assert!(reply.contains("(error)"), "{reply}");
+    let damaged = forge(&payload, |bytes| bytes[at] = 0);
+    con.run_words(&[b"RESTORE", b"copy", b"0", &damaged]);
+    for line in [
+        "the data is of a newer version: a filter",
+        "the data is damaged: not a filter of this module",
+    ] {
+        assert!(server.log().contains(line), "{line}: {}", server.log());
+    }
+    // An event of a newer primary.
+    server.kill9();
+    let last = support::aof::Aof::of(&server).last;
+    let event = vec![
+        b"FLASHSALE.BFAPPLY".to_vec(),
+        b"f".to_vec(),
+        vec![3, 2, 1, 2, 3, 4, 5, 6, 7, 8],
+    ];
+    let mut bytes = std::fs::read(&last).expect("the AOF");
+    bytes.extend(support::aof::written(&[event]));
+    std::fs::write(&last, bytes).expect("written");
+    server.start_again(&[]);
+    let line = "does not fit 'f' here: the data is of a newer version: an event of a filter";
+    assert!(server.log().contains(line), "{}", server.log());
 }
 
 #[test]

@@ -10,10 +10,13 @@
 mod bloom;
 mod support;
 
-use bloom::{Bloom, ErrorRate, Event, ItemHash, Settings};
+use bloom::{Added, Bloom, ErrorRate, Event, Growth, ItemHash, Run, Settings, Shape};
 use support::Dice;
 
 const RATES: [f64; 4] = [0.1, 0.01, 0.001, 0.0001];
+/// Lower rates, at which an item has bits in two blocks. A rate can be found where some dozens
+/// of strangers are taken; 1e-9 would take 10^11 of them.
+const LOW_RATES: [(f64, u64); 2] = [(1e-5, 3_000_000), (1e-6, 10_000_000)];
 const STRANGERS: u64 = 1_000_000;
 
 /// A filter, its items those below a number, all of them hashed with a seed.
@@ -77,6 +80,22 @@ impl Filled {
                 .contains_each(group, |is_present| taken += u64::from(is_present));
         }
         taken as f64 / STRANGERS as f64
+    }
+
+    /// How many of so many strangers are taken for members.
+    fn taken(&self, strangers: u64) -> u64 {
+        let mut taken = 0;
+        let mut next = 1 << 40;
+        let end = next + strangers;
+        while next < end {
+            let group: Vec<ItemHash> = (next..end.min(next + 1_000))
+                .map(|item| ItemHash::of(&[self.seed, item].map(u64::to_le_bytes).concat()))
+                .collect();
+            self.bloom
+                .contains_each(&group, |is_present| taken += u64::from(is_present));
+            next += 1_000;
+        }
+        taken
     }
 
     #[track_caller]
@@ -179,9 +198,40 @@ fn small_filters_keep_their_rate_too() {
 }
 
 #[test]
+fn low_rates_are_kept_by_two_blocks_an_item() {
+    let mut dice = Dice::new();
+    for (asked, strangers) in LOW_RATES {
+        // Filters of few blocks, too: the two must not be the same one.
+        for (expansion, capacity, filters) in [(0, 50_000, 1), (2, 4_000, 1), (0, 60, 20)] {
+            let mut taken = 0_u64;
+            for _ in 0..filters {
+                let mut filled = Filled::new(asked, expansion, capacity, &mut dice);
+                while filled.bloom.items() < capacity * if expansion > 0 { 7 } else { 1 } {
+                    filled.fill_to(filled.items + 1);
+                }
+                filled.assert_denies_nothing();
+                taken += filled.taken(strangers / filters);
+            }
+            let expected = asked * strangers as f64;
+            println!("{asked}, {capacity} items: {taken} taken, at most {expected} expected");
+            // Five standard deviations of a Poisson variable.
+            assert!(taken as f64 <= expected + 5.0 * expected.sqrt());
+        }
+    }
+}
+
+#[test]
 fn a_filter_takes_few_bits() {
     let mut dice = Dice::new();
-    for (asked, most) in [(0.1, 1.06), (0.01, 1.06), (0.001, 1.11), (0.0001, 1.18)] {
+    for (asked, most) in [
+        (0.1, 1.06),
+        (0.01, 1.06),
+        (0.001, 1.11),
+        (0.0001, 1.05),
+        (1e-5, 1.07),
+        (1e-6, 1.10),
+        (1e-9, 1.22),
+    ] {
         let least = f64::log2(1.0 / asked) / std::f64::consts::LN_2;
         let alone = Filled::new(asked, 0, 1_000_000, &mut dice);
         let bits = alone.bits() as f64 / 1e6;
@@ -199,6 +249,16 @@ fn a_filter_takes_few_bits() {
     assert!(taken - chain.bits() / 8 < 1_000, "{taken} bytes of memory");
 }
 
+/// Bits of a chain of RedisBloom's: its links are the textbook's, the first at half
+/// the rate, each at half the rate of the one before.
+fn bits_of_redisbloom(error_rate: f64, capacity: u64, links: i32) -> f64 {
+    let bits = (0..links).map(|link| {
+        let rate = error_rate / f64::from(2 << link);
+        (capacity << link) as f64 * f64::log2(1.0 / rate) / std::f64::consts::LN_2
+    });
+    bits.sum()
+}
+
 #[test]
 fn bits_an_item_are_those_that_are_written_down() {
     let mut dice = Dice::new();
@@ -206,7 +266,17 @@ fn bits_an_item_are_those_that_are_written_down() {
         include_str!("../README.md"),
         include_str!("../src/bloom/mod.rs"),
     ];
-    for asked in RATES {
+    for (asked, shown) in [
+        (0.1, "0.1"),
+        (0.01, "0.01"),
+        (0.001, "0.001"),
+        (0.0001, "0.0001"),
+        (1e-5, "0.00001"),
+        (1e-6, "0.000001"),
+        (1e-7, "0.0000001"),
+        (1e-8, "0.00000001"),
+        (1e-9, "0.000000001"),
+    ] {
         let mut bits = |expansion| {
             let filled = Filled::new(asked, expansion, 10_000_000, &mut dice);
             filled.bits() as f64 / 1e7
@@ -216,13 +286,47 @@ fn bits_an_item_are_those_that_are_written_down() {
         let theirs = |rate: f64| f64::log2(1.0 / rate) / std::f64::consts::LN_2;
         let (least, half) = (theirs(asked), theirs(asked / 2.0));
         let row =
-            format!("| {asked} | {least:.1} | {least:.1} | {alone:.1} | {half:.1} | {first:.1} |");
+            format!("| {shown} | {least:.1} | {least:.1} | {alone:.1} | {half:.1} | {first:.1} |");
         assert!(told[0].contains(&row), "README.md has not: {row}");
         for row in [
-            format!("//! | {asked} | {alone:.1} | {least:.1} | {least:.1} | "),
-            format!("//! | {asked} | {first:.1} | {half:.1} |\n"),
+            format!("//! | {shown} | {alone:.1} | {least:.1} | {least:.1} | "),
+            format!("//! | {shown} | {first:.1} | {half:.1} |\n"),
         ] {
             assert!(told[1].contains(&row), "src/bloom/mod.rs has not: {row}");
         }
+    }
+}
+
+#[test]
+fn bits_an_item_of_filters_that_grew_are_those_that_are_written_down() {
+    let readme = include_str!("../README.md");
+    // From the defaults: 100 items, one in a hundred, twice as many in each link.
+    let mut grown = Filled::new(0.01, 2, 100, &mut Dice::new());
+    let error_rate = grown.bloom.settings().error_rate;
+    for (links, items) in [
+        (4, "1,500"),
+        (7, "12,700"),
+        (10, "102,300"),
+        (12, "409,500"),
+        (14, "1,638,300"),
+        (17, "13,107,100"),
+        (20, "104,857,500"),
+    ] {
+        while grown.bloom.links().len() < links {
+            let index = grown.bloom.links().len();
+            let shape = Shape::of_link(error_rate, index, 100 << index).expect("a shape");
+            let then = vec![Growth {
+                shape,
+                run: Run::default(),
+            }];
+            let first = Run::default();
+            grown.bloom.apply(&Event::Added(Added { first, then }));
+        }
+        let capacity = grown.bloom.capacity();
+        assert_eq!(capacity.to_string(), items.replace(',', ""));
+        let ours = grown.bits() as f64 / capacity as f64;
+        let theirs = bits_of_redisbloom(0.01, 100, links as i32) / capacity as f64;
+        let row = format!("| {items} | {theirs:.1} | {ours:.1} |");
+        assert!(readme.contains(&row), "README.md has not: {row}");
     }
 }

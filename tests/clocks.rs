@@ -50,7 +50,7 @@ fn a_small_step_back_revives_no_reservation_and_reopens_no_window() {
     wait_until("r1 expired", || con.stock("sale") == "[default 7 2 0]");
     wait_until("the sale ended", || con.now_ms() > end);
     con.says("FLASHSALE.RELEASE sale r2", "RELEASED r2");
-    clock.set(-SMALL_MS);
+    clock.step(&mut con, -SMALL_MS);
     con.refuses("FLASHSALE.CHECKOUT sale orders r1", "EXPIRED r1 * 0");
     con.refuses("FLASHSALE.EXTEND sale r1 5000", "EXPIRED r1 *");
     con.refuses("FLASHSALE.RESERVE sale ann 1 ID r1", "EXPIRED r1 *");
@@ -71,7 +71,7 @@ fn after_a_small_step_back_the_sale_goes_on_from_its_last_change() {
         "RESERVED ...",
     );
     let last_change = deadline(&mut con, "r1") - 500;
-    clock.set(-SMALL_MS);
+    clock.step(&mut con, -SMALL_MS);
     con.says(
         "FLASHSALE.RESERVE sale bob 2 ID r2 HOLD 700",
         "RESERVED ...",
@@ -86,7 +86,7 @@ fn after_a_small_step_back_the_sale_goes_on_from_its_last_change() {
     wait_ms("both would be overdue without the step", 1_000);
     con.says("FLASHSALE.STOCK sale", "[default 5 3 1]");
     con.says("FLASHSALE.CHECKOUT sale orders r1", "SOLD r1 (entry)");
-    clock.set(0);
+    clock.step(&mut con, 0);
     wait_until("r2 expired", || con.stock("sale") == "[default 7 0 2]");
     con.says("FLASHSALE.CHECKOUT sale orders r2", "EXPIRED r2 * 0");
     assert_eq!(counted(&mut con, "clock_steps_back"), 0);
@@ -109,7 +109,7 @@ fn a_step_back_of_more_than_a_minute_is_believed_and_counted() {
             "RESERVED ...",
         );
         let promised = deadline(&mut con, "r1");
-        clock.set(-step);
+        clock.step(&mut con, -step);
         // A refusal changes nothing, and so counts nothing.
         con.refuses("FLASHSALE.RESERVE sale bob 99", "SOLDOUT 7 default");
         assert_eq!(counted(&mut con, "clock_steps_back"), 0);
@@ -127,7 +127,7 @@ fn a_step_back_of_more_than_a_minute_is_believed_and_counted() {
         con.says("FLASHSALE.CHECKOUT sale orders r1", "SOLD r1 (entry)");
         assert_eq!(counted(&mut con, "clock_steps_back"), 1);
         // And when the clock is put right, what was promised is due as it was.
-        clock.set(MINUTE_MS);
+        clock.step(&mut con, MINUTE_MS);
         wait_until("r2 expired", || con.stock("sale") == "[default 8 0 1]");
         con.says("FLASHSALE.BUY sale orders bob 8 ID r4", "SOLD r4 (entry)");
         con.says("FLASHSALE.STOCK sale", "[default 0 0 9]");
@@ -151,7 +151,7 @@ fn a_step_forward_returns_all_that_is_due_at_once_in_bounded_batches() {
             con.says(&line, "RESERVED ...");
         }
         let mut feed = Feed::follow(&server);
-        clock.set(step);
+        clock.step(&mut con, step);
         wait_until("all expired", || con.stock("sale") == "[default 100 0 0]");
         assert_eq!(feed.short(), ["FLASHSALE.APPLY sale"; 10]);
         assert_eq!(counted(&mut con, "outcome_expired"), 95);
@@ -203,13 +203,13 @@ fn forward_and_back_again_neither_parks_nor_repeats_a_deadline() {
         "FLASHSALE.RESERVE sale ann 1 ID r1 HOLD 200000",
         "RESERVED ...",
     );
-    clock.set(DAY_MS);
+    clock.step(&mut con, DAY_MS);
     wait_until("r1 expired", || con.stock("sale") == "[default 9 0 0]");
     con.says(
         "FLASHSALE.RESERVE sale ann 1 ID r2 HOLD 200000",
         "RESERVED r2 @+200000 8 -1",
     );
-    clock.set(0);
+    clock.step(&mut con, 0);
     // By this clock its deadline has not come, but expired is expired.
     con.refuses("FLASHSALE.EXTEND sale r1 5000", "EXPIRED r1 *");
     con.refuses("FLASHSALE.CHECKOUT sale orders r1", "EXPIRED r1 * 0");
@@ -219,13 +219,13 @@ fn forward_and_back_again_neither_parks_nor_repeats_a_deadline() {
         "RESERVED r3 @+100 7 -1",
     );
     wait_until("r3 expired", || con.stock("sale") == "[default 8 1 0]");
-    clock.set(-DAY_MS);
+    clock.step(&mut con, -DAY_MS);
     con.says(
         "FLASHSALE.RESERVE sale ann 1 ID r4 HOLD 100",
         "RESERVED r4 @+100 7 -1",
     );
     wait_until("r4 expired", || con.stock("sale") == "[default 8 1 0]");
-    clock.set(DAY_MS + HOUR_MS);
+    clock.step(&mut con, DAY_MS + HOUR_MS);
     wait_until("r2 expired", || con.stock("sale") == "[default 9 0 0]");
     assert_eq!(counted(&mut con, "outcome_expired"), 4);
     assert_eq!(counted(&mut con, "clock_steps_back"), 2);
@@ -243,20 +243,20 @@ fn the_window_goes_by_the_clock_of_the_server() {
         "OK",
     );
     con.refuses("FLASHSALE.RESERVE sale ann 1 ID r1", "NOTSTARTED <=3600000");
-    clock.set(-DAY_MS);
+    clock.step(&mut con, -DAY_MS);
     con.refuses(
         "FLASHSALE.RESERVE sale ann 1 ID r1",
         "NOTSTARTED <=90000000",
     );
-    clock.set(HOUR_MS + MINUTE_MS);
+    clock.step(&mut con, HOUR_MS + MINUTE_MS);
     con.fields("FLASHSALE.INFO sale", "state open");
     con.says("FLASHSALE.BUY sale orders ann 1 ID r1", "SOLD ...");
-    clock.set(DAY_MS + MINUTE_MS);
+    clock.step(&mut con, DAY_MS + MINUTE_MS);
     con.refuses(
         "FLASHSALE.RESERVE sale ann 1 ID r2",
         &format!("ENDED {end}"),
     );
-    clock.set(0);
+    clock.step(&mut con, 0);
     con.refuses("FLASHSALE.RESERVE sale ann 1 ID r2", "NOTSTARTED <=3600000");
     con.says("FLASHSALE.BUY sale orders ann 1 ID r1", "SOLD ...");
 }
@@ -273,12 +273,12 @@ fn a_key_expires_by_the_clock_and_not_before() {
     );
     assert_eq!(con.int("PEXPIRETIME sale"), end + 1_000 + HOUR_MS);
     con.says("FLASHSALE.BUY sale orders ann 1 ID r1", "SOLD ...");
-    clock.set(-DAY_MS);
+    clock.step(&mut con, -DAY_MS);
     con.says("FLASHSALE.RESERVE sale ann 1 ID r2", "RESERVED ...");
-    clock.set(2 * HOUR_MS - MINUTE_MS);
+    clock.step(&mut con, 2 * HOUR_MS - MINUTE_MS);
     con.says("FLASHSALE.GET sale r1", "state sold ...");
     let mut feed = Feed::follow(&server);
-    clock.set(2 * HOUR_MS + MINUTE_MS);
+    clock.step(&mut con, 2 * HOUR_MS + MINUTE_MS);
     wait_until("the key expired", || con.int("DBSIZE") == 1);
     con.fails("FLASHSALE.GET sale r1", "NOSALE", "");
     assert_eq!(con.int("XLEN orders"), 1);
@@ -417,7 +417,7 @@ fn the_clock_of_these_tests_is_the_servers_own() {
         return;
     };
     for step in [0, 3_500, -3_500, DAY_MS] {
-        clock.set(step);
+        clock.step(&mut con, step);
         let earliest = unix_ms() as i64 + step;
         let now = con.now_ms() as i64;
         assert!(

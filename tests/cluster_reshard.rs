@@ -21,8 +21,8 @@ mod moving;
 #[path = "cluster_reshard/sale.rs"]
 mod sale;
 
-use buyer::{Buyer, Entry, State};
-use checks::{check, nobody_else_was_served};
+use buyer::{Buyer, Entry};
+use checks::{check, each_reservation_expired_once, nobody_else_was_served};
 use load::{Crowd, Ledger, Load};
 use moving::Moving;
 use sale::{LOW_SLOTS, SaleName, names};
@@ -133,18 +133,6 @@ fn move_slowly(
         moving.to.field(&format!("{state}{asked_by}"), "state") == "expired"
     });
     moving.end();
-}
-
-/// Whoever returned a reservation, it was one server, and a primary.
-#[track_caller]
-fn each_reservation_expired_once(cluster: &Cluster, ledger: &Ledger) {
-    let expired = |entry: &&Entry| entry.state_in_the_end() == State::Expired;
-    let told = ledger.entries.iter().filter(expired).count() as u64;
-    let returned = cluster.sum("flashsale", "flashsale_outcome_expired");
-    assert_eq!(
-        returned, told,
-        "expired, counted by the servers and by the buyers"
-    );
 }
 
 #[test]

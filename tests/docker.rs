@@ -76,6 +76,28 @@ fn a_sale_outlives_its_container() {
 
 #[test]
 #[ignore = "needs Docker: make test-docker"]
+fn settings_that_were_rewritten_outlive_a_restart() {
+    if !engine::is_there() {
+        return;
+    }
+    let set_and_restart = |options: &[&str], args: &[&str]| {
+        let container = Container::run(options, args);
+        let mut con = plain(&container);
+        con.says("CONFIG SET flashsale.sweep-max 78", "OK");
+        con.says("CONFIG REWRITE", "OK");
+        told(&["restart", &container.0]);
+        plain(&container).says(
+            "CONFIG GET flashsale.sweep-max",
+            "flashsale.sweep-max \"78\"",
+        );
+    };
+    set_and_restart(&[], &["--maxmemory", "100mb"]);
+    // As somebody else, whose folder the image's is not.
+    set_and_restart(&["--user", "4242", "--tmpfs", "/data:uid=4242"], &[]);
+}
+
+#[test]
+#[ignore = "needs Docker: make test-docker"]
 fn the_health_check_asks_the_module_wherever_the_server_listens() {
     if !engine::is_there() {
         return;

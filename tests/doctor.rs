@@ -9,7 +9,10 @@
 mod support;
 
 use redis::Value;
-use support::{Con, Server, replicate, text_of, wait_for, wait_until};
+use support::{
+    Con, NO_MODULE, Server, all_said, module_path, replicate, send_all, text_of, wait_for,
+    wait_until,
+};
 
 const README: &str = include_str!("../README.md");
 
@@ -305,6 +308,27 @@ fn a_cluster_that_stops_as_a_whole_is_found() {
         follow(&mut con, &finding);
     }
     assert_eq!(find(&mut con, "cluster"), None);
+}
+
+#[test]
+fn a_replica_without_the_module_confirms_what_it_does_not_have() {
+    let Some(mut primary) = Server::own(&["--enable-module-command yes", NO_MODULE], &[]) else {
+        return;
+    };
+    let Some(mut replica) = Server::own(&[NO_MODULE], &[]) else {
+        return;
+    };
+    // Neither counts events that do not fit, or not from the start.
+    primary.may_diverge();
+    replica.may_diverge();
+    replicate(&primary, &replica);
+    let mut con = primary.conn();
+    con.says(&format!("MODULE LOAD {}", module_path().display()), "OK");
+    con.says("FLASHSALE.CREATE sale orders STOCK 5", "OK");
+    con.says("FLASHSALE.BUY sale orders ann 1", "SOLD ...");
+    con.says("WAIT 1 5000", "1");
+    replica.conn().says("EXISTS sale orders", "0");
+    finds(&mut con, "late-load", "warning", "1 were connected");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! **Goal**: nothing a primary sends, however wrong, ends a replica, its link or its
-//! sales: what does not fit is counted, told in the log and skipped, and what is right
-//! afterwards is carried out as if nothing had been. From anybody else the commands of a
-//! primary are an error.
+//! sales: what does not fit is counted, told in the log and skipped, the sale is marked, and
+//! what is right afterwards is carried out as if nothing had been. A marked sale does not
+//! sell, should its server become a primary. From anybody else the commands of a primary
+//! are an error.
 //!
 //! **Method**: the test plays the primary. It gives a real replica the RDB file of a
 //! real server and then sends events it has made itself, wrong in one way each, and
@@ -12,14 +13,16 @@
 mod forgeries;
 #[path = "fuzz/mod.rs"]
 mod fuzz;
+#[path = "forged_primary/marks.rs"]
+mod marks;
 mod support;
 
 use fuzz::engine::{error, ffi, sale};
 
-use forgeries::{AT_MS, SETUP, event, forgeries, lines, order};
+use forgeries::{AT_MS, SETUP, event, forgeries, lift, lines, order};
 use fuzz::samples::HASHER;
 use redis::Value;
-use sale::{Change, Created, EntryId, Options};
+use sale::{Change, Created, EntryId, Forgets, Options};
 use support::forged_primary::{ForgedPrimary, assert_no_crash, forge_rdb, rdb_of};
 use support::{Con, Dice, Feed, Server, render, wait_until, workload};
 
@@ -101,14 +104,34 @@ fn set_up(con: &mut Con) {
 
 const ALL: &str = "sale closed fresh orders text stream set nosuch new";
 
+/// The sales among [`ALL`] that forgeries are about.
+const SALES: [&str; 3] = ["sale", "closed", "fresh"];
+
 #[test]
-fn an_event_that_does_not_fit_is_counted_and_told_and_changes_nothing() {
+fn an_event_that_does_not_fit_is_counted_and_told_and_changes_nothing_but_the_mark() {
     let Some(mut stage) = Stage::set(set_up) else {
         return;
     };
     let mut con = stage.replica.conn();
-    let before = con.digest(ALL);
     let mut count = 0;
+    for key in SALES {
+        let before = [
+            con.stock(key),
+            con.show(&format!("FLASHSALE.USER {key} ann")),
+        ];
+        let words = [&b"FLASHSALE.APPLY"[..], key.as_bytes(), b"x"];
+        stage.primary.tell(&words);
+        assert!(stage.primary.is_followed());
+        count += 1;
+        con.fields(&format!("FLASHSALE.INFO {key}"), "state diverged");
+        let after = [
+            con.stock(key),
+            con.show(&format!("FLASHSALE.USER {key} ann")),
+        ];
+        assert_eq!(before, after, "{key}");
+    }
+    // One mark is enough: the first reason stays.
+    let before = con.digest(ALL);
     for (what, words) in forgeries() {
         stage.primary.tell_words(&words);
         assert!(stage.primary.is_followed(), "{what}: hung up");
@@ -122,6 +145,11 @@ fn an_event_that_does_not_fit_is_counted_and_told_and_changes_nothing() {
     assert!(log.contains("does not fit 'sale'"), "{log}");
     // Errors to a primary are what a replica may be set to end itself over.
     assert!(!log.contains("CRITICAL"), "{log}");
+    // Without the mark it is the sale it was; the server behind it said that it is paused.
+    for event in [lift(), event(Change::Paused)] {
+        let words = [&b"FLASHSALE.APPLY"[..], b"sale", &event];
+        stage.primary.tell(&words);
+    }
     let mut honest = stage.origin.conn();
     for line in [
         "FLASHSALE.RESUME sale",
@@ -135,7 +163,7 @@ fn an_event_that_does_not_fit_is_counted_and_told_and_changes_nothing() {
     }
     stage.pass_on();
     assert_eq!(con.divergence(), count);
-    stage.assert_same(ALL);
+    stage.assert_same("sale orders text stream set nosuch new");
 }
 
 #[test]
@@ -158,14 +186,24 @@ fn a_command_with_words_missing_changes_nothing_and_keeps_the_link() {
     }
     assert_eq!(before, stage.replica.conn().digest(ALL));
     // In a transaction as well.
+    let without = "closed fresh orders text stream set nosuch new";
+    let before = [
+        stage.replica.conn().digest(without),
+        stage.replica.conn().stock("sale"),
+    ];
     let count = stage.replica.conn().divergence();
     stage.primary.tell(&[b"MULTI"]);
     stage.primary.tell(&[b"FLASHSALE.APPLY", b"sale", b"x"]);
     stage.primary.tell(&[b"FLASHSALE.APPLY", b"sale", b"y"]);
     stage.primary.tell(&[b"EXEC"]);
     stage.assert_well();
-    assert_eq!(stage.replica.conn().divergence(), count + 2);
-    assert_eq!(before, stage.replica.conn().digest(ALL));
+    let mut con = stage.replica.conn();
+    assert_eq!(con.divergence(), count + 2);
+    assert_eq!(
+        before,
+        [stage.replica.conn().digest(without), con.stock("sale")]
+    );
+    con.fields("FLASHSALE.INFO sale", "state diverged");
 }
 
 #[test]
@@ -191,11 +229,12 @@ fn an_entry_the_stream_does_not_take_is_counted_and_the_sale_follows_all_the_sam
     let earlier = EntryId { ms: 5, seq: 0 };
     let later = EntryId { ms: AT_MS, seq: 0 };
     let told: [(&str, EntryId, &[&[u8]]); 5] = [
+        // Of a marked sale the next start would take it: it is what the AOF has.
+        ("e5", later, &[]),
         ("e1", nowhere, &[b"orders"]),
         ("e2", earlier, &[b"orders"]),
         ("e3", later, &[b"text"]),
         ("e4", later, &[b"sale"]),
-        ("e5", later, &[]),
     ];
     for (count, (id, entry, orders)) in (1..).zip(told) {
         let event = bought(id, entry);
@@ -207,6 +246,7 @@ fn an_entry_the_stream_does_not_take_is_counted_and_the_sale_follows_all_the_sam
     }
     assert_eq!(con.int("XLEN orders"), entries);
     con.says("FLASHSALE.STOCK sale a", "[a 1 2 7]");
+    con.fields("FLASHSALE.INFO sale", "state diverged");
     con.says("TYPE text", "+string");
 }
 
@@ -228,6 +268,7 @@ fn a_sale_made_where_something_is_already_is_counted_and_is_what_the_primary_say
         stage.assert_well();
         assert_eq!(con.divergence(), count, "{key}");
         con.says(&format!("FLASHSALE.STOCK {key}"), "[z 3 0 0]");
+        con.fields(&format!("FLASHSALE.INFO {key}"), "state diverged");
         con.says(&format!("PTTL {key}"), "-1");
     }
 }
@@ -287,6 +328,7 @@ fn damaged_events_of_a_real_primary_leave_sales_that_add_up() {
     assert!(diverged > 50);
     // As a primary it goes on with what it has.
     con.says("REPLICAOF NO ONE", "OK");
+    con.says("FLASHSALE.RESUME sale", "OK");
     workload::stir(&mut con, &mut dice, 300);
     // Nothing is returned any more while it is dumped.
     con.says("REPLICAOF 127.0.0.1 1", "OK");

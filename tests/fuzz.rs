@@ -8,9 +8,18 @@
 //! what decoding costs at its peak. What fails is cut down as far as it still fails, and
 //! printed in hex; it becomes a line of `fuzz/found.rs`. `FLASHSALE_SEED` repeats a run,
 //! `FLASHSALE_OPS` sets the inputs of a target. `make fuzz` asks libFuzzer the same.
+//! What names and calls cost in time is asked in `fuzz/work.rs`.
 
 #[path = "fuzz/mod.rs"]
 mod fuzz;
+#[path = "fuzz/names.rs"]
+mod names;
+#[path = "fuzz/shop.rs"]
+mod shop;
+#[path = "fuzz/storms.rs"]
+mod storms;
+#[path = "fuzz/work.rs"]
+mod work;
 
 use fuzz::engine::{error, ffi, sale};
 

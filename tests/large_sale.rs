@@ -362,7 +362,7 @@ fn deadlines_that_come_all_at_once_are_returned_in_batches_between_other_clients
         count,
     );
     let mut feed = Feed::follow(&server);
-    clock.set(DAY_MS);
+    clock.step(&mut con, DAY_MS);
     let start = Instant::now();
     let returned = format!("[default {count} 0 0]");
     while con.stock("big") != returned {

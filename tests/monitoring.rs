@@ -234,6 +234,7 @@ fn every_alert_says_how_bad_it_is_and_where_to_read_on() {
         "memory",
         "evictions",
         "divergence",
+        "diverged-sales",
         "replica-lag",
     ];
     let alerts: Vec<(&str, &str)> = files::RULES

@@ -21,8 +21,15 @@ fn without(function: &str) -> Option<Vec<u8>> {
     let mut bytes = std::fs::read(found).ok()?;
     // As the program spells it: the whole name, with its end.
     let name = format!("RedisModule_{function}\0").into_bytes();
-    let at = bytes.windows(name.len()).position(|part| part == name)?;
-    bytes[at + "RedisModule_".len()] = b'X';
+    let parts = bytes.windows(name.len()).enumerate();
+    // More than once in a program that was not stripped.
+    let places: Vec<usize> = parts
+        .filter_map(|(at, part)| (part == name).then_some(at))
+        .collect();
+    places.first()?;
+    for at in places {
+        bytes[at + "RedisModule_".len()] = b'X';
+    }
     Some(bytes)
 }
 

@@ -1,4 +1,4 @@
-//! The runbook and the page on migration, played.
+//! The runbook and the pages on migration, played.
 //!
 //! **Goal**: an operator who types what a page shows sees what the page shows, from its
 //! first line to its last, and no page shows a line that was never run.
@@ -28,6 +28,11 @@ fn the_migration_prints_what_it_shows() {
     play("docs/migration.md");
 }
 
+#[test]
+fn the_page_for_users_of_redisbloom_prints_what_it_shows() {
+    play("docs/from-redisbloom.md");
+}
+
 /// The anchors of a page's headings, as GitHub makes them.
 fn anchors(page: &str) -> Vec<String> {
     let headings = page.lines().filter(|line| line.starts_with('#'));
@@ -53,6 +58,7 @@ fn the_runbook_has_a_chapter_for_each_alert() {
     let expected = [
         "### Sweep lag",
         "### Divergence",
+        "### Diverged sales",
         "### Memory",
         "### Backlog",
         "### Success rate",
@@ -70,6 +76,7 @@ fn every_link_between_the_pages_leads_somewhere() {
         "docs/runbook.md",
         "docs/upgrading.md",
         "docs/migration.md",
+        "docs/from-redisbloom.md",
         "examples/monitoring/README.md",
     ] {
         let path = root().join(page);

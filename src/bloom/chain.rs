@@ -91,10 +91,13 @@ impl Bloom {
     }
 
     /// Reads a word of each block. The reads do not depend on each other, so their
-    /// cache misses overlap.
+    /// cache misses overlap; those of second blocks follow in a round of their own.
     fn touch(&self, hashes: &[ItemHash]) {
         for link in &self.links {
             link.touch_each(hashes);
+        }
+        for link in &self.links {
+            link.touch_second_of_each(hashes);
         }
     }
 

@@ -124,28 +124,37 @@ impl Filter {
         self.shape.places > 1
     }
 
-    /// Reads a word of each item's blocks, which brings the blocks into the cache.
+    /// Reads a word of each item's first block, which brings the blocks into the cache.
     pub fn touch_each(&self, hashes: &[ItemHash]) {
-        let mut all = 0;
-        for &hash in hashes {
-            all ^= self.words[self.place(hash)];
-            if self.has_two_places() {
-                all ^= self.words[self.second_place(hash).0];
-            }
-        }
-        std::hint::black_box(all);
+        let touched = hashes.iter().map(|&hash| self.words[self.place(hash)]);
+        std::hint::black_box(touched.fold(0, |all, word| all ^ word));
     }
 
-    /// May this item have been added? False is certain. One cache miss, or two that
-    /// overlap.
-    pub fn contains(&self, hash: ItemHash) -> bool {
-        let is_first = self.has_bits(self.place(hash), hash);
+    /// Does the same for the second blocks, of those items whose first ones, which have
+    /// been touched, have all of their bits: few but the members.
+    pub fn touch_second_of_each(&self, hashes: &[ItemHash]) {
         if !self.has_two_places() {
-            return is_first;
+            return;
+        }
+        let likely = hashes
+            .iter()
+            .filter(|&&hash| self.has_bits(self.place(hash), hash));
+        let touched = likely.map(|&hash| self.words[self.second_place(hash).0]);
+        std::hint::black_box(touched.fold(0, |all, word| all ^ word));
+    }
+
+    /// May this item have been added? False is certain. One cache miss; two for a member
+    /// of a filter whose items have two places.
+    pub fn contains(&self, hash: ItemHash) -> bool {
+        self.has_bits(self.place(hash), hash) && self.has_second_bits(hash)
+    }
+
+    fn has_second_bits(&self, hash: ItemHash) -> bool {
+        if !self.has_two_places() {
+            return true;
         }
         let (at, again) = self.second_place(hash);
-        // Not `&&`: a member would wait for one block after the other.
-        self.has_bits(at, again) & is_first
+        self.has_bits(at, again)
     }
 
     /// Are all bits of a hash set in the block at `at`?

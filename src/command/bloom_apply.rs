@@ -1,19 +1,22 @@
 //! `FLASHSALE.BFAPPLY key [src ...] event`
 //!
 //! Carries out an event of a filter that was decided elsewhere: by the primary of this
-//! replica, or before a restart. Internal: an error from any other client. The sources
-//! are those of a merge.
+//! replica, before a restart, or by the server that gives the filter's slot to this one.
+//! Internal: an error from any other client. The sources are those of a merge.
 //!
 //! - Complexity: that of the command that made the event.
-//! - Reply: `OK`, always: an event that does not fit is counted, and told in the log.
-//! - Errors: `ERR` from a client.
-//! - Replicates: itself, as it came.
+//! - Reply: `OK`: an event that cannot be read or does not fit is counted, and told in the
+//!   log. Of an AOF, it ends the start (see `load-damaged`).
+//! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
+//!   then keeps the slot.
+//! - Replicates: itself, as it came; nothing when it does not fit.
 
-use super::sale_apply::refuse_clients;
-use super::{Handler, SINCE, text};
+use super::bloom_args::wrong_arity;
+use super::{Handler, SINCE};
 use crate::bloom_replication;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::replication;
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFAPPLY",
@@ -40,12 +43,13 @@ impl Handler for Apply {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        refuse_clients(call.ctx())?;
-        // The server has looked at the number of words.
-        if let [_, sources @ .., event] = call.arguments() {
-            bloom_replication::replay(call.ctx(), text(call, 1)?, sources, event.bytes());
-        }
-        call.reply().ok();
-        Ok(())
+        replication::follow(call, || apply(call))
     }
+}
+
+fn apply(call: &Call<'_>) -> Result<(), Error> {
+    let [name, sources @ .., event] = call.arguments() else {
+        return Err(wrong_arity(call.words()));
+    };
+    bloom_replication::replay(call.ctx(), *name, sources, event.bytes())
 }

@@ -1,24 +1,26 @@
 //! `FLASHSALE.BFLOAD key chunk`
 //!
-//! Brings back one chunk of a filter from a rewritten AOF; the last one makes it whole.
+//! Brings one chunk of a filter, from a rewritten AOF or from the server that gives the
+//! filter's slot to this one or to this one's primary; the last one makes it whole.
 //! Internal: an error from any other client.
 //!
 //! - Complexity: O(N) with N bytes of the chunk.
-//! - Reply: `OK`, always: a chunk that does not fit is counted, and told in the log.
-//! - Errors: `ERR` from a client.
-//! - Replicates: nothing; no primary sends it.
+//! - Reply: `OK`: a chunk that cannot be read or does not fit is counted, and told in the
+//!   log. Of an AOF, it ends the start; with `load-damaged yes` the filter is left out.
+//! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
+//!   then keeps the slot.
+//! - Replicates: itself, as it came; `DEL` when it does not fit the chunks before it.
 
 use super::bloom_args::wrong_arity;
-use super::sale_apply::refuse_clients;
 use super::{Handler, SINCE, text};
-use crate::bloom_replication;
 use crate::datatype::bloom_key;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::replication;
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFLOAD",
-    summary: "Brings back one chunk of a Bloom filter from a rewritten AOF. Internal.",
+    summary: "Brings one chunk of a Bloom filter from a rewritten AOF or another server. Internal.",
     complexity: "O(N) with N bytes of the chunk",
     since: SINCE,
     flags: "write",
@@ -33,11 +35,10 @@ fn load(call: &Call<'_>) -> Result<(), Error> {
     let [_, _, chunk] = call.words() else {
         return Err(wrong_arity(call.words()));
     };
-    if !call.ctx().flags().is_loading() {
-        return Err(Error::new("internal: only an AOF may send this command"));
-    }
-    bloom_key::load_chunk(call.ctx(), text(call, 1)?, chunk)?;
-    call.reply().ok();
+    let (ctx, name) = (call.ctx(), text(call, 1)?);
+    bloom_key::load_chunk(ctx, name, chunk)?;
+    ctx.replicate_verbatim();
+    ctx.signal_modified(name);
     Ok(())
 }
 
@@ -47,7 +48,6 @@ impl Handler for Load {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        refuse_clients(call.ctx())?;
-        bloom_replication::settle(call, load(call))
+        replication::follow(call, || load(call))
     }
 }

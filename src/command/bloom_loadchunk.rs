@@ -84,9 +84,7 @@ impl Handler for LoadChunk {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         if call.ctx().flags().is_loading() {
-            bloom_replication::note_foreign_filter(call);
-            call.reply().ok();
-            return Ok(());
+            return bloom_replication::refuse_foreign_filter(call);
         }
         let loaded = load(call).map(|()| call.reply().ok());
         bloom_replication::settle(call, loaded)

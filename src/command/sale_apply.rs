@@ -1,20 +1,23 @@
 //! `FLASHSALE.APPLY key [orders] event`
 //!
-//! Carries out an event that was decided elsewhere: by the primary of this replica, or
-//! before a restart. Internal: an error from any other client. `orders` is there when
-//! the event comes with an entry of the order stream.
+//! Carries out an event that was decided elsewhere: by the primary of this replica, before
+//! a restart, or by the server that gives the sale's slot to this one. Internal: an error
+//! from any other client. `orders` is there when the event comes with an entry of the
+//! order stream.
 //!
 //! - Complexity: that of the command that made the event.
-//! - Reply: `OK`, always: what does not fit is counted, and told in the log. A replica
-//!   that answers its primary with an error may end itself over it.
-//! - Errors: `ERR` from a client.
-//! - Replicates: itself, as it came.
+//! - Reply: `OK`: what cannot be read or does not fit is counted and told in the log, and
+//!   the sale is marked. A replica that answers its primary with an error may end itself
+//!   over it. Of an AOF, it ends the start (see `load-damaged`).
+//! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
+//!   then keeps the slot.
+//! - Replicates: itself, as it came; the event `Marked` in the place of what does not fit.
 //! - Notifies: as the command that made the event.
 
 use super::args::Args;
 use super::{Handler, SINCE, text};
 use crate::error::Error;
-use crate::ffi::{Argument, Call, CommandSpec, Ctx, KeySpec};
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::replication;
 
 pub const COMMAND: CommandSpec = CommandSpec {
@@ -25,7 +28,8 @@ pub const COMMAND: CommandSpec = CommandSpec {
     flags: "write",
     arity: -3,
     // The optional stream shares the key spec of the sale: absent, a spec of its own
-    // would take the event for a key.
+    // would take the event for a key. While a slot moves as a whole the server knows by
+    // these keys alone which events to send along; two slots in one line end the move.
     keys: &[KeySpec::update(1).through(-2)],
     arguments: &[
         Argument::key("key", 0),
@@ -60,36 +64,18 @@ impl Handler for Apply {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        refuse_clients(call.ctx())?;
-        match Request::parse(Args::new(call.words())) {
-            Ok(Request { has_orders, event }) => {
-                let orders = if has_orders {
-                    Some(text(call, 2)?)
-                } else {
-                    None
-                };
-                replication::replay(call.ctx(), text(call, 1)?, orders, event);
-            }
-            Err(error) => replication::note_divergence(call, &error.to_string()),
-        }
-        call.reply().ok();
-        Ok(())
+        replication::follow(call, || apply(call))
     }
 }
 
-/// Lets the primary's stream and the AOF pass, and nobody else.
-///
-/// # Errors
-///
-/// The command came from a client.
-pub fn refuse_clients(ctx: Ctx<'_>) -> Result<(), Error> {
-    let flags = ctx.flags();
-    if flags.is_replicated() || flags.is_loading() {
-        return Ok(());
-    }
-    Err(Error::new(
-        "internal: only a primary and an AOF may send this command",
-    ))
+fn apply(call: &Call<'_>) -> Result<(), Error> {
+    let Request { has_orders, event } = Request::parse(Args::new(call.words()))?;
+    let orders = if has_orders {
+        Some(text(call, 2)?)
+    } else {
+        None
+    };
+    replication::replay(call.ctx(), text(call, 1)?, orders, event)
 }
 
 #[cfg(test)]

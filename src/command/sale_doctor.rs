@@ -3,7 +3,8 @@
 //! Tells what would hurt a sale on this server, and what to do about it. Changes nothing,
 //! and is answered by replicas too, about themselves.
 //!
-//! - Complexity: O(1), though it asks the server for several sections of INFO.
+//! - Complexity: O(1), though it asks the server for several sections of INFO; O(N) with N
+//!   places, at most 1,000, where sales are marked or were.
 //! - Reply: an array of `[severity, topic, advice]`, empty where all is well. `error`:
 //!   orders or sales are being lost, or will be; `warning`: a sale suffers when something
 //!   else happens; `note`: right for some. Advice begins with what to do.

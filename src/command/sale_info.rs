@@ -5,7 +5,7 @@
 //!
 //! - Complexity: O(1).
 //! - Reply: a map: `sale_id`, `orders`, `state` (scheduled, open, paused, ended,
-//!   closed), `now_ms`, `created_at_ms`, `paused_at_ms`, `closed_at_ms`, every option
+//!   closed; diverged where this copy missed a change of its primary), `now_ms`, `created_at_ms`, `paused_at_ms`, `closed_at_ms`, every option
 //!   in lower case with its unit, `items`, `total`, `available`, `reserved`, `sold`,
 //!   `refunded`, `users`, `reservations_open`, `reservations_remembered`,
 //!   `memory_bytes`. Null where there is nothing.

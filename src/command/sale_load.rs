@@ -1,17 +1,18 @@
 //! `FLASHSALE.LOAD key chunk`
 //!
-//! Brings back one chunk of a sale from a rewritten AOF; the last one makes the sale
-//! whole. Internal: an error from any other client. No primary sends it: half a sale on
-//! a replica could not even be saved, so one that comes that way is not begun.
+//! Brings one chunk of a sale, from a rewritten AOF or from the server that gives the
+//! sale's slot to this one or to this one's primary; the last one makes the sale whole.
+//! Internal: an error from any other client.
 //!
 //! - Complexity: O(N) with N records in the chunk, O(M) for the last one of a sale
 //!   with M.
-//! - Reply: `OK`, always: a chunk that does not fit is counted, and told in the log.
-//! - Errors: `ERR` from a client.
-//! - Replicates: nothing; one that does not fit, itself, so that replicas count it too.
+//! - Reply: `OK`: a chunk that cannot be read or does not fit is counted, and told in the
+//!   log. Of an AOF, it ends the start; with `load-damaged yes` the sale is left out.
+//! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
+//!   then keeps the slot.
+//! - Replicates: itself, as it came; `DEL` when it does not fit the chunks before it.
 
 use super::args::Args;
-use super::sale_apply::refuse_clients;
 use super::{Handler, SINCE, text};
 use crate::datatype;
 use crate::error::Error;
@@ -21,7 +22,7 @@ use crate::replication;
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.LOAD",
-    summary: "Brings back one chunk of a sale from a rewritten AOF. Internal.",
+    summary: "Brings one chunk of a sale from a rewritten AOF or another server. Internal.",
     complexity: "O(N) with N records in the chunk",
     since: SINCE,
     flags: "write",
@@ -45,22 +46,16 @@ impl Handler for Load {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        refuse_clients(call.ctx())?;
-        if let Err(error) = load(call) {
-            replication::note_divergence(call, &error.to_string());
-        }
-        call.reply().ok();
-        Ok(())
+        replication::follow(call, || load(call))
     }
 }
 
 fn load(call: &Call<'_>) -> Result<(), Error> {
     let chunk = parse(Args::new(call.words()))?;
     let (ctx, name) = (call.ctx(), text(call, 1)?);
-    if !ctx.flags().is_loading() {
-        return Err(Error::new("internal: only an AOF may send this command"));
-    }
-    if datatype::load_chunk(ctx, name, chunk)? {
+    let is_whole = datatype::load_chunk(ctx, name, chunk)?;
+    ctx.replicate_verbatim();
+    if is_whole {
         expiry::note(ctx, &mut datatype::open_write(ctx, name)?);
     }
     ctx.signal_modified(name);

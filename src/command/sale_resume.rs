@@ -1,11 +1,14 @@
 //! `FLASHSALE.RESUME key`
 //!
-//! Lets new reservations in again after PAUSE.
+//! Lets new reservations in again after PAUSE, or where this copy missed a change of its
+//! primary (`diverged`): whoever says it has looked at what is missing.
 //!
 //! - Complexity: O(1).
-//! - Reply: `OK`, also when it already was so; refusals: `ENDED` (after CLOSE).
+//! - Reply: `OK`, also when it already was so; refusals: `ENDED` (after CLOSE,
+//!   but for a sale that is diverged).
 //! - Errors: `ERR` arity, `NOSALE`, `WRONGTYPE`.
-//! - Replicates: the event `Resumed`; nothing when it already was so.
+//! - Replicates: the event `Resumed`, which says whether it lifts a mark; nothing when it
+//!   already was so.
 //! - Notifies: `flashsale.resumed`.
 
 use super::args::Args;

@@ -1,12 +1,11 @@
 //! Opening the key of a filter, in the few ways there are.
 
-use std::sync::{Mutex, PoisonError};
-
+use super::begun;
 use super::bloom_live::LiveBloom;
 use super::bloom_type::BloomValue;
 use crate::bloom::{Bloom, Header};
-use crate::error::{Code, Error, echo};
-use crate::ffi::{Ctx, Key, Kind, Mode, Text, TextBuf, Typed};
+use crate::error::{Code, Error};
+use crate::ffi::{Ctx, Key, Kind, Mode, Text, Typed};
 
 /// The open key of a filter that takes commands.
 pub type BloomKey<'c> = Typed<'c, LiveBloom>;
@@ -111,49 +110,27 @@ fn put<'c>(ctx: Ctx<'c>, name: Text<'c>, value: BloomValue) -> Result<(), Error>
     }
 }
 
-/// Where loading has begun a filter, and perhaps not ended: databases and keys.
-static BEGUN: Mutex<Vec<(i32, Box<[u8]>)>> = Mutex::new(Vec::new());
-
-/// Takes one chunk of a filter from an AOF.
+/// Takes one chunk of a filter from an AOF, a primary or the source of an import.
 ///
 /// # Errors
 ///
 /// `WRONGTYPE`, or the chunk does not belong there.
 pub fn load_chunk<'c>(ctx: Ctx<'c>, name: Text<'c>, chunk: &[u8]) -> Result<(), Error> {
-    if super::is_free(ctx, name) {
-        put(ctx, name, BloomValue::empty())?;
-        let place = (ctx.database(), name.bytes().into());
-        BEGUN
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(place);
+    let damaged = |reason| Error::new(format!("chunk: {reason}"));
+    if !super::is_free(ctx, name) {
+        let opened = Key::open(ctx, name, Mode::Write).typed::<BloomValue>();
+        let mut value = opened.map_err(|_| Error::with(Code::WrongType, WRONG_TYPE))?;
+        return value.push(chunk).map(|_| ()).map_err(damaged);
     }
-    let opened = Key::open(ctx, name, Mode::Write).typed::<BloomValue>();
-    let mut value = opened.map_err(|_| Error::with(Code::WrongType, WRONG_TYPE))?;
-    let pushed = value.push(chunk);
+    let mut value = BloomValue::empty();
+    let pushed = value.push(chunk).map(|_| ()).map_err(damaged);
+    let is_loading = ctx.flags().is_loading();
+    // In a load a damaged one keeps the place: what is left out is told at the end.
+    if pushed.is_ok() || is_loading {
+        put(ctx, name, value)?;
+    }
+    if is_loading {
+        begun::note(ctx.database(), name.bytes());
+    }
     pushed
-        .map(|_| ())
-        .map_err(|reason| Error::new(format!("chunk: {reason}")))
-}
-
-/// Deletes filters whose last chunk never came, at the end of loading: an AOF that was
-/// cut short.
-pub fn drop_partly_loaded(ctx: Ctx<'_>) {
-    let begun = std::mem::take(&mut *BEGUN.lock().unwrap_or_else(PoisonError::into_inner));
-    for (database, key) in begun {
-        let name = TextBuf::new(&key);
-        if !ctx.select(database) {
-            continue;
-        }
-        let opened = Key::open(ctx, name.as_text(), Mode::Write).typed::<BloomValue>();
-        if let Ok(value) = opened
-            && matches!(*value, BloomValue::PartlyLoaded(_))
-        {
-            value.into_key().delete();
-            let name = echo(&key);
-            ctx.warn(&format!(
-                "the filter '{name}' was only partly in the AOF, and is deleted"
-            ));
-        }
-    }
 }

@@ -2,17 +2,19 @@
 //!
 //! In an RDB file or a DUMP a filter is a run of byte strings, the chunks of
 //! `bloom/snapshot.rs`. In a rewritten AOF each chunk is one FLASHSALE.BFLOAD; as with a
-//! sale, a filter of which only the first have come is a value that takes no command,
-//! and is deleted when the AOF ends before it does: half a filter would deny what it
-//! contains. A filter that a client is loading from a dump takes no other command either,
-//! but it is saved and loaded as far as it has come: the client may go on.
+//! sale, a filter of which only the first have come is a value that takes no command: half
+//! a filter would deny what it contains. A filter that a client is loading from a dump takes
+//! no other command either, but it is saved and loaded as far as it has come: the client
+//! may go on.
 //!
 //! There is nothing to defragment: the server moves small pieces alone, and all of a
 //! filter but its smallest ones is one large piece.
 
 use std::ffi::CStr;
 
+use super::begun;
 use super::bloom_live::{LiveBloom, LiveImport};
+use super::partly::{self, Partly};
 use crate::bloom::{Bloom, Header, Import, Loaded, Loader};
 use crate::ffi::{Chunk, NativeType, Origin, TypeHandle};
 
@@ -21,8 +23,7 @@ pub enum BloomValue {
     Live(LiveBloom),
     /// A client is loading it from a dump.
     Importing(LiveImport),
-    /// Being read from an AOF. `None` once a chunk was damaged.
-    PartlyLoaded(Option<Box<Loader>>),
+    PartlyLoaded(Partly<Loader>),
 }
 
 /// Bytes that are freed about as fast as one small allocation.
@@ -33,12 +34,19 @@ impl BloomValue {
         BloomValue::Live(LiveBloom::new(bloom))
     }
 
+    fn of(loaded: Loaded) -> BloomValue {
+        match loaded {
+            Loaded::Whole(bloom) => BloomValue::live(bloom),
+            Loaded::Part(import) => BloomValue::Importing(LiveImport::new(import)),
+        }
+    }
+
     pub(super) fn importing(header: &Header) -> BloomValue {
         BloomValue::Importing(LiveImport::begin(header))
     }
 
     pub(super) fn empty() -> BloomValue {
-        BloomValue::PartlyLoaded(Some(Box::default()))
+        BloomValue::PartlyLoaded(Partly::empty())
     }
 
     /// Takes the next chunk of a filter; true when it was the last one.
@@ -47,18 +55,13 @@ impl BloomValue {
     ///
     /// The chunk is damaged, or one too many. The value is then of no use.
     pub fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
-        let BloomValue::PartlyLoaded(loading) = self else {
+        let BloomValue::PartlyLoaded(partly) = self else {
             return Err("the filter is whole already".to_owned());
         };
-        let mut loader = loading.take().ok_or("an earlier chunk was damaged")?;
-        if !loader.push(chunk).map_err(|error| error.to_string())? {
-            *loading = Some(loader);
+        let Some(loaded) = partly.push(chunk)? else {
             return Ok(false);
-        }
-        *self = match loader.finish().map_err(|error| error.to_string())? {
-            Loaded::Whole(bloom) => BloomValue::live(bloom),
-            Loaded::Part(import) => BloomValue::Importing(LiveImport::new(import)),
         };
+        *self = BloomValue::of(loaded);
         Ok(true)
     }
 
@@ -113,18 +116,25 @@ impl NativeType for BloomValue {
         match self {
             BloomValue::Live(live) => live.bloom().save(chunk),
             BloomValue::Importing(live) => live.import().save(chunk),
-            // Saved only in the middle of loading, if ever; no loader takes it for a
-            // filter.
-            BloomValue::PartlyLoaded(_) => chunk(&[]),
+            BloomValue::PartlyLoaded(partly) => partly.save(chunk),
         }
     }
 
-    fn load(_: &Origin<'_>, next: &mut dyn FnMut() -> Option<Chunk>) -> Result<BloomValue, String> {
-        let mut value = BloomValue::empty();
-        loop {
-            let chunk = next().ok_or("the payload ends in the middle of a filter")?;
-            if value.push(&chunk)? {
-                return Ok(value);
+    fn is_partly_loaded(&self) -> bool {
+        matches!(self, BloomValue::PartlyLoaded(_))
+    }
+
+    fn load(
+        origin: &Origin<'_>,
+        next: &mut dyn FnMut() -> Option<Chunk>,
+    ) -> Result<BloomValue, String> {
+        match partly::load(origin, next)? {
+            partly::Loaded::Whole(loaded) => Ok(BloomValue::of(loaded)),
+            partly::Loaded::Partly(partly) => {
+                if let Some(key) = origin.key {
+                    begun::note(origin.database, key.bytes());
+                }
+                Ok(BloomValue::PartlyLoaded(partly))
             }
         }
     }
@@ -134,7 +144,7 @@ impl NativeType for BloomValue {
             + match self {
                 BloomValue::Live(live) => live.bloom().memory_bytes() - size_of::<Bloom>(),
                 BloomValue::Importing(live) => live.import().memory_bytes() - size_of::<Import>(),
-                BloomValue::PartlyLoaded(_) => size_of::<Loader>(),
+                BloomValue::PartlyLoaded(partly) => partly.memory_bytes(),
             }
     }
 

@@ -7,11 +7,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::live::LiveSale;
+use super::marks;
 use crate::expiry_index::{ExpiryIndex, Hint, Place};
-use crate::ffi::Origin;
+use crate::ffi::{LoadBeside, Origin};
 use crate::info::SALES_WITH_DEADLINES;
 
 static INDEX: LazyLock<Mutex<ExpiryIndex>> = LazyLock::new(Mutex::default);
+/// The hints of what a replica loads beside its own data, while it does.
+static BESIDE: Mutex<Option<ExpiryIndex>> = Mutex::new(None);
 
 /// Runs `act` on the index. The lock is for the compiler: only the thread that runs
 /// commands comes here, and never twice at once.
@@ -22,12 +25,27 @@ fn with<R>(act: impl FnOnce(&mut ExpiryIndex) -> R) -> R {
     result
 }
 
+/// A replica loads its primary's data beside its own, which then takes its place, or not.
+/// The server empties no database for that.
+pub fn load_beside(step: LoadBeside) {
+    let mut beside = BESIDE.lock().unwrap_or_else(PoisonError::into_inner);
+    let loaded = beside.take();
+    match (step, loaded) {
+        (LoadBeside::Started, _) => *beside = Some(ExpiryIndex::default()),
+        (LoadBeside::Completed, Some(loaded)) => with(|index| *index = loaded),
+        (LoadBeside::Completed, None) | (LoadBeside::Aborted, _) => {}
+    }
+}
+
 /// Writes down when the sale at this place is due, if that is sooner than what is
-/// written; the moment, if so.
+/// written; the moment, if so. A marked sale's place is written down as well.
 ///
 /// A later deadline is not written down: the earlier hint finds that out when it is
 /// followed. So a reservation that is not the sale's first costs one comparison.
 pub fn note(live: &mut LiveSale, database: i32, key: &[u8]) -> Option<u64> {
+    if live.is_marked() {
+        marks::note(database, key);
+    }
     let due_ms = live.sale().next_due_ms()?;
     if due_ms >= live.hinted_due_ms {
         return None;
@@ -45,6 +63,9 @@ pub fn note(live: &mut LiveSale, database: i32, key: &[u8]) -> Option<u64> {
 /// one takes its place only when that one leaves: the value may not be taken after all,
 /// and the sale that is there must not lose its hint.
 pub(super) fn note_loaded(live: &mut LiveSale, database: i32, key: &[u8]) {
+    if live.is_marked() {
+        marks::note(database, key);
+    }
     let Some(due_ms) = live.sale().next_due_ms() else {
         return;
     };
@@ -55,7 +76,12 @@ pub(super) fn note_loaded(live: &mut LiveSale, database: i32, key: &[u8]) {
         },
         due_ms,
     };
-    if with(|index| index.set_loaded(hint)) {
+    let mut beside = BESIDE.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_noted = match &mut *beside {
+        Some(index) => index.set_loaded(hint),
+        None => with(|index| index.set_loaded(hint)),
+    };
+    if is_noted {
         live.hinted_due_ms = due_ms;
     }
 }
@@ -63,6 +89,16 @@ pub(super) fn note_loaded(live: &mut LiveSale, database: i32, key: &[u8]) {
 /// Takes the earliest hint that is due.
 pub fn pop_due(now_ms: u64) -> Option<Hint> {
     with(|index| index.pop_due(now_ms))
+}
+
+/// Keeps a hint aside whose sale is not this server's to change now.
+pub fn hold(hint: Hint) {
+    with(|index| index.hold(hint));
+}
+
+/// Takes back all hints kept aside; true if there was one.
+pub fn release() -> bool {
+    with(ExpiryIndex::release)
 }
 
 /// When the next hint is due, in Unix milliseconds.
@@ -78,15 +114,18 @@ pub(super) fn forget(origin: &Origin<'_>) {
             key: key.bytes().into(),
         };
         with(|index| index.leave(&place));
+        marks::forget(&place);
     }
 }
 
 /// A database was emptied, or all were.
 pub fn clear(database: Option<i32>) {
     with(|index| index.clear(database));
+    marks::clear(database);
 }
 
 /// Two databases changed their numbers.
 pub fn swap(one: i32, other: i32) {
     with(|index| index.swap(one, other));
+    marks::swap(one, other);
 }

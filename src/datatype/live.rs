@@ -1,10 +1,12 @@
 //! A sale in its key, with what the server side notes beside it.
 
-use crate::info::{MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_OPEN, SALES, USERS};
-use crate::sale::{Applied, Event, Sale};
+use crate::info::{
+    MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_KNOWN_MAX, RESERVATIONS_OPEN, SALES,
+    SALES_DIVERGED, USERS,
+};
+use crate::sale::{Applied, Change, Event, Sale};
 
-/// After so many changes the memory of a sale is measured again, which takes longer
-/// than a change does.
+/// After so many changes a sale is measured again, which takes longer than a change does.
 const CHANGES_PER_MEASUREMENT: u32 = 256;
 
 /// A sale that takes commands.
@@ -16,7 +18,10 @@ pub struct LiveSale {
     open: u64,
     known: u64,
     users: u64,
+    /// The same of those that are measured now and then.
+    known_measured: u64,
     memory_bytes: u64,
+    diverged: u64,
     changes: u32,
 }
 
@@ -28,11 +33,14 @@ impl LiveSale {
             open: 0,
             known: 0,
             users: 0,
+            known_measured: 0,
             memory_bytes: 0,
+            diverged: 0,
             changes: 0,
         };
         SALES.shift(0, 1);
         live.count();
+        live.count_mark();
         live.measure();
         live
     }
@@ -46,6 +54,9 @@ impl LiveSale {
     pub fn apply(&mut self, event: &Event<'_>) -> Applied {
         let applied = self.sale.apply(event);
         self.count();
+        if matches!(event.change, Change::Marked { .. } | Change::Resumed { .. }) {
+            self.count_mark();
+        }
         self.changes += 1;
         if self.changes >= CHANGES_PER_MEASUREMENT {
             self.measure();
@@ -74,10 +85,23 @@ impl LiveSale {
         }
     }
 
+    /// Did this copy miss a change of its primary?
+    pub(super) fn is_marked(&self) -> bool {
+        self.diverged > 0
+    }
+
+    fn count_mark(&mut self) {
+        let diverged = u64::from(self.sale.mark().is_some());
+        SALES_DIVERGED.shift(self.diverged, diverged);
+        self.diverged = diverged;
+    }
+
     fn measure(&mut self) {
         let bytes = self.sale.memory_bytes() as u64;
         MEMORY_BYTES.shift(self.memory_bytes, bytes);
         self.memory_bytes = bytes;
+        RESERVATIONS_KNOWN_MAX.shift(self.known_measured, self.known);
+        self.known_measured = self.known;
         self.changes = 0;
     }
 }
@@ -90,5 +114,7 @@ impl Drop for LiveSale {
         RESERVATIONS_KNOWN.leave(self.known);
         USERS.leave(self.users);
         MEMORY_BYTES.leave(self.memory_bytes);
+        SALES_DIVERGED.leave(self.diverged);
+        RESERVATIONS_KNOWN_MAX.shift(self.known_measured, 0);
     }
 }

@@ -1,12 +1,10 @@
 //! Opening the key of a sale, in the few ways there are.
 
-use std::sync::{Mutex, PoisonError};
-
+use super::begun;
 use super::live::LiveSale;
 use super::sale_type::SaleValue;
-use crate::error::{Error, echo};
-use crate::expiry_index::Place;
-use crate::ffi::{Ctx, Key, Kind, Mode, Text, TextBuf, Typed};
+use crate::error::Error;
+use crate::ffi::{Ctx, Key, Kind, Mode, Text, Typed};
 use crate::sale::Sale;
 
 /// The open key of a sale that takes commands.
@@ -54,6 +52,11 @@ pub fn is_free<'c>(ctx: Ctx<'c>, name: Text<'c>) -> bool {
     Key::open(ctx, name, Mode::Read).kind() == Kind::Empty
 }
 
+/// Is there a key of this name, of whatever type? Asking does nothing to it.
+pub fn is_there<'c>(ctx: Ctx<'c>, name: Text<'c>) -> bool {
+    Key::open(ctx, name, Mode::Look).kind() != Kind::Empty
+}
+
 /// Puts a new sale under a name. Whatever was there is gone, with its TTL.
 ///
 /// # Errors
@@ -72,51 +75,30 @@ fn put<'c>(ctx: Ctx<'c>, name: Text<'c>, value: SaleValue) -> Result<(), Error> 
     }
 }
 
-/// Sales that loading has begun, and perhaps not ended.
-static BEGUN: Mutex<Vec<Place>> = Mutex::new(Vec::new());
-
-/// Takes one chunk of a sale from an AOF; true when it was the last one.
+/// Takes one chunk of a sale from an AOF, a primary or the source of an import; true when
+/// it was the last one.
 ///
 /// # Errors
 ///
 /// `WRONGTYPE`, or the chunk does not belong there.
 pub fn load_chunk<'c>(ctx: Ctx<'c>, name: Text<'c>, chunk: &[u8]) -> Result<bool, Error> {
-    if is_free(ctx, name) {
-        put(ctx, name, SaleValue::empty())?;
-        let place = Place {
-            database: ctx.database(),
-            key: name.bytes().into(),
-        };
-        BEGUN
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(place);
+    let damaged = |reason| Error::new(format!("chunk: {reason}"));
+    if !is_free(ctx, name) {
+        return Key::open(ctx, name, Mode::Write)
+            .typed::<SaleValue>()
+            .map_err(|key| refusal(&key))?
+            .push(chunk)
+            .map_err(damaged);
     }
-    Key::open(ctx, name, Mode::Write)
-        .typed::<SaleValue>()
-        .map_err(|key| refusal(&key))?
-        .push(chunk)
-        .map_err(|reason| Error::new(format!("chunk: {reason}")))
-}
-
-/// Deletes sales whose last chunk never came, at the end of loading. An AOF that was
-/// cut short is the reason; half a sale would sell what it has forgotten.
-pub fn drop_partly_loaded(ctx: Ctx<'_>) {
-    let begun = std::mem::take(&mut *BEGUN.lock().unwrap_or_else(PoisonError::into_inner));
-    for Place { database, key } in begun {
-        let name = TextBuf::new(&key);
-        if !ctx.select(database) {
-            continue;
-        }
-        let opened = Key::open(ctx, name.as_text(), Mode::Write).typed::<SaleValue>();
-        if let Ok(value) = opened
-            && matches!(*value, SaleValue::PartlyLoaded(_))
-        {
-            value.into_key().delete();
-            let name = echo(&key);
-            ctx.warn(&format!(
-                "the sale '{name}' was only partly in the AOF, and is deleted"
-            ));
-        }
+    let mut value = SaleValue::empty();
+    let pushed = value.push(chunk).map_err(damaged);
+    let is_loading = ctx.flags().is_loading();
+    // In a load a damaged one keeps the place: what is left out is told at the end.
+    if pushed.is_ok() || is_loading {
+        put(ctx, name, value)?;
     }
+    if is_loading {
+        begun::note(ctx.database(), name.bytes());
+    }
+    pushed
 }

@@ -4,24 +4,82 @@
 //! `sale/snapshot.rs`, each at most 64 KiB, so that a forged length is never an
 //! allocation of this module. In a rewritten AOF each chunk is one FLASHSALE.LOAD.
 //!
-//! A sale of which an AOF has so far brought only the first chunks is a value as well
-//! ("partly loaded"): every command on it is an error. When the AOF ends before the
-//! sale does, the key goes; see [`super::drop_partly_loaded`].
+//! A sale of which only the first chunks have come, from an AOF or from a server that
+//! gives its slot to this one, is a value as well ("partly loaded"): every command on it is
+//! an error. What becomes of it when the rest does not come, `begun.rs` decides.
 
 use std::ffi::CStr;
 
-use super::hints;
 use super::live::LiveSale;
-use crate::ffi::{Chunk, NativeType, Origin, TypeHandle};
+use super::partly::{self, Loaded, Partly};
+use super::{begun, hints};
+use crate::ffi::{self, Chunk, NativeType, Origin, TypeHandle};
 use crate::names;
 use crate::sale::{self, Loader, Sale};
 
 /// What a key of the type holds.
 pub enum SaleValue {
     Live(Box<LiveSale>),
-    /// `None` once a chunk was damaged.
-    PartlyLoaded(Option<Box<Loader>>),
+    PartlyLoaded(Partly<Loading>),
 }
+
+/// A sale of which some chunks have come.
+pub struct Loading {
+    loader: Loader,
+    /// Bytes of all chunks so far.
+    bytes: usize,
+}
+
+impl Default for Loading {
+    fn default() -> Loading {
+        Loading {
+            loader: Loader::new(names::hasher()),
+            bytes: 0,
+        }
+    }
+}
+
+/// Most bytes of memory that a byte of a chunk may come to, in records and tables.
+const MEMORY_PER_BYTE: usize = 16;
+/// Most bytes of memory for each byte of the whole that the recount at the end takes.
+const RECOUNT_PER_BYTE: usize = 4;
+/// What tables may grow by at once, whatever the size of a chunk, in bytes.
+const TABLE_STEP_BYTES: usize = 1 << 20;
+
+impl partly::Loader for Loading {
+    type Whole = Sale;
+
+    /// Takes the next chunk; true when it was the last one.
+    ///
+    /// # Errors
+    ///
+    /// The chunk is damaged, or there is no memory for it: to find that out in the middle
+    /// of a table would end the server.
+    fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
+        self.bytes = self.bytes.saturating_add(chunk.len());
+        let records = chunk.len().saturating_mul(MEMORY_PER_BYTE);
+        if !ffi::has_system_memory(records.saturating_add(TABLE_STEP_BYTES)) {
+            return Err(NO_MEMORY.to_owned());
+        }
+        self.loader.push(chunk).map_err(|error| error.to_string())
+    }
+
+    /// The sale, recounted.
+    ///
+    /// # Errors
+    ///
+    /// It does not add up, or there is no memory to find that out.
+    fn finish(self) -> Result<Sale, String> {
+        let recount = self.bytes.saturating_mul(RECOUNT_PER_BYTE);
+        if !ffi::has_system_memory(recount.saturating_add(TABLE_STEP_BYTES)) {
+            return Err(NO_MEMORY.to_owned());
+        }
+        self.loader.finish().map_err(|error| error.to_string())
+    }
+}
+
+/// Why a sale is not loaded that is not damaged.
+const NO_MEMORY: &str = "there is not enough memory for the sale";
 
 impl SaleValue {
     pub(super) fn live(sale: Sale) -> SaleValue {
@@ -29,25 +87,22 @@ impl SaleValue {
     }
 
     pub(super) fn empty() -> SaleValue {
-        let loader = Loader::new(names::hasher());
-        SaleValue::PartlyLoaded(Some(Box::new(loader)))
+        SaleValue::PartlyLoaded(Partly::empty())
     }
 
     /// Takes the next chunk of a sale; true when it was the last one.
     ///
     /// # Errors
     ///
-    /// The chunk is damaged, or one too many. The value is then of no use.
+    /// The chunk is damaged, one too many, or too much for the memory that is left. The
+    /// value is then of no use.
     pub fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
-        let SaleValue::PartlyLoaded(loading) = self else {
+        let SaleValue::PartlyLoaded(partly) = self else {
             return Err("the sale is whole already".to_owned());
         };
-        let mut loader = loading.take().ok_or("an earlier chunk was damaged")?;
-        if !loader.push(chunk).map_err(|error| error.to_string())? {
-            *loading = Some(loader);
+        let Some(sale) = partly.push(chunk)? else {
             return Ok(false);
-        }
-        let sale = loader.finish().map_err(|error| error.to_string())?;
+        };
         *self = SaleValue::live(sale);
         Ok(true)
     }
@@ -67,26 +122,29 @@ impl NativeType for SaleValue {
     fn save(&self, chunk: &mut dyn FnMut(&[u8])) {
         match self {
             SaleValue::Live(live) => sale::save(live.sale(), chunk),
-            // Saved only in the middle of loading, if ever; no loader takes it for a sale.
-            SaleValue::PartlyLoaded(_) => chunk(&[]),
+            SaleValue::PartlyLoaded(partly) => partly.save(chunk),
         }
+    }
+
+    fn is_partly_loaded(&self) -> bool {
+        matches!(self, SaleValue::PartlyLoaded(_))
     }
 
     fn load(
         origin: &Origin<'_>,
         next: &mut dyn FnMut() -> Option<Chunk>,
     ) -> Result<SaleValue, String> {
-        let mut value = SaleValue::empty();
-        loop {
-            let chunk = next().ok_or("the payload ends in the middle of a sale")?;
-            if value.push(&chunk)? {
-                break;
-            }
-        }
+        let mut value = match partly::load(origin, next)? {
+            Loaded::Whole(sale) => SaleValue::live(sale),
+            Loaded::Partly(partly) => SaleValue::PartlyLoaded(partly),
+        };
         // The value may be freed right away, when the key turns out to exist or the
-        // rest of the file to be damaged: a hint is all that may be left behind.
-        if let (SaleValue::Live(live), Some(key)) = (&mut value, origin.key) {
-            hints::note_loaded(live, origin.database, key.bytes());
+        // rest of the file to be damaged: what is left behind must be weak.
+        if let Some(key) = origin.key {
+            match &mut value {
+                SaleValue::Live(live) => hints::note_loaded(live, origin.database, key.bytes()),
+                SaleValue::PartlyLoaded(_) => begun::note(origin.database, key.bytes()),
+            }
         }
         Ok(value)
     }
@@ -97,7 +155,7 @@ impl NativeType for SaleValue {
                 SaleValue::Live(live) => {
                     size_of::<LiveSale>() - size_of::<Sale>() + live.sale().memory_bytes()
                 }
-                SaleValue::PartlyLoaded(_) => size_of::<Loader>(),
+                SaleValue::PartlyLoaded(partly) => partly.memory_bytes(),
             }
     }
 

@@ -1,17 +1,21 @@
-//! What would hurt a sale on this server: gathered here, judged in `rules.rs`.
+//! What would hurt a sale on this server: gathered here, judged in `rules.rs` and
+//! `copies.rs`.
 //!
 //! Edge: facts are words as the server spells them, and numbers this module counted. What
 //! cannot be found out is left out, and judged by no rule.
 
+mod copies;
 mod rules;
+mod slots;
 
 pub use rules::judge;
 
 use std::collections::HashMap;
 use std::ffi::CStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock;
-use crate::datatype;
+use crate::datatype::{self, Diverged};
 use crate::ffi::{self, Ctx};
 use crate::info;
 
@@ -69,8 +73,21 @@ const FIELDS: [(&CStr, &[&str]); 5] = [
 /// How many replicas are looked at.
 const REPLICAS_MAX: u32 = 32;
 
+/// How many sales that missed a change are named.
+const DIVERGED_MAX: usize = 5;
+
 /// Where Linux says whether a fork may be given memory that is not there yet.
 const OVERCOMMIT: &str = "/proc/sys/vm/overcommit_memory";
+
+static REPLICAS_AT_LOAD: AtomicU64 = AtomicU64::new(0);
+
+/// Notes how many replicas a server has at the load of the module: none at a start.
+pub fn note_load(ctx: Ctx<'_>) {
+    let told = ffi::server_info(ctx, c"replication", &["connected_slaves"]);
+    let replicas = told.into_iter().flatten().next();
+    let replicas = replicas.and_then(|number| number.parse().ok()).unwrap_or(0);
+    REPLICAS_AT_LOAD.store(replicas, Ordering::Relaxed);
+}
 
 /// What is known about a server at one moment.
 #[derive(Clone, Debug, Default)]
@@ -83,14 +100,22 @@ pub struct Facts {
     pub replicas: Vec<String>,
     /// `vm.overcommit_memory`.
     pub overcommit: Option<String>,
+    /// Replicas that were connected when the module was loaded.
+    pub replicas_at_load: u64,
     /// Replicated events that did not fit.
     pub replay_divergence: u64,
+    /// Sales that missed a change.
+    pub sales_diverged: u64,
+    /// Some of them.
+    pub diverged: Vec<Diverged>,
     /// Changes made after a large step back of the clock.
     pub clock_steps_back: u64,
     /// How late the last return of overdue reservations was, in milliseconds.
     pub sweep_lag_ms: u64,
     /// For how long the earliest deadline of all sales has passed, in milliseconds.
     pub overdue_ms: u64,
+    /// The most reservations that one sale knows.
+    pub reservations_known_max: u64,
 }
 
 impl Facts {
@@ -113,10 +138,14 @@ impl Facts {
             info: told,
             replicas: replicas.into_iter().flatten().collect(),
             overcommit: overcommit.map(|text| text.trim().to_owned()),
+            replicas_at_load: REPLICAS_AT_LOAD.load(Ordering::Relaxed),
             replay_divergence: info::REPLAY_DIVERGENCE.get(),
+            sales_diverged: info::SALES_DIVERGED.get(),
+            diverged: datatype::diverged(ctx, DIVERGED_MAX),
             clock_steps_back: info::CLOCK_STEPS_BACK.get(),
-            sweep_lag_ms: info::SWEEP_LAG_MS.load(std::sync::atomic::Ordering::Relaxed),
+            sweep_lag_ms: info::SWEEP_LAG_MS.load(Ordering::Relaxed),
             overdue_ms: clock::now_ms().saturating_sub(due_ms),
+            reservations_known_max: info::RESERVATIONS_KNOWN_MAX.get(),
         }
     }
 }

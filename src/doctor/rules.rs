@@ -6,13 +6,15 @@
 //! Edge: pure. No rule asks anybody; a fact that is not known is no finding.
 
 use super::Facts;
+use super::copies::{diverged, divergence, late_load};
+use super::slots::slots;
 
 /// Orders or whole sales are being lost, or will be.
-const ERROR: &str = "error";
+pub(super) const ERROR: &str = "error";
 /// A sale suffers when something else happens: a crash, a failover, a rush.
-const WARNING: &str = "warning";
+pub(super) const WARNING: &str = "warning";
 /// Right for some, and worth a decision.
-const NOTE: &str = "note";
+pub(super) const NOTE: &str = "note";
 
 /// One thing that would hurt a sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +27,9 @@ pub struct Finding {
 type Rule = fn(&Facts) -> Option<(&'static str, String)>;
 
 /// Every topic, in the order of the reply.
-const RULES: [(&str, Rule); 24] = [
+const RULES: [(&str, Rule); 27] = [
     ("divergence", divergence),
+    ("diverged", diverged),
     ("eviction", eviction),
     ("appendonly", appendonly),
     ("fsync", fsync),
@@ -41,6 +44,7 @@ const RULES: [(&str, Rule); 24] = [
     ("backlog", backlog),
     ("replica", replica),
     ("versions", versions),
+    ("late-load", late_load),
     ("valkey-copy", valkey_copy),
     ("sweep", sweep),
     ("clock", clock),
@@ -49,6 +53,7 @@ const RULES: [(&str, Rule); 24] = [
     ("events", events),
     ("module-command", module_command),
     ("cluster", cluster),
+    ("slots", slots),
     ("config", config),
 ];
 
@@ -82,7 +87,7 @@ impl Facts {
         self.settings.as_ref()?.get(name).map(String::as_str)
     }
 
-    fn is_set(&self, name: &str, value: &str) -> bool {
+    pub(super) fn is_set(&self, name: &str, value: &str) -> bool {
         self.setting(name) == Some(value)
     }
 
@@ -90,7 +95,7 @@ impl Facts {
         self.setting(name)?.parse().ok()
     }
 
-    fn told(&self, name: &str) -> Option<&str> {
+    pub(super) fn told(&self, name: &str) -> Option<&str> {
         self.info.get(name).map(String::as_str)
     }
 
@@ -114,18 +119,6 @@ fn part<'f>(line: &'f str, name: &str) -> Option<&'f str> {
 /// More than `percent` of `all`?
 fn is_above(part: u64, all: u64, percent: u64) -> bool {
     u128::from(part) * 100 > u128::from(all) * u128::from(percent)
-}
-
-fn divergence(facts: &Facts) -> Option<(&'static str, String)> {
-    let times = Some(facts.replay_divergence).filter(|&times| times > 0)?;
-    Some((
-        ERROR,
-        format!(
-            "compare DEBUG DIGEST-VALUE and MODULE LIST with the primary's, and let this server \
-             resynchronise: {times} replicated events did not fit what is here, so a sale differs \
-             from its primary's"
-        ),
-    ))
 }
 
 fn eviction(facts: &Facts) -> Option<(&'static str, String)> {
@@ -352,7 +345,7 @@ fn replica(facts: &Facts) -> Option<(&'static str, String)> {
 }
 
 /// Numbers of a version: 8.1.1 is [8, 1, 1].
-fn numbers(version: &str) -> Vec<u64> {
+pub(super) fn numbers(version: &str) -> Vec<u64> {
     version
         .split('.')
         .map_while(|part| part.parse().ok())
@@ -490,6 +483,7 @@ fn config(facts: &Facts) -> Option<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::datatype::Diverged;
 
     /// A primary with a replica and nothing to complain about.
     fn healthy() -> Facts {
@@ -555,15 +549,28 @@ mod tests {
             } else {
                 match change {
                     "divergence" => facts.replay_divergence = 3,
+                    "diverged" => {
+                        facts.sales_diverged = 3;
+                        facts.diverged = vec![Diverged {
+                            database: 2,
+                            key: b"tea\n".to_vec(),
+                            reason: "the id is known".to_owned(),
+                        }];
+                    }
+                    // Of so many that their places are not kept.
+                    "unnamed" => facts.sales_diverged = 3,
                     "stepped" => facts.clock_steps_back = 2,
                     "late" => facts.sweep_lag_ms = 1_001,
                     "overdue" => facts.overdue_ms = 1_001,
+                    "large" => facts.reservations_known_max = 800_001,
+                    "huge" => facts.reservations_known_max = 20_000_001,
                     "silent" => facts.replicas[0] = facts.replicas[0].replace("lag=10", "lag=11"),
                     "syncing" => {
                         facts.replicas[0] = facts.replicas[0].replace("online", "send_bulk");
                     }
                     "overcommit" => facts.overcommit = Some("0".into()),
                     "no-config" => facts.settings = None,
+                    "loaded-late" => facts.replicas_at_load = 2,
                     _ => unreachable!("{change}"),
                 }
             }
@@ -575,6 +582,14 @@ mod tests {
     /// part of the advice.
     const CASES: &[(&str, &str)] = &[
         ("divergence", "error divergence 3 replicated events"),
+        (
+            "diverged",
+            "error diverged let a replica resynchronise: 'tea\\n' in database 2 (the id is known), and 2 more do not",
+        ),
+        (
+            "unnamed",
+            "error diverged let a replica resynchronise: 3 sales do not",
+        ),
         (
             "maxmemory-policy=allkeys-lru",
             "error eviction CONFIG SET maxmemory-policy noeviction: allkeys-lru",
@@ -702,6 +717,24 @@ mod tests {
             "cluster-enabled=yes cluster-allow-replica-migration=yes",
             "note cluster CONFIG SET cluster-allow-replica-migration no:",
         ),
+        (
+            "loaded-late",
+            "warning late-load 2 were connected when this module was loaded",
+        ),
+        (
+            "cluster-enabled=yes large",
+            "note slots move no slot in a rush, and keep cluster-node-timeout well above that: a \
+             sale here knows 800001 reservations, and MIGRATE stops the server it comes from, and \
+             the one it goes to, for about 600 ms each",
+        ),
+        (
+            "cluster-enabled=yes huge",
+            "note slots 20000001 reservations",
+        ),
+        (
+            "cluster-enabled=yes huge redis_version:8.4.0",
+            "warning slots raise proto-max-bulk-len",
+        ),
         ("no-config", "note config CONFIG"),
     ];
 
@@ -736,6 +769,7 @@ mod tests {
             "notify-keyspace-events=Ed",
             "notify-keyspace-events=lsh",
             "cluster-require-full-coverage=yes",
+            "huge",
             "valkey_version:8.0.4",
         ] {
             let mut found = judge(&changed(changes));

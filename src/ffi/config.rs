@@ -93,16 +93,27 @@ unsafe extern "C" fn set_text(
     }
 }
 
-/// Registers `flashsale.<name>`, yes or no, which only the start of the server decides.
-pub fn register_flag(ctx: Ctx<'_>, name: &str, value: &'static AtomicBool, default: bool) {
+/// Registers `flashsale.<name>`, yes or no; CONFIG SET may change it if it is mutable.
+pub fn register_flag(
+    ctx: Ctx<'_>,
+    name: &str,
+    value: &'static AtomicBool,
+    default: bool,
+    is_mutable: bool,
+) {
     let name = c_string(name);
+    let flags = if is_mutable {
+        raw::REDISMODULE_CONFIG_DEFAULT
+    } else {
+        raw::REDISMODULE_CONFIG_IMMUTABLE
+    };
     // SAFETY: see `register_text`.
     unsafe {
         api!(RedisModule_RegisterBoolConfig(
             ctx.raw(),
             name.as_ptr(),
             c_int::from(default),
-            raw::REDISMODULE_CONFIG_IMMUTABLE,
+            flags,
             Some(get_flag),
             Some(set_flag),
             None,

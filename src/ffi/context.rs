@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 
 use redis_module::raw::{self, RedisModuleCtx};
 
+use super::slots::{CTX_FLAGS_SLOT_IMPORT_CLIENT, imports_whole_slots};
 use super::text::Text;
 
 /// The context of one callback. It cannot leave it.
@@ -30,9 +31,17 @@ impl Flags {
         self.0 & raw::REDISMODULE_CTX_FLAGS_REPLICATED != 0
     }
 
-    /// The call came from an AOF, or the server is loading a snapshot.
+    /// The call came from an AOF, or the server is loading a snapshot. A replica that
+    /// loads one beside the data it serves takes calls of clients meanwhile, and loads
+    /// none itself.
     pub fn is_loading(self) -> bool {
-        self.0 & raw::REDISMODULE_CTX_FLAGS_LOADING != 0
+        let loading = self.0 & raw::REDISMODULE_CTX_FLAGS_LOADING != 0;
+        loading && self.0 & raw::REDISMODULE_CTX_FLAGS_ASYNC_LOADING == 0
+    }
+
+    /// The call came from the server that gives a whole slot to this one.
+    pub fn is_slot_import(self) -> bool {
+        self.0 & CTX_FLAGS_SLOT_IMPORT_CLIENT != 0 && imports_whole_slots()
     }
 
     /// The client speaks RESP3.
@@ -43,6 +52,11 @@ impl Flags {
     /// The call came from a script or a function.
     pub fn is_scripted(self) -> bool {
         self.0 & raw::REDISMODULE_CTX_FLAGS_LUA != 0
+    }
+
+    /// `maxmemory` is set, and is this server's to keep to.
+    pub fn has_maxmemory(self) -> bool {
+        self.0 & raw::REDISMODULE_CTX_FLAGS_MAXMEMORY != 0
     }
 
     /// The server is above `maxmemory`.

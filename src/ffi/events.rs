@@ -10,7 +10,18 @@ use redis_module::raw::{
 };
 
 use super::context::Ctx;
+use super::slots::{EVENT_ATOMIC_SLOT_MIGRATION, imports_whole_slots};
 use super::text::Text;
+
+/// How a replica's loading of its primary's data beside its own goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadBeside {
+    Started,
+    /// What was loaded takes the place of what was there.
+    Completed,
+    /// What was loaded goes again.
+    Aborted,
+}
 
 /// What the module does when the server says something.
 pub trait Hooks {
@@ -25,6 +36,10 @@ pub trait Hooks {
     fn swapped(one: i32, other: i32);
     /// A key is there under a name it did not have before: renamed, moved, restored.
     fn arrived(ctx: Ctx<'_>, key: Text<'_>);
+    /// A replica loads its primary's data beside its own.
+    fn loads_beside(step: LoadBeside);
+    /// The server began or ended to take or give whole slots.
+    fn slots_moved(ctx: Ctx<'_>);
     /// The timer of [`start_timer`] went off.
     fn timer_fired(ctx: Ctx<'_>);
 }
@@ -75,11 +90,13 @@ pub fn subscribe<H: Hooks>(ctx: Ctx<'_>) -> Result<(), String> {
     let events = [
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
         raw::REDISMODULE_EVENT_LOADING,
+        raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD,
         raw::REDISMODULE_EVENT_CRON_LOOP,
         raw::REDISMODULE_EVENT_FLUSHDB,
         raw::REDISMODULE_EVENT_SWAPDB,
     ];
-    for id in events {
+    let of_slots = imports_whole_slots().then_some(EVENT_ATOMIC_SLOT_MIGRATION);
+    for id in events.into_iter().chain(of_slots) {
         let event = RedisModuleEvent { id, dataver: 1 };
         // SAFETY: the callback has the signature of server events.
         let status = unsafe {
@@ -130,6 +147,15 @@ unsafe extern "C" fn happened<H: Hooks>(
             {
                 H::loaded(ctx);
             }
+            raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD => {
+                H::loads_beside(match subevent {
+                    raw::REDISMODULE_SUBEVENT_REPL_ASYNC_LOAD_STARTED => LoadBeside::Started,
+                    raw::REDISMODULE_SUBEVENT_REPL_ASYNC_LOAD_COMPLETED => LoadBeside::Completed,
+                    _ => LoadBeside::Aborted,
+                });
+            }
+            // Subscribed to on the one server where the number means this.
+            EVENT_ATOMIC_SLOT_MIGRATION => H::slots_moved(ctx),
             raw::REDISMODULE_EVENT_CRON_LOOP => H::ticked(ctx),
             raw::REDISMODULE_EVENT_FLUSHDB => {
                 if subevent == raw::REDISMODULE_SUBEVENT_FLUSHDB_START

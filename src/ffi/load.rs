@@ -9,6 +9,7 @@ use redis_module::configuration::{ConfigurationFlags, register_i64_configuration
 use redis_module::{Context, RedisString, Status, raw};
 
 use super::context::Ctx;
+use super::slots::{HANDLE_ATOMIC_SLOT_MIGRATION, learn_slot_imports};
 
 /// Is each of these API functions there?
 macro_rules! functions {
@@ -79,12 +80,18 @@ fn start(context: &Context, arguments: &[RedisString]) -> Status {
 }
 
 /// Sets the options every callback relies on: read errors come back instead of ending
-/// the server, and closing a key signals nothing by itself.
+/// the server, closing a key signals nothing by itself, and a replica may load its
+/// primary's data beside its own. On a server that moves whole slots, also that the module
+/// follows such a move: without it the whole cluster could make none.
 pub fn set_module_options(ctx: Ctx<'_>) {
-    let options = raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
-        | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
+    let mut options = (raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
+        | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED
+        | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD) as i32;
+    if learn_slot_imports(ctx) {
+        options |= HANDLE_ATOMIC_SLOT_MIGRATION;
+    }
     // SAFETY: the context is that of the entry point.
-    unsafe { api!(RedisModule_SetModuleOptions(ctx.raw(), options as i32)) }
+    unsafe { api!(RedisModule_SetModuleOptions(ctx.raw(), options)) }
 }
 
 /// Registers `flashsale.<name>`, a number; CONFIG SET may change it if it is mutable.
@@ -163,6 +170,7 @@ mod tests {
             include_str!("register.rs"),
             include_str!("reply.rs"),
             include_str!("server.rs"),
+            include_str!("slots.rs"),
             include_str!("stream.rs"),
             include_str!("text.rs"),
         ];

@@ -13,6 +13,7 @@
 //! | a native type | `native.rs` |
 //! | timers, events, notifications, INFO | `events.rs`, `info.rs` |
 //! | how the server is set and how it is doing | `server.rs` |
+//! | slots of a cluster that move as a whole | `slots.rs` |
 //! | what happens at load, settings, memory | `load.rs`, `config.rs`, `alloc.rs` |
 #![allow(unsafe_code)]
 
@@ -41,14 +42,16 @@ mod native;
 mod register;
 mod reply;
 mod server;
+mod slots;
 mod spec;
 mod stream;
 mod text;
 
+pub use alloc::has_system_memory;
 pub use call::{Call, Command};
 pub use config::{TextSetting, register_flag, register_text};
 pub use context::{Ctx, clock_ms, has_frozen_clock};
-pub use events::{Hooks, Timer, start_timer, stop_timer, subscribe};
+pub use events::{Hooks, LoadBeside, Timer, start_timer, stop_timer, subscribe};
 #[cfg(test)]
 pub use info::testing::tell_all as told;
 pub use info::{Section, Source, register_info};
@@ -58,6 +61,7 @@ pub use native::{Chunk, NativeType, Origin, TypeHandle, register_type};
 pub use register::{add_acl_category, add_category, register_alias, register_command};
 pub use reply::Reply;
 pub use server::server_info;
+pub use slots::{imports_whole_slots, may_access_slot};
 pub use spec::{Argument, ArgumentKind, CommandSpec, KeySpec};
 pub use stream::Field;
 pub use text::{Text, TextBuf};

@@ -30,8 +30,15 @@ pub trait NativeType: Sized + Send + 'static {
     /// Where the server's handle of this type is kept.
     fn handle() -> &'static TypeHandle;
 
+    /// Writes the chunks that the value consists of, or all that have come of it so far.
     fn save(&self, chunk: &mut dyn FnMut(&[u8]));
 
+    /// Have only the first chunks of the value come?
+    fn is_partly_loaded(&self) -> bool;
+
+    /// Reads a value. In an RDB file an empty chunk before the first one says that the
+    /// value was saved when only a part of it had come; it ends with another one.
+    ///
     /// # Errors
     ///
     /// The chunks are damaged, in words for the log.
@@ -63,6 +70,8 @@ pub struct Origin<'c> {
     pub database: i32,
     /// None when a value is loaded from a string alone.
     pub key: Option<Text<'c>>,
+    /// The value is one of a file, or of a primary's, that is being loaded; not of RESTORE.
+    pub is_of_file: bool,
 }
 
 /// The server's handle of a type.
@@ -177,12 +186,15 @@ unsafe extern "C" fn rdb_load<T: NativeType>(
             (api!(RedisModule_IsIOError(io)) == 0).then_some(chunk)
         }
     };
-    // SAFETY: the name, if there is one, lives as long as the reader.
+    // SAFETY: the name, if there is one, lives as long as the reader; flags of the server
+    // need no context.
     let origin = unsafe {
         let key = api!(RedisModule_GetKeyNameFromIO(io));
+        let flags = api!(RedisModule_GetContextFlags(std::ptr::null_mut()));
         Origin {
             database: api!(RedisModule_GetDbIdFromIO(io)),
             key: (!key.is_null()).then(|| Text::new(key.cast_mut())),
+            is_of_file: flags as u32 & raw::REDISMODULE_CTX_FLAGS_LOADING != 0,
         }
     };
     match T::load(&origin, &mut next) {
@@ -230,13 +242,20 @@ unsafe extern "C" fn rdb_save<T: NativeType>(io: *mut RedisModuleIO, value: *mut
     // SAFETY: as above; the writer copies each chunk.
     unsafe {
         let value = &*value.cast::<T>();
-        value.save(&mut |chunk| {
+        let mut put = |chunk: &[u8]| {
             api!(RedisModule_SaveStringBuffer(
                 io,
                 chunk.as_ptr().cast(),
                 chunk.len()
             ));
-        });
+        };
+        if value.is_partly_loaded() {
+            put(&[]);
+            value.save(&mut put);
+            put(&[]);
+        } else {
+            value.save(&mut put);
+        }
     }
 }
 
@@ -323,6 +342,7 @@ unsafe extern "C" fn unlinked<T: NativeType>(
         let origin = Origin {
             database: api!(RedisModule_GetDbIdFromOptCtx(place)),
             key: (!key.is_null()).then(|| Text::new(key.cast_mut())),
+            is_of_file: false,
         };
         (*value.cast::<T>()).unlinked(&origin);
     }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use super::name::{Key, Spelling};
 use super::options::Options;
-use super::units::{EntryId, Lines};
+use super::units::{EntryId, Lines, MARK_BYTES_MAX};
 
 /// One change of a sale. Names are looked-up keys, borrowed from the request or
 /// from the bytes the event was decoded from.
@@ -159,6 +159,19 @@ pub struct StockDelta<'a> {
     pub delta: i64,
 }
 
+impl<'a> Change<'a> {
+    /// A mark with as much of the reason as it keeps.
+    pub fn marked(reason: &'a str) -> Change<'a> {
+        let mut end = reason.len().min(MARK_BYTES_MAX);
+        while !reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        Change::Marked {
+            reason: &reason[..end],
+        }
+    }
+}
+
 impl Event<'_> {
     /// Does this event come with an entry of the order stream?
     pub fn has_entry(&self) -> bool {
@@ -184,5 +197,19 @@ impl Event<'_> {
             Change::Refunded(refund) => Some(refund.entry),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_keeps_as_much_of_its_reason_as_fits() {
+        assert_eq!(Change::marked("why"), Change::Marked { reason: "why" });
+        // 199 bytes, then a letter of two.
+        let long = format!("{}\u{e9}...", "x".repeat(MARK_BYTES_MAX - 1));
+        let kept = "x".repeat(MARK_BYTES_MAX - 1);
+        assert_eq!(Change::marked(&long), Change::Marked { reason: &kept });
     }
 }

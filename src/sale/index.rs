@@ -17,6 +17,7 @@
 use prefetch_index::prefetch_index;
 
 use super::slab::{NONE, Slab, SlotNumber};
+use super::work::step;
 
 /// Entries of a bucket.
 const WIDTH: usize = 10;
@@ -33,8 +34,8 @@ struct Bucket {
     tags: [u16; WIDTH],
     slots: [SlotNumber; WIDTH],
     len: u16,
-    /// Entries on their way past this bucket, because it was full when they came. Where
-    /// hashes collide so that the number does not fit, it is too many to ever come down.
+    /// Entries that went past this bucket, because it was full when they came; it is full
+    /// as long as there are any. Where hashes collide so that the number does not fit, it is too many to ever come down.
     passed: u16,
 }
 
@@ -139,6 +140,7 @@ impl Segment {
         let home = self.home(tag);
         let mut at = home;
         loop {
+            step();
             let bucket = &self.buckets[at];
             let mut bits = bucket.matches(tag);
             while bits != 0 {
@@ -159,6 +161,7 @@ impl Segment {
     fn insert(&mut self, tag: u16, slot: SlotNumber) {
         let mut at = self.home(tag);
         loop {
+            step();
             let bucket = &mut self.buckets[at];
             if bucket.push(tag, slot) {
                 self.len += 1;
@@ -174,13 +177,52 @@ impl Segment {
             return false;
         };
         self.buckets[at].remove(place);
-        let mut passed = self.home(tag);
-        while passed != at {
-            self.buckets[passed].unpass();
-            passed = self.next(passed);
-        }
+        self.unpass(self.home(tag), at);
         self.len -= 1;
+        self.fill(at);
         true
+    }
+
+    /// An entry went past the buckets before `to`, from `from` on, and does so no more.
+    fn unpass(&mut self, from: usize, to: usize) {
+        let mut at = from;
+        while at != to {
+            step();
+            self.buckets[at].unpass();
+            at = self.next(at);
+        }
+    }
+
+    /// Brings an entry back that went past a bucket which has room again, and so on with
+    /// the room it leaves. Entries that stayed astray would be more with every one taken
+    /// out and put in, until a look-up came by most of the segment.
+    fn fill(&mut self, mut gap: usize) {
+        while self.buckets[gap].passed > 0
+            && let Some((at, place)) = self.find_astray(gap)
+        {
+            let bucket = &mut self.buckets[at];
+            let (tag, slot) = (bucket.tags[place], bucket.slots[place]);
+            bucket.remove(place);
+            self.buckets[gap].push(tag, slot);
+            self.unpass(gap, at);
+            gap = at;
+        }
+    }
+
+    /// The bucket and the place in it of the nearest entry that went past this bucket.
+    fn find_astray(&self, past: usize) -> Option<(usize, usize)> {
+        let buckets = self.buckets.len();
+        let (mut at, mut away) = (self.next(past), 1);
+        while at != past {
+            step();
+            let went_past =
+                |(tag, _): (u16, SlotNumber)| (at + buckets - self.home(tag)) % buckets >= away;
+            if let Some(place) = self.buckets[at].entries().position(went_past) {
+                return Some((at, place));
+            }
+            (at, away) = (self.next(at), away + 1);
+        }
+        None
     }
 
     fn entries(&self) -> impl Iterator<Item = (u16, SlotNumber)> {
@@ -354,6 +396,7 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
+    use super::super::work::steps_of;
     use super::*;
 
     /// Multiplicative mixing, enough to spread bits for a test.
@@ -426,6 +469,35 @@ mod tests {
         }
         let bytes: usize = index.segments.iter().map(|(_, s)| s.heap_bytes()).sum();
         assert_eq!(bytes, index.segment_bytes);
+    }
+
+    #[test]
+    fn a_look_up_takes_a_step_or_two_at_any_size() {
+        let mut index = Index::new();
+        for slot in 0..50_000 {
+            index.insert(mixed(slot), slot, mixed);
+        }
+        let steps = steps_of(|| assert!((0..50_000).all(|slot| found(&index, slot))));
+        // One of them is the segment.
+        assert!(steps < 50_000 * 5 / 2, "{steps}");
+    }
+
+    #[test]
+    fn look_ups_stay_short_when_entries_come_and_go() {
+        let mut index = Index::new();
+        for slot in 0..30_000 {
+            index.insert(mixed(slot), slot, mixed);
+            if let Some(old) = slot.checked_sub(1_000) {
+                index.remove(mixed(old), |other| other == old);
+            }
+        }
+        for (_, segment) in index.segments.iter() {
+            let is_full = |bucket: &Bucket| usize::from(bucket.len) == WIDTH;
+            let mut buckets = segment.buckets.iter();
+            assert!(buckets.all(|bucket| bucket.passed == 0 || is_full(bucket)));
+        }
+        let steps = steps_of(|| assert!((0..29_000).all(|slot| !found(&index, slot))));
+        assert!(steps < 29_000 * 5, "{steps}");
     }
 
     #[test]

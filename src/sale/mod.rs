@@ -72,6 +72,7 @@ mod state;
 mod units;
 mod users;
 mod views;
+mod work;
 
 pub use public::*;
 
@@ -105,6 +106,8 @@ mod public {
         SKU_DEFAULT, WINDOW_MS_MAX, WINDOW_MS_MIN, units_of,
     };
     pub use super::views::{InfoView, ItemView, Phase, State, UserView, View};
+    #[cfg(test)]
+    pub use super::work::steps_of;
 }
 
 /// What a plan returns: the event that is to happen, or why nothing does.

@@ -6,6 +6,8 @@
 
 use prefetch_index::prefetch_index;
 
+use super::work::step;
+
 /// The number of a record; the first free one is reused.
 pub type SlotNumber = u32;
 
@@ -54,6 +56,7 @@ impl<T> Slab<T> {
     }
 
     fn entry(&self, slot: SlotNumber) -> Option<&Entry<T>> {
+        step();
         let slot = slot as usize;
         self.pages
             .get(slot / Self::PAGE_ENTRIES)?
@@ -61,6 +64,7 @@ impl<T> Slab<T> {
     }
 
     fn entry_mut(&mut self, slot: SlotNumber) -> Option<&mut Entry<T>> {
+        step();
         let slot = slot as usize;
         self.pages
             .get_mut(slot / Self::PAGE_ENTRIES)?
@@ -151,6 +155,7 @@ impl<T> Slab<T> {
         self.pages
             .iter()
             .flatten()
+            .inspect(|_| step())
             .enumerate()
             .filter_map(|(slot, entry)| match entry {
                 Entry::Full(record) => Some((slot as SlotNumber, record)),

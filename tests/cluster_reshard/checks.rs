@@ -6,7 +6,7 @@ use redis::Value;
 
 use crate::buyer::{Entry, State, USERS};
 use crate::load::Ledger;
-use crate::sale::{ITEMS, SaleName, USERLIMIT};
+use crate::sale::{FILTER, ITEMS, SaleName, USERLIMIT};
 use crate::support::{Cluster, Con, text_of, wait_until};
 
 /// Units by SKU.
@@ -68,6 +68,18 @@ pub fn check(cluster: &Cluster, sales: &[SaleName], ledger: &Ledger) -> Vec<Entr
     lost
 }
 
+/// Whoever returned a reservation, it was one server, and a primary.
+#[track_caller]
+pub fn each_reservation_expired_once(cluster: &Cluster, ledger: &Ledger) {
+    let expired = |entry: &&Entry| entry.state_in_the_end() == State::Expired;
+    let told = ledger.entries.iter().filter(expired).count() as u64;
+    let returned = cluster.sum("flashsale", "flashsale_outcome_expired");
+    assert_eq!(
+        returned, told,
+        "expired, counted by the servers and by the buyers"
+    );
+}
+
 /// Every id the sales know was acknowledged to somebody.
 #[track_caller]
 pub fn nobody_else_was_served(cluster: &Cluster, sales: &[SaleName], ledger: &Ledger) {
@@ -103,7 +115,8 @@ fn each_key_is_on_one_primary(cluster: &Cluster, sales: &[SaleName]) {
         let Value::Array(keys) = cluster.conn(primary).run("KEYS *") else {
             panic!("KEYS")
         };
-        found.extend(keys.iter().map(text_of));
+        let keys = keys.iter().map(text_of);
+        found.extend(keys.filter(|key| !key.ends_with(FILTER)));
     }
     found.sort();
     let names = sales.iter().flat_map(|sale| [&sale.key, &sale.orders]);

@@ -39,6 +39,9 @@ pub fn names(cluster: &Cluster, prefix: &str, each: usize) -> Vec<SaleName> {
     found
 }
 
+/// How the name of a filter beside a sale ends, in tests that have one.
+pub const FILTER: &str = ":seen";
+
 /// The line that makes a sale.
 pub fn creation(name: &SaleName) -> String {
     let SaleName { key, orders, .. } = name;

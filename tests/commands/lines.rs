@@ -45,6 +45,14 @@ pub fn id_of(op: &Op) -> Option<&str> {
     }
 }
 
+/// The reservation that a RESERVE is to replace, if it is to replace one.
+pub fn replaced_of(op: &Op) -> Option<&str> {
+    match op {
+        Op::Reserve { replaces, .. } => replaces.as_deref(),
+        _ => None,
+    }
+}
+
 /// The options named in one request.
 pub fn changes(named: &[Named]) -> Changes {
     let mut changes = Changes::default();

@@ -4,7 +4,7 @@
 //! that have no server. Edge: decides nothing; what an event does to other copies of
 //! the sale is the host's to play.
 
-use super::lines::{Lines, changes, id_of};
+use super::lines::{Lines, changes, id_of, replaced_of};
 use super::requests::{Deltas, Op, Setup, bytes};
 use super::sale;
 use sale::{Answer, Bounds, Change, EntryId, Event, Plan, Sale, Slot, Spelling};
@@ -54,29 +54,39 @@ pub enum Did {
     },
 }
 
-/// Plans a CREATE and hands on its event; `None` when the engine refuses it.
-pub fn create<T>(
+/// Hands on a CREATE as it is asked for.
+pub fn with_create<T>(
     setup: &Setup,
     sale_id: u128,
-    then: impl FnOnce(&Event<'_>) -> Result<T, Fault>,
-) -> Result<Option<T>, Fault> {
+    then: impl FnOnce(&sale::CreateAsk<'_>) -> T,
+) -> T {
     let orders = bytes(&setup.orders);
     let items: Vec<(Vec<u8>, u64)> = (setup.items.iter())
         .map(|(sku, n)| (bytes(sku), *n))
         .collect();
-    let ask = sale::CreateAsk {
+    then(&sale::CreateAsk {
         sale_id,
         orders: &orders,
         items: items.iter().map(|(sku, n)| (&sku[..], *n)).collect(),
         changes: changes(&setup.options),
         hold_ms_default: setup.hold_ms_default,
         keep_ms_default: setup.keep_ms_default,
-    };
-    match Sale::plan_create(setup.clock_ms, &ask, &setup.bounds()) {
-        Ok(event) => then(&event).map(Some),
-        Err(Answer::Invalid(_)) => Ok(None),
-        Err(answer) => Err(format!("CREATE answers {answer:?}")),
-    }
+    })
+}
+
+/// Plans a CREATE and hands on its event; `None` when the engine refuses it.
+pub fn create<T>(
+    setup: &Setup,
+    sale_id: u128,
+    then: impl FnOnce(&Event<'_>) -> Result<T, Fault>,
+) -> Result<Option<T>, Fault> {
+    with_create(setup, sale_id, |ask| {
+        match Sale::plan_create(setup.clock_ms, ask, &setup.bounds()) {
+            Ok(event) => then(&event).map(Some),
+            Err(Answer::Invalid(_)) => Ok(None),
+            Err(answer) => Err(format!("CREATE answers {answer:?}")),
+        }
+    })
 }
 
 impl Setup {
@@ -94,7 +104,7 @@ pub fn play<H: Host>(host: &mut H, clock_ms: u64, op: &Op) -> Result<Played, Fau
         now_ms: host.sale().time(clock_ms).now_ms,
         host,
     };
-    if let Some(id) = id_of(op) {
+    for id in id_of(op).into_iter().chain(replaced_of(op)) {
         played.expire(&bytes(id))?;
     }
     played.buyer(op)
@@ -182,17 +192,19 @@ impl<H: Host> Play<'_, H> {
             ask,
             id,
             hold,
+            replaces,
         } = op
         else {
             unreachable!("a RESERVE")
         };
         let (user, id, lines) = (bytes(user), bytes(id), Lines::of(ask));
+        let replaces = replaces.as_deref().map(bytes);
         let request = sale::Reserve {
             user: self.host.sale().key(&user),
             ask: lines.ask(),
             id: self.host.sale().key(&id),
             hold_ms: *hold,
-            replaces: None,
+            replaces: replaces.as_deref().map(|old| self.host.sale().key(old)),
         };
         let (now_ms, bounds) = (self.now_ms, self.host.bounds());
         let plan = self.plan_swept(
@@ -271,9 +283,14 @@ impl<H: Host> Play<'_, H> {
                 Some(event) => self.finish(Ok(event)),
                 None => Ok(Played::Did(Did::Swept {
                     expired: 0,
+                    lapsed: 0,
                     forgotten: 0,
                 })),
             },
+            Op::Mark(reason) => self.finish(Ok(Event {
+                at_ms: now_ms,
+                change: Change::Marked { reason },
+            })),
             _ => unreachable!("a buyer's command"),
         }
     }
@@ -380,8 +397,9 @@ impl Kind {
             | Change::Paused
             | Change::Resumed { .. }
             | Change::Closed
-            | Change::Bound { .. } => Kind::Other(Did::Changed),
-            Change::Created(_) | Change::Expired { .. } | Change::Marked { .. } => {
+            | Change::Bound { .. }
+            | Change::Marked { .. } => Kind::Other(Did::Changed),
+            Change::Created(_) | Change::Expired { .. } => {
                 return Err(format!("no command plans {change:?}"));
             }
         })

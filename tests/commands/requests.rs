@@ -28,6 +28,8 @@ pub enum Op {
         ask: Ask,
         id: String,
         hold: Option<u64>,
+        /// REPLACE; there is no HOLD with it.
+        replaces: Option<String>,
     },
     Buy {
         user: String,
@@ -68,6 +70,8 @@ pub enum Op {
     Close,
     Bind(String),
     Sweep(u32),
+    /// No command: this copy missed a change of its primary, for this reason.
+    Mark(&'static str),
 }
 
 /// A command at a moment of the server's clock.

@@ -33,6 +33,11 @@ pub fn event(change: Change<'_>) -> Vec<u8> {
     bytes
 }
 
+/// The event of a person's RESUME.
+pub fn lift() -> Vec<u8> {
+    event(Change::Resumed { lifts_mark: true })
+}
+
 pub fn order(ms: u64) -> Order<'static> {
     Order {
         reference: None,
@@ -118,7 +123,7 @@ fn sold(id: &'static str) -> Vec<u8> {
 fn garbage() -> Vec<(&'static str, Vec<u8>)> {
     let good = reserved("new", &[(0, 1)], Forgets::Nothing);
     let mut other_version = good.clone();
-    other_version[0] = 2;
+    other_version[0] = 99;
     let mut other_kind = good.clone();
     other_kind[1] = 200;
     let promise = |head: &[u8]| [head, &[253, 0, 0, 0, 0, 0, 0, 0, 0x10]].concat();
@@ -312,7 +317,7 @@ pub fn forgeries() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     }
     all.push(("too many words", apply(&["sale", "orders", "x"], &good)));
     for key in ["sale", "new", "text"] {
-        for chunk in [&b""[..], b"x", &[1, 1, 0], &[0xff; 65_537], &[1; 65_536]] {
+        for chunk in [&b""[..], b"x", &[1, 1, 0], &[0xff; 65_537], &[0xff; 65_536]] {
             let words = [b"FLASHSALE.LOAD", key.as_bytes(), chunk];
             all.push(("a chunk", words.map(<[u8]>::to_vec).into()));
         }

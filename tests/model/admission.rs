@@ -37,14 +37,15 @@ impl Model {
         now: u64,
         user: &str,
         ask: &Ask,
+        replaced: Option<&str>,
     ) -> Result<Vec<(String, u64)>, Refusal> {
-        let first = self.admit(now, user, ask);
+        let first = self.admit_without(replaced, now, user, ask);
         match first {
             Err(refusal) if self.overdue_could_lift(now, user, &refusal) => {}
             answer => return answer,
         }
         self.sweep(now, self.sweep_max);
-        match self.admit(now, user, ask) {
+        match self.admit_without(replaced, now, user, ask) {
             Err(refusal) if self.overdue_could_lift(now, user, &refusal) => refuse(
                 "RESERVE: ALLRESERVED 1 while more are overdue",
                 words!["ALLRESERVED", 1],
@@ -72,7 +73,34 @@ impl Model {
             })
     }
 
-    fn admit(&self, now: u64, user: &str, ask: &Ask) -> Result<Vec<(String, u64)>, Refusal> {
+    /// Decides as if the reservation that is to be replaced were not there.
+    fn admit_without(
+        &mut self,
+        replaced: Option<&str>,
+        now: u64,
+        user: &str,
+        ask: &Ask,
+    ) -> Result<Vec<(String, u64)>, Refusal> {
+        let next = self
+            .next_to_expire()
+            .and_then(|at| self.reservations[at].deadline);
+        let retry_in = next.unwrap_or(0).saturating_sub(now).max(1);
+        let Some(at) = replaced.and_then(|id| self.position(id)) else {
+            return self.admit(now, user, ask, retry_in);
+        };
+        let taken_out = self.reservations.remove(at);
+        let answer = self.admit(now, user, ask, retry_in);
+        self.reservations.insert(at, taken_out);
+        answer
+    }
+
+    fn admit(
+        &self,
+        now: u64,
+        user: &str,
+        ask: &Ask,
+        retry_in: u64,
+    ) -> Result<Vec<(String, u64)>, Refusal> {
         let Some(lines) = self.summed(ask) else {
             return refuse(
                 "RESERVE 3 NOSKU of several",
@@ -85,7 +113,7 @@ impl Model {
         }
         self.admit_now(now)?;
         self.admit_units(&lines, user)?;
-        self.admit_stock(now, &lines)?;
+        self.admit_stock(&lines, retry_in)?;
         Ok(lines)
     }
 
@@ -105,12 +133,12 @@ impl Model {
                 Behind::Nothing,
             );
         }
-        if let Some(paused_at) = self.paused_at {
-            return refuse(
-                "RESERVE 6 PAUSED",
-                words!["PAUSED", paused_at],
-                Behind::Nothing,
-            );
+        if let Some(since) = self.refuses_since() {
+            let row = match self.mark {
+                Some(_) => "RESERVE 6 PAUSED by a mark",
+                None => "RESERVE 6 PAUSED",
+            };
+            return refuse(row, words!["PAUSED", since], Behind::Nothing);
         }
         Ok(())
     }
@@ -150,7 +178,7 @@ impl Model {
     }
 
     /// Rows 10 to 12.
-    fn admit_stock(&self, now: u64, lines: &[(String, u64)]) -> Result<(), Refusal> {
+    fn admit_stock(&self, lines: &[(String, u64)], retry_in: u64) -> Result<(), Refusal> {
         let wanted = units_in_all(lines);
         let limit = self.option("SALELIMIT").map_or(u128::MAX, u128::from);
         let (reserved, sold) = (self.reserved_in_all() as u128, self.sold_in_all() as u128);
@@ -172,11 +200,6 @@ impl Model {
                 );
             }
         }
-        let next = self
-            .next_to_expire()
-            .and_then(|at| self.reservations[at].deadline)
-            .unwrap_or(0);
-        let retry_in = next.saturating_sub(now).max(1);
         for (sku, qty) in lines {
             if *qty > self.available(sku) {
                 let answer = words!["ALLRESERVED", retry_in, sku];
@@ -193,32 +216,37 @@ impl Model {
         Ok(())
     }
 
-    /// Is there room for one more id, be it by forgetting the oldest?
-    pub fn make_room(&mut self) -> bool {
+    /// Is there room for one more id, be it by forgetting one that can no longer be
+    /// checked out? One whose grace is over goes last, as the sweep has not come to it.
+    pub fn make_room(&mut self, now: u64) -> bool {
         if self.reservations.len() < self.reservations_max {
             return true;
         }
-        let Some(oldest) = self.next_to_forget() else {
+        if let Some(oldest) = self.next_final() {
+            self.reservations.remove(oldest);
+            return self.row("max-reservations: the oldest remembered is forgotten", true);
+        }
+        let Some(oldest) = self.next_to_lapse() else {
             return false;
         };
+        if self.is_in_grace(&self.reservations[oldest], now) {
+            return self.row("max-reservations: all are within their grace", false);
+        }
         self.reservations.remove(oldest);
-        self.row("max-reservations: the oldest remembered is forgotten", true)
+        self.row("max-reservations: one past its grace is forgotten", true)
     }
 
     /// For how much longer a late checkout may still succeed.
-    pub fn grace_left(&self, now: u64, deadline: u64) -> u64 {
-        match self.options["GRACE"] {
-            0 => 0,
-            grace => deadline
-                .saturating_add(grace)
-                .saturating_sub(now)
-                .min(LARGEST),
+    pub fn grace_left(&self, known: &Reservation, now: u64) -> u64 {
+        if !self.is_in_grace(known, now) {
+            return 0;
         }
+        (self.lapses_at(known) - now).min(LARGEST)
     }
 
     /// Within GRACE, and admitted, if need be after overdue reservations have gone back.
     pub fn admits_late_after_sweep(&mut self, now: u64, known: &Reservation) -> bool {
-        if self.grace_left(now, known.deadline.expect("a deadline")) == 0 {
+        if !self.is_in_grace(known, now) {
             return false;
         }
         if self.admits_late(known) {

@@ -12,7 +12,15 @@ impl Model {
                 ask,
                 id,
                 hold,
+                replaces: None,
             } => self.reserve(now, user, ask, id, *hold),
+            Op::Reserve {
+                user,
+                ask,
+                id,
+                replaces: Some(old),
+                ..
+            } => self.replace(now, user, ask, id, old),
             Op::Buy {
                 user,
                 ask,
@@ -35,11 +43,11 @@ impl Model {
         if let Some(known) = self.find(id).cloned() {
             return self.replay_reserve(&known, user, ask);
         }
-        let lines = match self.admit_after_sweep(now, user, ask) {
+        let lines = match self.admit_after_sweep(now, user, ask, None) {
             Ok(lines) => lines,
             Err(refusal) => return self.row(refusal.row, refusal.answer),
         };
-        if !self.make_room() {
+        if !self.make_room(now) {
             return self.row("RESERVE 13 OOM", words!["OOM"]);
         }
         if hold.is_some_and(|hold| hold > self.options["HOLD"]) {
@@ -48,23 +56,70 @@ impl Model {
         let hold = hold.unwrap_or(u64::MAX).min(self.options["HOLD"]);
         let turn = self.next_turn();
         self.reservations.push(Reservation {
-            id: id.to_string(),
-            user: Some(user.to_string()),
-            lines,
-            fate: Fate::Open,
             reserved_at: Some(now),
             deadline: Some(Model::later(now, hold)),
-            sold_at: None,
-            released_at: None,
-            order: None,
-            reference: None,
-            refunds: Vec::new(),
-            turn,
-            ended_at: 0,
+            ..Reservation::open(id, user, lines, turn)
         });
         self.last_change = now;
         let answer = self.reserved_reply(id);
         self.row("RESERVE: RESERVED", answer)
+    }
+
+    /// RESERVE with REPLACE.
+    fn replace(&mut self, now: u64, user: &str, ask: &Ask, id: &str, old: &str) -> String {
+        self.expire_overdue_id(now, id);
+        self.expire_overdue_id(now, old);
+        if let Some(known) = self.find(id).cloned() {
+            self.row("REPLACE: the new id is known", ());
+            return self.replay_reserve(&known, user, ask);
+        }
+        let Some(replaced) = self.find(old).cloned() else {
+            return self.row("REPLACE NORESERVATION", words!["NORESERVATION", old]);
+        };
+        if !replaced.is_open() {
+            return self.refuse_to_replace(now, &replaced);
+        }
+        let lines = match self.admit_after_sweep(now, user, ask, Some(old)) {
+            Ok(lines) => lines,
+            Err(refusal) => {
+                self.row("REPLACE: refused", ());
+                return self.row(refusal.row, refusal.answer);
+            }
+        };
+        if !self.make_room(now) {
+            return self.row("REPLACE 13 OOM", words!["OOM"]);
+        }
+        self.end_by_release(now, old);
+        let turn = self.next_turn();
+        self.reservations.push(Reservation {
+            reserved_at: replaced.reserved_at,
+            deadline: replaced.deadline,
+            ..Reservation::open(id, user, lines, turn)
+        });
+        let row = match replaced.user.as_deref() == Some(user) {
+            true => "REPLACE: RESERVED",
+            false => "REPLACE: RESERVED, for another user",
+        };
+        let answer = self.reserved_reply(id);
+        self.row(row, answer)
+    }
+
+    /// What CHECKOUT would say of a reservation that is not open.
+    fn refuse_to_replace(&mut self, now: u64, old: &Reservation) -> String {
+        let id = &old.id;
+        match old.fate {
+            Fate::Open => unreachable!("one to replace"),
+            Fate::Sold if old.is_refunded() => {
+                self.row("REPLACE REFUNDED", words!["REFUNDED", id, old.last_entry()])
+            }
+            Fate::Sold => self.row("REPLACE SOLD", words!["SOLD", id, old.order_entry()]),
+            Fate::Released => self.row("REPLACE RELEASED", words!["RELEASED", id]),
+            Fate::Late | Fate::Expired => {
+                let deadline = old.deadline.expect("a deadline");
+                let left = self.grace_left(old, now);
+                self.row("REPLACE EXPIRED", words!["EXPIRED", id, deadline, left])
+            }
+        }
     }
 
     /// `RESERVED id expires_at_ms remaining user_remaining`, as things are now.
@@ -101,7 +156,11 @@ impl Model {
     fn replay_reserve(&mut self, known: &Reservation, user: &str, ask: &Ask) -> String {
         let id = &known.id;
         if !self.is_same_request(known, user, ask) {
-            return self.row("RESERVE 2 MISMATCH", words!["MISMATCH", id]);
+            let row = match known.is_shortened() {
+                true => "RESERVE 2 MISMATCH with a large cart",
+                false => "RESERVE 2 MISMATCH",
+            };
+            return self.row(row, words!["MISMATCH", id]);
         }
         match known.fate {
             Fate::Open => {
@@ -117,11 +176,18 @@ impl Model {
                 "RESERVE 2 RELEASED before it was seen",
                 words!["RELEASED", id],
             ),
+            Fate::Released if known.is_shortened() => {
+                self.row("RESERVE 2 RELEASED, a large cart", words!["RELEASED", id])
+            }
             Fate::Released => self.row("RESERVE 2 RELEASED", words!["RELEASED", id]),
-            Fate::Expired => self.row(
-                "RESERVE 2 EXPIRED",
-                words!["EXPIRED", id, known.deadline.expect("a deadline")],
-            ),
+            Fate::Late | Fate::Expired => {
+                let row = match known.is_shortened() {
+                    true => "RESERVE 2 EXPIRED, a large cart",
+                    false => "RESERVE 2 EXPIRED",
+                };
+                let deadline = known.deadline.expect("a deadline");
+                self.row(row, words!["EXPIRED", id, deadline])
+            }
         }
     }
 
@@ -141,28 +207,17 @@ impl Model {
             self.row("BUY: a known id", ());
             return self.checkout_known(now, id, reference);
         }
-        let lines = match self.admit_after_sweep(now, user, ask) {
+        let lines = match self.admit_after_sweep(now, user, ask, None) {
             Ok(lines) => lines,
             Err(refusal) => return self.row(refusal.row, refusal.answer),
         };
-        if !self.make_room() {
+        if !self.make_room(now) {
             return self.row("BUY 13 OOM", words!["OOM"]);
         }
         let turn = self.next_turn();
         self.reservations.push(Reservation {
-            id: id.to_string(),
-            user: Some(user.to_string()),
-            lines,
-            fate: Fate::Open,
             reserved_at: Some(now),
-            deadline: None,
-            sold_at: None,
-            released_at: None,
-            order: None,
-            reference: None,
-            refunds: Vec::new(),
-            turn,
-            ended_at: 0,
+            ..Reservation::open(id, user, lines, turn)
         });
         self.row("BUY: SOLD", ());
         self.sell(now, id, reference)
@@ -198,13 +253,13 @@ impl Model {
                 self.row("CHECKOUT SOLD", ());
                 self.sell(now, id, reference)
             }
-            Fate::Expired if self.admits_late_after_sweep(now, &known) => {
+            Fate::Late if self.admits_late_after_sweep(now, &known) => {
                 self.row("CHECKOUT SOLD within GRACE", ());
                 self.sell(now, id, reference)
             }
-            Fate::Expired => {
+            Fate::Late | Fate::Expired => {
                 let deadline = known.deadline.expect("a deadline");
-                let left = self.grace_left(now, deadline);
+                let left = self.grace_left(&known, now);
                 let row = match left {
                     0 => "CHECKOUT EXPIRED",
                     _ => "CHECKOUT EXPIRED, not final",
@@ -261,37 +316,34 @@ impl Model {
                 return self.row("RELEASE RELEASED, a replay", words!["RELEASED", id]);
             }
             Fate::Open => self.row("RELEASE RELEASED", ()),
-            Fate::Expired => self.row("RELEASE RELEASED, had expired", ()),
+            Fate::Late | Fate::Expired => self.row("RELEASE RELEASED, had expired", ()),
         }
+        self.end_by_release(now, id);
+        words!["RELEASED", id]
+    }
+
+    fn end_by_release(&mut self, now: u64, id: &str) {
         let turn = self.next_turn();
+        let at = self.position(id).expect("a known id");
         let reservation = &mut self.reservations[at];
         reservation.fate = Fate::Released;
         reservation.released_at = Some(now);
         reservation.ended_at = now;
         reservation.turn = turn;
         self.last_change = now;
-        words!["RELEASED", id]
     }
 
     fn release_unseen(&mut self, now: u64, id: &str, user: Option<&str>) -> String {
-        if !self.make_room() {
+        if !self.make_room(now) {
             return self.row("RELEASE OOM", words!["OOM"]);
         }
         let turn = self.next_turn();
         self.reservations.push(Reservation {
-            id: id.to_string(),
             user: user.map(str::to_string),
-            lines: Vec::new(),
             fate: Fate::Released,
-            reserved_at: None,
-            deadline: None,
-            sold_at: None,
             released_at: Some(now),
-            order: None,
-            reference: None,
-            refunds: Vec::new(),
-            turn,
             ended_at: now,
+            ..Reservation::open(id, "", Vec::new(), turn)
         });
         self.last_change = now;
         self.row("RELEASE RELEASED, never seen", words!["RELEASED", id])
@@ -315,7 +367,7 @@ impl Model {
             }
             Fate::Sold => return self.row("EXTEND SOLD", words!["SOLD", id, known.order_entry()]),
             Fate::Released => return self.row("EXTEND RELEASED", words!["RELEASED", id]),
-            Fate::Expired => {
+            Fate::Late | Fate::Expired => {
                 return self.row(
                     "EXTEND EXPIRED",
                     words!["EXPIRED", id, known.deadline.expect("a deadline")],
@@ -338,6 +390,25 @@ impl Model {
 }
 
 impl Reservation {
+    /// One that was never checked out, without any moment yet.
+    fn open(id: &str, user: &str, lines: Vec<(String, u64)>, turn: u64) -> Reservation {
+        Reservation {
+            id: id.to_string(),
+            user: Some(user.to_string()),
+            lines,
+            fate: Fate::Open,
+            reserved_at: None,
+            deadline: None,
+            sold_at: None,
+            released_at: None,
+            order: None,
+            reference: None,
+            refunds: Vec::new(),
+            turn,
+            ended_at: 0,
+        }
+    }
+
     pub fn order_entry(&self) -> u64 {
         self.order.expect("an order")
     }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::driver::Fault;
+use super::play::{self, Fault};
 use super::reference::{Model, words};
 use super::requests::{bytes, name};
 use super::sale::{self, NameBuffer, Sale, Slot, State};
 use super::translate::entry_word;
-use super::views::{shown, shown_lines};
+use super::views::{shown, shown_items, shown_lines};
 
 /// Finds the first difference between the model and a sale.
 pub fn compare(model: &Model, sale: &Sale, clock_ms: u64) -> Result<(), Fault> {
@@ -39,6 +39,12 @@ pub fn compare(model: &Model, sale: &Sale, clock_ms: u64) -> Result<(), Fault> {
     for state in [None].into_iter().chain(State::ALL.map(Some)) {
         scan_all(model, sale, state)?;
     }
+    let is_made_by = play::with_create(&model.setup, model.sale_id, |ask| sale.is_made_by(ask));
+    agree(
+        "a CREATE sent again",
+        model.is_as_created().to_string(),
+        is_made_by.to_string(),
+    )?;
     let differences = sale.audit();
     if !differences.is_empty() {
         return Err(format!("the audit finds: {differences:?}"));
@@ -72,6 +78,14 @@ fn lines_of(sale: &Sale, lines: impl Iterator<Item = (u32, u64)>) -> String {
     shown_lines(&lines)
 }
 
+fn items_of(sale: &Sale, view: &sale::View<'_>) -> String {
+    let lines = view.lines.iter().map(|line| (line.item, line.qty));
+    match view.is_shortened {
+        true if view.lines.is_empty() => shown_items(&[], true),
+        _ => lines_of(sale, lines),
+    }
+}
+
 fn get(sale: &Sale, id: &str) -> String {
     let Some(view) = sale
         .find(sale.key(&bytes(id)))
@@ -90,10 +104,7 @@ fn get(sale: &Sale, id: &str) -> String {
             view.state.word()
         ),
         format!("user={:?}", view.user(&mut buffer).map(name)),
-        format!(
-            "items={}",
-            lines_of(sale, view.lines.iter().map(|line| (line.item, line.qty)))
-        ),
+        format!("items={}", items_of(sale, &view)),
         format!("refunded={}", lines_of(sale, refunded)),
         format!("reserved_at={}", shown(view.reserved_at_ms)),
         format!("expires_at={}", shown(view.expires_at_ms)),
@@ -145,9 +156,11 @@ fn info(model: &Model, sale: &Sale, clock_ms: u64) -> String {
         shown(Some(set.remember_ms)),
     ]
     .to_vec();
+    let mark = sale.mark().map(|mark| (mark.at_ms, &mark.reason));
     let stepped_back = sale.time(clock_ms).stepped_back;
     let earlier = sale.time(model.a_minute_before());
     [
+        format!("mark={mark:?}"),
         format!(
             "sale_id={} orders={:?} state={}",
             view.sale_id,

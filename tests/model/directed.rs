@@ -1,133 +1,9 @@
 //! Stories that random steps seldom tell whole, with the words the contract promises.
 //! Each is told to the model and the engine alike.
 
-use super::driver::Fault;
-use super::requests::{Ask, Deltas, Named, Op, Setup, Step};
+use super::requests::{Ask, Deltas, Op, Step};
+use super::stories::*;
 use super::world::{After, World};
-
-/// A moment to count from.
-const T: u64 = 1_700_000_000_000;
-
-fn sale(items: &[(&str, u64)], options: &[Named]) -> World {
-    let setup = Setup {
-        clock_ms: T,
-        orders: "orders".into(),
-        items: items.iter().map(|(sku, n)| (sku.to_string(), *n)).collect(),
-        options: options.to_vec(),
-        hold_ms_default: 100,
-        keep_ms_default: 1_000,
-        sweep_max: 1_000,
-        reservations_max: 4_000_000,
-        items_max: 10_000,
-    };
-    World::create(&setup).expect("both agree").expect("a sale")
-}
-
-/// Tells a story: at so many milliseconds, this is asked and that is answered.
-fn tell(world: &mut World, story: &[(u64, Op, &str)]) {
-    for (at, (ms, op, expected)) in story.iter().enumerate() {
-        let step = Step {
-            clock_ms: T + ms,
-            op: op.clone(),
-        };
-        let given: Result<String, Fault> = world.step(&step, After::Reload);
-        match given {
-            Ok(given) => assert_eq!(
-                given.replace(&T.to_string()[..7], ""),
-                *expected,
-                "line {at}: {op:?}"
-            ),
-            Err(fault) => panic!("line {at}: {op:?}: {fault}"),
-        }
-    }
-}
-
-fn reserve(user: &str, qty: u64, id: &str) -> Op {
-    Op::Reserve {
-        user: user.into(),
-        ask: Ask::Qty(qty),
-        id: id.into(),
-        hold: None,
-    }
-}
-
-fn reserve_for(user: &str, qty: u64, id: &str, hold: u64) -> Op {
-    Op::Reserve {
-        user: user.into(),
-        ask: Ask::Qty(qty),
-        id: id.into(),
-        hold: Some(hold),
-    }
-}
-
-fn cart(user: &str, lines: &[(&str, u64)], id: &str) -> Op {
-    Op::Reserve {
-        user: user.into(),
-        ask: items(lines),
-        id: id.into(),
-        hold: None,
-    }
-}
-
-fn items(lines: &[(&str, u64)]) -> Ask {
-    Ask::Items(
-        lines
-            .iter()
-            .map(|(sku, qty)| (sku.to_string(), *qty))
-            .collect(),
-    )
-}
-
-fn buy(user: &str, qty: u64, id: &str, reference: Option<&str>) -> Op {
-    Op::Buy {
-        user: user.into(),
-        ask: Ask::Qty(qty),
-        id: id.into(),
-        reference: reference.map(str::to_string),
-    }
-}
-
-fn checkout(id: &str, reference: Option<&str>) -> Op {
-    Op::Checkout {
-        id: id.into(),
-        user: None,
-        reference: reference.map(str::to_string),
-    }
-}
-
-fn release(id: &str, user: Option<&str>) -> Op {
-    Op::Release {
-        id: id.into(),
-        user: user.map(str::to_string),
-    }
-}
-
-fn extend(id: &str, ms: u64) -> Op {
-    Op::Extend {
-        id: id.into(),
-        ms,
-        user: None,
-    }
-}
-
-fn refund(id: &str, ask: Option<Ask>, reference: Option<&str>) -> Op {
-    Op::Refund {
-        id: id.into(),
-        ask,
-        reference: reference.map(str::to_string),
-        user: None,
-        no_restock: false,
-        restore_limit: false,
-    }
-}
-
-fn restock(delta: i64, reference: Option<&str>) -> Op {
-    Op::Restock {
-        deltas: Deltas::Bare(delta),
-        new: false,
-        reference: reference.map(str::to_string),
-    }
-}
 
 #[test]
 fn grace_is_granted_only_while_the_units_and_the_limits_admit_it() {
@@ -137,7 +13,7 @@ fn grace_is_granted_only_while_the_units_and_the_limits_admit_it() {
         &[
             (0, reserve("u", 2, "r1"), "RESERVED r1 000100 1 0"),
             (0, reserve("v", 1, "r2"), "RESERVED r2 000100 0 1"),
-            (100, Op::Sweep(9), "SWEPT 2 0"),
+            (100, Op::Sweep(9), "SWEPT 2 0 0"),
             (110, reserve("w", 2, "r3"), "RESERVED r3 000210 1 0"),
             // One unit is left: enough for r2, not for r1.
             (120, checkout("r1", None), "EXPIRED r1 000100 30"),
@@ -174,7 +50,7 @@ fn grace_is_not_denied_by_what_is_overdue_itself() {
         &mut world,
         &[
             (0, reserve("u", 1, "r1"), "RESERVED r1 000100 0 -1"),
-            (100, Op::Sweep(9), "SWEPT 1 0"),
+            (100, Op::Sweep(9), "SWEPT 1 0 0"),
             (100, reserve("v", 1, "r2"), "RESERVED r2 000200 0 -1"),
             (199, checkout("r1", None), "EXPIRED r1 000100 401"),
             (200, checkout("r1", None), "SOLD r1 1"),
@@ -196,8 +72,8 @@ fn a_release_after_the_deadline_ends_the_grace() {
             (111, buy("u", 1, "r1", None), "RELEASED r1"),
             (111, reserve("u", 1, "r1"), "RELEASED r1"),
             // Counted from the release, and never shorter than GRACE.
-            (159, Op::Sweep(9), "SWEPT 0 0"),
-            (160, Op::Sweep(9), "SWEPT 0 1"),
+            (159, Op::Sweep(9), "SWEPT 0 0 0"),
+            (160, Op::Sweep(9), "SWEPT 0 0 1"),
             (160, checkout("r1", None), "NORESERVATION r1"),
         ],
     );
@@ -292,8 +168,8 @@ fn deadlines_of_one_moment_fall_in_the_order_they_were_set() {
             // r1 now stands behind r3, though it is older.
             (50, extend("r1", 100), "RESERVED r1 000150 6 -1"),
             (50, extend("r2", 40), "RESERVED r2 000100 6 -1"),
-            (150, Op::Sweep(1), "SWEPT 1 0"),
-            (150, Op::Sweep(1), "SWEPT 1 0"),
+            (150, Op::Sweep(1), "SWEPT 1 0 0"),
+            (150, Op::Sweep(1), "SWEPT 1 0 0"),
         ],
     );
     let state = |id: &str| world.model.find(id).map(|known| known.state());
@@ -328,7 +204,7 @@ fn a_small_step_back_revives_nothing_and_a_large_one_is_believed() {
         &mut world,
         &[
             (100_000, reserve("u", 1, "r1"), "RESERVED r1 100100 8 -1"),
-            (100_100, Op::Sweep(1), "SWEPT 1 0"),
+            (100_100, Op::Sweep(1), "SWEPT 1 0 0"),
             (40_100, reserve("u", 1, "r1"), "EXPIRED r1 100100"),
             (40_100, reserve("u", 1, "r2"), "RESERVED r2 100200 8 -1"),
             (40_099, reserve("u", 1, "r3"), "RESERVED r3 040199 7 -1"),
@@ -435,7 +311,7 @@ fn a_user_sees_the_oldest_hundred_of_its_reservations() {
         &mut world,
         &[
             (30, release("r3", None), "RELEASED r3"),
-            (102, Op::Sweep(1), "SWEPT 1 0"),
+            (102, Op::Sweep(1), "SWEPT 1 0 0"),
         ],
     );
     let view = world.engine.primary.user(b"u");
@@ -551,13 +427,13 @@ fn a_sweep_counts_a_reservation_once_for_every_16_lines_it_has_begun() {
         &mut world,
         &[
             // They cost 1, 2, 3, 1, 2 and 3; the last one may cost more than is left.
-            (100, Op::Sweep(3), "SWEPT 2 0"),
-            (100, Op::Sweep(2), "SWEPT 1 0"),
-            (100, Op::Sweep(2), "SWEPT 2 0"),
-            (100, Op::Sweep(2), "SWEPT 1 0"),
-            (100, Op::Sweep(4), "SWEPT 0 3"),
-            (100, Op::Sweep(4), "SWEPT 0 3"),
-            (100, Op::Sweep(4), "SWEPT 0 0"),
+            (100, Op::Sweep(3), "SWEPT 2 0 0"),
+            (100, Op::Sweep(2), "SWEPT 1 0 0"),
+            (100, Op::Sweep(2), "SWEPT 2 0 0"),
+            (100, Op::Sweep(2), "SWEPT 1 0 0"),
+            (100, Op::Sweep(4), "SWEPT 0 0 4"),
+            (100, Op::Sweep(4), "SWEPT 0 0 2"),
+            (100, Op::Sweep(4), "SWEPT 0 0 0"),
         ],
     );
 }

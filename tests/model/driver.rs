@@ -3,14 +3,14 @@
 //! Edge: decides nothing. What it commits goes to the primary as it was planned, and
 //! to the second sale as the bytes say, which is all a replica ever sees.
 
-use super::lines::id_of;
+use super::lines::{id_of, replaced_of};
 pub use super::play::Fault;
 use super::play::{self, Did, Done, Host, Played};
 use super::reference::words;
-use super::requests::{Op, Setup};
+use super::requests::{Op, Setup, bytes};
 use super::sale;
 use super::translate::entry_word;
-use sale::{Bounds, EntryId, Event, Hasher, Sale, StockChange};
+use sale::{Answer, Bounds, EntryId, Event, Hasher, Sale, StockChange};
 
 /// What the two sales hash names with, which is nothing either may learn from.
 const PRIMARY: Hasher = Hasher::new([1, 2]);
@@ -113,15 +113,29 @@ impl Engine {
     pub fn answer(&mut self, clock_ms: u64, op: &Op) -> Result<String, Fault> {
         let id = id_of(op).unwrap_or("");
         Ok(match play::play(self, clock_ms, op)? {
-            Played::Said(answer) => self.words_of(op, id, answer),
+            Played::Said(answer) => self.words_of(op, self.about(op, &answer), answer),
             Played::Did(Did::Reserved(slot)) => self.reserved(id, slot),
             Played::Did(Did::Sold(entry)) => words!["SOLD", id, entry_word(Some(entry))],
             Played::Did(Did::Released) => words!["RELEASED", id],
             Played::Did(Did::Refunded(entry)) => words!["REFUNDED", id, entry_word(Some(entry))],
             Played::Did(Did::Restocked) => self.restocked(op),
             Played::Did(Did::Changed) => words!["OK"],
-            Played::Did(Did::Swept { expired, forgotten }) => words!["SWEPT", expired, forgotten],
+            Played::Did(Did::Swept {
+                expired,
+                lapsed,
+                forgotten,
+            }) => words!["SWEPT", expired, lapsed, forgotten],
         })
+    }
+
+    /// The id that an answer is about: the command's, or the one it was to replace.
+    fn about<'o>(&self, op: &'o Op, answer: &Answer) -> &'o str {
+        let id = id_of(op).unwrap_or("");
+        let bytes = bytes(id);
+        match replaced_of(op) {
+            Some(old) if (self.primary).is_of_replaced(answer, self.primary.key(&bytes)) => old,
+            _ => id,
+        }
     }
 }
 

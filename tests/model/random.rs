@@ -28,6 +28,8 @@ pub struct Source {
     pub hold_ms: u64,
     /// Times are of the order of years, stocks of the order of 2^53.
     pub is_giant: bool,
+    /// There are enough items for carts of more than 8 lines.
+    pub is_wide: bool,
     /// How many of 100 steps sweep.
     pub sweeps: u32,
 }
@@ -36,6 +38,7 @@ impl Source {
     pub fn new(seed: u64) -> (Source, Setup) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let is_giant = rng.random_bool(0.05);
+        let is_wide = !is_giant && rng.random_bool(0.2);
         let clock_ms = match rng.random_range(0..20) {
             0 => rng.random_range(1..100_000),
             1 if is_giant => LATEST - rng.random_range(0..1_000_000),
@@ -54,6 +57,9 @@ impl Source {
             let other = rng.random_range(0..skus.len());
             skus.swap(at, other);
         }
+        if is_wide {
+            skus.extend((0..8).map(|n| format!("item {n}")));
+        }
         let users = (0..rng.random_range(1..12))
             .map(|n| made_up(&mut rng, "u", n))
             .collect();
@@ -71,6 +77,7 @@ impl Source {
             },
             hold_ms,
             is_giant,
+            is_wide,
             sweeps: rng.random_range(0..20),
             rng,
         };
@@ -110,7 +117,10 @@ impl Source {
     }
 
     fn stock(&mut self) -> Vec<(String, u64)> {
-        self.items = *[1, 1, 2, 2, 3, 5].choose(&mut self.rng).unwrap_or(&1);
+        self.items = match self.is_wide {
+            true => self.skus.len() - 1,
+            false => *[1, 1, 2, 2, 3, 5].choose(&mut self.rng).unwrap_or(&1),
+        };
         let mut items = Vec::new();
         for at in 0..self.items {
             let stock = match self.rng.random_range(0..10) {
@@ -167,6 +177,9 @@ impl Source {
                 LARGEST - rng.random_range(0..LARGEST)
             }
             "SALELIMIT" if self.is_giant => LARGEST - rng.random_range(0..10),
+            "USERLIMIT" | "ITEMLIMIT" | "ORDERLIMIT" | "SALELIMIT" if self.is_wide => {
+                rng.random_range(0..100)
+            }
             "USERLIMIT" => rng.random_range(0..16),
             "ITEMLIMIT" | "ORDERLIMIT" => rng.random_range(0..9),
             "SALELIMIT" => rng.random_range(0..60),
@@ -205,7 +218,7 @@ impl Source {
         self.move_clock(model);
         let op = match self.rng.random_range(0..100) {
             // A sale that sells nothing for long has little to show.
-            _ if model.paused_at.is_some() && self.one_in(6) => Op::Resume,
+            _ if model.refuses_since().is_some() && self.one_in(6) => Op::Resume,
             _ if model.option("END").is_some_and(|end| end <= self.clock_ms) && self.one_in(20) => {
                 Op::Alter(vec![("END", 0)])
             }
@@ -242,11 +255,8 @@ impl Source {
                 .flatten(),
             86..90 => Some(self.clock_ms + self.rng.random_range(0..=hold * 2)),
             90..93 => {
-                let grace = model.options["GRACE"];
-                let ended = model
-                    .next_to_forget()
-                    .map(|at| model.reservations[at].ended_at);
-                ended.map(|ended| ended.saturating_add(grace))
+                let late = model.next_to_lapse();
+                late.map(|at| model.lapses_at(&model.reservations[at]))
             }
             // Steps back: at the edge of what is believed, and beyond.
             93..96 => Some(model.last_change.saturating_sub(60_000)),

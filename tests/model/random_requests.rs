@@ -7,6 +7,9 @@ use super::random::{Source, made_up};
 use super::reference::{LARGEST, Model};
 use super::requests::{Ask, Deltas, Named, Op};
 
+/// Why a copy misses a change, in words.
+const MISSED: [&str; 2] = ["the id is unknown", "the event is cut short"];
+
 const REFERENCES: [&str; 4] = ["p1", "p2", "\u{e9}\u{0}", "01ARZ3NDEKTSV4RRFFQ69G5FAV"];
 
 impl Source {
@@ -22,15 +25,18 @@ impl Source {
         }
         let (user, ask, reference) = (self.user(), self.ask(), self.reference());
         let (which, shift) = (self.rng.random_range(0..3), self.rng.random_range(-1..=1));
+        let other = self.known_id();
         match &mut op {
             Op::Reserve {
                 user: u,
                 ask: a,
                 hold,
+                replaces,
                 ..
             } => match which {
                 0 => *u = user,
                 1 => *a = ask,
+                _ if replaces.is_some() => *replaces = Some(other),
                 _ => *hold = Some(1),
             },
             Op::Buy {
@@ -46,11 +52,14 @@ impl Source {
             Op::Refund {
                 ask: a,
                 reference: r,
+                no_restock,
+                restore_limit,
                 ..
             } => match which {
                 0 if r.is_some() => *a = Some(ask),
                 1 => *a = None,
-                _ => {}
+                _ if shift > 0 => *no_restock = !*no_restock,
+                _ => *restore_limit = !*restore_limit,
             },
             Op::Restock {
                 deltas: Deltas::Items(items),
@@ -70,7 +79,9 @@ impl Source {
 
     pub fn request(&mut self, model: &Model) -> Op {
         match self.rng.random_range(0..100 + self.sweeps) {
-            0..30 => {
+            0..8 => self.replace(model),
+            8..10 => self.reserve_of_known(model),
+            10..30 => {
                 let hold = match self.rng.random_range(0..4) {
                     0 => Some(self.rng.random_range(1..=self.hold_ms)),
                     1 => Some(self.hold_ms.saturating_mul(2).min(LARGEST)),
@@ -86,6 +97,7 @@ impl Source {
                     ask: self.ask(),
                     id,
                     hold,
+                    replaces: None,
                 }
             }
             30..38 => {
@@ -125,6 +137,7 @@ impl Source {
             72..82 => self.refund(model),
             82..90 => self.restock(),
             90..95 => self.alter(),
+            95 if self.one_in(4) => Op::Mark(MISSED[self.rng.random_range(0..MISSED.len())]),
             95 => Op::Pause,
             96..98 => Op::Resume,
             98 if self.one_in(16) => Op::Close,
@@ -137,6 +150,51 @@ impl Source {
             ),
             _ => Op::Sweep(*[1, 1, 2, 3, 5, 1_000].choose(&mut self.rng).unwrap_or(&1)),
         }
+    }
+
+    /// A RESERVE that takes the place of a reservation: mostly of an open one, with its
+    /// cart a little changed, and of the same user.
+    fn replace(&mut self, model: &Model) -> Op {
+        let old = self.aimed_id(model);
+        let known = model.find(&old).filter(|known| !known.lines.is_empty());
+        let mut ask = self.ask();
+        let mut user = self.user();
+        if let Some(known) = known {
+            if !self.one_in(4) {
+                user = known.user.clone().unwrap_or_default();
+            }
+            if !self.one_in(3) {
+                ask = Ask::Items(self.changed(&known.lines));
+            }
+        }
+        let id = if self.one_in(8) {
+            self.known_id()
+        } else {
+            self.fresh_id()
+        };
+        Op::Reserve {
+            user,
+            ask,
+            id,
+            hold: None,
+            replaces: Some(old),
+        }
+    }
+
+    /// A cart that grows, shrinks or stays.
+    fn changed(&mut self, lines: &[(String, u64)]) -> Vec<(String, u64)> {
+        let mut lines = lines.to_vec();
+        let at = self.rng.random_range(0..lines.len());
+        match self.rng.random_range(0..5) {
+            0 => lines[at].1 = (lines[at].1 + 1).min(LARGEST),
+            1 => lines[at].1 = self.rng.random_range(1..=lines[at].1),
+            2 => lines.push((self.sku(), self.qty())),
+            3 if lines.len() > 1 => {
+                lines.remove(at);
+            }
+            _ => {}
+        }
+        lines
     }
 
     fn user(&mut self) -> String {
@@ -192,6 +250,29 @@ impl Source {
         match known.collect::<Vec<_>>().choose(&mut self.rng) {
             Some(known) => known.id.clone(),
             None => self.known_id(),
+        }
+    }
+
+    /// RESERVE of a reservation once more by its own user, word by word or nearly.
+    fn reserve_of_known(&mut self, model: &Model) -> Op {
+        let known = (model.reservations.iter())
+            .filter(|known| !known.lines.is_empty())
+            .collect::<Vec<_>>();
+        let known = known.choose(&mut self.rng);
+        let Some((user, known)) = known.and_then(|known| Some((known.user.clone()?, known))) else {
+            return self.replace(model);
+        };
+        let (id, mut lines) = (known.id.clone(), known.lines.clone());
+        lines.reverse();
+        if self.one_in(3) {
+            lines = self.changed(&lines);
+        }
+        Op::Reserve {
+            user,
+            ask: Ask::Items(lines),
+            id,
+            hold: None,
+            replaces: None,
         }
     }
 
@@ -263,6 +344,11 @@ impl Source {
     }
 
     fn ask(&mut self) -> Ask {
+        if self.is_wide && self.one_in(3) {
+            let lines = self.rng.random_range(7..=self.skus.len());
+            let lines = self.skus[..lines].iter().map(|sku| (sku.clone(), 1));
+            return Ask::Items(lines.collect());
+        }
         match self.rng.random_range(0..3) {
             0 if self.items == 1 || self.one_in(6) => Ask::Qty(self.qty()),
             _ => {

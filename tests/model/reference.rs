@@ -29,6 +29,9 @@ pub struct Model {
     pub items_at_first: usize,
     /// Every unit ever put in or taken out by the seller.
     pub stock_log: Vec<(String, i128)>,
+    /// The CREATE, and the options it came to.
+    pub setup: Setup,
+    pub options_at_first: BTreeMap<&'static str, u64>,
     /// Options by keyword; one that is absent is "none".
     pub options: BTreeMap<&'static str, u64>,
     pub counts_items: bool,
@@ -38,6 +41,8 @@ pub struct Model {
     pub last_change: u64,
     pub paused_at: Option<u64>,
     pub closed_at: Option<u64>,
+    /// This copy missed a change, after this moment and for this reason.
+    pub mark: Option<(u64, String)>,
     pub entries: u64,
     pub turns: u64,
     pub sweep_max: u32,
@@ -60,6 +65,8 @@ impl Model {
                 .iter()
                 .map(|(sku, n)| (sku.clone(), *n as i128))
                 .collect(),
+            setup: setup.clone(),
+            options_at_first: BTreeMap::new(),
             options: BTreeMap::from([
                 ("HOLD", setup.hold_ms_default),
                 ("GRACE", 0),
@@ -73,6 +80,7 @@ impl Model {
             last_change: setup.clock_ms,
             paused_at: None,
             closed_at: None,
+            mark: None,
             entries: 0,
             turns: 0,
             sweep_max: setup.sweep_max,
@@ -100,6 +108,7 @@ impl Model {
         if model.option("END").is_some_and(|end| end <= setup.clock_ms) {
             return Err("over before it began".into());
         }
+        model.options_at_first = model.options.clone();
         Ok(model)
     }
 
@@ -190,15 +199,40 @@ impl Model {
         self.first(|r| r.is_open(), |r| r.deadline.unwrap_or(0))
     }
 
-    /// The remembered reservation that ended first.
-    pub fn next_to_forget(&self) -> Option<usize> {
-        self.first(|r| r.is_remembered(), |r| r.ended_at)
+    /// The late reservation with the earliest deadline.
+    pub fn next_to_lapse(&self) -> Option<usize> {
+        self.first(|r| r.fate == Fate::Late, |r| r.ended_at)
     }
 
+    /// The reservation that ended first of those that can never become an order.
+    pub fn next_final(&self) -> Option<usize> {
+        self.first(|r| r.is_final(), |r| r.ended_at)
+    }
+
+    /// The remembered reservation that ended first; of one moment, one that can never
+    /// become an order.
+    pub fn next_to_forget(&self) -> Option<usize> {
+        let both = [self.next_final(), self.next_to_lapse()];
+        let both = both.into_iter().flatten();
+        both.min_by_key(|at| self.reservations[*at].ended_at)
+    }
+
+    /// When the grace of a late one is over.
+    pub fn lapses_at(&self, late: &Reservation) -> u64 {
+        late.ended_at.saturating_add(self.options["GRACE"])
+    }
+
+    /// Could a CHECKOUT of it still succeed, as far as the time goes?
+    pub fn is_in_grace(&self, known: &Reservation, now: u64) -> bool {
+        known.fate == Fate::Late && self.options["GRACE"] > 0 && now < self.lapses_at(known)
+    }
+
+    /// A deadline passes. Without GRACE that is for good.
     pub fn expire(&mut self, at: usize, now: u64) {
         let turn = self.next_turn();
+        let has_grace = self.options["GRACE"] > 0;
         let reservation = &mut self.reservations[at];
-        reservation.fate = Fate::Expired;
+        reservation.fate = if has_grace { Fate::Late } else { Fate::Expired };
         reservation.ended_at = reservation
             .deadline
             .expect("an open reservation has a deadline");
@@ -216,10 +250,34 @@ impl Model {
         }
     }
 
-    /// Returns what is overdue, then forgets what has been known long enough.
-    pub fn sweep(&mut self, now: u64, budget: u32) -> (u32, u32) {
+    /// Returns what is overdue, ends the grace of what was late before, then forgets what
+    /// has been known long enough.
+    pub fn sweep(&mut self, now: u64, budget: u32) -> [u32; 3] {
+        let [expired, lapsed, forgotten] = self.may_sweep(now, budget);
+        for _ in 0..expired {
+            let at = self.next_to_expire().expect("one that is overdue");
+            self.expire(at, now);
+        }
+        for _ in 0..lapsed {
+            let at = self.next_to_lapse().expect("one that is late");
+            self.reservations[at].fate = Fate::Expired;
+            self.reservations[at].turn = self.next_turn();
+            self.last_change = now;
+        }
+        for _ in 0..forgotten {
+            let at = self.next_to_forget().expect("one that is remembered");
+            self.reservations.remove(at);
+            self.last_change = now;
+        }
+        [expired, lapsed, forgotten]
+    }
+
+    /// How many a sweep returns, ends the grace of, and forgets, until its budget is used
+    /// up.
+    fn may_sweep(&self, now: u64, budget: u32) -> [u32; 3] {
         let mut left = u64::from(budget);
-        let mut count = |mut due: Vec<&Reservation>, by: &dyn Fn(&Reservation) -> u64| {
+        let mut count = |due: &dyn Fn(&Reservation) -> bool, by: &dyn Fn(&Reservation) -> u64| {
+            let mut due: Vec<_> = self.reservations.iter().filter(|r| due(r)).collect();
             due.sort_by_key(|r| (by(r), r.turn));
             let mut count = 0;
             for reservation in due {
@@ -227,28 +285,18 @@ impl Model {
                     break;
                 }
                 // One, and one more with every 16 lines after the first 16.
-                let lines = reservation.lines.len().max(1) as u64;
+                let lines = reservation.lines_kept().max(1) as u64;
                 left = left.saturating_sub(1 + (lines - 1) / 16);
                 count += 1;
             }
             count
         };
-        let all = || self.reservations.iter();
-        let expired = count(all().filter(|r| r.is_overdue(now)).collect(), &|r| {
-            r.deadline.unwrap_or(0)
-        });
-        let is_old = |r: &&Reservation| r.is_remembered() && self.known_until(r) <= now;
-        let forgotten = count(all().filter(is_old).collect(), &|r| r.ended_at);
-        for _ in 0..expired {
-            let at = self.next_to_expire().expect("one that is overdue");
-            self.expire(at, now);
-        }
-        for _ in 0..forgotten {
-            let at = self.next_to_forget().expect("one that is remembered");
-            self.reservations.remove(at);
-            self.last_change = now;
-        }
-        (expired, forgotten)
+        let is_over = |r: &Reservation| r.fate == Fate::Late && self.lapses_at(r) <= now;
+        let is_old = |r: &Reservation| r.is_final() && self.known_until(r) <= now;
+        let expired = count(&|r| r.is_overdue(now), &|r| r.deadline.unwrap_or(0));
+        let lapsed = count(&is_over, &|r| r.ended_at);
+        let forgotten = count(&is_old, &|r| r.ended_at);
+        [expired, lapsed, forgotten]
     }
 
     // ---- finding and counting
@@ -274,7 +322,8 @@ impl Model {
         self.reservations.iter().map(|r| r.sold_net(sku)).sum()
     }
 
-    pub fn available(&self, sku: &str) -> u64 {
+    /// What CREATE and RESTOCK gave of a SKU, less what refunds took out.
+    pub fn base(&self, sku: &str) -> i128 {
         let put_in: i128 = self
             .stock_log
             .iter()
@@ -285,8 +334,21 @@ impl Model {
             .filter(|refund| !refund.restocked)
             .map(|refund| units(&refund.lines, sku))
             .sum();
-        let out = self.reserved(sku) as i128 + self.sold(sku) as i128 + written_off as i128;
-        u64::try_from(put_in - out).expect("more promised than there is")
+        put_in - written_off as i128
+    }
+
+    pub fn available(&self, sku: &str) -> u64 {
+        let out = self.reserved(sku) as i128 + self.sold(sku) as i128;
+        u64::try_from(self.base(sku) - out).expect("more promised than there is")
+    }
+
+    /// Is the sale still what its CREATE made, whatever was sold since?
+    pub fn is_as_created(&self) -> bool {
+        let Setup { orders, items, .. } = &self.setup;
+        self.orders == *orders
+            && self.options == self.options_at_first
+            && self.skus.len() == items.len()
+            && (items.iter()).all(|(sku, n)| self.base(sku) == *n as i128)
     }
 
     pub fn reserved_in_all(&self) -> u64 {
@@ -358,15 +420,20 @@ impl Model {
         }
         match op {
             Op::Sweep(budget) => {
-                let (expired, forgotten) = self.sweep(now, *budget);
-                let row = match (expired, forgotten) {
-                    (0, 0) => "SWEEP: nothing",
-                    (_, 0) => "SWEEP: expired",
-                    (0, _) => "SWEEP: forgotten",
-                    (_, _) => "SWEEP: expired and forgotten",
+                let [expired, lapsed, forgotten] = self.sweep(now, *budget);
+                let row = match (expired, lapsed, forgotten) {
+                    (0, 0, 0) => "SWEEP: nothing",
+                    (_, 0, 0) => "SWEEP: expired",
+                    (0, _, 0) => "SWEEP: a grace is over",
+                    (0, 0, _) => "SWEEP: forgotten",
+                    (0, _, _) => "SWEEP: a grace is over, and forgotten",
+                    (_, _, 0) => "SWEEP: expired, and a grace is over",
+                    (_, 0, _) => "SWEEP: expired and forgotten",
+                    (_, _, _) => "SWEEP: all three",
                 };
-                self.row(row, words!["SWEPT", expired, forgotten])
+                self.row(row, words!["SWEPT", expired, lapsed, forgotten])
             }
+            Op::Mark(reason) => self.miss(reason),
             Op::Reserve { .. }
             | Op::Buy { .. }
             | Op::Checkout { .. }

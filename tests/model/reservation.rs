@@ -8,6 +8,9 @@ pub enum Fate {
     Open,
     Sold,
     Released,
+    /// Past its deadline, and perhaps still within its grace.
+    Late,
+    /// Expired for good.
     Expired,
 }
 
@@ -16,6 +19,8 @@ pub struct Refund {
     pub lines: Vec<(String, u64)>,
     pub reference: Option<String>,
     pub restocked: bool,
+    /// NORESTOCK, as it was asked.
+    pub no_restock: bool,
     pub restores_limit: bool,
     pub entry: u64,
 }
@@ -47,11 +52,29 @@ impl Reservation {
     }
 
     pub fn is_remembered(&self) -> bool {
+        self.fate == Fate::Late || self.is_final()
+    }
+
+    /// Can it never become an order?
+    pub fn is_final(&self) -> bool {
         matches!(self.fate, Fate::Released | Fate::Expired)
+    }
+
+    /// Of a large cart that can never become an order, GET shows no items.
+    pub fn is_shortened(&self) -> bool {
+        self.is_final() && self.lines.len() > 8
     }
 
     pub fn is_overdue(&self, now: u64) -> bool {
         self.is_open() && self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    pub fn lines_kept(&self) -> usize {
+        if self.is_shortened() {
+            0
+        } else {
+            self.lines.len()
+        }
     }
 
     pub fn units(&self, sku: &str) -> u64 {

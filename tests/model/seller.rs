@@ -61,7 +61,8 @@ impl Model {
             Some(ask) => self.summed(ask),
             None => None,
         };
-        let lines = match self.refundable(&known, wanted, reference) {
+        let flags = (*no_restock, *restore_limit);
+        let lines = match self.refundable(&known, wanted, reference, flags) {
             Ok(lines) => lines,
             Err((row, answer)) => return self.row(row, answer),
         };
@@ -74,6 +75,7 @@ impl Model {
             lines,
             reference: reference.clone(),
             restocked,
+            no_restock: *no_restock,
             restores_limit: *restore_limit,
             entry: self.entries,
         };
@@ -87,12 +89,14 @@ impl Model {
         self.row(row, words!["REFUNDED", id, self.entries])
     }
 
-    /// The units a refund takes back (`wanted`, or all that is left), or its answer.
+    /// The units a refund takes back (`wanted`, or all that is left), or its answer;
+    /// `flags` are NORESTOCK and RESTORELIMIT.
     fn refundable(
         &self,
         known: &Reservation,
         wanted: Option<Vec<(String, u64)>>,
         reference: &Option<String>,
+        flags: (bool, bool),
     ) -> Result<Vec<(String, u64)>, (&'static str, String)> {
         let id = &known.id;
         let left: Vec<(String, u64)> = (known.lines.iter())
@@ -109,13 +113,21 @@ impl Model {
                 Some(wanted) => same_units(wanted, &before.lines),
                 None => left.is_empty() && is_last,
             };
-            return Err(if is_same {
-                (
+            let same_flags = flags == (before.no_restock, before.restores_limit);
+            return Err(match (is_same, same_flags) {
+                (true, true) if before.restocked == before.no_restock => (
+                    "REFUND REFUNDED, same REF, ended in between",
+                    words!["REFUNDED", id, before.entry],
+                ),
+                (true, true) => (
                     "REFUND REFUNDED, same REF",
                     words!["REFUNDED", id, before.entry],
-                )
-            } else {
-                ("REFUND MISMATCH", words!["MISMATCH", id])
+                ),
+                (true, false) => (
+                    "REFUND MISMATCH, NORESTOCK or RESTORELIMIT",
+                    words!["MISMATCH", id],
+                ),
+                (false, _) => ("REFUND MISMATCH", words!["MISMATCH", id]),
             });
         }
         let lines = match wanted {
@@ -300,6 +312,16 @@ impl Model {
     }
 
     fn resume(&mut self, now: u64) -> String {
+        if self.mark.is_some() {
+            self.mark = None;
+            self.paused_at = None;
+            self.last_change = now;
+            let row = match self.closed_at {
+                Some(_) => "RESUME OK, a mark is lifted after CLOSE",
+                None => "RESUME OK, a mark is lifted",
+            };
+            return self.row(row, words!["OK"]);
+        }
         if let Some(closed_at) = self.closed_at {
             return self.row("RESUME ENDED", words!["ENDED", closed_at]);
         }
@@ -316,6 +338,21 @@ impl Model {
             self.last_change = now;
         }
         self.row("CLOSE OK", words!["OK"])
+    }
+
+    /// A change of the primary does not come to this copy. It does not sell from now on,
+    /// and its time does not move.
+    pub fn miss(&mut self, reason: &str) -> String {
+        if self.mark.is_none() {
+            self.mark = Some((self.last_change, reason.to_string()));
+        }
+        self.row("a change is missed", words!["OK"])
+    }
+
+    /// Since when no new units are sold: PAUSE, or the last change before the mark.
+    pub fn refuses_since(&self) -> Option<u64> {
+        let marked_at = self.mark.as_ref().map(|mark| mark.0);
+        marked_at.or(self.paused_at)
     }
 
     /// Units given back over the sale's life.

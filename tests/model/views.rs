@@ -19,6 +19,14 @@ pub fn shown_lines(lines: &[(String, u64)]) -> String {
     lines.join(" ")
 }
 
+/// The lines of a reservation, or that they are kept no longer.
+pub fn shown_items(lines: &[(String, u64)], is_shortened: bool) -> String {
+    if is_shortened {
+        return "null".into();
+    }
+    shown_lines(lines)
+}
+
 impl Reservation {
     pub fn state(&self) -> &'static str {
         match self.fate {
@@ -26,7 +34,7 @@ impl Reservation {
             Fate::Sold if self.is_refunded() => "refunded",
             Fate::Sold => "sold",
             Fate::Released => "released",
-            Fate::Expired => "expired",
+            Fate::Late | Fate::Expired => "expired",
         }
     }
 }
@@ -51,7 +59,7 @@ impl Model {
         [
             format!("id={id:?} state={}", known.state()),
             format!("user={:?}", known.user),
-            format!("items={}", shown_lines(&known.lines)),
+            format!("items={}", shown_items(&known.lines, known.is_shortened())),
             format!("refunded={}", shown_lines(&self.refunds_of(id))),
             format!("reserved_at={}", shown(known.reserved_at)),
             format!("expires_at={}", shown(known.deadline)),
@@ -86,7 +94,9 @@ impl Model {
     }
 
     fn phase(&self, now: u64) -> &'static str {
-        if self.closed_at.is_some() {
+        if self.mark.is_some() {
+            "diverged"
+        } else if self.closed_at.is_some() {
             "closed"
         } else if self.ended_at(now).is_some() {
             "ended"
@@ -131,6 +141,7 @@ impl Model {
         .map(|name| shown(self.option(name)))
         .to_vec();
         [
+            format!("mark={:?}", self.mark),
             format!(
                 "sale_id={} orders={:?} state={}",
                 self.sale_id,
@@ -143,7 +154,7 @@ impl Model {
             ),
             format!(
                 "paused_at={} closed_at={}",
-                shown(self.paused_at),
+                shown(self.refuses_since()),
                 shown(self.closed_at)
             ),
             format!(
@@ -182,10 +193,13 @@ impl Model {
         let expires = self
             .next_to_expire()
             .and_then(|at| self.reservations[at].deadline);
+        let lapses = self
+            .next_to_lapse()
+            .map(|at| self.lapses_at(&self.reservations[at]));
         let forgets = self
-            .next_to_forget()
+            .next_final()
             .map(|at| self.known_until(&self.reservations[at]));
-        [expires, forgets].into_iter().flatten().min()
+        [expires, lapses, forgets].into_iter().flatten().min()
     }
 
     /// max(end + MAXHOLD, last open deadline) + GRACE + KEEP.

@@ -3,7 +3,7 @@
 use super::ledger::Ledger;
 use super::play::Fault;
 use super::record::{Fate, Record, refunded_of};
-use super::sale::{NameBuffer, Sale, Slot, State};
+use super::sale::{NameBuffer, Phase, Sale, Slot, State};
 
 fn agree<T: PartialEq + std::fmt::Debug>(what: &str, booked: T, kept: T) -> Result<(), Fault> {
     if booked == kept {
@@ -44,8 +44,11 @@ impl Ledger {
             .iter()
             .map(|l| (l.item as usize, l.qty))
             .collect();
-        agree("the units", &record.units, &lines)?;
-        let refunded = record.units.iter().map(|line| refunded_of(record, line.0));
+        let short = record.is_shortened();
+        agree("a cart is shortened", short, view.is_shortened)?;
+        let units = if short { &Vec::new() } else { &record.units };
+        agree("the units", units, &lines)?;
+        let refunded = units.iter().map(|line| refunded_of(record, line.0));
         let mut kept = view.refunded.to_vec();
         kept.resize(lines.len(), 0);
         agree("refunded", refunded.collect::<Vec<_>>(), kept)?;
@@ -78,19 +81,26 @@ impl Ledger {
         self.compare_users(sale)?;
         let info = sale.info(self.last_change_ms);
         agree("the options", &self.options, info.options)?;
-        agree("paused at", self.paused_at_ms, info.paused_at_ms)?;
+        agree("paused at", self.refuses_since(), info.paused_at_ms)?;
+        let mark = sale
+            .mark()
+            .map(|mark| (mark.at_ms, mark.reason.to_string()));
+        agree("the mark", self.mark.clone(), mark)?;
+        let is_diverged = info.phase == Phase::Diverged;
+        agree("diverged", self.mark.is_some(), is_diverged)?;
         agree("closed at", self.closed_at_ms, info.closed_at_ms)?;
         agree("the stream", &self.orders[..], info.orders)?;
         agree("now", self.last_change_ms, info.now_ms)?;
         agree("refunded", self.refunded, info.refunded)?;
         agree("open", self.open.len() as u64, info.reservations_open)?;
-        let remembered = self.ended.len() as u64;
+        let remembered = self.remembered() as u64;
         agree("remembered", remembered, info.reservations_remembered)?;
         let sums = (self.reserved(), self.sold());
         agree("the sums", sums, (info.reserved, info.sold))?;
         let due = self.open.keys().next().map(|key| key.0);
         let forgotten = self.ended.keys().next().map(|key| self.known_until(key.0));
-        let next = due.into_iter().chain(forgotten).min();
+        let late = self.late.keys().next().map(|key| self.lapses_at(key.0));
+        let next = due.into_iter().chain(late).chain(forgotten).min();
         agree("the next thing due", next, sale.next_due_ms())?;
         agree(
             "the key expires",
@@ -148,6 +158,6 @@ fn state_of(record: &Record) -> State {
         Fate::Sold if record.is_refunded() => State::Refunded,
         Fate::Sold => State::Sold,
         Fate::Released { .. } => State::Released,
-        Fate::Expired => State::Expired,
+        Fate::Late | Fate::Expired => State::Expired,
     }
 }

@@ -7,7 +7,7 @@ use super::ledger::{Decider, Ledger, must, spelled, units_of};
 use super::play::Fault;
 use super::record::{Fate, Item, Order, Record, Refund, Units, left_of, units_in_all};
 use super::sale;
-use sale::{Change, Event, INTEGER_MAX, Options, Spelling};
+use sale::{Change, Event, Forgets, INTEGER_MAX, Options, Spelling};
 
 /// How many REFs of RESTOCK are remembered.
 const REFS_MAX: usize = 1_000;
@@ -28,7 +28,7 @@ impl Ledger {
         if let Some(by) = by {
             let is_full = self.known() >= by.bounds.reservations_max;
             must(
-                is_full == forgets,
+                is_full == (forgets != Forgets::Nothing),
                 "room is made when there is none, only then",
             )?;
         }
@@ -37,23 +37,30 @@ impl Ledger {
                 user,
                 lines,
                 expires_at_ms,
+                replaces,
                 ..
             } => {
                 let (user, units) = (spelled(*user), units_of(lines));
+                self.make_room(forgets, at_ms)?;
+                let reserved_at_ms = match replaces {
+                    None => {
+                        let longest = at_ms.saturating_add(self.options.hold_ms).min(INTEGER_MAX);
+                        self.rule(
+                            *expires_at_ms <= longest,
+                            "a reservation lasts HOLD at most",
+                        )?;
+                        at_ms
+                    }
+                    Some(old) => self.book_replaced(&spelled(*old), at_ms, *expires_at_ms)?,
+                };
                 self.admit_new(&user, &units, at_ms)?;
-                self.make_room(forgets)?;
-                must(
+                self.rule(
                     *expires_at_ms > at_ms,
                     "a deadline is later than the making",
                 )?;
-                let longest = at_ms.saturating_add(self.options.hold_ms).min(INTEGER_MAX);
-                must(
-                    *expires_at_ms <= longest,
-                    "a reservation lasts HOLD at most",
-                )?;
                 self.count(Some(&user), &units, (1, 0, 1));
                 self.made += 1;
-                let mut record = Record::new(Some(user), units, at_ms);
+                let mut record = Record::new(Some(user), units, reserved_at_ms);
                 (record.expires_at_ms, record.made) = (*expires_at_ms, self.made);
                 self.begin(&id, record)
             }
@@ -62,7 +69,7 @@ impl Ledger {
             } => {
                 let (user, units) = (spelled(*user), units_of(lines));
                 self.admit_new(&user, &units, at_ms)?;
-                self.make_room(forgets)?;
+                self.make_room(forgets, at_ms)?;
                 self.count(Some(&user), &units, (0, 1, 1));
                 let mut record = Record::new(Some(user), units, at_ms);
                 record.fate = Fate::Sold;
@@ -71,7 +78,7 @@ impl Ledger {
                 self.begin(&id, record)
             }
             Change::ReleasedUnseen { user, .. } => {
-                self.make_room(forgets)?;
+                self.make_room(forgets, at_ms)?;
                 let mut record = Record::new(user.map(spelled), Vec::new(), 0);
                 record.fate = Fate::Released { at_ms };
                 self.begin(&id, record)
@@ -80,32 +87,54 @@ impl Ledger {
         }
     }
 
+    /// An open reservation gives its units, its share of the limits and the moment of its
+    /// making to the one that takes its place.
+    fn book_replaced(&mut self, old: &[u8], at_ms: u64, expires_at_ms: u64) -> Result<u64, Fault> {
+        let record = self.record(old).ok_or("an unknown id is replaced")?;
+        must(
+            record.fate == Fate::Open,
+            "only an open reservation is replaced",
+        )?;
+        self.rule(
+            at_ms < record.expires_at_ms,
+            "what is overdue is not replaced",
+        )?;
+        must(
+            expires_at_ms == record.expires_at_ms,
+            "REPLACE keeps the deadline",
+        )?;
+        let (user, units) = (record.user.clone(), record.units.clone());
+        let reserved_at_ms = record.reserved_at_ms;
+        self.count(user.as_deref(), &units, (-1, 0, -1));
+        self.set_fate(old, Fate::Released { at_ms });
+        Ok(reserved_at_ms)
+    }
+
     /// The window and every limit, for units that were not counted before.
     fn admit_new(&self, user: &[u8], units: &Units, at_ms: u64) -> Result<(), Fault> {
         let options = &self.options;
-        must(
+        self.rule(
             self.ended_at(at_ms).is_none(),
             "nothing is reserved after the end",
         )?;
         let start = options.start_at_ms.unwrap_or(0);
-        must(start <= at_ms, "nothing is reserved before the start")?;
-        must(
-            self.paused_at_ms.is_none(),
-            "nothing is reserved in a pause",
+        self.rule(start <= at_ms, "nothing is reserved before the start")?;
+        self.rule(
+            self.refuses_since().is_none(),
+            "nothing is reserved in a pause, or by a copy that missed something",
         )?;
         let limit = options.order_limit.unwrap_or(u64::MAX);
-        must(units_in_all(units) <= limit, "ORDERLIMIT holds")?;
+        self.rule(units_in_all(units) <= limit, "ORDERLIMIT holds")?;
         self.admit(user, units)
     }
 
     pub fn book_sweep(
         &mut self,
         at_ms: u64,
-        expired: u32,
-        forgotten: u32,
+        [expired, lapsed, forgotten]: [u32; 3],
         by: Option<&Decider>,
     ) -> Result<(), Fault> {
-        must(expired + forgotten > 0, "a sweep does something")?;
+        must(expired + lapsed + forgotten > 0, "a sweep does something")?;
         let overdue = self.open.range(..=(at_ms, u64::MAX)).count() as u32;
         if let Some(by) = by {
             must(
@@ -113,20 +142,30 @@ impl Ledger {
                 "a sweep returns all it may",
             )?;
         }
-        // A sweep looks before it returns: what expires now is forgotten another time.
-        let due = |ended: &&(u64, u64)| self.known_until(ended.0) <= at_ms;
-        let due = self.ended.keys().take_while(due).count() as u32;
-        must(forgotten <= due, "nothing is forgotten before its time")?;
+        // A sweep looks before it returns: what expires now lapses another time, and what
+        // lapses now is forgotten another time.
+        let is_over = |late: &&(u64, u64)| self.lapses_at(late.0) <= at_ms;
+        let over = self.late.keys().take_while(is_over).count() as u32;
+        self.rule(lapsed <= over, "no grace ends before its time")?;
+        let is_due = |ended: &&(u64, u64)| self.known_until(ended.0) <= at_ms;
+        let due = self.ended.keys().take_while(is_due).count() as u32;
+        self.rule(forgotten <= due, "nothing is forgotten before its time")?;
         if let Some(by) = by {
             let most = by.budget - expired;
+            must(lapsed == over.min(most), "a sweep ends every grace it may")?;
+            let most = most - lapsed;
             must(forgotten == due.min(most), "a sweep forgets all it may")?;
         }
         for _ in 0..expired {
             let first = self.open.first_key_value().map(|(_, id)| id.clone());
             self.expire(&first.ok_or("too few to expire")?, at_ms)?;
         }
+        for _ in 0..lapsed {
+            let first = self.late.first_key_value().map(|(_, id)| id.clone());
+            self.set_fate(&first.ok_or("too few to lapse")?, Fate::Expired);
+        }
         for _ in 0..forgotten {
-            self.make_room(true)?;
+            self.forget_first()?;
         }
         Ok(())
     }
@@ -140,7 +179,8 @@ impl Ledger {
                 let record = self.record(&name).ok_or("an unknown id is released")?;
                 let was_open = record.fate == Fate::Open;
                 let in_time = was_open && at_ms < record.expires_at_ms;
-                must(in_time || record.fate == Fate::Expired, "open or expired")?;
+                let is_expired = matches!(record.fate, Fate::Late | Fate::Expired);
+                self.rule(in_time || is_expired, "open or expired")?;
                 let (user, units) = (record.user.clone(), record.units.clone());
                 if was_open {
                     self.count(user.as_deref(), &units, (-1, 0, -1));
@@ -150,30 +190,33 @@ impl Ledger {
             }
             Change::Expired { id } => self.expire(&spelled(*id), at_ms),
             Change::Extended { id, expires_at_ms } => {
-                let (name, longest) = (spelled(*id), self.max_hold());
-                let record = self.ids.get_mut(&name).and_then(|id| id.record.as_mut());
-                let record = record.ok_or("an unknown id is extended")?;
-                must(
-                    record.fate == Fate::Open,
-                    "only an open reservation is extended",
-                )?;
-                must(
-                    at_ms < record.expires_at_ms,
-                    "what is overdue is not extended",
-                )?;
-                let (before, longest) = (record.expires_at_ms, record.reserved_at_ms + longest);
-                must(*expires_at_ms > before, "a deadline never moves back")?;
-                must(
-                    *expires_at_ms <= longest,
-                    "nothing lasts longer than MAXHOLD",
-                )?;
-                record.expires_at_ms = *expires_at_ms;
-                self.queue(&name);
-                Ok(())
+                self.book_extended(&spelled(*id), at_ms, *expires_at_ms)
             }
             Change::Refunded(refund) => self.book_refund(at_ms, refund),
             _ => Ok(()),
         }
+    }
+
+    fn book_extended(&mut self, name: &[u8], at_ms: u64, expires_at_ms: u64) -> Result<(), Fault> {
+        let record = self.record(name).ok_or("an unknown id is extended")?;
+        must(
+            record.fate == Fate::Open,
+            "only an open reservation is extended",
+        )?;
+        let before_ms = record.expires_at_ms;
+        let longest_ms = record.reserved_at_ms + self.max_hold();
+        self.rule(at_ms < before_ms, "what is overdue is not extended")?;
+        must(expires_at_ms >= before_ms, "a deadline never moves back")?;
+        self.rule(expires_at_ms > before_ms, "EXTEND moves a deadline")?;
+        self.rule(
+            expires_at_ms <= longest_ms,
+            "nothing lasts longer than MAXHOLD",
+        )?;
+        if let Some(record) = self.ids.get_mut(name).and_then(|id| id.record.as_mut()) {
+            record.expires_at_ms = expires_at_ms;
+        }
+        self.queue(name);
+        Ok(())
     }
 
     fn book_checkout(
@@ -187,20 +230,18 @@ impl Ledger {
         let deadline = record.expires_at_ms;
         let signs = match record.fate {
             Fate::Open => {
-                must(at_ms < deadline, "what is overdue is not sold")?;
+                self.rule(at_ms < deadline, "what is overdue is not sold")?;
                 (-1, 1, 0)
             }
-            Fate::Expired => {
-                let latest = deadline.saturating_add(self.options.grace_ms);
-                must(
-                    self.options.grace_ms > 0,
-                    "no checkout of what expired without GRACE",
-                )?;
-                must(at_ms < latest, "no checkout after GRACE")?;
+            // Decided on another sale, it also fits what expired here for good.
+            Fate::Late | Fate::Expired if !self.is_faithful => (0, 1, 1),
+            Fate::Late => {
+                let in_grace = self.is_in_grace(record, at_ms);
+                self.rule(in_grace, "no checkout after GRACE, or without it")?;
                 self.admit(user.as_deref().unwrap_or(b""), &units)?;
                 (0, 1, 1)
             }
-            _ => return Err("released or sold before, and sold now".into()),
+            _ => return Err("sold, though it was sold before or could not be any more".into()),
         };
         self.count(user.as_deref(), &units, signs);
         self.book_entry(order.entry)?;
@@ -225,7 +266,9 @@ impl Ledger {
             must(qty > 0 && qty <= left, "no more is refunded than was sold")?;
         }
         let on_sale = !refund.restocks || self.ended_at(at_ms).is_none();
-        must(on_sale, "nothing goes back on sale after the end")?;
+        self.rule(on_sale, "nothing goes back on sale after the end")?;
+        let asked = refund.no_restock.ok_or("what was asked is not told")?;
+        must(!asked || !refund.restocks, "NORESTOCK puts nothing back")?;
         let counted = -i64::from(refund.restores_limit);
         let user = record.user.clone();
         self.count(user.as_deref(), &units, (0, -1, counted));
@@ -239,6 +282,8 @@ impl Ledger {
         order.ok_or("just seen")?.refunds.push(Refund {
             reference,
             units,
+            no_restock: refund.no_restock,
+            restores_limit: refund.restores_limit,
             entry: refund.entry,
         });
         Ok(())
@@ -258,22 +303,27 @@ impl Ledger {
                 must(longest >= options.hold_ms, "MAXHOLD is not below HOLD")?;
                 let window = |o: &Options| (o.start_at_ms, o.end_at_ms);
                 let same = window(options) == window(&self.options);
-                must(same || self.closed_at_ms.is_none(), "CLOSE is for good")?;
+                self.rule(same || self.closed_at_ms.is_none(), "CLOSE is for good")?;
                 self.options = (**options).clone();
                 Ok(())
             }
             Change::Paused => {
-                must(
-                    self.closed_at_ms.or(self.paused_at_ms).is_none(),
-                    "a pause begins",
-                )?;
+                must(self.paused_at_ms.is_none(), "a pause begins")?;
+                self.rule(self.closed_at_ms.is_none(), "CLOSE is for good")?;
                 self.paused_at_ms = Some(at_ms);
                 Ok(())
             }
-            Change::Resumed => {
+            Change::Resumed { lifts_mark } => {
+                self.rule(
+                    *lifts_mark == self.mark.is_some(),
+                    "RESUME lifts the mark there is",
+                )?;
                 let paused = self.closed_at_ms.is_none() && self.paused_at_ms.is_some();
-                must(paused, "a pause ends")?;
+                self.rule(paused || *lifts_mark, "a pause ends")?;
                 self.paused_at_ms = None;
+                if *lifts_mark {
+                    self.mark = None;
+                }
                 Ok(())
             }
             Change::Closed => {
@@ -282,7 +332,7 @@ impl Ledger {
                 Ok(())
             }
             Change::Bound { orders } => {
-                must(self.orders != *orders, "bound to another stream")?;
+                self.rule(self.orders != *orders, "bound to another stream")?;
                 self.orders = orders.to_vec();
                 Ok(())
             }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::dice::Dice;
-use super::history::At;
+use super::history::{At, Missed};
 use super::ledger::Ledger;
 use super::reply::Reply;
 use super::requests::{Ask, Deltas, Named, Op, bytes, name};
@@ -25,6 +25,8 @@ pub struct Client {
 #[derive(Clone, Debug)]
 pub struct Told {
     pub at: At,
+    /// What the server that told it had missed.
+    pub missed: Missed,
     /// Which life of the id it was about.
     pub life: u32,
     pub reply: Reply,
@@ -34,6 +36,14 @@ pub struct Request {
     pub client: usize,
     pub op: Op,
     pub told: Vec<Told>,
+}
+
+/// The same units, asked for in another order.
+fn in_any_order(ask: Ask) -> Ask {
+    match ask {
+        Ask::Items(lines) => Ask::Items(lines.into_iter().rev().collect()),
+        qty => qty,
+    }
 }
 
 /// A name in one of the shapes that are kept differently.
@@ -78,7 +88,8 @@ impl Asking<'_> {
             return op;
         }
         match self.dice.below(100) {
-            0..38 => self.reserve(),
+            0..28 => self.reserve(),
+            28..38 => self.replace(),
             38..46 => self.buy(),
             46..62 => self.checkout(),
             62..67 => {
@@ -194,6 +205,12 @@ impl Asking<'_> {
     }
 
     fn ask(&mut self) -> Ask {
+        let items = &self.books.items;
+        if items.len() > 8 && self.dice.one_in(2) {
+            let lines = 8 + self.dice.index(items.len() - 7);
+            let lines = items[..lines].iter().map(|item| (name(&item.sku), 1));
+            return Ask::Items(lines.collect());
+        }
         let one_in = if self.books.bare_items().is_empty() {
             40
         } else {
@@ -217,7 +234,7 @@ impl Asking<'_> {
             0 => {
                 let (id, before) = self.an_id();
                 let other = self.dice.one_in(2) || before == Ask::Items(Vec::new());
-                (id, if other { ask } else { before })
+                (id, if other { ask } else { in_any_order(before) })
             }
             _ => (self.new_id(&ask), ask),
         };
@@ -226,6 +243,48 @@ impl Asking<'_> {
             ask,
             id,
             hold,
+            replaces: None,
+        }
+    }
+
+    /// A cart that changes: a client does not know whether it was sold, given back or
+    /// replaced in the meantime. Now and then it is another one's, who has logged in since.
+    fn replace(&mut self) -> Op {
+        let (old, before) = self.an_id();
+        let mut ask = self.ask();
+        if let Ask::Items(mut lines) = before
+            && !lines.is_empty()
+            && !self.dice.one_in(4)
+        {
+            let at = self.dice.index(lines.len());
+            match self.dice.below(5) {
+                0 => lines[at].1 += 1,
+                1 => lines[at].1 = self.dice.between(1, lines[at].1),
+                2 => lines.push((self.sku(), self.qty())),
+                3 if lines.len() > 1 => {
+                    lines.remove(at);
+                }
+                _ => {}
+            }
+            ask = Ask::Items(lines);
+        }
+        let owner = self.books.record(&bytes(&old));
+        let owner = owner.and_then(|record| record.user.as_deref()).map(name);
+        let user = match owner {
+            Some(owner) if !self.dice.one_in(5) => owner,
+            _ => self.user(),
+        };
+        // As many as are on their way to replace one id, one does.
+        let id = match self.dice.below(12) {
+            0 => self.an_id().0,
+            _ => self.new_id(&ask),
+        };
+        Op::Reserve {
+            user,
+            ask,
+            id,
+            hold: None,
+            replaces: Some(old),
         }
     }
 
@@ -322,11 +381,13 @@ impl Asking<'_> {
 
     /// A sale that sells nothing for long has little to show.
     fn reopen(&mut self) -> Option<Op> {
-        let is_paused = self.books.paused_at_ms.is_some();
+        let is_paused = self.books.refuses_since().is_some();
         let is_over = self.books.ended_at(self.now_ms).is_some();
         let is_early = self.books.options.start_at_ms > Some(self.now_ms);
         let is_shut = is_paused || is_over || is_early;
-        if !is_shut || self.books.closed_at_ms.is_some() || !self.dice.one_in(4) {
+        let is_marked = self.books.mark.is_some();
+        let is_closed = self.books.closed_at_ms.is_some() && !is_marked;
+        if !is_shut || is_closed || !self.dice.one_in(4) {
             return None;
         }
         Some(match (is_paused, is_over) {

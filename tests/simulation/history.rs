@@ -1,9 +1,20 @@
 //! Histories: what happened to the sale, and where a failover made two of one.
 //!
 //! A branch is the stream of one primary; it begins where its primary stood when it
-//! became one. Edge: bytes of events by place; nothing is carried out here.
+//! became one. What a copy missed of the stream it followed is its own, see [`Missed`].
+//! Edge: bytes of events by place; nothing is carried out here.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+/// The events that a copy did not carry out, by their offset in its history, each with
+/// the reason in words. Where they stand its own AOF has a mark.
+pub type Missed = BTreeMap<usize, String>;
+
+/// Did two copies miss the same up to an offset?
+pub fn missed_alike(one: &Missed, other: &Missed, until: usize) -> bool {
+    one.range(..=until).eq(other.range(..=until))
+}
 
 /// A place in a history: after so many events of a branch and the branches before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +26,8 @@ pub struct At {
 struct Branch {
     /// Where it forked off.
     from: At,
+    /// What its primary had missed when it became one.
+    missed: Missed,
     events: Vec<Rc<[u8]>>,
     /// What the sale of its primary came to after each event, where it was looked at.
     digests: Vec<Option<u64>>,
@@ -36,17 +49,20 @@ impl Histories {
             created,
             branches: vec![Branch {
                 from: root,
+                missed: Missed::new(),
                 events: Vec::new(),
                 digests: vec![None],
             }],
         }
     }
 
-    /// Begins a new branch at a place, and stands there.
-    pub fn fork(&mut self, at: At) -> At {
+    /// Begins a new branch at a place, for a primary that missed something or nothing, and
+    /// stands there.
+    pub fn fork(&mut self, at: At, missed: Missed) -> At {
         let from = self.resolve(at);
         self.branches.push(Branch {
             from,
+            missed,
             events: Vec::new(),
             digests: vec![None],
         });
@@ -88,6 +104,11 @@ impl Histories {
         let at = self.resolve(at);
         let branch = &mut self.branches[at.branch];
         &mut branch.digests[at.offset - branch.from.offset]
+    }
+
+    /// What the primary had missed that decided the event before a place.
+    pub fn missed(&self, at: At) -> &Missed {
+        &self.branches[self.resolve(at).branch].missed
     }
 
     pub fn is_same(&self, one: At, other: At) -> bool {

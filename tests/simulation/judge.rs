@@ -5,10 +5,10 @@
 
 use super::ledger::{Ledger, must};
 use super::play::Fault;
-use super::record::{Fate, Record, Units, left_of, units_in_all};
+use super::record::{Fate, Record, Units, sorted};
 use super::reply::Reply;
 use super::requests::{Ask, Deltas, Op, bytes};
-use super::sale::{Answer, Bounds, EntryId, INTEGER_MAX};
+use super::sale::{Answer, Bounds, INTEGER_MAX};
 
 /// One answer and what it was given to.
 pub struct Case<'a> {
@@ -35,6 +35,7 @@ impl Case<'_> {
                 ask,
                 id,
                 hold,
+                replaces: None,
             } => {
                 if let Reply::Reserved { expires_at_ms, .. } = self.reply
                     && self.changed
@@ -45,6 +46,13 @@ impl Case<'_> {
                 }
                 self.units(&bytes(id), &bytes(user), ask)
             }
+            Op::Reserve {
+                user,
+                ask,
+                id,
+                replaces: Some(old),
+                ..
+            } => self.replaced(&bytes(id), &bytes(user), ask, &bytes(old)),
             Op::Buy {
                 user,
                 ask,
@@ -92,7 +100,7 @@ impl Case<'_> {
                 "a mismatch is another request",
             ),
             (Reply::No(Answer::Mismatch), None) => Err("a mismatch with nothing".into()),
-            (Reply::No(refusal), None) => self.refused(refusal, user, ask),
+            (Reply::No(refusal), None) => self.refused(refusal, user, ask, None),
             (Reply::No(_), Some(_)) => Err("a known id is refused".into()),
             (reply, Some(record)) => {
                 let same = self.is_same(record, user, ask);
@@ -103,6 +111,38 @@ impl Case<'_> {
         }
     }
 
+    /// RESERVE with REPLACE: about the old id as long as the new one is unknown.
+    fn replaced(&self, id: &[u8], user: &[u8], ask: &Ask, old: &[u8]) -> Result<(), Fault> {
+        let old = self.books.record(old);
+        if self.books.record(id).is_some() {
+            let moments = |record: &Record| (record.reserved_at_ms, record.expires_at_ms);
+            let is_kept = self.books.record(id).map(moments) == old.map(moments);
+            must(
+                is_kept || !self.changed,
+                "REPLACE keeps the making and the deadline",
+            )?;
+            return self.units(id, user, ask);
+        }
+        match (self.reply, old) {
+            (Reply::No(Answer::NoReservation), old) => {
+                must(old.is_none(), "what is there can be replaced")
+            }
+            (Reply::No(refusal), Some(old)) => {
+                let is_open = old.fate == Fate::Open && self.now_ms < old.expires_at_ms;
+                must(is_open, "what cannot be replaced is told first")?;
+                self.refused(refusal, user, ask, Some(old))
+            }
+            (reply, Some(old)) => {
+                must(
+                    old.fate != Fate::Open,
+                    "an open one is replaced, or refused",
+                )?;
+                self.state(old, reply)
+            }
+            (_, None) => Err("nothing is known of what was to be replaced".into()),
+        }
+    }
+
     fn is_same(&self, record: &Record, user: &[u8], ask: &Ask) -> bool {
         if !record.belongs_to(Some(user)) {
             return false;
@@ -110,10 +150,6 @@ impl Case<'_> {
         if record.is_unseen() {
             return true;
         }
-        let sorted = |mut units: Units| {
-            units.sort_unstable();
-            units
-        };
         match ask {
             Ask::Qty(qty) => {
                 let meant = self.books.bare_items();
@@ -122,7 +158,7 @@ impl Case<'_> {
             Ask::Items(_) => self
                 .books
                 .units(ask)
-                .is_some_and(|units| sorted(units) == sorted(record.units.clone())),
+                .is_some_and(|units| sorted(&units) == sorted(&record.units)),
         }
     }
 
@@ -178,7 +214,8 @@ impl Case<'_> {
             }
             Reply::Released => matches!(record.fate, Fate::Released { .. }),
             Reply::Expired { expires_at_ms, .. } => {
-                record.fate == Fate::Expired && record.expires_at_ms == *expires_at_ms
+                let is_expired = matches!(record.fate, Fate::Late | Fate::Expired);
+                is_expired && record.expires_at_ms == *expires_at_ms
             }
             _ => false,
         };
@@ -202,12 +239,8 @@ impl Case<'_> {
                 "a retry is no double charge",
             ),
             Reply::Expired { grace_left_ms, .. } => {
-                let options = &self.books.options;
-                // Without GRACE never, also when the clock is back before the deadline.
-                let late_by_ms = self.now_ms.saturating_sub(record.expires_at_ms);
-                let in_grace = late_by_ms < options.grace_ms;
-                let until_ms = record.expires_at_ms + options.grace_ms;
-                let left_ms = if in_grace { until_ms - self.now_ms } else { 0 };
+                let in_grace = self.books.is_in_grace(record, self.now_ms);
+                let left_ms = self.books.grace_left_ms(record, self.now_ms);
                 must(
                     *grace_left_ms == Some(left_ms),
                     "what is left of the grace is told",
@@ -233,149 +266,6 @@ impl Case<'_> {
             *expires_at_ms >= wanted,
             "extended as far as asked and allowed",
         )
-    }
-
-    fn refunded(&self, id: &[u8], entry: EntryId) -> Result<(), Fault> {
-        let Op::Refund {
-            ask,
-            reference,
-            user,
-            ..
-        } = self.op
-        else {
-            return Err("refunded by another command".into());
-        };
-        let record = self.books.record(id).ok_or("refunded, but unknown")?;
-        let user = user.as_deref().map(bytes);
-        must(
-            record.belongs_to(user.as_deref()),
-            "refunded to another user",
-        )?;
-        let refunds = record.order.as_ref().map_or(&[][..], |o| &o.refunds);
-        let refund = refunds.iter().find(|refund| refund.entry == entry);
-        let refund = refund.ok_or("an entry that is no refund of this order")?;
-        let last = refunds.last().is_some_and(|last| last.entry == entry);
-        match reference.as_deref().map(bytes) {
-            Some(reference) => {
-                let same = refund.reference.as_ref() == Some(&reference);
-                must(same, "the refund of this REF")?;
-            }
-            None => must(record.is_refunded() && last, "the refund that left nothing")?,
-        }
-        let asked = match ask {
-            None => return must(record.is_refunded() && last, "all that was left"),
-            Some(Ask::Qty(qty)) => Some(vec![(record.units[0].0, *qty)]),
-            Some(items) => self.books.units(items),
-        };
-        let mut asked = asked.ok_or("refunded an unknown SKU")?;
-        let mut units = refund.units.clone();
-        asked.sort_unstable();
-        units.sort_unstable();
-        must(asked == units, "what was refunded is what was asked")
-    }
-
-    fn not_refunded(&self, id: &[u8]) -> Result<(), Fault> {
-        let Op::Refund { ask, reference, .. } = self.op else {
-            return Err("not a refund".into());
-        };
-        let record = self.books.record(id).ok_or("not sold, but unknown")?;
-        let reference = reference.as_deref().map(bytes);
-        let refunds = record.order.as_ref().map_or(&[][..], |o| &o.refunds);
-        let is_known = reference.is_some() && refunds.iter().any(|r| r.reference == reference);
-        match self.reply {
-            Reply::No(Answer::Mismatch) => must(is_known, "a mismatch with no refund"),
-            Reply::No(Answer::Invalid(_)) => must(record.units.len() > 1, "QTY of one SKU"),
-            _ if record.order.is_none() || is_known => {
-                must(!is_known, "a refund is denied that was made")
-            }
-            _ => {
-                let asked = match ask {
-                    Some(Ask::Qty(qty)) => Some(vec![(record.units[0].0, *qty)]),
-                    Some(items) => self.books.units(items),
-                    None => return must(record.is_refunded(), "there is something left"),
-                };
-                let enough = |units: Units| units.iter().all(|(i, n)| *n <= left_of(record, *i));
-                must(!asked.is_some_and(enough), "there is enough left")
-            }
-        }
-    }
-
-    fn full(&self) -> Result<(), Fault> {
-        let is_full = self.books.known() >= self.bounds.reservations_max;
-        must(is_full && self.books.ended.is_empty(), "there is room")
-    }
-
-    /// Is one of these open past its deadline?
-    fn is_overdue(&self, which: impl Fn(&Record) -> bool) -> bool {
-        let overdue = self.books.open.range(..=(self.now_ms, u64::MAX));
-        let mut records = overdue.filter_map(|(_, id)| self.books.record(id));
-        records.any(which)
-    }
-
-    /// A refusal of new units has to be true.
-    fn refused(&self, refusal: &Answer, user: &[u8], ask: &Ask) -> Result<(), Fault> {
-        let (books, now_ms) = (self.books, self.now_ms);
-        let options = &books.options;
-        let Some(units) = books.units(ask) else {
-            let told = matches!(refusal, Answer::NoSku { .. });
-            return must(told, "an unknown SKU is told first");
-        };
-        let all = units_in_all(&units);
-        let qty_of = |item: u32| units.iter().find(|u| u.0 == item as usize).map(|u| u.1);
-        let overdue = self.is_overdue(|_| true);
-        let may_lift = match *refusal {
-            Answer::UserLimit { .. } => self.is_overdue(|record| record.belongs_to(Some(user))),
-            Answer::ItemLimit { item, .. } => self.is_overdue(|record| {
-                let has_it = record.units.iter().any(|line| line.0 == item as usize);
-                has_it && record.belongs_to(Some(user))
-            }),
-            Answer::AllReserved { item, .. } => overdue && item.is_some(),
-            _ => false,
-        };
-        must(!may_lift, "what is overdue refuses nobody for long")?;
-        let is_true = match *refusal {
-            Answer::Ended { at_ms } => books.ended_at(now_ms) == Some(at_ms),
-            Answer::NotStarted { starts_in_ms } => {
-                starts_in_ms > 0 && options.start_at_ms == Some(now_ms + starts_in_ms)
-            }
-            Answer::Paused { at_ms } => books.paused_at_ms == Some(at_ms),
-            Answer::OrderLimit { limit } => options.order_limit == Some(limit) && all > limit,
-            Answer::UserLimit { remaining } => {
-                let limit = options.user_limit.unwrap_or(u64::MAX);
-                remaining == limit.saturating_sub(books.counted(user)) && all > remaining
-            }
-            Answer::ItemLimit { remaining, item } => {
-                let limit = options.item_limit.unwrap_or(u64::MAX);
-                let counted = books.counted_of(user, item as usize);
-                let is_so = remaining == limit.saturating_sub(counted);
-                is_so && qty_of(item) > Some(remaining)
-            }
-            Answer::SaleLimit { remaining } => {
-                let limit = options.sale_limit.unwrap_or(u64::MAX);
-                remaining == limit.saturating_sub(books.sold()) && all > remaining
-            }
-            Answer::SoldOut { available, item } => {
-                let stock = &books.items[item as usize];
-                let most = stock.available().map(|left| left + stock.reserved);
-                stock.available() == Some(available) && qty_of(item) > most
-            }
-            Answer::AllReserved {
-                retry_in_ms: 1,
-                item: None,
-            } if overdue => self.swept,
-            Answer::AllReserved { retry_in_ms, item } => {
-                let next = books.open.keys().next().map_or(now_ms, |due| due.0);
-                let limit = options.sale_limit.unwrap_or(u64::MAX);
-                let stands = match item {
-                    Some(item) => qty_of(item) > books.items[item as usize].available(),
-                    None => books.sold() + books.reserved() + all > limit,
-                };
-                retry_in_ms == next.saturating_sub(now_ms).max(1) && stands
-            }
-            Answer::Full => return self.full(),
-            _ => false,
-        };
-        must(is_true, "a refusal is true")
     }
 
     fn seller(&self) -> Result<(), Fault> {
@@ -415,11 +305,13 @@ impl Case<'_> {
         match (self.op, self.reply) {
             (Op::Sweep(_), Reply::Swept(..)) => Ok(()),
             (Op::Pause, Reply::Ok) => must(books.paused_at_ms.is_some(), "paused"),
-            (Op::Resume, Reply::Ok) => must(books.paused_at_ms.is_none(), "resumed"),
+            (Op::Resume, Reply::Ok) => must(books.refuses_since().is_none(), "resumed"),
             (Op::Close, Reply::Ok) => must(books.closed_at_ms.is_some(), "closed"),
             (Op::Bind(orders), Reply::Ok) => must(books.orders == bytes(orders), "bound"),
             (Op::Alter(_), Reply::Ok | Reply::No(Answer::Invalid(_))) => Ok(()),
             (Op::Pause | Op::Resume | Op::Alter(_), Reply::No(Answer::Ended { at_ms })) => {
+                let is_marked = books.mark.is_some() && *self.op == Op::Resume;
+                must(!is_marked, "a mark can be lifted after CLOSE")?;
                 must(books.closed_at_ms == Some(*at_ms), "closed for good")
             }
             (op, reply) => Err(format!("{op:?} answers {reply:?}")),

@@ -8,13 +8,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::history::{At, Histories};
+use super::history::{At, Histories, Missed, missed_alike};
 use super::play::Fault;
 use super::record::{Fate, Id, Item, Record, Units, User, units_in_all};
 use super::sale;
 use sale::{
-    Bounds, Change, Created, EntryId, Event, Hasher, Line, NameBuffer, Options, Spelling,
-    decode_event,
+    Bounds, Change, Created, EntryId, Event, Forgets, Hasher, INTEGER_MAX, Line, NameBuffer,
+    Options, Spelling, decode_event,
 };
 
 /// Who decides an event: what the rules about clocks and configuration depend on.
@@ -37,13 +37,20 @@ pub struct Ledger {
     pub options: Options,
     pub paused_at_ms: Option<u64>,
     pub closed_at_ms: Option<u64>,
+    /// After which change this copy missed one, and why; until a RESUME lifts it.
+    pub mark: Option<(u64, String)>,
+    /// The event at hand was decided on a sale like this one: one that missed the same.
+    pub is_faithful: bool,
     pub orders: Vec<u8>,
     pub items: Vec<Item>,
     pub ids: BTreeMap<Vec<u8>, Id>,
     pub users: BTreeMap<Vec<u8>, User>,
     /// Ids by deadline, and in the order they were queued.
     pub open: BTreeMap<(u64, u64), Vec<u8>>,
-    /// Ids by the moment they ended, and in the order they were queued.
+    /// Late ids, the same way.
+    pub late: BTreeMap<(u64, u64), Vec<u8>>,
+    /// Ids that can never become an order by the moment they ended, and in the order they
+    /// were queued.
     pub ended: BTreeMap<(u64, u64), Vec<u8>>,
     pub refs: VecDeque<(Vec<u8>, Deltas)>,
     /// Entries of the order stream.
@@ -97,6 +104,8 @@ impl Ledger {
             options: options.clone(),
             paused_at_ms: None,
             closed_at_ms: None,
+            mark: None,
+            is_faithful: true,
             orders: orders.to_vec(),
             items: (items.iter())
                 .map(|(sku, stock)| Item::new(sku, *stock))
@@ -104,6 +113,7 @@ impl Ledger {
             ids: BTreeMap::new(),
             users: BTreeMap::new(),
             open: BTreeMap::new(),
+            late: BTreeMap::new(),
             ended: BTreeMap::new(),
             refs: VecDeque::new(),
             entries: 0,
@@ -116,15 +126,41 @@ impl Ledger {
         })
     }
 
-    /// The books of the history that leads to a place.
-    pub fn at(histories: &Histories, at: At) -> Result<Ledger, Fault> {
+    /// The books of the history that leads to a place, for a copy that missed some of it.
+    pub fn at(histories: &Histories, at: At, missed: &Missed) -> Result<Ledger, Fault> {
         let mut books = Ledger::open(&histories.created)?;
         for offset in 1..=at.offset {
-            let bytes = histories.event(At { offset, ..at });
+            if let Some(reason) = missed.get(&offset) {
+                books.note_mark(reason);
+                continue;
+            }
+            let place = At { offset, ..at };
+            books.is_faithful = missed_alike(missed, histories.missed(place), offset);
+            let bytes = histories.event(place);
             let event = decode_event(&bytes, HASHER).map_err(|error| error.to_string())?;
             books.book(&event, None)?;
         }
+        books.is_faithful = true;
         Ok(books)
+    }
+
+    /// A change did not come to this copy. The first one counts.
+    pub fn note_mark(&mut self, reason: &str) {
+        let at_ms = self.last_change_ms;
+        (self.mark).get_or_insert_with(|| (at_ms, reason.to_owned()));
+    }
+
+    /// Since when no new units are sold: PAUSE, or the last change before the mark.
+    pub fn refuses_since(&self) -> Option<u64> {
+        let marked_at_ms = self.mark.as_ref().map(|mark| mark.0);
+        marked_at_ms.or(self.paused_at_ms)
+    }
+
+    /// A rule that whoever decides has to keep. An event that was decided on another sale
+    /// than this one only has to fit.
+    #[track_caller]
+    pub fn rule(&self, holds: bool, rule: &str) -> Result<(), Fault> {
+        must(holds || !self.is_faithful, rule)
     }
 
     /// The sale's time: the later of the clock and the last change, but for a step
@@ -157,7 +193,12 @@ impl Ledger {
 
     /// Ids that are known now.
     pub fn known(&self) -> usize {
-        self.open.len() + self.ended.len() + self.orders_made
+        self.open.len() + self.remembered() + self.orders_made
+    }
+
+    /// Ids that are released or expired.
+    pub fn remembered(&self) -> usize {
+        self.late.len() + self.ended.len()
     }
 
     pub fn sold(&self) -> u64 {
@@ -183,6 +224,26 @@ impl Ledger {
         ended_at_ms.saturating_add(self.options.remember_ms.max(self.options.grace_ms))
     }
 
+    /// When the grace of a late id is over, by its deadline.
+    pub fn lapses_at(&self, expires_at_ms: u64) -> u64 {
+        expires_at_ms.saturating_add(self.options.grace_ms)
+    }
+
+    /// Could a CHECKOUT of it still succeed, as far as the time goes?
+    pub fn is_in_grace(&self, record: &Record, now_ms: u64) -> bool {
+        record.fate == Fate::Late
+            && self.options.grace_ms > 0
+            && now_ms < self.lapses_at(record.expires_at_ms)
+    }
+
+    /// For how much longer a CHECKOUT of it can still succeed.
+    pub fn grace_left_ms(&self, record: &Record, now_ms: u64) -> u64 {
+        match self.is_in_grace(record, now_ms) {
+            true => (self.lapses_at(record.expires_at_ms) - now_ms).min(INTEGER_MAX),
+            false => 0,
+        }
+    }
+
     pub fn max_hold(&self) -> u64 {
         self.options.hold_ms_max.unwrap_or(self.options.hold_ms)
     }
@@ -198,9 +259,11 @@ impl Ledger {
             Change::Reserved { .. } | Change::Bought { .. } | Change::ReleasedUnseen { .. } => {
                 self.book_new(event, by)
             }
-            Change::Swept { expired, forgotten } => {
-                self.book_sweep(event.at_ms, *expired, *forgotten, by)
-            }
+            Change::Swept {
+                expired,
+                lapsed,
+                forgotten,
+            } => self.book_sweep(event.at_ms, [*expired, *lapsed, *forgotten], by),
             Change::Sold { .. }
             | Change::Released { .. }
             | Change::Expired { .. }
@@ -218,6 +281,9 @@ impl Ledger {
 
     /// Stock, USERLIMIT, ITEMLIMIT and SALELIMIT, by the ledger's own counts.
     pub fn admit(&self, user: &[u8], units: &Units) -> Result<(), Fault> {
+        if !self.is_faithful {
+            return Ok(());
+        }
         let options = &self.options;
         let all = units_in_all(units);
         for (at, &(item, qty)) in units.iter().enumerate() {
@@ -245,15 +311,41 @@ impl Ledger {
         must(spoken_for.saturating_add(all) <= limit, "SALELIMIT holds")
     }
 
-    pub fn make_room(&mut self, forgets: bool) -> Result<(), Fault> {
-        if !forgets {
-            return Ok(());
+    /// Forgets an id so that there is room for another one.
+    pub fn make_room(&mut self, forgets: Forgets, at_ms: u64) -> Result<(), Fault> {
+        match forgets {
+            Forgets::Nothing => return Ok(()),
+            Forgets::Oldest => return Err("an event of version 1".into()),
+            Forgets::OldestPastGrace if self.ended.is_empty() => {
+                let late = self.late.keys().next().map(|late| self.lapses_at(late.0));
+                self.rule(late <= Some(at_ms), "nothing is forgotten within its grace")?;
+                self.forget(false)
+            }
+            Forgets::OldestPastGrace => self.forget(true),
         }
-        let (_, id) = self.ended.pop_first().ok_or("nothing to forget")?;
+    }
+
+    /// Forgets the first of the ended, or of the late.
+    fn forget(&mut self, ended: bool) -> Result<(), Fault> {
+        let queue = if ended {
+            &mut self.ended
+        } else {
+            &mut self.late
+        };
+        let (_, id) = queue.pop_first().ok_or("nothing to forget")?;
         if let Some(id) = self.ids.get_mut(&id) {
             id.record = None;
         }
         Ok(())
+    }
+
+    /// Forgets the id that ended first; of one moment, one that can never become an order.
+    pub fn forget_first(&mut self) -> Result<(), Fault> {
+        let first_ms = |queue: &BTreeMap<(u64, u64), Vec<u8>>| {
+            queue.keys().next().map_or(u64::MAX, |first| first.0)
+        };
+        let ended = !self.ended.is_empty() && first_ms(&self.ended) <= first_ms(&self.late);
+        self.forget(ended)
     }
 
     /// Counts units as reserved, sold, and against the limits.
@@ -296,9 +388,11 @@ impl Ledger {
             return;
         };
         self.open.remove(&record.queued_at);
+        self.late.remove(&record.queued_at);
         self.ended.remove(&record.queued_at);
         let (queue, at_ms) = match record.fate {
             Fate::Open => (&mut self.open, record.expires_at_ms),
+            Fate::Late => (&mut self.late, record.expires_at_ms),
             Fate::Expired => (&mut self.ended, record.expires_at_ms),
             Fate::Released { at_ms } => (&mut self.ended, at_ms),
             Fate::Sold => return,
@@ -308,11 +402,14 @@ impl Ledger {
     }
 
     pub fn book_entry(&mut self, entry: EntryId) -> Result<(), Fault> {
-        self.entries += 1;
-        must(
-            entry.ms == self.entries,
+        self.rule(
+            entry.ms == self.entries + 1,
             "one entry of the stream an order or refund",
-        )
+        )?;
+        // A copy that missed an order has no entry of it.
+        must(entry.ms > self.entries, "the stream goes on")?;
+        self.entries = entry.ms;
+        Ok(())
     }
 
     pub fn expire(&mut self, name: &[u8], at_ms: u64) -> Result<(), Fault> {
@@ -327,7 +424,11 @@ impl Ledger {
         )?;
         let (user, units) = (record.user.clone(), record.units.clone());
         self.count(user.as_deref(), &units, (-1, 0, -1));
-        self.set_fate(name, Fate::Expired);
+        let fate = match self.options.grace_ms {
+            0 => Fate::Expired,
+            _ => Fate::Late,
+        };
+        self.set_fate(name, fate);
         Ok(())
     }
 

@@ -1,13 +1,23 @@
 //! What happens to servers: clocks, sweeps, replication, crashes and failovers.
 
 use super::dice::Dice;
-use super::ledger::{Ledger, must};
+use super::history::At;
+use super::ledger::must;
 use super::play::Fault;
 use super::reply::Reply;
 use super::requests::Op;
+use super::sale::{Hasher, decode_event};
 use super::server::{Role, digest_of};
 use super::step::Act;
 use super::world::World;
+
+/// Why some bytes are no event.
+fn why_unreadable(bytes: &[u8]) -> Result<String, Fault> {
+    match decode_event(bytes, Hasher::new([0, 0])) {
+        Ok(event) => Err(format!("damaged, and yet an event: {event:?}")),
+        Err(error) => Ok(error.to_string()),
+    }
+}
 
 impl World {
     pub fn server_step(&mut self, act: Act, dice: &mut Dice) -> Result<(), Fault> {
@@ -46,6 +56,7 @@ impl World {
                 self.count("AOF rewritten");
                 Ok(())
             }
+            Act::Miss => self.miss(dice),
             Act::Crash => self.crash(dice),
             Act::Restart => self.restart(dice),
             Act::Promote => self.promote(dice),
@@ -79,10 +90,17 @@ impl World {
         let reply = self.decide(at, &Op::Sweep(budget))?;
         self.note(|_| format!("server {at} sweeps: {reply:?}"));
         match reply {
-            Reply::Swept(0, 0) => self.count("sweep of nothing"),
-            Reply::Swept(0, _) => self.count("sweep that forgets"),
-            Reply::Swept(expired, _) => {
-                self.count("sweep that expires");
+            Reply::Swept([0, 0, 0]) => self.count("sweep of nothing"),
+            Reply::Swept([expired, lapsed, forgotten]) => {
+                for (what, times) in [
+                    ("sweep that expires", expired),
+                    ("sweep that ends a grace", lapsed),
+                    ("sweep that forgets", forgotten),
+                ] {
+                    if times > 0 {
+                        self.count(what);
+                    }
+                }
                 if expired == budget && budget < 1_000 {
                     self.count("sweep at the end of its budget");
                 }
@@ -100,14 +118,14 @@ impl World {
         let skew_ms = self.servers[self.primary].config.skew_ms;
         let books = self.books();
         let due = books.open.keys().next().map(|due| due.0);
-        let grace_ms = books.options.grace_ms;
         let ended = books.ended.keys().next().map(|ended| ended.0);
+        let late = books.late.keys().next().map(|late| late.0);
         let last_change_ms = books.last_change_ms;
         let aim = match dice.below(100) {
             0..30 => Some(self.now_ms + dice.below(hold_ms / 4 + 2)),
             30..60 => due,
             60..66 => ended.map(|ended| books.known_until(ended)),
-            66..70 => ended.map(|ended| ended + grace_ms),
+            66..70 => late.map(|late| books.lapses_at(late)),
             70..74 => books.options.start_at_ms,
             74..78 => books.options.end_at_ms,
             78..85 => Some(self.now_ms + dice.below(hold_ms * 2 + 2)),
@@ -203,14 +221,46 @@ impl World {
         if here.branch != to.branch {
             self.count("partial resync");
         }
-        let received = self.servers[at].stream(&self.histories, to, most)?;
+        let mut seen = Vec::new();
+        let received = self.servers[at].stream(&self.histories, to, most, &mut seen)?;
         if received > 0 {
             self.count("replication");
         }
+        seen.into_iter().for_each(|what| self.count(what));
         if self.histories.is_same(self.servers[at].at, to) {
             self.look_at(of);
         }
         self.compare_digest(at)
+    }
+
+    /// The next event of the stream comes to a replica damaged, or not at all.
+    fn miss(&mut self, dice: &mut Dice) -> Result<(), Fault> {
+        let Some(at) = self.a_replica(dice) else {
+            return Ok(());
+        };
+        let Role::Replica { of } = self.servers[at].role else {
+            return Ok(());
+        };
+        let (here, to) = (self.servers[at].at, self.servers[of].at);
+        if here.offset >= to.offset || !self.histories.leads_through(to, here) {
+            return Ok(());
+        }
+        let offset = here.offset + 1;
+        let bytes = self.histories.event(At { offset, ..to });
+        let reason = match dice.below(3) {
+            0 => "the event is lost".to_owned(),
+            1 => why_unreadable(&bytes[..dice.index(bytes.len())])?,
+            _ => why_unreadable(&[&[0xff][..], &bytes[1..]].concat())?,
+        };
+        self.note(|_| format!("server {at} misses event {offset}: {reason}"));
+        let server = &mut self.servers[at];
+        server.at.branch = to.branch;
+        server.miss(reason)?;
+        self.count("event that a replica misses");
+        let server = &self.servers[at];
+        must(server.sale.mark().is_some(), "what is missed is marked")?;
+        let books = server.books_so_far(&self.histories)?;
+        books.compare_all(&server.sale)
     }
 
     /// A full resync.
@@ -221,10 +271,23 @@ impl World {
         self.look_at(of);
         let pair = self.servers.get_disjoint_mut([at, of]);
         let [replica, source] = pair.map_err(|_| "a server follows itself")?;
-        replica.load(&source.sale, source.at)?;
+        let was_marked = replica.sale.mark().is_some();
+        replica.load(source)?;
+        if was_marked && replica.sale.mark().is_none() {
+            self.count("full resync of a marked copy");
+        }
         self.count("full resync");
         self.note(|_| format!("server {at} loads what server {of} has"));
         self.compare_digest(at)
+    }
+
+    /// A copy that missed something is made anew.
+    pub fn mend(&mut self, at: usize) -> Result<(), Fault> {
+        let server = &self.servers[at];
+        if server.is_like_its_primary(&self.histories, server.at) {
+            return Ok(());
+        }
+        self.resync(at)
     }
 
     fn crash(&mut self, dice: &mut Dice) -> Result<(), Fault> {
@@ -258,7 +321,10 @@ impl World {
         }
         if !self.servers[at].is_primary() {
             self.count("crash of a replica");
-            let books = Ledger::at(&self.histories, self.servers[at].at)?;
+            if self.servers[at].sale.mark().is_some() {
+                self.count("crash of a marked copy");
+            }
+            let books = self.servers[at].books_so_far(&self.histories)?;
             return books.compare_all(&self.servers[at].sale);
         }
         self.count("crash of a primary");
@@ -293,6 +359,9 @@ impl World {
         }
         if !on_the_way || here.offset < there.offset {
             self.is_durable = false;
+        }
+        if self.servers[at].sale.mark().is_some() {
+            self.count("promotion of a marked copy");
         }
         self.note(|_| format!("server {at} is promoted at {}", here.offset));
         self.servers[at].take_over(&mut self.histories)?;

@@ -14,6 +14,13 @@ pub fn units_in_all(units: &Units) -> u64 {
     units.iter().map(|(_, qty)| qty).sum()
 }
 
+/// Units ordered by item.
+pub fn sorted(units: &Units) -> Units {
+    let mut units = units.clone();
+    units.sort_unstable();
+    units
+}
+
 /// One item: `total` is what was put in and taken out, the rest what events and the
 /// order stream say.
 pub struct Item {
@@ -56,7 +63,12 @@ pub struct Id {
 pub enum Fate {
     Open,
     Sold,
-    Released { at_ms: u64 },
+    Released {
+        at_ms: u64,
+    },
+    /// Past its deadline; until the end of its grace it may still become an order.
+    Late,
+    /// Expired for good.
     Expired,
 }
 
@@ -85,6 +97,9 @@ pub struct Order {
 pub struct Refund {
     pub reference: Option<Vec<u8>>,
     pub units: Units,
+    /// As they were asked for.
+    pub no_restock: Option<bool>,
+    pub restores_limit: bool,
     pub entry: EntryId,
 }
 
@@ -124,6 +139,16 @@ impl Record {
     /// Released before it was seen.
     pub fn is_unseen(&self) -> bool {
         self.units.is_empty()
+    }
+
+    /// Can it never become an order?
+    pub fn is_final(&self) -> bool {
+        matches!(self.fate, Fate::Released { .. } | Fate::Expired)
+    }
+
+    /// Of a large cart that can never become an order the sale keeps no lines.
+    pub fn is_shortened(&self) -> bool {
+        self.is_final() && self.units.len() > 8
     }
 
     /// An order with nothing left of it.

@@ -24,7 +24,8 @@ pub enum Reply {
     /// Item, total, available.
     Restocked(Vec<(ItemIndex, u64, u64)>),
     Ok,
-    Swept(u32, u32),
+    /// Expired, lapsed, forgotten.
+    Swept([u32; 3]),
     /// A refusal or an error.
     No(Answer),
 }
@@ -39,7 +40,11 @@ impl Reply {
             Played::Did(Did::Refunded(entry)) => Reply::Refunded(entry),
             Played::Did(Did::Restocked) => Reply::restocked(sale, op),
             Played::Did(Did::Changed) => Reply::Ok,
-            Played::Did(Did::Swept { expired, forgotten }) => Reply::Swept(expired, forgotten),
+            Played::Did(Did::Swept {
+                expired,
+                lapsed,
+                forgotten,
+            }) => Reply::Swept([expired, lapsed, forgotten]),
             Played::Said(answer) => Reply::said(sale, op, answer),
         }
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-const ALL: [&str; 69] = [
+const ALL: [&str; 82] = [
     // Answers.
     "ALLRESERVED",
     "ALREADYSOLD",
@@ -42,6 +42,8 @@ const ALL: [&str; 69] = [
     "retry answered as before",
     "retry of what a failover lost",
     // What may happen to a reservation.
+    "a cart that became another user's",
+    "a cart that changed",
     "another life of a forgotten id",
     "checkout within its grace",
     "expiry on the way of a request",
@@ -52,9 +54,11 @@ const ALL: [&str; 69] = [
     "release of an expired id",
     "restocked",
     "room made by forgetting",
+    "room made by forgetting one past its grace",
     "sweep at the end of its budget",
     "sweep by a deposed primary",
     "sweep of nothing",
+    "sweep that ends a grace",
     "sweep that expires",
     "sweep that forgets",
     // Clocks.
@@ -78,6 +82,16 @@ const ALL: [&str; 69] = [
     "replay on top of a rewritten base",
     "restart from a snapshot",
     "split brain",
+    // Copies that missed something.
+    "RESUME of a marked copy",
+    "RESUME of a marked copy after CLOSE",
+    "RESUME of a sound primary",
+    "crash of a marked copy",
+    "event that a replica misses",
+    "event that does not fit a diverged copy",
+    "full resync of a marked copy",
+    "promotion of a marked copy",
+    "retry of what a copy missed",
     // Runs.
     "run that could lose nothing",
     "run that lost what was acknowledged",

@@ -4,11 +4,12 @@
 use std::rc::Rc;
 
 use super::copies::{loaded, reloaded, saved};
-use super::history::{At, Histories};
+use super::history::{At, Histories, Missed, missed_alike};
 use super::ledger::{Decider, Ledger, spelled};
 use super::play::{Done, Fault, Host};
 use super::record::Fate;
 use super::sale::{self, Bounds, Change, EntryId, Event, Hasher, Sale, decode_event, encode_event};
+use sale::Forgets;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -41,6 +42,8 @@ pub struct Config {
 pub struct Server {
     pub sale: Sale,
     pub at: At,
+    /// What it missed of the history that leads there.
+    pub missed: Missed,
     pub role: Role,
     pub config: Config,
     /// The books of its history, as long as it decides.
@@ -85,6 +88,7 @@ impl Server {
                 branch: 0,
                 offset: 0,
             },
+            missed: Missed::new(),
             role,
             config,
             books: None,
@@ -101,17 +105,66 @@ impl Server {
         self.role == Role::Primary
     }
 
-    /// The next event of the history, as a replica or an AOF replay carries it out.
-    fn follow(&mut self, histories: &Histories) -> Result<(), Fault> {
+    /// The next event of the history, as a replica carries it out. One that does not fit a
+    /// copy which missed something is missed as well.
+    fn follow(&mut self, histories: &Histories, seen: &mut Vec<&'static str>) -> Result<(), Fault> {
         let next = At {
             offset: self.at.offset + 1,
             ..self.at
         };
         let bytes = histories.event(next);
-        carry_out(&mut self.sale, &bytes)?;
+        match carry_out(&mut self.sale, &bytes)? {
+            Carried::Out { keeps_mark: true } => seen.push("RESUME of a sound primary"),
+            Carried::Out { .. } => {}
+            Carried::Not(divergence) if !self.is_like_its_primary(histories, next) => {
+                seen.push("event that does not fit a diverged copy");
+                return self.miss(divergence);
+            }
+            Carried::Not(divergence) => return Err(format!("a divergence, {divergence}")),
+        }
         self.at = next;
         self.note_sync();
         Ok(())
+    }
+
+    /// Did it miss the same as the primary that decided the event before a place?
+    pub fn is_like_its_primary(&self, histories: &Histories, at: At) -> bool {
+        missed_alike(&self.missed, histories.missed(at), at.offset)
+    }
+
+    /// The next event does not come to this copy, which marks its sale, and its own AOF in
+    /// place of the event.
+    pub fn miss(&mut self, reason: String) -> Result<(), Fault> {
+        self.at.offset += 1;
+        self.mark(&reason)?;
+        self.missed.insert(self.at.offset, reason);
+        self.note_sync();
+        Ok(())
+    }
+
+    /// What the copy's own AOF has in place of an event.
+    fn mark(&mut self, reason: &str) -> Result<(), Fault> {
+        let marked = Event {
+            at_ms: self.sale.last_change_at_ms(),
+            change: Change::Marked { reason },
+        };
+        let mut bytes = Vec::new();
+        encode_event(&marked, &mut bytes);
+        must_carry_out(&mut self.sale, &bytes)
+    }
+
+    /// What its own AOF says next.
+    fn replay(&mut self, histories: &Histories) -> Result<(), Fault> {
+        self.at.offset += 1;
+        match self.missed.get(&self.at.offset).cloned() {
+            Some(reason) => self.mark(&reason),
+            None => must_carry_out(&mut self.sale, &histories.event(self.at)),
+        }
+    }
+
+    /// The books of its history.
+    pub fn books_so_far(&self, histories: &Histories) -> Result<Ledger, Fault> {
+        Ledger::at(histories, self.at, &self.missed)
     }
 
     fn note_sync(&mut self) {
@@ -120,22 +173,31 @@ impl Server {
         }
     }
 
-    /// Up to `most` events of the stream that leads to `to`; how many there were.
-    pub fn stream(&mut self, histories: &Histories, to: At, most: usize) -> Result<usize, Fault> {
+    /// Up to `most` events of the stream that leads to `to`; how many there were. What is
+    /// worth counting is added to `seen`.
+    pub fn stream(
+        &mut self,
+        histories: &Histories,
+        to: At,
+        most: usize,
+        seen: &mut Vec<&'static str>,
+    ) -> Result<usize, Fault> {
         // The same place on the branch of the other: a partial resync costs nothing.
         self.at.branch = to.branch;
         let before = self.at.offset;
         while self.at.offset < to.offset && self.at.offset - before < most {
-            self.follow(histories)?;
+            self.follow(histories, seen)?;
         }
         Ok(self.at.offset - before)
     }
 
-    /// A full resync from what another server saves.
-    pub fn load(&mut self, from: &Sale, at: At) -> Result<(), Fault> {
-        let chunks = saved(from);
+    /// A full resync from another server, which knows no more than that one does.
+    pub fn load(&mut self, from: &Server) -> Result<(), Fault> {
+        let chunks = saved(&from.sale);
         self.sale = loaded(&chunks)?;
+        let at = from.at;
         self.at = at;
+        self.missed = from.missed.clone();
         self.aof = Aof {
             base: Some((chunks, at.offset)),
             durable: at.offset,
@@ -179,8 +241,9 @@ impl Server {
         };
         self.sale = sale;
         self.at.offset = from;
+        self.missed.retain(|offset, _| *offset <= kept);
         while self.at.offset < kept {
-            self.follow(histories)?;
+            self.replay(histories)?;
         }
         self.aof.durable = kept;
         Ok(())
@@ -188,22 +251,46 @@ impl Server {
 
     /// Becomes a primary, on a branch of its own.
     pub fn take_over(&mut self, histories: &mut Histories) -> Result<(), Fault> {
-        let books = Ledger::at(histories, self.at)?;
+        let books = self.books_so_far(histories)?;
         books.compare_all(&self.sale)?;
         self.books = Some(books);
         self.role = Role::Primary;
-        self.at = histories.fork(self.at);
+        self.at = histories.fork(self.at, self.missed.clone());
         Ok(())
     }
 }
 
-/// Carries a replicated event out; that it can be is part of being equal.
-fn carry_out(sale: &mut Sale, bytes: &[u8]) -> Result<(), Fault> {
+/// What came of a replicated event.
+enum Carried {
+    Out {
+        /// It resumed the sale, and not what is marked.
+        keeps_mark: bool,
+    },
+    /// It does not fit, for this reason.
+    Not(String),
+}
+
+/// Carries a replicated event out, if it fits.
+fn carry_out(sale: &mut Sale, bytes: &[u8]) -> Result<Carried, Fault> {
     let event = decode_event(bytes, sale.hasher()).map_err(|error| error.to_string())?;
-    sale.check(&event)
-        .map_err(|divergence| format!("a divergence, {divergence}: {event:?}"))?;
+    if let Err(divergence) = sale.check(&event) {
+        return Ok(Carried::Not(divergence.to_string()));
+    }
+    let was_marked = sale.mark().is_some();
     sale.apply(&event);
-    refuse_twice(sale, &event)
+    refuse_twice(sale, &event)?;
+    let resumed = Change::Resumed { lifts_mark: false };
+    Ok(Carried::Out {
+        keeps_mark: was_marked && event.change == resumed,
+    })
+}
+
+/// Carries an event out that has to fit.
+fn must_carry_out(sale: &mut Sale, bytes: &[u8]) -> Result<(), Fault> {
+    match carry_out(sale, bytes)? {
+        Carried::Out { .. } => Ok(()),
+        Carried::Not(divergence) => Err(format!("its own AOF: {divergence}")),
+    }
 }
 
 /// A step of a reservation happens once: the same event again does not fit.
@@ -297,15 +384,33 @@ impl Host for Deciding<'_> {
 fn notable(books: &Ledger, event: &Event<'_>) -> Option<&'static str> {
     let is_expired = |id| {
         let record = books.record(&spelled(id));
-        record.is_some_and(|record| record.fate == Fate::Expired)
+        record.is_some_and(|record| matches!(record.fate, Fate::Late | Fate::Expired))
     };
     let life = |id| books.life(&spelled(id));
     match &event.change {
         Change::Sold { id, .. } if is_expired(*id) => Some("checkout within its grace"),
         Change::Released { id } if is_expired(*id) => Some("release of an expired id"),
         Change::ReleasedUnseen { .. } => Some("release before the reserve"),
-        Change::Reserved { forgets: true, .. } | Change::Bought { forgets: true, .. } => {
-            Some("room made by forgetting")
+        Change::Reserved { forgets, .. } | Change::Bought { forgets, .. }
+            if *forgets != Forgets::Nothing =>
+        {
+            Some(match books.ended.is_empty() {
+                true => "room made by forgetting one past its grace",
+                false => "room made by forgetting",
+            })
+        }
+        Change::Reserved {
+            replaces: Some(old),
+            user,
+            ..
+        } => {
+            let same = books
+                .record(&spelled(*old))
+                .is_some_and(|record| record.user.as_deref() == Some(&spelled(*user)[..]));
+            Some(match same {
+                true => "a cart that changed",
+                false => "a cart that became another user's",
+            })
         }
         Change::Reserved { id, .. } | Change::Bought { id, .. } if life(*id) > 0 => {
             Some("another life of a forgotten id")
@@ -314,6 +419,10 @@ fn notable(books: &Ledger, event: &Event<'_>) -> Option<&'static str> {
         Change::Refunded(refund) if !refund.restocks => Some("refund without restock"),
         Change::Refunded(refund) if refund.restores_limit => Some("refund with RESTORELIMIT"),
         Change::Closed => Some("closed"),
+        Change::Resumed { lifts_mark: true } => Some(match books.closed_at_ms {
+            Some(_) => "RESUME of a marked copy after CLOSE",
+            None => "RESUME of a marked copy",
+        }),
         Change::Bound { .. } => Some("bound to another stream"),
         Change::Restocked { .. } => Some("restocked"),
         _ => None,

@@ -30,6 +30,8 @@ pub enum Act {
     Replicate,
     /// A replica is given another server to follow; a deposed primary becomes a replica.
     Follow,
+    /// An event does not come to a replica as it was sent.
+    Miss,
     /// The fsync of every second.
     Sync,
     /// An AOF rewrite.
@@ -126,6 +128,7 @@ fn weights(dice: &mut Dice) -> Vec<(Act, u64)> {
         (Act::Clock, dice.of(&[60, 110, 160])),
         (Act::Replicate, dice.of(&[40, 120, 200])),
         (Act::Follow, 12),
+        (Act::Miss, dice.of(&[0, 0, 0, 2, 6])),
         (Act::Sync, 15),
         (Act::Rewrite, 6),
         (Act::Crash, dice.of(&[0, 4, 12])),
@@ -147,14 +150,19 @@ fn setup(dice: &mut Dice) -> Setup {
         _ => dice.between(20, 1_000),
     };
     let skus = ["default", "b", LONGEST_NAME];
-    let items = dice.of(&[1, 1, 2, 2, 3]);
+    // With the last there are carts of more than 8 lines.
+    let items = dice.of(&[1, 1, 1, 2, 2, 2, 3, 10]);
     let first = dice.index(3);
+    let sku = |at: usize| match at {
+        0..3 => skus[(first + at) % 3].to_owned(),
+        _ => format!("item {at}"),
+    };
     let stock = |dice: &mut Dice| match dice.below(8) {
         0 => 0,
         1 => 40,
         _ => dice.between(1, 14),
     };
-    let items = (0..items).map(|at| (skus[(first + at) % 3].to_owned(), stock(dice)));
+    let items = (0..items).map(|at| (sku(at), stock(dice)));
     let items = items.collect();
     let mut options: Vec<Named> = Vec::new();
     for name in ["USERLIMIT", "ITEMLIMIT", "ORDERLIMIT", "SALELIMIT"] {

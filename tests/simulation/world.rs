@@ -9,10 +9,10 @@ use std::rc::Rc;
 
 use super::clients::{Asking, Client, Request, Told};
 use super::dice::Dice;
-use super::history::Histories;
+use super::history::{Histories, missed_alike};
 use super::judge::Case;
 use super::ledger::{Ledger, must};
-use super::lines::id_of;
+use super::lines::{id_of, replaced_of};
 use super::play::{self, Fault};
 use super::reply::Reply;
 use super::requests::{Op, bytes};
@@ -253,7 +253,7 @@ impl World {
         case.judge()
             .map_err(|fault| format!("{fault}: {op:?} is answered {reply:?}"))?;
         books.compare_items(&server.sale)?;
-        if let Some(id) = id_of(op) {
+        for id in id_of(op).into_iter().chain(replaced_of(op)) {
             books.compare_id(&server.sale, &bytes(id))?;
         }
         let before = self.events / FULL_LOOK_EVERY;
@@ -284,10 +284,15 @@ impl World {
             (Op::Restock { reference, .. }, _) if reference.is_some() => (0, None),
             _ => return Ok(None),
         };
-        let (mut replayed, mut other_history) = (false, false);
+        let (mut replayed, mut other_history, mut missed) = (false, false, false);
         for before in told {
             if !self.histories.leads_through(server.at, before.at) {
                 other_history = true;
+                continue;
+            }
+            if !missed_alike(&before.missed, &server.missed, before.at.offset) {
+                // It does not know of everything that the client was told.
+                missed = true;
                 continue;
             }
             if before.life != life {
@@ -306,11 +311,15 @@ impl World {
         }
         let told = Told {
             at: server.at,
+            missed: server.missed.clone(),
             life,
             reply: reply.clone(),
         };
         if replayed {
             self.count("retry answered as before");
+        }
+        if missed {
+            self.count("retry of what a copy missed");
         }
         if other_history {
             self.count("retry of what a failover lost");
@@ -321,6 +330,9 @@ impl World {
     /// A copy stands where its primary stood: it has to be the same sale.
     pub fn compare_digest(&mut self, at: usize) -> Result<(), Fault> {
         let server = &self.servers[at];
+        if !server.is_like_its_primary(&self.histories, server.at) {
+            return Ok(());
+        }
         let Some(digest) = *self.histories.digest(server.at) else {
             return Ok(());
         };
@@ -335,7 +347,8 @@ impl World {
     /// Writes down what a server's sale comes to where it stands.
     pub fn look_at(&mut self, at: usize) {
         let place = self.servers[at].at;
-        if self.histories.digest(place).is_none() {
+        let is_like_it = self.servers[at].is_like_its_primary(&self.histories, place);
+        if is_like_it && self.histories.digest(place).is_none() {
             let digest = digest_of(&self.servers[at].sale);
             *self.histories.digest(place) = Some(digest);
         }
@@ -361,6 +374,7 @@ impl World {
             if at != self.primary {
                 self.follow(at, self.primary)?;
                 self.replicate(at, usize::MAX)?;
+                self.mend(at)?;
             }
         }
         let books = self.servers[self.primary].books.as_ref();

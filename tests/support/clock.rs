@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use tempfile::NamedTempFile;
 
+use super::con::Con;
 use super::library::library;
 use super::server::Server;
 use super::wait::{unix_ms, wait_until};
@@ -16,6 +17,8 @@ use super::wait::{unix_ms, wait_until};
 pub const MINUTE_MS: i64 = 60_000;
 pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub const DAY_MS: i64 = 24 * HOUR_MS;
+/// What may pass between two looks at a clock, in milliseconds.
+const NEAR_MS: i64 = 200;
 
 /// The clock of a server.
 pub struct Clock {
@@ -37,7 +40,19 @@ impl Clock {
         Some(clock)
     }
 
-    /// How far the clock is ahead of the machine's, or behind it, from now on.
+    /// Sets the clock so far ahead of the machine's, or behind it, and waits until a server
+    /// goes by it. Valkey 9.1 works the time out from its last look at the clock, which it
+    /// takes a few times a second.
+    #[track_caller]
+    pub fn step(&self, con: &mut Con, step_ms: i64) {
+        self.set(step_ms);
+        wait_until("the server goes by its clock", || {
+            let ahead_ms = con.now_ms() as i64 - unix_ms() as i64;
+            (ahead_ms - step_ms).abs() <= NEAR_MS
+        });
+    }
+
+    /// Sets the clock for a server that is to be started.
     pub fn set(&self, step_ms: i64) {
         let written = self.file.as_file().write_all_at(&step_ms.to_ne_bytes(), 0);
         written.expect("the file of the clock");
@@ -55,7 +70,7 @@ impl Clock {
         // It loads modules, so it is linked dynamically, and the library is in the way.
         let ahead_ms = server.conn().now_ms().saturating_sub(unix_ms()) as i64;
         assert!(ahead_ms > HOUR_MS, "the server does not go by its clock");
-        self.set(step_ms);
+        self.step(&mut server.conn(), step_ms);
         Some(server)
     }
 }

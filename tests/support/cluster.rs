@@ -1,10 +1,11 @@
 //! A Redis Cluster on loopback, made and resharded by `redis-cli --cluster`: who its
 //! nodes are, and who owns what.
 
+use std::path::Path;
 use std::process::Command;
 
 use super::con::Con;
-use super::server::Server;
+use super::server::{Server, may_start_servers, program};
 use super::wait::wait_until;
 
 /// What a test needs of every node. A replica stays with its primary, so that each
@@ -36,10 +37,16 @@ impl Cluster {
     /// Three primaries with a replica each; `None` when servers must not be started.
     #[track_caller]
     pub fn make(node_timeout_ms: u32) -> Option<Cluster> {
+        may_start_servers().then(|| Cluster::make_of(&program(), node_timeout_ms))
+    }
+
+    /// The same, of this server program.
+    #[track_caller]
+    pub fn make_of(program: &Path, node_timeout_ms: u32) -> Cluster {
         let args = format!("{NODE_ARGS} --cluster-node-timeout {node_timeout_ms}");
-        let nodes: Option<Vec<Server>> = (0..6).map(|_| Server::own(&[&args], &[])).collect();
+        let nodes = (0..6).map(|_| Server::own_of(program, &[&args]));
         let cluster = Cluster {
-            nodes: nodes?,
+            nodes: nodes.collect(),
             down: None,
         };
         let mut words = vec!["create"];
@@ -47,7 +54,7 @@ impl Cluster {
         words.extend(["--cluster-replicas", "1", "--cluster-yes"]);
         cluster.cli(&words);
         cluster.settle();
-        Some(cluster)
+        cluster
     }
 
     /// A connection to one node.

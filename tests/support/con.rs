@@ -55,7 +55,12 @@ impl Con {
     pub fn try_send(&mut self, line: &str) -> bool {
         let words = words_of(line);
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        self.inner.send_packed_command(&pack(&words)).is_ok()
+        self.try_send_words(&words)
+    }
+
+    /// The same for binary words.
+    pub fn try_send_words(&mut self, words: &[&[u8]]) -> bool {
+        self.inner.send_packed_command(&pack(words)).is_ok()
     }
 
     /// The next reply, or push message, that arrives.

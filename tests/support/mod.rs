@@ -51,5 +51,8 @@ pub use older::older_module;
 pub use payload::{crc64, damage, forge, hex, unhex};
 pub use reply::{render, text_of};
 pub use rush::rush_on;
-pub use server::{REPLICA_OF_NOBODY, Server, connect, module_path, replicate, wait_for_replica};
+pub use server::{
+    NO_MODULE, REPLICA_OF_NOBODY, Server, connect, may_start_servers, module_path, program,
+    replicate, wait_for_replica,
+};
 pub use wait::{is_soon, unix_ms, wait_for, wait_until};

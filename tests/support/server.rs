@@ -33,6 +33,9 @@ pub const REPLICA_OF_NOBODY: &str = "--replicaof 127.0.0.1 1";
 /// CONFIG REWRITE writes it. From then on the server is started from it alone.
 const SETTINGS_FILE: &str = "redis.conf";
 
+/// Among the arguments it gives a server without the module, which may be loaded later.
+pub const NO_MODULE: &str = "no-module";
+
 /// How long one reply may take.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -45,13 +48,30 @@ pub struct Server {
     may_diverge: bool,
 }
 
+/// What a server is started from.
+#[derive(Clone)]
+struct Build {
+    program: PathBuf,
+    module: PathBuf,
+}
+
+impl Build {
+    /// What most tests run on.
+    fn of_tests() -> Build {
+        Build {
+            program: program(),
+            module: module_path(),
+        }
+    }
+}
+
 /// A server process of ours.
 struct Started {
+    build: Build,
     child: Child,
     folder: TempDir,
     port: u16,
     server_args: Vec<String>,
-    module: PathBuf,
     module_args: Vec<String>,
     environment: Vec<(String, String)>,
 }
@@ -68,7 +88,7 @@ impl Server {
     pub fn any() -> Server {
         match std::env::var("FLASHSALE_ADDRESS") {
             Ok(address) => Server::given(address),
-            Err(_) => Server::start(&module_path(), &[], &[], &[]),
+            Err(_) => Server::start(&Build::of_tests(), &[], &[], &[]),
         }
     }
 
@@ -86,28 +106,42 @@ impl Server {
         server_args: &[&str],
         module_args: &[&str],
     ) -> Option<Server> {
-        let module = module_path();
-        may_start().then(|| Server::start(&module, environment, server_args, module_args))
+        let build = Build::of_tests();
+        may_start_servers().then(|| Server::start(&build, environment, server_args, module_args))
     }
 
     /// A server of the test's own with the older build of the module; `None` also where
     /// there is none.
     #[track_caller]
     pub fn older(server_args: &[&str]) -> Option<Server> {
-        let module = may_start().then(older_module)??;
-        Some(Server::start(module, &[], server_args, &[]))
+        let module = may_start_servers().then(older_module)??;
+        let build = Build {
+            module: module.to_owned(),
+            ..Build::of_tests()
+        };
+        Some(Server::start(&build, &[], server_args, &[]))
+    }
+
+    /// A server of the test's own of this program, whatever the other tests run on.
+    #[track_caller]
+    pub fn own_of(program: &Path, server_args: &[&str]) -> Server {
+        let build = Build {
+            program: program.to_owned(),
+            ..Build::of_tests()
+        };
+        Server::start(&build, &[], server_args, &[])
     }
 
     #[track_caller]
     fn start(
-        module: &Path,
+        build: &Build,
         environment: &[(&str, &str)],
         server_args: &[&str],
         module_args: &[&str],
     ) -> Server {
         // Another process may take the port between our look and the start.
         for _ in 0..10 {
-            match Server::try_start(module, environment, server_args, module_args) {
+            match Server::try_start(build, environment, server_args, module_args) {
                 Ok(server) => return server,
                 Err(log) if log.contains("Address already in use") => {}
                 Err(log) => panic!("the server did not start:\n{log}"),
@@ -119,7 +153,7 @@ impl Server {
     /// Starts a server that is expected to give up, and returns its log.
     #[track_caller]
     pub fn start_in_vain(server_args: &[&str], module_args: &[&str]) -> String {
-        match Server::try_start(&module_path(), &[], server_args, module_args) {
+        match Server::try_start(&Build::of_tests(), &[], server_args, module_args) {
             Ok(_) => panic!("the server started"),
             Err(log) => log,
         }
@@ -127,7 +161,7 @@ impl Server {
 
     /// A server that answers, or the log of one that ended.
     fn try_start(
-        module: &Path,
+        build: &Build,
         environment: &[(&str, &str)],
         server_args: &[&str],
         module_args: &[&str],
@@ -143,18 +177,18 @@ impl Server {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let environment: Vec<_> = environment.iter().map(own).collect();
         let started = Started {
+            build: build.clone(),
             child: launch(
+                build,
                 folder.path(),
                 port,
                 &server_args,
-                module,
                 &module_args,
                 &environment,
             ),
             folder,
             port,
             server_args,
-            module: module.to_owned(),
             module_args,
             environment,
         };
@@ -336,7 +370,11 @@ impl Server {
 
     /// Gives the server this build of the module from its next start on.
     pub fn set_module(&mut self, module: &Path) {
-        self.started.as_mut().expect("a server of ours").module = module.to_owned();
+        self.started
+            .as_mut()
+            .expect("a server of ours")
+            .build
+            .module = module.to_owned();
     }
 
     /// Removes the data files of the ended server.
@@ -381,10 +419,10 @@ impl Server {
                 .map(str::to_owned),
         );
         started.child = launch(
+            &started.build,
             started.folder.path(),
             started.port,
             &args,
-            &started.module,
             &started.module_args,
             &started.environment,
         );
@@ -421,15 +459,6 @@ impl Drop for Server {
             }
         }
     }
-}
-
-/// May servers be started? Says so where not.
-fn may_start() -> bool {
-    let may = std::env::var_os("FLASHSALE_ADDRESS").is_none();
-    if !may {
-        eprintln!("skipped: this test starts servers of its own, FLASHSALE_ADDRESS is set");
-    }
-    may
 }
 
 /// Makes `replica` a copy of `primary` and waits until it is one.
@@ -485,14 +514,14 @@ pub fn module_path() -> PathBuf {
 }
 
 fn launch(
+    build: &Build,
     folder: &Path,
     port: u16,
     server_args: &[String],
-    module: &Path,
     module_args: &[String],
     environment: &[(String, String)],
 ) -> Child {
-    let mut command = command_in(folder, environment);
+    let mut command = command_in(&build.program, folder, environment);
     let has_file = server_args.first().is_some_and(|arg| arg == SETTINGS_FILE);
     if has_file {
         let path = folder.join(SETTINGS_FILE);
@@ -527,19 +556,37 @@ fn launch(
         "--repl-diskless-sync-delay",
         "0",
     ]);
-    command.args(server_args.iter().filter(|arg| !arg.is_empty()));
+    let has_module = !server_args.iter().any(|arg| arg == NO_MODULE);
+    let is_the_servers = |arg: &&String| !arg.is_empty() && *arg != NO_MODULE;
+    command.args(server_args.iter().filter(is_the_servers));
     if server_args.iter().any(|arg| arg == "--cluster-enabled") {
         // Else the bus would be at port + 10000, which may not exist.
         command.args(["--cluster-port", &free_port().to_string()]);
     }
-    command.arg("--loadmodule").arg(module);
-    command.args(module_args.iter().filter(|arg| !arg.is_empty()));
+    if has_module {
+        command.arg("--loadmodule").arg(&build.module);
+        command.args(module_args.iter().filter(|arg| !arg.is_empty()));
+    }
     spawn(&mut command)
 }
 
+/// May a test start servers of its own? If not, says so.
+pub fn may_start_servers() -> bool {
+    let may = std::env::var("FLASHSALE_ADDRESS").is_err();
+    if !may {
+        eprintln!("skipped: this test starts servers of its own, FLASHSALE_ADDRESS is set");
+    }
+    may
+}
+
+/// The server program of most tests.
+pub fn program() -> PathBuf {
+    let named = std::env::var_os("FLASHSALE_SERVER");
+    named.map_or_else(|| "redis-server".into(), PathBuf::from)
+}
+
 /// The server program, quiet, in a folder.
-fn command_in(folder: &Path, environment: &[(String, String)]) -> Command {
-    let program = std::env::var("FLASHSALE_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+fn command_in(program: &Path, folder: &Path, environment: &[(String, String)]) -> Command {
     let mut command = Command::new(program);
     command
         .current_dir(folder)

@@ -22,6 +22,7 @@ use crate::info;
 use crate::news::News;
 use crate::replication;
 use crate::sale::Change;
+use crate::scripts;
 use crate::slots;
 
 /// Wait after a sweep that had to stop because nothing may be written, in milliseconds.
@@ -111,7 +112,10 @@ fn follow(ctx: Ctx<'_>, hint: Hint, now_ms: u64, budget: &mut u32) {
         return;
     }
     if !slots::is_ours(ctx, &hint.place.key) {
-        datatype::hold(hint);
+        // Redis 8.4 takes away what it gave away without a word about each key.
+        if datatype::is_there(ctx, name.as_text()) {
+            datatype::hold(hint);
+        }
         return;
     }
     let mut news = News::about(ctx, name.as_text());
@@ -158,6 +162,7 @@ impl Hooks for Expiry {
     }
 
     fn ticked(ctx: Ctx<'_>) {
+        scripts::look(ctx);
         let now_ms = clock::now_ms();
         let ticked_at_ms = TICKED_AT_MS.swap(now_ms, Ordering::Relaxed);
         // Not every server says when a slot becomes its own.

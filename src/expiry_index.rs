@@ -148,6 +148,30 @@ impl ExpiryIndex {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_is_held_is_due_again_once_it_is_released() {
+        let mut index = ExpiryIndex::default();
+        index.set(hint(0, "a", 5));
+        index.set(hint(0, "b", 6));
+        for _ in 0..2 {
+            let taken = index.pop_due(9).expect("a hint");
+            index.hold(taken);
+        }
+        assert_eq!(index.pop_due(9), None);
+        // A later one of the same place is not heard of, an earlier one stands.
+        index.set(hint(0, "a", 7));
+        index.set(hint(0, "b", 3));
+        assert!(index.release() && !index.release());
+        assert_eq!(index.pop_due(9), Some(hint(0, "b", 3)));
+        assert_eq!(index.pop_due(9), Some(hint(0, "a", 5)));
+        assert_eq!(index.pop_due(9), None);
+        for empty in [Some(0), None] {
+            index.hold(hint(0, "a", 5));
+            index.clear(empty);
+            assert!(!index.release());
+        }
+    }
+
     fn place(database: i32, key: &str) -> Place {
         Place {
             database,

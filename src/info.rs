@@ -3,7 +3,9 @@
 //! Edge: numbers of this server, not of any sale; nothing is persisted. Counters are
 //! written by the thread that runs commands; INFO may read them from anywhere.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock;
@@ -70,6 +72,46 @@ impl Gauge {
     pub fn get(&self) -> u64 {
         let left = self.left.load(Ordering::Relaxed);
         self.shifted.load(Ordering::Relaxed).wrapping_sub(left)
+    }
+}
+
+/// The largest of a number that each sale has one of. For any thread; reading it takes no
+/// lock.
+pub struct Largest {
+    /// How many sales have each number; a sale whose number is 0 does not count.
+    shares: Mutex<BTreeMap<u64, u64>>,
+    largest: AtomicU64,
+}
+
+impl Largest {
+    pub const fn new() -> Largest {
+        Largest {
+            shares: Mutex::new(BTreeMap::new()),
+            largest: AtomicU64::new(0),
+        }
+    }
+
+    /// Replaces the number of one sale by another. O(log sales).
+    pub fn shift(&self, from: u64, to: u64) {
+        if from == to {
+            return;
+        }
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sales) = shares.get_mut(&from) {
+            *sales -= 1;
+            if *sales == 0 {
+                shares.remove(&from);
+            }
+        }
+        if to > 0 {
+            *shares.entry(to).or_default() += 1;
+        }
+        let largest = shares.last_key_value().map_or(0, |(number, _)| *number);
+        self.largest.store(largest, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.largest.load(Ordering::Relaxed)
     }
 }
 
@@ -155,6 +197,8 @@ pub static SALES: Gauge = Gauge::new();
 pub static RESERVATIONS_OPEN: Gauge = Gauge::new();
 /// Reservations of all sales in any state, as long as their id is known.
 pub static RESERVATIONS_KNOWN: Gauge = Gauge::new();
+/// The most reservations that one sale knows, each sale as of its last measurement.
+pub static RESERVATIONS_KNOWN_MAX: Largest = Largest::new();
 /// Users of all sales, one of two sales twice.
 pub static USERS: Gauge = Gauge::new();
 /// Bytes of all sales, each as of its last measurement.
@@ -214,6 +258,7 @@ impl Source for Info {
         section.field("users", USERS.get());
         section.field("reservations_open", RESERVATIONS_OPEN.get());
         section.field("reservations_known", RESERVATIONS_KNOWN.get());
+        section.field("reservations_known_max", RESERVATIONS_KNOWN_MAX.get());
         section.field("memory_bytes", MEMORY_BYTES.get());
         section.field("blooms", BLOOMS.get());
         section.field("bloom_bytes", BLOOM_BYTES.get());
@@ -266,6 +311,24 @@ mod tests {
         let longest = fields.iter().map(String::len).max();
         assert!(longest < Some(60), "a longer name would be cut");
         assert_eq!(allocations, 0);
+    }
+
+    #[test]
+    fn the_largest_is_that_of_a_sale_that_is_there() {
+        let known = Largest::new();
+        for (from, to, largest) in [
+            (0, 5, 5),
+            (0, 9, 9),
+            (0, 9, 9),
+            (9, 0, 9),
+            (9, 3, 5),
+            (5, 5, 5),
+            (5, 0, 3),
+            (3, 0, 0),
+        ] {
+            known.shift(from, to);
+            assert_eq!(known.get(), largest, "{from} {to}");
+        }
     }
 
     #[test]

@@ -79,6 +79,7 @@ fn load(ctx: ffi::Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
     }
     ffi::register_info::<info::Info>(ctx);
     doctor::note_load(ctx);
+    scripts::look(ctx);
     // Last: subscriptions outlive a load that fails after them.
     ffi::subscribe::<expiry::Expiry>(ctx)
 }

@@ -8,7 +8,7 @@
 //! Edge: what else a script has written, or that it bears the flag `allow-oom`, cannot be
 //! found out.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::ffi::{self, Ctx};
 
@@ -21,8 +21,21 @@ const NONE: u64 = u64::MAX;
 /// The last run that changed a sale at `maxmemory`.
 static CHANGED_IN: AtomicU64 = AtomicU64::new(NONE);
 
+/// Has the server a limit of its memory? As of the last look.
+static IS_LIMITED: AtomicBool = AtomicBool::new(false);
+
+/// Looks whether the server has a limit of its memory, a few times a second: without one
+/// a change costs nothing here.
+pub fn look(ctx: Ctx<'_>) {
+    let has_limit = ctx.flags().has_maxmemory();
+    IS_LIMITED.store(has_limit, Ordering::Relaxed);
+}
+
 /// Notes that a sale is changed: where it is a script that does it, at `maxmemory`.
 pub fn note_change(ctx: Ctx<'_>) {
+    if !IS_LIMITED.load(Ordering::Relaxed) {
+        return;
+    }
     let flags = ctx.flags();
     if flags.is_scripted() && flags.is_out_of_memory() {
         CHANGED_IN.store(run(ctx), Ordering::Relaxed);

@@ -537,6 +537,47 @@ fn a_damaged_payload_is_an_error_or_still_a_filter() {
 }
 
 #[test]
+fn what_a_newer_module_wrote_is_told_from_damage() {
+    let Some(mut server) = Server::own(&[AOF], &[]) else {
+        return;
+    };
+    server.may_diverge();
+    let mut con = server.conn();
+    con.says("CONFIG SET rdbcompression no", "OK");
+    con.says("FLASHSALE.BFRESERVE f 0.01 100 NONSCALING", "OK");
+    let payload = dump(&mut con, "f");
+    let at = payload
+        .windows(4)
+        .position(|bytes| bytes == b"flsb")
+        .expect("a header");
+    let newer = forge(&payload, |bytes| bytes[at + 4] = 9);
+    let reply = render(&con.run_words(&[b"RESTORE", b"copy", b"0", &newer]));
+    assert!(reply.contains("(error)"), "{reply}");
+    let damaged = forge(&payload, |bytes| bytes[at] = 0);
+    con.run_words(&[b"RESTORE", b"copy", b"0", &damaged]);
+    for line in [
+        "the data is of a newer version: a filter",
+        "the data is damaged: not a filter of this module",
+    ] {
+        assert!(server.log().contains(line), "{line}: {}", server.log());
+    }
+    // An event of a newer primary.
+    server.kill9();
+    let last = support::aof::Aof::of(&server).last;
+    let event = vec![
+        b"FLASHSALE.BFAPPLY".to_vec(),
+        b"f".to_vec(),
+        vec![3, 2, 1, 2, 3, 4, 5, 6, 7, 8],
+    ];
+    let mut bytes = std::fs::read(&last).expect("the AOF");
+    bytes.extend(support::aof::written(&[event]));
+    std::fs::write(&last, bytes).expect("written");
+    server.start_again(&[]);
+    let line = "does not fit 'f' here: the data is of a newer version: an event of a filter";
+    assert!(server.log().contains(line), "{}", server.log());
+}
+
+#[test]
 fn a_forged_length_takes_no_memory() {
     let Some(server) = Server::own(&[], &[]) else {
         return;

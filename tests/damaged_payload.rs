@@ -89,6 +89,36 @@ fn the_tests_own_checksum_is_the_servers() {
     assert!(!try_restore(&mut con, &spoiled, "without a new checksum"));
 }
 
+/// In an RDB file a sale that was on its way between servers is saved as what had come of
+/// it, between two empty chunks. The rest would come to no other.
+#[test]
+fn a_part_of_a_sale_is_not_restored() {
+    let server = Server::any();
+    let mut con = server.conn();
+    con.says("FLASHSALE.CREATE sale orders STOCK 9000", "OK");
+    let reserve = |number: u64| format!("FLASHSALE.RESERVE sale u{number} 1 ID r{number:0100}");
+    support::send_all(&mut con, (0..1000).map(reserve));
+    con.says("CONFIG SET rdbcompression no", "OK");
+    let redis::Value::BulkString(payload) = con.run("DUMP sale") else {
+        panic!("no DUMP")
+    };
+    // What an RDB file has before each string, and an empty string.
+    const EMPTY: [u8; 2] = [5, 0];
+    // Of a string of 64 KiB: its mark, a length of four bytes, and the string.
+    const CHUNK_BYTES: usize = 1 + 5 + 65_536;
+    let first = HEADER_BYTES + CHUNK_BYTES;
+    assert!(payload.len() > first + 1000, "more than one chunk");
+    let part = forge(&payload, |value| {
+        value.truncate(first);
+        value.extend(EMPTY);
+        // The end of a module's value.
+        value.push(0);
+        value.splice(HEADER_BYTES..HEADER_BYTES, EMPTY);
+    });
+    assert!(!try_restore(&mut con, &part, "a part"));
+    assert!(try_restore(&mut con, &forge(&payload, |_| {}), "the whole"));
+}
+
 #[test]
 fn a_changed_byte_is_an_error_or_still_a_sale() {
     let server = Server::any();

@@ -217,8 +217,10 @@ fn what_is_in_memory_is_told_as_it_is_now() {
     });
     con.says("DEBUG RELOAD", "OK");
     assert_eq!(gauges(&mut con), [2, 2, 1, 3]);
+    assert_eq!(values(&mut con)["reservations_known_max"], 2);
     con.says("DEL one", "1");
     assert_eq!(gauges(&mut con), [1, 1, 0, 1]);
+    assert_eq!(values(&mut con)["reservations_known_max"], 1);
     // Else another thread may free them a little later, as redis.conf has it.
     con.says("FLUSHALL SYNC", "OK");
     assert_eq!(gauges(&mut con), [0, 0, 0, 0]);

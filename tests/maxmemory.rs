@@ -285,7 +285,7 @@ fn run_script(con: &mut Con, script: &str, old: &str, new: &str) -> String {
 
 #[test]
 fn a_script_that_has_changed_a_sale_is_not_stopped_half_way() {
-    let Some(server) = Server::own(&[], &[]) else {
+    let Some(server) = Server::own(&["--maxmemory 1gb"], &[]) else {
         return;
     };
     let mut con = server.conn();

@@ -29,12 +29,20 @@ mod compare;
 mod copies;
 #[path = "model/directed.rs"]
 mod directed;
+#[path = "model/directed_carts.rs"]
+mod directed_carts;
+#[path = "model/directed_grace.rs"]
+mod directed_grace;
+#[path = "model/directed_marks.rs"]
+mod directed_marks;
 #[path = "model/driver.rs"]
 mod driver;
 #[path = "commands/lines.rs"]
 mod lines;
 #[path = "commands/play.rs"]
 mod play;
+#[path = "model/promises.rs"]
+mod promises;
 #[path = "model/random.rs"]
 mod random;
 #[path = "model/random_requests.rs"]
@@ -51,6 +59,8 @@ mod rows;
 mod seeded;
 #[path = "model/seller.rs"]
 mod seller;
+#[path = "model/stories.rs"]
+mod stories;
 #[path = "model/translate.rs"]
 mod translate;
 #[path = "model/views.rs"]

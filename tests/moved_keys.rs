@@ -476,3 +476,47 @@ fn a_reload_over_the_keys_that_are_there_keeps_deadlines() {
     assert_eq!(con.info("flashsale", "flashsale_sales_with_deadlines"), "1");
     wait_until("it expired", || con.stock("sale") == "[default 10 0 0]");
 }
+
+#[test]
+fn a_sale_that_leaves_without_its_stream_is_told_by_audit() {
+    let server = Server::any();
+    let mut con = server.conn();
+    con.says("FLASHSALE.CREATE sale orders STOCK 9", "OK");
+    con.says("FLASHSALE.BUY sale orders ann 1 ID a", "SOLD ...");
+    let payload = dump(&mut con, "sale");
+    con.says("MOVE sale 9", "1");
+    con.says("SELECT 9", "OK");
+    let missing = |con: &mut Con, key: &str| {
+        let told = con.field(&format!("FLASHSALE.AUDIT {key} orders"), "differences");
+        assert!(told.contains("stream"), "{key}: {told}");
+    };
+    missing(&mut con, "sale");
+    assert_eq!(restore(&mut con, &payload, "restored", "0", &[]), "OK");
+    missing(&mut con, "restored");
+    // The next order begins a stream of that name, in which the first one is not.
+    con.says("FLASHSALE.BUY restored orders ann 1 ID b", "SOLD ...");
+    missing(&mut con, "restored");
+    con.says("DEL orders", "1");
+    // With the stream it is whole again.
+    con.says("SELECT 0", "OK");
+    con.says("MOVE orders 9", "1");
+    con.says("SELECT 9", "OK");
+    con.fields("FLASHSALE.AUDIT sale orders", "consistent 1, entries 1");
+    con.says("DEL sale restored orders", "3");
+}
+
+#[test]
+fn a_ttl_set_by_hand_lasts_until_the_next_alter_or_close() {
+    let server = Server::any();
+    let mut con = server.conn();
+    con.says("FLASHSALE.CREATE sale orders STOCK 9 KEEP 5000", "OK");
+    con.says("EXPIRE sale 100", "1");
+    con.says("FLASHSALE.BUY sale orders ann 1", "SOLD ...");
+    con.says("PTTL sale", "<=100000");
+    // Without an END there is no moment to count from.
+    con.says("FLASHSALE.ALTER sale USERLIMIT 5", "OK");
+    con.says("PTTL sale", "-1");
+    con.says("EXPIRE sale 100000", "1");
+    con.says("FLASHSALE.CLOSE sale", "OK");
+    con.says("PTTL sale", "<=305000");
+}

@@ -74,6 +74,7 @@ fn every_link_between_the_pages_leads_somewhere() {
     for page in [
         "README.md",
         "docs/runbook.md",
+        "docs/upgrading.md",
         "docs/migration.md",
         "docs/from-redisbloom.md",
         "examples/monitoring/README.md",

@@ -36,6 +36,10 @@ mod dice;
 mod history;
 #[path = "simulation/judge.rs"]
 mod judge;
+#[path = "simulation/judge_refunds.rs"]
+mod judge_refunds;
+#[path = "simulation/judge_refusals.rs"]
+mod judge_refusals;
 #[path = "simulation/ledger.rs"]
 mod ledger;
 #[path = "commands/lines.rs"]

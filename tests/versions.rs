@@ -8,6 +8,8 @@
 //! two servers of today, digests. `docs/upgrading.md` is played from its first line to
 //! its last, and its table held against the constants of the source.
 
+#[path = "versions/later.rs"]
+mod later;
 #[path = "versions/past.rs"]
 mod past;
 #[path = "versions/seen.rs"]
@@ -16,11 +18,12 @@ mod support;
 
 use seen::{Seen, assert_same};
 use support::books::Books;
+use support::forged_primary::{ForgedPrimary, rdb_of};
 use support::load::{Load, STOCK, Shopper, USER_LIMIT, open_sale};
 use support::sentinel::guide_among;
 use support::workload::settle;
 use support::{
-    Con, Dice, REPLICA_OF_NOBODY, Server, aof, module_path, older_module, replicate, rush_on,
+    Con, Dice, Feed, REPLICA_OF_NOBODY, Server, aof, module_path, older_module, replicate, rush_on,
     wait_for_replica, wait_until,
 };
 
@@ -443,4 +446,227 @@ fn a_copy_from_before_the_upgrade_is_the_way_back() {
     std::fs::copy(&kept, &file).expect("the copy");
     server.start_again(&[]);
     Seen::of(&mut server.conn()).is(&before);
+}
+
+#[test]
+fn an_older_filter_is_taken_from_a_snapshot_and_not_from_commands() {
+    let Some((primary, replica)) = pair("--appendonly yes") else {
+        return;
+    };
+    let mut con = primary.conn();
+    con.says("FLASHSALE.BF.RESERVE filter 0.001 100", "OK");
+    con.says("FLASHSALE.BF.ADD filter early", "1");
+    replicate(&primary, &replica);
+    let mut copy = replica.conn();
+    copy.says("FLASHSALE.BFEXISTS filter early", "1");
+    con.says("FLASHSALE.BF.ADD filter late", "1");
+    wait_for_replica(&primary, &replica);
+    copy.says("FLASHSALE.BFEXISTS filter late", "0");
+    let unknown = "unknown command 'FLASHSALE.BF.APPLY'";
+    assert!(replica.log().contains(unknown), "{}", replica.log());
+    // The same with the AOF: a base as RDB is taken, commands end the start.
+    for is_rewritten in [false, true] {
+        let mut server = Server::older(&["--appendonly yes"]).expect("a server");
+        let mut con = server.conn();
+        con.says("FLASHSALE.BF.ADD filter early", "1");
+        if is_rewritten {
+            aof::rewrite(&mut con);
+        }
+        shut_down_nosave(&mut server);
+        server.set_module(&module_path());
+        assert_eq!(
+            server.may_start_again(&[]),
+            is_rewritten,
+            "{}",
+            server.log()
+        );
+        if is_rewritten {
+            server.conn().says("FLASHSALE.BFEXISTS filter early", "1");
+        }
+    }
+}
+
+/// A server whose strings are not compressed, and on it the DUMP of a sale.
+fn dumped() -> Option<(Server, Vec<u8>)> {
+    let server = Server::own(&["--rdbcompression no"], &[])?;
+    let mut con = server.conn();
+    one_order(&mut con);
+    let redis::Value::BulkString(dump) = con.run("DUMP sale") else {
+        panic!("no DUMP")
+    };
+    Some((server, dump))
+}
+
+#[test]
+fn a_payload_of_a_later_version_is_told_apart_from_a_damaged_one() {
+    for (what, change, told) in later::PAYLOADS {
+        let Some((server, dump)) = dumped() else {
+            return;
+        };
+        let mut con = server.conn();
+        let words: [&[u8]; 4] = [b"RESTORE", b"copy", b"0", &later::payload(&dump, change)];
+        // The text is the server's.
+        con.fails_words(&words, "ERR", "Bad data format");
+        assert!(server.log().contains(told), "{what}: {}", server.log());
+        con.says("EXISTS copy", "0");
+    }
+}
+
+#[test]
+fn an_rdb_file_of_a_later_version_ends_the_start_and_is_told_apart_from_a_damaged_one() {
+    for (what, change, told) in later::PAYLOADS {
+        let Some((mut server, dump)) = dumped() else {
+            return;
+        };
+        let mut con = server.conn();
+        let file = later::rdb(&rdb_of(&mut con, &server), &dump, change);
+        server.kill9();
+        std::fs::write(server.folder().join("dump.rdb"), file).expect("the file");
+        assert!(!server.may_start_again(&[]), "{what}: it starts");
+        assert!(server.log().contains(told), "{what}: {}", server.log());
+    }
+}
+
+#[test]
+fn an_event_of_a_later_version_is_told_apart_from_a_damaged_one() {
+    for (what, change, told) in later::EVENTS {
+        let (Some(origin), Some(mut replica)) = (Server::own(&[], &[]), Server::own(&[], &[]))
+        else {
+            return;
+        };
+        let mut con = origin.conn();
+        one_order(&mut con);
+        let rdb = rdb_of(&mut con, &origin);
+        let mut feed = Feed::follow(&origin);
+        con.says("FLASHSALE.RESERVE sale bob 1 ID bob", "RESERVED ...");
+        let [event] = &feed.commands()[..] else {
+            panic!("one event")
+        };
+        let mut event = event.clone();
+        change(event.last_mut().expect("the event"));
+        let mut primary = ForgedPrimary::lead(&replica, &rdb);
+        replica.may_diverge();
+        primary.tell_words(&event);
+        assert!(primary.is_followed(), "{what}: it hung up");
+        assert_eq!(replica.conn().divergence(), 1, "{what}");
+        assert!(replica.log().contains(told), "{what}: {}", replica.log());
+    }
+}
+
+#[test]
+fn the_page_on_upgrades_prints_what_it_shows() {
+    support::transcript::play("docs/upgrading.md");
+}
+
+/// The value of a constant of the source, which may be another's.
+#[track_caller]
+fn constant(file: &str, name: &str) -> String {
+    let source = read(file);
+    let marks = [format!("const {name}: "), "= ".to_owned(), ";".to_owned()];
+    let mut rest = source.as_str();
+    let mut value = "";
+    for mark in &marks {
+        let found = rest.split_once(mark.as_str());
+        (value, rest) = found.unwrap_or_else(|| panic!("{file}: no {name}"));
+    }
+    match value.parse::<u32>() {
+        Ok(_) => value.to_owned(),
+        Err(_) => constant("src/bloom/codec.rs", value),
+    }
+}
+
+fn read(file: &str) -> String {
+    let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn the_table_of_versions_is_that_of_the_source() {
+    let page = read("docs/upgrading.md");
+    let version = env!("CARGO_PKG_VERSION");
+    let head = format!("| {version} writes | {version} reads |");
+    assert!(page.contains(&head), "the last columns are of {version}");
+    for (format, file, name) in [
+        (
+            "encoding of the type `flashsale`",
+            "src/datatype/sale_type.rs",
+            "VERSION",
+        ),
+        (
+            "encoding of the type `fls-bloom`",
+            "src/datatype/bloom_type.rs",
+            "VERSION",
+        ),
+        (
+            "snapshot of a sale",
+            "src/sale/snapshot.rs",
+            "SNAPSHOT_VERSION",
+        ),
+        (
+            "event of a sale",
+            "src/sale/event_codec.rs",
+            "EVENT_VERSION",
+        ),
+        (
+            "header of a filter",
+            "src/bloom/header.rs",
+            "HEADER_VERSION",
+        ),
+        (
+            "event of a filter",
+            "src/bloom/event_codec.rs",
+            "EVENT_VERSION",
+        ),
+        (
+            "piece of a filter's dump",
+            "src/bloom/dump.rs",
+            "PIECE_VERSION",
+        ),
+    ] {
+        let latest = constant(file, name);
+        let row = page
+            .lines()
+            .find(|line| line.starts_with(&format!("| {format} |")));
+        let row = row.unwrap_or_else(|| panic!("no row: {format}"));
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [.., writes, reads] = cells[..] else {
+            panic!("{row}")
+        };
+        let written = ["1, and ", ""].map(|rest| writes.strip_prefix(rest).unwrap_or(writes));
+        let writes_latest = written
+            .iter()
+            .any(|cell| cell.split(' ').next() == Some(latest.as_str()));
+        assert!(writes_latest, "{format}: writes {writes}, not {latest}");
+        let all = if latest == "1" {
+            latest
+        } else {
+            format!("1 to {latest}")
+        };
+        assert_eq!(reads, all, "{format}: reads");
+    }
+}
+
+#[test]
+fn the_number_of_the_module_is_that_of_its_version() {
+    let parts = env!("CARGO_PKG_VERSION")
+        .split('.')
+        .map(|part| part.parse().expect("a number"));
+    let number = parts.fold(0, |number: u32, part: u32| number * 100 + part);
+    assert!(
+        read("src/ffi/load.rs").contains(&format!("version: {number},")),
+        "{number}"
+    );
+    let page = read("docs/upgrading.md");
+    let row = page
+        .lines()
+        .find(|line| line.starts_with("| number of the module |"));
+    assert!(
+        row.expect("the row").ends_with(&format!("| {number} | |")),
+        "{number}"
+    );
+    let Some(server) = Server::own(&[], &[]) else {
+        return;
+    };
+    let modules = server.conn().show("MODULE LIST");
+    assert!(modules.contains(&format!("ver {number}")), "{modules}");
 }

@@ -1,12 +1,12 @@
 //! A sale in its key, with what the server side notes beside it.
 
 use crate::info::{
-    MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_OPEN, SALES, SALES_DIVERGED, USERS,
+    MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_KNOWN_MAX, RESERVATIONS_OPEN, SALES,
+    SALES_DIVERGED, USERS,
 };
 use crate::sale::{Applied, Change, Event, Sale};
 
-/// After so many changes the memory of a sale is measured again, which takes longer
-/// than a change does.
+/// After so many changes a sale is measured again, which takes longer than a change does.
 const CHANGES_PER_MEASUREMENT: u32 = 256;
 
 /// A sale that takes commands.
@@ -18,6 +18,8 @@ pub struct LiveSale {
     open: u64,
     known: u64,
     users: u64,
+    /// The same of those that are measured now and then.
+    known_measured: u64,
     memory_bytes: u64,
     diverged: u64,
     changes: u32,
@@ -31,6 +33,7 @@ impl LiveSale {
             open: 0,
             known: 0,
             users: 0,
+            known_measured: 0,
             memory_bytes: 0,
             diverged: 0,
             changes: 0,
@@ -97,6 +100,8 @@ impl LiveSale {
         let bytes = self.sale.memory_bytes() as u64;
         MEMORY_BYTES.shift(self.memory_bytes, bytes);
         self.memory_bytes = bytes;
+        RESERVATIONS_KNOWN_MAX.shift(self.known_measured, self.known);
+        self.known_measured = self.known;
         self.changes = 0;
     }
 }
@@ -110,5 +115,6 @@ impl Drop for LiveSale {
         USERS.leave(self.users);
         MEMORY_BYTES.leave(self.memory_bytes);
         SALES_DIVERGED.leave(self.diverged);
+        RESERVATIONS_KNOWN_MAX.shift(self.known_measured, 0);
     }
 }

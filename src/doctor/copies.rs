@@ -1,11 +1,23 @@
-//! Rules about copies that are no copies any more.
+//! Rules about copies: replicas without the module, and copies that are none any more.
 //!
-//! Edge: pure, as the other rules.
+//! Edge: as `rules.rs`, which has the list and the tests.
 
 use super::Facts;
-use super::rules::ERROR;
+use super::rules::{ERROR, WARNING};
 use crate::datatype::Diverged;
 use crate::error::echo;
+
+/// The primary cannot ask a replica for its modules; it knows who was there before this
+/// one.
+pub(super) fn late_load(facts: &Facts) -> Option<(&'static str, String)> {
+    let others = Some(facts.replicas_at_load).filter(|&others| others > 0)?;
+    let advice = format!(
+        "MODULE LIST on every replica: {others} were connected when this module was loaded here, \
+         and one without it answers WAIT all the same and has neither sales nor orders; load it \
+         there, then let the replica resynchronise"
+    );
+    Some((WARNING, advice))
+}
 
 /// Something did not fit since the server started.
 pub(super) fn divergence(facts: &Facts) -> Option<(&'static str, String)> {

@@ -1,10 +1,12 @@
-//! What would hurt a sale on this server: gathered here, judged in `rules.rs`.
+//! What would hurt a sale on this server: gathered here, judged in `rules.rs` and
+//! `copies.rs`.
 //!
 //! Edge: facts are words as the server spells them, and numbers this module counted. What
 //! cannot be found out is left out, and judged by no rule.
 
 mod copies;
 mod rules;
+mod slots;
 
 pub use rules::judge;
 
@@ -18,7 +20,7 @@ use crate::ffi::{self, Ctx};
 use crate::info;
 
 /// The settings that are looked at.
-const SETTINGS: [&str; 24] = [
+const SETTINGS: [&str; 23] = [
     "appendfsync",
     "appendonly",
     "cluster-allow-replica-migration",
@@ -37,7 +39,6 @@ const SETTINGS: [&str; 24] = [
     "no-appendfsync-on-rewrite",
     "notify-keyspace-events",
     "repl-backlog-size",
-    "repl-diskless-load",
     "replica-lazy-flush",
     "replica-read-only",
     "save",
@@ -101,8 +102,6 @@ pub struct Facts {
     pub overcommit: Option<String>,
     /// Replicas that were connected when the module was loaded.
     pub replicas_at_load: u64,
-    /// Reservations of all sales here, in any state.
-    pub reservations_known: u64,
     /// Replicated events that did not fit.
     pub replay_divergence: u64,
     /// Sales that missed a change.
@@ -115,6 +114,8 @@ pub struct Facts {
     pub sweep_lag_ms: u64,
     /// For how long the earliest deadline of all sales has passed, in milliseconds.
     pub overdue_ms: u64,
+    /// The most reservations that one sale knows.
+    pub reservations_known_max: u64,
 }
 
 impl Facts {
@@ -138,13 +139,13 @@ impl Facts {
             replicas: replicas.into_iter().flatten().collect(),
             overcommit: overcommit.map(|text| text.trim().to_owned()),
             replicas_at_load: REPLICAS_AT_LOAD.load(Ordering::Relaxed),
-            reservations_known: info::RESERVATIONS_KNOWN.get(),
             replay_divergence: info::REPLAY_DIVERGENCE.get(),
             sales_diverged: info::SALES_DIVERGED.get(),
             diverged: datatype::diverged(ctx, DIVERGED_MAX),
             clock_steps_back: info::CLOCK_STEPS_BACK.get(),
             sweep_lag_ms: info::SWEEP_LAG_MS.load(Ordering::Relaxed),
             overdue_ms: clock::now_ms().saturating_sub(due_ms),
+            reservations_known_max: info::RESERVATIONS_KNOWN_MAX.get(),
         }
     }
 }

@@ -6,14 +6,15 @@
 //! Edge: pure. No rule asks anybody; a fact that is not known is no finding.
 
 use super::Facts;
-use super::copies::{diverged, divergence};
+use super::copies::{diverged, divergence, late_load};
+use super::slots::slots;
 
 /// Orders or whole sales are being lost, or will be.
 pub(super) const ERROR: &str = "error";
 /// A sale suffers when something else happens: a crash, a failover, a rush.
-const WARNING: &str = "warning";
+pub(super) const WARNING: &str = "warning";
 /// Right for some, and worth a decision.
-const NOTE: &str = "note";
+pub(super) const NOTE: &str = "note";
 
 /// One thing that would hurt a sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub struct Finding {
 type Rule = fn(&Facts) -> Option<(&'static str, String)>;
 
 /// Every topic, in the order of the reply.
-const RULES: [(&str, Rule); 28] = [
+const RULES: [(&str, Rule); 27] = [
     ("divergence", divergence),
     ("diverged", diverged),
     ("eviction", eviction),
@@ -42,7 +43,6 @@ const RULES: [(&str, Rule); 28] = [
     ("min-replicas", min_replicas),
     ("backlog", backlog),
     ("replica", replica),
-    ("diskless-load", diskless_load),
     ("versions", versions),
     ("late-load", late_load),
     ("valkey-copy", valkey_copy),
@@ -53,7 +53,7 @@ const RULES: [(&str, Rule); 28] = [
     ("events", events),
     ("module-command", module_command),
     ("cluster", cluster),
-    ("migration", migration),
+    ("slots", slots),
     ("config", config),
 ];
 
@@ -79,10 +79,6 @@ const REPLICA_LAG_S_MAX: u64 = 10;
 const SWEEP_LAG_MS_MAX: u64 = 1_000;
 /// A backlog that a rush does not fill in a second, in bytes.
 const BACKLOG_BYTES_MIN: u64 = 64 << 20;
-/// How long MIGRATE stops both nodes for one reservation, in nanoseconds.
-const MIGRATE_NS: u64 = 750;
-/// Longer stops are reported, in milliseconds.
-const MIGRATE_STALL_MS_MAX: u64 = 100;
 /// The server's own default.
 const HZ_MIN: u64 = 10;
 
@@ -91,7 +87,7 @@ impl Facts {
         self.settings.as_ref()?.get(name).map(String::as_str)
     }
 
-    fn is_set(&self, name: &str, value: &str) -> bool {
+    pub(super) fn is_set(&self, name: &str, value: &str) -> bool {
         self.setting(name) == Some(value)
     }
 
@@ -99,7 +95,7 @@ impl Facts {
         self.setting(name)?.parse().ok()
     }
 
-    fn told(&self, name: &str) -> Option<&str> {
+    pub(super) fn told(&self, name: &str) -> Option<&str> {
         self.info.get(name).map(String::as_str)
     }
 
@@ -349,7 +345,7 @@ fn replica(facts: &Facts) -> Option<(&'static str, String)> {
 }
 
 /// Numbers of a version: 8.1.1 is [8, 1, 1].
-fn numbers(version: &str) -> Vec<u64> {
+pub(super) fn numbers(version: &str) -> Vec<u64> {
     version
         .split('.')
         .map_while(|part| part.parse().ok())
@@ -385,27 +381,6 @@ fn versions(facts: &Facts) -> Option<(&'static str, String)> {
             env!("CARGO_PKG_VERSION")
         );
         (NOTE, advice)
-    })
-}
-
-/// The primary cannot ask a replica for its modules; it knows who was there before this
-/// one.
-fn late_load(facts: &Facts) -> Option<(&'static str, String)> {
-    let others = Some(facts.replicas_at_load).filter(|&others| others > 0)?;
-    let advice = format!(
-        "MODULE LIST on every replica: {others} were connected when this module was loaded here, \
-         and one without it answers WAIT all the same and has neither sales nor orders; load it \
-         there, then let the replica resynchronise"
-    );
-    Some((WARNING, advice))
-}
-
-fn diskless_load(facts: &Facts) -> Option<(&'static str, String)> {
-    facts.is_set("repl-diskless-load", "swapdb").then(|| {
-        let advice = "CONFIG SET repl-diskless-load on-empty-db: swapdb is not used beside a \
-                      module that does not take part in it, such as this one; a full resync goes \
-                      by the disk, and fills the log with lines about it";
-        (NOTE, advice.to_owned())
     })
 }
 
@@ -497,20 +472,6 @@ fn cluster(facts: &Facts) -> Option<(&'static str, String)> {
     })
 }
 
-fn migration(facts: &Facts) -> Option<(&'static str, String)> {
-    let is_cluster = facts.is_set("cluster-enabled", "yes");
-    let stall_ms = facts.reservations_known.saturating_mul(MIGRATE_NS) / 1_000_000;
-    (is_cluster && stall_ms > MIGRATE_STALL_MS_MAX).then(|| {
-        let advice = format!(
-            "move no slot of a large sale in a rush: this server's sales know {} reservations, \
-             and while MIGRATE takes such a key along both nodes serve nobody, about {stall_ms} ms \
-             if all were of one sale",
-            facts.reservations_known
-        );
-        (NOTE, advice)
-    })
-}
-
 fn config(facts: &Facts) -> Option<(&'static str, String)> {
     facts.settings.is_none().then(|| {
         let advice = "look the settings up by hand: this server has no CONFIG, so they are not \
@@ -550,7 +511,6 @@ mod tests {
                 ("no-appendfsync-on-rewrite", "no"),
                 ("notify-keyspace-events", ""),
                 ("repl-backlog-size", "67108864"),
-                ("repl-diskless-load", "disabled"),
                 ("replica-lazy-flush", "yes"),
                 ("replica-read-only", "yes"),
                 ("save", ""),
@@ -602,6 +562,8 @@ mod tests {
                     "stepped" => facts.clock_steps_back = 2,
                     "late" => facts.sweep_lag_ms = 1_001,
                     "overdue" => facts.overdue_ms = 1_001,
+                    "large" => facts.reservations_known_max = 800_001,
+                    "huge" => facts.reservations_known_max = 20_000_001,
                     "silent" => facts.replicas[0] = facts.replicas[0].replace("lag=10", "lag=11"),
                     "syncing" => {
                         facts.replicas[0] = facts.replicas[0].replace("online", "send_bulk");
@@ -609,7 +571,6 @@ mod tests {
                     "overcommit" => facts.overcommit = Some("0".into()),
                     "no-config" => facts.settings = None,
                     "loaded-late" => facts.replicas_at_load = 2,
-                    "full" => facts.reservations_known = 1_000_000,
                     _ => unreachable!("{change}"),
                 }
             }
@@ -757,16 +718,22 @@ mod tests {
             "note cluster CONFIG SET cluster-allow-replica-migration no:",
         ),
         (
-            "cluster-enabled=yes full",
-            "note migration about 750 ms if all were of one sale",
-        ),
-        (
-            "repl-diskless-load=swapdb",
-            "note diskless-load CONFIG SET repl-diskless-load on-empty-db:",
-        ),
-        (
             "loaded-late",
             "warning late-load 2 were connected when this module was loaded",
+        ),
+        (
+            "cluster-enabled=yes large",
+            "note slots move no slot in a rush, and keep cluster-node-timeout well above that: a \
+             sale here knows 800001 reservations, and MIGRATE stops the server it comes from, and \
+             the one it goes to, for about 600 ms each",
+        ),
+        (
+            "cluster-enabled=yes huge",
+            "note slots 20000001 reservations",
+        ),
+        (
+            "cluster-enabled=yes huge redis_version:8.4.0",
+            "warning slots raise proto-max-bulk-len",
         ),
         ("no-config", "note config CONFIG"),
     ];
@@ -802,7 +769,7 @@ mod tests {
             "notify-keyspace-events=Ed",
             "notify-keyspace-events=lsh",
             "cluster-require-full-coverage=yes",
-            "full",
+            "huge",
             "valkey_version:8.0.4",
         ] {
             let mut found = judge(&changed(changes));

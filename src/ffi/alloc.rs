@@ -90,8 +90,8 @@ unsafe impl GlobalAlloc for ServerAlloc {
         if is_too_much(padded(layout)) {
             return std::ptr::null_mut();
         }
-        // SAFETY: any size may be asked for. The server ends itself where there is none;
-        // its gentler sister is missing before Redis 7.4.
+        // SAFETY: any size may be asked for. The server ends itself where there is none,
+        // and has a gentler function only since Redis 7.4.
         unsafe { api!(RedisModule_Calloc(1, padded(layout))).cast() }
     }
 

@@ -54,6 +54,11 @@ impl Flags {
         self.0 & raw::REDISMODULE_CTX_FLAGS_LUA != 0
     }
 
+    /// `maxmemory` is set, and is this server's to keep to.
+    pub fn has_maxmemory(self) -> bool {
+        self.0 & raw::REDISMODULE_CTX_FLAGS_MAXMEMORY != 0
+    }
+
     /// The server is above `maxmemory`.
     pub fn is_out_of_memory(self) -> bool {
         self.0 & raw::REDISMODULE_CTX_FLAGS_OOM != 0

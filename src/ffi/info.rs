@@ -92,10 +92,16 @@ pub mod testing {
         static COUNTED: RefCell<usize> = const { RefCell::new(0) };
     }
 
+    /// # Safety
+    ///
+    /// Looks at nothing it is given, like the next and the last of these.
     unsafe extern "C" fn add_section(_: *mut RedisModuleInfoCtx, _: *const c_char) -> c_int {
         raw::REDISMODULE_OK as c_int
     }
 
+    /// # Safety
+    ///
+    /// See `add_section`.
     unsafe extern "C" fn count_field(
         _: *mut RedisModuleInfoCtx,
         _: *const c_char,
@@ -105,17 +111,23 @@ pub mod testing {
         raw::REDISMODULE_OK as c_int
     }
 
+    /// # Safety
+    ///
+    /// `name` is a C string.
     unsafe extern "C" fn keep_field(
         _: *mut RedisModuleInfoCtx,
         name: *const c_char,
         _: c_longlong,
     ) -> c_int {
-        // SAFETY: the name is a C string.
+        // SAFETY: as above.
         let name = unsafe { CStr::from_ptr(name) };
         FIELDS.with_borrow_mut(|fields| fields.push(name.to_string_lossy().into_owned()));
         raw::REDISMODULE_OK as c_int
     }
 
+    /// # Safety
+    ///
+    /// See `add_section`.
     unsafe extern "C" fn milliseconds() -> c_longlong {
         1_765_000_000_000
     }

@@ -145,7 +145,7 @@ mod entry {
 
     redis_module::redis_module! {
         name: "flashsale",
-        version: 100,
+        version: 200,
         allocator: (Allocator, Allocator),
         data_types: [],
         init: start,

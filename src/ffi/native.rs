@@ -21,7 +21,8 @@ use super::text::Text;
 pub trait NativeType: Sized + Send + 'static {
     /// Nine characters, known to every RDB file.
     const NAME: &'static CStr;
-    /// Version of the chunks; a file of a later one is refused.
+    /// Version of how chunks stand in an RDB file, not of what is in them; a file of a
+    /// later one is refused.
     const VERSION: i32;
     /// The command that takes one chunk of a value from a rewritten AOF.
     const LOAD_COMMAND: &'static CStr;
@@ -169,7 +170,7 @@ unsafe extern "C" fn rdb_load<T: NativeType>(
 ) -> *mut c_void {
     if !(1..=T::VERSION).contains(&version) {
         // SAFETY: `io` is valid during the callback, here and below.
-        unsafe { complain(io, &format!("this module does not know format {version}")) };
+        unsafe { complain(io, &unknown_encoding(version, T::VERSION)) };
         return std::ptr::null_mut();
     }
     let mut next = || {
@@ -204,6 +205,18 @@ unsafe extern "C" fn rdb_load<T: NativeType>(
             std::ptr::null_mut()
         }
     }
+}
+
+/// Why a value in this encoding cannot be loaded, in the words of the codecs.
+fn unknown_encoding(version: c_int, latest: c_int) -> String {
+    let what = if version > latest {
+        "of a newer version"
+    } else {
+        "damaged"
+    };
+    format!(
+        "the data is {what}: encoding {version} of the type, where {latest} is the latest known"
+    )
 }
 
 /// # Safety

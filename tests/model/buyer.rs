@@ -180,10 +180,14 @@ impl Model {
                 self.row("RESERVE 2 RELEASED, a large cart", words!["RELEASED", id])
             }
             Fate::Released => self.row("RESERVE 2 RELEASED", words!["RELEASED", id]),
-            Fate::Late | Fate::Expired => self.row(
-                "RESERVE 2 EXPIRED",
-                words!["EXPIRED", id, known.deadline.expect("a deadline")],
-            ),
+            Fate::Late | Fate::Expired => {
+                let row = match known.is_shortened() {
+                    true => "RESERVE 2 EXPIRED, a large cart",
+                    false => "RESERVE 2 EXPIRED",
+                };
+                let deadline = known.deadline.expect("a deadline");
+                self.row(row, words!["EXPIRED", id, deadline])
+            }
         }
     }
 

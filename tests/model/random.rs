@@ -38,7 +38,7 @@ impl Source {
     pub fn new(seed: u64) -> (Source, Setup) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let is_giant = rng.random_bool(0.05);
-        let is_wide = !is_giant && rng.random_bool(0.15);
+        let is_wide = !is_giant && rng.random_bool(0.2);
         let clock_ms = match rng.random_range(0..20) {
             0 => rng.random_range(1..100_000),
             1 if is_giant => LATEST - rng.random_range(0..1_000_000),

@@ -80,7 +80,8 @@ impl Source {
     pub fn request(&mut self, model: &Model) -> Op {
         match self.rng.random_range(0..100 + self.sweeps) {
             0..8 => self.replace(model),
-            8..30 => {
+            8..10 => self.reserve_of_known(model),
+            10..30 => {
                 let hold = match self.rng.random_range(0..4) {
                     0 => Some(self.rng.random_range(1..=self.hold_ms)),
                     1 => Some(self.hold_ms.saturating_mul(2).min(LARGEST)),
@@ -249,6 +250,29 @@ impl Source {
         match known.collect::<Vec<_>>().choose(&mut self.rng) {
             Some(known) => known.id.clone(),
             None => self.known_id(),
+        }
+    }
+
+    /// RESERVE of a reservation once more by its own user, word by word or nearly.
+    fn reserve_of_known(&mut self, model: &Model) -> Op {
+        let known = (model.reservations.iter())
+            .filter(|known| !known.lines.is_empty())
+            .collect::<Vec<_>>();
+        let known = known.choose(&mut self.rng);
+        let Some((user, known)) = known.and_then(|known| Some((known.user.clone()?, known))) else {
+            return self.replace(model);
+        };
+        let (id, mut lines) = (known.id.clone(), known.lines.clone());
+        lines.reverse();
+        if self.one_in(3) {
+            lines = self.changed(&lines);
+        }
+        Op::Reserve {
+            user,
+            ask: Ask::Items(lines),
+            id,
+            hold: None,
+            replaces: None,
         }
     }
 

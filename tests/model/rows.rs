@@ -79,6 +79,7 @@ pub const ALL: &[&str] = &[
     "RESERVE 12 ALLRESERVED of a SKU",
     "RESERVE 13 OOM",
     "RESERVE 2 EXPIRED",
+    "RESERVE 2 EXPIRED, a large cart",
     "RESERVE 2 MISMATCH",
     "RESERVE 2 MISMATCH with a large cart",
     "RESERVE 2 REFUNDED",

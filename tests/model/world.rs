@@ -4,6 +4,7 @@
 use super::compare::{SlowScan, compare};
 use super::copies::{elements, reloaded};
 use super::driver::{Engine, Fault};
+use super::promises::Promise;
 use super::reference::Model;
 use super::requests::{Setup, Step};
 use super::seeded;
@@ -60,7 +61,11 @@ impl World {
 
     /// Does one step on both sides and compares all there is to see.
     pub fn step(&mut self, step: &Step, after: After) -> Result<String, Fault> {
+        let promise = Promise::of(&step.op, &self.engine.primary);
         let given = self.answer(step)?;
+        if let Some(promise) = promise {
+            promise.check(&self.engine.primary, &given)?;
+        }
         compare(&self.model, &self.engine.primary, step.clock_ms)?;
         self.scan.go_on(&self.model, &self.engine.primary)?;
         // The second sale changes only where the first does: looking now and then is

@@ -38,6 +38,14 @@ pub struct Request {
     pub told: Vec<Told>,
 }
 
+/// The same units, asked for in another order.
+fn in_any_order(ask: Ask) -> Ask {
+    match ask {
+        Ask::Items(lines) => Ask::Items(lines.into_iter().rev().collect()),
+        qty => qty,
+    }
+}
+
 /// A name in one of the shapes that are kept differently.
 fn shaped(prefix: &str, n: usize) -> String {
     match n % 9 {
@@ -226,7 +234,7 @@ impl Asking<'_> {
             0 => {
                 let (id, before) = self.an_id();
                 let other = self.dice.one_in(2) || before == Ask::Items(Vec::new());
-                (id, if other { ask } else { before })
+                (id, if other { ask } else { in_any_order(before) })
             }
             _ => (self.new_id(&ask), ask),
         };

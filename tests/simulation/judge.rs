@@ -5,10 +5,10 @@
 
 use super::ledger::{Ledger, must};
 use super::play::Fault;
-use super::record::{Fate, Record, Units, left_of, units_in_all};
+use super::record::{Fate, Record, Units, sorted};
 use super::reply::Reply;
 use super::requests::{Ask, Deltas, Op, bytes};
-use super::sale::{Answer, Bounds, EntryId, INTEGER_MAX};
+use super::sale::{Answer, Bounds, INTEGER_MAX};
 
 /// One answer and what it was given to.
 pub struct Case<'a> {
@@ -115,14 +115,12 @@ impl Case<'_> {
     fn replaced(&self, id: &[u8], user: &[u8], ask: &Ask, old: &[u8]) -> Result<(), Fault> {
         let old = self.books.record(old);
         if self.books.record(id).is_some() {
-            if self.changed {
-                let kept = (self.books.record(id), old);
-                let moments = |record: Option<&Record>| {
-                    record.map(|record| (record.reserved_at_ms, record.expires_at_ms))
-                };
-                let is_kept = moments(kept.0) == moments(kept.1);
-                must(is_kept, "REPLACE keeps the making and the deadline")?;
-            }
+            let moments = |record: &Record| (record.reserved_at_ms, record.expires_at_ms);
+            let is_kept = self.books.record(id).map(moments) == old.map(moments);
+            must(
+                is_kept || !self.changed,
+                "REPLACE keeps the making and the deadline",
+            )?;
             return self.units(id, user, ask);
         }
         match (self.reply, old) {
@@ -270,206 +268,6 @@ impl Case<'_> {
         )
     }
 
-    fn refunded(&self, id: &[u8], entry: EntryId) -> Result<(), Fault> {
-        let Op::Refund {
-            ask,
-            reference,
-            user,
-            no_restock,
-            restore_limit,
-            ..
-        } = self.op
-        else {
-            return Err("refunded by another command".into());
-        };
-        let record = self.books.record(id).ok_or("refunded, but unknown")?;
-        let user = user.as_deref().map(bytes);
-        must(
-            record.belongs_to(user.as_deref()),
-            "refunded to another user",
-        )?;
-        let refunds = record.order.as_ref().map_or(&[][..], |o| &o.refunds);
-        let refund = refunds.iter().find(|refund| refund.entry == entry);
-        let refund = refund.ok_or("an entry that is no refund of this order")?;
-        let last = refunds.last().is_some_and(|last| last.entry == entry);
-        if reference.is_some() || self.changed {
-            let asked = (Some(*no_restock), *restore_limit);
-            let same = asked == (refund.no_restock, refund.restores_limit);
-            must(same, "NORESTOCK and RESTORELIMIT as they were asked")?;
-        }
-        match reference.as_deref().map(bytes) {
-            Some(reference) => {
-                let same = refund.reference.as_ref() == Some(&reference);
-                must(same, "the refund of this REF")?;
-            }
-            None => must(record.is_refunded() && last, "the refund that left nothing")?,
-        }
-        let Some(ask) = ask else {
-            return must(record.is_refunded() && last, "all that was left");
-        };
-        let asked = self.refund_asked(record, ask);
-        let asked = asked.ok_or("refunded an unknown SKU")?;
-        must(
-            asked == sorted(&refund.units),
-            "what was refunded is what was asked",
-        )
-    }
-
-    /// The units that a REFUND names, ordered by item; `None` for an unknown SKU.
-    fn refund_asked(&self, record: &Record, ask: &Ask) -> Option<Units> {
-        let units = match ask {
-            Ask::Qty(qty) => vec![(record.units.first()?.0, *qty)],
-            items => self.books.units(items)?,
-        };
-        Some(sorted(&units))
-    }
-
-    fn not_refunded(&self, id: &[u8]) -> Result<(), Fault> {
-        let Op::Refund {
-            ask,
-            reference,
-            no_restock,
-            restore_limit,
-            ..
-        } = self.op
-        else {
-            return Err("not a refund".into());
-        };
-        let record = self.books.record(id).ok_or("not sold, but unknown")?;
-        let reference = reference.as_deref().map(bytes);
-        let refunds = record.order.as_ref().map_or(&[][..], |o| &o.refunds);
-        let known = refunds.iter().find(|r| r.reference == reference);
-        let known = known.filter(|_| reference.is_some());
-        let is_known = known.is_some();
-        match self.reply {
-            Reply::No(Answer::Mismatch) => {
-                let known = known.ok_or("a mismatch with no refund")?;
-                let flags = (Some(*no_restock), *restore_limit);
-                let same_flags = flags == (known.no_restock, known.restores_limit);
-                let asked = ask.as_ref().and_then(|ask| self.refund_asked(record, ask));
-                let same_units = asked == Some(sorted(&known.units));
-                must(!(same_flags && same_units), "a retry is no mismatch")
-            }
-            Reply::No(Answer::Invalid(_)) => must(record.units.len() > 1, "QTY of one SKU"),
-            _ if record.order.is_none() || is_known => {
-                must(!is_known, "a refund is denied that was made")
-            }
-            _ => {
-                let Some(ask) = ask else {
-                    return must(record.is_refunded(), "there is something left");
-                };
-                let asked = self.refund_asked(record, ask);
-                let enough = |units: Units| units.iter().all(|(i, n)| *n <= left_of(record, *i));
-                must(!asked.is_some_and(enough), "there is enough left")
-            }
-        }
-    }
-
-    fn full(&self) -> Result<(), Fault> {
-        let books = self.books;
-        let is_full = books.known() >= self.bounds.reservations_max;
-        let late = books.late.values().next().and_then(|id| books.record(id));
-        let all_in_grace = late.is_none_or(|late| books.is_in_grace(late, self.now_ms));
-        must(
-            is_full && books.ended.is_empty() && all_in_grace,
-            "there is room",
-        )
-    }
-
-    /// Is one of these open past its deadline?
-    fn is_overdue(&self, which: impl Fn(&Record) -> bool) -> bool {
-        let overdue = self.books.open.range(..=(self.now_ms, u64::MAX));
-        let mut records = overdue.filter_map(|(_, id)| self.books.record(id));
-        records.any(which)
-    }
-
-    /// A refusal of new units has to be true; those of one to be replaced count as free.
-    fn refused(
-        &self,
-        refusal: &Answer,
-        user: &[u8],
-        ask: &Ask,
-        replaced: Option<&Record>,
-    ) -> Result<(), Fault> {
-        let (books, now_ms) = (self.books, self.now_ms);
-        let options = &books.options;
-        let Some(units) = books.units(ask) else {
-            let told = matches!(refusal, Answer::NoSku { .. });
-            return must(told, "an unknown SKU is told first");
-        };
-        let all = units_in_all(&units);
-        let freed = replaced.map_or(0, |record| units_in_all(&record.units));
-        let freed_of = |item: u32| {
-            let lines = replaced.iter().flat_map(|record| &record.units);
-            lines
-                .filter(|line| line.0 == item as usize)
-                .map(|line| line.1)
-                .sum::<u64>()
-        };
-        let is_own = replaced.is_some_and(|record| record.user.as_deref() == Some(user));
-        let own = |freed: u64| if is_own { freed } else { 0 };
-        let qty_of = |item: u32| units.iter().find(|u| u.0 == item as usize).map(|u| u.1);
-        let overdue = self.is_overdue(|_| true);
-        let may_lift = match *refusal {
-            Answer::UserLimit { .. } => self.is_overdue(|record| record.belongs_to(Some(user))),
-            Answer::ItemLimit { item, .. } => self.is_overdue(|record| {
-                let has_it = record.units.iter().any(|line| line.0 == item as usize);
-                has_it && record.belongs_to(Some(user))
-            }),
-            Answer::AllReserved { item, .. } => overdue && item.is_some(),
-            _ => false,
-        };
-        must(!may_lift, "what is overdue refuses nobody for long")?;
-        let is_true = match *refusal {
-            Answer::Ended { at_ms } => books.ended_at(now_ms) == Some(at_ms),
-            Answer::NotStarted { starts_in_ms } => {
-                starts_in_ms > 0 && options.start_at_ms == Some(now_ms + starts_in_ms)
-            }
-            Answer::Paused { at_ms } => books.refuses_since() == Some(at_ms),
-            Answer::OrderLimit { limit } => options.order_limit == Some(limit) && all > limit,
-            Answer::UserLimit { remaining } => {
-                let limit = options.user_limit.unwrap_or(u64::MAX);
-                let counted = books.counted(user) - own(freed);
-                remaining == limit.saturating_sub(counted) && all > remaining
-            }
-            Answer::ItemLimit { remaining, item } => {
-                let limit = options.item_limit.unwrap_or(u64::MAX);
-                let counted = books.counted_of(user, item as usize) - own(freed_of(item));
-                let is_so = remaining == limit.saturating_sub(counted);
-                is_so && qty_of(item) > Some(remaining)
-            }
-            Answer::SaleLimit { remaining } => {
-                let limit = options.sale_limit.unwrap_or(u64::MAX);
-                remaining == limit.saturating_sub(books.sold()) && all > remaining
-            }
-            Answer::SoldOut { available, item } => {
-                let stock = &books.items[item as usize];
-                let most = stock.available().map(|left| left + stock.reserved);
-                let left = stock.available().map(|left| left + freed_of(item));
-                left == Some(available) && qty_of(item) > most
-            }
-            Answer::AllReserved {
-                retry_in_ms: 1,
-                item: None,
-            } if overdue => self.swept,
-            Answer::AllReserved { retry_in_ms, item } => {
-                let next = books.open.keys().next().map_or(now_ms, |due| due.0);
-                let limit = options.sale_limit.unwrap_or(u64::MAX);
-                let stands = match item {
-                    Some(item) => {
-                        let left = books.items[item as usize].available();
-                        qty_of(item) > left.map(|left| left + freed_of(item))
-                    }
-                    None => books.sold() + books.reserved() - freed + all > limit,
-                };
-                retry_in_ms == next.saturating_sub(now_ms).max(1) && stands
-            }
-            Answer::Full => return self.full(),
-            _ => false,
-        };
-        must(is_true, "a refusal is true")
-    }
-
     fn seller(&self) -> Result<(), Fault> {
         let books = self.books;
         if let Op::Restock {
@@ -519,13 +317,6 @@ impl Case<'_> {
             (op, reply) => Err(format!("{op:?} answers {reply:?}")),
         }
     }
-}
-
-/// Units ordered by item.
-fn sorted(units: &Units) -> Units {
-    let mut units = units.clone();
-    units.sort_unstable();
-    units
 }
 
 impl Ledger {

@@ -14,6 +14,13 @@ pub fn units_in_all(units: &Units) -> u64 {
     units.iter().map(|(_, qty)| qty).sum()
 }
 
+/// Units ordered by item.
+pub fn sorted(units: &Units) -> Units {
+    let mut units = units.clone();
+    units.sort_unstable();
+    units
+}
+
 /// One item: `total` is what was put in and taken out, the rest what events and the
 /// order stream say.
 pub struct Item {

@@ -296,7 +296,9 @@ impl Server {
         let Some(started) = &self.started else {
             return String::new();
         };
-        std::fs::read_to_string(started.folder.path().join("log")).unwrap_or_default()
+        // It quotes what a command brought, whatever bytes that has.
+        let bytes = std::fs::read(started.folder.path().join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// The folder of the server's files.

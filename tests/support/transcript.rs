@@ -10,6 +10,8 @@
 //! - `<!-- test: server 6379 --appendonly yes -->` a server, known by this port; what
 //!   follows `--` alone are arguments of the module
 //! - `<!-- test: replica 6380 of 6379 -->` and its copy
+//! - `<!-- test: older 6379 -->` a server with the older module
+//! - `<!-- test: upgrade 6379 -->` starts a server that was shut down with today's module
 //! - `<!-- test: sentinels 26379 watch 6379 with 1 -->` three Sentinels, the first known
 //!   by this port, and how many replicas they know of
 //! - `<!-- test: cut 6379 -->` ends a server at once, as a power cut would
@@ -33,8 +35,8 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use super::sentinel::{Sentinels, dial};
-use super::server::{Server, replicate};
-use super::wait::is_soon;
+use super::server::{Server, module_path, replicate};
+use super::wait::{is_soon, wait_until};
 
 /// What stands before a fenced block that is not run: it is for a person to decide.
 const DECISION: &str = "**Decision:**";
@@ -192,6 +194,13 @@ impl Stage {
                 };
                 self.servers.insert(port(name), server);
             }
+            ["older", name, args @ ..] => {
+                let args = format!("--replica-announce-ip 127.0.0.1 {}", args.join(" "));
+                let Some(server) = Server::older(&[args.trim_end()]) else {
+                    return false;
+                };
+                self.servers.insert(port(name), server);
+            }
             ["replica", name, "of", of, args @ ..] => {
                 let args = [&["server", *name], args].concat();
                 if !self.follow(&args) {
@@ -204,6 +213,12 @@ impl Stage {
                 let replicas = replicas.parse().expect("how many replicas");
                 let sentinels = Sentinels::watch(watched, replicas);
                 self.sentinels = Some((port(name), sentinels));
+            }
+            ["upgrade", name] => {
+                let server = self.server(port(name));
+                wait_until("it has ended", || server.has_ended().is_some());
+                server.set_module(&module_path());
+                server.start_again(&[]);
             }
             ["cut", name] => {
                 self.settle();

@@ -112,7 +112,10 @@ fn follow(ctx: Ctx<'_>, hint: Hint, now_ms: u64, budget: &mut u32) {
         return;
     }
     if !slots::is_ours(ctx, &hint.place.key) {
-        datatype::hold(hint);
+        // Redis 8.4 takes away what it gave away without a word about each key.
+        if datatype::is_there(ctx, name.as_text()) {
+            datatype::hold(hint);
+        }
         return;
     }
     let mut news = News::about(ctx, name.as_text());

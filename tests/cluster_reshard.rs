@@ -21,7 +21,7 @@ mod moving;
 #[path = "cluster_reshard/sale.rs"]
 mod sale;
 
-use buyer::{Buyer, Entry, State};
+use buyer::{Buyer, Entry};
 use checks::{check, each_reservation_expired_once, nobody_else_was_served};
 use load::{Crowd, Ledger, Load};
 use moving::Moving;

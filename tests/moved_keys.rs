@@ -493,6 +493,10 @@ fn a_sale_that_leaves_without_its_stream_is_told_by_audit() {
     missing(&mut con, "sale");
     assert_eq!(restore(&mut con, &payload, "restored", "0", &[]), "OK");
     missing(&mut con, "restored");
+    // The next order begins a stream of that name, in which the first one is not.
+    con.says("FLASHSALE.BUY restored orders ann 1 ID b", "SOLD ...");
+    missing(&mut con, "restored");
+    con.says("DEL orders", "1");
     // With the stream it is whole again.
     con.says("SELECT 0", "OK");
     con.says("MOVE orders 9", "1");

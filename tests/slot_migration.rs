@@ -33,11 +33,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use checks::{check, each_reservation_expired_once, nobody_else_was_served};
-use keeper::Keeper;
+use keeper::{Keeper, filter_of};
 use load::{Crowd, Ledger, Load};
 use moves::Move;
 use pair::{Pair, has_key, job, mover, wait_for_job};
-use sale::{SaleName, filter_of, names};
+use sale::{SaleName, names};
 use source::{Chunks, Line, Source};
 use support::{Cluster, Con, Dice, aof, send_all, wait_until};
 

@@ -20,12 +20,11 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// What a name in a pure layer may begin with, beside its own modules.
-const ROOTS_OF_THE_PURE: [&str; 11] = [
+const ROOTS_OF_THE_PURE: [&str; 10] = [
     "self",
     "super",
     "std",
     "bincode",
-    "foldhash",
     "prefetch_index",
     "siphasher",
     "smallvec",

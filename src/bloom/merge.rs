@@ -241,6 +241,25 @@ mod tests {
     }
 
     #[test]
+    fn a_replica_finds_out_that_its_sources_are_others() {
+        let one = bloom(1e-4, 0, 100, 0..40);
+        let (two, three) = (bloom(1e-4, 0, 100, 20..50), bloom(1e-4, 0, 100, 60..70));
+        let items = one.items_with(&[&two, &three]);
+        assert_eq!(items, 80);
+        assert_eq!(one.check_merge(&[&two, &three], items), Ok(()));
+        let other = |sources: &[&Bloom]| one.check_merge(sources, items);
+        assert_eq!(other(&[&two]), Err(Divergence::OtherItems));
+        // One that brings nothing here, one of another size, one too large.
+        for source in [
+            one.clone(),
+            bloom(1e-4, 0, 101, 0..9),
+            bloom(1e-4, 0, 100, 100..190),
+        ] {
+            assert_eq!(other(&[&two, &source]), Err(Divergence::OtherSources));
+        }
+    }
+
+    #[test]
     fn the_longer_chain_gives_the_length() {
         let mut one = bloom(0.01, 2, 10, 0..0);
         let long = bloom(0.01, 2, 10, 0..50);

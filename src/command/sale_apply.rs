@@ -28,7 +28,8 @@ pub const COMMAND: CommandSpec = CommandSpec {
     flags: "write",
     arity: -3,
     // The optional stream shares the key spec of the sale: absent, a spec of its own
-    // would take the event for a key.
+    // would take the event for a key. While a slot moves as a whole the server knows by
+    // these keys alone which events to send along; two slots in one line end the move.
     keys: &[KeySpec::update(1).through(-2)],
     arguments: &[
         Argument::key("key", 0),

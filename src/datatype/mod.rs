@@ -21,5 +21,5 @@ pub use bloom_key::{BloomKey, ValueKey};
 pub use bloom_type::BloomValue;
 pub use hints::{clear, first_due_ms, hold, load_beside, note, pop_due, release, swap};
 pub use marks::{Diverged, diverged};
-pub use sale_key::{SaleKey, create, is_free, load_chunk, open_read, open_write};
+pub use sale_key::{SaleKey, create, is_free, is_there, load_chunk, open_read, open_write};
 pub use sale_type::SaleValue;

@@ -52,6 +52,11 @@ pub fn is_free<'c>(ctx: Ctx<'c>, name: Text<'c>) -> bool {
     Key::open(ctx, name, Mode::Read).kind() == Kind::Empty
 }
 
+/// Is there a key of this name, of whatever type? Asking does nothing to it.
+pub fn is_there<'c>(ctx: Ctx<'c>, name: Text<'c>) -> bool {
+    Key::open(ctx, name, Mode::Look).kind() != Kind::Empty
+}
+
 /// Puts a new sale under a name. Whatever was there is gone, with its TTL.
 ///
 /// # Errors

@@ -14,6 +14,9 @@ use super::text::Text;
 /// How a key is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
+    /// To see what is there, and do nothing to it: not even to a key whose time is over.
+    /// Redis 7.0 takes it for `Read`.
+    Look,
     Read,
     Write,
 }
@@ -35,6 +38,7 @@ pub struct Key<'c> {
 impl<'c> Key<'c> {
     pub fn open(ctx: Ctx<'c>, name: Text<'c>, mode: Mode) -> Key<'c> {
         let flags = match mode {
+            Mode::Look => raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOEFFECTS,
             Mode::Read => raw::REDISMODULE_READ,
             Mode::Write => raw::REDISMODULE_READ | raw::REDISMODULE_WRITE,
         };

@@ -364,15 +364,15 @@ impl Sale {
         user: Option<Key<'a>>,
         bounds: &Bounds,
     ) -> Plan<'a> {
-        if self.find(id).is_none() {
+        let Some(slot) = self.find(id) else {
             let forgets = self.room(now_ms, bounds)?;
             let change = Change::ReleasedUnseen { id, user, forgets };
             return Ok(Event {
                 at_ms: now_ms,
                 change,
             });
-        }
-        let (_, record) = self.reservation_of(id, user.map(Key::spelling))?;
+        };
+        let record = self.reservation_at(slot, user.map(Key::spelling))?;
         match record.status() {
             Status::Open | Status::InGrace | Status::Expired => Ok(Event {
                 at_ms: now_ms,
@@ -390,6 +390,14 @@ impl Sale {
         user: Option<Spelling<'_>>,
     ) -> Result<(Slot, Reservation<'_>), Answer> {
         let slot = self.find(id).ok_or(Answer::NoReservation)?;
+        Ok((slot, self.reservation_at(slot, user)?))
+    }
+
+    fn reservation_at(
+        &self,
+        slot: Slot,
+        user: Option<Spelling<'_>>,
+    ) -> Result<Reservation<'_>, Answer> {
         let record = self.record(slot).ok_or(Answer::NoReservation)?;
         // What a change of it will look at, all at once.
         self.users.touch_slot(record.user());
@@ -397,7 +405,7 @@ impl Sale {
         if user.is_some_and(|user| !self.belongs_to(record, user)) {
             return Err(Answer::NoReservation);
         }
-        Ok((slot, record))
+        Ok(record)
     }
 }
 

@@ -39,12 +39,7 @@ pub fn names(cluster: &Cluster, prefix: &str, each: usize) -> Vec<SaleName> {
     found
 }
 
-/// The filter beside a sale, in tests that have one.
-pub fn filter_of(name: &SaleName) -> String {
-    format!("{}{FILTER}", name.key)
-}
-
-/// How the name of a filter ends.
+/// How the name of a filter beside a sale ends, in tests that have one.
 pub const FILTER: &str = ":seen";
 
 /// The line that makes a sale.

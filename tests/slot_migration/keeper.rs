@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::buyer::Buyer;
-use crate::sale::{SaleName, filter_of};
+use crate::sale::{FILTER, SaleName};
 use crate::support::{Cluster, Dice, unix_ms};
 
 /// How long a reservation lasts, and an EXTEND makes it last, in milliseconds.
@@ -15,6 +15,11 @@ const HOLD_MS: u64 = 500;
 const LAST_MS: u64 = 100;
 /// Between two looks at the deadlines.
 const PACE: Duration = Duration::from_millis(5);
+
+/// The filter beside a sale.
+pub fn filter_of(name: &SaleName) -> String {
+    format!("{}{FILTER}", name.key)
+}
 
 /// A reservation that is kept.
 struct Kept {

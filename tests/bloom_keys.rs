@@ -572,9 +572,16 @@ fn what_a_newer_module_wrote_is_told_from_damage() {
     let mut bytes = std::fs::read(&last).expect("the AOF");
     bytes.extend(support::aof::written(&[event]));
     std::fs::write(&last, bytes).expect("written");
-    server.start_again(&[]);
-    let line = "does not fit 'f' here: the data is of a newer version: an event of a filter";
-    assert!(server.log().contains(line), "{}", server.log());
+    server.launch_again(&[]);
+    let code = wait_for("the start ends", || server.has_ended());
+    assert_eq!(code, Some(1));
+    let log = server.log();
+    for told in [
+        "ends here: FLASHSALE.BFAPPLY of the key 'f' in database 0",
+        "the data is of a newer version: an event of a filter",
+    ] {
+        assert!(log.contains(told), "{log}");
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn follow(con: &mut Con, finding: &Finding) {
 }
 
 /// How a server is set badly, the topic, the severity, and a part of the advice.
-const BAD: [[&str; 4]; 14] = [
+const BAD: [[&str; 4]; 15] = [
     [
         "maxmemory-policy allkeys-lru maxmemory 1gb",
         "eviction",
@@ -70,6 +70,12 @@ const BAD: [[&str; 4]; 14] = [
         "eviction",
         "warning",
         "as soon as",
+    ],
+    [
+        "flashsale.load-damaged yes",
+        "load-damaged",
+        "warning",
+        "only its log says so",
     ],
     ["appendonly no", "appendonly", "error", "crash"],
     ["appendfsync no", "fsync", "error", "power cut"],

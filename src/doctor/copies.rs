@@ -55,3 +55,12 @@ pub(super) fn diverged(facts: &Facts) -> Option<(&'static str, String)> {
         ),
     ))
 }
+
+/// The next start would go on over damage.
+pub(super) fn load_damaged(facts: &Facts) -> Option<(&'static str, String)> {
+    facts.is_set("flashsale.load-damaged", "yes").then(|| {
+        let advice = "CONFIG SET flashsale.load-damaged no: and CONFIG REWRITE, or the next start \
+                      goes on without what is damaged of its AOF, and only its log says so";
+        (WARNING, advice.to_owned())
+    })
+}

@@ -20,13 +20,14 @@ use crate::ffi::{self, Ctx};
 use crate::info;
 
 /// The settings that are looked at.
-const SETTINGS: [&str; 23] = [
+const SETTINGS: [&str; 24] = [
     "appendfsync",
     "appendonly",
     "cluster-allow-replica-migration",
     "cluster-enabled",
     "cluster-require-full-coverage",
     "enable-module-command",
+    "flashsale.load-damaged",
     "hz",
     "lazyfree-lazy-expire",
     "lazyfree-lazy-server-del",

@@ -6,7 +6,7 @@
 //! Edge: pure. No rule asks anybody; a fact that is not known is no finding.
 
 use super::Facts;
-use super::copies::{diverged, divergence, late_load};
+use super::copies::{diverged, divergence, late_load, load_damaged};
 use super::slots::slots;
 
 /// Orders or whole sales are being lost, or will be.
@@ -27,9 +27,10 @@ pub struct Finding {
 type Rule = fn(&Facts) -> Option<(&'static str, String)>;
 
 /// Every topic, in the order of the reply.
-const RULES: [(&str, Rule); 27] = [
+const RULES: [(&str, Rule); 28] = [
     ("divergence", divergence),
     ("diverged", diverged),
+    ("load-damaged", load_damaged),
     ("eviction", eviction),
     ("appendonly", appendonly),
     ("fsync", fsync),
@@ -589,6 +590,10 @@ mod tests {
         (
             "unnamed",
             "error diverged let a replica resynchronise: 3 sales do not",
+        ),
+        (
+            "flashsale.load-damaged=yes",
+            "warning load-damaged CONFIG SET flashsale.load-damaged no:",
         ),
         (
             "maxmemory-policy=allkeys-lru",

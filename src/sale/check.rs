@@ -105,33 +105,13 @@ impl Sale {
                 self.check_available(lines, &[])
             }
             Change::ReleasedUnseen { id, forgets, .. } => self.check_new(*id, *forgets),
-            Change::Sold { id, .. } => {
-                let record = self.check_known(*id)?;
-                match record.status() {
-                    Status::Open => Ok(()),
-                    // Also for good: before events told the end of a GRACE, one that was
-                    // raised later brought it back.
-                    Status::InGrace | Status::Expired if record.digest().is_none() => {
-                        self.check_available(&record.lines(), &[])
-                    }
-                    _ => Err(Divergence::WrongState),
-                }
-            }
+            Change::Sold { id, .. } => self.check_sold(*id),
             Change::Released { id } => match self.check_known(*id)?.status() {
                 Status::Open | Status::InGrace | Status::Expired => Ok(()),
                 _ => Err(Divergence::WrongState),
             },
             Change::Expired { id } => self.check_overdue(self.check_known(*id)?, event.at_ms),
-            Change::Extended { id, expires_at_ms } => {
-                let record = self.check_known(*id)?;
-                if record.status() != Status::Open {
-                    return Err(Divergence::WrongState);
-                }
-                if *expires_at_ms < record.expires_at_ms() {
-                    return Err(Divergence::DeadlineBack);
-                }
-                Ok(())
-            }
+            Change::Extended { id, expires_at_ms } => self.check_extended(*id, *expires_at_ms),
             Change::Swept {
                 expired,
                 lapsed,
@@ -175,6 +155,30 @@ impl Sale {
     fn check_known(&self, id: Key<'_>) -> Result<Reservation<'_>, Divergence> {
         let slot = self.reservations.find(id).ok_or(Divergence::IdUnknown)?;
         self.reservations.get(slot).ok_or(Divergence::IdUnknown)
+    }
+
+    fn check_sold(&self, id: Key<'_>) -> Result<(), Divergence> {
+        let record = self.check_known(id)?;
+        match record.status() {
+            Status::Open => Ok(()),
+            // Also for good: before events told the end of a GRACE, one that was raised later
+            // brought it back.
+            Status::InGrace | Status::Expired if record.digest().is_none() => {
+                self.check_available(&record.lines(), &[])
+            }
+            _ => Err(Divergence::WrongState),
+        }
+    }
+
+    fn check_extended(&self, id: Key<'_>, expires_at_ms: u64) -> Result<(), Divergence> {
+        let record = self.check_known(id)?;
+        if record.status() != Status::Open {
+            return Err(Divergence::WrongState);
+        }
+        if expires_at_ms < record.expires_at_ms() {
+            return Err(Divergence::DeadlineBack);
+        }
+        Ok(())
     }
 
     fn check_overdue(&self, record: Reservation<'_>, at_ms: u64) -> Result<(), Divergence> {

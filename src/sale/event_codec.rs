@@ -60,6 +60,11 @@ pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
     out.tag(EVENT_VERSION);
     out.tag_with_options(kind(&event.change), has_options(&event.change));
     out.number(event.at_ms);
+    put_fields(out, event);
+    put_option(out, &event.change);
+}
+
+fn put_fields(out: &mut Writer<'_>, event: &Event<'_>) {
     match &event.change {
         Change::Created(created) => put_created(out, created),
         Change::Reserved {
@@ -68,7 +73,7 @@ pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
             lines,
             expires_at_ms,
             forgets,
-            replaces,
+            ..
         } => {
             out.name(*id);
             out.name(*user);
@@ -76,9 +81,6 @@ pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
             // From the moment of decision: two bytes where an absolute one takes nine.
             out.number(expires_at_ms.saturating_sub(event.at_ms));
             put_forgets(out, *forgets);
-            if let Some(replaced) = replaces {
-                out.one_option(REPLACES, |out| out.name(*replaced));
-            }
         }
         Change::Sold { id, order } => {
             out.name(*id);
@@ -104,15 +106,10 @@ pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
             put_forgets(out, *forgets);
         }
         Change::Swept {
-            expired,
-            lapsed,
-            forgotten,
+            expired, forgotten, ..
         } => {
             out.number(u64::from(*expired));
             out.number(u64::from(*forgotten));
-            if *lapsed > 0 {
-                out.one_option(LAPSED, |out| out.number(u64::from(*lapsed)));
-            }
         }
         Change::Extended { id, expires_at_ms } => {
             out.name(*id);
@@ -127,14 +124,27 @@ pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
             out.option(*reference, Writer::name);
         }
         Change::Altered(options) => put_options(out, options),
-        Change::Paused | Change::Closed => {}
-        Change::Resumed { lifts_mark } => {
-            if *lifts_mark {
-                out.one_option(LIFTS_MARK, |_| {});
-            }
-        }
+        Change::Paused | Change::Resumed { .. } | Change::Closed => {}
         Change::Bound { orders } => out.bytes(orders),
         Change::Marked { reason } => out.bytes(reason.as_bytes()),
+    }
+}
+
+/// Appends the option of a change that has one, as [`has_options`] says.
+fn put_option(out: &mut Writer<'_>, change: &Change<'_>) {
+    match change {
+        Change::Reserved {
+            replaces: Some(old),
+            ..
+        } => out.one_option(REPLACES, |out| out.name(*old)),
+        Change::Swept { lapsed, .. } if *lapsed > 0 => {
+            out.one_option(LAPSED, |out| out.number(u64::from(*lapsed)));
+        }
+        Change::Refunded(refund) if refund.no_restock == Some(true) => {
+            out.one_option(NO_RESTOCK, |_| {});
+        }
+        Change::Resumed { lifts_mark: true } => out.one_option(LIFTS_MARK, |_| {}),
+        _ => {}
     }
 }
 
@@ -392,9 +402,6 @@ fn put_refund(out: &mut Writer<'_>, refund: &Refund<'_>) {
     out.option(refund.reference, Writer::name);
     out.flag(refund.restocks);
     out.flag(refund.restores_limit);
-    if refund.no_restock == Some(true) {
-        out.one_option(NO_RESTOCK, |_| {});
-    }
 }
 
 fn take_refund<'a>(from: &mut Reader<'a>) -> Result<Refund<'a>, CodecError> {

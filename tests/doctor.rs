@@ -9,10 +9,7 @@
 mod support;
 
 use redis::Value;
-use support::{
-    Con, NO_MODULE, Server, all_said, module_path, replicate, send_all, text_of, wait_for,
-    wait_until,
-};
+use support::{Con, NO_MODULE, Server, module_path, replicate, text_of, wait_for, wait_until};
 
 const README: &str = include_str!("../README.md");
 

@@ -222,6 +222,9 @@ impl Source {
             _ if model.option("END").is_some_and(|end| end <= self.clock_ms) && self.one_in(20) => {
                 Op::Alter(vec![("END", 0)])
             }
+            // Units that are overdue may be what a late checkout waits for.
+            _ if self.is_contended(model) && self.one_in(4) => self.late_checkout(model),
+            _ if model.ended_at(self.clock_ms).is_some() && self.one_in(10) => self.refund(model),
             0..15 if !self.past.is_empty() => self.repeat(),
             _ => self.request(model),
         };
@@ -238,6 +241,13 @@ impl Source {
             },
             after,
         )
+    }
+
+    /// Is one within its grace while another one is overdue?
+    fn is_contended(&self, model: &Model) -> bool {
+        let known = || model.reservations.iter();
+        known().any(|known| known.is_overdue(self.clock_ms))
+            && known().any(|known| model.is_in_grace(known, self.clock_ms))
     }
 
     fn move_clock(&mut self, model: &Model) {

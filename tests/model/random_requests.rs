@@ -6,6 +6,7 @@ use rand::seq::IndexedRandom;
 use super::random::{Source, made_up};
 use super::reference::{LARGEST, Model};
 use super::requests::{Ask, Deltas, Named, Op};
+use super::reservation::Fate;
 
 /// Why a copy misses a change, in words.
 const MISSED: [&str; 2] = ["the id is unknown", "the event is cut short"];
@@ -79,8 +80,8 @@ impl Source {
 
     pub fn request(&mut self, model: &Model) -> Op {
         match self.rng.random_range(0..100 + self.sweeps) {
-            0..8 => self.replace(model),
-            8..10 => self.reserve_of_known(model),
+            0..7 => self.replace(model),
+            7..10 => self.reserve_of_known(model),
             10..30 => {
                 let hold = match self.rng.random_range(0..4) {
                     0 => Some(self.rng.random_range(1..=self.hold_ms)),
@@ -255,8 +256,10 @@ impl Source {
 
     /// RESERVE of a reservation once more by its own user, word by word or nearly.
     fn reserve_of_known(&mut self, model: &Model) -> Op {
+        let wants_large = self.is_wide && !self.one_in(4);
         let known = (model.reservations.iter())
             .filter(|known| !known.lines.is_empty())
+            .filter(|known| known.is_shortened() || !wants_large)
             .collect::<Vec<_>>();
         let known = known.choose(&mut self.rng);
         let Some((user, known)) = known.and_then(|known| Some((known.user.clone()?, known))) else {
@@ -301,12 +304,11 @@ impl Source {
     }
 
     /// CHECKOUT of one that has expired, preferably not long ago.
-    fn late_checkout(&mut self, model: &Model) -> Op {
-        let expired = model
-            .reservations
-            .iter()
-            .rev()
-            .filter(|known| known.is_remembered() && known.deadline.is_some());
+    pub fn late_checkout(&mut self, model: &Model) -> Op {
+        let past_grace = self.one_in(4);
+        let expired = model.reservations.iter().rev().filter(|known| {
+            known.deadline.is_some() && (known.fate == Fate::Late || past_grace && known.is_final())
+        });
         let id = match expired.take(3).collect::<Vec<_>>().choose(&mut self.rng) {
             Some(known) => known.id.clone(),
             None => self.aimed_id(model),
@@ -358,7 +360,7 @@ impl Source {
         }
     }
 
-    fn refund(&mut self, model: &Model) -> Op {
+    pub fn refund(&mut self, model: &Model) -> Op {
         let sold: Vec<_> = model
             .reservations
             .iter()

@@ -391,6 +391,8 @@ impl Asking<'_> {
             return None;
         }
         Some(match (is_paused, is_over) {
+            // A mark can be lifted after it as well.
+            (true, false) if is_marked && self.dice.one_in(3) => Op::Close,
             (true, _) => Op::Resume,
             (_, true) => Op::Alter(vec![("END", 0)]),
             _ => Op::Alter(vec![("START", 0)]),

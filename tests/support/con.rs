@@ -63,6 +63,12 @@ impl Con {
         self.inner.send_packed_command(&pack(words)).is_ok()
     }
 
+    /// The reply in words; `None` when the server is gone.
+    pub fn try_show(&mut self, line: &str) -> Option<String> {
+        self.try_send(line);
+        self.inner.recv_response().ok().map(|reply| render(&reply))
+    }
+
     /// The next reply, or push message, that arrives.
     #[track_caller]
     pub fn receive(&mut self) -> Value {

@@ -247,9 +247,10 @@ impl Server {
                 return Some(false);
             }
             let mut con = connect(&address, false)?;
-            // While it loads its data the server answers LOADING.
-            let is_up = con.show("PING") == "+PONG";
-            let told = con.show("CONFIG GET dir");
+            // While it loads its data the server answers LOADING, or ends over them.
+            let mut told = |line| con.try_show(line);
+            let is_up = told("PING")? == "+PONG";
+            let told = told("CONFIG GET dir")?;
             // One whose CONFIG was renamed away tells no folder.
             (is_up && (told.contains(&folder) || told.contains("(error)"))).then_some(true)
         })

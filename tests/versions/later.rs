@@ -7,15 +7,19 @@ use super::support::{crc64, forge};
 pub const NEWER: &str = "the data is of a newer version";
 pub const DAMAGED: &str = "the data is damaged";
 
+type Change = fn(&mut Vec<u8>);
+
+/// What is changed, how, and how the log tells of it.
+type Case = (&'static str, Change, &'static str);
+
 /// Bytes of a DUMP's value before its first string: its kind, and the module type's name
 /// and encoding.
 const HEAD_BYTES: usize = 10;
 /// Where a DUMP has the lower byte of the type's encoding.
 const ENCODING_AT: usize = 9;
 
-/// Changes of a DUMP of a sale, its snapshot being one short string, and how the log tells
-/// of each.
-pub const PAYLOADS: [(&str, fn(&mut Vec<u8>), &str); 6] = [
+/// Changes of a DUMP of a sale, its snapshot being one short string.
+pub const PAYLOADS: [Case; 6] = [
     ("a later encoding", |value| value[ENCODING_AT] += 1, NEWER),
     ("a later snapshot", |value| snapshot(value)[1] += 1, NEWER),
     ("an unknown element", |value| *end(value) = 99, NEWER),
@@ -50,12 +54,12 @@ fn end(value: &mut [u8]) -> &mut u8 {
 }
 
 /// A DUMP with such a change.
-pub fn payload(dump: &[u8], change: fn(&mut Vec<u8>)) -> Vec<u8> {
+pub fn payload(dump: &[u8], change: Change) -> Vec<u8> {
     forge(dump, change)
 }
 
 /// An RDB file in which the value of `dump` has such a change.
-pub fn rdb(file: &[u8], dump: &[u8], change: fn(&mut Vec<u8>)) -> Vec<u8> {
+pub fn rdb(file: &[u8], dump: &[u8], change: Change) -> Vec<u8> {
     // In a file the key stands between the kind of a value and the rest.
     let value = &dump[1..dump.len() - 10];
     let at = file.windows(value.len()).position(|window| window == value);
@@ -69,8 +73,8 @@ pub fn rdb(file: &[u8], dump: &[u8], change: fn(&mut Vec<u8>)) -> Vec<u8> {
     bytes
 }
 
-/// Changes of an event without options, and how the log tells of each.
-pub const EVENTS: [(&str, fn(&mut Vec<u8>), &str); 5] = [
+/// Changes of an event without options.
+pub const EVENTS: [Case; 5] = [
     ("a later event", |event| event[0] += 1, NEWER),
     ("an unknown kind", |event| event[1] = 120, NEWER),
     ("an unknown option", unknown_option, NEWER),

@@ -17,6 +17,8 @@ use support::{Con, Dice, Server, render, wait_for, workload};
 const AOF: &str = "--appendonly yes --aof-use-rdb-preamble no --rdbcompression no";
 /// Loads what there is, too.
 const LOAD_DAMAGED: &str = "--flashsale.load-damaged yes";
+/// A command as an AOF holds it.
+type Words = Vec<Vec<u8>>;
 /// How a start ends over damage.
 const LAST_WORDS: &str = "the AOF cannot be loaded, and the start ends here: ";
 
@@ -185,7 +187,7 @@ fn an_event_that_cannot_be_loaded_ends_the_start_with_a_line_that_says_where() {
     let select = |number: &str| vec![b"SELECT".to_vec(), number.as_bytes().to_vec()];
     let newer = "the data is of a newer version: an event.";
     // What follows the honest lines, and what the last words say of it.
-    let cases: [(Vec<Vec<Vec<u8>>>, &[&str]); 7] = [
+    let cases: [(Vec<Words>, &[&str]); 7] = [
         (
             vec![apply("sale", &[99, 1, 0])],
             &["FLASHSALE.APPLY of the key 'sale' in database 0", newer],

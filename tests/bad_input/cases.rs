@@ -64,7 +64,13 @@ pub fn bad_values(kind: Kind) -> Vec<Vec<u8>> {
     match kind {
         // Any key there is, and any there is not: the keys have tests of their own.
         Kind::Sale | Kind::NewSale | Kind::Orders | Kind::Stream => Vec::new(),
-        Kind::Name => vec![Vec::new(), vec![b'n'; 129], vec![b'n'; 100_000]],
+        Kind::Name => vec![Vec::new(), vec![b'n'; 256], vec![b'n'; 100_000]],
+        Kind::Ulid => text(&[
+            "",
+            "x",
+            "01arz3ndektsv4rrffq69g5fav",
+            "81ARZ3NDEKTSV4RRFFQ69G5FAV",
+        ]),
         Kind::Sku => {
             let mut bad = vec![Vec::new(), vec![b'n'; 129], "é".repeat(65).into_bytes()];
             // A stray byte, an overlong form, a surrogate, a character cut short.

@@ -41,6 +41,8 @@ pub enum Kind {
     Json,
     /// The state of a reservation, in a word.
     State,
+    /// A ULID in its canonical spelling.
+    Ulid,
 }
 
 /// One word of a line.
@@ -82,12 +84,13 @@ const fn line(command: &'static str, words: &'static str, options: &'static str)
 
 const OPTIONS_OF_CREATE: &str = "USERLIMIT=500:from0 ITEMLIMIT=500:from0 ORDERLIMIT=500:from0 \
     SALELIMIT=900:from0 HOLD=500000:from1 MAXHOLD=600000:from0 GRACE=5:from0 START=1000000000000:moment \
-    END=9000000000000:moment KEEP=5:from0 REMEMBER=5:from0";
+    END=9000000000000:moment KEEP=5:from0 REMEMBER=5:from0 \
+    SALEID=01ARZ3NDEKTSV4RRFFQ69G5FAV:ulid";
 const OPTIONS_OF_BUY: &str = "ID=n1:name REF=p1:name PAYLOAD={}:json";
 const OPTIONS_OF_REFUND: &str = "REF=f1:name USER=alice:name NORESTOCK RESTORELIMIT";
 
 /// Every way to write every command.
-pub const LINES: [Line; 31] = [
+pub const LINES: [Line; 32] = [
     line(
         "CREATE",
         "key=new:newsale orders=other:stream STOCK STOCK=9:from0",
@@ -114,6 +117,11 @@ pub const LINES: [Line; 31] = [
         "RESERVE",
         "key=sale:sale user=carol:name ITEMS count=1:count sku=b:sku qty=2:from1",
         "ID=n1:name HOLD=500:from1",
+    ),
+    line(
+        "RESERVE",
+        "key=sale:sale user=carol:name qty=1:from1 ID ID=n1:name",
+        "REPLACE=r1:name",
     ),
     line(
         "CHECKOUT",
@@ -268,6 +276,7 @@ fn word(text: &'static str) -> Word {
         "delta" => Kind::Delta,
         "json" => Kind::Json,
         "state" => Kind::State,
+        "ulid" => Kind::Ulid,
         _ => panic!("{text}: no such kind"),
     };
     Word::Argument { name, value, kind }

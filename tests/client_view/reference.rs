@@ -43,7 +43,7 @@ pub const REFERENCE: [Reference; 34] = [
     command(
         "FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [USERLIMIT n] \
          [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] [MAXHOLD ms] [GRACE ms] \
-         [START unix-ms] [END unix-ms] [KEEP ms] [REMEMBER ms]",
+         [START unix-ms] [END unix-ms] [KEEP ms] [REMEMBER ms] [SALEID ulid]",
         -5,
         "write denyoom",
         "FLASHSALE.CREATE sale:1 orders:1 STOCK 1",
@@ -51,7 +51,8 @@ pub const REFERENCE: [Reference; 34] = [
         "sale:1 RW insert, orders:1 RO",
     ),
     command(
-        "FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms]",
+        "FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] \
+         [REPLACE old-id]",
         -4,
         "write",
         "FLASHSALE.RESERVE sale:1 alice 1 ID r9",
@@ -296,7 +297,9 @@ impl Reference {
 pub fn type_of(name: &str) -> &'static str {
     match name {
         "key" | "orders" | "dest" | "src" => "key",
-        "user" | "id" | "ref" | "sku" | "json" | "s" | "item" | "data" => "string",
+        "user" | "id" | "old-id" | "ref" | "sku" | "json" | "s" | "item" | "data" | "ulid" => {
+            "string"
+        }
         "n" | "qty" | "ms" | "count" | "delta" | "cursor" => "integer",
         "capacity" | "expansion" | "iterator" => "integer",
         "error_rate" | "error" => "double",

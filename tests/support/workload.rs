@@ -72,7 +72,11 @@ pub fn stir(con: &mut Con, dice: &mut Dice, count: u32) {
     }
 }
 
-/// Waits until nothing is about to change by itself: every short reservation expired.
+/// Longer than any GRACE of the sale, in milliseconds.
+const GRACE_MS: u64 = 60;
+
+/// Waits until nothing is about to change by itself: every short reservation expired, and
+/// its grace is over.
 #[track_caller]
 pub fn settle(con: &mut Con) {
     wait_until("no deadline is near", || {
@@ -88,6 +92,10 @@ pub fn settle(con: &mut Con) {
             let deadline = con.field(&format!("FLASHSALE.GET sale {id}"), "expires_at_ms");
             deadline.parse::<u64>().is_ok_and(|at| at > soon)
         })
+    });
+    let over_at_ms = con.now_ms() + GRACE_MS;
+    wait_until("every grace is over", || {
+        con.now_ms() > over_at_ms && con.info("flashsale", "flashsale_overdue_ms") == "0"
     });
 }
 

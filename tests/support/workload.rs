@@ -3,7 +3,10 @@
 
 use super::con::Con;
 use super::dice::Dice;
-use super::wait::wait_until;
+use super::wait::{unix_ms, wait_until};
+
+/// Longer than any GRACE that [`play`] gives, in milliseconds.
+const GRACE_MS_MAX: u64 = 150;
 
 /// Makes the sale of [`play`]: every kind of limit, and ids remembered for long
 /// enough that comparing two copies does not race with forgetting them.
@@ -89,6 +92,9 @@ pub fn settle(con: &mut Con) {
             deadline.parse::<u64>().is_ok_and(|at| at > soon)
         })
     });
+    // The end of a grace is a change as well.
+    let until = unix_ms() + GRACE_MS_MAX;
+    wait_until("every grace is over", || unix_ms() >= until);
 }
 
 /// Everything the reads tell of the sale, but for what depends on the clock and on

@@ -200,11 +200,9 @@ fn mark_named(call: &Call<'_>, reason: &str) {
 }
 
 /// Notes in a sale, and in this server's own AOF, that it missed a change of its primary.
-/// The first reason is the one that stays.
+/// The first reason is the one that stays; each miss is counted in the mark, so that a
+/// RESUME elsewhere does not lift it.
 fn mark(ctx: Ctx<'_>, key: &mut SaleKey<'_>, reason: &str) {
-    if key.sale().mark().is_some() {
-        return;
-    }
     let event = Event {
         at_ms: clock::now_ms(),
         change: Change::marked(reason),

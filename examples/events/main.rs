@@ -200,8 +200,13 @@ fn change(change: &Change<'_>) -> String {
         }
         Change::Altered(all) => format!("altered{}", options(all)),
         Change::Paused => "paused".to_owned(),
-        Change::Resumed { lifts_mark: false } => "resumed".to_owned(),
-        Change::Resumed { lifts_mark: true } => "resumed lifts the mark".to_owned(),
+        Change::Resumed { lifts: None } => "resumed".to_owned(),
+        Change::Resumed { lifts: Some(mark) } => {
+            format!(
+                "resumed lifts the mark of {} misses since {}",
+                mark.misses, mark.at_ms
+            )
+        }
         Change::Marked { reason } => format!("marked: {reason}"),
         Change::Closed => "closed".to_owned(),
         Change::Bound { orders } => format!("bound orders={}", orders.escape_ascii()),

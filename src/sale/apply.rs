@@ -4,7 +4,7 @@
 //! event for exactly this state; elsewhere `check.rs` has looked at it first.
 
 use super::cart::Cart;
-use super::event::{Change, Event, Forgets, Order, Refund, StockDelta};
+use super::event::{Change, Event, Forgets, MarkId, Order, Refund, StockDelta};
 use super::hash::Hasher;
 use super::items::{Move, Stock, StockChanges};
 use super::name::{Key, Name, Spelling};
@@ -158,11 +158,9 @@ impl Sale {
             Change::Restocked { deltas, reference } => self.restock(deltas, *reference, seen),
             Change::Altered(options) => self.options = (**options).clone(),
             Change::Paused => self.paused_at_ms = Some(at_ms),
-            Change::Resumed { lifts_mark } => {
+            Change::Resumed { lifts } => {
                 self.paused_at_ms = None;
-                if *lifts_mark {
-                    self.mark = None;
-                }
+                self.mark.take_if(|mark| Some(mark.id) == *lifts);
             }
             Change::Closed => self.closed_at_ms = Some(at_ms),
             Change::Bound { orders } => self.orders = (*orders).into(),
@@ -180,14 +178,14 @@ impl Sale {
         }
     }
 
-    /// Notes that this copy missed a change. The first reason stays, and the moment with
-    /// it.
+    /// Notes that this copy missed a change. The first moment and reason stay.
     fn note_mark(&mut self, reason: &str) {
         let at_ms = self.last_change_at_ms;
-        self.mark.get_or_insert_with(|| Mark {
-            at_ms,
+        let mark = self.mark.get_or_insert_with(|| Mark {
+            id: MarkId { at_ms, misses: 0 },
             reason: reason.into(),
         });
+        mark.id.misses = mark.id.misses.saturating_add(1);
     }
 
     fn make_room(&mut self, forgets: Forgets) {

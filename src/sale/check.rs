@@ -136,7 +136,7 @@ impl Sale {
                 Ok(())
             }
             Change::Paused => changes(self.paused_at_ms.is_none()),
-            Change::Resumed { lifts_mark } => changes(*lifts_mark || self.paused_at_ms.is_some()),
+            Change::Resumed { lifts } => changes(lifts.is_some() || self.paused_at_ms.is_some()),
             Change::Closed => changes(self.closed_at_ms.is_none()),
             Change::Bound { .. } | Change::Marked { .. } => Ok(()),
         }

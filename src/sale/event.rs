@@ -84,9 +84,9 @@ pub enum Change<'a> {
     Altered(Box<Options>),
     Paused,
     Resumed {
-        /// The mark of a diverged copy is lifted: a person said so there. What a sound
-        /// primary resumes lifts none.
-        lifts_mark: bool,
+        /// A person lifted this mark of a diverged copy. What a sound primary resumes
+        /// lifts none, and another copy's mark of something else stays.
+        lifts: Option<MarkId>,
     },
     Closed,
     /// This copy missed a change of its primary, and does not sell should it become one.
@@ -110,6 +110,16 @@ pub enum Forgets {
     Oldest,
     /// The oldest one that can no longer be checked out.
     OldestPastGrace,
+}
+
+/// What tells one mark from another: copies that missed the same have the same, and copies
+/// of a marked one have its.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarkId {
+    /// The sale's last change before the first miss, in Unix milliseconds.
+    pub at_ms: u64,
+    /// Changes missed so far, at least 1.
+    pub misses: u64,
 }
 
 /// A new sale.

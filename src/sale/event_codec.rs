@@ -16,7 +16,7 @@
 use std::borrow::Cow;
 
 use super::codec::{CodecError, Reader, Writer};
-use super::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
+use super::event::{Change, Created, Event, Forgets, MarkId, Order, Refund, StockDelta};
 use super::hash::Hasher;
 use super::options::Options;
 use super::units::{
@@ -51,7 +51,7 @@ const REPLACES: u8 = 1;
 const LAPSED: u8 = 1;
 /// Options of `Refunded`: no value.
 const NO_RESTOCK: u8 = 1;
-/// Options of `Resumed`: no value.
+/// Options of `Resumed`: which mark.
 const LIFTS_MARK: u8 = 1;
 
 /// Appends the bytes of an event.
@@ -143,7 +143,9 @@ fn put_option(out: &mut Writer<'_>, change: &Change<'_>) {
         Change::Refunded(refund) if refund.no_restock == Some(true) => {
             out.one_option(NO_RESTOCK, |_| {});
         }
-        Change::Resumed { lifts_mark: true } => out.one_option(LIFTS_MARK, |_| {}),
+        Change::Resumed { lifts: Some(mark) } => {
+            out.one_option(LIFTS_MARK, |out| put_mark_id(out, *mark));
+        }
         _ => {}
     }
 }
@@ -153,7 +155,7 @@ fn has_options(change: &Change<'_>) -> bool {
         Change::Reserved { replaces, .. } => replaces.is_some(),
         Change::Swept { lapsed, .. } => *lapsed > 0,
         Change::Refunded(refund) => refund.no_restock == Some(true),
-        Change::Resumed { lifts_mark } => *lifts_mark,
+        Change::Resumed { lifts } => lifts.is_some(),
         _ => false,
     }
 }
@@ -230,7 +232,7 @@ fn take_option<'a>(
         (Change::Refunded(refund), NO_RESTOCK) if !refund.restocks => {
             refund.no_restock = Some(true);
         }
-        (Change::Resumed { lifts_mark }, LIFTS_MARK) => *lifts_mark = true,
+        (Change::Resumed { lifts }, LIFTS_MARK) => *lifts = Some(take_mark_id(value)?),
         _ => return Ok(false),
     }
     Ok(true)
@@ -295,7 +297,7 @@ fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change
         RESTOCKED => take_restocked(from)?,
         ALTERED => Change::Altered(Box::new(take_options(from)?)),
         PAUSED => Change::Paused,
-        RESUMED => Change::Resumed { lifts_mark: false },
+        RESUMED => Change::Resumed { lifts: None },
         CLOSED => Change::Closed,
         BOUND => Change::Bound {
             orders: from.bytes(ORDERS_BYTES_MAX)?,
@@ -362,6 +364,19 @@ pub(super) fn take_sku<'a>(from: &mut Reader<'a>) -> Result<&'a [u8], CodecError
         return Err(CodecError::Invalid("a SKU"));
     }
     Ok(sku)
+}
+
+pub(super) fn put_mark_id(out: &mut Writer<'_>, mark: MarkId) {
+    out.number(mark.at_ms);
+    out.number(mark.misses);
+}
+
+pub(super) fn take_mark_id(from: &mut Reader<'_>) -> Result<MarkId, CodecError> {
+    let at_ms = take_moment(from)?;
+    match from.number()? {
+        0 => Err(CodecError::Invalid("a mark")),
+        misses => Ok(MarkId { at_ms, misses }),
+    }
 }
 
 /// Why a copy is marked, in words.

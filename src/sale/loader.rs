@@ -10,7 +10,7 @@ use super::apply::{new_reservation, signed};
 use super::codec::{CodecError, Reader};
 use super::event::{Created, Refund};
 use super::event_codec::{
-    take_entry, take_integer, take_moment, take_options, take_reason, take_sku,
+    take_entry, take_integer, take_mark_id, take_moment, take_options, take_reason, take_sku,
 };
 use super::hash::Hasher;
 use super::items::Stock;
@@ -198,7 +198,7 @@ fn take_header(
         from.options(|tag, value| match tag {
             MARK => {
                 sale.mark = Some(Mark {
-                    at_ms: take_moment(value)?,
+                    id: take_mark_id(value)?,
                     reason: take_reason(value)?.into(),
                 });
                 Ok(true)

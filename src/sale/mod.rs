@@ -86,7 +86,7 @@ mod public {
     pub use super::audit_orders::{OrderAudit, OrderCount, OrderEntry, StreamState};
     pub use super::check::Divergence;
     pub use super::codec::CodecError;
-    pub use super::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
+    pub use super::event::{Change, Created, Event, Forgets, MarkId, Order, Refund, StockDelta};
     pub use super::event_codec::{decode_event, encode_event};
     pub use super::hash::Hasher;
     pub use super::items::{StockChange, StockChanges};

@@ -132,14 +132,14 @@ impl Sale {
     /// RESUME.
     pub fn plan_resume(&self, now_ms: u64) -> Plan<'static> {
         // A diverged copy sells again when a person says so, also once it is closed.
-        let lifts_mark = self.mark.is_some();
-        if lifts_mark {
+        if let Some(mark) = &self.mark {
+            let lifts = Some(mark.id);
             return Ok(Event {
                 at_ms: now_ms,
-                change: Change::Resumed { lifts_mark },
+                change: Change::Resumed { lifts },
             });
         }
-        let resumed = Change::Resumed { lifts_mark: false };
+        let resumed = Change::Resumed { lifts: None };
         self.unless_closed(now_ms, self.paused_at_ms.is_none(), resumed)
     }
 

@@ -16,7 +16,7 @@
 //! Edge: writes. What is read back is not trusted; that is `loader.rs`.
 
 use super::codec::Writer;
-use super::event_codec::{put_entry, put_options};
+use super::event_codec::{put_entry, put_mark_id, put_options};
 use super::items::Stock;
 use super::name::Spelling;
 use super::refunds::RefundRecord;
@@ -40,7 +40,7 @@ pub(super) const REFUND: u8 = 8;
 pub(super) const END: u8 = 9;
 pub(super) const LATE: u8 = 10;
 
-/// Options of [`HEADER`]: the moment and the reason of the mark.
+/// Options of [`HEADER`]: the mark, and its reason.
 pub(super) const MARK: u8 = 1;
 /// Options of [`REFUND`], where NORESTOCK was asked for (1), or older formats do not say
 /// whether it was (0).
@@ -165,7 +165,7 @@ fn put_header(out: &mut Writer<'_>, sale: &Sale) {
     out.number(sale.refunded);
     if let Some(mark) = &sale.mark {
         out.one_option(MARK, |out| {
-            out.number(mark.at_ms);
+            put_mark_id(out, mark.id);
             out.bytes(mark.reason.as_bytes());
         });
     }

@@ -2,7 +2,7 @@
 //!
 //! Edge: changes nothing. Changes are in `apply.rs`, decisions in `plan_*.rs`.
 
-use super::event::Created;
+use super::event::{Created, MarkId};
 use super::hash::Hasher;
 use super::items::Items;
 use super::name::{Key, Spelling};
@@ -39,9 +39,8 @@ pub struct Sale {
 /// Why a copy does not sell, should it become a primary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// The sale's last change before the mark.
-    pub at_ms: u64,
-    /// What did not fit, in words.
+    pub id: MarkId,
+    /// What did not fit first, in words.
     pub reason: Box<str>,
 }
 
@@ -128,7 +127,7 @@ impl Sale {
 
     /// Since when new units are refused: PAUSE, or the mark of a diverged copy.
     pub(super) fn refuses_since_ms(&self) -> Option<u64> {
-        let marked_at_ms = self.mark.as_ref().map(|mark| mark.at_ms);
+        let marked_at_ms = self.mark.as_ref().map(|mark| mark.id.at_ms);
         marked_at_ms.or(self.paused_at_ms)
     }
 

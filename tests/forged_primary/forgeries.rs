@@ -33,9 +33,10 @@ pub fn event(change: Change<'_>) -> Vec<u8> {
     bytes
 }
 
-/// The event of a person's RESUME.
-pub fn lift() -> Vec<u8> {
-    event(Change::Resumed { lifts_mark: true })
+/// The event of a person's RESUME of a copy that missed so many changes since a moment.
+pub fn lift(at_ms: u64, misses: u64) -> Vec<u8> {
+    let lifts = Some(MarkId { at_ms, misses });
+    event(Change::Resumed { lifts })
 }
 
 pub fn order(ms: u64) -> Order<'static> {
@@ -303,7 +304,7 @@ pub fn forgeries() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     }
     let (paused, resumed) = (
         event(Change::Paused),
-        event(Change::Resumed { lifts_mark: false }),
+        event(Change::Resumed { lifts: None }),
     );
     all.push(("no sale to pause", apply(&["nosuch"], &paused)));
     all.push(("resumed and never paused", apply(&["fresh"], &resumed)));

@@ -351,7 +351,7 @@ fn the_resume_of_a_sound_primary_lifts_no_mark_and_a_full_resync_does() {
     };
     chain.mislead(&apply(&["kind"], b"x"));
     chain.lead(&apply(&["kind"], &event(Change::Paused)));
-    let resumed = event(Change::Resumed { lifts_mark: false });
+    let resumed = event(Change::Resumed { lifts: None });
     chain.lead(&apply(&["kind"], &resumed));
     for mut con in chain.cons() {
         con.fields("FLASHSALE.INFO kind", "state diverged");
@@ -369,8 +369,21 @@ fn the_resume_of_a_sound_primary_lifts_no_mark_and_a_full_resync_does() {
     let words = apply(&["kind"], b"x");
     again.tell(&[b"SELECT", b"0"]);
     again.tell(&words);
-    let lifted = lift();
-    again.tell(&apply(&["kind"], &lifted));
+    let marked_at_ms = chain
+        .first
+        .conn()
+        .field("FLASHSALE.INFO kind", "paused_at_ms");
+    let marked_at_ms = marked_at_ms.parse().expect("a moment");
+    // What lifts the mark of a copy that missed something else lifts none of these.
+    for other in [lift(marked_at_ms, 2), lift(marked_at_ms - 1, 1)] {
+        again.tell(&apply(&["kind"], &other));
+    }
+    assert!(again.is_followed());
+    wait_for_replica(&chain.first, &chain.second);
+    for mut con in chain.cons() {
+        con.fields("FLASHSALE.INFO kind", "state diverged");
+    }
+    again.tell(&apply(&["kind"], &lift(marked_at_ms, 1)));
     assert!(again.is_followed());
     wait_for_replica(&chain.first, &chain.second);
     for mut con in chain.cons() {

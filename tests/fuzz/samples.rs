@@ -202,8 +202,16 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
             Change::Altered(Box::new(Options::new(1, 3_600_000))),
         ),
         ("paused", Change::Paused),
-        ("resumed", Change::Resumed { lifts_mark: false }),
-        ("resumed-marked", Change::Resumed { lifts_mark: true }),
+        ("resumed", Change::Resumed { lifts: None }),
+        (
+            "resumed-marked",
+            Change::Resumed {
+                lifts: Some(MarkId {
+                    at_ms: NOW_MS - 1,
+                    misses: 2,
+                }),
+            },
+        ),
         (
             "marked",
             Change::Marked {

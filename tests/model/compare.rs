@@ -156,7 +156,9 @@ fn info(model: &Model, sale: &Sale, clock_ms: u64) -> String {
         shown(Some(set.remember_ms)),
     ]
     .to_vec();
-    let mark = sale.mark().map(|mark| (mark.at_ms, &mark.reason));
+    let mark = sale
+        .mark()
+        .map(|mark| (mark.id.at_ms, mark.id.misses, &mark.reason));
     let stepped_back = sale.time(clock_ms).stepped_back;
     let earlier = sale.time(model.a_minute_before());
     [

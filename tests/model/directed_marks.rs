@@ -76,11 +76,11 @@ fn what_a_sound_primary_resumes_lifts_no_mark_of_a_copy() {
     for (ms, op) in [(1, Op::Pause), (2, Op::Resume)] {
         assert_eq!(ask(&mut world, ms, op), "OK");
     }
-    let mark = world.engine.second.mark().map(|mark| mark.at_ms);
+    let mark = world.engine.second.mark().map(|mark| mark.id.at_ms);
     assert_eq!(mark, Some(T), "the mark of the copy alone");
     // It takes over; the model is told what that copy missed.
     std::mem::swap(&mut world.engine.primary, &mut world.engine.second);
-    world.model.mark = Some((T, "the event is cut short".into()));
+    world.model.mark = Some((T, 1, "the event is cut short".into()));
     assert_eq!(
         ask(&mut world, 3, reserve("u", 1, "r1")),
         format!("PAUSED {T}")

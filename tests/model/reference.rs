@@ -42,7 +42,7 @@ pub struct Model {
     pub paused_at: Option<u64>,
     pub closed_at: Option<u64>,
     /// This copy missed a change, after this moment and for this reason.
-    pub mark: Option<(u64, String)>,
+    pub mark: Option<(u64, u64, String)>,
     pub entries: u64,
     pub turns: u64,
     pub sweep_max: u32,

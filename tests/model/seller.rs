@@ -343,9 +343,8 @@ impl Model {
     /// A change of the primary does not come to this copy. It does not sell from now on,
     /// and its time does not move.
     pub fn miss(&mut self, reason: &str) -> String {
-        if self.mark.is_none() {
-            self.mark = Some((self.last_change, reason.to_string()));
-        }
+        let first = || (self.last_change, 0, reason.to_string());
+        self.mark.get_or_insert_with(first).1 += 1;
         self.row("a change is missed", words!["OK"])
     }
 

@@ -84,7 +84,7 @@ impl Ledger {
         agree("paused at", self.refuses_since(), info.paused_at_ms)?;
         let mark = sale
             .mark()
-            .map(|mark| (mark.at_ms, mark.reason.to_string()));
+            .map(|mark| (mark.id.at_ms, mark.id.misses, mark.reason.to_string()));
         agree("the mark", self.mark.clone(), mark)?;
         let is_diverged = info.phase == Phase::Diverged;
         agree("diverged", self.mark.is_some(), is_diverged)?;

@@ -313,15 +313,14 @@ impl Ledger {
                 self.paused_at_ms = Some(at_ms);
                 Ok(())
             }
-            Change::Resumed { lifts_mark } => {
-                self.rule(
-                    *lifts_mark == self.mark.is_some(),
-                    "RESUME lifts the mark there is",
-                )?;
+            Change::Resumed { lifts } => {
+                let lifts = lifts.map(|mark| (mark.at_ms, mark.misses));
+                let mark = self.mark.as_ref().map(|mark| (mark.0, mark.1));
+                self.rule(lifts == mark, "RESUME lifts the mark there is")?;
                 let paused = self.closed_at_ms.is_none() && self.paused_at_ms.is_some();
-                self.rule(paused || *lifts_mark, "a pause ends")?;
+                self.rule(paused || lifts.is_some(), "a pause ends")?;
                 self.paused_at_ms = None;
-                if *lifts_mark {
+                if lifts == mark {
                     self.mark = None;
                 }
                 Ok(())

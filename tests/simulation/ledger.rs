@@ -38,7 +38,7 @@ pub struct Ledger {
     pub paused_at_ms: Option<u64>,
     pub closed_at_ms: Option<u64>,
     /// After which change this copy missed one, and why; until a RESUME lifts it.
-    pub mark: Option<(u64, String)>,
+    pub mark: Option<(u64, u64, String)>,
     /// The event at hand was decided on a sale like this one: one that missed the same.
     pub is_faithful: bool,
     pub orders: Vec<u8>,
@@ -144,10 +144,11 @@ impl Ledger {
         Ok(books)
     }
 
-    /// A change did not come to this copy. The first one counts.
+    /// A change did not come to this copy. The first one's moment and reason stay.
     pub fn note_mark(&mut self, reason: &str) {
         let at_ms = self.last_change_ms;
-        (self.mark).get_or_insert_with(|| (at_ms, reason.to_owned()));
+        let first = || (at_ms, 0, reason.to_owned());
+        self.mark.get_or_insert_with(first).1 += 1;
     }
 
     /// Since when no new units are sold: PAUSE, or the last change before the mark.

@@ -279,9 +279,10 @@ fn carry_out(sale: &mut Sale, bytes: &[u8]) -> Result<Carried, Fault> {
     let was_marked = sale.mark().is_some();
     sale.apply(&event);
     refuse_twice(sale, &event)?;
-    let resumed = Change::Resumed { lifts_mark: false };
     Ok(Carried::Out {
-        keeps_mark: was_marked && event.change == resumed,
+        keeps_mark: was_marked
+            && sale.mark().is_some()
+            && matches!(event.change, Change::Resumed { .. }),
     })
 }
 
@@ -419,7 +420,7 @@ fn notable(books: &Ledger, event: &Event<'_>) -> Option<&'static str> {
         Change::Refunded(refund) if !refund.restocks => Some("refund without restock"),
         Change::Refunded(refund) if refund.restores_limit => Some("refund with RESTORELIMIT"),
         Change::Closed => Some("closed"),
-        Change::Resumed { lifts_mark: true } => Some(match books.closed_at_ms {
+        Change::Resumed { lifts: Some(_) } => Some(match books.closed_at_ms {
             Some(_) => "RESUME of a marked copy after CLOSE",
             None => "RESUME of a marked copy",
         }),

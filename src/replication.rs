@@ -252,12 +252,9 @@ fn replay_event<'c>(
     let entry = replay_entry(ctx, &key, orders, &event);
     match &entry {
         Ok(_) => ctx.replicate_verbatim(),
-        // The sale follows the primary even when the stream cannot. So does the AOF: the
-        // stream would not take the entry at the next start either.
-        Err(error) => {
-            mark(ctx, &mut key, error.text());
-            ctx.replicate(APPLY, name, None, bytes);
-        }
+        // The sale follows the primary even when the stream cannot. So does the AOF, without
+        // the stream, which would not take the entry at the next start either.
+        Err(_) => ctx.replicate(APPLY, name, None, bytes),
     }
     let applied = key.apply(&event);
     let entry_in = entry.as_ref().ok().copied().flatten();
@@ -304,7 +301,7 @@ fn replay_entry<'c>(
     let name = match orders {
         Some(name) => name,
         // What the AOF of a copy has whose stream did not take the entry.
-        None if key.sale().mark().is_some() => return Ok(None),
+        None if ctx.flags().is_loading() => return Ok(None),
         None => return Err(Error::new("orders: missing")),
     };
     let mut orders = OrdersKey::open_any(ctx, name)?;

@@ -251,7 +251,6 @@ fn an_entry_the_stream_does_not_take_is_counted_and_the_sale_follows_all_the_sam
     let earlier = EntryId { ms: 5, seq: 0 };
     let later = EntryId { ms: AT_MS, seq: 0 };
     let told: [(&str, EntryId, &[&[u8]]); 5] = [
-        // Of a marked sale the next start would take it: it is what the AOF has.
         ("e5", later, &[]),
         ("e1", nowhere, &[b"orders"]),
         ("e2", earlier, &[b"orders"]),

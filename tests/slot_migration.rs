@@ -68,7 +68,7 @@ fn deadlines_are_kept_by_the_side_that_owns_the_slot() {
     let (mut source, mut target) = (pair.source.conn(), pair.target.conn());
     source.says("FLASHSALE.CREATE {s} {s}:o STOCK 9 MAXHOLD 900000", "OK");
     source.says("FLASHSALE.BUY {s} {s}:o cyd 1 ID sold REF p", "SOLD ...");
-    source.says("FLASHSALE.BF.ADD {s}:f cyd", "1");
+    source.says("FLASHSALE.BFADD {s}:f cyd", "1");
     for (id, hold_ms) in [("early", 1_500), ("kept", 4_200), ("late", 4_000)] {
         let line = format!("FLASHSALE.RESERVE {{s}} ann 1 ID {id} HOLD {hold_ms}");
         source.says(&line, "RESERVED ...");
@@ -92,7 +92,7 @@ fn deadlines_are_kept_by_the_side_that_owns_the_slot() {
         source.stock("{s}") == "[default 6 2 1]"
     });
     source.says("FLASHSALE.BUY {s} {s}:o dan 1 ID more", "SOLD ...");
-    source.says("FLASHSALE.BF.ADD {s}:f dan", "1");
+    source.says("FLASHSALE.BFADD {s}:f dan", "1");
     Pair::are_equal(&pair.servers());
     assert_eq!(
         (expired(&mut source), expired(&mut target)),
@@ -253,15 +253,15 @@ fn what_does_not_fit_ends_the_import_and_leaves_nothing() {
         with(&[], line(&[b"FLASHSALE.LOAD", b"{s}", b""])),
         with(
             &chunks.filter[..1],
-            line(&[b"FLASHSALE.BF.LOAD", b"{s}:f", b"short"]),
+            line(&[b"FLASHSALE.BFLOAD", b"{s}:f", b"short"]),
         ),
         with(
             &chunks.filter,
-            line(&[b"FLASHSALE.BF.APPLY", b"{s}:f", b"no event"]),
+            line(&[b"FLASHSALE.BFAPPLY", b"{s}:f", b"no event"]),
         ),
         with(
             &[],
-            line(&[b"FLASHSALE.BF.LOADCHUNK", b"{s}:f", b"1", b"no dump"]),
+            line(&[b"FLASHSALE.BFLOADCHUNK", b"{s}:f", b"1", b"no dump"]),
         ),
     ] {
         let mut source = Source::begin(&pair);
@@ -325,7 +325,7 @@ fn filters_forget_nothing(cluster: &Cluster, sales: &[SaleName], entries: &[buye
             .iter()
             .filter(|entry| entry.sale == index && entry.id.starts_with("b98-"));
         for entry in kept {
-            con.says(&format!("FLASHSALE.BF.EXISTS {filter} {}", entry.id), "1");
+            con.says(&format!("FLASHSALE.BFEXISTS {filter} {}", entry.id), "1");
         }
         let mut copy = cluster.conn(cluster.replica_of(primary));
         let digest = con.digest(&filter);

@@ -89,10 +89,7 @@ impl Kindness {
 
     fn reserve(&mut self, sales: &[SaleName], sale: usize) -> Kept {
         let id = self.buyer.reserve(sale, HOLD_MS);
-        self.ask(&format!(
-            "FLASHSALE.BF.ADD {} {id}",
-            filter_of(&sales[sale])
-        ));
+        self.ask(&format!("FLASHSALE.BFADD {} {id}", filter_of(&sales[sale])));
         let expires_at_ms = unix_ms() + HOLD_MS / 2;
         Kept {
             sale,

@@ -34,8 +34,8 @@ impl Chunks {
         send_all(&mut con, (0..RESERVATIONS).map(|number| {
             format!("FLASHSALE.RESERVE {{s}} a-buyer-of-some-name-{number} 1 ID reservation-{number:040}")
         }));
-        con.says("FLASHSALE.BF.RESERVE {s}:f 0.01 200000", "OK");
-        con.says("FLASHSALE.BF.ADD {s}:f ann", "1");
+        con.says("FLASHSALE.BFRESERVE {s}:f 0.01 200000", "OK");
+        con.says("FLASHSALE.BFADD {s}:f ann", "1");
         aof::rewrite(&mut con);
         let digest = con.digest("{s} {s}:f");
         server.kill9();

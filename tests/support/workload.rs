@@ -5,6 +5,9 @@ use super::con::Con;
 use super::dice::Dice;
 use super::wait::wait_until;
 
+/// Longer than any GRACE that [`play`] gives, in milliseconds.
+const GRACE_MS_MAX: u64 = 150;
+
 /// Makes the sale of [`play`]: every kind of limit, and ids remembered for long
 /// enough that comparing two copies does not race with forgetting them.
 #[track_caller]
@@ -72,9 +75,6 @@ pub fn stir(con: &mut Con, dice: &mut Dice, count: u32) {
     }
 }
 
-/// Longer than any GRACE of the sale, in milliseconds.
-const GRACE_MS: u64 = 60;
-
 /// Waits until nothing is about to change by itself: every short reservation expired, and
 /// its grace is over.
 #[track_caller]
@@ -93,7 +93,7 @@ pub fn settle(con: &mut Con) {
             deadline.parse::<u64>().is_ok_and(|at| at > soon)
         })
     });
-    let over_at_ms = con.now_ms() + GRACE_MS;
+    let over_at_ms = con.now_ms() + GRACE_MS_MAX;
     wait_until("every grace is over", || {
         con.now_ms() > over_at_ms && con.info("flashsale", "flashsale_overdue_ms") == "0"
     });

@@ -162,7 +162,6 @@ impl Hooks for Expiry {
     }
 
     fn ticked(ctx: Ctx<'_>) {
-        scripts::look(ctx);
         let now_ms = clock::now_ms();
         let ticked_at_ms = TICKED_AT_MS.swap(now_ms, Ordering::Relaxed);
         // Not every server says when a slot becomes its own.
@@ -180,6 +179,7 @@ impl Hooks for Expiry {
 
     fn role_changed(ctx: Ctx<'_>, is_primary: bool) {
         slots::note_change();
+        scripts::look(ctx);
         if is_primary { rearm(ctx) } else { disarm(ctx) }
     }
 
@@ -192,6 +192,10 @@ impl Hooks for Expiry {
 
     fn loads_beside(step: LoadBeside) {
         datatype::load_beside(step);
+    }
+
+    fn settings_changed(ctx: Ctx<'_>) {
+        scripts::look(ctx);
     }
 
     fn slots_moved(ctx: Ctx<'_>) {

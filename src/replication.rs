@@ -363,7 +363,9 @@ fn keyspace_event(change: &Change<'_>) -> Option<&'static CStr> {
         Change::Sold { .. } | Change::Bought { .. } => c"flashsale.sold",
         Change::Released { .. } | Change::ReleasedUnseen { .. } => c"flashsale.released",
         // Forgetting an id is no news to anyone, nor is what one copy of a sale missed.
-        Change::Swept { expired: 0, .. } | Change::Marked { .. } => return None,
+        Change::Swept { expired: 0, .. } | Change::Lapsed { .. } | Change::Marked { .. } => {
+            return None;
+        }
         Change::Swept { .. } | Change::Expired { .. } => c"flashsale.expired",
         Change::Extended { .. } => c"flashsale.extended",
         Change::Refunded(_) => c"flashsale.refunded",
@@ -409,7 +411,7 @@ fn count(event: &Event<'_>) {
         | Change::Paused
         | Change::Resumed { .. }
         | Change::Closed => (Outcome::Altered, 1),
-        Change::Marked { .. } => return,
+        Change::Lapsed { .. } | Change::Marked { .. } => return,
     };
     info::count(outcome, times);
 }

@@ -24,8 +24,8 @@ static CHANGED_IN: AtomicU64 = AtomicU64::new(NONE);
 /// Has the server a limit of its memory? As of the last look.
 static IS_LIMITED: AtomicBool = AtomicBool::new(false);
 
-/// Looks whether the server has a limit of its memory, a few times a second: without one
-/// a change costs nothing here.
+/// Looks whether the server has a limit of its memory, whenever that may have changed:
+/// without one a change costs nothing here.
 pub fn look(ctx: Ctx<'_>) {
     let has_limit = ctx.flags().has_maxmemory();
     IS_LIMITED.store(has_limit, Ordering::Relaxed);

@@ -487,3 +487,29 @@ fn a_refused_buy_leaves_no_reservation_and_no_stream() {
     con.says("FLASHSALE.GET sale r1", "(nil)");
     con.says("EXISTS orders", "0");
 }
+
+#[test]
+fn what_was_answered_as_final_stays_so_when_grace_is_raised() {
+    let server = Server::any();
+    let mut con = server.conn();
+    con.says(
+        "FLASHSALE.CREATE sale orders STOCK 5 HOLD 20 GRACE 100000",
+        "OK",
+    );
+    con.says("FLASHSALE.RESERVE sale ann 1 ID r1", "RESERVED ...");
+    wait_until("r1 expired", || {
+        con.field("FLASHSALE.GET sale r1", "state") == "expired"
+    });
+    // In one transaction, where no sweep comes between.
+    con.says("MULTI", "OK");
+    for line in [
+        "FLASHSALE.ALTER sale GRACE 0",
+        "FLASHSALE.CHECKOUT sale orders r1",
+        "FLASHSALE.ALTER sale GRACE 100000",
+        "FLASHSALE.CHECKOUT sale orders r1",
+    ] {
+        con.says(line, "+QUEUED");
+    }
+    con.says("EXEC", "OK [EXPIRED r1 * 0] OK [EXPIRED r1 * 0]");
+    con.fields("FLASHSALE.GET sale r1", "state expired");
+}

@@ -190,7 +190,7 @@ const ERRORS: [(&str, &str); 44] = [
     ),
     (
         "RESERVE full bob 1",
-        "OOM max-reservations: the sale knows 1 reservations, no more are allowed",
+        "OOM max-reservations: the sale may know 1, and none of those it knows can be forgotten",
     ),
     (
         "APPLY tea orders x",

@@ -284,6 +284,18 @@ fn run_script(con: &mut Con, script: &str, old: &str, new: &str) -> String {
 }
 
 #[test]
+fn a_limit_that_was_just_set_counts_for_the_next_script() {
+    let Some(server) = Server::own(&["--hz 1"], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    con.says("FLASHSALE.CREATE sale orders STOCK 9", "OK");
+    con.says("FLASHSALE.RESERVE sale ann 1 ID a", "RESERVED ...");
+    con.says("CONFIG SET maxmemory 1", "OK");
+    assert!(run_script(&mut con, CHANGE, "a", "b").starts_with("RESERVED b "));
+}
+
+#[test]
 fn a_script_that_has_changed_a_sale_is_not_stopped_half_way() {
     let Some(server) = Server::own(&["--maxmemory 1gb"], &[]) else {
         return;

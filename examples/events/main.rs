@@ -174,6 +174,7 @@ fn change(change: &Change<'_>) -> String {
             forgotten,
         } => format!("swept expired={expired} lapsed={lapsed} forgotten={forgotten}"),
         Change::Expired { id } => format!("expired id={}", name(*id)),
+        Change::Lapsed { id } => format!("lapsed id={}", name(*id)),
         Change::Extended { id, expires_at_ms } => {
             format!("extended id={} expires_at_ms={expires_at_ms}", name(*id))
         }

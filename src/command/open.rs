@@ -95,10 +95,10 @@ impl<'c> OpenSale<'c> {
         replication::commit_order(self.ctx, &mut self.key, orders, event, &mut self.news)
     }
 
-    /// Expires this id now if its deadline has passed: a decision about it must not
-    /// depend on whether the sweep came by.
+    /// Expires this id now if its deadline has passed, and ends its grace if that is over: a
+    /// decision about it must not depend on whether the sweep came by.
     pub fn expire(&mut self, id: Key<'_>) {
-        if let Some(event) = self.key.sale().plan_expire(self.now_ms, id) {
+        while let Some(event) = self.key.sale().plan_expire(self.now_ms, id) {
             self.commit(&event);
         }
     }

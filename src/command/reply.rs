@@ -303,7 +303,7 @@ pub fn error_of(about: &About<'_, '_>, answer: Answer) -> Option<Error> {
         Answer::Full => Some(Error::with(
             Code::Oom,
             format!(
-                "max-reservations: the sale knows {} reservations, no more are allowed",
+                "max-reservations: the sale may know {}, and none of those it knows can be forgotten",
                 config::bounds().reservations_max
             ),
         )),

@@ -40,6 +40,8 @@ pub trait Hooks {
     fn loads_beside(step: LoadBeside);
     /// The server began or ended to take or give whole slots.
     fn slots_moved(ctx: Ctx<'_>);
+    /// Settings of the server were changed.
+    fn settings_changed(ctx: Ctx<'_>);
     /// The timer of [`start_timer`] went off.
     fn timer_fired(ctx: Ctx<'_>);
 }
@@ -94,6 +96,7 @@ pub fn subscribe<H: Hooks>(ctx: Ctx<'_>) -> Result<(), String> {
         raw::REDISMODULE_EVENT_CRON_LOOP,
         raw::REDISMODULE_EVENT_FLUSHDB,
         raw::REDISMODULE_EVENT_SWAPDB,
+        raw::REDISMODULE_EVENT_CONFIG,
     ];
     let of_slots = imports_whole_slots().then_some(EVENT_ATOMIC_SLOT_MIGRATION);
     for id in events.into_iter().chain(of_slots) {
@@ -157,6 +160,7 @@ unsafe extern "C" fn happened<H: Hooks>(
             // Subscribed to on the one server where the number means this.
             EVENT_ATOMIC_SLOT_MIGRATION => H::slots_moved(ctx),
             raw::REDISMODULE_EVENT_CRON_LOOP => H::ticked(ctx),
+            raw::REDISMODULE_EVENT_CONFIG => H::settings_changed(ctx),
             raw::REDISMODULE_EVENT_FLUSHDB => {
                 if subevent == raw::REDISMODULE_SUBEVENT_FLUSHDB_START
                     && let Some(info) = data.cast::<RedisModuleFlushInfo>().as_ref()

@@ -129,6 +129,7 @@ impl Sale {
             Change::Sold { id, order } => self.sell(*id, order, at_ms, seen),
             Change::Released { id } => self.end(*id, Status::Released, at_ms, seen),
             Change::Expired { id } => self.end(*id, self.status_when_expired(), at_ms, seen),
+            Change::Lapsed { id } => self.end(*id, Status::Expired, at_ms, seen),
             Change::Extended { id, expires_at_ms } => {
                 let slot = self.reservations.find(*id)?;
                 self.reservations.extend(slot, *expires_at_ms);
@@ -172,6 +173,7 @@ impl Sale {
             | Change::Sold { .. }
             | Change::Released { .. }
             | Change::Expired { .. }
+            | Change::Lapsed { .. }
             | Change::Extended { .. }
             | Change::Refunded(_)
             | Change::Marked { .. } => {}

@@ -111,6 +111,7 @@ impl Sale {
                 _ => Err(Divergence::WrongState),
             },
             Change::Expired { id } => self.check_overdue(self.check_known(*id)?, event.at_ms),
+            Change::Lapsed { id } => self.check_lapsed(self.check_known(*id)?, event.at_ms),
             Change::Extended { id, expires_at_ms } => self.check_extended(*id, *expires_at_ms),
             Change::Swept {
                 expired,
@@ -183,6 +184,14 @@ impl Sale {
 
     fn check_overdue(&self, record: Reservation<'_>, at_ms: u64) -> Result<(), Divergence> {
         if Sale::is_overdue(record, at_ms) {
+            Ok(())
+        } else {
+            Err(Divergence::WrongState)
+        }
+    }
+
+    fn check_lapsed(&self, record: Reservation<'_>, at_ms: u64) -> Result<(), Divergence> {
+        if self.is_past_grace(record, at_ms) {
             Ok(())
         } else {
             Err(Divergence::WrongState)

@@ -70,6 +70,10 @@ pub enum Change<'a> {
     Expired {
         id: Key<'a>,
     },
+    /// The grace of this one is over, ahead of its turn in a sweep.
+    Lapsed {
+        id: Key<'a>,
+    },
     Extended {
         id: Key<'a>,
         expires_at_ms: u64,

@@ -9,7 +9,7 @@
 //! | Version | Differs by |
 //! |---|---|
 //! | 1 | no options; the flag "the oldest id makes room" did not look at GRACE |
-//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark; the kind `Marked` |
+//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark; the kinds `Marked` and `Lapsed` |
 //!
 //! Edge: bytes to values and back. Whether an event fits a sale is `check.rs`.
 
@@ -44,6 +44,7 @@ const RESUMED: u8 = 14;
 const CLOSED: u8 = 15;
 const BOUND: u8 = 16;
 const MARKED: u8 = 17;
+const LAPSED_ONE: u8 = 18;
 
 /// Options of `Reserved`.
 const REPLACES: u8 = 1;
@@ -99,7 +100,7 @@ fn put_fields(out: &mut Writer<'_>, event: &Event<'_>) {
             put_order(out, order);
             put_forgets(out, *forgets);
         }
-        Change::Released { id } | Change::Expired { id } => out.name(*id),
+        Change::Released { id } | Change::Expired { id } | Change::Lapsed { id } => out.name(*id),
         Change::ReleasedUnseen { id, user, forgets } => {
             out.name(*id);
             out.option(*user, Writer::name);
@@ -170,6 +171,7 @@ fn kind(change: &Change<'_>) -> u8 {
         Change::ReleasedUnseen { .. } => RELEASED_UNSEEN,
         Change::Swept { .. } => SWEPT,
         Change::Expired { .. } => EXPIRED,
+        Change::Lapsed { .. } => LAPSED_ONE,
         Change::Extended { .. } => EXTENDED,
         Change::Refunded(_) => REFUNDED,
         Change::Restocked { .. } => RESTOCKED,
@@ -289,6 +291,7 @@ fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change
             lapsed: 0,
         },
         EXPIRED => Change::Expired { id: from.name()? },
+        LAPSED_ONE => Change::Lapsed { id: from.name()? },
         EXTENDED => Change::Extended {
             id: from.name()?,
             expires_at_ms: take_integer(from)?,

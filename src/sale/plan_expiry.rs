@@ -46,16 +46,24 @@ fn until<'s>(
 }
 
 impl Sale {
-    /// The event by which this id, if it is open past its deadline, expires now, so
-    /// that a decision about it need not wait for the sweep.
+    /// The event by which this id expires now, if it is open past its deadline, or loses
+    /// its grace, if that is over: a decision about it need not wait for the sweep, and
+    /// what was answered as final stays so. After the one the other may be due.
     pub fn plan_expire<'a>(&self, now_ms: u64, id: Key<'a>) -> Option<Event<'a>> {
-        if !self.has_overdue(now_ms) {
+        if !self.has_overdue(now_ms) && !self.has_lapsed(now_ms) {
             return None;
         }
         let record = self.record(self.find(id)?)?;
-        Sale::is_overdue(record, now_ms).then_some(Event {
+        let change = if Sale::is_overdue(record, now_ms) {
+            Change::Expired { id }
+        } else if self.is_past_grace(record, now_ms) {
+            Change::Lapsed { id }
+        } else {
+            return None;
+        };
+        Some(Event {
             at_ms: now_ms,
-            change: Change::Expired { id },
+            change,
         })
     }
 
@@ -93,6 +101,18 @@ impl Sale {
             .deadlines()
             .first_ms()
             .is_some_and(|at_ms| at_ms <= now_ms)
+    }
+
+    /// Is any grace over that the sweep has not ended? O(1).
+    fn has_lapsed(&self, now_ms: u64) -> bool {
+        let first_ms = self.reservations.late().first_ms();
+        first_ms.is_some_and(|at_ms| at_ms.saturating_add(self.options.grace_ms) <= now_ms)
+    }
+
+    /// Is the grace of this one over, and not ended yet?
+    pub(super) fn is_past_grace(&self, record: Reservation<'_>, now_ms: u64) -> bool {
+        let until_ms = record.expires_at_ms().saturating_add(self.options.grace_ms);
+        record.status() == Status::InGrace && until_ms <= now_ms
     }
 
     /// Could returning overdue reservations lift this refusal of RESERVE or BUY?

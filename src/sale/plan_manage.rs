@@ -315,7 +315,8 @@ impl Sale {
                 return Err(Answer::TooFew { available, item });
             }
         }
-        if items > bounds.items_max {
+        // A bound that was lowered since does not stop more of the items there are.
+        if items > bounds.items_max.max(self.items.len()) {
             return Err(TOO_MANY_ITEMS);
         }
         if total > i128::from(INTEGER_MAX) {

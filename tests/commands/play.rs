@@ -128,11 +128,13 @@ impl<H: Host> Play<'_, H> {
     }
 
     fn expire(&mut self, id: &[u8]) -> Result<(), Fault> {
-        let sale = self.host.sale();
-        if let Some(event) = sale.plan_expire(self.now_ms, sale.key(id)) {
+        loop {
+            let sale = self.host.sale();
+            let Some(event) = sale.plan_expire(self.now_ms, sale.key(id)) else {
+                return Ok(());
+            };
             self.commit(event)?;
         }
-        Ok(())
     }
 
     fn buyer(&mut self, op: &Op) -> Result<Played, Fault> {
@@ -399,7 +401,7 @@ impl Kind {
             | Change::Closed
             | Change::Bound { .. }
             | Change::Marked { .. } => Kind::Other(Did::Changed),
-            Change::Created(_) | Change::Expired { .. } => {
+            Change::Created(_) | Change::Expired { .. } | Change::Lapsed { .. } => {
                 return Err(format!("no command plans {change:?}"));
             }
         })

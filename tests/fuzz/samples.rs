@@ -150,6 +150,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
             },
         ),
         ("expired", Change::Expired { id }),
+        ("lapsed", Change::Lapsed { id }),
         (
             "extended",
             Change::Extended {

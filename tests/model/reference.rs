@@ -248,6 +248,21 @@ impl Model {
             self.expire(at, now);
             self.row("an overdue id expires ahead of its turn", ());
         }
+        if let Some(at) = self.position(id)
+            && self.reservations[at].fate == Fate::Late
+            && self.lapses_at(&self.reservations[at]) <= now
+        {
+            self.lapse(at, now);
+            self.row("a grace ends ahead of its turn", ());
+        }
+    }
+
+    /// A grace is over, for good.
+    fn lapse(&mut self, at: usize, now: u64) {
+        let turn = self.next_turn();
+        self.reservations[at].fate = Fate::Expired;
+        self.reservations[at].turn = turn;
+        self.last_change = now;
     }
 
     /// Returns what is overdue, ends the grace of what was late before, then forgets what
@@ -260,9 +275,7 @@ impl Model {
         }
         for _ in 0..lapsed {
             let at = self.next_to_lapse().expect("one that is late");
-            self.reservations[at].fate = Fate::Expired;
-            self.reservations[at].turn = self.next_turn();
-            self.last_change = now;
+            self.lapse(at, now);
         }
         for _ in 0..forgotten {
             let at = self.next_to_forget().expect("one that is remembered");

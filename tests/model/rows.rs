@@ -124,6 +124,7 @@ pub const ALL: &[&str] = &[
     "SWEEP: nothing",
     "a change is missed",
     "an overdue id expires ahead of its turn",
+    "a grace ends ahead of its turn",
     "max-reservations: all are within their grace",
     "max-reservations: one past its grace is forgotten",
     "max-reservations: the oldest remembered is forgotten",

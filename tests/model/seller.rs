@@ -237,7 +237,7 @@ impl Model {
             }
         }
         let unknown = skus.iter().filter(|sku| !self.skus.contains(sku)).count();
-        if self.skus.len() + unknown > self.items_max {
+        if self.skus.len() + unknown > self.items_max.max(self.skus.len()) {
             return Some(self.row("RESTOCK ERR, max-items", words!["ERR"]));
         }
         let total: i128 = self.skus.iter().map(|sku| self.total(sku) as i128).sum();

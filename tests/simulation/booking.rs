@@ -189,6 +189,7 @@ impl Ledger {
                 Ok(())
             }
             Change::Expired { id } => self.expire(&spelled(*id), at_ms),
+            Change::Lapsed { id } => self.lapse(&spelled(*id), at_ms),
             Change::Extended { id, expires_at_ms } => {
                 self.book_extended(&spelled(*id), at_ms, *expires_at_ms)
             }

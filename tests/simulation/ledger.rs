@@ -268,6 +268,7 @@ impl Ledger {
             Change::Sold { .. }
             | Change::Released { .. }
             | Change::Expired { .. }
+            | Change::Lapsed { .. }
             | Change::Extended { .. }
             | Change::Refunded(_) => self.book_known(event),
             _ => self.book_sale(event),
@@ -430,6 +431,16 @@ impl Ledger {
             _ => Fate::Late,
         };
         self.set_fate(name, fate);
+        Ok(())
+    }
+
+    /// The grace of a late id is over, ahead of its turn in a sweep.
+    pub fn lapse(&mut self, name: &[u8], at_ms: u64) -> Result<(), Fault> {
+        let record = self.record(name).ok_or("an unknown id lapses")?;
+        must(record.fate == Fate::Late, "only a late one lapses")?;
+        let is_over = self.lapses_at(record.expires_at_ms) <= at_ms;
+        self.rule(is_over, "no grace ends before its time")?;
+        self.set_fate(name, Fate::Expired);
         Ok(())
     }
 

@@ -304,6 +304,7 @@ fn refuse_twice(sale: &Sale, event: &Event<'_>) -> Result<(), Fault> {
             | Change::Sold { .. }
             | Change::Released { .. }
             | Change::Expired { .. }
+            | Change::Lapsed { .. }
     );
     if once && sale.check(event).is_ok() {
         return Err(format!("fits twice: {event:?}"));
@@ -364,7 +365,10 @@ impl Host for Deciding<'_> {
         };
         books.book(&decoded, Some(&decider))?;
         refuse_twice(&server.sale, &event)?;
-        let is_expiry = matches!(event.change, Change::Swept { .. } | Change::Expired { .. });
+        let is_expiry = matches!(
+            event.change,
+            Change::Swept { .. } | Change::Expired { .. } | Change::Lapsed { .. }
+        );
         self.sweeps += usize::from(matches!(event.change, Change::Swept { .. }));
         self.changes += usize::from(!is_expiry);
         self.events += 1;

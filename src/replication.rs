@@ -93,6 +93,7 @@ pub fn commit_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Resul
     let mut news = News::about(ctx, name);
     let mut key = datatype::create(ctx, name, sale)?;
     send(ctx, name, None, event);
+    scripts::note_change(ctx);
     announce(ctx, &mut key, None, event, &StockChanges::new(), &mut news);
     count(event);
     Ok(())

@@ -88,6 +88,8 @@ fn every_event_of_version_1_says_what_it_said() {
                 *forgets = Forgets::Oldest;
                 *user = HASHER.key(&[b'u'; 128]);
             }
+            // Whether NORESTOCK was asked for was not said.
+            Change::Refunded(refund) => refund.no_restock = None,
             Change::ReleasedUnseen { forgets, .. } if *forgets != Forgets::Nothing => {
                 *forgets = Forgets::Oldest;
             }

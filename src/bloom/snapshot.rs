@@ -86,6 +86,11 @@ pub enum Loaded {
 }
 
 impl Loader {
+    /// Bytes of memory of what has come.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Loader>() + self.import.as_ref().map_or(0, Import::memory_bytes)
+    }
+
     /// Takes the next chunk; true when it was the last one.
     ///
     /// # Errors

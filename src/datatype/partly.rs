@@ -26,6 +26,9 @@ pub trait Loader: Default {
     ///
     /// Some chunks are missing, or they do not fit together.
     fn finish(self) -> Result<Self::Whole, String>;
+
+    /// Bytes of memory of what was put together so far.
+    fn memory_bytes(&self) -> usize;
 }
 
 fn in_words<T>(result: Result<T, impl Display>) -> Result<T, String> {
@@ -41,6 +44,10 @@ impl Loader for bloom::Loader {
 
     fn finish(self) -> Result<bloom::Loaded, String> {
         in_words(bloom::Loader::finish(self))
+    }
+
+    fn memory_bytes(&self) -> usize {
+        bloom::Loader::memory_bytes(self)
     }
 }
 
@@ -80,9 +87,14 @@ impl<L: Loader> Partly<L> {
         self.chunks.iter().for_each(|chunk| sink(chunk));
     }
 
+    /// Bytes of memory: of the chunks, and of what was put together from them.
     pub fn memory_bytes(&self) -> usize {
         let chunks = self.chunks.iter().map(|chunk| chunk.len());
-        size_of::<L>() + chunks.sum::<usize>()
+        let made = self
+            .loader
+            .as_ref()
+            .map_or(0, |loader| loader.memory_bytes());
+        chunks.sum::<usize>() + made
     }
 }
 
@@ -152,6 +164,10 @@ mod tests {
         fn finish(self) -> Result<Vec<u8>, String> {
             Ok(self.0)
         }
+
+        fn memory_bytes(&self) -> usize {
+            self.0.len()
+        }
     }
 
     #[test]
@@ -162,7 +178,7 @@ mod tests {
         let mut again = Partly::<Words>::empty();
         partly.save(&mut |chunk| assert_eq!(again.push(chunk), Ok(None)));
         for mut one in [partly, again] {
-            assert_eq!(one.memory_bytes(), size_of::<Words>() + 4);
+            assert_eq!(one.memory_bytes(), 4 + 4);
             assert_eq!(one.push(b"e"), Ok(Some(b"abcde".to_vec())));
         }
     }

@@ -43,6 +43,8 @@ impl Default for Loading {
 const MEMORY_PER_BYTE: usize = 16;
 /// Most bytes of memory for each byte of the whole that the recount at the end takes.
 const RECOUNT_PER_BYTE: usize = 4;
+/// Bytes of a part of a sale that are freed about as fast as one small allocation.
+const BYTES_PER_EFFORT: usize = 64;
 /// What tables may grow by at once, whatever the size of a chunk, in bytes.
 const TABLE_STEP_BYTES: usize = 1 << 20;
 
@@ -75,6 +77,10 @@ impl partly::Loader for Loading {
             return Err(NO_MEMORY.to_owned());
         }
         self.loader.finish().map_err(|error| error.to_string())
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<Loading>() + self.loader.heap_bytes()
     }
 }
 
@@ -162,7 +168,7 @@ impl NativeType for SaleValue {
     fn free_effort(&self) -> usize {
         match self {
             SaleValue::Live(live) => live.sale().free_effort(),
-            SaleValue::PartlyLoaded(_) => 1,
+            SaleValue::PartlyLoaded(partly) => 1 + partly.memory_bytes() / BYTES_PER_EFFORT,
         }
     }
 

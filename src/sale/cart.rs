@@ -113,6 +113,14 @@ impl Carts {
         self.digests.get(cart.digest_slot()?).copied()
     }
 
+    /// Is this item among the lines? O(lines).
+    pub fn has_item(&self, cart: PackedCart, item: ItemIndex) -> bool {
+        match cart.slot().and_then(|slot| self.several.get(slot)) {
+            Some(lines) => lines.iter().any(|line| line.item == item),
+            None => self.lines(cart).iter().any(|line| line.item == item),
+        }
+    }
+
     /// The lines; none where a digest stands for them.
     pub fn lines(&self, cart: PackedCart) -> Lines {
         match cart.slot() {

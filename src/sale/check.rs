@@ -225,9 +225,22 @@ impl Sale {
         at_ms: u64,
         [expired, lapsed, forgotten]: [usize; 3],
     ) -> Result<(), Divergence> {
-        if self.reservations.count_expired(at_ms, expired) < expired
-            || self.reservations.late().len() < lapsed
-            || self.reservations.remembered_len() < forgotten
+        let (options, reservations) = (&self.options, &self.reservations);
+        let graces_end_ms = at_ms.checked_sub(options.grace_ms);
+        let lapses_ms = graces_end_ms.filter(|_| lapsed > 0);
+        let forgets_ms = at_ms.checked_sub(options.remembers_ms());
+        let forgets_ms = forgets_ms.filter(|_| forgotten > 0);
+        let late = |until_ms: Option<u64>, most| {
+            until_ms.map_or(0, |until_ms| reservations.count_late(until_ms, most))
+        };
+        let ended = |until_ms: Option<u64>, most| {
+            until_ms.map_or(0, |until_ms| reservations.count_ended(until_ms, most))
+        };
+        // Events of version 1 forget whoever ended first, within a grace or not.
+        let forgettable = ended(forgets_ms, forgotten) + late(forgets_ms, forgotten);
+        if reservations.count_expired(at_ms, expired) < expired
+            || late(lapses_ms, lapsed) < lapsed
+            || forgettable < forgotten
         {
             return Err(Divergence::TooFewReservations);
         }

@@ -208,7 +208,7 @@ pub fn decode_event(bytes: &[u8], hasher: Hasher) -> Result<Event<'_>, CodecErro
         return Err(CodecError::Invalid("more bytes than the event has"));
     }
     if let Change::Refunded(refund) = &mut change
-        && (version > 1 || refund.restocks)
+        && version > 1
     {
         refund.no_restock.get_or_insert(false);
     }

@@ -91,6 +91,11 @@ impl Loader {
         Ok(self.is_over)
     }
 
+    /// Heap bytes of what was put together so far.
+    pub fn heap_bytes(&self) -> usize {
+        self.pending.capacity() + self.sale.as_ref().map_or(0, Sale::memory_bytes)
+    }
+
     /// Takes all elements that are whole and says how many bytes they had.
     fn take_elements(&mut self, bytes: &[u8]) -> Result<usize, CodecError> {
         let mut from = Reader::new(bytes, self.hasher);
@@ -131,6 +136,9 @@ impl Loader {
             self.version = version;
             self.sale = Some(sale);
             return Ok(());
+        }
+        if has_options && self.version < 3 {
+            return Err(CodecError::Invalid("the tag of an element"));
         }
         if has_options && tag != REFUND {
             return Err(CodecError::Newer("an option of an element"));
@@ -195,6 +203,9 @@ fn take_header(
     sale.had_one_item = had_one_item;
     sale.refunded = from.number()?;
     if has_options {
+        if version < 3 {
+            return Err(CodecError::Invalid("the tag of an element"));
+        }
         from.options(|tag, value| match tag {
             MARK => {
                 sale.mark = Some(Mark {

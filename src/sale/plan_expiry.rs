@@ -106,9 +106,9 @@ impl Sale {
         match answer {
             Answer::AllReserved { .. } => true,
             Answer::UserLimit { .. } => self.user_has_overdue(now_ms, user, |_| true),
-            Answer::ItemLimit { item, .. } => self.user_has_overdue(now_ms, user, |record| {
-                record.lines().iter().any(|line| line.item == *item)
-            }),
+            Answer::ItemLimit { item, .. } => {
+                self.user_has_overdue(now_ms, user, |record| record.has_item(*item))
+            }
             _ => false,
         }
     }

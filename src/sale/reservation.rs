@@ -14,7 +14,7 @@ use super::hash::Hasher;
 use super::name::{Key, Name, Names, PackedName, Spelling};
 use super::refunds::{RefundRecord, Refunds};
 use super::slab::{NONE, Slab, SlotNumber};
-use super::units::{EntryId, Line, Lines};
+use super::units::{EntryId, ItemIndex, Line, Lines};
 use super::users::UserSlot;
 
 /// The number of a reservation in its sale, stable while its id is known.
@@ -285,6 +285,11 @@ impl<'s> Reservation<'s> {
     /// digest stands for the lines.
     pub fn lines(self) -> Lines {
         self.aside.carts.lines(self.record.cart)
+    }
+
+    /// Is this item in the cart? O(lines), and copies none of them.
+    pub fn has_item(self, item: ItemIndex) -> bool {
+        self.aside.carts.has_item(self.record.cart, item)
     }
 
     /// What stands for the lines of a large cart that can never become an order.

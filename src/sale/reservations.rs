@@ -199,6 +199,18 @@ impl Reservations {
         self.deadlines.count_due(&self.records, now_ms, most)
     }
 
+    /// Counts up to `most` late reservations with a deadline at or before `until_ms`.
+    /// O(answer).
+    pub fn count_late(&self, until_ms: u64, most: usize) -> usize {
+        self.late.count_due(&self.records, until_ms, most)
+    }
+
+    /// Counts up to `most` reservations that ended for good at or before `until_ms`.
+    /// O(answer).
+    pub fn count_ended(&self, until_ms: u64, most: usize) -> usize {
+        self.ended.count_due(&self.records, until_ms, most)
+    }
+
     /// Keeps a reservation and files it where its status says.
     pub fn insert(&mut self, new: NewReservation<'_>, users: &mut Users) -> Slot {
         let hash = new.id.hash();

@@ -372,7 +372,7 @@ pub fn register(ctx: Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
     for (flag, default) in FLAGS.iter().zip(defaults.flags) {
         ffi::register_flag(ctx, flag.name, flag.value, default, flag.is_mutable);
     }
-    ffi::load_numbers(ctx)
+    ffi::load_settings(ctx)
 }
 
 #[cfg(test)]

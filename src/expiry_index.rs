@@ -20,6 +20,18 @@ pub struct Place {
     pub key: Arc<[u8]>,
 }
 
+impl Place {
+    /// Returns where a sale is that was here before two databases exchanged their numbers.
+    pub fn swapped(self, one: i32, other: i32) -> Place {
+        let database = match self.database {
+            database if database == one => other,
+            database if database == other => one,
+            database => database,
+        };
+        Place { database, ..self }
+    }
+}
+
 /// Something to do at a place, not before `due_ms`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
@@ -127,19 +139,12 @@ impl ExpiryIndex {
         self.heirs.retain(|place, _| place.database != database);
     }
 
-    /// Two databases changed their numbers. O(hints log hints).
+    /// Follows two databases that exchanged their numbers. O(hints log hints).
     pub fn swap(&mut self, one: i32, other: i32) {
         self.release();
         for (place, due_ms) in std::mem::take(self).by_place {
-            let database = match place.database {
-                database if database == one => other,
-                database if database == other => one,
-                database => database,
-            };
-            self.set(Hint {
-                place: Place { database, ..place },
-                due_ms,
-            });
+            let place = place.swapped(one, other);
+            self.set(Hint { place, due_ms });
         }
     }
 }

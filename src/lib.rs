@@ -6,7 +6,8 @@
 //! | Question | Where |
 //! |---|---|
 //! | what does a command take and answer | `command/`, one file each, its page on top |
-//! | where does a refusal come from, what does a replica run, what is on disk | `sale/`, which knows no server |
+//! | where does a refusal come from | `sale/`, which knows no server |
+//! | what does a replica run, what is on disk of a sale | `sale/` as well |
 //! | how does a change reach the AOF and the replicas | `replication.rs` |
 //! | what is a Bloom filter, what is on disk of it | `bloom/`, which knows no server either |
 //! | how does its change reach the AOF and the replicas | `bloom_replication.rs` |
@@ -33,8 +34,9 @@
 //!
 //! A command parses its line, opens its keys, and asks the sale for a plan. The plan is
 //! an event or an answer. An answer is replied, and nothing has changed. An event goes
-//! to [`replication::commit`], which carries the event out (after [`replication::commit_order`] appended the order), sends it
-//! to the AOF and the replicas, and tells clients.
+//! to [`replication::commit`], which carries the event out, sends it to the AOF and the
+//! replicas, and notifies clients. An event that sells goes there by way of
+//! [`replication::commit_order`], which appends the order first.
 #![deny(unsafe_code)]
 
 mod bloom;

@@ -152,10 +152,10 @@ pub fn pin() -> (Vec<String>, String) {
     }
 }
 
-/// What starts a program that the system's own work on the core waits for.
+/// Starts a program with priority over the system's own work on the core.
 const GO_FIRST: [&str; 3] = ["nice", "-n", "-20"];
 
-/// May this process start such a one? `nice` only complains where it may not.
+/// May this process raise a priority? Where it may not, `nice` only complains.
 fn may_go_first() -> bool {
     let tried = Command::new(GO_FIRST[0])
         .args(&GO_FIRST[1..])

@@ -2,7 +2,7 @@
 //!
 //! Adds items as MADD does, to a filter that is made as the options say when there is
 //! none. Options come in any order before ITEMS, the last of each kind counts; those of a
-//! filter that is there are checked and not used. NONSCALING outdoes EXPANSION.
+//! filter that is there are checked and not used. NONSCALING overrides EXPANSION.
 //!
 //! - Complexity: O(N * L) with N items and L links.
 //! - Reply: as MADD.

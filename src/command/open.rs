@@ -40,8 +40,8 @@ impl<'c> OpenSale<'c> {
         OpenSale::about(call, None, None)
     }
 
-    /// The same, for a decision about this id and this user. Memory is what such a one
-    /// waits for: where their records are is fetched while the clock is read.
+    /// Opens the sale for a decision about this id and this user, and prefetches their
+    /// records; reading the clock hides part of the cache misses.
     ///
     /// # Errors
     ///

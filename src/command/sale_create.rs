@@ -22,14 +22,16 @@
 //!
 //! With SALEID the same CREATE again is `OK`, also after END, while stream, options and
 //! what CREATE and RESTOCK gave each item are still those of the CREATE, whatever was sold
-//! since: a CREATE that is sent again is safe. **Two live sales with one `sale_id` are one
-//! sale to every consumer**; the server cannot know.
+//! since: a CREATE that is sent again is safe. Give HOLD and KEEP with it: left out, they are
+//! the defaults of the moment, so the same CREATE is `BUSYKEY` once `default-hold-ms` or
+//! `default-keep-ms` was changed, or after a failover to a server with other ones. **Two
+//! live sales with one `sale_id` are one sale to every consumer**; the server cannot know.
 //!
 //! - Complexity: O(N log N) with N items.
 //! - Reply: `OK`.
 //! - Errors: `ERR` arity, syntax, the same SKU twice, or the sale would already be
-//!   over; `BUSYKEY` the key exists, and is not what the
-//!   same CREATE with its SALEID made; `WRONGTYPE` `orders` is no stream; `OOM`.
+//!   over; `BUSYKEY` the key exists, and is not what the same CREATE with its SALEID made;
+//!   `WRONGTYPE` `orders` is no stream; `OOM`.
 //! - Replicates: the event `Created`.
 //! - Notifies: `flashsale.created`.
 

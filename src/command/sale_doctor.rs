@@ -3,8 +3,8 @@
 //! Tells what would hurt a sale on this server, and what to do about it. Changes nothing,
 //! and is answered by replicas too, about themselves.
 //!
-//! - Complexity: O(1), though it asks the server for several sections of INFO; O(N) with N
-//!   places, at most 1,000, where sales are marked or were.
+//! - Complexity: O(N) with N places where sales are or were marked, at most 1,000; it also
+//!   asks the server for several sections of INFO.
 //! - Reply: an array of `[severity, topic, advice]`, empty where all is well. `error`:
 //!   orders or sales are being lost, or will be; `warning`: a sale suffers when something
 //!   else happens; `note`: right for some. Advice begins with what to do.
@@ -19,7 +19,7 @@ use crate::ffi::{Call, CommandSpec};
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.DOCTOR",
     summary: "Tells what would hurt a sale on this server.",
-    complexity: "O(1)",
+    complexity: "O(N) with N places where sales are or were marked, at most 1,000",
     since: SINCE,
     // A replica whose link is down has something to say.
     flags: "allow-stale",

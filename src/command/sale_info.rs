@@ -5,10 +5,11 @@
 //!
 //! - Complexity: O(1).
 //! - Reply: a map: `sale_id`, `orders`, `state` (scheduled, open, paused, ended,
-//!   closed; diverged where this copy missed a change of its primary), `now_ms`, `created_at_ms`, `paused_at_ms`, `closed_at_ms`, every option
-//!   in lower case with its unit, `items`, `total`, `available`, `reserved`, `sold`,
-//!   `refunded`, `users`, `reservations_open`, `reservations_remembered`,
-//!   `memory_bytes`. Null where there is nothing.
+//!   closed; diverged where this copy missed a change of its primary), `now_ms`,
+//!   `created_at_ms`, `paused_at_ms`, `closed_at_ms`, every option in lower case with its
+//!   unit, `items`, `total`, `available`, `reserved`, `sold`, `refunded`, `users`,
+//!   `reservations_open`, `reservations_remembered`, `memory_bytes`. Null where there is
+//!   nothing.
 //! - Errors: `ERR` arity, `NOSALE`, `WRONGTYPE`.
 
 use ulid::{ULID_LEN, Ulid};

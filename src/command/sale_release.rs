@@ -4,7 +4,7 @@
 //! remembered, so that a RESERVE overtaken by its own RELEASE takes nothing. There is
 //! no GRACE for a released reservation.
 //!
-//! - Complexity: O(N) with N SKUs in the reservation.
+//! - Complexity: O(N log N) with N SKUs in the reservation.
 //! - Reply: `["RELEASED", id]`, also when it already was, had expired, or was never
 //!   seen; refusals: `SOLD`, `REFUNDED`, `NORESERVATION` (not `USER`'s).
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`, `OOM` (an id never seen,
@@ -24,7 +24,7 @@ use crate::names;
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RELEASE",
     summary: "Gives a reservation's units back before its deadline.",
-    complexity: "O(N) with N SKUs in the reservation",
+    complexity: "O(N log N) with N SKUs in the reservation",
     since: SINCE,
     flags: "write fast",
     arity: -3,

@@ -45,18 +45,11 @@ pub(super) fn clear(database: Option<i32>) {
     with(|places| places.retain(|place| database.is_some_and(|one| one != place.database)));
 }
 
-/// Two databases changed their numbers.
+/// Follows two databases that exchanged their numbers.
 pub(super) fn swap(one: i32, other: i32) {
     with(|places| {
-        let swapped = std::mem::take(places).into_iter().map(|place| Place {
-            database: match place.database {
-                database if database == one => other,
-                database if database == other => one,
-                database => database,
-            },
-            ..place
-        });
-        *places = swapped.collect();
+        let before = std::mem::take(places).into_iter();
+        *places = before.map(|place| place.swapped(one, other)).collect();
     });
 }
 
@@ -69,8 +62,8 @@ pub struct Diverged {
     pub reason: String,
 }
 
-/// The first `max` marked sales that are found, and forgets the places where there is none
-/// any more. The context is left in the database it was in.
+/// Returns the first `max` marked sales that are found, and forgets the places where there
+/// is none any more. The context is left in the database it was in.
 pub fn diverged(ctx: Ctx<'_>, max: usize) -> Vec<Diverged> {
     let here = ctx.database();
     let places = with(|places| places.clone());

@@ -1,6 +1,6 @@
 //! Settings that are not numbers: a text that the module checks, and yes or no.
 //!
-//! The server has no settings with a fraction; such a one is a text here.
+//! The server has no settings with a fraction, so a fraction is registered as a text.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;

@@ -50,7 +50,8 @@ fn required() -> impl IntoIterator<Item = (&'static str, bool)> {
         RedisModule_RegisterBoolConfig RedisModule_RegisterInfoFunc
         RedisModule_RegisterNumericConfig RedisModule_RegisterStringConfig
         RedisModule_Replicate RedisModule_ReplicateVerbatim
-        RedisModule_ReplyWithArray RedisModule_ReplyWithBool RedisModule_ReplyWithError RedisModule_ReplyWithLongLong
+        RedisModule_ReplyWithArray RedisModule_ReplyWithBool RedisModule_ReplyWithError
+        RedisModule_ReplyWithLongLong
         RedisModule_ReplyWithMap RedisModule_ReplyWithNull RedisModule_ReplyWithSimpleString
         RedisModule_ReplyWithStringBuffer RedisModule_SaveStringBuffer RedisModule_SelectDb
         RedisModule_SetAbsExpire RedisModule_SetCommandInfo RedisModule_SetModuleOptions
@@ -113,9 +114,9 @@ pub fn register_number(
     register_i64_configuration(&context, name, value, default, min, max, flags, None);
 }
 
-/// Gives all registered numbers the value from the configuration file, or else their
-/// default.
-pub fn load_numbers(ctx: Ctx<'_>) -> Result<(), String> {
+/// Gives all registered settings - numbers, texts and flags - their value from the
+/// configuration file, or else their default.
+pub fn load_settings(ctx: Ctx<'_>) -> Result<(), String> {
     // SAFETY: the context is that of the entry point.
     let status = unsafe { api!(RedisModule_LoadConfigs(ctx.raw())) };
     if status != raw::REDISMODULE_OK as i32 {

@@ -56,7 +56,7 @@ pub use events::{Hooks, LoadBeside, Timer, start_timer, stop_timer, subscribe};
 pub use info::testing::tell_all as told;
 pub use info::{Section, Source, register_info};
 pub use key::{Key, Kind, Mode, Typed};
-pub use load::{load_numbers, register_number, set_module_options};
+pub use load::{load_settings, register_number, set_module_options};
 pub use native::{Chunk, NativeType, Origin, TypeHandle, register_type};
 pub use register::{add_acl_category, add_category, register_alias, register_command};
 pub use reply::Reply;

@@ -153,7 +153,7 @@ impl Sale {
                 self.expire_first(*expired, seen);
                 self.lapse_first(*lapsed);
                 for _ in 0..*forgotten {
-                    self.forget(self.reservations.first_remembered());
+                    self.forget(self.reservations.first_ended_of_all());
                 }
             }
             Change::Restocked { deltas, reference } => self.restock(deltas, *reference, seen),
@@ -193,8 +193,8 @@ impl Sale {
     fn make_room(&mut self, forgets: Forgets) {
         match forgets {
             Forgets::Nothing => {}
-            Forgets::Oldest => self.forget(self.reservations.first_remembered()),
-            Forgets::OldestPastGrace => self.forget(self.reservations.first_to_forget()),
+            Forgets::Oldest => self.forget(self.reservations.first_ended_of_all()),
+            Forgets::OldestPastGrace => self.forget(self.reservations.first_past_grace()),
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! A replica applies what its primary decided and asks no second question of policy:
 //! no limit, no window, no clock. What is checked is that the event can be carried
-//! out at all, so that a forged or misplaced one is counted and skipped, not guessed.
+//! out at all, so that nothing is guessed of a forged or misplaced one. A replica leaves
+//! it out, counts it and marks the sale; in an AOF it ends the start, unless
+//! `load-damaged` is set.
 
 use std::fmt;
 

@@ -35,7 +35,8 @@ struct Bucket {
     slots: [SlotNumber; WIDTH],
     len: u16,
     /// Entries that went past this bucket, because it was full when they came; it is full
-    /// as long as there are any. Where hashes collide so that the number does not fit, it is too many to ever come down.
+    /// as long as there are any. Where so many hashes collide that the number does not fit,
+    /// it stays at its maximum and never comes down.
     passed: u16,
 }
 

@@ -324,7 +324,7 @@ impl Sale {
             let record = self.record(slot)?;
             Some(!self.is_in_grace(record, now_ms))
         };
-        match self.reservations.first_to_forget().and_then(may_go) {
+        match self.reservations.first_past_grace().and_then(may_go) {
             Some(true) => Ok(Forgets::OldestPastGrace),
             Some(false) | None => Err(Answer::Full),
         }
@@ -356,7 +356,7 @@ impl Sale {
         })
     }
 
-    /// RELEASE. O(1).
+    /// RELEASE. O(1) to plan, O(lines log lines) to apply: of a large cart a digest is kept.
     pub fn plan_release<'a>(
         &self,
         now_ms: u64,

@@ -92,7 +92,8 @@ pub struct Packed {
     cart: PackedCart,
     /// From the making to the deadline, in milliseconds.
     hold_ms: u32,
-    /// Among the deadlines, or the remembered.
+    /// Where it stands in the queue of its status: among the deadlines, the late or the
+    /// ended. An order stands in none.
     pub(super) in_queue: Links,
     /// What only its status needs. Open: where it stands in its user's chain. Sold: the
     /// slot of its order, twice. Released: when, in two halves.

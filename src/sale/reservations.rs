@@ -85,7 +85,7 @@ impl Reservations {
     }
 
     /// The released or expired reservation that ended first. O(log n).
-    pub fn first_remembered(&self) -> Option<Slot> {
+    pub fn first_ended_of_all(&self) -> Option<Slot> {
         let late_ms = self.late.first_ms().unwrap_or(u64::MAX);
         match self.ended.first_ms() {
             // In one millisecond the released one was mostly there before the sweep.
@@ -94,9 +94,10 @@ impl Reservations {
         }
     }
 
-    /// The one that makes room first: the oldest that can never become an order, and
-    /// only without one the oldest within its grace. O(log n).
-    pub fn first_to_forget(&self) -> Option<Slot> {
+    /// The oldest reservation that can never become an order. Where there is none, the
+    /// oldest of those within their grace: its grace may be over before the sweep comes by.
+    /// O(log n).
+    pub fn first_past_grace(&self) -> Option<Slot> {
         self.ended.first().or_else(|| self.late.first())
     }
 
@@ -243,7 +244,8 @@ impl Reservations {
         self.set_state(slot, users, Status::Sold, 0, Some(order));
     }
 
-    /// Ends a reservation: `Released` at a moment, or `Expired` at its deadline.
+    /// Gives a reservation a status that is no order: `Released`, at a moment, or `InGrace`
+    /// or `Expired`, which go by its deadline and not by `at_ms`.
     pub fn end(&mut self, slot: Slot, users: &mut Users, status: Status, at_ms: u64) {
         self.set_state(slot, users, status, at_ms, None);
     }
@@ -344,7 +346,7 @@ impl Reservations {
         }
     }
 
-    /// Tells each of a chain the one behind it, and the newest the oldest.
+    /// Links each of a chain to the one behind it, and the newest to the oldest.
     fn link_forward(&mut self, newest: Slot) {
         let (mut next, mut at) = (NONE, newest);
         while let Some(record) = self.records.get_mut(at) {
@@ -444,7 +446,7 @@ impl Reservations {
         self.deadlines.remove(&mut self.records, at_ms, slot);
     }
 
-    /// Damages the queue: an open reservation stands among the remembered.
+    /// Damages the queue: an open reservation stands among the ended.
     pub fn misplace(&mut self, slot: Slot) {
         self.lose_deadline(slot);
         self.ended.push(&mut self.records, 0, slot);

@@ -257,7 +257,7 @@ fn replay_union(ctx: Ctx<'_>, sources: &[Text<'_>], items: u64) -> Result<Bloom,
         return Err(misfit(Divergence::OtherSources));
     };
     first.check_merge(others, items).map_err(misfit)?;
-    let copy = first.try_clone().ok_or(Divergence::NoMemory);
+    let copy = first.try_clone_for(others).ok_or(Divergence::NoMemory);
     let mut union = copy.map_err(misfit)?;
     others.iter().for_each(|source| union.merge(source));
     Ok(union)

@@ -12,6 +12,7 @@
 //! Filters have no keyspace events: no client of one expects any, and an event for each
 //! item would cost more than the item.
 
+use std::collections::HashSet;
 use std::ffi::CStr;
 
 use crate::bloom::{
@@ -217,27 +218,49 @@ fn replay_merge(
     is_new: bool,
     items: u64,
 ) -> Result<(), Error> {
-    let mut keys = Vec::with_capacity(sources.len());
-    for &source in sources {
-        keys.push(bloom_key::open_read(ctx, source).and_then(bloom_key::found)?);
+    if !are_distinct(name, sources) {
+        return Err(misfit(Divergence::OtherSources));
     }
+    if is_new {
+        let union = replay_union(ctx, sources, items)?;
+        return replace(ctx, name, || bloom_key::create(ctx, name, union));
+    }
+    let keys = open_sources(ctx, sources)?;
     let blooms: Vec<&Bloom> = keys.iter().map(|key| key.bloom()).collect();
-    if !is_new {
-        let mut key = bloom_key::open_write(ctx, name).and_then(bloom_key::found)?;
-        key.bloom().check_merge(&blooms, items).map_err(misfit)?;
-        ctx.replicate_verbatim();
-        blooms.iter().for_each(|source| key.merge(source));
-        ctx.signal_modified(name);
-        return Ok(());
-    }
+    let mut key = bloom_key::open_write(ctx, name).and_then(bloom_key::found)?;
+    key.bloom().check_merge(&blooms, items).map_err(misfit)?;
+    ctx.replicate_verbatim();
+    blooms.iter().for_each(|source| key.merge(source));
+    ctx.signal_modified(name);
+    Ok(())
+}
+
+/// Reports whether the destination and the sources of a merge are all different keys, as
+/// those of every primary are. A source that is the destination would be freed or changed
+/// while it is read.
+fn are_distinct(name: Text<'_>, sources: &[Text<'_>]) -> bool {
+    let mut known = HashSet::from([name.bytes()]);
+    sources.iter().all(|source| known.insert(source.bytes()))
+}
+
+fn open_sources<'c>(ctx: Ctx<'c>, sources: &[Text<'c>]) -> Result<Vec<BloomKey<'c>>, Error> {
+    let open = |&source| bloom_key::open_read(ctx, source).and_then(bloom_key::found);
+    sources.iter().map(open).collect()
+}
+
+/// Makes the filter of a merge without a destination. The keys of the sources are closed
+/// again before it is put anywhere.
+fn replay_union(ctx: Ctx<'_>, sources: &[Text<'_>], items: u64) -> Result<Bloom, Error> {
+    let keys = open_sources(ctx, sources)?;
+    let blooms: Vec<&Bloom> = keys.iter().map(|key| key.bloom()).collect();
     let [first, others @ ..] = &blooms[..] else {
         return Err(misfit(Divergence::OtherSources));
     };
     first.check_merge(others, items).map_err(misfit)?;
-    let copy = first.try_clone().ok_or(Divergence::NoMemory);
-    let mut copy = copy.map_err(misfit)?;
-    others.iter().for_each(|source| copy.merge(source));
-    replace(ctx, name, || bloom_key::create(ctx, name, copy))
+    let copy = first.try_clone_for(others).ok_or(Divergence::NoMemory);
+    let mut union = copy.map_err(misfit)?;
+    others.iter().for_each(|source| union.merge(source));
+    Ok(union)
 }
 
 fn replay_bits(ctx: Ctx<'_>, name: Text<'_>, position: u64, bits: &[u8]) -> Result<(), Error> {

@@ -1,5 +1,5 @@
-//! **Goal**: nothing a primary sends, however wrong, ends a replica, its link or its
-//! sales: what does not fit is counted, told in the log and skipped, the sale is marked, and
+//! **Goal**: nothing a primary sends, however wrong, ends a replica, its link, its sales or
+//! its filters: what does not fit is counted, told in the log and skipped, the sale is marked, and
 //! what is right afterwards is carried out as if nothing had been. A marked sale does not
 //! sell, should its server become a primary. From anybody else the commands of a primary
 //! are an error.
@@ -102,14 +102,16 @@ fn set_up(con: &mut Con) {
     }
 }
 
-const ALL: &str = "sale closed fresh orders text stream set nosuch new";
+const ALL: &str = "sale closed fresh orders text stream set filter source nosuch new";
 
 /// The sales among [`ALL`] that forgeries are about.
 const SALES: [&str; 3] = ["sale", "closed", "fresh"];
 
 /// What there is, but for how much each sale missed.
 fn picture(con: &mut Con) -> Vec<String> {
-    let others = ["orders", "text", "stream", "set", "nosuch", "new"];
+    let others = [
+        "orders", "text", "stream", "set", "filter", "source", "nosuch", "new",
+    ];
     let mut seen: Vec<String> = others.iter().map(|key| con.digest(key)).collect();
     for key in SALES {
         seen.push(con.stock(key));
@@ -185,7 +187,7 @@ fn an_event_that_does_not_fit_is_counted_and_told_and_changes_nothing_but_the_ma
     }
     stage.pass_on();
     assert_eq!(con.divergence(), count);
-    stage.assert_same("sale orders text stream set nosuch new");
+    stage.assert_same("sale orders text stream set filter source nosuch new");
 }
 
 #[test]
@@ -208,7 +210,7 @@ fn a_command_with_words_missing_changes_nothing_and_keeps_the_link() {
     }
     assert_eq!(before, stage.replica.conn().digest(ALL));
     // In a transaction as well.
-    let without = "closed fresh orders text stream set nosuch new";
+    let without = "closed fresh orders text stream set filter source nosuch new";
     let before = [
         stage.replica.conn().digest(without),
         stage.replica.conn().stock("sale"),

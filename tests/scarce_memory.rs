@@ -1,10 +1,12 @@
 //! **Goal**: a sale for which there is not enough memory is an error where it is loaded,
-//! with a line that says so, and never ends the server by a signal.
+//! with a line that says so; so is a filter that grows by several links where it is asked
+//! for. Neither ever ends the server by a signal.
 //!
 //! **Method**: a server with a large sale writes an RDB file and an AOF of commands alone.
 //! Servers whose address space is limited by `prlimit` are started on them, with limits
 //! from little more than what an empty server takes to twice what the full one does: each
-//! comes up, or gives up in good order.
+//! comes up, or gives up in good order. A running server gets a little more memory again and
+//! again, until a merge succeeds.
 
 mod support;
 
@@ -149,4 +151,71 @@ fn a_start_without_enough_memory_for_a_sale_is_refused_in_good_order() {
     assert!(is_up(&logs[logs.len() - 1]), "{}", logs[logs.len() - 1]);
     let logs = logs_of_starts(server.folder(), "yes", sizes);
     assert!(logs[0].contains(NO_MEMORY), "{}", logs[0]);
+}
+
+/// Items of each link of the longer filter, and how many links it has. A link is 2 MB.
+const LINK_ITEMS: u64 = 300_000;
+const LINKS: u64 = 8;
+/// How much more memory a server gets at a time: less than a link.
+const STEP_BYTES: u64 = 1 << 20;
+
+/// Makes `long`, a filter of several links, and `short`, an empty one of the first link.
+fn make_filters(con: &mut Con) {
+    for key in ["long", "short"] {
+        let line = format!("FLASHSALE.BFRESERVE {key} 0.000000001 {LINK_ITEMS} EXPANSION 1");
+        con.says(&line, "OK");
+    }
+    let batch = |first: u64| {
+        let items = (first..first + 1_000).map(|item| item.to_string());
+        format!(
+            "FLASHSALE.BFMADD long {}",
+            items.collect::<Vec<_>>().join(" ")
+        )
+    };
+    let firsts = (0..LINK_ITEMS * (LINKS - 1) + 1_000).step_by(1_000);
+    send_all(con, firsts.map(batch));
+    con.says("FLASHSALE.BFINFO long FILTERS", &LINKS.to_string());
+}
+
+/// Lets the address space of a running server grow to `limit_bytes` at most.
+fn limit(pid: u32, limit_bytes: u64) {
+    let status = Command::new("prlimit")
+        .args(["--pid", &pid.to_string(), &format!("--as={limit_bytes}:")])
+        .status();
+    assert!(status.expect("prlimit").success());
+}
+
+/// Gives a running server a step more memory again and again, until it carries out a
+/// command. At first it refuses to, for want of memory.
+#[track_caller]
+fn carry_out_in_the_end(server: &Server, con: &mut Con, line: &str) {
+    let start_bytes = peak_bytes(server.pid());
+    let mut refusals = 0;
+    let is_done = (0..100).any(|step| {
+        limit(server.pid(), start_bytes + step * STEP_BYTES);
+        let reply = con.show(line);
+        refusals += u32::from(reply.to_lowercase().contains("memory"));
+        reply == "OK"
+    });
+    assert!(is_done && refusals > 0, "{line}: {refusals} refusals");
+}
+
+#[test]
+fn a_merge_without_enough_memory_for_all_new_links_is_an_error() {
+    for (dest, sources) in [("short", "long"), ("new", "long"), ("new", "short long")] {
+        let Some(server) = Server::own(&[], &[]) else {
+            return;
+        };
+        if !can_limit(server.pid()) {
+            return;
+        }
+        let mut con = server.conn();
+        make_filters(&mut con);
+        let merge = format!("FLASHSALE.BFMERGE {dest} {sources}");
+        carry_out_in_the_end(&server, &mut con, &merge);
+        con.says(
+            &format!("FLASHSALE.BFINFO {dest} FILTERS"),
+            &LINKS.to_string(),
+        );
+    }
 }

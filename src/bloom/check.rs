@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::chain::{Bloom, LINKS_MAX};
 use super::event::{Added, Event};
-use super::filter::Filter;
+use super::filter::{Filter, MemoryTrial};
 use super::params::Shape;
 
 /// Why an event does not fit; this copy of the filter is not the one it was made for.
@@ -121,7 +121,7 @@ impl Bloom {
         if !shapes.is_empty() && (self.settings.expansion == 0 || links > LINKS_MAX) {
             return Err(Divergence::MustNotGrow);
         }
-        if shapes.iter().all(|&shape| Filter::fits_memory(shape)) {
+        if MemoryTrial::default().take_all(shapes.iter().copied()) {
             Ok(())
         } else {
             Err(Divergence::NoMemory)

@@ -33,6 +33,31 @@ const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 /// The bits of one block that an item sets.
 type Mask = [u64; BLOCK_WORDS];
 
+/// Memory for filters that are to be made together, taken to find out whether there is as
+/// much, and given back when the trial is dropped: zeroed memory, of which filters are made,
+/// cannot be refused. Filters that are tried one by one may each fit, and not all of them.
+#[derive(Default)]
+pub struct MemoryTrial {
+    pub(super) taken: Vec<Vec<u64>>,
+}
+
+impl MemoryTrial {
+    /// Takes the memory of one more filter; false when there is none left.
+    pub fn take(&mut self, shape: Shape) -> bool {
+        let mut words = Vec::new();
+        let fits = words.try_reserve_exact(allocated_words(shape)).is_ok();
+        if fits {
+            self.taken.push(words);
+        }
+        fits
+    }
+
+    /// Takes the memory of several more; false when there is too little for all of them.
+    pub fn take_all(&mut self, mut shapes: impl Iterator<Item = Shape>) -> bool {
+        shapes.all(|shape| self.take(shape))
+    }
+}
+
 /// A Bloom filter of fixed size.
 pub struct Filter {
     shape: Shape,
@@ -44,11 +69,9 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Is there memory for a filter of this shape? An allocation is tried and given
-    /// back: of zeroed memory there is none that can be refused.
+    /// Reports whether there is memory for a filter of this shape; see [`MemoryTrial`].
     pub fn fits_memory(shape: Shape) -> bool {
-        let words = allocated_words(shape);
-        Vec::<u64>::new().try_reserve_exact(words).is_ok()
+        MemoryTrial::default().take(shape)
     }
 
     /// An empty filter, for which there has to be memory.
@@ -375,6 +398,16 @@ mod tests {
         assert!(Filter::fits_memory(shape(3, 1_000)));
         // More than a process can address.
         assert!(!Filter::fits_memory(shape(3, 1 << 50)));
+    }
+
+    #[test]
+    fn a_trial_keeps_what_it_took_until_it_is_dropped() {
+        let (small, impossible) = (shape(3, 1_000), shape(3, 1 << 50));
+        let mut trial = MemoryTrial::default();
+        assert!(trial.take(small) && trial.take(small));
+        assert!(!trial.take_all([small, impossible, small].into_iter()));
+        let taken = trial.taken.iter().map(Vec::capacity);
+        assert_eq!(taken.collect::<Vec<_>>(), [allocated_words(small); 3]);
     }
 
     #[test]

@@ -17,7 +17,8 @@ use std::fmt;
 
 use super::chain::Bloom;
 use super::check::Divergence;
-use super::filter::Filter;
+use super::filter::{Filter, MemoryTrial};
+use super::params::Shape;
 
 /// Why filters cannot be merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,7 @@ impl Bloom {
     /// it, and why.
     pub fn plan_merge(&self, sources: &[&Bloom]) -> Result<Vec<usize>, (usize, MergeError)> {
         let mut items: Vec<u64> = self.links.iter().map(Filter::items).collect();
+        let mut memory = MemoryTrial::default();
         let mut new = Vec::new();
         for (position, source) in sources.iter().enumerate() {
             self.check_alike(source)
@@ -76,6 +78,9 @@ impl Bloom {
             new.push(position);
             for (index, link) in source.links.iter().enumerate() {
                 if index == items.len() {
+                    if !memory.take(link.shape()) {
+                        return Err((position, MergeError::NoMemory));
+                    }
                     items.push(0);
                 }
                 items[index] = items[index].saturating_add(link.items());
@@ -88,10 +93,6 @@ impl Bloom {
                     };
                     return Err((position, error));
                 }
-            }
-            let longer = source.links.iter().skip(self.links.len());
-            if !longer.map(Filter::shape).all(Filter::fits_memory) {
-                return Err((position, MergeError::NoMemory));
             }
         }
         Ok(new)
@@ -137,8 +138,24 @@ impl Bloom {
 
     /// A filter with the same bits. `None` when there is no memory for it.
     pub fn try_clone(&self) -> Option<Bloom> {
-        let mut shapes = self.links.iter().map(Filter::shape);
-        shapes.all(Filter::fits_memory).then(|| self.clone())
+        self.try_clone_for(&[])
+    }
+
+    /// A filter with the same bits, which these can be merged into, as was planned. `None`
+    /// when there is no memory for what it will be then.
+    pub fn try_clone_for(&self, sources: &[&Bloom]) -> Option<Bloom> {
+        let mut memory = MemoryTrial::default();
+        let own = self.links.iter().map(Filter::shape);
+        let fits = memory.take_all(own.chain(self.shapes_beyond(sources)));
+        drop(memory);
+        fits.then(|| self.clone())
+    }
+
+    /// The links that a union with these filters, which are alike, has beyond the own ones.
+    fn shapes_beyond(&self, sources: &[&Bloom]) -> impl Iterator<Item = Shape> {
+        let longest = sources.iter().max_by_key(|source| source.links.len());
+        let links = longest.map_or(&[][..], |source| &source.links);
+        links.iter().skip(self.links.len()).map(Filter::shape)
     }
 
     fn check_alike(&self, source: &Bloom) -> Result<(), MergeError> {

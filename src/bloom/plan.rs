@@ -14,7 +14,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::chain::{Bloom, LINKS_MAX};
 use super::event::{Added, Growth, Run};
-use super::filter::Filter;
+use super::filter::{Filter, MemoryTrial};
 use super::hash::ItemHash;
 use super::params::Shape;
 
@@ -119,6 +119,8 @@ struct AddPlan<'b> {
     room: u64,
     capacity: u64,
     added: Added,
+    /// That of the new links.
+    memory: MemoryTrial,
 }
 
 impl<'b> AddPlan<'b> {
@@ -135,6 +137,7 @@ impl<'b> AddPlan<'b> {
             room,
             capacity,
             added,
+            memory: MemoryTrial::default(),
         }
     }
 
@@ -159,7 +162,8 @@ impl<'b> AddPlan<'b> {
         Outcome::Added
     }
 
-    fn next_shape(&self) -> Option<Shape> {
+    /// The shape of one more link, for which memory was taken beside that of those before.
+    fn next_shape(&mut self) -> Option<Shape> {
         let settings = self.bloom.settings;
         let index = self.bloom.links.len() + self.added.then.len();
         if index >= LINKS_MAX {
@@ -167,7 +171,7 @@ impl<'b> AddPlan<'b> {
         }
         let capacity = self.capacity.checked_mul(u64::from(settings.expansion))?;
         let shape = Shape::of_link(settings.error_rate, index, capacity)?;
-        Filter::fits_memory(shape).then_some(shape)
+        self.memory.take(shape).then_some(shape)
     }
 
     fn added(self) -> Option<Added> {
@@ -235,6 +239,16 @@ mod tests {
         let items_of = bloom.links().iter().map(Filter::items);
         assert_eq!(items_of.collect::<Vec<_>>(), [2, 6, 18, 4]);
         assert_eq!(add(&mut bloom, &items.join(" ")), "p".repeat(30));
+    }
+
+    #[test]
+    fn the_new_links_of_one_request_are_tried_for_memory_together() {
+        let bloom = bloom(1, 2);
+        let mut plan = AddPlan::new(&bloom, 7);
+        for hash in hashes("a b c d e f g") {
+            assert_eq!(plan.add(hash), Outcome::Added);
+        }
+        assert_eq!((plan.added.then.len(), plan.memory.taken.len()), (3, 3));
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Handler for Merge {
             Some(_) if used.is_empty() => {}
             Some(mut dest) => bloom_replication::commit_merge(ctx, &mut dest, &used),
             None => {
-                let copy = base.try_clone().ok_or_else(no_memory)?;
+                let copy = base.try_clone_for(&blooms).ok_or_else(no_memory)?;
                 bloom_replication::commit_merge_anew(ctx, name, copy, &used)?;
             }
         }

@@ -203,15 +203,18 @@ impl<T> std::ops::Deref for Typed<'_, T> {
 
     fn deref(&self) -> &T {
         // SAFETY: the value stays where it is while the key is open: the functions that
-        // do away with it consume the key.
+        // do away with it consume the key, and no command puts a value under a name that it
+        // has open by another key.
         unsafe { self.value.as_ref() }
     }
 }
 
 impl<T> std::ops::DerefMut for Typed<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as above. Commands run one at a time, and none opens the same sale
-        // twice: the second key of a command is a stream.
+        // SAFETY: as above. Commands run one at a time, and none changes a value it has
+        // open a second time: the second key of a sale's command is a stream, and a merge of
+        // filters leaves the destination out of its sources, or refuses an event that has it
+        // among them.
         unsafe { self.value.as_mut() }
     }
 }

@@ -1,4 +1,4 @@
-//! Events that do not fit the sales of [`SETUP`], whatever is wrong with them.
+//! Events that do not fit the sales and filters of [`SETUP`], whatever is wrong with them.
 //!
 //! Edge: only made here; `forged_primary.rs` sends them.
 
@@ -6,7 +6,7 @@ use crate::fuzz::samples::HASHER;
 use crate::sale::*;
 
 /// What is on the replica when the forgeries come. The sale is paused in the end.
-pub const SETUP: [&str; 14] = [
+pub const SETUP: [&str; 16] = [
     "FLASHSALE.CREATE sale orders ITEMS 2 a 10 b 5 USERLIMIT 8 HOLD 3000000",
     "FLASHSALE.RESERVE sale ann ITEMS 1 a 2 ID open",
     "FLASHSALE.RESERVE sale ann ITEMS 1 b 1 ID gone",
@@ -21,6 +21,8 @@ pub const SETUP: [&str; 14] = [
     "SET text x",
     "XADD stream 1-1 a b",
     "SADD set x",
+    "FLASHSALE.BFMADD filter a b",
+    "FLASHSALE.BFMADD source c d e",
 ];
 
 /// Whatever time it is there: later than the sales were made.
@@ -283,6 +285,47 @@ fn misfits() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// Merges of filters that no primary makes: the destination among the sources, or a source
+/// twice. With each, whether it makes the filter, and the items it counts then, which are
+/// right.
+const MERGES: [(&str, &[&str], bool, u64); 5] = [
+    (
+        "a new filter of itself",
+        &["filter", "filter", "source"],
+        true,
+        5,
+    ),
+    (
+        "a new filter that ends with itself",
+        &["filter", "source", "filter"],
+        true,
+        5,
+    ),
+    ("merged into itself", &["filter", "filter"], false, 4),
+    (
+        "the same source twice",
+        &["filter", "source", "source"],
+        false,
+        8,
+    ),
+    (
+        "a new filter of the same source twice",
+        &["new", "source", "source"],
+        true,
+        6,
+    ),
+];
+
+/// The words of [`MERGES`].
+fn merges() -> impl Iterator<Item = (&'static str, Vec<Vec<u8>>)> {
+    MERGES.iter().map(|&(what, keys, is_new, items)| {
+        let event = [&[2, 5, u8::from(is_new)][..], &items.to_le_bytes()].concat();
+        let keys = keys.iter().map(|key| key.as_bytes().to_vec());
+        let words = [b"FLASHSALE.BFAPPLY".to_vec()].into_iter();
+        (what, words.chain(keys).chain([event]).collect())
+    })
+}
+
 /// What it is, and the words that carry it.
 pub fn forgeries() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let apply = |keys: &[&str], event: &[u8]| -> Vec<Vec<u8>> {
@@ -323,5 +366,6 @@ pub fn forgeries() -> Vec<(&'static str, Vec<Vec<u8>>)> {
             all.push(("a chunk", words.map(<[u8]>::to_vec).into()));
         }
     }
+    all.extend(merges());
     all
 }

@@ -86,7 +86,8 @@ impl Handler for LoadChunk {
         if call.ctx().flags().is_loading() {
             return bloom_replication::refuse_foreign_filter(call);
         }
-        let loaded = load(call).map(|()| call.reply().ok());
-        bloom_replication::settle(call, loaded)
+        load(call)?;
+        call.reply().ok();
+        Ok(())
     }
 }

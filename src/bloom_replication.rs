@@ -131,12 +131,6 @@ fn send_merge(ctx: Ctx<'_>, key: Text<'_>, sources: &[&BloomKey<'_>], is_new: bo
     });
 }
 
-/// Does this call come from the primary, or from the AOF?
-pub fn is_replay(ctx: Ctx<'_>) -> bool {
-    let flags = ctx.flags();
-    flags.is_replicated() || flags.is_loading()
-}
-
 /// Carries out an event that was decided elsewhere. It is passed on as it came once it is
 /// known to fit.
 ///
@@ -290,17 +284,4 @@ pub fn refuse_foreign_filter(call: &Call<'_>) -> Result<(), Error> {
         "it is a piece of a filter of another format, see docs/from-redisbloom.md"
     };
     replication::follow(call, || Err(Error::new(reason)))
-}
-
-/// What becomes of an error of a call that is sent on as it came: a client is told; one
-/// of the primary or of the AOF is left out, as an event is that does not fit.
-///
-/// # Errors
-///
-/// The one it was given, for a client or the source of a slot import.
-pub fn settle(call: &Call<'_>, result: Result<(), Error>) -> Result<(), Error> {
-    match result {
-        Err(error) if is_replay(call.ctx()) => replication::follow(call, || Err(error)),
-        result => result,
-    }
 }

@@ -121,8 +121,8 @@ pub const KNOBS: [&Knob; 7] = [
 pub const BF_CAPACITY_MAX: u64 = 1 << 30;
 
 /// The knob that is a fraction: how often a filter made without a rate of its own may
-/// take a stranger for a member. Smaller takes more memory, 4.8 bits an item for each
-/// tenth of it.
+/// take a stranger for a member. Smaller takes more memory: 4 to 8 bits more an item for
+/// each tenth of it.
 const BF_ERROR_RATE: &str = "bf-error-rate";
 const BF_ERROR_RATE_DEFAULT: &str = "0.01";
 

@@ -24,7 +24,7 @@ mod support;
 #[path = "client_view/users.rs"]
 mod users;
 
-use docs::{Docs, pairs, words};
+use docs::{Argument, Docs, pairs, words};
 use redis::Value;
 use reference::{INTERNAL, REFERENCE, Reference, type_of};
 use support::{Con, Server, render, text_of};
@@ -150,6 +150,30 @@ fn command_docs_tell_the_type_of_every_argument() {
             );
         }
     }
+}
+
+#[test]
+fn command_docs_say_which_version_a_command_and_an_option_came_with() {
+    let server = Server::any();
+    let mut con = server.conn();
+    let mut later = Vec::new();
+    for name in REFERENCE.iter().map(Reference::name) {
+        let docs = Docs::of(&mut con, &name);
+        let is_of_filters = name.starts_with("flashsale.bf");
+        assert_eq!(docs.since, ["0.1.0", "0.2.0"][usize::from(is_of_filters)]);
+        let arguments = docs.arguments.iter().flat_map(Argument::all);
+        let since = arguments.filter_map(|argument| {
+            let since = argument.since.as_ref()?;
+            Some(format!("{name} {} {since}", argument.name))
+        });
+        later.extend(since);
+    }
+    later.sort();
+    let expected = [
+        "flashsale.create ulid 0.2.0",
+        "flashsale.reserve old-id 0.2.0",
+    ];
+    assert_eq!(later, expected);
 }
 
 #[test]

@@ -153,8 +153,9 @@ fn a_start_without_enough_memory_for_a_sale_is_refused_in_good_order() {
     assert!(logs[0].contains(NO_MEMORY), "{}", logs[0]);
 }
 
-/// Items of each link of the longer filter, and how many links it has. A link is 2 MB.
+/// Items of each link of the longer filter, its bytes, more or less, and how many there are.
 const LINK_ITEMS: u64 = 300_000;
+const LINK_BYTES: u64 = 2 << 20;
 const LINKS: u64 = 8;
 /// How much more memory a server gets at a time: less than a link.
 const STEP_BYTES: u64 = 1 << 20;
@@ -177,8 +178,8 @@ fn make_filters(con: &mut Con) {
     con.says("FLASHSALE.BFINFO long FILTERS", &LINKS.to_string());
 }
 
-/// Lets the address space of a running server grow to `limit_bytes` at most.
-fn limit(pid: u32, limit_bytes: u64) {
+/// Limits the address space of a running server.
+fn limit(pid: u32, limit_bytes: &str) {
     let status = Command::new("prlimit")
         .args(["--pid", &pid.to_string(), &format!("--as={limit_bytes}:")])
         .status();
@@ -186,18 +187,24 @@ fn limit(pid: u32, limit_bytes: u64) {
 }
 
 /// Gives a running server a step more memory again and again, until it carries out a
-/// command. At first it refuses to, for want of memory.
+/// command; without a limit it has to. At first it refuses to, for want of memory.
 #[track_caller]
 fn carry_out_in_the_end(server: &Server, con: &mut Con, line: &str) {
     let start_bytes = peak_bytes(server.pid());
-    let mut refusals = 0;
-    let is_done = (0..100).any(|step| {
-        limit(server.pid(), start_bytes + step * STEP_BYTES);
+    let limits = (0..2 * LINKS * LINK_BYTES / STEP_BYTES)
+        .map(|step| (start_bytes + step * STEP_BYTES).to_string())
+        .chain(["unlimited".to_owned()]);
+    let mut refusals = Vec::new();
+    let is_done = limits.into_iter().any(|limit_bytes| {
+        limit(server.pid(), &limit_bytes);
         let reply = con.show(line);
-        refusals += u32::from(reply.to_lowercase().contains("memory"));
-        reply == "OK"
+        let is_done = reply == "OK";
+        refusals.extend((!is_done).then_some(reply));
+        is_done
     });
-    assert!(is_done && refusals > 0, "{line}: {refusals} refusals");
+    let is_refused = |reply: &String| reply.to_lowercase().contains("memory");
+    assert!(is_done && !refusals.is_empty(), "{line}: {refusals:?}");
+    assert!(refusals.iter().all(is_refused), "{line}: {refusals:?}");
 }
 
 #[test]

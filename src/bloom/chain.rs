@@ -82,11 +82,11 @@ impl Bloom {
 
     /// The same for many items: their blocks are on the way to the cache while others
     /// are looked at.
-    pub fn contains_each(&self, hashes: &[ItemHash], mut tell: impl FnMut(bool)) {
+    pub fn contains_each(&self, hashes: &[ItemHash], mut report: impl FnMut(bool)) {
         for group in hashes.chunks(AHEAD) {
             self.touch(group);
             let answers = group.iter().map(|&hash| self.contains_touched(hash));
-            answers.for_each(&mut tell);
+            answers.for_each(&mut report);
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! A replica adds what its primary found to be new, into the links its primary made. So
 //! each of these items must be new here, and each link must be full before the next one
-//! begins; an event that says otherwise was made for another filter. It is counted and
-//! skipped, not guessed at.
+//! begins. An event that says otherwise was made for another filter: from the primary it is
+//! counted and left out, from an AOF it ends the start. Nothing is guessed.
 
 use std::fmt;
 
@@ -87,7 +87,7 @@ impl Bloom {
             Event::Cleared => Ok(()),
             Event::Begun(_) => Err(Divergence::FilterExists),
             Event::Loaded { .. } => Err(Divergence::NotLoading),
-            // Sources are needed to tell; see `Bloom::check_merge`.
+            // Needs the sources; see `Bloom::check_merge`.
             Event::Merged { .. } => Err(Divergence::OtherSources),
         }
     }

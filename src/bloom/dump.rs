@@ -50,11 +50,12 @@ const HEADER: i64 = 1;
 /// Why a piece cannot be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FillError {
-    /// It is no piece, is damaged, or comes with another iterator than it was told with.
+    /// It is no piece, is damaged, or comes with another iterator than SCANDUMP returned
+    /// with it.
     BadData,
     /// It is the header of a filter of RedisBloom.
     RedisBloom,
-    /// A later version of this module told it.
+    /// A later version of this module wrote it.
     Newer(&'static str),
     /// It is not of the dump that was begun.
     OtherDump,
@@ -160,7 +161,7 @@ impl Bloom {
         })
     }
 
-    /// Counts an item in each link that has bits and counts none: its header was told
+    /// Counts an item in each link that has bits and counts none: its header was dumped
     /// before the first item came. A filter that counts none is taken for empty, and
     /// CLEAR has nothing to do.
     pub fn count_late_items(&mut self) {
@@ -235,7 +236,7 @@ fn seal_of(iterator: i64, data: &[u8]) -> u64 {
 ///
 /// # Errors
 ///
-/// It is none of this module's, of a newer version, or not as it was told.
+/// It is none of this module's, of a newer version, or not as it was dumped.
 pub fn open_piece(iterator: i64, bytes: &[u8]) -> Result<Piece<'_>, FillError> {
     if !bytes.starts_with(&MAGIC) {
         return Err(if is_header_of_redisbloom(bytes) {
@@ -287,9 +288,9 @@ fn fill_error(error: CodecError) -> FillError {
     }
 }
 
-/// Is this what RedisBloom's SCANDUMP tells first, and its rewritten AOF begins a filter
-/// with: 20 bytes, the number of links at the eighth, and 53 bytes a link? Its pieces of
-/// bits cannot be told from others.
+/// Reports whether this is what RedisBloom's SCANDUMP returns first, and its rewritten AOF
+/// begins a filter with: 20 bytes, the number of links at the eighth, and 53 bytes a link.
+/// Its pieces of bits look like any others.
 pub fn is_header_of_redisbloom(bytes: &[u8]) -> bool {
     let links = bytes.get(8..12).map(word_of).filter(|&links| links > 0);
     links.is_some_and(|links| bytes.len() as u64 == 20 + 53 * links)
@@ -417,7 +418,7 @@ mod tests {
         let mut grown = bloom.clone();
         add(&mut grown, 600..1_200);
         refused(&grown.dump(1), FillError::OtherDump);
-        // Bits alone, as RedisBloom tells them.
+        // Bits alone, as RedisBloom dumps them.
         let Ok(Piece::Bits { bits, .. }) = open_piece(own[1].0, &own[1].1) else {
             panic!("no bits")
         };

@@ -12,7 +12,7 @@
 //!
 //! Version 2 has the kinds 5 to 7, and shapes that say how many places they have. Events
 //! have no options: what they have to say more takes another version, which an older
-//! module tells from damage.
+//! module reports as newer, not as damage.
 
 use std::borrow::Cow;
 

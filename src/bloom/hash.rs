@@ -17,7 +17,7 @@ impl ItemHash {
         ItemHash(xxh3_64(item))
     }
 
-    /// Another hash of the same item, that tells nothing of the first: the finalizer of
+    /// Returns another hash of the same item, which says nothing about the first: the finalizer of
     /// SplitMix64 (David Stafford's thirteenth mix), which maps no two hashes to one.
     pub fn again(self) -> ItemHash {
         let mut hash = self.0;

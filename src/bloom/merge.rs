@@ -6,7 +6,7 @@
 //! for is refused. It is no use to append the links of the other chain instead: each
 //! chain alone may have used up the rate.
 //!
-//! How many items both have in common cannot be told from bits, so their numbers are
+//! Bits do not say how many items both have in common, so their numbers are
 //! summed: an upper bound. Only where a source brings no new bit at all - it is merged
 //! again - is nothing counted twice.
 //!

@@ -64,9 +64,9 @@
 //! | 0.000000001 | 53.9 | 44.6 |
 //!
 //! Sources: Putze, Sanders and Singler, "Cache-, Hash- and Space-Efficient Bloom Filters"
-//! (2007), also for blocks in several places; RocksDB's FastLocalBloom, from which the probing by multiplication is; the
-//! split-block filters of Apache Parquet; Almeida, Baquero, Preguica and Hutchison,
-//! "Scalable Bloom Filters" (2007).
+//! (2007), also for blocks in several places; RocksDB's FastLocalBloom, which probes by
+//! multiplication as we do; the split-block filters of Apache Parquet; Almeida, Baquero,
+//! Preguica and Hutchison, "Scalable Bloom Filters" (2007).
 //!
 //! # Invariants
 //!

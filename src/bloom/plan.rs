@@ -202,7 +202,7 @@ mod tests {
         items.map(|item| ItemHash::of(item.as_bytes())).collect()
     }
 
-    /// Adds, and tells the outcomes by their letters.
+    /// Adds, and returns the outcomes by their letters.
     fn add(bloom: &mut Bloom, items: &str) -> String {
         let (outcomes, added) = bloom.plan_add(&hashes(items));
         if let Some(added) = added {

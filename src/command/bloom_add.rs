@@ -11,7 +11,7 @@
 //! - Replicates: the event `Created` or `Added`; nothing when the item is there.
 
 use super::bloom_args::{NewFilter, add, error_of, wrong_arity};
-use super::{Handler, SINCE};
+use super::{FILTERS_SINCE, Handler};
 use crate::bloom::{ItemHash, Outcome};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
@@ -20,7 +20,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFADD",
     summary: "Adds an item to a Bloom filter, and makes the filter if need be.",
     complexity: "O(L) with L links of the filter",
-    since: SINCE,
+    since: FILTERS_SINCE,
     flags: "write deny-oom fast",
     arity: 3,
     keys: &[KeySpec::update(1)],

@@ -5,14 +5,14 @@
 //! Internal: an error from any other client. The sources are those of a merge.
 //!
 //! - Complexity: that of the command that made the event.
-//! - Reply: `OK`: an event that cannot be read or does not fit is counted, and told in the
-//!   log. Of an AOF, it ends the start (see `load-damaged`).
+//! - Reply: `OK`: an event that cannot be read or does not fit is counted, and reported in
+//!   the log. Of an AOF, it ends the start (see `load-damaged`).
 //! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
 //!   then keeps the slot.
 //! - Replicates: itself, as it came; nothing when it does not fit.
 
 use super::bloom_args::wrong_arity;
-use super::{Handler, SINCE};
+use super::{FILTERS_SINCE, Handler};
 use crate::bloom_replication;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
@@ -22,7 +22,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFAPPLY",
     summary: "Carries out an event of a Bloom filter of the primary or of the AOF. Internal.",
     complexity: "That of the command that made the event",
-    since: SINCE,
+    since: FILTERS_SINCE,
     // No `deny-oom`: a replica has what its primary has.
     flags: "write",
     arity: -3,

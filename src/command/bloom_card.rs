@@ -1,22 +1,22 @@
 //! `FLASHSALE.BFCARD key`
 //!
-//! Tells how many items were added: how often the answer to an ADD was "new".
+//! Returns how many items were added: how often the answer to an ADD was "new".
 //!
 //! - Complexity: O(L) with L links.
 //! - Reply: an integer; 0 where there is no filter.
 //! - Errors: `ERR` arity; `WRONGTYPE`.
 
 use super::args::Args;
-use super::{Handler, SINCE, text};
+use super::{FILTERS_SINCE, Handler, text};
 use crate::datatype::bloom_key;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFCARD",
-    summary: "Tells how many items were added to a Bloom filter.",
+    summary: "Returns how many items were added to a Bloom filter.",
     complexity: "O(L) with L links of the filter",
-    since: SINCE,
+    since: FILTERS_SINCE,
     flags: "readonly fast",
     arity: 2,
     keys: &[KeySpec::read(1)],

@@ -8,7 +8,7 @@
 //! - Replicates: the event `Cleared`; nothing when it was empty.
 
 use super::args::Args;
-use super::{Handler, SINCE, text};
+use super::{FILTERS_SINCE, Handler, text};
 use crate::bloom::Event;
 use crate::bloom_replication;
 use crate::datatype::bloom_key;
@@ -19,7 +19,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFCLEAR",
     summary: "Empties a Bloom filter, and keeps its settings.",
     complexity: "O(L) with L links of the filter",
-    since: SINCE,
+    since: FILTERS_SINCE,
     flags: "write",
     arity: 2,
     keys: &[KeySpec::update(1)],

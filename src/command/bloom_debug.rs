@@ -1,6 +1,6 @@
 //! `FLASHSALE.BFDEBUG key`
 //!
-//! Tells a filter's links, a line each, as RedisBloom tells its own.
+//! Returns a filter's links, a line each, as RedisBloom does.
 //!
 //! - Complexity: O(L) with L links.
 //! - Reply: an array of lines. `size:` and the items of the filter; then for each link
@@ -9,7 +9,7 @@
 //! - Errors: in this order, `ERR` arity; `not found`, `WRONGTYPE`.
 
 use super::bloom_args::wrong_arity;
-use super::{Handler, SINCE, text};
+use super::{FILTERS_SINCE, Handler, text};
 use crate::bloom::{Filter, LinkRate};
 use crate::datatype::bloom_key;
 use crate::error::Error;
@@ -17,9 +17,9 @@ use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFDEBUG",
-    summary: "Tells the size, bits and items of each link of a Bloom filter.",
+    summary: "Returns the size, bits and items of each link of a Bloom filter.",
     complexity: "O(L) with L links of the filter",
-    since: SINCE,
+    since: FILTERS_SINCE,
     flags: "readonly fast",
     arity: 2,
     keys: &[KeySpec::read(1)],

@@ -7,7 +7,7 @@
 //! - Errors: `ERR` arity; `WRONGTYPE`.
 
 use super::bloom_args::wrong_arity;
-use super::{Handler, SINCE, text};
+use super::{FILTERS_SINCE, Handler, text};
 use crate::bloom::ItemHash;
 use crate::datatype::bloom_key;
 use crate::error::Error;
@@ -15,9 +15,9 @@ use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFEXISTS",
-    summary: "Tells whether an item may be in a Bloom filter.",
+    summary: "Returns whether an item may be in a Bloom filter.",
     complexity: "O(L) with L links of the filter",
-    since: SINCE,
+    since: FILTERS_SINCE,
     flags: "readonly fast",
     arity: 3,
     keys: &[KeySpec::read(1)],

@@ -1,6 +1,6 @@
 //! `FLASHSALE.BFINFO key [CAPACITY | SIZE | FILTERS | ITEMS | EXPANSION]`
 //!
-//! Tells what a filter is, all of it or one field.
+//! Returns what a filter is, all of it or one field.
 //!
 //! - Complexity: O(L) with L links.
 //! - Reply: a map: `Capacity` (items for which the error rate holds, over all links),
@@ -13,7 +13,7 @@
 use std::ffi::CStr;
 
 use super::bloom_args::wrong_arity;
-use super::{Handler, SINCE, text};
+use super::{FILTERS_SINCE, Handler, text};
 use crate::bloom::Bloom;
 use crate::datatype::bloom_key;
 use crate::error::Error;
@@ -21,9 +21,9 @@ use crate::ffi::{Argument, Call, CommandSpec, KeySpec, Reply};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFINFO",
-    summary: "Tells the capacity, size and number of items of a Bloom filter.",
+    summary: "Returns the capacity, size and number of items of a Bloom filter.",
     complexity: "O(L) with L links of the filter",
-    since: SINCE,
+    since: FILTERS_SINCE,
     flags: "readonly fast",
     arity: -2,
     keys: &[KeySpec::read(1)],
@@ -45,7 +45,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
     internal: false,
 };
 
-/// What there is to tell.
+/// What INFO returns.
 struct Field {
     word: &'static str,
     name: &'static CStr,

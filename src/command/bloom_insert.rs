@@ -15,7 +15,7 @@ use super::bloom_args::{
     BadNumber, NewFilter, add, capacity, error_rate, error_rate_range, expansion, hashes_of,
     reply_each, unknown_argument, wrong_arity,
 };
-use super::{Handler, SINCE};
+use super::{FILTERS_SINCE, Handler};
 use crate::bloom::ErrorRate;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
@@ -24,7 +24,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFINSERT",
     summary: "Adds items to a Bloom filter that is made with these options if need be.",
     complexity: "O(N * L) with N items and L links of the filter",
-    since: SINCE,
+    since: FILTERS_SINCE,
     flags: "write deny-oom",
     arity: -4,
     keys: &[KeySpec::update(1)],

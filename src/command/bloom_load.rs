@@ -5,14 +5,14 @@
 //! Internal: an error from any other client.
 //!
 //! - Complexity: O(N) with N bytes of the chunk.
-//! - Reply: `OK`: a chunk that cannot be read or does not fit is counted, and told in the
-//!   log. Of an AOF, it ends the start; with `load-damaged yes` the filter is left out.
+//! - Reply: `OK`: a chunk that cannot be read or does not fit is counted, and reported in
+//!   the log. Of an AOF, it ends the start; with `load-damaged yes` the filter is left out.
 //! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
 //!   then keeps the slot.
 //! - Replicates: itself, as it came; `DEL` when it does not fit the chunks before it.
 
 use super::bloom_args::wrong_arity;
-use super::{Handler, SINCE, text};
+use super::{FILTERS_SINCE, Handler, text};
 use crate::datatype::bloom_key;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
@@ -22,7 +22,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFLOAD",
     summary: "Brings one chunk of a Bloom filter from a rewritten AOF or another server. Internal.",
     complexity: "O(N) with N bytes of the chunk",
-    since: SINCE,
+    since: FILTERS_SINCE,
     flags: "write",
     arity: 3,
     keys: &[KeySpec::update(1)],

@@ -1,6 +1,6 @@
 //! `FLASHSALE.BFLOADCHUNK key iterator data`
 //!
-//! Loads a piece that SCANDUMP told, with the iterator it came with. The first makes the
+//! Loads a piece that SCANDUMP returned, with the iterator it came with. The first makes the
 //! filter, which must not be there yet; the others follow in order. Until the last has
 //! come, the filter takes no other command: half of it would deny what it contains.
 //!
@@ -16,7 +16,7 @@
 //! - Replicates: the event `Begun` or `Loaded`; nothing when the piece came before.
 
 use super::bloom_args::{integer, wrong_arity};
-use super::{Handler, SINCE, text};
+use super::{FILTERS_SINCE, Handler, text};
 use crate::bloom::{FillError, Piece, open_piece};
 use crate::bloom_replication;
 use crate::datatype::{BloomValue, bloom_key};
@@ -25,9 +25,9 @@ use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFLOADCHUNK",
-    summary: "Loads a piece of a Bloom filter that was told elsewhere.",
+    summary: "Loads a piece of a Bloom filter that was dumped elsewhere.",
     complexity: "O(N) with N bytes of the piece",
-    since: SINCE,
+    since: FILTERS_SINCE,
     flags: "write deny-oom",
     arity: 4,
     keys: &[KeySpec::update(1)],
@@ -86,7 +86,8 @@ impl Handler for LoadChunk {
         if call.ctx().flags().is_loading() {
             return bloom_replication::refuse_foreign_filter(call);
         }
-        let loaded = load(call).map(|()| call.reply().ok());
-        bloom_replication::settle(call, loaded)
+        load(call)?;
+        call.reply().ok();
+        Ok(())
     }
 }

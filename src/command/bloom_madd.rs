@@ -10,7 +10,7 @@
 //! - Replicates: the event `Created` or `Added`, with the new items; nothing without any.
 
 use super::bloom_args::{NewFilter, add, hashes_of, reply_each, wrong_arity};
-use super::{Handler, SINCE};
+use super::{FILTERS_SINCE, Handler};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
@@ -18,7 +18,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFMADD",
     summary: "Adds items to a Bloom filter, and makes the filter if need be.",
     complexity: "O(N * L) with N items and L links of the filter",
-    since: SINCE,
+    since: FILTERS_SINCE,
     flags: "write deny-oom",
     arity: -3,
     keys: &[KeySpec::update(1)],

@@ -22,7 +22,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 
 use super::bloom_args::{no_memory, wrong_arity};
-use super::{Handler, SINCE, text};
+use super::{FILTERS_SINCE, Handler, text};
 use crate::bloom::{Bloom, MergeError};
 use crate::bloom_replication;
 use crate::datatype::{BloomKey, bloom_key};
@@ -33,7 +33,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFMERGE",
     summary: "Makes a Bloom filter contain what others contain.",
     complexity: "O(S) with S bytes of all filters",
-    since: SINCE,
+    since: FILTERS_SINCE,
     flags: "write deny-oom",
     arity: -3,
     keys: &[KeySpec::update(1), KeySpec::read(2).through(-1)],

@@ -7,16 +7,16 @@
 //! - Errors: `ERR` arity; `WRONGTYPE`.
 
 use super::bloom_args::{hashes_of, wrong_arity};
-use super::{Handler, SINCE, text};
+use super::{FILTERS_SINCE, Handler, text};
 use crate::datatype::bloom_key;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFMEXISTS",
-    summary: "Tells of each item whether it may be in a Bloom filter.",
+    summary: "Returns for each item whether it may be in a Bloom filter.",
     complexity: "O(N * L) with N items and L links of the filter",
-    since: SINCE,
+    since: FILTERS_SINCE,
     flags: "readonly",
     arity: -3,
     keys: &[KeySpec::read(1)],

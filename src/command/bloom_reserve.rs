@@ -15,7 +15,7 @@ use super::bloom_args::{
     BadNumber, NewFilter, capacity, create, error_rate, error_rate_range, expansion,
     unknown_argument, wrong_arity,
 };
-use super::{Handler, SINCE, text};
+use super::{FILTERS_SINCE, Handler, text};
 use crate::bloom::{EXPANSION_MAX, ErrorRate};
 use crate::config::{self, BF_CAPACITY_MAX};
 use crate::datatype::bloom_key;
@@ -26,7 +26,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFRESERVE",
     summary: "Makes an empty Bloom filter.",
     complexity: "O(1)",
-    since: SINCE,
+    since: FILTERS_SINCE,
     flags: "write deny-oom fast",
     arity: -4,
     keys: &[KeySpec::update(1)],

@@ -1,6 +1,6 @@
 //! `FLASHSALE.BFSCANDUMP key iterator`
 //!
-//! Tells a piece of a filter, to be loaded with LOADCHUNK. Begin with iterator 0, go on
+//! Returns a piece of a filter, to be loaded with LOADCHUNK. Begin with iterator 0, go on
 //! with the one each reply gives, until that is 0.
 //!
 //! Nothing is kept between calls. What is added while a filter is dumped may be in the
@@ -12,16 +12,16 @@
 //!   be numeric`.
 
 use super::bloom_args::{integer, wrong_arity};
-use super::{Handler, SINCE, text};
+use super::{FILTERS_SINCE, Handler, text};
 use crate::datatype::bloom_key;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BFSCANDUMP",
-    summary: "Tells a piece of a Bloom filter, to be loaded elsewhere.",
+    summary: "Returns a piece of a Bloom filter, to be loaded elsewhere.",
     complexity: "O(N) with N bytes of the piece, at most 16 MiB",
-    since: SINCE,
+    since: FILTERS_SINCE,
     flags: "readonly",
     arity: 3,
     keys: &[KeySpec::read(1)],

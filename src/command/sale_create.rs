@@ -78,7 +78,10 @@ pub const COMMAND: CommandSpec = CommandSpec {
         options::END,
         options::KEEP,
         options::REMEMBER,
-        Argument::string("ulid").after("SALEID").optional(),
+        Argument::string("ulid")
+            .after("SALEID")
+            .optional()
+            .since("0.2.0"),
     ],
     tips: "nondeterministic_output",
     internal: false,

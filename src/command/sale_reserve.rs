@@ -54,7 +54,10 @@ pub const COMMAND: CommandSpec = CommandSpec {
         UNITS,
         Argument::string("id").after("ID").optional(),
         Argument::integer("ms").after("HOLD").optional(),
-        Argument::string("old-id").after("REPLACE").optional(),
+        Argument::string("old-id")
+            .after("REPLACE")
+            .optional()
+            .since("0.2.0"),
     ],
     tips: "nondeterministic_output",
     internal: false,

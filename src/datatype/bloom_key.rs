@@ -125,7 +125,7 @@ pub fn load_chunk<'c>(ctx: Ctx<'c>, name: Text<'c>, chunk: &[u8]) -> Result<(), 
     let mut value = BloomValue::empty();
     let pushed = value.push(chunk).map(|_| ()).map_err(damaged);
     let is_loading = ctx.flags().is_loading();
-    // In a load a damaged one keeps the place: what is left out is told at the end.
+    // In a load a damaged one keeps the place: what is left out is reported at the end.
     if pushed.is_ok() || is_loading {
         put(ctx, name, value)?;
     }

@@ -111,7 +111,7 @@ impl Arena {
             },
             token: self.optional(argument.token),
             summary: ptr::null(),
-            since: ptr::null(),
+            since: self.optional(argument.since),
             flags: flags as c_int,
             deprecated_since: ptr::null(),
             subargs: subargs.map_or(ptr::null_mut(), |subargs| self.arguments(subargs)),

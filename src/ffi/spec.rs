@@ -96,6 +96,8 @@ pub struct Argument {
     pub token: Option<&'static str>,
     pub is_optional: bool,
     pub is_multiple: bool,
+    /// The version it came with, where that is later than its command's.
+    pub since: Option<&'static str>,
 }
 
 impl Argument {
@@ -106,6 +108,7 @@ impl Argument {
             token: None,
             is_optional: false,
             is_multiple: false,
+            since: None,
         }
     }
 
@@ -162,6 +165,12 @@ impl Argument {
 
     pub const fn multiple(mut self) -> Argument {
         self.is_multiple = true;
+        self
+    }
+
+    /// Came with this version, later than its command.
+    pub const fn since(mut self, version: &'static str) -> Argument {
+        self.since = Some(version);
         self
     }
 }

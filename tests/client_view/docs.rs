@@ -23,6 +23,8 @@ pub struct Argument {
     pub token: Option<String>,
     pub key_spec: Option<i64>,
     pub flags: Vec<String>,
+    /// The version it came with, where that is not its command's.
+    pub since: Option<String>,
     pub arguments: Vec<Argument>,
 }
 
@@ -98,6 +100,7 @@ impl Argument {
             token: find("token").map(text_of),
             key_spec: find("key_spec_index").and_then(|index| text_of(index).parse().ok()),
             flags: find("flags").map(words).unwrap_or_default(),
+            since: find("since").map(text_of),
             arguments: arguments.iter().map(Argument::of).collect(),
         }
     }

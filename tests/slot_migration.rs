@@ -104,7 +104,7 @@ fn deadlines_are_kept_by_the_side_that_owns_the_slot() {
         target.show("FLASHSALE.STOCK {s}") == "[default 6 1 2]"
     });
     target.fields("FLASHSALE.GET {s} kept", "state reserved");
-    target.says("FLASHSALE.BF.MEXISTS {s}:f cyd dan", "1 1");
+    target.says("FLASHSALE.BFMEXISTS {s}:f cyd dan", "1 1");
     assert_eq!(
         (expired(&mut source), expired(&mut target)),
         ("1".into(), "1".into())

@@ -445,7 +445,6 @@ fn an_aof_has_nothing_of_what_did_not_fit_and_the_next_start_takes_it() {
     chain.mislead(&[b"FLASHSALE.LOAD", b"nosuch", b"x"]);
     chain.mislead(&[b"FLASHSALE.BFLOAD", b"nosuch", b"x"]);
     chain.mislead(&[b"FLASHSALE.LOAD", b"option", b"x"]);
-    chain.mislead(&[b"FLASHSALE.BFLOADCHUNK", b"filter", b"999999", b"x"]);
     // The name of a filter, for a sale: whatever is there at the primary, it is not this.
     chain.mislead(&[b"FLASHSALE.BFAPPLY", b"misfit", b"x"]);
     // In a transaction, and in another database.

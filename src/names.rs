@@ -20,6 +20,7 @@ pub fn hasher() -> Hasher {
 }
 
 /// A name that will be looked up.
+#[inline]
 pub fn key(name: &[u8]) -> Key<'_> {
     HASHER.key(name)
 }

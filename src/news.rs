@@ -53,6 +53,7 @@ impl<'c> News<'c> {
 }
 
 impl Drop for News<'_> {
+    #[inline]
     fn drop(&mut self) {
         for event in &self.events {
             match *event {

@@ -231,6 +231,8 @@ names! {
     reference: "ref",
     payload: "payload",
     restocked: "restocked",
+    // What a `ref` holds where none was given.
+    none: "",
 }
 
 /// The value of a field.
@@ -238,6 +240,8 @@ enum Value {
     Fresh(TextBuf),
     /// As in the entry before.
     Again(Rc<TextBuf>),
+    /// One of the words of the contract.
+    Known(&'static TextBuf),
 }
 
 impl Value {
@@ -245,6 +249,7 @@ impl Value {
         match self {
             Value::Fresh(text) => text.as_text(),
             Value::Again(text) => text.as_text(),
+            Value::Known(text) => text.as_text(),
         }
     }
 }
@@ -399,11 +404,13 @@ impl<'e> Entry<'e> {
             (&names.items, items),
             (&names.at_ms, at_ms),
         ]);
-        let mut add = |name, bytes: &[u8]| values.push((name, fresh(bytes)));
         // There also when empty: consumers tell entries apart by it.
-        let reference = self.reference.as_ref();
-        let reference = reference.map_or(&b""[..], |reference| reference.bytes(&mut buffer));
-        add(&names.reference, reference);
+        let reference = match &self.reference {
+            Some(reference) => fresh(reference.bytes(&mut buffer)),
+            None => Value::Known(&names.none),
+        };
+        values.push((&names.reference, reference));
+        let mut add = |name, bytes: &[u8]| values.push((name, fresh(bytes)));
         if let Some(payload) = self.payload {
             add(&names.payload, payload);
         }

@@ -12,8 +12,8 @@
 //! are inherited. `old-id` is remembered as released. One that is not open is answered as
 //! CHECKOUT would, with `old-id`.
 //!
-//! - Complexity: O(N log N) with N SKUs asked for, and the overdue reservations returned on
-//!   the way.
+//! - Complexity: O(N log N) with N SKUs asked for or given back by REPLACE, and the overdue
+//!   reservations returned on the way.
 //! - Reply: `["RESERVED", id, expires_at_ms, remaining, user_remaining]`; `remaining`
 //!   is the fewest units left of any item asked for, `user_remaining` is -1 without
 //!   USERLIMIT. For a known id also `SOLD`, `REFUNDED`, `RELEASED`, `EXPIRED`.
@@ -43,7 +43,7 @@ use crate::sale::{self, Ask, Sale};
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RESERVE",
     summary: "Sets units aside for a user until a deadline.",
-    complexity: "O(N log N) with N SKUs asked for",
+    complexity: "O(N log N) with N SKUs asked for or given back by REPLACE",
     since: SINCE,
     flags: "write fast",
     arity: -4,

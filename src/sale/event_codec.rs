@@ -57,12 +57,14 @@ const LIFTS_MARK: u8 = 1;
 
 /// Appends the bytes of an event.
 pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
+    let mut option = Vec::new();
+    put_option(&mut Writer(&mut option), &event.change);
     let out = &mut Writer(out);
     out.tag(EVENT_VERSION);
-    out.tag_with_options(kind(&event.change), has_options(&event.change));
+    out.tag_with_options(kind(&event.change), !option.is_empty());
     out.number(event.at_ms);
     put_fields(out, event);
-    put_option(out, &event.change);
+    out.0.extend_from_slice(&option);
 }
 
 fn put_fields(out: &mut Writer<'_>, event: &Event<'_>) {
@@ -131,7 +133,7 @@ fn put_fields(out: &mut Writer<'_>, event: &Event<'_>) {
     }
 }
 
-/// Appends the option of a change that has one, as [`has_options`] says.
+/// Appends the option of a change that has one.
 fn put_option(out: &mut Writer<'_>, change: &Change<'_>) {
     match change {
         Change::Reserved {
@@ -148,16 +150,6 @@ fn put_option(out: &mut Writer<'_>, change: &Change<'_>) {
             out.one_option(LIFTS_MARK, |out| put_mark_id(out, *mark));
         }
         _ => {}
-    }
-}
-
-fn has_options(change: &Change<'_>) -> bool {
-    match change {
-        Change::Reserved { replaces, .. } => replaces.is_some(),
-        Change::Swept { lapsed, .. } => *lapsed > 0,
-        Change::Refunded(refund) => refund.no_restock == Some(true),
-        Change::Resumed { lifts } => lifts.is_some(),
-        _ => false,
     }
 }
 

@@ -66,30 +66,32 @@ impl Bloom {
     /// The position of the first that cannot be merged with this one and those before
     /// it, and why.
     pub fn plan_merge(&self, sources: &[&Bloom]) -> Result<Vec<usize>, (usize, MergeError)> {
-        let mut items: Vec<u64> = self.links.iter().map(Filter::items).collect();
+        let own = self.links.iter().map(|link| (link.shape(), link.items()));
+        let mut union: Vec<(Shape, u64)> = own.collect();
         let mut memory = MemoryTrial::default();
         let mut new = Vec::new();
         for (position, source) in sources.iter().enumerate() {
-            self.check_alike(source)
+            self.check_settings(source)
+                .and_then(|()| check_shapes(&union, source))
                 .map_err(|error| (position, error))?;
             if self.has_all_of(source) {
                 continue;
             }
             new.push(position);
             for (index, link) in source.links.iter().enumerate() {
-                if index == items.len() {
+                if index == union.len() {
                     if !memory.take(link.shape()) {
                         return Err((position, MergeError::NoMemory));
                     }
-                    items.push(0);
+                    union.push((link.shape(), 0));
                 }
-                items[index] = items[index].saturating_add(link.items());
-                let capacity = link.shape().capacity;
-                if items[index] > capacity {
+                let (Shape { capacity, .. }, items) = &mut union[index];
+                *items = items.saturating_add(link.items());
+                if *items > *capacity {
                     let error = MergeError::Overfull {
                         link: index + 1,
-                        items: items[index],
-                        capacity,
+                        items: *items,
+                        capacity: *capacity,
                     };
                     return Err((position, error));
                 }
@@ -158,18 +160,12 @@ impl Bloom {
         links.iter().skip(self.links.len()).map(Filter::shape)
     }
 
-    fn check_alike(&self, source: &Bloom) -> Result<(), MergeError> {
+    fn check_settings(&self, source: &Bloom) -> Result<(), MergeError> {
         if self.settings.error_rate != source.settings.error_rate {
             return Err(MergeError::ErrorRate);
         }
         if self.settings.expansion != source.settings.expansion {
             return Err(MergeError::Expansion);
-        }
-        let both = self.links.iter().zip(&source.links);
-        for (index, (own, other)) in both.enumerate() {
-            if own.shape() != other.shape() {
-                return Err(MergeError::Size { link: index + 1 });
-            }
         }
         Ok(())
     }
@@ -185,6 +181,18 @@ impl Bloom {
             None => link.items() == 0 && link.words().iter().all(|&word| word == 0),
         })
     }
+}
+
+/// Whether a filter has the sizes of a union so far. Also sources that are longer than the
+/// destination have to be alike: one that was loaded may have any sizes.
+fn check_shapes(union: &[(Shape, u64)], source: &Bloom) -> Result<(), MergeError> {
+    let both = union.iter().zip(&source.links).enumerate();
+    for (index, (&(shape, _), link)) in both {
+        if shape != link.shape() {
+            return Err(MergeError::Size { link: index + 1 });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -242,6 +250,22 @@ mod tests {
         ] {
             assert_eq!(refused(&other), Err((1, error)));
         }
+    }
+
+    #[test]
+    fn sources_that_are_longer_than_the_destination_must_have_the_same_sizes_there() {
+        let one = bloom(0.01, 2, 100, 0..9);
+        let two = bloom(0.01, 2, 100, 0..150);
+        let mut three = bloom(0.01, 2, 100, 0..9);
+        // As nothing but a load makes it.
+        three.push(bloom(0.01, 2, 300, 0..9).links[0].clone());
+        assert_eq!(one.links.len(), 1);
+        assert_eq!(two.links.len(), 2);
+        let empty = bloom(0.01, 2, 100, 0..0);
+        let size = MergeError::Size { link: 2 };
+        assert_eq!(empty.plan_merge(&[&two, &three]), Err((1, size)));
+        assert_eq!(empty.plan_merge(&[&three, &two]), Err((1, size)));
+        assert_eq!(one.plan_merge(&[&three]), Ok(vec![0]));
     }
 
     #[test]

@@ -70,6 +70,7 @@ impl<'a> Args<'a> {
         self.sized(name, NAME_BYTES_MAX)
     }
 
+    #[inline]
     fn sized(&mut self, name: &str, bytes_max: usize) -> Result<&'a [u8], Error> {
         let word = self.word(name)?;
         match word.len() {

@@ -229,6 +229,7 @@ impl Sale {
 
     /// Moves the units of `lines` between an item's counts, and with them the user's:
     /// `signs` say what they are added to, `counts` what that does to the limits.
+    #[inline]
     fn move_units(
         &mut self,
         user: UserSlot,
@@ -246,6 +247,7 @@ impl Sale {
     }
 
     /// The user's part of a move of `lines`.
+    #[inline]
     fn account(&mut self, user: UserSlot, lines: &[Line], signs: (i64, i64), counts: i64) {
         let (reserved, sold) = signs;
         if counts != 0 && self.users.tracks_items() {

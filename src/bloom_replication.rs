@@ -29,6 +29,7 @@ use crate::scratch;
 const APPLY: &CStr = c"FLASHSALE.BFAPPLY";
 
 /// Carries out an event that was just planned for this filter, and sends it on.
+#[inline]
 pub fn commit(ctx: Ctx<'_>, key: &mut BloomKey<'_>, event: &Event<'_>) {
     key.apply(event);
     send(ctx, key.name(), event);

@@ -20,11 +20,10 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// What a name in a pure layer may begin with, beside its own modules.
-const ROOTS_OF_THE_PURE: [&str; 10] = [
+const ROOTS_OF_THE_PURE: [&str; 9] = [
     "self",
     "super",
     "std",
-    "bincode",
     "prefetch_index",
     "siphasher",
     "smallvec",
@@ -229,17 +228,6 @@ fn unsafe_code_is_in_ffi_alone_and_each_gives_its_reason() {
                 .is_ok_and(|manifest| manifest.contains("unsafe_code = \"deny\"")),
         "the crate denies unsafe_code"
     );
-}
-
-#[test]
-fn the_wire_codec_is_named_in_the_codecs_alone() {
-    let mut broken = Vec::new();
-    for file in sources(&["src"]) {
-        if !file.path.ends_with("/codec.rs") && file.text.contains("bincode") {
-            broken.push(file.path);
-        }
-    }
-    assert_none("bincode is named in codec.rs only", &broken);
 }
 
 #[test]

@@ -67,10 +67,11 @@ impl Bloom {
         capacities.fold(0, u64::saturating_add)
     }
 
-    /// May this item have been added? O(links), a cache miss each, which overlap.
+    /// May this item have been added? O(links), a cache miss each, which overlap. Those of
+    /// second blocks do not: hardly more than one is looked at.
     pub fn contains(&self, hash: ItemHash) -> bool {
         if self.links.len() > 2 {
-            self.touch(&[hash]);
+            self.touch_first(&[hash]);
         }
         self.contains_touched(hash)
     }
@@ -90,13 +91,18 @@ impl Bloom {
         }
     }
 
-    /// Reads a word of each block. The reads do not depend on each other, so their
-    /// cache misses overlap; those of second blocks follow in a round of their own.
-    fn touch(&self, hashes: &[ItemHash]) {
+    /// Reads a word of each first block. The reads do not depend on each other, so their
+    /// cache misses overlap.
+    fn touch_first(&self, hashes: &[ItemHash]) {
         for link in &self.links {
             link.touch_each(hashes);
         }
-        for link in &self.links {
+    }
+
+    /// The same, and then for second blocks, in a round of their own.
+    fn touch(&self, hashes: &[ItemHash]) {
+        self.touch_first(hashes);
+        for link in self.links.iter().filter(|link| link.has_two_places()) {
             link.touch_second_of_each(hashes);
         }
     }

@@ -13,29 +13,21 @@
 //! written in the lowest that has words for them: what uses nothing new, an older module
 //! reads as well.
 //!
-//! Edge: bincode is named in this file only. A decoder trusts nothing: what it allocates
-//! is a small multiple of the bytes that are there, a value has one spelling, and a
-//! filter that no primary can have made is an error.
+//! Edge: knows no key and no command. A decoder trusts nothing: what it allocates is a
+//! small multiple of the bytes that are there, a value has one spelling, and a filter that
+//! no primary can have made is an error.
 
 use std::fmt;
-
-use bincode::config::{Configuration, Fixint, LittleEndian};
 
 use super::chain::EXPANSION_MAX;
 use super::event::{Added, Growth, Run, Settings};
 use super::hash::ItemHash;
 use super::params::{ErrorRate, Shape};
 
-const CONFIG: Configuration<LittleEndian, Fixint> =
-    bincode::config::standard().with_fixed_int_encoding();
 /// The version in which shapes have one place and do not say so.
 pub(super) const ONE_PLACE: u8 = 1;
 /// The version in which shapes say how many places they have.
 pub(super) const PLACES: u8 = 2;
-
-/// `blocks` and `capacity`, as bincode has tuples: one field after the other.
-type ShapeFields = (u64, u64);
-type SettingsFields = (u64, u32);
 
 /// Why bytes are not what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,10 +66,16 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    pub fn put(&mut self, value: impl bincode::Encode) {
-        // Writing numbers to memory has nothing that could fail.
-        let written = bincode::encode_into_std_write(value, self.out, CONFIG);
-        debug_assert!(written.is_ok());
+    pub fn byte(&mut self, byte: u8) {
+        self.out.push(byte);
+    }
+
+    pub fn u32(&mut self, number: u32) {
+        self.bytes(&number.to_le_bytes());
+    }
+
+    pub fn u64(&mut self, number: u64) {
+        self.bytes(&number.to_le_bytes());
     }
 
     pub fn bytes(&mut self, bytes: &[u8]) {
@@ -85,26 +83,26 @@ impl Writer<'_> {
     }
 
     pub fn shape(&mut self, shape: Shape) {
-        self.put(shape.probes);
+        self.byte(shape.probes);
         if self.version >= PLACES {
-            self.put(shape.places);
+            self.byte(shape.places);
         }
-        let fields: ShapeFields = (shape.blocks, shape.capacity);
-        self.put(fields);
+        self.u64(shape.blocks);
+        self.u64(shape.capacity);
     }
 
     pub fn settings(&mut self, settings: Settings) {
-        let fields: SettingsFields = (settings.error_rate.to_bits(), settings.expansion);
-        self.put(fields);
+        self.u64(settings.error_rate.to_bits());
+        self.u32(settings.expansion);
     }
 
     pub fn hashes(&mut self, run: &Run) {
-        run.hashes.iter().for_each(|hash| self.put(hash.0));
+        run.hashes.iter().for_each(|hash| self.u64(hash.0));
     }
 
     fn run(&mut self, run: &Run) {
         // An argument of a command, let alone a request of them, has far fewer than 2^32.
-        self.put(run.hashes.len() as u32);
+        self.u32(run.hashes.len() as u32);
         self.hashes(run);
     }
 
@@ -132,12 +130,34 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn take<T: bincode::Decode<()>>(&mut self) -> Result<T, CodecError> {
-        // Numbers of full width: the only error is that they end too early.
-        let (value, read) =
-            bincode::decode_from_slice(self.bytes, CONFIG).map_err(|_| CodecError::Truncated)?;
-        self.bytes = self.bytes.get(read..).unwrap_or_default();
-        Ok(value)
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
+        let (&taken, rest) = self
+            .bytes
+            .split_first_chunk()
+            .ok_or(CodecError::Truncated)?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    pub fn byte(&mut self) -> Result<u8, CodecError> {
+        let [byte] = self.array()?;
+        Ok(byte)
+    }
+
+    pub fn flag(&mut self) -> Result<bool, CodecError> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(CodecError::Invalid("a flag")),
+        }
+    }
+
+    pub fn u32(&mut self) -> Result<u32, CodecError> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    pub fn u64(&mut self) -> Result<u64, CodecError> {
+        Ok(u64::from_le_bytes(self.array()?))
     }
 
     /// All that is left.
@@ -154,17 +174,16 @@ impl<'a> Reader<'a> {
     }
 
     pub fn shape(&mut self) -> Result<Shape, CodecError> {
-        let probes = self.take()?;
+        let probes = self.byte()?;
         let places = match self.version {
             ONE_PLACE => 1,
-            _ => self.take()?,
+            _ => self.byte()?,
         };
-        let (blocks, capacity): ShapeFields = self.take()?;
         let shape = Shape {
             probes,
             places,
-            blocks,
-            capacity,
+            blocks: self.u64()?,
+            capacity: self.u64()?,
         };
         if shape.is_sound() {
             Ok(shape)
@@ -174,8 +193,9 @@ impl<'a> Reader<'a> {
     }
 
     pub fn settings(&mut self) -> Result<Settings, CodecError> {
-        let (rate, expansion): SettingsFields = self.take()?;
-        match ErrorRate::from_bits(rate) {
+        let rate = ErrorRate::from_bits(self.u64()?);
+        let expansion = self.u32()?;
+        match rate {
             Some(error_rate) if expansion <= EXPANSION_MAX => Ok(Settings {
                 error_rate,
                 expansion,
@@ -194,13 +214,13 @@ impl<'a> Reader<'a> {
         let mut run = Run::default();
         run.hashes.reserve_exact(len);
         for _ in 0..len {
-            run.hashes.push(ItemHash(from.take()?));
+            run.hashes.push(ItemHash(from.u64()?));
         }
         Ok(run)
     }
 
     fn run(&mut self) -> Result<Run, CodecError> {
-        let len: u32 = self.take()?;
+        let len = self.u32()?;
         self.hashes(len as usize)
     }
 

@@ -223,7 +223,10 @@ fn seal(dump: u64, iterator: i64, data: &[u8]) -> Vec<u8> {
         out: &mut bytes,
         version: PLACES,
     };
-    out.put((MAGIC, PIECE_VERSION, dump, seal_of(iterator, data)));
+    out.bytes(&MAGIC);
+    out.byte(PIECE_VERSION);
+    out.u64(dump);
+    out.u64(seal_of(iterator, data));
     out.bytes(data);
     bytes
 }
@@ -267,13 +270,13 @@ pub fn open_piece(iterator: i64, bytes: &[u8]) -> Result<Piece<'_>, FillError> {
 
 fn unseal(iterator: i64, bytes: &[u8]) -> Result<(u64, &[u8]), CodecError> {
     let mut from = Reader::new(bytes);
-    let (_, version): ([u8; 4], u8) = from.take()?;
-    match version {
+    let _: [u8; 4] = from.array()?;
+    match from.byte()? {
         PIECE_VERSION => {}
         0 => return Err(CodecError::Invalid("the version of a piece")),
         _ => return Err(CodecError::Newer("a piece of a dump")),
     }
-    let (dump, seal): (u64, u64) = from.take()?;
+    let (dump, seal) = (from.u64()?, from.u64()?);
     let data = from.rest();
     if seal != seal_of(iterator, data) {
         return Err(CodecError::Invalid("the seal of a piece"));

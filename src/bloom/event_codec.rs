@@ -19,7 +19,6 @@ use std::borrow::Cow;
 use super::codec::{CodecError, ONE_PLACE, PLACES, Reader, Writer, version_for};
 use super::event::{Added, Event};
 use super::header::{decode_header, encode_header};
-use super::params::Shape;
 use super::words::WORD_BYTES;
 
 /// The latest version of events this server reads, and writes where it has to.
@@ -35,16 +34,11 @@ const LOADED: u8 = 7;
 
 /// The lowest version that has words for an event.
 fn version_of(event: &Event<'_>) -> u8 {
-    let shapes = |added: &Added| -> Vec<Shape> {
-        let then = added.then.iter();
-        then.map(|growth| growth.shape).collect()
-    };
+    let shapes = |added: &Added| version_for(added.then.iter().map(|growth| growth.shape));
     match event {
-        Event::Created { first, added, .. } => {
-            version_for(shapes(added).into_iter().chain([*first]))
-        }
+        Event::Created { first, added, .. } => version_for([*first].into_iter()).max(shapes(added)),
         Event::Added(added) if added.then.is_empty() => ONE_PLACE,
-        Event::Added(added) => version_for(shapes(added).into_iter()),
+        Event::Added(added) => shapes(added),
         Event::Cleared => ONE_PLACE,
         Event::Merged { .. } | Event::Begun(_) | Event::Loaded { .. } => EVENT_VERSION,
     }
@@ -54,35 +48,42 @@ fn version_of(event: &Event<'_>) -> u8 {
 pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
     let version = version_of(event);
     let mut out = Writer { out, version };
+    out.byte(version);
+    out.byte(kind(event));
     match event {
         Event::Created {
             settings,
             first,
             added,
         } => {
-            out.put((version, CREATED));
             out.settings(*settings);
             out.shape(*first);
             out.added(added);
         }
-        Event::Added(added) if added.then.is_empty() => {
-            out.put((version, ADDED));
-            out.hashes(&added.first);
+        Event::Added(added) if added.then.is_empty() => out.hashes(&added.first),
+        Event::Added(added) => out.added(added),
+        Event::Cleared => {}
+        Event::Merged { is_new, items } => {
+            out.byte(u8::from(*is_new));
+            out.u64(*items);
         }
-        Event::Added(added) => {
-            out.put((version, GROWN));
-            out.added(added);
-        }
-        Event::Cleared => out.put((version, CLEARED)),
-        Event::Merged { is_new, items } => out.put((version, MERGED, *is_new, *items)),
-        Event::Begun(header) => {
-            out.put((version, BEGUN));
-            out.bytes(&encode_header(header));
-        }
+        Event::Begun(header) => out.bytes(&encode_header(header)),
         Event::Loaded { position, bits } => {
-            out.put((version, LOADED, *position));
+            out.u64(*position);
             out.bytes(bits);
         }
+    }
+}
+
+fn kind(event: &Event<'_>) -> u8 {
+    match event {
+        Event::Created { .. } => CREATED,
+        Event::Added(added) if added.then.is_empty() => ADDED,
+        Event::Added(_) => GROWN,
+        Event::Cleared => CLEARED,
+        Event::Merged { .. } => MERGED,
+        Event::Begun(_) => BEGUN,
+        Event::Loaded { .. } => LOADED,
     }
 }
 
@@ -93,13 +94,13 @@ pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
 /// When the bytes are of a newer version, damaged, too few or too many.
 pub fn decode_event(bytes: &[u8]) -> Result<Event<'_>, CodecError> {
     let mut from = Reader::new(bytes);
-    let version: u8 = from.take()?;
+    let version = from.byte()?;
     match version {
         ONE_PLACE..=EVENT_VERSION => from.version = version,
         0 => return Err(CodecError::Invalid("the version of an event")),
         _ => return Err(CodecError::Newer("an event of a filter")),
     }
-    let kind: u8 = from.take()?;
+    let kind = from.byte()?;
     let event = match (kind, version) {
         (CREATED..=CLEARED, _) => decode_adding(kind, &mut from)?,
         (MERGED..=LOADED, EVENT_VERSION) => decode_copying(kind, &mut from)?,
@@ -145,12 +146,7 @@ fn decode_adding(kind: u8, from: &mut Reader<'_>) -> Result<Event<'static>, Code
 fn decode_copying<'a>(kind: u8, from: &mut Reader<'a>) -> Result<Event<'a>, CodecError> {
     match kind {
         MERGED => {
-            let is_new = match from.take()? {
-                0_u8 => false,
-                1 => true,
-                _ => return Err(CodecError::Invalid("a flag")),
-            };
-            let items = from.take()?;
+            let (is_new, items) = (from.flag()?, from.u64()?);
             from.end("more bytes than the event has")?;
             Ok(Event::Merged { is_new, items })
         }
@@ -159,7 +155,7 @@ fn decode_copying<'a>(kind: u8, from: &mut Reader<'a>) -> Result<Event<'a>, Code
             header => Ok(Event::Begun(header)),
         },
         _ => {
-            let position = from.take()?;
+            let position = from.u64()?;
             let bits = from.rest();
             if bits.is_empty() || !(bits.len() as u64).is_multiple_of(WORD_BYTES) {
                 return Err(CodecError::Invalid("bits that are no words"));

@@ -143,7 +143,8 @@ impl Filter {
         self.start + block as usize * BLOCK_WORDS
     }
 
-    fn has_two_places(&self) -> bool {
+    /// Has every item a second block?
+    pub fn has_two_places(&self) -> bool {
         self.shape.places > 1
     }
 
@@ -156,9 +157,6 @@ impl Filter {
     /// Does the same for the second blocks, of those items whose first ones, which have
     /// been touched, have all of their bits: few but the members.
     pub fn touch_second_of_each(&self, hashes: &[ItemHash]) {
-        if !self.has_two_places() {
-            return;
-        }
         let likely = hashes
             .iter()
             .filter(|&&hash| self.has_bits(self.place(hash), hash));
@@ -168,6 +166,7 @@ impl Filter {
 
     /// May this item have been added? False is certain. One cache miss; two for a member
     /// of a filter whose items have two places.
+    #[inline(always)]
     pub fn contains(&self, hash: ItemHash) -> bool {
         self.has_bits(self.place(hash), hash) && self.has_second_bits(hash)
     }
@@ -181,6 +180,7 @@ impl Filter {
     }
 
     /// Are all bits of a hash set in the block at `at`?
+    #[inline(always)]
     fn has_bits(&self, at: usize, hash: ItemHash) -> bool {
         let mask = mask(hash, self.shape.probes);
         let missing = self.words[at..at + BLOCK_WORDS].iter().zip(&mask);

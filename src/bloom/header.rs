@@ -68,15 +68,18 @@ pub(super) fn encode_header(header: &Header) -> Vec<u8> {
         out: &mut bytes,
         version,
     };
-    out.put((MAGIC, version));
+    out.bytes(&MAGIC);
+    out.byte(version);
     out.settings(header.settings);
-    out.put(header.links.len() as u32);
+    out.u32(header.links.len() as u32);
     for &(shape, items) in &header.links {
         out.shape(shape);
-        out.put(items);
+        out.u64(items);
     }
     if let Some(received) = header.received {
-        out.put((RECEIVED, size_of::<u64>() as u32, received));
+        out.byte(RECEIVED);
+        out.u32(size_of::<u64>() as u32);
+        out.u64(received);
     }
     bytes
 }
@@ -88,7 +91,7 @@ pub(super) fn encode_header(header: &Header) -> Vec<u8> {
 /// When the bytes are of another format or a newer version, damaged, too few or too many.
 pub(super) fn decode_header(bytes: &[u8]) -> Result<Header, CodecError> {
     let mut from = Reader::new(bytes);
-    let (magic, version): ([u8; 4], u8) = from.take()?;
+    let (magic, version) = (from.array()?, from.byte()?);
     if magic != MAGIC {
         return Err(CodecError::Invalid("not a filter of this module"));
     }
@@ -110,7 +113,7 @@ pub(super) fn decode_header(bytes: &[u8]) -> Result<Header, CodecError> {
 
 fn take_links(from: &mut Reader<'_>) -> Result<Header, CodecError> {
     let settings = from.settings()?;
-    let len: u32 = from.take()?;
+    let len = from.u32()?;
     let is_one = len == 1;
     if !(is_one || settings.expansion > 0 && (1..=LINKS_MAX as u32).contains(&len)) {
         return Err(CodecError::Invalid("the number of links"));
@@ -118,7 +121,7 @@ fn take_links(from: &mut Reader<'_>) -> Result<Header, CodecError> {
     let mut links = Vec::new();
     for _ in 0..len {
         let shape = from.shape()?;
-        let items: u64 = from.take()?;
+        let items = from.u64()?;
         if items > shape.capacity {
             return Err(CodecError::Invalid("the items of a link"));
         }
@@ -133,14 +136,14 @@ fn take_links(from: &mut Reader<'_>) -> Result<Header, CodecError> {
 
 fn take_options(from: &mut Reader<'_>, header: &mut Header) -> Result<(), CodecError> {
     while !from.bytes.is_empty() {
-        let (tag, len): (u8, u32) = from.take()?;
+        let (tag, len) = (from.byte()?, from.u32()?);
         if tag != RECEIVED {
             return Err(CodecError::Newer("an option of a filter"));
         }
         if header.received.is_some() || len as usize != size_of::<u64>() {
             return Err(CodecError::Invalid("an option"));
         }
-        let received: u64 = from.take()?;
+        let received = from.u64()?;
         let is_part = received < header.bits_len() && received.is_multiple_of(8);
         if !is_part {
             return Err(CodecError::Invalid("the bits received"));

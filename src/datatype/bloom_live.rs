@@ -57,7 +57,9 @@ impl LiveBloom {
         if links != self.bloom.links().len() {
             self.measure();
         }
-        discard_links(replaced);
+        if !replaced.is_empty() {
+            discard_links(replaced);
+        }
     }
 
     /// Adds what another filter contains.

@@ -20,19 +20,20 @@
 //! that does not know a tag knows that the data is of a newer version, and never skips
 //! it: a copy that left out what it does not understand would be another sale.
 //!
-//! Edge: bincode is named in this file only. A decoder trusts nothing: lengths are
-//! held against the bytes that are there before anything is allocated for them.
+//! Edge: knows no event and no sale. A decoder trusts nothing: lengths are held against
+//! the bytes that are there before anything is allocated for them, and a value has one
+//! spelling: a number in more bytes than it needs is damage.
 
 use std::fmt;
-
-use bincode::config::{Configuration, standard};
-use bincode::error::DecodeError;
 
 use super::hash::Hasher;
 use super::name::{Key, NameBuffer, Packed, Spelling};
 use super::units::{Line, Lines, NAME_BYTES_MAX};
 
-const CONFIG: Configuration = standard();
+/// Say how many bytes a number takes that is not one byte by itself.
+const TWO_BYTES: u8 = 251;
+const FOUR_BYTES: u8 = 252;
+const EIGHT_BYTES: u8 = 253;
 /// Added to the tag of an event or element that options follow.
 pub const WITH_OPTIONS: u8 = 128;
 /// Marks a packed ULID where a name's length would stand.
@@ -65,12 +66,6 @@ impl fmt::Display for CodecError {
 pub struct Writer<'a>(pub &'a mut Vec<u8>);
 
 impl Writer<'_> {
-    fn put(&mut self, value: impl bincode::Encode) {
-        // Writing numbers to memory has nothing that could fail.
-        let written = bincode::encode_into_std_write(value, self.0, CONFIG);
-        debug_assert!(written.is_ok());
-    }
-
     pub fn tag(&mut self, tag: u8) {
         self.0.push(tag);
     }
@@ -80,15 +75,22 @@ impl Writer<'_> {
     }
 
     pub fn number(&mut self, number: u64) {
-        // What most numbers are, without the way through the crate.
         match number {
-            0..251 => self.0.push(number as u8),
-            _ => self.put(number),
+            0..=250 => self.tag(number as u8),
+            251..=0xffff => self.marked(TWO_BYTES, (number as u16).to_le_bytes()),
+            0x1_0000..=0xffff_ffff => self.marked(FOUR_BYTES, (number as u32).to_le_bytes()),
+            _ => self.marked(EIGHT_BYTES, number.to_le_bytes()),
         }
     }
 
+    fn marked<const N: usize>(&mut self, mark: u8, bytes: [u8; N]) {
+        self.tag(mark);
+        self.0.extend_from_slice(&bytes);
+    }
+
+    /// Zigzag: 0, -1, 1, -2, ...
     pub fn signed(&mut self, number: i64) {
-        self.put(number);
+        self.number((number << 1 ^ number >> 63).cast_unsigned());
     }
 
     /// Sixteen bytes, big endian.
@@ -179,21 +181,19 @@ impl<'a> Reader<'a> {
         self.bytes
     }
 
-    fn take_value<T: bincode::Decode<()>>(&mut self) -> Result<T, CodecError> {
-        match bincode::decode_from_slice(self.bytes, CONFIG) {
-            Ok((value, read)) => {
-                self.bytes = self.bytes.get(read..).unwrap_or_default();
-                Ok(value)
-            }
-            Err(DecodeError::UnexpectedEnd { .. }) => Err(CodecError::Truncated),
-            Err(_) => Err(CodecError::Invalid("a number")),
-        }
-    }
-
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], CodecError> {
         let (taken, rest) = self
             .bytes
             .split_at_checked(len)
+            .ok_or(CodecError::Truncated)?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
+        let (&taken, rest) = self
+            .bytes
+            .split_first_chunk()
             .ok_or(CodecError::Truncated)?;
         self.bytes = rest;
         Ok(taken)
@@ -213,17 +213,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A value has one spelling: a number in more bytes than it needs is damage.
     pub fn number(&mut self) -> Result<u64, CodecError> {
-        let before = self.bytes.len();
-        let number: u64 = self.take_value()?;
-        let spelled = match number {
-            0..=250 => 1,
-            251..=0xffff => 3,
-            0x1_0000..=0xffff_ffff => 5,
-            _ => 9,
+        let (number, least) = match self.tag()? {
+            number @ 0..TWO_BYTES => return Ok(number.into()),
+            TWO_BYTES => (u16::from_le_bytes(self.array()?).into(), 251),
+            FOUR_BYTES => (u32::from_le_bytes(self.array()?).into(), 0x1_0000),
+            EIGHT_BYTES => (u64::from_le_bytes(self.array()?), 0x1_0000_0000),
+            _ => return Err(CodecError::Invalid("a number")),
         };
-        if before - self.bytes.len() != spelled {
+        if number < least {
             return Err(CodecError::Invalid("a number"));
         }
         Ok(number)
@@ -241,10 +239,7 @@ impl<'a> Reader<'a> {
     }
 
     pub fn wide(&mut self) -> Result<u128, CodecError> {
-        let bytes = self.take(16)?;
-        Ok(bytes
-            .iter()
-            .fold(0, |number, &byte| number << 8 | u128::from(byte)))
+        Ok(u128::from_be_bytes(self.array()?))
     }
 
     pub fn small(&mut self) -> Result<u32, CodecError> {
@@ -269,11 +264,7 @@ impl<'a> Reader<'a> {
     /// A name that is only compared: a REF.
     pub fn spelling(&mut self) -> Result<Spelling<'a>, CodecError> {
         match self.tag()? {
-            ULID_MARK => {
-                let mut bytes = [0; 16];
-                bytes.copy_from_slice(self.take(16)?);
-                Ok(Spelling::Ulid(Packed::new(bytes)))
-            }
+            ULID_MARK => Ok(Spelling::Ulid(Packed::new(self.array()?))),
             length => {
                 let length = match length {
                     LENGTH_255 => NAME_BYTES_MAX,

@@ -16,7 +16,7 @@ use crate::clock;
 use crate::config;
 use crate::damage;
 use crate::datatype::{self, SaleKey};
-use crate::expiry_index::Hint;
+use crate::expiry_index::{Hint, Place};
 use crate::ffi::{self, Ctx, Hooks, LoadBeside, Text, TextBuf, Timer};
 use crate::info;
 use crate::news::News;
@@ -45,7 +45,8 @@ static TIMER: Mutex<Option<Timer>> = Mutex::new(None);
 /// A sale changed: makes sure the timer looks at it in time.
 pub fn note(ctx: Ctx<'_>, key: &mut SaleKey<'_>) {
     let name = key.name();
-    if let Some(due_ms) = datatype::note(key, ctx.database(), name.bytes())
+    let place = || Place::new(ctx.database(), name.bytes());
+    if let Some(due_ms) = datatype::note(key, place)
         && due_ms < ARMED_FOR_MS.load(Ordering::Relaxed)
         && may_sweep(ctx)
     {

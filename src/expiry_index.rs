@@ -21,6 +21,13 @@ pub struct Place {
 }
 
 impl Place {
+    pub fn new(database: i32, key: &[u8]) -> Place {
+        Place {
+            database,
+            key: key.into(),
+        }
+    }
+
     /// Returns where a sale is that was here before two databases exchanged their numbers.
     pub fn swapped(self, one: i32, other: i32) -> Place {
         let database = match self.database {

@@ -106,9 +106,11 @@ impl<'a> Args<'a> {
     /// Missing, empty, longer, or not UTF-8.
     pub fn sku(&mut self) -> Result<&'a [u8], Error> {
         let word = self.sized("sku", SKU_BYTES_MAX)?;
-        match std::str::from_utf8(word) {
-            Ok(_) => Ok(word),
-            Err(_) => Err(Error::new(format!("sku: '{}' is not UTF-8", echo(word)))),
+        // Most are ASCII, which takes a fraction of the time to find out.
+        if word.is_ascii() || std::str::from_utf8(word).is_ok() {
+            Ok(word)
+        } else {
+            Err(Error::new(format!("sku: '{}' is not UTF-8", echo(word))))
         }
     }
 

@@ -41,20 +41,18 @@ pub fn load_beside(step: LoadBeside) {
 /// written; the moment, if so. A marked sale's place is written down as well.
 ///
 /// A later deadline is not written down: the earlier hint finds that out when it is
-/// followed. So a reservation that is not the sale's first costs one comparison.
-pub fn note(live: &mut LiveSale, database: i32, key: &[u8]) -> Option<u64> {
+/// followed. So a reservation that is not the sale's first costs one comparison, and the
+/// place is not asked for.
+pub fn note(live: &mut LiveSale, place: impl Fn() -> Place) -> Option<u64> {
     if live.is_marked() {
-        marks::note(database, key);
+        marks::note(place());
     }
     let due_ms = live.sale().next_due_ms()?;
     if due_ms >= live.hinted_due_ms {
         return None;
     }
     live.hinted_due_ms = due_ms;
-    let place = Place {
-        database,
-        key: key.into(),
-    };
+    let place = place();
     with(|index| index.set(Hint { place, due_ms }));
     Some(due_ms)
 }
@@ -62,20 +60,14 @@ pub fn note(live: &mut LiveSale, database: i32, key: &[u8]) -> Option<u64> {
 /// Writes down when a loaded sale is due. Where a sale lives that has a hint, the loaded
 /// one takes its place only when that one leaves: the value may not be taken after all,
 /// and the sale that is there must not lose its hint.
-pub(super) fn note_loaded(live: &mut LiveSale, database: i32, key: &[u8]) {
+pub(super) fn note_loaded(live: &mut LiveSale, place: Place) {
     if live.is_marked() {
-        marks::note(database, key);
+        marks::note(place.clone());
     }
     let Some(due_ms) = live.sale().next_due_ms() else {
         return;
     };
-    let hint = Hint {
-        place: Place {
-            database,
-            key: key.into(),
-        },
-        due_ms,
-    };
+    let hint = Hint { place, due_ms };
     let mut beside = BESIDE.lock().unwrap_or_else(PoisonError::into_inner);
     let is_noted = match &mut *beside {
         Some(index) => index.set_loaded(hint),
@@ -109,10 +101,7 @@ pub fn first_due_ms() -> Option<u64> {
 /// A sale leaves its key.
 pub(super) fn forget(origin: &Origin<'_>) {
     if let Some(key) = origin.key {
-        let place = Place {
-            database: origin.database,
-            key: key.bytes().into(),
-        };
+        let place = Place::new(origin.database, key.bytes());
         with(|index| index.leave(&place));
         marks::forget(&place);
     }

@@ -23,11 +23,7 @@ fn with<R>(act: impl FnOnce(&mut BTreeSet<Place>) -> R) -> R {
 }
 
 /// Writes down that there is a marked sale.
-pub(super) fn note(database: i32, key: &[u8]) {
-    let place = Place {
-        database,
-        key: key.into(),
-    };
+pub(super) fn note(place: Place) {
     with(|places| {
         if places.len() < PLACES_MAX {
             places.insert(place);
@@ -111,7 +107,7 @@ mod tests {
     #[test]
     fn places_follow_what_happens_to_databases_and_stay_few() {
         for (database, key) in [(0, "a"), (0, "b"), (1, "a"), (0, "a")] {
-            note(database, key.as_bytes());
+            note(Place::new(database, key.as_bytes()));
         }
         let own = |all: &[(i32, &str)]| -> Vec<(i32, String)> {
             all.iter().map(|&(at, key)| (at, key.to_owned())).collect()
@@ -126,7 +122,7 @@ mod tests {
         clear(Some(0));
         assert_eq!(places(), own(&[(1, "b")]));
         for number in 0..PLACES_MAX {
-            note(0, number.to_string().as_bytes());
+            note(Place::new(0, number.to_string().as_bytes()));
         }
         assert_eq!(places().len(), PLACES_MAX);
         clear(None);

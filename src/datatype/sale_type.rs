@@ -13,6 +13,7 @@ use std::ffi::CStr;
 use super::live::LiveSale;
 use super::partly::{self, Loaded, Partly};
 use super::{begun, hints};
+use crate::expiry_index::Place;
 use crate::ffi::{self, Chunk, NativeType, Origin, TypeHandle};
 use crate::names;
 use crate::sale::{self, Loader, Sale};
@@ -148,7 +149,9 @@ impl NativeType for SaleValue {
         // rest of the file to be damaged: what is left behind must be weak.
         if let Some(key) = origin.key {
             match &mut value {
-                SaleValue::Live(live) => hints::note_loaded(live, origin.database, key.bytes()),
+                SaleValue::Live(live) => {
+                    hints::note_loaded(live, Place::new(origin.database, key.bytes()));
+                }
                 SaleValue::PartlyLoaded(_) => begun::note(origin.database, key.bytes()),
             }
         }

@@ -17,11 +17,15 @@ struct Bucket {
     last: Slot,
 }
 
+/// A moment that does not come.
+pub const NEVER: u64 = u64::MAX;
+
 /// A queue of reservations by moment.
 pub struct Deadlines {
     buckets: BTreeMap<u64, Bucket>,
-    /// The earliest moment; every call asks for it, and few change it.
-    first_ms: Option<u64>,
+    /// The earliest moment, [`NEVER`] without one; every call asks for it, and few change
+    /// it.
+    first_ms: u64,
     len: usize,
 }
 
@@ -29,7 +33,7 @@ impl Deadlines {
     pub fn new() -> Deadlines {
         Deadlines {
             buckets: BTreeMap::new(),
-            first_ms: None,
+            first_ms: NEVER,
             len: 0,
         }
     }
@@ -38,8 +42,8 @@ impl Deadlines {
         self.len
     }
 
-    /// The earliest moment. O(1).
-    pub fn first_ms(&self) -> Option<u64> {
+    /// The earliest moment, [`NEVER`] without one. O(1).
+    pub fn first_ms(&self) -> u64 {
         self.first_ms
     }
 
@@ -74,7 +78,7 @@ impl Deadlines {
         }
         bucket.last = slot;
         self.len += 1;
-        self.first_ms = Some(self.first_ms.map_or(at_ms, |first_ms| first_ms.min(at_ms)));
+        self.first_ms = self.first_ms.min(at_ms);
     }
 
     /// Takes out a record that stands at this moment. O(log n).
@@ -94,8 +98,8 @@ impl Deadlines {
         }
         if bucket.first == NONE {
             self.buckets.remove(&at_ms);
-            if self.first_ms == Some(at_ms) {
-                self.first_ms = self.buckets.keys().next().copied();
+            if self.first_ms == at_ms {
+                self.first_ms = self.buckets.keys().next().copied().unwrap_or(NEVER);
             }
         }
         self.len -= 1;

@@ -17,11 +17,27 @@ use super::name::{Key, Spelling};
 #[derive(Clone, Copy)]
 pub struct Hasher {
     key: [u64; 2],
+    /// What pairs of numbers are multiplied by: the key, mixed. As uniform as that is, and
+    /// of use also where a test's key is a small number.
+    factor: [u64; 2],
+}
+
+/// Mixes the bits of a number, one to one: the finalizer of SplitMix64 (Steele, Lea and
+/// Flood, 2014).
+const fn mixed(number: u64) -> u64 {
+    let number = number ^ 0x9E37_79B9_7F4A_7C15;
+    let number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    number ^ (number >> 31)
 }
 
 impl Hasher {
     pub const fn new(key: [u64; 2]) -> Hasher {
-        Hasher { key }
+        let [first, second] = key;
+        Hasher {
+            key,
+            factor: [mixed(first), mixed(second)],
+        }
     }
 
     /// Looks at the spelling of a name and hashes it: once for all look-ups of a command.
@@ -50,10 +66,13 @@ impl Hasher {
         self.hash_bytes(&number.to_le_bytes())
     }
 
-    /// The hash of two small numbers.
+    /// The hash of two numbers that the sale gave out itself: multiply-shift by a secret
+    /// (Dietzfelbinger, 1996), where any two pairs collide as rarely as two random numbers.
+    /// A stranger can choose among the pairs there are, but not the numbers.
     pub fn hash_pair(&self, first: u32, second: u32) -> u64 {
         let pair = u64::from(first) << 32 | u64::from(second);
-        self.hash_bytes(&pair.to_le_bytes())
+        let [low, high] = self.factor.map(u128::from);
+        ((high << 64 | low).wrapping_mul(u128::from(pair)) >> 64) as u64
     }
 }
 

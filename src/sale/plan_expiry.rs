@@ -97,16 +97,13 @@ impl Sale {
 
     /// Is any open reservation past its deadline? O(1).
     pub fn has_overdue(&self, now_ms: u64) -> bool {
-        self.reservations
-            .deadlines()
-            .first_ms()
-            .is_some_and(|at_ms| at_ms <= now_ms)
+        self.reservations.deadlines().first_ms() <= now_ms
     }
 
     /// Is any grace over that the sweep has not ended? O(1).
     fn has_lapsed(&self, now_ms: u64) -> bool {
         let first_ms = self.reservations.late().first_ms();
-        first_ms.is_some_and(|at_ms| at_ms.saturating_add(self.options.grace_ms) <= now_ms)
+        first_ms.saturating_add(self.options.grace_ms) <= now_ms
     }
 
     /// Is the grace of this one over, and not ended yet?

@@ -6,6 +6,7 @@
 use super::Plan;
 use super::answer::Answer;
 use super::check::qty_of;
+use super::deadlines::NEVER;
 use super::event::{Change, Event, Forgets};
 use super::name::{Key, Spelling};
 use super::request::{Ask, AskLines, Bounds, Reserve};
@@ -307,7 +308,10 @@ impl Sale {
 
     /// Row 12, with the sale's next deadline as a lower bound of when to retry.
     fn all_reserved(&self, now_ms: u64, item: Option<ItemIndex>) -> Answer {
-        let next_ms = self.reservations.deadlines().first_ms().unwrap_or(now_ms);
+        let next_ms = match self.reservations.deadlines().first_ms() {
+            NEVER => now_ms,
+            next_ms => next_ms,
+        };
         Answer::AllReserved {
             retry_in_ms: next_ms.saturating_sub(now_ms).max(1),
             item,

@@ -86,11 +86,11 @@ impl Reservations {
 
     /// The released or expired reservation that ended first. O(log n).
     pub fn first_ended_of_all(&self) -> Option<Slot> {
-        let late_ms = self.late.first_ms().unwrap_or(u64::MAX);
-        match self.ended.first_ms() {
-            // In one millisecond the released one was mostly there before the sweep.
-            Some(ended_ms) if ended_ms <= late_ms => self.ended.first(),
-            _ => self.late.first(),
+        // In one millisecond the released one was mostly there before the sweep.
+        if self.ended.first_ms() <= self.late.first_ms() {
+            self.ended.first()
+        } else {
+            self.late.first()
         }
     }
 

@@ -14,9 +14,23 @@ pub type SlotNumber = u32;
 /// "No record" in a link.
 pub const NONE: SlotNumber = u32::MAX;
 
-/// Bytes of a page: a size the server's allocator has, so that none are lost to
+/// Most bytes of a page: a size the server's allocator has, so that none are lost to
 /// rounding.
-const PAGE_BYTES: usize = 32 * 1024;
+const PAGE_BYTES_MAX: usize = 32 * 1024;
+/// The allocator has every multiple of it between half a largest page and a whole one.
+const PAGE_BYTES_STEP: usize = 4 * 1024;
+
+/// How many entries of this size a page has: a power of two, where that loses nothing to
+/// rounding, as a slot is then found without a division.
+const fn page_entries(entry_bytes: usize) -> usize {
+    let most = PAGE_BYTES_MAX / entry_bytes;
+    let power = 1 << most.ilog2();
+    if (power * entry_bytes).is_multiple_of(PAGE_BYTES_STEP) {
+        power
+    } else {
+        most
+    }
+}
 
 enum Entry<T> {
     Full(T),
@@ -34,7 +48,7 @@ pub struct Slab<T> {
 }
 
 impl<T> Slab<T> {
-    const PAGE_ENTRIES: usize = PAGE_BYTES / size_of::<Entry<T>>();
+    const PAGE_ENTRIES: usize = page_entries(size_of::<Entry<T>>());
 
     pub fn new() -> Slab<T> {
         Slab {

@@ -2,6 +2,7 @@
 //!
 //! Edge: changes nothing. Changes are in `apply.rs`, decisions in `plan_*.rs`.
 
+use super::deadlines::NEVER;
 use super::event::{Created, MarkId};
 use super::hash::Hasher;
 use super::items::Items;
@@ -134,14 +135,14 @@ impl Sale {
     /// When a sweep next has something to do: the earliest deadline of an open
     /// reservation, the end of a grace, or the moment an ended one is known no longer.
     pub fn next_due_ms(&self) -> Option<u64> {
-        let expires = self.reservations.deadlines().first_ms();
-        let after = |first_ms: Option<u64>, ms| first_ms.map(|at_ms: u64| at_ms.saturating_add(ms));
-        let lapses = after(self.reservations.late().first_ms(), self.options.grace_ms);
-        let forgets = after(
-            self.reservations.ended().first_ms(),
-            self.options.remembers_ms(),
-        );
-        [expires, lapses, forgets].into_iter().flatten().min()
+        let (options, queues) = (&self.options, &self.reservations);
+        let expires_at_ms = queues.deadlines().first_ms();
+        let late_ms = queues.late().first_ms();
+        let lapses_at_ms = late_ms.saturating_add(options.grace_ms);
+        let ended_ms = queues.ended().first_ms();
+        let forgets_at_ms = ended_ms.saturating_add(options.remembers_ms());
+        let due_ms = expires_at_ms.min(lapses_at_ms).min(forgets_at_ms);
+        (due_ms < NEVER).then_some(due_ms)
     }
 
     /// When the key expires: a function of the state alone, so that every copy of the

@@ -212,11 +212,15 @@ impl Users {
     /// Another reservation of a user is its newest open one; how many there are is
     /// changed by `open`.
     pub fn set_newest(&mut self, user: UserSlot, newest: SlotNumber, open: i32) {
-        self.change(user, |sums| {
-            sums.open = sums.open.saturating_add_signed(open);
-        });
-        if let Some(record) = self.users.get_mut(user) {
-            record.newest = newest;
+        let Some(record) = self.users.get_mut(user) else {
+            return;
+        };
+        record.newest = newest;
+        match u8::try_from(i32::from(record.open) + open) {
+            Ok(open) if record.named_by < WIDE => record.open = open,
+            _ => self.change(user, |sums| {
+                sums.open = sums.open.saturating_add_signed(open);
+            }),
         }
     }
 
@@ -232,7 +236,11 @@ impl Users {
     /// The user of this name, who is named by one more reservation from now on.
     pub fn retain(&mut self, name: Key<'_>) -> UserSlot {
         let slot = self.find(name).unwrap_or_else(|| self.add(name));
-        self.change(slot, |sums| sums.named_by += 1);
+        match self.users.get_mut(slot) {
+            // The one after it is WIDE.
+            Some(record) if record.named_by < WIDE - 1 => record.named_by += 1,
+            _ => self.change(slot, |sums| sums.named_by += 1),
+        }
         slot
     }
 

@@ -20,18 +20,19 @@ const STEPS: u64 = 10;
 const CARTS: u64 = 50_000;
 const NO_MEMORY: &str = "not enough memory for the sale";
 
-/// Largest address space of a process so far, in bytes.
-fn peak_bytes(pid: u32) -> u64 {
+/// Address space of a process, in bytes. Not its peak: a thread that starts takes much more
+/// for a moment, where there is more.
+fn size_bytes(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:"));
+    let line = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    kib.expect("VmPeak").trim().parse::<u64>().expect("kB") * 1024
+    kib.expect("VmSize").trim().parse::<u64>().expect("kB") * 1024
 }
 
 /// Can this machine limit a server? Under AddressSanitizer it takes terabytes.
 fn can_limit(pid: u32) -> bool {
     let has_program = Command::new("prlimit").arg("--version").output().is_ok();
-    if !has_program || peak_bytes(pid) > 1 << 40 {
+    if !has_program || size_bytes(pid) > 1 << 40 {
         eprintln!("skipped: there is no prlimit, or the server is an instrumented one");
         return false;
     }
@@ -107,14 +108,30 @@ fn is_up(log: &str) -> bool {
     log.to_lowercase().contains("ready to accept connections")
 }
 
-/// The logs of servers with limits from little to more than enough.
+/// What a load asks for beyond what the sale takes, and more than that.
+const SPARE_BYTES: u64 = 32 << 20;
+/// How much less memory a server gets at a time, until it does not come up.
+const LESS_BYTES: u64 = 1 << 20;
+
+/// The logs of servers with limits from too little to more than enough.
+///
+/// What an empty server takes is not the least it comes up with: some of it is taken only
+/// where it is there. So the limit goes down from there until the sale does not fit.
 #[track_caller]
 fn logs_of_starts(folder: &Path, append_only: &str, sizes: (u64, u64)) -> Vec<String> {
     let (empty_bytes, full_bytes) = sizes;
-    let more_bytes = 2 * (full_bytes - empty_bytes) / STEPS;
-    (1..=STEPS)
-        .map(|step| log_of_start(folder, append_only, empty_bytes + step * more_bytes))
-        .collect()
+    let more_bytes = (2 * (full_bytes - empty_bytes) + SPARE_BYTES) / STEPS;
+    let less = (1..empty_bytes / LESS_BYTES).map(|step| empty_bytes - step * LESS_BYTES);
+    let mut logs = Vec::new();
+    for limit_bytes in std::iter::once(empty_bytes + more_bytes).chain(less) {
+        logs.insert(0, log_of_start(folder, append_only, limit_bytes));
+        if !is_up(&logs[0]) {
+            break;
+        }
+    }
+    let more = (2..=STEPS).map(|step| empty_bytes + step * more_bytes);
+    logs.extend(more.map(|limit_bytes| log_of_start(folder, append_only, limit_bytes)));
+    logs
 }
 
 /// A server with a sale is full, another one empty: their address spaces, and the folder
@@ -133,7 +150,7 @@ fn files() -> Option<(Server, (u64, u64))> {
         let mut is_over = |field| con.info("persistence", field) == "0";
         is_over("aof_rewrite_in_progress") && is_over("aof_rewrite_scheduled")
     });
-    let sizes = (peak_bytes(empty.pid()), peak_bytes(full.pid()));
+    let sizes = (size_bytes(empty.pid()), size_bytes(full.pid()));
     full.kill9();
     Some((full, sizes))
 }
@@ -190,7 +207,7 @@ fn limit(pid: u32, limit_bytes: &str) {
 /// command; without a limit it has to. At first it refuses to, for want of memory.
 #[track_caller]
 fn carry_out_in_the_end(server: &Server, con: &mut Con, line: &str) {
-    let start_bytes = peak_bytes(server.pid());
+    let start_bytes = size_bytes(server.pid());
     let limits = (0..2 * LINKS * LINK_BYTES / STEP_BYTES)
         .map(|step| (start_bytes + step * STEP_BYTES).to_string())
         .chain(["unlimited".to_owned()]);

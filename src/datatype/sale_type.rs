@@ -47,8 +47,9 @@ const MEMORY_PER_BYTE: usize = 16;
 const RECOUNT_PER_BYTE: usize = 4;
 /// Bytes of a part of a sale that are freed about as fast as one small allocation.
 const BYTES_PER_EFFORT: usize = 64;
-/// What tables may grow by at once, whatever the size of a chunk, in bytes.
-const TABLE_STEP_BYTES: usize = 1 << 20;
+/// What tables may grow by at once, whatever the size of a chunk, and the server's allocator
+/// for its own books, which jemalloc keeps in aligned blocks of two mebibytes.
+const STEP_BYTES: usize = 8 << 20;
 
 impl partly::Loader for Loading {
     type Whole = Sale;
@@ -62,7 +63,7 @@ impl partly::Loader for Loading {
     fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
         self.bytes = self.bytes.saturating_add(chunk.len());
         let records = chunk.len().saturating_mul(MEMORY_PER_BYTE);
-        if !ffi::has_system_memory(records.saturating_add(TABLE_STEP_BYTES)) {
+        if !ffi::has_system_memory(records.saturating_add(STEP_BYTES)) {
             return Err(NO_MEMORY.to_owned());
         }
         self.loader.push(chunk).map_err(|error| error.to_string())
@@ -75,7 +76,7 @@ impl partly::Loader for Loading {
     /// It does not add up, or there is no memory to find that out.
     fn finish(self) -> Result<Sale, String> {
         let recount = self.bytes.saturating_mul(RECOUNT_PER_BYTE);
-        if !ffi::has_system_memory(recount.saturating_add(TABLE_STEP_BYTES)) {
+        if !ffi::has_system_memory(recount.saturating_add(STEP_BYTES)) {
             return Err(NO_MEMORY.to_owned());
         }
         self.loader.finish().map_err(|error| error.to_string())

@@ -8,7 +8,7 @@
 #   FLASHSALE_NAMES=100000 scripts/fuzz.sh work
 #
 # Needs a nightly toolchain, cargo-fuzz and a C++ compiler. Where they cannot be had it
-# says so, and runs the seeded fuzzer of `make test` for longer instead.
+# says so, and runs the seeded fuzzers of `make test` for longer instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,7 +39,7 @@ missing() {
 
 if [[ " ${targets[*]} " = *' work '* ]]; then
   say "${FLASHSALE_NAMES:=1000000} names and calls"
-  FLASHSALE_NAMES=$FLASHSALE_NAMES cargo test --release --locked --test fuzz work -- --nocapture
+  FLASHSALE_NAMES=$FLASHSALE_NAMES cargo test --release --locked -p flashsale-engine --test fuzz work:: -- --nocapture
   rest=()
   for target in "${targets[@]}"; do [ "$target" = work ] || rest+=("$target"); done
   [ ${#rest[@]} -gt 0 ] || exit 0
@@ -49,20 +49,26 @@ fi
 reason=$(missing)
 if [ -n "$reason" ]; then
   say "$reason; running the seeded fuzzer instead"
-  FLASHSALE_OPS=${FLASHSALE_OPS:-1000000} exec cargo test --locked --test fuzz -- --nocapture
+  export FLASHSALE_OPS=${FLASHSALE_OPS:-1000000}
+  cargo test --locked -p flashsale-engine --test fuzz -- --nocapture
+  exec cargo test --locked -p flashsale --lib fuzz:: -- --nocapture
 fi
 
-FLASHSALE_CORPUS=$folder/valid cargo test --locked --quiet --test fuzz \
-  -- --ignored --exact writes_the_corpus >/dev/null
+# Of the engine's targets, and of the one that reads the words of a command.
+for package in "flashsale-engine --test fuzz" "flashsale --lib"; do
+  # shellcheck disable=SC2086
+  FLASHSALE_CORPUS=$folder/valid cargo test --locked --quiet -p $package writes_the_corpus \
+    -- --ignored >/dev/null
+done
 # By itself: a build that fails has found nothing.
-cargo +nightly fuzz build --fuzz-dir fuzz --target-dir "$folder/build" >&2 ||
+cargo +nightly fuzz build --fuzz-dir engine/fuzz --features libfuzzer --target-dir "$folder/build" >&2 ||
   { say "the targets cannot be built"; exit 1; }
 for target in "${targets[@]}"; do
   mkdir -p "$folder/corpus/$target" "$folder/artifacts/$target"
   say "$target for $seconds seconds"
   # The sale as a whole decides how much memory is too much; a single allocation of what
   # a forged length promises ends the target.
-  cargo +nightly fuzz run --fuzz-dir fuzz --target-dir "$folder/build" "$target" \
+  cargo +nightly fuzz run --fuzz-dir engine/fuzz --features libfuzzer --target-dir "$folder/build" "$target" \
     "$folder/corpus/$target" "$folder/valid/$target" -- \
     -artifact_prefix="$folder/artifacts/$target/" -max_total_time="$seconds" \
     -max_len=131072 -malloc_limit_mb=64 -timeout=20 -print_final_stats=1 \

@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The tests, each with the operations of one round. They take FLASHSALE_SEED and
+# The modules of the engine's tests, each with the operations of one round. They take FLASHSALE_SEED and
 # FLASHSALE_OPS, and print a line "<number> operations ..." at the end.
 TESTS="
 simulation 5000000
@@ -53,15 +53,14 @@ finish() {
 trap finish EXIT
 trap 'exit 0' INT TERM
 
-names=$(echo "$TESTS" | awk 'NF { print $1 }')
-echo "soak: building in release ($(echo $names | sed 's/ /, /g'))"
-# shellcheck disable=SC2046
-if ! cargo test --release --locked --no-run $(printf -- '--test %s ' $names) 2>"$built"; then
+echo "soak: building in release"
+build=(cargo test --release --locked -p flashsale-engine --test engine)
+if ! "${build[@]}" --no-run 2>"$built"; then
   cat "$built" >&2
   exit 1
 fi
-# "  Executable tests/model.rs (target/release/deps/model-0123456789abcdef)"
-program_of() { sed -n "s|.*Executable tests/$1\.rs (\(.*\))|\1|p" "$built"; }
+# "  Executable tests/engine/main.rs (target/release/deps/engine-0123456789abcdef)"
+program=$(sed -n 's|.*Executable tests/engine/main\.rs (\(.*\))|\1|p' "$built")
 
 began=$SECONDS
 while :; do
@@ -72,7 +71,7 @@ while :; do
     status=0
     # In the background, so that Ctrl-C is heard at once.
     FLASHSALE_SEED=$seed FLASHSALE_OPS=$operations \
-      "$(program_of "$name")" --nocapture >"$log" 2>&1 &
+      "$program" "$name::" --nocapture >"$log" 2>&1 &
     child=$!
     wait "$child" || status=$?
     child=
@@ -80,7 +79,7 @@ while :; do
       grep -v -e '^test .* ok$' "$log" | head -n 200
       echo
       echo "soak: $name found something with seed $seed. This repeats it:"
-      echo "  FLASHSALE_SEED=$seed FLASHSALE_OPS=$operations cargo test --release --test $name -- --nocapture"
+      echo "  FLASHSALE_SEED=$seed FLASHSALE_OPS=$operations ${build[*]} $name:: -- --nocapture"
       exit 1
     fi
     did=$(sed -n 's/^\([0-9][0-9]*\) operations.*/\1/p' "$log" | tail -n 1)

@@ -249,7 +249,7 @@ fn every_alert_says_how_bad_it_is_and_where_to_read_on() {
         }
         let (_, rest) = alert.split_once("runbook_url: ").expect("a link");
         let link = rest.lines().next().unwrap_or_default();
-        let anchor = link.strip_prefix("docs/runbook.md#");
+        let anchor = link.strip_prefix("docs/operating/runbook.md#");
         assert!(
             anchor.is_some_and(|anchor| anchors.contains(&anchor)),
             "{name}: {link}"
@@ -269,9 +269,9 @@ fn every_alert_says_how_bad_it_is_and_where_to_read_on() {
         );
     }
     assert_eq!(alerts.len(), documented.len(), "the README's table");
-    let runbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbook.md");
+    let runbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating/runbook.md");
     let Ok(runbook) = std::fs::read_to_string(runbook) else {
-        return tell("SKIPPED: there is no docs/runbook.md to look into");
+        return tell("SKIPPED: there is no docs/operating/runbook.md to look into");
     };
     let headings: Vec<String> = runbook
         .lines()

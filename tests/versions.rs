@@ -5,7 +5,7 @@
 //! **Method**: the module is built from the last commit before its formats grew
 //! (`support/older.rs`) and loaded into real servers beside today's: as primary, as
 //! replica, on each other's files. Between versions what readers see is compared; between
-//! two servers of today, digests. `docs/upgrading.md` is played from its first line to
+//! two servers of today, digests. `docs/operating/upgrading.md` is played from its first line to
 //! its last, and its table held against the constants of the source.
 
 #[path = "versions/later.rs"]
@@ -557,7 +557,7 @@ fn an_event_of_a_later_version_is_told_apart_from_a_damaged_one() {
 
 #[test]
 fn the_page_on_upgrades_prints_what_it_shows() {
-    support::transcript::play("docs/upgrading.md");
+    support::transcript::play("docs/operating/upgrading.md");
 }
 
 /// The value of a constant of the source, which may be another's.
@@ -584,7 +584,7 @@ fn read(file: &str) -> String {
 
 #[test]
 fn the_table_of_versions_is_that_of_the_source() {
-    let page = read("docs/upgrading.md");
+    let page = read("docs/operating/upgrading.md");
     let version = env!("CARGO_PKG_VERSION");
     let head = format!("| {version} writes | {version} reads |");
     assert!(page.contains(&head), "the last columns are of {version}");
@@ -658,7 +658,7 @@ fn the_number_of_the_module_is_that_of_its_version() {
         read("src/ffi/load.rs").contains(&format!("version: {number},")),
         "{number}"
     );
-    let page = read("docs/upgrading.md");
+    let page = read("docs/operating/upgrading.md");
     let row = page
         .lines()
         .find(|line| line.starts_with("| number of the module |"));

@@ -12,7 +12,7 @@ pub const SCRIPT: &str = include_str!("../../examples/monitoring/flashsale.lua")
 pub const PROMETHEUS: &str = include_str!("../../examples/monitoring/prometheus.yml");
 pub const RULES: &str = include_str!("../../examples/monitoring/rules.yml");
 pub const RULES_TEST: &str = include_str!("../../examples/monitoring/rules_test.yml");
-pub const README: &str = include_str!("../../examples/monitoring/README.md");
+pub const README: &str = include_str!("../../docs/operating/monitoring.md");
 const DASHBOARD: &str = include_str!("../../examples/monitoring/dashboard.json");
 
 /// Labels that have a fixed set of values, told by the script or the server.

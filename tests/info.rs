@@ -1,7 +1,7 @@
-//! **Goal**: `INFO flashsale` has the fields the README tells of, each with the unit it
+//! **Goal**: `INFO flashsale` has the fields that its page describes, each with the unit it
 //! says, and counts what happens: every outcome, every refusal, every error.
 //!
-//! **Method**: the table of the README is held to the fields of a server, in their order.
+//! **Method**: the table of the page is held to the fields of a server, in their order.
 //! Then a sale is made to give every answer there is, and each counter is compared with the
 //! answers seen.
 
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use support::{Con, Server, replicate, wait_for_replica, wait_until};
 
-const README: &str = include_str!("../README.md");
+const PAGE: &str = include_str!("../docs/reference/info.md");
 const PREFIX: &str = "flashsale_";
 
 /// The fields of the section, in their order.
@@ -28,12 +28,9 @@ fn values(con: &mut Con) -> BTreeMap<String, u64> {
     fields(con).into_iter().collect()
 }
 
-/// Name and unit of each row of the README's table.
+/// Name and unit of each row of the page's table.
 fn documented() -> Vec<(&'static str, &'static str)> {
-    let (_, rest) = README
-        .split_once("### What an operator sees")
-        .expect("the section");
-    let (section, _) = rest.split_once("\n## ").expect("its end");
+    let (section, _) = PAGE.split_once("\n## ").expect("its end");
     let rows = section.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
@@ -44,7 +41,7 @@ fn documented() -> Vec<(&'static str, &'static str)> {
 }
 
 #[test]
-fn the_fields_are_those_of_the_readme_with_their_units() {
+fn the_fields_are_those_of_the_page_with_their_units() {
     let server = Server::any();
     let told = fields(&mut server.conn());
     let told: Vec<&str> = told.iter().map(|(name, _)| name.as_str()).collect();

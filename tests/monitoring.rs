@@ -1,7 +1,7 @@
 //! `examples/monitoring`, as an operator uses it.
 //!
 //! **Goal**: the script tells every field of `INFO flashsale` and the state of each sale,
-//! to a user with no more rights than the README gives, also while writes are paused and on
+//! to a user with no more rights than its page gives, also while writes are paused and on
 //! a replica; no rule and no panel asks for a name or a label that nobody tells; each alert
 //! says how bad it is and where to read on, and none is up while a sale goes well.
 //!
@@ -38,7 +38,7 @@ fn open_sale(con: &mut Con) {
     con.run("XREADGROUP GROUP shipping worker COUNT 1 STREAMS tea:orders >");
 }
 
-/// A connection as the user that the README makes for the exporter.
+/// A connection as the user that the page on monitoring makes for the exporter.
 #[track_caller]
 fn monitor(server: &Server) -> Con {
     let line = format!("ACL SETUSER {}", files::acl_line());
@@ -221,7 +221,7 @@ fn rules_and_dashboard_ask_for_what_is_told() {
     }
     let documented = files::documented("## Metrics");
     let documented: BTreeSet<&str> = documented.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(documented, names, "the README's table of metrics");
+    assert_eq!(documented, names, "the page's table of metrics");
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn every_alert_says_how_bad_it_is_and_where_to_read_on() {
         let is = rest.lines().next().unwrap_or_default();
         assert!(
             severity.contains(is),
-            "{name} is {is}, in the README {severity:?}"
+            "{name} is {is}, on the page {severity:?}"
         );
         let tested = format!("alertname: {name}");
         assert!(
@@ -268,7 +268,7 @@ fn every_alert_says_how_bad_it_is_and_where_to_read_on() {
             "{name} has no unit test"
         );
     }
-    assert_eq!(alerts.len(), documented.len(), "the README's table");
+    assert_eq!(alerts.len(), documented.len(), "the page's table");
     let runbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating/runbook.md");
     let Ok(runbook) = std::fs::read_to_string(runbook) else {
         return tell("SKIPPED: there is no docs/operating/runbook.md to look into");

@@ -3,7 +3,7 @@
 //! a restart. A value out of range is refused in each place, in words that name the
 //! setting and its range; at the load they are a line in the log, and the load fails.
 //!
-//! **Method**: the README's table of settings is the list, with defaults and ranges.
+//! **Method**: the table of the page on configuration is the list, with defaults and ranges.
 //! Every setting gets its least and its largest value and those next to them, in every
 //! place there is, on real servers.
 
@@ -11,9 +11,9 @@ mod support;
 
 use support::{Con, Server};
 
-const README: &str = include_str!("../README.md");
+const PAGE: &str = include_str!("../docs/reference/configuration.md");
 
-/// A row of the README's table.
+/// A row of the page's table.
 struct Setting {
     name: &'static str,
     default: &'static str,
@@ -84,8 +84,7 @@ fn number(text: &str) -> i64 {
 }
 
 fn settings() -> Vec<Setting> {
-    let (_, rest) = README.split_once("### Configuration").expect("the chapter");
-    let (chapter, _) = rest.split_once("\n### ").expect("its end");
+    let (chapter, _) = PAGE.split_once("\n## ").expect("its end");
     let rows = chapter.lines().filter(|line| line.starts_with("| `"));
     let settings: Vec<Setting> = rows.map(Setting::read).collect();
     assert!(settings.len() >= 8, "{} settings", settings.len());

@@ -5,8 +5,8 @@
 //! **Method**: the module is built from the last commit before its formats grew
 //! (`support/older.rs`) and loaded into real servers beside today's: as primary, as
 //! replica, on each other's files. Between versions what readers see is compared; between
-//! two servers of today, digests. `docs/operating/upgrading.md` is played from its first line to
-//! its last, and its table held against the constants of the source.
+//! two servers of today, digests. The table of `docs/operating/upgrading.md` is held against
+//! the constants of the source; its transcripts are played with those of the other pages.
 
 #[path = "versions/later.rs"]
 mod later;
@@ -553,11 +553,6 @@ fn an_event_of_a_later_version_is_told_apart_from_a_damaged_one() {
         assert_eq!(replica.conn().divergence(), 1, "{what}");
         assert!(replica.log().contains(told), "{what}: {}", replica.log());
     }
-}
-
-#[test]
-fn the_page_on_upgrades_prints_what_it_shows() {
-    support::transcript::play("docs/operating/upgrading.md");
 }
 
 /// The value of a constant of the source, which may be another's.

@@ -12,7 +12,7 @@ pub const SCRIPT: &str = include_str!("../../examples/monitoring/flashsale.lua")
 pub const PROMETHEUS: &str = include_str!("../../examples/monitoring/prometheus.yml");
 pub const RULES: &str = include_str!("../../examples/monitoring/rules.yml");
 pub const RULES_TEST: &str = include_str!("../../examples/monitoring/rules_test.yml");
-pub const README: &str = include_str!("../../docs/operating/monitoring.md");
+pub const PAGE: &str = include_str!("../../docs/operating/monitoring.md");
 const DASHBOARD: &str = include_str!("../../examples/monitoring/dashboard.json");
 
 /// Labels that have a fixed set of values, told by the script or the server.
@@ -157,10 +157,10 @@ pub fn sales(told: &[Told]) -> BTreeSet<&str> {
     named.map(String::as_str).collect()
 }
 
-/// The first cells of the README's tables, split into the names in them, each with the
+/// The first cells of the page's tables, split into the names in them, each with the
 /// cells that follow.
 pub fn documented(heading: &str) -> Vec<(String, Vec<String>)> {
-    let (_, rest) = README.split_once(heading).expect("the section");
+    let (_, rest) = PAGE.split_once(heading).expect("the section");
     let section = rest.split("\n## ").next().unwrap_or_default();
     let rows = section.lines().filter(|line| line.starts_with("| `"));
     let mut found = Vec::new();
@@ -173,10 +173,8 @@ pub fn documented(heading: &str) -> Vec<(String, Vec<String>)> {
     found
 }
 
-/// The line with which the README makes the exporter's user.
+/// The line with which the page makes the exporter's user.
 pub fn acl_line() -> &'static str {
-    let (_, rest) = README
-        .split_once("> ACL SETUSER ")
-        .expect("the README's user");
+    let (_, rest) = PAGE.split_once("> ACL SETUSER ").expect("the page's user");
     rest.lines().next().expect("the rest of the line")
 }

@@ -4,8 +4,9 @@
 //! Moments, stream IDs and ULIDs differ from run to run: runs of five digits or more and
 //! ULIDs are compared by their presence.
 //!
-//! A document that is played as a whole may have directions for the stage between its
-//! blocks, in comments that no reader of the page sees:
+//! A document is played as a whole, against a new server known by the port 6379. It may
+//! have directions for the stage between its blocks, in comments that no reader of the
+//! page sees:
 //!
 //! - `<!-- test: server 6379 --appendonly yes -->` a server, known by this port; what
 //!   follows `--` alone are arguments of the module
@@ -110,15 +111,6 @@ fn steps_of<'d>(body: &[(usize, &'d str)]) -> Vec<Step<'d>> {
     steps
 }
 
-/// Everything that is typed in a document's `console` blocks.
-pub fn steps(document: &str) -> Vec<Step<'_>> {
-    let transcript = |part| match part {
-        Part::Transcript(steps) => steps,
-        _ => Vec::new(),
-    };
-    parts(document).into_iter().flat_map(transcript).collect()
-}
-
 /// What `redis-cli` prints for one line typed into it.
 pub fn typed(port: u16, line: &str) -> String {
     let mut cli = Command::new("redis-cli")
@@ -149,12 +141,8 @@ fn with_words(text: &str, mut change: impl FnMut(&str) -> String) -> String {
     out
 }
 
-/// The text with everything that differs from run to run replaced by its kind.
-pub fn without_moments(text: &str) -> String {
-    without(text, 5)
-}
-
-/// The same, for numbers of so many digits and more.
+/// The text with what differs from run to run replaced by its kind: ULIDs, and numbers of
+/// so many digits and more.
 fn without(text: &str, digits: usize) -> String {
     let kept = with_words(text, |word| {
         let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
@@ -335,13 +323,21 @@ fn replication<const N: usize>(server: &Server, names: [&str; N]) -> Option<[Str
     }))
 }
 
+/// Which fenced blocks a document may have beside its transcripts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum OtherBlocks {
+    Any,
+    /// Those that stand under a decision, so that no line for an operator was never run.
+    Decisions,
+}
+
 /// Plays a document from its first line to its last, and asserts that everything prints
-/// what the document shows, and that it shows no line that is not played.
+/// what the document shows, and that it has no blocks of other kinds than it may have.
 ///
 /// With FLASHSALE_WRITE_TRANSCRIPTS set, what is printed is written into the document
 /// instead: look at the difference.
 #[track_caller]
-pub fn play(path: &str) {
+pub fn play(path: &str, other_blocks: OtherBlocks) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let document = std::fs::read_to_string(&path).expect("the document");
     let mut stage = Stage {
@@ -353,7 +349,15 @@ pub fn play(path: &str) {
     let mut lines: Vec<String> = document.lines().map(str::to_owned).collect();
     let (mut repeats, mut digits) = (false, 5);
     let mut played = 0;
-    for part in parts(&document) {
+    let parts = parts(&document);
+    let begins = parts
+        .iter()
+        .find(|part| !matches!(part, Part::Block { .. }));
+    let sets_stage = |part: &Part<'_>| matches!(part, Part::Direction(words) if words.len() > 1);
+    if !begins.is_some_and(sets_stage) {
+        stage.servers.insert(6379, Server::any());
+    }
+    for part in parts {
         match part {
             Part::Direction(words) if words == ["until"] => repeats = true,
             Part::Direction(words) if words == ["numbers"] => digits = 1,
@@ -363,7 +367,7 @@ pub fn play(path: &str) {
                 }
             }
             Part::Block { line, is_decision } => assert!(
-                is_decision,
+                is_decision || other_blocks == OtherBlocks::Any,
                 "line {}: a block that is neither a transcript nor a decision",
                 line + 1
             ),

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::markdown::{blocks, code, links, read, table};
+use super::markdown::{blocks, cells, code, links, read, root, table};
 use super::support::Server;
 use super::support::transcript::typed;
 
@@ -116,6 +116,58 @@ fn every_field_of_info_and_every_topic_of_doctor_is_described() {
     );
 }
 
+/// The commands of a sale, each with its page: the comment on top of its file.
+fn pages_of_commands() -> Vec<(String, String)> {
+    let mut pages = Vec::new();
+    for (folder, prefix) in [("src/command", "sale_"), ("src/command/sale", "")] {
+        let Ok(entries) = std::fs::read_dir(root().join(folder)) else {
+            continue;
+        };
+        for entry in entries {
+            let path = entry.expect("an entry").path();
+            let source = std::fs::read_to_string(&path).unwrap_or_default();
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            let name = stem.and_then(|stem| stem.strip_prefix(prefix));
+            if let Some(name) = name
+                && source.starts_with("//! `FLASHSALE.")
+            {
+                let page = source.lines().map_while(|line| line.strip_prefix("//!"));
+                let page = page.collect::<Vec<_>>().join("\n");
+                pages.push((name.to_uppercase(), page));
+            }
+        }
+    }
+    assert!(pages.len() > 19, "{} pages", pages.len());
+    pages
+}
+
+#[test]
+fn every_answer_of_a_command_is_explained_for_that_command() {
+    let page = read("docs/reference/answers.md");
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let rows: Vec<Vec<&str>> = rows.map(cells).filter(|row| row.len() == 6).collect();
+    let mut explained = 0;
+    for (command, page) in pages_of_commands() {
+        // From "Reply" to "Errors", where the words are code or begin a reply.
+        let answers = page.split("\n - Reply:").nth(1).unwrap_or_default();
+        let answers = answers.split("\n - Errors:").next().unwrap_or_default();
+        let words: BTreeSet<&str> = answers.split(['`', '"', '[', ',']).collect();
+        for word in words {
+            let mut rows = rows.iter().filter(|row| code(row[0]) == word).peekable();
+            if rows.peek().is_none() {
+                continue;
+            }
+            let is_of = |of: &str| of.split([',', ';', ' ']).any(|one| one == command);
+            assert!(
+                rows.any(|row| is_of(row[1])),
+                "no row of {word} is of {command}"
+            );
+            explained += 1;
+        }
+    }
+    assert!(explained > 30, "{explained} words");
+}
+
 #[test]
 fn every_event_of_a_sale_is_described() {
     let page = read("docs/reference/stream-and-events.md");
@@ -129,18 +181,8 @@ fn every_event_of_a_sale_is_described() {
     // Those that the commands' own pages name; `keyspace_events` compares them with what
     // is sent.
     let mut sent = BTreeSet::new();
-    for page in [
-        "reserve", "checkout", "create", "release", "extend", "refund", "restock",
-    ] {
-        let candidates = [
-            format!("src/command/sale_{page}.rs"),
-            format!("src/command/sale/{page}.rs"),
-        ];
-        let path = candidates
-            .iter()
-            .find(|path| super::markdown::root().join(path).exists());
-        let source = read(path.expect("the page of the command"));
-        let words = source.split("`flashsale.").skip(1);
+    for (_, page) in pages_of_commands() {
+        let words = page.split("`flashsale.").skip(1);
         sent.extend(words.filter_map(|rest| Some(rest.split('`').next()?.to_owned())));
     }
     assert!(sent.len() > 8, "{sent:?}");

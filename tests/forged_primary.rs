@@ -11,18 +11,14 @@
 
 #[path = "forged_primary/forgeries.rs"]
 mod forgeries;
-#[path = "fuzz/mod.rs"]
-mod fuzz;
 #[path = "forged_primary/marks.rs"]
 mod marks;
 mod support;
 
-use fuzz::engine::{error, ffi, sale};
-
+use flashsale_engine::sale::{Change, Created, EntryId, Forgets, Options};
+use flashsale_fuzz::samples::HASHER;
 use forgeries::{AT_MS, SETUP, event, forgeries, lift, lines, order};
-use fuzz::samples::HASHER;
 use redis::Value;
-use sale::{Change, Created, EntryId, Forgets, Options};
 use support::forged_primary::{ForgedPrimary, assert_no_crash, forge_rdb, rdb_of};
 use support::{Con, Dice, Feed, Server, render, wait_until, workload};
 
@@ -242,7 +238,7 @@ fn an_entry_the_stream_does_not_take_is_counted_and_the_sale_follows_all_the_sam
             id: HASHER.key(id.as_bytes()),
             user: HASHER.key(b"eve"),
             lines: lines(&[(0, 1)]),
-            order: sale::Order {
+            order: flashsale_engine::sale::Order {
                 entry,
                 ..order(AT_MS)
             },
@@ -305,14 +301,14 @@ fn damaged_events_of_a_real_primary_leave_sales_that_add_up() {
     // A replica of nobody: it returns nothing that is overdue.
     other.says("REPLICAOF 127.0.0.1 1", "OK");
     other.says("CONFIG SET replica-read-only no", "OK");
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     let Some(mut stage) = Stage::set(workload::create) else {
         return;
     };
     workload::play(&mut stage.origin.conn(), &mut dice, 3_000);
     let honest = stage.feed.commands();
     let mut con = stage.replica.conn();
-    let mut fuzz = fuzz::dice::Dice(dice.below(u64::MAX));
+    let mut fuzz = flashsale_fuzz::dice::Dice(dice.below(u64::MAX));
     let (mut sent, mut recounts, mut pieces) = (0, 0, Vec::new());
     let mut is_within = false;
     for (number, command) in honest.iter().enumerate() {
@@ -323,7 +319,7 @@ fn damaged_events_of_a_real_primary_leave_sales_that_add_up() {
             let mut damaged = command.clone();
             let last = damaged.len() - 1;
             for _ in 0..=fuzz.below(2) {
-                fuzz::mutate::damage(&mut damaged[last], &mut fuzz);
+                flashsale_fuzz::mutate::damage(&mut damaged[last], &mut fuzz);
             }
             if fuzz.one_in(4) && !pieces.is_empty() {
                 damaged[last] = Vec::clone(fuzz.pick(&pieces));

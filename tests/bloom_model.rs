@@ -14,6 +14,8 @@ mod bloom;
 mod counting;
 #[path = "bloom_model/damage.rs"]
 mod damage;
+#[allow(dead_code, unused_imports)]
+#[path = "server/support/mod.rs"]
 mod support;
 
 use std::collections::HashSet;

@@ -8,6 +8,8 @@
 #[allow(dead_code, unused_imports)]
 #[path = "../src/bloom/mod.rs"]
 mod bloom;
+#[allow(dead_code, unused_imports)]
+#[path = "server/support/mod.rs"]
 mod support;
 
 use bloom::{Added, Bloom, ErrorRate, Event, Growth, ItemHash, Run, Settings, Shape};

@@ -15,6 +15,8 @@
 #[allow(dead_code, unused_imports)]
 #[path = "../src/sale/mod.rs"]
 mod sale;
+#[allow(dead_code, unused_imports)]
+#[path = "server/support/mod.rs"]
 mod support;
 
 use std::time::Instant;

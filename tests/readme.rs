@@ -7,6 +7,8 @@
 //! against one server, and the output compared (`support/transcript.rs`). Syntax lines
 //! are held against `FLASHSALE.HELP`, the table of configuration against `CONFIG GET`.
 
+#[allow(dead_code, unused_imports)]
+#[path = "server/support/mod.rs"]
 mod support;
 
 use support::Server;

@@ -30,7 +30,7 @@ mod clients;
 #[allow(dead_code)]
 mod copies;
 #[allow(dead_code)]
-#[path = "support/dice.rs"]
+#[path = "server/support/dice.rs"]
 mod dice;
 #[path = "simulation/history.rs"]
 mod history;

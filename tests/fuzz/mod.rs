@@ -11,7 +11,7 @@ pub mod corpus;
 pub mod dense;
 // A test of a real server that includes this has it in `support` as well.
 #[allow(clippy::duplicate_mod)]
-#[path = "../support/dice.rs"]
+#[path = "../server/support/dice.rs"]
 pub mod dice;
 pub mod engine;
 pub mod found;

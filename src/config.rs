@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use lazy_static::lazy_static;
 
-use crate::bloom::{ERROR_RATE_MIN, EXPANSION_MAX, ErrorRate, RateError};
 use crate::error::echo;
 use crate::ffi::{self, Ctx, TextSetting};
-use crate::sale::{Bounds, INTEGER_MAX};
+use flashsale_engine::bloom::{ERROR_RATE_MIN, EXPANSION_MAX, ErrorRate, RateError};
+use flashsale_engine::sale::{Bounds, INTEGER_MAX};
 
 /// One setting.
 pub struct Knob {

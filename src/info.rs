@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::error::Code;
 use crate::ffi::{Section, Source};
+use flashsale_engine::sale::Deed;
 
 /// A number that only grows, or begins anew.
 pub struct Counter(AtomicU64);
@@ -211,6 +212,23 @@ pub static BLOOM_BYTES: Gauge = Gauge::new();
 pub static SALES_DIVERGED: Gauge = Gauge::new();
 /// Sales the timer has a deadline of.
 pub static SALES_WITH_DEADLINES: AtomicU64 = AtomicU64::new(0);
+
+/// Counts what a change did.
+pub fn count_deed(deed: Deed, times: u64) {
+    let outcome = match deed {
+        Deed::Created => Outcome::Created,
+        Deed::Reserved => Outcome::Reserved,
+        Deed::Sold => Outcome::Sold,
+        Deed::Released => Outcome::Released,
+        Deed::Expired => Outcome::Expired,
+        Deed::Forgotten => Outcome::Forgotten,
+        Deed::Extended => Outcome::Extended,
+        Deed::Refunded => Outcome::Refunded,
+        Deed::Restocked => Outcome::Restocked,
+        Deed::Altered => Outcome::Altered,
+    };
+    count(outcome, times);
+}
 
 /// Counts one outcome, or several.
 pub fn count(outcome: Outcome, times: u64) {

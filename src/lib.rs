@@ -34,13 +34,12 @@
 //!
 //! A command parses its line, opens its keys, and asks the sale for a plan. The plan is
 //! an event or an answer. An answer is replied, and nothing has changed. An event goes
-//! to [`replication::commit`], which carries the event out, sends it to the AOF and the
+//! to [`commit::commit`], which carries the event out, sends it to the AOF and the
 //! replicas, and notifies clients. An event that sells goes there by way of
-//! [`replication::commit_order`], which appends the order first.
+//! [`commit::commit_order`], which appends the order first.
 #![deny(unsafe_code)]
 
-mod bloom;
-mod bloom_replication;
+mod change;
 mod clock;
 mod command;
 mod config;
@@ -48,19 +47,18 @@ mod damage;
 mod datatype;
 mod doctor;
 mod error;
-mod expiry;
-mod expiry_index;
 mod ffi;
+mod hooks;
 mod info;
 mod names;
 mod news;
 mod orders;
+mod place;
 mod reclaim;
-mod replication;
-mod sale;
 mod scratch;
 mod scripts;
 mod slots;
+mod timer;
 
 /// Registers everything; called by the server when it loads the module.
 ///
@@ -82,6 +80,7 @@ fn load(ctx: ffi::Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
     ffi::register_info::<info::Info>(ctx);
     doctor::note_load(ctx);
     scripts::look(ctx);
+    timer::alarm::wake(timer::sweep::sweep);
     // Last: subscriptions outlive a load that fails after them.
-    ffi::subscribe::<expiry::Expiry>(ctx)
+    ffi::subscribe::<hooks::Server>(ctx)
 }

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use crate::sale::{Hasher, Key, Spelling};
+use flashsale_engine::sale::{Hasher, Key, Spelling};
 
 static HASHER: LazyLock<Hasher> = LazyLock::new(|| Hasher::new(rand::random()));
 

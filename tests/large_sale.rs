@@ -13,15 +13,12 @@
 //! `FLASHSALE_RESERVATIONS=1000000 cargo test --test large_sale` takes a minute.
 
 #[allow(dead_code, unused_imports)]
-#[path = "../src/sale/mod.rs"]
-mod sale;
-#[allow(dead_code, unused_imports)]
 #[path = "server/support/mod.rs"]
 mod support;
 
 use std::time::Instant;
 
-use sale::{Change, Hasher, decode_event};
+use flashsale_engine::sale::{Change, Hasher, decode_event};
 use support::aof;
 use support::clock::{Clock, DAY_MS};
 use support::{Con, Feed, Server, all_said, replicate, send_all, unix_ms, wait_until};

@@ -5,17 +5,12 @@
 //! ```
 //!
 //! What a primary writes down is packed; this is how a person reads it. Other commands
-//! are counted and skipped. The decoder is the engine's own, included by path: an
-//! example that linked the crate would link Redis's allocator.
-
-#[allow(dead_code, unused_imports)]
-#[path = "../../src/sale/mod.rs"]
-mod sale;
+//! are counted and skipped. The decoder is the engine's own.
 
 use std::io::{self, BufRead, Write};
 use std::{env, fs, process};
 
-use sale::{
+use flashsale_engine::sale::{
     Change, Event, Forgets, Hasher, Line, NameBuffer, Options, Order, Spelling, decode_event,
 };
 

@@ -6,7 +6,7 @@
 use ulid::{ULID_LEN, Ulid};
 
 use crate::error::{Error, echo};
-use crate::sale::{
+use flashsale_engine::sale::{
     INTEGER_MAX, NAME_BYTES_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_LEVELS_MAX,
     SKU_BYTES_MAX, WINDOW_MS_MAX, WINDOW_MS_MIN,
 };

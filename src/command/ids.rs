@@ -6,7 +6,7 @@
 use ulid::{ULID_LEN, Ulid};
 
 use crate::names;
-use crate::sale::Key;
+use flashsale_engine::sale::Key;
 
 /// A new id.
 pub fn fresh(now_ms: u64) -> Ulid {

@@ -5,7 +5,7 @@
 use super::args::Args;
 use crate::error::Error;
 use crate::ffi::Argument;
-use crate::sale::{Ask, AskLines, INTEGER_MAX};
+use flashsale_engine::sale::{Ask, AskLines, INTEGER_MAX};
 
 const COUNT: Argument = Argument::integer("count");
 

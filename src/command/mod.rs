@@ -6,53 +6,18 @@
 //!
 //! Shared: `args.rs` reads words, `items.rs` and `options.rs` are pieces of grammar,
 //! `open.rs` is a sale opened for one decision, `reply.rs` puts answers into words,
-//! `syntax.rs` writes a grammar down, `bloom_args.rs` is what filters share.
+//! `syntax.rs` writes a grammar down.
 
 mod args;
-mod bloom_add;
-mod bloom_apply;
-mod bloom_args;
-mod bloom_card;
-mod bloom_clear;
-mod bloom_debug;
-mod bloom_exists;
-mod bloom_info;
-mod bloom_insert;
-mod bloom_load;
-mod bloom_loadchunk;
-mod bloom_madd;
-mod bloom_merge;
-mod bloom_mexists;
-mod bloom_reserve;
-mod bloom_scandump;
+mod bloom;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod ids;
 mod items;
 mod open;
 mod options;
 mod reply;
-mod sale_alter;
-mod sale_apply;
-mod sale_audit;
-mod sale_bind;
-mod sale_buy;
-mod sale_checkout;
-mod sale_close;
-mod sale_create;
-mod sale_doctor;
-mod sale_extend;
-mod sale_get;
-mod sale_help;
-mod sale_info;
-mod sale_load;
-mod sale_pause;
-mod sale_refund;
-mod sale_release;
-mod sale_reserve;
-mod sale_restock;
-mod sale_resume;
-mod sale_scan;
-mod sale_stock;
-mod sale_user;
+mod sale;
 mod syntax;
 
 use crate::error::Error;
@@ -88,11 +53,15 @@ macro_rules! table {
     (
         sales: { $($sale:ident::$of_sale:ident,)* }
         filters: { $($filter:ident::$of_filter:ident,)* }
-        others: { $($other:ident::$of_other:ident,)* }
+        others: { $($room:ident::$other:ident::$of_other:ident,)* }
     ) => {
         /// Every command, in the order of the reference.
         const SPECS: &[&CommandSpec] =
-            &[$(&$sale::COMMAND,)* $(&$filter::COMMAND,)* $(&$other::COMMAND,)*];
+            &[
+            $(&sale::$sale::COMMAND,)*
+            $(&bloom::$filter::COMMAND,)*
+            $(&$room::$other::COMMAND,)*
+        ];
 
         /// Registers every command.
         ///
@@ -100,9 +69,9 @@ macro_rules! table {
         ///
         /// The server does not take one of them.
         pub fn register(ctx: Ctx<'_>) -> Result<(), String> {
-            $(ffi::register_command::<$sale::$of_sale>(ctx)?;)*
-            $(ffi::register_command::<$filter::$of_filter>(ctx)?;)*
-            $(ffi::register_command::<$other::$of_other>(ctx)?;)*
+            $(ffi::register_command::<sale::$sale::$of_sale>(ctx)?;)*
+            $(ffi::register_command::<bloom::$filter::$of_filter>(ctx)?;)*
+            $(ffi::register_command::<$room::$other::$of_other>(ctx)?;)*
             Ok(())
         }
 
@@ -112,7 +81,7 @@ macro_rules! table {
         ///
         /// The server has one of them already.
         fn register_as_bf(ctx: Ctx<'_>, given: &mut Vec<String>) -> Result<(), String> {
-            $(given.push(register_alias::<$filter::$of_filter>(ctx)?);)*
+            $(given.push(register_alias::<bloom::$filter::$of_filter>(ctx)?);)*
             Ok(())
         }
     };
@@ -160,49 +129,49 @@ const FILTERS_SINCE: &str = "0.2.0";
 
 table! {
     sales: {
-        sale_create::Create,
-        sale_reserve::Reserve,
-        sale_checkout::Checkout,
-        sale_buy::Buy,
-        sale_release::Release,
-        sale_extend::Extend,
-        sale_refund::Refund,
-        sale_restock::Restock,
-        sale_alter::Alter,
-        sale_pause::Pause,
-        sale_resume::Resume,
-        sale_close::Close,
-        sale_bind::Bind,
-        sale_stock::Stock,
-        sale_get::Get,
-        sale_user::User,
-        sale_info::Info,
-        sale_scan::Scan,
-        sale_audit::Audit,
+        create::Create,
+        reserve::Reserve,
+        checkout::Checkout,
+        buy::Buy,
+        release::Release,
+        extend::Extend,
+        refund::Refund,
+        restock::Restock,
+        alter::Alter,
+        pause::Pause,
+        resume::Resume,
+        close::Close,
+        bind::Bind,
+        stock::Stock,
+        get::Get,
+        user::User,
+        info::Info,
+        scan::Scan,
+        audit::Audit,
     }
     filters: {
         // First, since where this name is taken all are.
-        bloom_reserve::Reserve,
-        bloom_add::Add,
-        bloom_madd::MultiAdd,
-        bloom_insert::Insert,
-        bloom_exists::Exists,
-        bloom_mexists::MultiExists,
-        bloom_card::Card,
-        bloom_info::Info,
-        bloom_debug::Debug,
-        bloom_scandump::ScanDump,
-        bloom_loadchunk::LoadChunk,
-        bloom_clear::Clear,
-        bloom_merge::Merge,
+        reserve::Reserve,
+        add::Add,
+        madd::MultiAdd,
+        insert::Insert,
+        exists::Exists,
+        mexists::MultiExists,
+        card::Card,
+        info::Info,
+        debug::Debug,
+        scandump::ScanDump,
+        loadchunk::LoadChunk,
+        clear::Clear,
+        merge::Merge,
     }
     others: {
-        sale_doctor::Doctor,
-        sale_help::Help,
-        sale_apply::Apply,
-        sale_load::Load,
-        bloom_apply::Apply,
-        bloom_load::Load,
+        sale::doctor::Doctor,
+        sale::help::Help,
+        sale::apply::Apply,
+        sale::load::Load,
+        bloom::apply::Apply,
+        bloom::load::Load,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A sale opened for one decision, at one moment.
 
+use crate::change::commit::{self, Done};
 use crate::clock;
 use crate::command::reply::{self, About};
 use crate::command::text;
@@ -9,9 +10,8 @@ use crate::error::{Code, Error};
 use crate::ffi::{Call, Ctx};
 use crate::news::News;
 use crate::orders::OrdersKey;
-use crate::replication::{self, Done};
-use crate::sale::{Answer, Event, Key, Plan, Sale};
 use crate::scripts;
+use flashsale_engine::sale::{Answer, Event, Key, Pending, Plan, Sale};
 
 /// What a refusal becomes while reservations that could lift it are overdue.
 const RETRY_NOW: Answer = Answer::AllReserved {
@@ -79,7 +79,7 @@ impl<'c> OpenSale<'c> {
 
     /// Carries out what was planned.
     pub fn commit(&mut self, event: &Event<'_>) -> Done {
-        replication::commit(self.ctx, &mut self.key, event, &mut self.news)
+        commit::commit(self.ctx, &mut self.key, event, &mut self.news)
     }
 
     /// Carries out what was planned, and appends its entry.
@@ -90,9 +90,9 @@ impl<'c> OpenSale<'c> {
     pub fn commit_order(
         &mut self,
         orders: &mut OrdersKey<'c>,
-        event: &mut Event<'_>,
+        pending: Pending<'_>,
     ) -> Result<Done, Error> {
-        replication::commit_order(self.ctx, &mut self.key, orders, event, &mut self.news)
+        commit::commit_order(self.ctx, &mut self.key, orders, pending, &mut self.news)
     }
 
     /// Expires this id now if its deadline has passed, and ends its grace if that is over: a
@@ -106,11 +106,11 @@ impl<'c> OpenSale<'c> {
     /// Plans; when overdue reservations could lift the refusal, returns them and plans
     /// again. While even more overdue ones could, the refusal of new units becomes "try
     /// again at once".
-    pub fn plan_swept<'a>(
+    pub fn plan_swept<P>(
         &mut self,
         could_lift: impl Fn(&Sale, u64, &Answer) -> bool,
-        plan: impl Fn(&Sale, u64) -> Plan<'a>,
-    ) -> Plan<'a> {
+        plan: impl Fn(&Sale, u64) -> Result<P, Answer>,
+    ) -> Result<P, Answer> {
         let now_ms = self.now_ms;
         match plan(self.sale(), now_ms) {
             Err(answer) if could_lift(self.sale(), now_ms, &answer) => {}

@@ -5,7 +5,7 @@
 use super::args::{Args, once};
 use crate::error::Error;
 use crate::ffi::Argument;
-use crate::sale::Changes;
+use flashsale_engine::sale::Changes;
 
 /// What the value of an option may be.
 #[derive(Clone, Copy)]
@@ -131,7 +131,7 @@ pub fn parse_one(args: &mut Args<'_>, changes: &mut Changes) -> Result<(), Error
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sale::{WINDOW_MS_MAX, WINDOW_MS_MIN};
+    use flashsale_engine::sale::{WINDOW_MS_MAX, WINDOW_MS_MIN};
 
     fn parse_text(line: &str) -> Result<Changes, Error> {
         let words: Vec<&[u8]> = std::iter::once("CMD")

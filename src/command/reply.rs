@@ -9,7 +9,9 @@ use crate::config;
 use crate::error::{Code, Error, echo};
 use crate::ffi::Reply;
 use crate::info::{self, Outcome};
-use crate::sale::{Answer, Ask, EntryId, ItemIndex, NameBuffer, RestockAsk, Sale, Slot, Which};
+use flashsale_engine::sale::{
+    Answer, Ask, EntryId, ItemIndex, NameBuffer, RestockAsk, Sale, Slot, Which,
+};
 
 /// Makes the words and the list of them in one go, so that none is missing in it.
 macro_rules! words {

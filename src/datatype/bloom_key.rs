@@ -3,9 +3,10 @@
 use super::begun;
 use super::bloom_live::LiveBloom;
 use super::bloom_type::BloomValue;
-use crate::bloom::{Bloom, Header};
 use crate::error::{Code, Error};
 use crate::ffi::{Ctx, Key, Kind, Mode, Text, Typed};
+use crate::place::Place;
+use flashsale_engine::bloom::{Bloom, Header};
 
 /// The open key of a filter that takes commands.
 pub type BloomKey<'c> = Typed<'c, LiveBloom>;
@@ -130,7 +131,7 @@ pub fn load_chunk<'c>(ctx: Ctx<'c>, name: Text<'c>, chunk: &[u8]) -> Result<(), 
         put(ctx, name, value)?;
     }
     if is_loading {
-        begun::note(ctx.database(), name.bytes());
+        begun::note(Place::new(ctx.database(), name.bytes()));
     }
     pushed
 }

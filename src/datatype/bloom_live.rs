@@ -1,8 +1,8 @@
 //! A filter in its key, whole or being loaded, with its shares of the gauges of INFO.
 
-use crate::bloom::{Bloom, Event, Filter, Header, Import};
 use crate::info::{BLOOM_BYTES, BLOOMS};
 use crate::reclaim;
+use flashsale_engine::bloom::{Bloom, Event, Filter, Header, Import};
 
 /// One filter's shares of the gauges.
 struct Share {

@@ -15,8 +15,9 @@ use std::ffi::CStr;
 use super::begun;
 use super::bloom_live::{LiveBloom, LiveImport};
 use super::partly::{self, Partly};
-use crate::bloom::{Bloom, Header, Import, Loaded, Loader};
 use crate::ffi::{Chunk, NativeType, Origin, TypeHandle};
+use crate::place::Place;
+use flashsale_engine::bloom::{Bloom, Header, Import, Loaded, Loader};
 
 /// What a key of the type holds.
 pub enum BloomValue {
@@ -132,7 +133,7 @@ impl NativeType for BloomValue {
             partly::Loaded::Whole(loaded) => Ok(BloomValue::of(loaded)),
             partly::Loaded::Partly(partly) => {
                 if let Some(key) = origin.key {
-                    begun::note(origin.database, key.bytes());
+                    begun::note(Place::new(origin.database, key.bytes()));
                 }
                 Ok(BloomValue::PartlyLoaded(partly))
             }

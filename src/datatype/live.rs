@@ -1,10 +1,13 @@
 //! A sale in its key, with what the server side notes beside it.
 
+use super::marks;
 use crate::info::{
     MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_KNOWN_MAX, RESERVATIONS_OPEN, SALES,
     SALES_DIVERGED, USERS,
 };
-use crate::sale::{Applied, Change, Event, Sale};
+use crate::place::Place;
+use crate::timer::hints;
+use flashsale_engine::sale::{Applied, Change, Event, Sale};
 
 /// After so many changes a sale is measured again, which takes longer than a change does.
 const CHANGES_PER_MEASUREMENT: u32 = 256;
@@ -13,7 +16,7 @@ const CHANGES_PER_MEASUREMENT: u32 = 256;
 pub struct LiveSale {
     sale: Sale,
     /// When the timer means to look at this sale; `u64::MAX` when it does not.
-    pub(super) hinted_due_ms: u64,
+    hinted_due_ms: u64,
     /// This sale's shares of the gauges of INFO.
     open: u64,
     known: u64,
@@ -64,6 +67,28 @@ impl LiveSale {
         applied
     }
 
+    /// Writes down where this sale is, if it is marked, and that the timer has to look at it
+    /// sooner than it means to; returns when, if so.
+    pub fn note(&mut self, place: impl Fn() -> Place) -> Option<u64> {
+        if self.is_marked() {
+            marks::note(place());
+        }
+        let due_ms = self.sale.next_due_ms()?;
+        hints::note(&mut self.hinted_due_ms, due_ms, place).then_some(due_ms)
+    }
+
+    /// The same for a sale that was just loaded.
+    pub(super) fn note_loaded(&mut self, place: Place) {
+        if self.is_marked() {
+            marks::note(place.clone());
+        }
+        if let Some(due_ms) = self.sale.next_due_ms()
+            && hints::note_loaded(place, due_ms)
+        {
+            self.hinted_due_ms = due_ms;
+        }
+    }
+
     /// The timer has nothing written down about this sale any more.
     pub fn forget_hint(&mut self) {
         self.hinted_due_ms = u64::MAX;
@@ -86,7 +111,7 @@ impl LiveSale {
     }
 
     /// Did this copy miss a change of its primary?
-    pub(super) fn is_marked(&self) -> bool {
+    fn is_marked(&self) -> bool {
         self.diverged > 0
     }
 

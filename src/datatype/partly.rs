@@ -8,8 +8,8 @@
 
 use std::fmt::Display;
 
-use crate::bloom;
 use crate::ffi::{Chunk, Origin};
+use flashsale_engine::bloom;
 
 /// Puts a value together from its chunks.
 pub trait Loader: Default {

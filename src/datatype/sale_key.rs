@@ -5,7 +5,8 @@ use super::live::LiveSale;
 use super::sale_type::SaleValue;
 use crate::error::Error;
 use crate::ffi::{Ctx, Key, Kind, Mode, Text, Typed};
-use crate::sale::Sale;
+use crate::place::Place;
+use flashsale_engine::sale::Sale;
 
 /// The open key of a sale that takes commands.
 pub type SaleKey<'c> = Typed<'c, LiveSale>;
@@ -98,7 +99,7 @@ pub fn load_chunk<'c>(ctx: Ctx<'c>, name: Text<'c>, chunk: &[u8]) -> Result<bool
         put(ctx, name, value)?;
     }
     if is_loading {
-        begun::note(ctx.database(), name.bytes());
+        begun::note(Place::new(ctx.database(), name.bytes()));
     }
     pushed
 }

@@ -6,17 +6,18 @@
 //!
 //! A sale of which only the first chunks have come, from an AOF or from a server that
 //! gives its slot to this one, is a value as well ("partly loaded"): every command on it is
-//! an error. What becomes of it when the rest does not come, `begun.rs` decides.
+//! an error. What becomes of it when the rest does not come, `unfinished.rs` decides.
 
 use std::ffi::CStr;
 
 use super::live::LiveSale;
 use super::partly::{self, Loaded, Partly};
-use super::{begun, hints};
-use crate::expiry_index::Place;
+use super::{begun, marks};
 use crate::ffi::{self, Chunk, NativeType, Origin, TypeHandle};
 use crate::names;
-use crate::sale::{self, Loader, Sale};
+use crate::place::Place;
+use crate::timer::hints;
+use flashsale_engine::sale::{self, Loader, Sale};
 
 /// What a key of the type holds.
 pub enum SaleValue {
@@ -117,6 +118,10 @@ impl SaleValue {
 
 static HANDLE: TypeHandle = TypeHandle::unregistered();
 
+fn place_of(origin: &Origin<'_>) -> Option<Place> {
+    Some(Place::new(origin.database, origin.key?.bytes()))
+}
+
 impl NativeType for SaleValue {
     const NAME: &'static CStr = c"flashsale";
     const VERSION: i32 = 1;
@@ -147,12 +152,10 @@ impl NativeType for SaleValue {
         };
         // The value may be freed right away, when the key turns out to exist or the
         // rest of the file to be damaged: what is left behind must be weak.
-        if let Some(key) = origin.key {
+        if let Some(place) = place_of(origin) {
             match &mut value {
-                SaleValue::Live(live) => {
-                    hints::note_loaded(live, Place::new(origin.database, key.bytes()));
-                }
-                SaleValue::PartlyLoaded(_) => begun::note(origin.database, key.bytes()),
+                SaleValue::Live(live) => live.note_loaded(place),
+                SaleValue::PartlyLoaded(_) => begun::note(place),
             }
         }
         Ok(value)
@@ -182,6 +185,9 @@ impl NativeType for SaleValue {
     }
 
     fn unlinked(&self, origin: &Origin<'_>) {
-        hints::forget(origin);
+        if let Some(place) = place_of(origin) {
+            hints::forget(&place);
+            marks::forget(&place);
+        }
     }
 }

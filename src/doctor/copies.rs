@@ -2,14 +2,13 @@
 //!
 //! Edge: as `rules.rs`, which has the list and the tests.
 
-use super::Facts;
-use super::rules::{ERROR, WARNING};
-use crate::datatype::Diverged;
+use super::facts::{Diverged, Facts};
+use super::rule::{ERROR, Verdict, WARNING};
 use crate::error::echo;
 
 /// The primary cannot ask a replica for its modules; it knows who was there before this
 /// one.
-pub(super) fn late_load(facts: &Facts) -> Option<(&'static str, String)> {
+pub(super) fn late_load(facts: &Facts) -> Option<Verdict> {
     let others = Some(facts.replicas_at_load).filter(|&others| others > 0)?;
     let advice = format!(
         "MODULE LIST on every replica: {others} were connected when this module was loaded here, \
@@ -20,7 +19,7 @@ pub(super) fn late_load(facts: &Facts) -> Option<(&'static str, String)> {
 }
 
 /// Something did not fit since the server started.
-pub(super) fn divergence(facts: &Facts) -> Option<(&'static str, String)> {
+pub(super) fn divergence(facts: &Facts) -> Option<Verdict> {
     let times = Some(facts.replay_divergence).filter(|&times| times > 0)?;
     Some((
         ERROR,
@@ -33,7 +32,7 @@ pub(super) fn divergence(facts: &Facts) -> Option<(&'static str, String)> {
 }
 
 /// A sale does not sell, or would not if this server became a primary.
-pub(super) fn diverged(facts: &Facts) -> Option<(&'static str, String)> {
+pub(super) fn diverged(facts: &Facts) -> Option<Verdict> {
     let count = Some(facts.sales_diverged).filter(|&count| count > 0)?;
     let name = |sale: &Diverged| {
         let (key, database) = (echo(&sale.key), sale.database);
@@ -57,7 +56,7 @@ pub(super) fn diverged(facts: &Facts) -> Option<(&'static str, String)> {
 }
 
 /// The next start would go on over damage.
-pub(super) fn load_damaged(facts: &Facts) -> Option<(&'static str, String)> {
+pub(super) fn load_damaged(facts: &Facts) -> Option<Verdict> {
     facts.is_set("flashsale.load-damaged", "yes").then(|| {
         let advice = "CONFIG SET flashsale.load-damaged no: and CONFIG REWRITE, or the next start \
                       goes on without what is damaged of its AOF, and only its log says so";

@@ -1,9 +1,9 @@
-//! The rule about sales that are large to move to another server of a cluster.
+//! Rules about a cluster, and sales that are large to move to another server of it.
 //!
-//! Edge: as `rules.rs`, which has its cases.
+//! Edge: as `rules.rs`, which has the list and the tests.
 
-use super::Facts;
-use super::rules::{NOTE, WARNING, numbers};
+use super::facts::Facts;
+use super::rule::{NOTE, Verdict, WARNING, numbers};
 
 /// Reservations of a sale that MIGRATE carries over in about half a second.
 const MIGRATED_MAX: u64 = 800_000;
@@ -13,7 +13,7 @@ const MIGRATE_MS_PER_MILLION: u64 = 750;
 /// Reservations of a sale that is as large as one string may be, 512 MB at 24 bytes each.
 const RESTORED_MAX: u64 = 20_000_000;
 
-pub(super) fn slots(facts: &Facts) -> Option<(&'static str, String)> {
+pub(super) fn slots(facts: &Facts) -> Option<Verdict> {
     let known = facts.reservations_known_max;
     if !facts.is_set("cluster-enabled", "yes") || known <= MIGRATED_MAX {
         return None;
@@ -42,4 +42,20 @@ pub(super) fn slots(facts: &Facts) -> Option<(&'static str, String)> {
          from, and the one it goes to, for about {stop_ms} ms each"
     );
     Some((NOTE, advice))
+}
+
+pub(super) fn cluster(facts: &Facts) -> Option<Verdict> {
+    if !facts.is_set("cluster-enabled", "yes") {
+        return None;
+    }
+    if facts.is_set("cluster-require-full-coverage", "yes") {
+        let advice = "CONFIG SET cluster-require-full-coverage no: or the loss of any other slot \
+                      stops this server's sales too";
+        return Some((WARNING, advice.to_owned()));
+    }
+    facts.is_set("cluster-allow-replica-migration", "yes").then(|| {
+        let advice = "CONFIG SET cluster-allow-replica-migration no: only where a primary may lose \
+                      its last slot, which otherwise makes it a replica";
+        (NOTE, advice.to_owned())
+    })
 }

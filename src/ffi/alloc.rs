@@ -118,39 +118,3 @@ unsafe impl GlobalAlloc for ServerAlloc {
         }
     }
 }
-
-/// The system's allocator, for unit tests, which count what this thread asks of it.
-#[cfg(test)]
-pub struct Counting;
-
-#[cfg(test)]
-thread_local! {
-    static ALLOCATIONS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
-}
-
-/// How often this thread has allocated.
-#[cfg(test)]
-pub fn allocations() -> u64 {
-    ALLOCATIONS.get()
-}
-
-#[cfg(test)]
-// SAFETY: the system's allocator does the work; counting touches no memory of its own.
-unsafe impl GlobalAlloc for Counting {
-    /// # Safety
-    ///
-    /// That of `GlobalAlloc`, here and below.
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: as the caller promises.
-        unsafe { std::alloc::System.alloc(layout) }
-    }
-
-    /// # Safety
-    ///
-    /// See `alloc`.
-    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { std::alloc::System.dealloc(start, layout) }
-    }
-}

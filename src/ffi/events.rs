@@ -42,8 +42,11 @@ pub trait Hooks {
     fn slots_moved(ctx: Ctx<'_>);
     /// Settings of the server were changed.
     fn settings_changed(ctx: Ctx<'_>);
-    /// The timer of [`start_timer`] went off.
-    fn timer_fired(ctx: Ctx<'_>);
+}
+
+/// What is done when a timer goes off.
+pub trait Alarm {
+    fn went_off(ctx: Ctx<'_>);
 }
 
 /// A running timer.
@@ -51,14 +54,14 @@ pub trait Hooks {
 pub struct Timer(u64);
 
 /// Starts a timer that goes off once, in `after_ms`.
-pub fn start_timer<H: Hooks>(ctx: Ctx<'_>, after_ms: u64) -> Timer {
+pub fn start_timer<A: Alarm>(ctx: Ctx<'_>, after_ms: u64) -> Timer {
     let after_ms = i64::try_from(after_ms).unwrap_or(i64::MAX / 2000);
     // SAFETY: the context belongs to this module; there is no data to free.
     Timer(unsafe {
         api!(RedisModule_CreateTimer(
             ctx.raw(),
             after_ms,
-            Some(timer_fired::<H>),
+            Some(went_off::<A>),
             ptr::null_mut()
         ))
     })
@@ -75,9 +78,9 @@ pub fn stop_timer(ctx: Ctx<'_>, timer: Timer) {
 /// # Safety
 ///
 /// The server calls this with its own context.
-unsafe extern "C" fn timer_fired<H: Hooks>(ctx: *mut RedisModuleCtx, _: *mut c_void) {
+unsafe extern "C" fn went_off<A: Alarm>(ctx: *mut RedisModuleCtx, _: *mut c_void) {
     // SAFETY: as above.
-    H::timer_fired(unsafe { Ctx::new(ctx) });
+    A::went_off(unsafe { Ctx::new(ctx) });
 }
 
 /// Subscribes to everything `H` wants to hear.

@@ -85,7 +85,7 @@ pub mod testing {
     use std::cell::RefCell;
     use std::ffi::{CStr, c_longlong};
 
-    use crate::ffi::alloc::allocations;
+    use flashsale_fuzz::meter::allocations;
 
     thread_local! {
         static FIELDS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };

@@ -135,10 +135,13 @@ mod entry {
     use super::start as initialize;
     use redis_module::{Context, RedisString, Status};
 
-    #[cfg(test)]
-    use super::super::alloc::Counting as Allocator;
-    #[cfg(not(test))]
+    // Unit tests and fuzzers have no server, and so no allocator of one.
+    #[cfg(not(any(test, fuzzing)))]
     use super::super::alloc::ServerAlloc as Allocator;
+    #[cfg(test)]
+    use flashsale_fuzz::meter::Meter as Allocator;
+    #[cfg(all(fuzzing, not(test)))]
+    use std::alloc::System as Allocator;
 
     fn start(context: &Context, arguments: &Vec<RedisString>) -> Status {
         initialize(context, arguments)

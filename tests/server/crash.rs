@@ -63,7 +63,7 @@ fn kill_again_and_again(preamble: &str) {
     let Some(mut server) = Server::own(&[&kind], &[]) else {
         return;
     };
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     open_sale(&mut server.conn());
     let mut shoppers = Shopper::several(4, &mut dice);
     for round in 0..6 {
@@ -141,7 +141,7 @@ fn cut_at_random_bytes(preamble: &str) {
     let Some(mut server) = Server::own(&[&kind], &[]) else {
         return;
     };
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     open_sale(&mut server.conn());
     let load = Load::start(Shopper::several(4, &mut dice), guide_to(&server));
     load.go_on_for(300);
@@ -208,7 +208,7 @@ fn open_shop() -> Option<(Server, Dice, Con)> {
     let server = Server::own(&[&format!("{ALWAYS} yes")], &[])?;
     let mut con = server.conn();
     open_sale(&mut con);
-    Some((server, Dice::new(), con))
+    Some((server, Dice::seeded(), con))
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn damage(bytes: &mut [u8], dice: &mut Dice) {
 fn played(server_args: &str, commands: u32) -> Option<(Server, Dice, Con)> {
     let mut server = Server::own(&[server_args], &[])?;
     server.may_diverge();
-    let (mut con, mut dice) = (server.conn(), Dice::new());
+    let (mut con, mut dice) = (server.conn(), Dice::seeded());
     workload::create(&mut con);
     workload::play(&mut con, &mut dice, commands);
     Some((server, dice, con))

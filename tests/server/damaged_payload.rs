@@ -205,7 +205,7 @@ fn a_cut_or_lengthened_payload_is_an_error() {
 fn random_damage_never_ends_the_server() {
     let server = Server::any();
     let mut con = server.conn();
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     let payload = small_sale(&mut con);
     for round in 0..1500 {
         let damaged = forge(&payload, |bytes| damage(bytes, HEADER_BYTES, &mut dice, 6));

@@ -110,7 +110,7 @@ fn a_sale_gives_all_its_memory_back_whatever_becomes_of_it() {
     let Some(server) = Server::own(&["--slowlog-log-slower-than -1"], &[]) else {
         return;
     };
-    let (mut con, mut dice) = (server.conn(), Dice::new());
+    let (mut con, mut dice) = (server.conn(), Dice::seeded());
     let mut bytes = Vec::new();
     for _ in 0..WARM_UP + ROUNDS {
         bytes.push(round(&mut con, &mut dice));

@@ -24,11 +24,6 @@
 
 mod support;
 
-// Writes events as a primary would, with the engine included by path.
-#[path = "../fuzz/mod.rs"]
-mod fuzz;
-use fuzz::engine::{error, ffi, sale};
-
 mod acl;
 mod attackers;
 mod audit;

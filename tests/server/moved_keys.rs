@@ -31,7 +31,7 @@ fn dump_and_restore_make_the_same_sale() {
     let server = Server::any();
     let mut con = server.conn();
     workload::create(&mut con);
-    play(&mut con, &mut Dice::new(), 800);
+    play(&mut con, &mut Dice::seeded(), 800);
     settle(&mut con);
     let before = traits(&mut con);
     let payload = dump(&mut con, "sale");
@@ -41,7 +41,7 @@ fn dump_and_restore_make_the_same_sale() {
     assert_eq!(restore(&mut con, &payload, "sale", "0", &["REPLACE"]), "OK");
     assert_eq!(before, traits(&mut con));
     assert!(restore(&mut con, &payload, "sale", "0", &[]).contains("BUSYKEY"));
-    play(&mut con, &mut Dice::new(), 100);
+    play(&mut con, &mut Dice::seeded(), 100);
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn assert_same(before: &(String, String, Vec<String>), con: &mut Con) {
 /// A sale with a past, at rest.
 fn fill(con: &mut Con, commands: u32) {
     create(con);
-    play(con, &mut Dice::new(), commands);
+    play(con, &mut Dice::seeded(), commands);
     settle(con);
 }
 
@@ -53,7 +53,7 @@ fn the_rdb_file_holds_the_whole_sale() {
     server.restart();
     let mut con = server.conn();
     assert_same(&before, &mut con);
-    play(&mut con, &mut Dice::new(), 200);
+    play(&mut con, &mut Dice::seeded(), 200);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_rewritten_aof_holds_the_whole_sale() {
             return;
         };
         let mut con = server.conn();
-        let mut dice = Dice::new();
+        let mut dice = Dice::seeded();
         create(&mut con);
         play(&mut con, &mut dice, 600);
         con.run("BGREWRITEAOF");
@@ -306,7 +306,7 @@ fn an_aof_is_replayed_whatever_the_configuration_is_by_then() {
     let mut con = server.conn();
     con.says("CONFIG SET flashsale.max-reservations 60", "OK");
     create(&mut con);
-    play(&mut con, &mut Dice::new(), 800);
+    play(&mut con, &mut Dice::seeded(), 800);
     settle(&mut con);
     let before = traits(&mut con);
     server.kill9();

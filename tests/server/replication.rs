@@ -186,7 +186,7 @@ fn a_replica_is_the_same_sale_after_anything() {
         return;
     };
     let (mut con, mut copy) = (primary.conn(), replica.conn());
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     create(&mut con);
     play(&mut con, &mut dice, 300);
     // A full resync in the middle of the sale, then the stream of changes.
@@ -205,7 +205,7 @@ fn a_link_that_breaks_is_resumed_where_it_was() {
         return;
     };
     let (mut con, mut copy) = (primary.conn(), replica.conn());
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     create(&mut con);
     replicate(&primary, &replica);
     for _ in 0..4 {
@@ -232,7 +232,7 @@ fn a_replica_of_another_configuration_is_the_same_sale() {
     let (mut con, mut copy) = (primary.conn(), replica.conn());
     replicate(&primary, &replica);
     create(&mut con);
-    play(&mut con, &mut Dice::new(), 500);
+    play(&mut con, &mut Dice::seeded(), 500);
     settle(&mut con);
     wait_for_replica(&primary, &replica);
     assert_eq!(con.digest("sale orders"), copy.digest("sale orders"));
@@ -249,7 +249,7 @@ fn a_chained_replica_receives_the_same_bytes() {
     replicate(&primary, &replica);
     let mut feed = Feed::follow(&primary);
     let mut chained = Feed::follow(&replica);
-    play(&mut con, &mut Dice::new(), 200);
+    play(&mut con, &mut Dice::seeded(), 200);
     settle(&mut con);
     let sent = feed.commands();
     let passed_on = chained.commands_behind(&feed);
@@ -284,7 +284,7 @@ fn a_replicas_own_aof_holds_the_same_sale() {
                     || replica.log().contains("from primary sync as AOF base file"))
         });
         create(&mut con);
-        play(&mut con, &mut Dice::new(), 400);
+        play(&mut con, &mut Dice::seeded(), 400);
         settle(&mut con);
         wait_for_replica(&primary, &replica);
         replica.kill9();

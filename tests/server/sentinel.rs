@@ -125,7 +125,7 @@ fn lost<'a>(books: &Books, acks: &'a [Ack]) -> Vec<&'a Ack> {
 #[test]
 fn a_failover_under_load_leaves_one_history_and_all_that_wait_confirmed() {
     let Some(mut shop) = Shop::open() else { return };
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     let mut careful = Shopper::several(4, &mut dice);
     let hasty = careful.split_off(2);
     careful.iter_mut().for_each(|shopper| shopper.waits_for = 2);
@@ -223,7 +223,7 @@ fn work_then_cut(shop: &Shop, shopper: &mut Shopper, con: &mut Con) -> Books {
 #[test]
 fn what_a_cut_off_primary_accepts_is_lost_and_served_again_by_id() {
     let Some(shop) = Shop::open() else { return };
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     let mut shopper = Shopper::new("ann", &mut dice);
     let mut con = shop.servers[0].conn();
     let before = work_then_cut(&shop, &mut shopper, &mut con);
@@ -272,7 +272,7 @@ fn serve_again(shopper: &mut Shopper, con: &mut Con) {
 #[test]
 fn with_min_replicas_a_cut_off_primary_soon_refuses() {
     let Some(shop) = Shop::open() else { return };
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     let mut shopper = Shopper::new("ann", &mut dice);
     let mut con = shop.servers[0].conn();
     for line in ["min-replicas-max-lag 1", "min-replicas-to-write 1"] {
@@ -308,7 +308,7 @@ fn a_planned_failover_under_load_loses_nothing() {
     let mut con = primary.conn();
     open_sale(&mut con);
     replicate(&primary, &replica);
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     let load = Load::start(
         Shopper::several(4, &mut dice),
         guide_among(&[&primary, &replica]),

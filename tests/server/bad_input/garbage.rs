@@ -86,7 +86,7 @@ fn make(con: &mut Con) {
 fn garbled_lines_are_answers_or_errors_and_an_error_changes_nothing() {
     let server = Server::any();
     let mut con = server.conn();
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     make(&mut con);
     let mut errors = 0;
     for round in 0..6_000 {
@@ -120,7 +120,7 @@ fn garbled_lines_are_answers_or_errors_and_an_error_changes_nothing() {
 fn raw_bytes_on_a_socket_leave_the_server_and_its_sales_as_they_were() {
     let server = Server::any();
     let mut con = server.conn();
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     make(&mut con);
     let before = con.show("DEBUG DIGEST");
     for _ in 0..300 {

@@ -120,7 +120,7 @@ fn the_rdb_file_holds_every_filter() {
         return;
     };
     let mut con = server.conn();
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     create(&mut con);
     play(&mut con, &mut dice, 800);
     let (before, counted) = (traits(&mut con), gauges(&mut con));
@@ -141,7 +141,7 @@ fn the_aof_holds_every_filter_before_and_after_a_rewrite_of_either_kind() {
             return;
         };
         let mut con = server.conn();
-        let mut dice = Dice::new();
+        let mut dice = Dice::seeded();
         create(&mut con);
         play(&mut con, &mut dice, 500);
         let before = traits(&mut con);
@@ -203,7 +203,7 @@ fn a_dump_restores_under_another_name_and_on_another_server() {
     };
     let (mut con, mut far) = (server.conn(), other.conn());
     create(&mut con);
-    play(&mut con, &mut Dice::new(), 500);
+    play(&mut con, &mut Dice::seeded(), 500);
     for key in KEYS.split(' ') {
         let payload = dump(&mut con, key);
         for con in [&mut con, &mut far] {
@@ -221,7 +221,7 @@ fn copies_and_renamed_filters_are_the_same_and_live_on_their_own() {
     let server = Server::any();
     let mut con = server.conn();
     create(&mut con);
-    play(&mut con, &mut Dice::new(), 300);
+    play(&mut con, &mut Dice::seeded(), 300);
     for key in KEYS.split(' ') {
         let digest = con.digest(key);
         let mut con = server.conn();
@@ -254,7 +254,7 @@ fn a_replica_is_the_same_after_a_full_and_a_partial_resync_and_makes_what_its_pr
         return;
     };
     let (mut con, mut behind) = (primary.conn(), replica.conn());
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     create(&mut con);
     play(&mut con, &mut dice, 300);
     replicate(&primary, &replica);
@@ -339,7 +339,7 @@ fn a_dump_in_pieces_is_loaded_elsewhere_and_each_piece_may_come_twice() {
     let (mut con, mut far) = (server.conn(), other.conn());
     replicate(&other, &replica);
     create(&mut con);
-    play(&mut con, &mut Dice::new(), 500);
+    play(&mut con, &mut Dice::seeded(), 500);
     let changes = |con: &mut Con| con.info("persistence", "rdb_changes_since_last_save");
     for key in KEYS.split(' ') {
         let pieces = pieces(&mut con, key);
@@ -502,7 +502,7 @@ fn try_restore(con: &mut Con, payload: &[u8], what: &str) -> bool {
 fn a_damaged_payload_is_an_error_or_still_a_filter() {
     let server = Server::any();
     let mut con = server.conn();
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     con.says("CONFIG SET rdbcompression no", "OK");
     con.says("FLASHSALE.BFRESERVE f 0.1 5 EXPANSION 1", "OK");
     con.says("FLASHSALE.BFMADD f a b c d e f g h", "1 1 1 1 1 1 1 1");

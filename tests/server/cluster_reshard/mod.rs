@@ -37,7 +37,7 @@ fn slots_move_back_and_forth_under_load() {
     let Some(cluster) = Cluster::make(PATIENT_MS) else {
         return;
     };
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     let mut sales = names(&cluster, "sale", SALES);
     sales.extend(names(&cluster, "quiet", 1));
     let crowd = Crowd {
@@ -134,7 +134,7 @@ fn a_planned_failover_under_load_loses_nothing() {
     let Some(cluster) = Cluster::make(PATIENT_MS) else {
         return;
     };
-    let (mut dice, sales) = (Dice::new(), names(&cluster, "sale", SALES));
+    let (mut dice, sales) = (Dice::seeded(), names(&cluster, "sale", SALES));
     let load = Load::start(&cluster, &sales, &mut dice, &Crowd::of(6));
     load.goes_on(300);
     for round in 0..6 {
@@ -159,7 +159,7 @@ fn a_killed_primary_loses_only_what_no_replica_had() {
     let Some(mut cluster) = Cluster::make(HASTY_MS) else {
         return;
     };
-    let (mut dice, sales) = (Dice::new(), names(&cluster, "sale", SALES));
+    let (mut dice, sales) = (Dice::seeded(), names(&cluster, "sale", SALES));
     let crowd = Crowd {
         waiting: 3,
         may_lose: true,

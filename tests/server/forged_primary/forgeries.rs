@@ -2,8 +2,8 @@
 //!
 //! Edge: only made here; `forged_primary.rs` sends them.
 
-use crate::fuzz::samples::HASHER;
-use crate::sale::*;
+use flashsale_engine::sale::*;
+use flashsale_fuzz::samples::HASHER;
 
 /// What is on the replica when the forgeries come. The sale is paused in the end.
 pub const SETUP: [&str; 16] = [

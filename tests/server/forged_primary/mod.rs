@@ -7,15 +7,16 @@
 //! **Method**: the test plays the primary. It gives a real replica the RDB file of a
 //! real server and then sends events it has made itself, wrong in one way each, and
 //! events of that server with seeded damage. A sale is recounted by dumping it: another
-//! server only restores what adds up. The engine is included by path, to write events.
+//! server only restores what adds up. The engine's codec writes the events.
 
 mod forgeries;
 mod marks;
 
-use crate::fuzz::samples::HASHER;
-use crate::sale::{Change, Created, EntryId, Forgets, Options, Order};
 use crate::support::forged_primary::{ForgedPrimary, assert_no_crash, forge_rdb, rdb_of};
 use crate::support::{Con, Dice, Feed, Server, render, wait_until, workload};
+use flashsale_engine::sale::{Change, Created, EntryId, Forgets, Options, Order};
+use flashsale_fuzz::mutate;
+use flashsale_fuzz::samples::HASHER;
 use forgeries::{AT_MS, SETUP, event, forgeries, lift, lines, order};
 use redis::Value;
 
@@ -298,14 +299,14 @@ fn damaged_events_of_a_real_primary_leave_sales_that_add_up() {
     // A replica of nobody: it returns nothing that is overdue.
     other.says("REPLICAOF 127.0.0.1 1", "OK");
     other.says("CONFIG SET replica-read-only no", "OK");
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     let Some(mut stage) = Stage::set(workload::create) else {
         return;
     };
     workload::play(&mut stage.origin.conn(), &mut dice, 3_000);
     let honest = stage.feed.commands();
     let mut con = stage.replica.conn();
-    let mut fuzz = crate::fuzz::dice::Dice(dice.below(u64::MAX));
+    let mut fuzz = dice.split();
     let (mut sent, mut recounts, mut pieces) = (0, 0, Vec::new());
     let mut is_within = false;
     for (number, command) in honest.iter().enumerate() {
@@ -316,7 +317,7 @@ fn damaged_events_of_a_real_primary_leave_sales_that_add_up() {
             let mut damaged = command.clone();
             let last = damaged.len() - 1;
             for _ in 0..=fuzz.below(2) {
-                crate::fuzz::mutate::damage(&mut damaged[last], &mut fuzz);
+                mutate::damage(&mut damaged[last], &mut fuzz);
             }
             if fuzz.one_in(4) && !pieces.is_empty() {
                 damaged[last] = Vec::clone(fuzz.pick(&pieces));

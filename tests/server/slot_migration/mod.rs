@@ -285,7 +285,7 @@ fn under_load(
     act: impl FnOnce(&mut Cluster, &[SaleName], &Load),
 ) -> (Cluster, Ledger) {
     let mut cluster = Cluster::make_of(program, PATIENT_MS);
-    let mut dice = Dice::new();
+    let mut dice = Dice::seeded();
     let sales = names(&cluster, "sale", each);
     let load = Load::start(&cluster, &sales, &mut dice, &Crowd::of(4));
     let keeper = Keeper::start(&cluster, &sales, &mut dice);

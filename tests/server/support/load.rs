@@ -10,10 +10,10 @@ use std::thread::JoinHandle;
 use redis::{ConnectionLike, Value};
 
 use super::con::{Con, pack, words_of};
-use super::dice::Dice;
 use super::reply::{render, text_of};
 use super::story::{Deed, Fact, Stage, Story};
 use super::wait::{unix_ms, wait_for, wait_until};
+use flashsale_fuzz::dice::Dice;
 
 /// Units of the sale that [`open_sale`] makes. Shoppers leave the last item alone.
 pub const STOCK: [(&str, u64); 4] = [("a", 1500), ("b", 1200), ("c", 900), ("spare", 50)];

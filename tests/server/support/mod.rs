@@ -19,9 +19,6 @@ mod bulk;
 pub mod clock;
 mod cluster;
 mod con;
-// The engine's tests include it by path, and use more of it.
-#[allow(dead_code)]
-mod dice;
 mod events;
 mod feed;
 pub mod forged_primary;
@@ -44,9 +41,9 @@ pub mod workload;
 pub use bulk::{all_said, send_all};
 pub use cluster::Cluster;
 pub use con::{Con, words_of};
-pub use dice::Dice;
 pub use events::Events;
 pub use feed::Feed;
+pub use flashsale_fuzz::dice::Dice;
 pub use library::library;
 pub use older::older_module;
 pub use payload::{crc64, damage, forge, hex, unhex};

@@ -1,7 +1,7 @@
 //! The envelope of DUMP: `value, RDB version (2 bytes), CRC-64 (8 bytes)`. With it a
 //! test can damage a value and still get past the server's own checksum.
 
-use super::dice::Dice;
+use flashsale_fuzz::dice::Dice;
 
 /// Bytes of version and checksum at the end.
 const ENVELOPE_BYTES: usize = 10;

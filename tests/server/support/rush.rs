@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::dice::Dice;
 use super::server::Server;
 use super::wait::wait_until;
 use super::workload::play;
+use flashsale_fuzz::dice::Dice;
 
 /// Clients at the same time.
 const CLIENTS: usize = 3;
@@ -49,7 +49,7 @@ pub fn rush_on(server: &Server, act: impl FnOnce(&Rush)) {
     std::thread::scope(|scope| {
         for _ in 0..CLIENTS {
             scope.spawn(|| {
-                let (mut con, mut dice) = (server.conn(), Dice::new());
+                let (mut con, mut dice) = (server.conn(), Dice::seeded());
                 while !rush.is_over.load(Ordering::Relaxed) {
                     play(&mut con, &mut dice, ROUND);
                     rush.rounds.fetch_add(1, Ordering::Relaxed);

@@ -2,8 +2,8 @@
 //! that compare two copies of what came out of it.
 
 use super::con::Con;
-use super::dice::Dice;
 use super::wait::wait_until;
+use flashsale_fuzz::dice::Dice;
 
 /// Longer than any GRACE that [`play`] gives, in milliseconds.
 const GRACE_MS_MAX: u64 = 150;

@@ -36,7 +36,7 @@ fn a_newer_replica_follows_an_older_primary_under_load() {
         return;
     };
     let mut con = primary.conn();
-    past::live(&mut con, &mut Dice::new(), 400);
+    past::live(&mut con, &mut Dice::seeded(), 400);
     replicate(&primary, &replica);
     assert_same(&primary, &replica);
     rush_on(&primary, |_| {});
@@ -46,7 +46,7 @@ fn a_newer_replica_follows_an_older_primary_under_load() {
     // And as a primary, with its own rules.
     let mut con = replica.conn();
     con.says("REPLICAOF NO ONE", "OK");
-    crate::support::workload::play(&mut con, &mut Dice::new(), 300);
+    crate::support::workload::play(&mut con, &mut Dice::seeded(), 300);
 }
 
 /// Lets a reservation of `sale` expire, and its millisecond end: what ends in the same one
@@ -159,7 +159,7 @@ fn an_upgrade_under_load_loses_nothing_and_keeps_every_deadline() {
         let mut con = old.conn();
         open_sale(&mut con);
         past::expire_within_grace(&mut con);
-        let mut dice = Dice::new();
+        let mut dice = Dice::seeded();
         let load = Load::start(Shopper::several(4, &mut dice), guide_among(&[&old, &new]));
         load.go_on_for(100);
         replicate(&old, &new);
@@ -223,7 +223,7 @@ fn the_files_of_an_older_module_are_the_same_sales_in_todays() {
         let Some(mut server) = Server::older(&[args]) else {
             return;
         };
-        let (mut con, mut dice) = (server.conn(), Dice::new());
+        let (mut con, mut dice) = (server.conn(), Dice::seeded());
         past::live(&mut con, &mut dice, 300);
         if is_rewritten {
             aof::rewrite(&mut con);
@@ -350,7 +350,7 @@ fn before_the_failover_a_replica_goes_back_to_the_older_module_without_its_files
         return;
     };
     let mut con = primary.conn();
-    past::live(&mut con, &mut Dice::new(), 200);
+    past::live(&mut con, &mut Dice::seeded(), 200);
     replicate(&primary, &replica);
     let line = format!("--replicaof 127.0.0.1 {}", primary.port());
     // A server does not end before it has written the AOF of a new copy.
@@ -425,7 +425,7 @@ fn a_copy_from_before_the_upgrade_is_the_way_back() {
         return;
     };
     let mut con = server.conn();
-    past::live(&mut con, &mut Dice::new(), 200);
+    past::live(&mut con, &mut Dice::seeded(), 200);
     let before = Seen::of(&mut con);
     con.says("SAVE", "OK");
     let (file, kept) = (

@@ -1,0 +1,102 @@
+//! What a sale answers when nothing is to change: a replay of what already
+//! happened, a refusal, or an error.
+//!
+//! An answer borrows nothing and allocates nothing: items are indices, reservations
+//! are slots; `command/reply.rs` turns it into words, with the id from the request.
+
+use crate::sale::book::reservation::Slot;
+use crate::sale::units::{EntryId, ItemIndex};
+
+/// The SKU a `NotSold` is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// None: the reservation was never sold.
+    Nothing,
+    Item(ItemIndex),
+    /// Not an item of the sale; the position in the request.
+    Asked(usize),
+}
+
+/// Every answer of the contract's tables, one variant a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    // Replays: the state a reservation is in.
+    /// Open; deadline and remainders are read from the slot, brought up to date.
+    Reserved {
+        slot: Slot,
+    },
+    Sold {
+        order: EntryId,
+    },
+    /// Sold under another REF, which is read from the slot.
+    AlreadySold {
+        slot: Slot,
+    },
+    Refunded {
+        entry: EntryId,
+    },
+    Released,
+    Expired {
+        expires_at_ms: u64,
+        /// For so long a later CHECKOUT can still succeed, 0 when none can; `None` where
+        /// no CHECKOUT was asked for.
+        grace_left_ms: Option<u64>,
+    },
+    /// RESTOCK with a REF it already had.
+    Restocked,
+    /// PAUSE, RESUME, CLOSE, BIND or ALTER of what already is so.
+    Unchanged,
+
+    // Refusals.
+    Mismatch,
+    NoReservation,
+    Ended {
+        at_ms: u64,
+    },
+    NotStarted {
+        starts_in_ms: u64,
+    },
+    Paused {
+        at_ms: u64,
+    },
+    OrderLimit {
+        limit: u64,
+    },
+    UserLimit {
+        remaining: u64,
+    },
+    ItemLimit {
+        remaining: u64,
+        item: ItemIndex,
+    },
+    SaleLimit {
+        remaining: u64,
+    },
+    SoldOut {
+        available: u64,
+        item: ItemIndex,
+    },
+    AllReserved {
+        retry_in_ms: u64,
+        item: Option<ItemIndex>,
+    },
+    NotSold {
+        left: u64,
+        which: Which,
+    },
+    TooFew {
+        available: u64,
+        item: ItemIndex,
+    },
+
+    // Errors.
+    /// No such item; `ask` is its position in the request, `None` when a bare
+    /// quantity does not say which of several items is meant.
+    NoSku {
+        ask: Option<usize>,
+    },
+    /// The sale holds as many reservations as configuration allows.
+    Full,
+    /// The request makes no sense for this sale; the text names the argument.
+    Invalid(&'static str),
+}

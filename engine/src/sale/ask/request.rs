@@ -1,0 +1,79 @@
+//! What is asked of a sale, as the plans take it: parsed, sizes checked, nothing
+//! looked up yet.
+
+use smallvec::SmallVec;
+
+use crate::table::name::{Key, Spelling};
+
+/// SKUs with quantities, as asked: the same SKU may come twice.
+pub type AskLines<'a> = SmallVec<[(&'a [u8], u64); 2]>;
+
+/// `{qty | ITEMS count sku qty ...}`: which units are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask<'a> {
+    /// Of the SKU `default` if there is one, else of the only item.
+    Qty(u64),
+    Items(AskLines<'a>),
+}
+
+/// `FLASHSALE.RESERVE`, and the first half of `FLASHSALE.BUY`.
+#[derive(Clone, Debug)]
+pub struct Reserve<'a> {
+    pub user: Key<'a>,
+    pub ask: Ask<'a>,
+    /// Given by the client, or a fresh ULID.
+    pub id: Key<'a>,
+    /// Cut to the sale's HOLD.
+    pub hold_ms: Option<u64>,
+    /// The open reservation that this one takes the place of; its deadline stays.
+    pub replaces: Option<Key<'a>>,
+}
+
+/// `FLASHSALE.CHECKOUT`.
+#[derive(Clone, Copy, Debug)]
+pub struct Checkout<'a> {
+    pub id: Key<'a>,
+    /// Insists on whose reservation it is.
+    pub user: Option<Spelling<'a>>,
+    pub reference: Option<&'a [u8]>,
+    pub payload: Option<&'a [u8]>,
+}
+
+/// `FLASHSALE.REFUND`.
+#[derive(Clone, Debug)]
+pub struct RefundAsk<'a> {
+    pub id: Key<'a>,
+    /// Insists on whose order it is.
+    pub user: Option<Spelling<'a>>,
+    /// `None`: all that is left. `Ask::Qty` is QTY, for orders of one SKU.
+    pub ask: Option<Ask<'a>>,
+    /// Always there when `ask` is.
+    pub reference: Option<&'a [u8]>,
+    pub no_restock: bool,
+    pub restore_limit: bool,
+}
+
+/// `FLASHSALE.RESTOCK`.
+#[derive(Clone, Debug)]
+pub struct Restock<'a> {
+    pub ask: RestockAsk<'a>,
+    /// Unknown SKUs with positive deltas become new items.
+    pub new: bool,
+    pub reference: Option<&'a [u8]>,
+}
+
+/// `{delta | ITEMS count sku delta ...}`; no delta is 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RestockAsk<'a> {
+    Delta(i64),
+    Items(Vec<(&'a [u8], i64)>),
+}
+
+/// What configuration allows, read when the request is decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// `max-reservations`: open, sold and remembered together.
+    pub reservations_max: usize,
+    /// `max-items`.
+    pub items_max: usize,
+}

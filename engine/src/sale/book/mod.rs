@@ -1,0 +1,11 @@
+//! What a sale keeps: items, users, reservations, their queues and carts, and the options.
+
+pub mod cart;
+pub mod deadlines;
+pub mod items;
+pub mod options;
+pub mod refunds;
+pub mod reservation;
+pub mod reservations;
+pub mod restock_refs;
+pub mod users;

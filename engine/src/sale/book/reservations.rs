@@ -1,0 +1,454 @@
+//! The reservations of a sale in every state, by id, by slot and by deadline.
+//!
+//! # Invariants
+//!
+//! 1. Each open reservation stands exactly once among the deadlines, at its
+//!    `expires_at_ms`; each expired one within its grace exactly once among the late, at
+//!    the same moment; each one that can never become an order (released, or expired for
+//!    good) exactly once among the ended, at its `ended_at_ms`; a sold one in none.
+//! 2. Each open reservation stands exactly once in its user's chain: the user knows the
+//!    newest, each one the one before it. Of a user with more than [`CHAIN_SHORT_MAX`]
+//!    each also knows the one behind it, and the newest the oldest; with fewer that is
+//!    not worth fetching another record for each new one.
+//!
+//! Edge: keeps and links records; units and users' sums are moved by `apply.rs`.
+
+use smallvec::SmallVec;
+
+use crate::sale::book::deadlines::Deadlines;
+use crate::sale::book::refunds::RefundRecord;
+use crate::sale::book::reservation::{
+    Aside, Links, NewReservation, OrderRecord, Packed, Reservation, Slot, Status,
+};
+use crate::sale::book::users::{Chain, UserSlot, Users};
+use crate::sale::units::Line;
+use crate::table::hash::Hasher;
+use crate::table::index::Index;
+use crate::table::name::Key;
+use crate::table::slab::{NONE, Slab};
+
+/// Longest chain whose end is found by walking it.
+const CHAIN_SHORT_MAX: u32 = 8;
+
+/// All reservations whose id is known.
+pub struct Reservations {
+    records: Slab<Packed>,
+    aside: Aside,
+    by_id: Index,
+    deadlines: Deadlines,
+    late: Deadlines,
+    ended: Deadlines,
+    hasher: Hasher,
+}
+
+impl Reservations {
+    pub fn new(hasher: Hasher) -> Reservations {
+        Reservations {
+            records: Slab::new(),
+            aside: Aside::new(),
+            by_id: Index::new(),
+            deadlines: Deadlines::new(),
+            late: Deadlines::new(),
+            ended: Deadlines::new(),
+            hasher,
+        }
+    }
+
+    /// Known ids.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// One past the highest slot in use.
+    pub fn slots(&self) -> usize {
+        self.records.slots()
+    }
+
+    /// Open reservations by deadline.
+    pub fn deadlines(&self) -> &Deadlines {
+        &self.deadlines
+    }
+
+    /// Expired reservations within their grace, by deadline.
+    pub fn late(&self) -> &Deadlines {
+        &self.late
+    }
+
+    /// Reservations that can never become an order, by the moment they ended.
+    pub fn ended(&self) -> &Deadlines {
+        &self.ended
+    }
+
+    /// Released and expired reservations.
+    pub fn remembered_len(&self) -> usize {
+        self.late.len() + self.ended.len()
+    }
+
+    /// The released or expired reservation that ended first. O(log n).
+    pub fn first_ended_of_all(&self) -> Option<Slot> {
+        // In one millisecond the released one was mostly there before the sweep.
+        if self.ended.first_ms() <= self.late.first_ms() {
+            self.ended.first()
+        } else {
+            self.late.first()
+        }
+    }
+
+    /// The oldest reservation that can never become an order. Where there is none, the
+    /// oldest of those within their grace: its grace may be over before the sweep comes by.
+    /// O(log n).
+    pub fn first_past_grace(&self) -> Option<Slot> {
+        self.ended.first().or_else(|| self.late.first())
+    }
+
+    pub fn find(&self, id: Key<'_>) -> Option<Slot> {
+        debug_assert_eq!(id.hash(), self.hasher.hash(id.spelling()));
+        self.by_id.find(id.hash(), |slot| {
+            self.aside.is_id(&self.records[slot], id.spelling())
+        })
+    }
+
+    /// Fetches what [`Reservations::find`] will look at first; see [`Index::touch`].
+    pub fn touch(&self, id: Key<'_>) {
+        self.by_id.touch(id.hash());
+    }
+
+    /// Fetches the record that [`Reservations::find`] will look at, its bucket having
+    /// been.
+    pub fn touch_likely(&self, id: Key<'_>) {
+        if let Some(slot) = self.by_id.likely(id.hash()) {
+            self.records.touch(slot);
+        }
+    }
+
+    /// Fetches the records before and behind this one in its queue, which are changed
+    /// when it is taken out.
+    pub fn touch_neighbours(&self, slot: Slot) {
+        if let Some(record) = self.records.get(slot) {
+            let Links { previous, next } = record.in_queue;
+            self.records.touch(previous);
+            self.records.touch(next);
+        }
+    }
+
+    pub fn get(&self, slot: Slot) -> Option<Reservation<'_>> {
+        let record = self.records.get(slot)?;
+        Some(Reservation::new(slot, record, &self.aside))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
+        self.records
+            .iter()
+            .map(|(slot, record)| (slot, Reservation::new(slot, record, &self.aside)))
+    }
+
+    /// Open reservations, earliest deadline first.
+    pub fn iter_open(&self) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
+        self.look_at(self.deadlines.iter(&self.records))
+    }
+
+    /// Expired reservations within their grace, earliest deadline first.
+    pub fn iter_late(&self) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
+        self.look_at(self.late.iter(&self.records))
+    }
+
+    /// Reservations that can never become an order, earliest ended first.
+    pub fn iter_ended(&self) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
+        self.look_at(self.ended.iter(&self.records))
+    }
+
+    /// A user's open reservations, oldest first.
+    pub fn iter_chain(&self, chain: Chain) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
+        let Chain { newest, open } = chain;
+        let mut short: SmallVec<[Slot; CHAIN_SHORT_MAX as usize]> = SmallVec::new();
+        let mut long = None;
+        if open > CHAIN_SHORT_MAX {
+            long = self.records.get(newest).map(|newest| newest.own.next);
+        } else {
+            // One more than there should be is enough to tell that a chain is damaged.
+            let mut at = newest;
+            while let Some(record) = self.records.get(at)
+                && short.len() <= open as usize
+            {
+                short.push(at);
+                at = record.own.previous;
+            }
+        }
+        self.look_at(std::iter::from_fn(move || {
+            if let Some(slot) = short.pop() {
+                return Some(slot);
+            }
+            let this = long?;
+            long = self.records.get(this).map(|record| record.own.next);
+            if this == newest {
+                long = None;
+            }
+            Some(this)
+        }))
+    }
+
+    fn look_at(
+        &self,
+        slots: impl Iterator<Item = Slot>,
+    ) -> impl Iterator<Item = (Slot, Reservation<'_>)> {
+        slots.filter_map(|slot| Some((slot, self.get(slot)?)))
+    }
+
+    /// Counts up to `most` open reservations past their deadline. O(answer).
+    pub fn count_expired(&self, now_ms: u64, most: usize) -> usize {
+        self.deadlines.count_due(&self.records, now_ms, most)
+    }
+
+    /// Counts up to `most` late reservations with a deadline at or before `until_ms`.
+    /// O(answer).
+    pub fn count_late(&self, until_ms: u64, most: usize) -> usize {
+        self.late.count_due(&self.records, until_ms, most)
+    }
+
+    /// Counts up to `most` reservations that ended for good at or before `until_ms`.
+    /// O(answer).
+    pub fn count_ended(&self, until_ms: u64, most: usize) -> usize {
+        self.ended.count_due(&self.records, until_ms, most)
+    }
+
+    /// Keeps a reservation and files it where its status says.
+    pub fn insert(&mut self, new: NewReservation<'_>, users: &mut Users) -> Slot {
+        let hash = new.id.hash();
+        let record = self.aside.pack(self.next_slot(), new);
+        let slot = self.records.insert(record);
+        let (records, aside, hasher) = (&self.records, &self.aside, &self.hasher);
+        self.by_id.insert(hash, slot, |slot| {
+            let id = Reservation::new(slot, &records[slot], aside).id();
+            hasher.hash(id)
+        });
+        self.file(slot, users);
+        slot
+    }
+
+    /// Forgets a reservation. Its user may go with it.
+    pub fn remove(&mut self, slot: Slot, users: &mut Users) {
+        self.unfile(slot, users);
+        let Some(reservation) = self.get(slot) else {
+            return;
+        };
+        let hash = self.hasher.hash(reservation.id());
+        self.by_id.remove(hash, |other| other == slot);
+        if let Some(record) = self.records.remove(slot) {
+            users.release(record.user);
+            self.aside.remove(slot, record);
+        }
+    }
+
+    /// Makes a reservation an order.
+    pub fn sell(&mut self, slot: Slot, users: &mut Users, order: OrderRecord) {
+        self.set_state(slot, users, Status::Sold, 0, Some(order));
+    }
+
+    /// Gives a reservation a status that is no order: `Released`, at a moment, or `InGrace`
+    /// or `Expired`, which go by its deadline and not by `at_ms`.
+    pub fn end(&mut self, slot: Slot, users: &mut Users, status: Status, at_ms: u64) {
+        self.set_state(slot, users, status, at_ms, None);
+    }
+
+    fn set_state(
+        &mut self,
+        slot: Slot,
+        users: &mut Users,
+        status: Status,
+        ended_at_ms: u64,
+        order: Option<OrderRecord>,
+    ) {
+        self.unfile(slot, users);
+        if let Some(record) = self.records.get_mut(slot) {
+            self.aside.set_state(record, status, ended_at_ms, order);
+        }
+        self.file(slot, users);
+    }
+
+    /// Adds a refund of `taken` units, ordered by item, to an order, which stays where it
+    /// is.
+    pub fn add_refund(&mut self, slot: Slot, taken: &[Line], refund: RefundRecord) {
+        let Some(lines) = self.get(slot).map(Reservation::lines) else {
+            return;
+        };
+        let hasher = self.hasher;
+        self.aside.change_order(&self.records[slot], |order| {
+            order.refunds_mut().add(&lines, taken, refund, hasher);
+        });
+    }
+
+    /// Moves the deadline of an open reservation; its place in the chain stays.
+    pub fn extend(&mut self, slot: Slot, expires_at_ms: u64) {
+        let Some(before) = self.get(slot).map(Reservation::expires_at_ms) else {
+            return;
+        };
+        self.deadlines.remove(&mut self.records, before, slot);
+        self.aside
+            .set_deadline(slot, &mut self.records[slot], expires_at_ms);
+        self.deadlines.push(&mut self.records, expires_at_ms, slot);
+    }
+
+    /// The queue of a status, beside the records it runs through; an order has none.
+    fn queue_of(&mut self, status: Status) -> Option<(&mut Deadlines, &mut Slab<Packed>)> {
+        let queue = match status {
+            Status::Open => &mut self.deadlines,
+            Status::InGrace => &mut self.late,
+            Status::Released | Status::Expired => &mut self.ended,
+            Status::Sold => return None,
+        };
+        Some((queue, &mut self.records))
+    }
+
+    fn file(&mut self, slot: Slot, users: &mut Users) {
+        let Some(reservation) = self.get(slot) else {
+            return;
+        };
+        let (status, user) = (reservation.status(), reservation.user());
+        let at_ms = reservation.queued_at_ms();
+        if let Some((queue, records)) = self.queue_of(status) {
+            queue.push(records, at_ms, slot);
+        }
+        if status == Status::Open {
+            self.chain(slot, user, users);
+        }
+    }
+
+    fn unfile(&mut self, slot: Slot, users: &mut Users) {
+        let Some(reservation) = self.get(slot) else {
+            return;
+        };
+        let (status, user) = (reservation.status(), reservation.user());
+        let at_ms = reservation.queued_at_ms();
+        if let Some((queue, records)) = self.queue_of(status) {
+            queue.remove(records, at_ms, slot);
+        }
+        if status == Status::Open {
+            self.unchain(slot, user, users);
+        }
+    }
+
+    /// Adds a reservation as its user's newest.
+    fn chain(&mut self, slot: Slot, user: UserSlot, users: &mut Users) {
+        let Chain { newest, open } = users.chain(user);
+        let mut next = NONE;
+        if open > CHAIN_SHORT_MAX
+            && let Some(record) = self.records.get_mut(newest)
+        {
+            next = std::mem::replace(&mut record.own.next, slot);
+        }
+        self.records[slot].own = Links {
+            previous: newest,
+            next,
+        };
+        users.set_newest(user, slot, 1);
+        if open == CHAIN_SHORT_MAX {
+            self.link_forward(slot);
+        }
+    }
+
+    /// Links each of a chain to the one behind it, and the newest to the oldest.
+    fn link_forward(&mut self, newest: Slot) {
+        let (mut next, mut at) = (NONE, newest);
+        while let Some(record) = self.records.get_mut(at) {
+            record.own.next = next;
+            next = at;
+            at = record.own.previous;
+        }
+        self.records[newest].own.next = next;
+    }
+
+    fn unchain(&mut self, slot: Slot, user: UserSlot, users: &mut Users) {
+        let Chain { newest, open } = users.chain(user);
+        let Links { previous, next } = self.records[slot].own;
+        let mut left = newest;
+        if newest == slot {
+            left = previous;
+        } else {
+            let behind = if open > CHAIN_SHORT_MAX {
+                next
+            } else {
+                self.behind(slot, newest)
+            };
+            if let Some(record) = self.records.get_mut(behind) {
+                record.own.previous = previous;
+            }
+        }
+        if open > CHAIN_SHORT_MAX {
+            // The one before it, or else the newest, which knows the oldest.
+            let before = if previous == NONE { left } else { previous };
+            if let Some(record) = self.records.get_mut(before) {
+                record.own.next = next;
+            }
+        }
+        users.set_newest(user, left, -1);
+    }
+
+    /// The one behind a reservation in a short chain.
+    fn behind(&self, slot: Slot, newest: Slot) -> Slot {
+        let mut at = newest;
+        while let Some(record) = self.records.get(at) {
+            if record.own.previous == slot {
+                break;
+            }
+            at = record.own.previous;
+        }
+        at
+    }
+
+    /// Whose reservation is it, if it is open?
+    pub fn user_of_open(&self, slot: Slot) -> Option<UserSlot> {
+        let record = self.get(slot)?;
+        (record.status() == Status::Open).then(|| record.user())
+    }
+
+    /// The one before an open reservation in its user's chain.
+    pub fn before(&self, slot: Slot) -> Option<Reservation<'_>> {
+        self.get(self.records.get(slot)?.own.previous)
+    }
+
+    /// Makes these open reservations their users' newest, one after the other.
+    pub fn chain_anew(&mut self, slots: impl Iterator<Item = Slot>, users: &mut Users) {
+        for slot in slots {
+            let user = self.records[slot].user;
+            self.unchain(slot, user, users);
+            self.chain(slot, user, users);
+        }
+    }
+
+    /// The slot of the next reservation.
+    pub fn next_slot(&self) -> Slot {
+        self.records.next_slot()
+    }
+
+    /// Heap bytes of everything.
+    pub fn heap_bytes(&self) -> usize {
+        self.records.heap_bytes()
+            + self.aside.heap_bytes()
+            + self.by_id.heap_bytes()
+            + self.deadlines.heap_bytes()
+            + self.late.heap_bytes()
+            + self.ended.heap_bytes()
+    }
+}
+
+#[cfg(test)]
+impl Reservations {
+    /// Damages the index: a reservation cannot be found by its id any more.
+    pub fn lose_id(&mut self, slot: Slot) {
+        if let Some(hash) = self.get(slot).map(|record| self.hasher.hash(record.id())) {
+            self.by_id.remove(hash, |other| other == slot);
+        }
+    }
+
+    /// Damages the queue: an open reservation will never expire.
+    pub fn lose_deadline(&mut self, slot: Slot) {
+        let at_ms = self.get(slot).map_or(0, Reservation::expires_at_ms);
+        self.deadlines.remove(&mut self.records, at_ms, slot);
+    }
+
+    /// Damages the queue: an open reservation stands among the ended.
+    pub fn misplace(&mut self, slot: Slot) {
+        self.lose_deadline(slot);
+        self.ended.push(&mut self.records, 0, slot);
+    }
+}

@@ -1,0 +1,426 @@
+//! The users of a sale: what each has reserved and bought.
+//!
+//! Most users have a few units and a reservation or two, so a user is 28 bytes: small
+//! numbers, whose sums follow from each other. Whoever has more, or was refunded units
+//! that still count, is kept wide.
+//!
+//! # Invariants
+//!
+//! 1. A user is kept exactly as long as a reservation names it.
+//! 2. `reserved` is the sum over the user's open reservations, `sold` the same net of
+//!    refunds over its orders, `counted` reserved + bought less what RESTORELIMIT gave
+//!    back.
+//! 3. A tally exists for a user and item exactly while its count is not zero, and
+//!    only in sales made with ITEMLIMIT.
+//!
+//! Edge: sums and links; the reservations themselves are in `reservations.rs`.
+
+use std::collections::BTreeMap;
+
+use crate::sale::units::ItemIndex;
+use crate::table::hash::Hasher;
+use crate::table::index::Index;
+use crate::table::name::{Key, Names, PackedName, Spelling};
+use crate::table::slab::{NONE, Slab, SlotNumber};
+
+/// The number of a user in its sale; [`NONE`] for nobody.
+pub type UserSlot = SlotNumber;
+
+/// One user's sums, in units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    pub reserved: u64,
+    pub sold: u64,
+    pub counted: u64,
+    /// Open reservations.
+    pub open: u32,
+    /// Reservations in any state that name this user.
+    named_by: u32,
+}
+
+/// A user in its table.
+struct Packed {
+    name: PackedName,
+    open: u8,
+    reserved: u16,
+    sold: u16,
+    /// [`WIDE`] when the sums are kept elsewhere.
+    named_by: u16,
+    /// The newest of its open reservations, the end of its chain.
+    newest: SlotNumber,
+}
+
+const WIDE: u16 = u16::MAX;
+
+impl Packed {
+    /// Keeps the sums here; false if they do not fit.
+    fn pack(&mut self, sums: &Sums) -> bool {
+        let small = (
+            u8::try_from(sums.open),
+            u16::try_from(sums.reserved),
+            u16::try_from(sums.sold),
+            u16::try_from(sums.named_by),
+        );
+        let (Ok(open), Ok(reserved), Ok(sold), Ok(named_by)) = small else {
+            return false;
+        };
+        if named_by == WIDE || sums.counted != sums.reserved + sums.sold {
+            return false;
+        }
+        self.open = open;
+        self.reserved = reserved;
+        self.sold = sold;
+        self.named_by = named_by;
+        true
+    }
+
+    fn unpack(&self) -> Sums {
+        let (reserved, sold) = (u64::from(self.reserved), u64::from(self.sold));
+        Sums {
+            reserved,
+            sold,
+            counted: reserved + sold,
+            open: u32::from(self.open),
+            named_by: u32::from(self.named_by),
+        }
+    }
+}
+
+/// A user's open reservations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// [`NONE`] without one.
+    pub newest: SlotNumber,
+    /// How many there are.
+    pub open: u32,
+}
+
+/// A change of a user's sums, in units.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Account {
+    pub reserved: i64,
+    pub sold: i64,
+    pub counted: i64,
+}
+
+struct Tally {
+    user: UserSlot,
+    item: ItemIndex,
+    counted: u64,
+}
+
+/// All users with a reservation in any state.
+pub struct Users {
+    users: Slab<Packed>,
+    names: Names,
+    wide: BTreeMap<UserSlot, Sums>,
+    by_name: Index,
+    tallies: Slab<Tally>,
+    by_user_and_item: Index,
+    /// The sale was made with ITEMLIMIT.
+    tracks_items: bool,
+    hasher: Hasher,
+}
+
+impl Users {
+    pub fn new(hasher: Hasher, tracks_items: bool) -> Users {
+        Users {
+            users: Slab::new(),
+            names: Names::new(),
+            wide: BTreeMap::new(),
+            by_name: Index::new(),
+            tallies: Slab::new(),
+            by_user_and_item: Index::new(),
+            tracks_items,
+            hasher,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    pub fn tracks_items(&self) -> bool {
+        self.tracks_items
+    }
+
+    pub fn find(&self, name: Key<'_>) -> Option<UserSlot> {
+        debug_assert_eq!(name.hash(), self.hasher.hash(name.spelling()));
+        self.by_name.find(name.hash(), |slot| {
+            self.names.is(&self.users[slot].name, name.spelling())
+        })
+    }
+
+    /// Fetches what [`Users::find`] will look at first; see [`Index::touch`].
+    pub fn touch(&self, name: Key<'_>) {
+        self.by_name.touch(name.hash());
+    }
+
+    /// Fetches the user that [`Users::find`] will look at, its bucket having been.
+    pub fn touch_likely(&self, name: Key<'_>) {
+        if let Some(user) = self.by_name.likely(name.hash()) {
+            self.users.touch(user);
+        }
+    }
+
+    /// Fetches a user that is named by its slot.
+    pub fn touch_slot(&self, user: UserSlot) {
+        self.users.touch(user);
+    }
+
+    pub fn name(&self, user: UserSlot) -> Option<Spelling<'_>> {
+        let user = self.users.get(user)?;
+        Some(self.names.spelling(&user.name))
+    }
+
+    /// A user's sums; zeros for nobody.
+    pub fn sums(&self, user: UserSlot) -> Sums {
+        match self.users.get(user) {
+            None => Sums::default(),
+            Some(record) if record.named_by == WIDE => {
+                self.wide.get(&user).copied().unwrap_or_default()
+            }
+            Some(record) => record.unpack(),
+        }
+    }
+
+    fn change(&mut self, user: UserSlot, change: impl FnOnce(&mut Sums)) {
+        let mut sums = self.sums(user);
+        let Some(record) = self.users.get_mut(user) else {
+            return;
+        };
+        change(&mut sums);
+        let was_wide = record.named_by == WIDE;
+        if record.pack(&sums) {
+            if was_wide {
+                self.wide.remove(&user);
+            }
+        } else {
+            record.named_by = WIDE;
+            self.wide.insert(user, sums);
+        }
+    }
+
+    /// A user's chain of open reservations; an empty one for nobody.
+    pub fn chain(&self, user: UserSlot) -> Chain {
+        Chain {
+            newest: self.users.get(user).map_or(NONE, |user| user.newest),
+            open: self.sums(user).open,
+        }
+    }
+
+    /// Another reservation of a user is its newest open one; how many there are is
+    /// changed by `open`.
+    pub fn set_newest(&mut self, user: UserSlot, newest: SlotNumber, open: i32) {
+        let Some(record) = self.users.get_mut(user) else {
+            return;
+        };
+        record.newest = newest;
+        match u8::try_from(i32::from(record.open) + open) {
+            Ok(open) if record.named_by < WIDE => record.open = open,
+            _ => self.change(user, |sums| {
+                sums.open = sums.open.saturating_add_signed(open);
+            }),
+        }
+    }
+
+    /// One past the highest slot in use.
+    pub fn slots_end(&self) -> usize {
+        self.users.slots()
+    }
+
+    pub fn slots(&self) -> impl Iterator<Item = UserSlot> {
+        self.users.iter().map(|(slot, _)| slot)
+    }
+
+    /// The user of this name, who is named by one more reservation from now on.
+    pub fn retain(&mut self, name: Key<'_>) -> UserSlot {
+        let slot = self.find(name).unwrap_or_else(|| self.add(name));
+        match self.users.get_mut(slot) {
+            // The one after it is WIDE.
+            Some(record) if record.named_by < WIDE - 1 => record.named_by += 1,
+            _ => self.change(slot, |sums| sums.named_by += 1),
+        }
+        slot
+    }
+
+    fn add(&mut self, name: Key<'_>) -> UserSlot {
+        let slot = self.users.insert(Packed {
+            name: self.names.pack(name.spelling()),
+            open: 0,
+            reserved: 0,
+            sold: 0,
+            named_by: 0,
+            newest: NONE,
+        });
+        let (users, names, hasher) = (&self.users, &self.names, &self.hasher);
+        self.by_name.insert(name.hash(), slot, |slot| {
+            hasher.hash(names.spelling(&users[slot].name))
+        });
+        slot
+    }
+
+    /// A reservation that named this user is forgotten.
+    pub fn release(&mut self, user: UserSlot) {
+        self.change(user, |sums| {
+            sums.named_by = sums.named_by.saturating_sub(1);
+        });
+        if self.sums(user).named_by > 0 {
+            return;
+        }
+        let Some(name) = self.users.get(user).map(|record| record.name) else {
+            return;
+        };
+        let hash = self.hasher.hash(self.names.spelling(&name));
+        self.by_name.remove(hash, |slot| slot == user);
+        self.users.remove(user);
+        self.names.remove(name);
+        self.wide.remove(&user);
+    }
+
+    /// Changes a user's sums.
+    pub fn account(&mut self, user: UserSlot, by: Account) {
+        self.change(user, |sums| {
+            sums.reserved = sums.reserved.saturating_add_signed(by.reserved);
+            sums.sold = sums.sold.saturating_add_signed(by.sold);
+            sums.counted = sums.counted.saturating_add_signed(by.counted);
+        });
+    }
+
+    /// Finds a tally by the hash of its user and item.
+    fn find_tally(&self, hash: u64, user: UserSlot, item: ItemIndex) -> Option<SlotNumber> {
+        self.by_user_and_item.find(hash, |slot| {
+            let tally = &self.tallies[slot];
+            tally.user == user && tally.item == item
+        })
+    }
+
+    /// Units of one item counted against a user's ITEMLIMIT; none for nobody.
+    pub fn counted_of(&self, user: UserSlot, item: ItemIndex) -> u64 {
+        if user == NONE {
+            return 0;
+        }
+        let hash = self.hasher.hash_pair(user, item);
+        self.find_tally(hash, user, item)
+            .map_or(0, |slot| self.tallies[slot].counted)
+    }
+
+    /// Changes what counts against a user's ITEMLIMIT.
+    pub fn count(&mut self, user: UserSlot, item: ItemIndex, by: i64) {
+        if !self.tracks_items {
+            return;
+        }
+        let hash = self.hasher.hash_pair(user, item);
+        if let Some(slot) = self.find_tally(hash, user, item) {
+            let tally = &mut self.tallies[slot];
+            tally.counted = tally.counted.saturating_add_signed(by);
+            if tally.counted == 0 {
+                self.by_user_and_item.remove(hash, |other| other == slot);
+                self.tallies.remove(slot);
+            }
+        } else if by > 0 {
+            let slot = self.tallies.insert(Tally {
+                user,
+                item,
+                counted: by.unsigned_abs(),
+            });
+            let (tallies, hasher) = (&self.tallies, &self.hasher);
+            self.by_user_and_item.insert(hash, slot, |slot| {
+                hasher.hash_pair(tallies[slot].user, tallies[slot].item)
+            });
+        }
+    }
+
+    /// All tallies: user, item, units counted.
+    pub fn tallies(&self) -> impl Iterator<Item = (UserSlot, ItemIndex, u64)> {
+        self.tallies
+            .iter()
+            .map(|(_, tally)| (tally.user, tally.item, tally.counted))
+    }
+
+    /// Heap bytes, names included.
+    pub fn heap_bytes(&self) -> usize {
+        self.users.heap_bytes()
+            + self.names.heap_bytes()
+            // As a B-tree keeps them, at its usual filling.
+            + self.wide.len() * 2 * size_of::<(UserSlot, Sums)>()
+            + self.by_name.heap_bytes()
+            + self.tallies.heap_bytes()
+            + self.by_user_and_item.heap_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::hash::HASHER;
+
+    #[test]
+    fn a_user_lives_as_long_as_a_reservation_names_it() {
+        let mut users = Users::new(HASHER, true);
+        let ann = users.retain(HASHER.key(b"ann"));
+        assert_eq!(users.retain(HASHER.key(b"ann")), ann);
+        users.count(ann, 3, 2);
+        users.count(ann, 3, -1);
+        assert_eq!(users.counted_of(ann, 3), 1);
+        users.count(ann, 3, -1);
+        assert_eq!(users.tallies().count(), 0);
+        users.release(ann);
+        assert_eq!(users.find(HASHER.key(b"ann")), Some(ann));
+        users.release(ann);
+        assert_eq!((users.find(HASHER.key(b"ann")), users.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_user_is_28_bytes() {
+        assert_eq!(size_of::<Packed>(), 28);
+        assert_eq!(size_of::<Option<Packed>>(), 28);
+    }
+
+    #[test]
+    fn sums_of_any_size_are_kept_and_small_ones_in_place() {
+        let mut users = Users::new(HASHER, false);
+        let ann = users.retain(HASHER.key(b"ann"));
+        let large = 1 << 52;
+        for (reserved, sold, counted, is_wide) in [
+            (1, 0, 1, false),
+            (0xffff, 0, 0xffff, false),
+            (0x1_0000, 0, 0x1_0000, true),
+            (2, 0xffff, 0x1_0001, false),
+            (2, 3, 6, true),
+            (large, large, 2 * large, true),
+            (0, 0, 0, false),
+        ] {
+            let before = users.sums(ann);
+            users.account(
+                ann,
+                Account {
+                    reserved: reserved as i64 - before.reserved as i64,
+                    sold: sold as i64 - before.sold as i64,
+                    counted: counted as i64 - before.counted as i64,
+                },
+            );
+            let sums = users.sums(ann);
+            assert_eq!(
+                (sums.reserved, sums.sold, sums.counted),
+                (reserved, sold, counted)
+            );
+            assert_eq!(users.wide.len(), usize::from(is_wide));
+        }
+        for _ in 1..70_000 {
+            users.retain(HASHER.key(b"ann"));
+        }
+        for open in 1..300 {
+            users.set_newest(ann, open, 1);
+            let newest = open;
+            assert_eq!(users.chain(ann), Chain { newest, open });
+        }
+        assert_eq!(users.wide.len(), 1);
+        for _ in 1..70_000 {
+            users.release(ann);
+        }
+        assert_eq!(users.len(), 1);
+        users.release(ann);
+        assert_eq!((users.len(), users.wide.len()), (0, 0));
+    }
+}

@@ -1,0 +1,451 @@
+//! A sale from the bytes of a snapshot: the one distrustful decoder.
+//!
+//! RDB, RESTORE, AOF and the tests all come through here. Nothing is believed: no
+//! length, no name, no count, and in the end the whole sale is recounted. Damage is
+//! an error, never a guess, and costs memory in proportion to the bytes received.
+//!
+//! Edge: the format is `snapshot.rs`.
+
+use crate::sale::book::items::Stock;
+use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Reservation, Status};
+use crate::sale::book::restock_refs::{Deltas, ItemDelta};
+use crate::sale::book::users::{Account, UserSlot};
+use crate::sale::disk::chains::{Chains, take_place};
+use crate::sale::disk::snapshot::{
+    CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINES, MARK, NO_CART, NO_RESTOCK, OPEN,
+    ORDER, REFUND, RELEASED, RESTOCK_REF, SNAPSHOT_VERSION,
+};
+use crate::sale::event::apply::{new_reservation, signed};
+use crate::sale::event::codec::{
+    take_entry, take_integer, take_mark_id, take_moment, take_options, take_reason, take_sku,
+};
+use crate::sale::event::{Created, Refund};
+use crate::sale::state::{Mark, Sale};
+use crate::sale::units::{INTEGER_MAX, Line, Lines, ORDERS_BYTES_MAX, units_of};
+use crate::table::hash::Hasher;
+use crate::table::name::NameBuffer;
+use crate::table::slab::NONE;
+use crate::wire::{CodecError, Reader};
+
+/// Largest element that is put together from chunks, in bytes. The largest there can
+/// be is a cart of every item of a sale: 100,000 lines of at most 14 bytes.
+const ELEMENT_BYTES_MAX: usize = 16 << 20;
+
+/// Puts a sale together from the chunks of a snapshot.
+pub struct Loader {
+    hasher: Hasher,
+    /// Bytes of an element whose end has not come yet.
+    pending: Vec<u8>,
+    /// How many bytes to have before that element is tried again: doubled each time,
+    /// so that a forged one costs no more than its own length.
+    retry_at: usize,
+    /// Of the snapshot, from its header.
+    version: u8,
+    chains: Chains,
+    sale: Option<Sale>,
+    /// The chunk before was the last.
+    is_over: bool,
+    is_complete: bool,
+}
+
+impl Loader {
+    /// `hasher` is the one that hashes the sale's names from now on.
+    pub fn new(hasher: Hasher) -> Loader {
+        Loader {
+            hasher,
+            pending: Vec::new(),
+            retry_at: 0,
+            version: 0,
+            chains: Chains::default(),
+            sale: None,
+            is_over: false,
+            is_complete: false,
+        }
+    }
+
+    /// Takes the next chunk; true when the snapshot is complete.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are damaged, of another version, too few or too many. The
+    /// loader is of no more use then.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<bool, CodecError> {
+        if self.is_over || chunk.len() > CHUNK_BYTES {
+            return Err(CodecError::Invalid("the length of a chunk"));
+        }
+        self.is_over = chunk.len() < CHUNK_BYTES;
+        let mut bytes = std::mem::take(&mut self.pending);
+        bytes.extend_from_slice(chunk);
+        if self.is_over || bytes.len() >= self.retry_at {
+            let read = self.take_elements(&bytes)?;
+            bytes.drain(..read);
+            self.retry_at = 2 * bytes.len();
+        }
+        if bytes.len() > ELEMENT_BYTES_MAX {
+            return Err(CodecError::Invalid("an element too large"));
+        }
+        self.pending = bytes;
+        if self.is_over && !self.is_complete {
+            return Err(CodecError::Truncated);
+        }
+        Ok(self.is_over)
+    }
+
+    /// Heap bytes of what was put together so far.
+    pub fn heap_bytes(&self) -> usize {
+        self.pending.capacity() + self.sale.as_ref().map_or(0, Sale::memory_bytes)
+    }
+
+    /// Takes all elements that are whole and says how many bytes they had.
+    fn take_elements(&mut self, bytes: &[u8]) -> Result<usize, CodecError> {
+        let mut from = Reader::new(bytes, self.hasher);
+        let mut rest = bytes.len();
+        while rest > 0 {
+            if self.is_complete {
+                return Err(CodecError::Invalid("bytes after the end"));
+            }
+            match self.take_element(&mut from) {
+                Ok(()) => rest = from.rest().len(),
+                Err(CodecError::Truncated) => break,
+                Err(invalid) => return Err(invalid),
+            }
+        }
+        Ok(bytes.len() - rest)
+    }
+
+    /// The sale, recounted.
+    ///
+    /// # Errors
+    ///
+    /// When the snapshot is not complete, or its numbers do not add up.
+    pub fn finish(self) -> Result<Sale, CodecError> {
+        let Some(mut sale) = self.sale.filter(|_| self.is_complete) else {
+            return Err(CodecError::Truncated);
+        };
+        self.chains.finish(&mut sale)?;
+        if sale.items.len() == 0 || !sale.audit().is_empty() {
+            return Err(CodecError::Invalid("the numbers do not add up"));
+        }
+        Ok(sale)
+    }
+
+    fn take_element(&mut self, from: &mut Reader<'_>) -> Result<(), CodecError> {
+        let (tag, has_options) = from.tag_with_options()?;
+        if tag == HEADER && self.sale.is_none() {
+            let (version, sale) = take_header(from, self.hasher, has_options)?;
+            self.version = version;
+            self.sale = Some(sale);
+            return Ok(());
+        }
+        if has_options && self.version < 3 {
+            return Err(CodecError::Invalid("the tag of an element"));
+        }
+        if has_options && tag != REFUND {
+            return Err(CodecError::Newer("an option of an element"));
+        }
+        let (version, chains) = (self.version, &mut self.chains);
+        let Some(sale) = &mut self.sale else {
+            return Err(CodecError::Invalid("no header"));
+        };
+        match tag {
+            ITEM => take_item(from, version, sale),
+            OPEN => take_record(from, version, sale, chains, Status::Open),
+            RELEASED => take_record(from, version, sale, chains, Status::Released),
+            LATE => take_record(from, version, sale, chains, Status::InGrace),
+            // Before version 3 nothing told the end of a GRACE.
+            EXPIRED if version < 3 && sale.options.grace_ms > 0 => {
+                take_record(from, version, sale, chains, Status::InGrace)
+            }
+            EXPIRED => take_record(from, version, sale, chains, Status::Expired),
+            ORDER => take_record(from, version, sale, chains, Status::Sold),
+            REFUND => take_refund(from, version, sale, has_options),
+            RESTOCK_REF => take_restock_ref(from, version, sale),
+            END => {
+                let counts = (from.number()?, from.number()?);
+                if counts != (sale.items.len() as u64, sale.reservations.len() as u64) {
+                    return Err(CodecError::Invalid("the counts at the end"));
+                }
+                self.is_complete = true;
+                Ok(())
+            }
+            _ => Err(CodecError::Newer("an element")),
+        }
+    }
+}
+
+fn take_header(
+    from: &mut Reader<'_>,
+    hasher: Hasher,
+    has_options: bool,
+) -> Result<(u8, Sale), CodecError> {
+    let version = from.tag()?;
+    match version {
+        0 => return Err(CodecError::Invalid("the version of a snapshot")),
+        1..=SNAPSHOT_VERSION => {}
+        _ => return Err(CodecError::Newer("a snapshot")),
+    }
+    let created = Created {
+        sale_id: from.wide()?,
+        orders: from.bytes(ORDERS_BYTES_MAX)?,
+        options: take_options(from)?,
+        items: Vec::new(),
+    };
+    let created_at_ms = take_moment(from)?;
+    let last_change_at_ms = take_moment(from)?;
+    let paused_at_ms = from.option(take_integer)?;
+    let closed_at_ms = from.option(take_integer)?;
+    let tracks_items = from.flag()?;
+    let had_one_item = from.flag()?;
+    let mut sale = Sale::empty(&created, created_at_ms, tracks_items, hasher);
+    sale.last_change_at_ms = last_change_at_ms;
+    sale.paused_at_ms = paused_at_ms;
+    sale.closed_at_ms = closed_at_ms;
+    sale.had_one_item = had_one_item;
+    sale.refunded = from.number()?;
+    if has_options {
+        if version < 3 {
+            return Err(CodecError::Invalid("the tag of an element"));
+        }
+        from.options(|tag, value| match tag {
+            MARK => {
+                sale.mark = Some(Mark {
+                    id: take_mark_id(value)?,
+                    reason: take_reason(value)?.into(),
+                });
+                Ok(true)
+            }
+            _ => Ok(false),
+        })?;
+    }
+    if sale.options.item_limit.is_some() && !tracks_items {
+        return Err(CodecError::Invalid("the options"));
+    }
+    Ok((version, sale))
+}
+
+fn take_item(from: &mut Reader<'_>, version: u8, sale: &mut Sale) -> Result<(), CodecError> {
+    let sku = take_sku(from)?;
+    let stock = Stock {
+        available: take_integer(from)?,
+        reserved: take_integer(from)?,
+        sold: take_integer(from)?,
+    };
+    let base = if version < 3 {
+        signed(stock.total())
+    } else {
+        from.signed()?
+    };
+    if sale.items.find(sku).is_some() || sale.total().saturating_add(stock.total()) > INTEGER_MAX {
+        return Err(CodecError::Invalid("an item"));
+    }
+    sale.items.add(sku, stock, base);
+    Ok(())
+}
+
+fn take_record(
+    from: &mut Reader<'_>,
+    version: u8,
+    sale: &mut Sale,
+    chains: &mut Chains,
+    status: Status,
+) -> Result<(), CodecError> {
+    let id = from.name()?;
+    let user = from.option(Reader::name)?;
+    let (mut lines, mut digest) = (Lines::new(), None);
+    match from.tag()? {
+        NO_CART => {}
+        LINES => lines = from.lines()?,
+        DIGEST if version >= 3 && status.is_final() => digest = Some(from.wide()?),
+        _ => return Err(CodecError::Invalid("a cart")),
+    }
+    let reserved_at_ms = take_moment(from)?;
+    let expires_at_ms = u64::try_from(from.signed()?.saturating_add(reserved_at_ms.cast_signed()))
+        .map_err(|_| CodecError::Invalid("a deadline"))?;
+    let mut new = NewReservation {
+        status,
+        expires_at_ms,
+        cart: digest.map_or(CartOf::Lines(&lines), CartOf::Digest),
+        ..new_reservation(id, NONE, &[], reserved_at_ms)
+    };
+    let mut place = None;
+    let is_out_of_order = match status {
+        Status::Open => {
+            place = Some(take_place(from, version)?);
+            sale.reservations.deadlines().last_ms() > Some(expires_at_ms)
+        }
+        Status::Released => {
+            new.ended_at_ms = take_moment(from)?;
+            sale.reservations.ended().last_ms() > Some(new.ended_at_ms)
+        }
+        Status::InGrace => sale.reservations.late().last_ms() > Some(expires_at_ms),
+        Status::Expired => sale.reservations.ended().last_ms() > Some(expires_at_ms),
+        Status::Sold => {
+            new.order = Some(take_order(from)?);
+            false
+        }
+    };
+    touch_next(*from, sale);
+    let is_unseen = lines.is_empty() && digest.is_none();
+    let may_be = if is_unseen {
+        status == Status::Released
+    } else {
+        user.is_some()
+    };
+    if !may_be
+        || lines
+            .iter()
+            .any(|line| line.item as usize >= sale.items.len())
+        || expires_at_ms > INTEGER_MAX
+        || is_out_of_order
+        || sale.reservations.find(id).is_some()
+    {
+        return Err(CodecError::Invalid("a reservation"));
+    }
+    if let Some(user) = user {
+        new.user = sale.users.retain(user);
+    }
+    if let Some(place) = place {
+        chains.note(sale, sale.reservations.next_slot(), new.user, &place);
+    }
+    sale.count_loaded(new.user, status, &lines);
+    sale.reservations.insert(new, &mut sale.users);
+    Ok(())
+}
+
+/// Fetches what the next record will look at, while this one is put in its place: what a
+/// load waits for most is memory.
+fn touch_next(mut from: Reader<'_>, sale: &Sale) {
+    if let Ok(OPEN | RELEASED | LATE | EXPIRED | ORDER) = from.tag()
+        && let Ok(id) = from.name()
+        && let Ok(user) = from.option(Reader::name)
+    {
+        sale.touch(Some(id), user);
+    }
+}
+
+fn take_order(from: &mut Reader<'_>) -> Result<OrderRecord, CodecError> {
+    let sold_at_ms = take_moment(from)?;
+    let entry = take_entry(from)?;
+    let reference = from.option(Reader::spelling)?;
+    Ok(OrderRecord::new(sold_at_ms, entry, reference))
+}
+
+fn take_refund(
+    from: &mut Reader<'_>,
+    version: u8,
+    sale: &mut Sale,
+    has_options: bool,
+) -> Result<(), CodecError> {
+    let id = from.name()?;
+    let reference = from.option(Reader::spelling)?;
+    let lines = from.lines()?;
+    let entry = take_entry(from)?;
+    let restores_limit = from.flag()?;
+    let mut no_restock = (version >= 3).then_some(false);
+    if has_options {
+        from.options(|tag, value| {
+            if tag == NO_RESTOCK {
+                no_restock = value.flag()?.then_some(true);
+            }
+            Ok(tag == NO_RESTOCK)
+        })?;
+    }
+    let refund = Refund {
+        id,
+        lines,
+        reference,
+        restocks: false,
+        restores_limit,
+        no_restock,
+        entry,
+    };
+    if sale.check_refund(&refund).is_err() {
+        return Err(CodecError::Invalid("a refund"));
+    }
+    let Some(slot) = sale.reservations.find(id) else {
+        return Err(CodecError::Invalid("a refund"));
+    };
+    let user = sale.record(slot).map_or(NONE, Reservation::user);
+    let units = signed(units_of(&refund.lines));
+    sale.users.account(
+        user,
+        Account {
+            sold: -units,
+            ..Account::default()
+        },
+    );
+    if restores_limit {
+        sale.count_limits(user, &refund.lines, -1);
+    }
+    sale.note_refund(slot, &refund);
+    Ok(())
+}
+
+fn take_restock_ref(from: &mut Reader<'_>, version: u8, sale: &mut Sale) -> Result<(), CodecError> {
+    let reference = from.spelling()?;
+    let kept = if version < 3 { LINES } else { from.tag()? };
+    let deltas = match kept {
+        LINES => take_deltas(from, sale)?,
+        DIGEST => Deltas::Digest(from.wide()?),
+        _ => return Err(CodecError::Invalid("a REF of RESTOCK")),
+    };
+    let mut buffer = NameBuffer::default();
+    let is_known = sale
+        .restock_refs
+        .find(reference.bytes(&mut buffer))
+        .is_some();
+    if sale.restock_refs.is_full() || is_known {
+        return Err(CodecError::Invalid("a REF of RESTOCK"));
+    }
+    sale.restock_refs.push(reference, deltas);
+    Ok(())
+}
+
+fn take_deltas(from: &mut Reader<'_>, sale: &Sale) -> Result<Deltas, CodecError> {
+    let deltas: Vec<ItemDelta> = from.list(2, |from| Ok((from.small()?, from.signed()?)))?;
+    let is_wrong = |&(item, delta): &ItemDelta| {
+        item as usize >= sale.items.len() || delta.unsigned_abs() > INTEGER_MAX
+    };
+    if deltas.is_empty()
+        || deltas.iter().any(is_wrong)
+        || !deltas.is_sorted_by(|(item, _), (next, _)| item < next)
+    {
+        return Err(CodecError::Invalid("a REF of RESTOCK"));
+    }
+    Ok(Deltas::new(&deltas))
+}
+
+impl Sale {
+    /// Adds a loaded reservation to its user's sums. The items bring their own, which are
+    /// held against the reservations in the end.
+    fn count_loaded(&mut self, user: UserSlot, status: Status, lines: &[Line]) {
+        let units = signed(units_of(lines));
+        let counts = match status {
+            Status::Open => Account {
+                reserved: units,
+                ..Account::default()
+            },
+            Status::Sold => Account {
+                sold: units,
+                ..Account::default()
+            },
+            Status::Released | Status::InGrace | Status::Expired => return,
+        };
+        self.users.account(user, counts);
+        self.count_limits(user, lines, 1);
+    }
+
+    fn count_limits(&mut self, user: UserSlot, lines: &[Line], sign: i64) {
+        let counted = sign * signed(units_of(lines));
+        self.users.account(
+            user,
+            Account {
+                counted,
+                ..Account::default()
+            },
+        );
+        for line in lines {
+            self.users.count(user, line.item, sign * signed(line.qty));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! A sale as bytes on disk: written as a snapshot, and read with distrust.
+
+pub mod chains;
+pub mod loader;
+pub mod snapshot;

@@ -1,0 +1,255 @@
+//! A whole sale as bytes: for RDB, DUMP and the AOF rewrite.
+//!
+//! A stream of elements - a header, items, open reservations by deadline, expired ones
+//! within their grace by deadline, ended ones by when they are to be forgotten, orders
+//! each followed by its refunds, REFs of RESTOCK, an end with counts - cut into chunks of
+//! 64 KiB wherever it happens to be cut; the last one, and only it, is shorter. No element
+//! grows with the number of reservations or refunds. Saving only reads, in the order
+//! things stand; it runs in a forked child.
+//!
+//! | Version | Differs by |
+//! |---|---|
+//! | 1 | an open reservation was followed by how many were made since |
+//! | 2 | by its user's one before it |
+//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy |
+//!
+//! Edge: writes. What is read back is not trusted; that is `loader.rs`.
+
+use crate::sale::book::items::Stock;
+use crate::sale::book::refunds::RefundRecord;
+use crate::sale::book::reservation::{Reservation, Status};
+use crate::sale::book::restock_refs::{Deltas, RestockRef};
+use crate::sale::event::codec::{put_entry, put_mark_id, put_options};
+use crate::sale::state::Sale;
+use crate::table::name::Spelling;
+use crate::wire::Writer;
+
+/// The version this server writes; it reads all before it, too.
+pub const SNAPSHOT_VERSION: u8 = 3;
+/// Every chunk but the last, in bytes.
+pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
+
+pub(crate) const HEADER: u8 = 1;
+pub(crate) const ITEM: u8 = 2;
+pub(crate) const OPEN: u8 = 3;
+pub(crate) const RELEASED: u8 = 4;
+pub(crate) const EXPIRED: u8 = 5;
+pub(crate) const ORDER: u8 = 6;
+pub(crate) const RESTOCK_REF: u8 = 7;
+pub(crate) const REFUND: u8 = 8;
+pub(crate) const END: u8 = 9;
+pub(crate) const LATE: u8 = 10;
+
+/// Options of [`HEADER`]: the mark, and its reason.
+pub(crate) const MARK: u8 = 1;
+/// Options of [`REFUND`], where NORESTOCK was asked for (1), or older formats do not say
+/// whether it was (0).
+pub(crate) const NO_RESTOCK: u8 = 1;
+
+/// What there is of a cart.
+pub(crate) const NO_CART: u8 = 0;
+pub(crate) const LINES: u8 = 1;
+pub(crate) const DIGEST: u8 = 2;
+
+/// Writes a sale, a chunk a call. O(n), and one chunk of memory.
+pub fn save(sale: &Sale, sink: &mut dyn FnMut(&[u8])) {
+    let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+    for_each_element(sale, &mut |write| {
+        write(&mut Writer(&mut chunk));
+        while chunk.len() >= CHUNK_BYTES {
+            sink(&chunk[..CHUNK_BYTES]);
+            chunk.drain(..CHUNK_BYTES);
+        }
+    });
+    sink(&chunk);
+}
+
+type Write<'a> = &'a dyn Fn(&mut Writer<'_>);
+
+fn for_each_element(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
+    element(&|out| put_header(out, sale));
+    for (sku, stock, base) in sale.items.iter() {
+        element(&|out| put_item(out, sku, stock, base));
+    }
+    for (slot, record) in sale.reservations.iter_open() {
+        let before = sale.reservations.before(slot).map(Reservation::id);
+        element(&|out| {
+            put_record(out, sale, record);
+            out.option(before, Writer::name);
+        });
+    }
+    for (_, record) in sale.reservations.iter_late() {
+        element(&|out| put_record(out, sale, record));
+    }
+    for (_, record) in sale.reservations.iter_ended() {
+        element(&|out| put_record(out, sale, record));
+    }
+    for (_, record) in sale.reservations.iter() {
+        let Some(order) = record.order() else {
+            continue;
+        };
+        element(&|out| put_record(out, sale, record));
+        for refund in order.refunds() {
+            element(&|out| put_refund(out, record.id(), refund));
+        }
+    }
+    for restock in sale.restock_refs.iter() {
+        element(&|out| put_restock_ref(out, restock));
+    }
+    element(&|out| {
+        out.tag(END);
+        out.number(sale.items.len() as u64);
+        out.number(sale.reservations.len() as u64);
+    });
+}
+
+/// Feeds what makes two copies of a sale equal, one unordered element a call: the
+/// elements of a snapshot, and the order of items, of the queues and of REFs.
+pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
+    let mut bytes = Vec::new();
+    for_each_element(sale, &mut |write| {
+        bytes.clear();
+        write(&mut Writer(&mut bytes));
+        element(&bytes);
+    });
+    let skus = rolling(sale.items.iter().map(|(sku, _, _)| Spelling::Bytes(sku)));
+    let open = rolling(sale.reservations.iter_open().map(|(_, record)| record.id()));
+    let late = rolling(sale.reservations.iter_late().map(|(_, record)| record.id()));
+    let ended = rolling(
+        sale.reservations
+            .iter_ended()
+            .map(|(_, record)| record.id()),
+    );
+    let restocks = rolling(
+        sale.restock_refs
+            .iter()
+            .map(|restock| restock.reference.spelling()),
+    );
+    let mut out = Writer(&mut bytes);
+    for order in [skus, open, late, ended, restocks] {
+        out.number(order);
+    }
+    element(&bytes);
+}
+
+/// FNV-1a over names in order, each with its length.
+fn rolling<'a>(names: impl Iterator<Item = Spelling<'a>>) -> u64 {
+    let mix = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    names.fold(0xcbf2_9ce4_8422_2325, |sum, name| {
+        let packed;
+        let bytes = match name {
+            Spelling::Ulid(sixteen) | Spelling::Uuid(sixteen) => {
+                packed = sixteen.bytes();
+                &packed[..]
+            }
+            Spelling::Bytes(bytes) => bytes,
+        };
+        bytes
+            .iter()
+            .fold(mix(sum, bytes.len() as u8), |sum, &byte| mix(sum, byte))
+    })
+}
+
+fn put_header(out: &mut Writer<'_>, sale: &Sale) {
+    out.tag_with_options(HEADER, sale.mark.is_some());
+    out.tag(SNAPSHOT_VERSION);
+    out.wide(sale.sale_id);
+    out.bytes(&sale.orders);
+    put_options(out, &sale.options);
+    out.number(sale.created_at_ms);
+    out.number(sale.last_change_at_ms);
+    out.option(sale.paused_at_ms, Writer::number);
+    out.option(sale.closed_at_ms, Writer::number);
+    out.flag(sale.users.tracks_items());
+    out.flag(sale.had_one_item);
+    out.number(sale.refunded);
+    if let Some(mark) = &sale.mark {
+        out.one_option(MARK, |out| {
+            put_mark_id(out, mark.id);
+            out.bytes(mark.reason.as_bytes());
+        });
+    }
+}
+
+fn put_item(out: &mut Writer<'_>, sku: &[u8], stock: Stock, base: i64) {
+    out.tag(ITEM);
+    out.bytes(sku);
+    out.number(stock.available);
+    out.number(stock.reserved);
+    out.number(stock.sold);
+    out.signed(base);
+}
+
+fn put_record(out: &mut Writer<'_>, sale: &Sale, record: Reservation<'_>) {
+    let user = sale.users.name(record.user());
+    out.tag(match record.status() {
+        Status::Open => OPEN,
+        Status::Released => RELEASED,
+        Status::InGrace => LATE,
+        Status::Expired => EXPIRED,
+        Status::Sold => ORDER,
+    });
+    out.name(record.id());
+    out.option(user, Writer::name);
+    match record.digest() {
+        Some(digest) => {
+            out.tag(DIGEST);
+            out.wide(digest);
+        }
+        None if record.is_unseen() => out.tag(NO_CART),
+        None => {
+            out.tag(LINES);
+            out.lines(&record.lines());
+        }
+    }
+    let (reserved_at_ms, expires_at_ms) = (record.reserved_at_ms(), record.expires_at_ms());
+    out.number(reserved_at_ms);
+    // Most deadlines are a HOLD away from the making: fewer bytes than a moment.
+    out.signed(expires_at_ms.cast_signed() - reserved_at_ms.cast_signed());
+    if record.status() == Status::Released {
+        out.number(record.ended_at_ms());
+    }
+    let Some(order) = record.order() else { return };
+    out.number(order.sold_at_ms);
+    put_entry(out, order.entry);
+    out.option(order.reference.as_ref(), |out, name| {
+        out.name(name.spelling())
+    });
+}
+
+fn put_refund(out: &mut Writer<'_>, id: Spelling<'_>, refund: &RefundRecord) {
+    let no_restock = match refund.no_restock {
+        Some(false) => None,
+        Some(true) => Some(true),
+        None => Some(false),
+    };
+    out.tag_with_options(REFUND, no_restock.is_some());
+    out.name(id);
+    out.option(refund.reference.as_ref(), |out, name| {
+        out.name(name.spelling())
+    });
+    out.lines(&refund.cart.lines());
+    put_entry(out, refund.entry);
+    out.flag(refund.restores_limit);
+    if let Some(was_asked) = no_restock {
+        out.one_option(NO_RESTOCK, |out| out.flag(was_asked));
+    }
+}
+
+fn put_restock_ref(out: &mut Writer<'_>, restock: &RestockRef) {
+    out.tag(RESTOCK_REF);
+    out.name(restock.reference.spelling());
+    match &restock.deltas {
+        Deltas::Few(deltas) => {
+            out.tag(LINES);
+            out.list(deltas.iter(), |out, &(item, delta)| {
+                out.number(u64::from(item));
+                out.signed(delta);
+            });
+        }
+        Deltas::Digest(digest) => {
+            out.tag(DIGEST);
+            out.wide(*digest);
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! What each event does to a sale: the only code that changes one.
+//!
+//! Nothing is decided here and nothing can fail. On the primary a plan made the
+//! event for exactly this state; elsewhere `check.rs` has looked at it first.
+
+use crate::sale::book::cart::Cart;
+use crate::sale::book::items::{Move, Stock, StockChanges};
+use crate::sale::book::refunds::RefundRecord;
+use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Slot, Status};
+use crate::sale::book::restock_refs::Deltas;
+use crate::sale::book::users::{Account, UserSlot};
+use crate::sale::event::{Change, Event, Forgets, MarkId, Order, Refund, StockDelta};
+use crate::sale::state::{Mark, Sale};
+use crate::sale::units::{ItemIndex, Line, units_of};
+use crate::table::hash::Hasher;
+use crate::table::name::{Key, Name, Spelling};
+use crate::table::slab::NONE;
+
+/// What there is to tell about an event after it happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The one reservation it was about.
+    pub slot: Option<Slot>,
+    /// What buyers see of the stock now.
+    pub stock: StockChanges,
+}
+
+/// A quantity as a difference. Quantities are at most 2^53 - 1.
+pub(crate) fn signed(qty: u64) -> i64 {
+    i64::try_from(qty).unwrap_or(i64::MAX)
+}
+
+/// A move of `qty` units, with the signs of what it adds to.
+fn shifted(available: i64, reserved: i64, sold: i64, qty: u64) -> Move {
+    let qty = signed(qty);
+    Move {
+        available: available * qty,
+        reserved: reserved * qty,
+        sold: sold * qty,
+    }
+}
+
+impl Sale {
+    /// The sale a `Created` event makes, `None` for any other; `hasher` is the one that
+    /// hashes its names from now on.
+    pub fn create(event: &Event<'_>, hasher: Hasher) -> Option<Sale> {
+        let Change::Created(created) = &event.change else {
+            return None;
+        };
+        let tracks_items = created.options.item_limit.is_some();
+        let mut sale = Sale::empty(created, event.at_ms, tracks_items, hasher);
+        sale.had_one_item = created.items.len() == 1;
+        for &(sku, available) in &created.items {
+            sale.items.add(
+                sku,
+                Stock {
+                    available,
+                    ..Stock::default()
+                },
+                signed(available),
+            );
+        }
+        Some(sale)
+    }
+
+    /// Carries out an event. O(lines), or O(reservations returned) for a sweep.
+    pub fn apply(&mut self, event: &Event<'_>) -> Applied {
+        if let Change::Marked { reason } = event.change {
+            self.note_mark(reason);
+            return Applied::default();
+        }
+        self.last_change_at_ms = event.at_ms;
+        let mut stock = StockChanges::new();
+        let slot = self.apply_to_reservation(event, &mut stock);
+        Applied { slot, stock }
+    }
+
+    fn apply_to_reservation(&mut self, event: &Event<'_>, seen: &mut StockChanges) -> Option<Slot> {
+        let at_ms = event.at_ms;
+        match &event.change {
+            Change::Reserved {
+                id,
+                user,
+                lines,
+                expires_at_ms,
+                forgets,
+                replaces,
+            } => {
+                self.make_room(*forgets);
+                let user = self.users.retain(*user);
+                let mut reserved_at_ms = at_ms;
+                match replaces {
+                    None => self.move_units(user, lines, (-1, 1, 0), 1, seen),
+                    Some(old) => reserved_at_ms = self.replace(*old, user, lines, at_ms, seen)?,
+                }
+                let new = NewReservation {
+                    expires_at_ms: *expires_at_ms,
+                    ..new_reservation(*id, user, lines, reserved_at_ms)
+                };
+                Some(self.reservations.insert(new, &mut self.users))
+            }
+            Change::Bought {
+                id,
+                user,
+                lines,
+                order,
+                forgets,
+            } => {
+                self.make_room(*forgets);
+                let user = self.users.retain(*user);
+                self.move_units(user, lines, (-1, 0, 1), 1, seen);
+                let new = NewReservation {
+                    status: Status::Sold,
+                    order: Some(OrderRecord::new(at_ms, order.entry, order.reference)),
+                    ..new_reservation(*id, user, lines, at_ms)
+                };
+                Some(self.reservations.insert(new, &mut self.users))
+            }
+            Change::ReleasedUnseen { id, user, forgets } => {
+                self.make_room(*forgets);
+                let user = user.map_or(NONE, |user| self.users.retain(user));
+                let new = NewReservation {
+                    status: Status::Released,
+                    ended_at_ms: at_ms,
+                    ..new_reservation(*id, user, &[], 0)
+                };
+                Some(self.reservations.insert(new, &mut self.users))
+            }
+            Change::Sold { id, order } => self.sell(*id, order, at_ms, seen),
+            Change::Released { id } => self.end(*id, Status::Released, at_ms, seen),
+            Change::Expired { id } => self.end(*id, self.status_when_expired(), at_ms, seen),
+            Change::Lapsed { id } => self.end(*id, Status::Expired, at_ms, seen),
+            Change::Extended { id, expires_at_ms } => {
+                let slot = self.reservations.find(*id)?;
+                self.reservations.extend(slot, *expires_at_ms);
+                Some(slot)
+            }
+            Change::Refunded(refund) => self.refund(refund, seen),
+            of_the_sale => {
+                self.apply_to_sale(of_the_sale, at_ms, seen);
+                None
+            }
+        }
+    }
+
+    fn apply_to_sale(&mut self, change: &Change<'_>, at_ms: u64, seen: &mut StockChanges) {
+        match change {
+            Change::Swept {
+                expired,
+                lapsed,
+                forgotten,
+            } => {
+                self.expire_first(*expired, seen);
+                self.lapse_first(*lapsed);
+                for _ in 0..*forgotten {
+                    self.forget(self.reservations.first_ended_of_all());
+                }
+            }
+            Change::Restocked { deltas, reference } => self.restock(deltas, *reference, seen),
+            Change::Altered(options) => self.options = (**options).clone(),
+            Change::Paused => self.paused_at_ms = Some(at_ms),
+            Change::Resumed { lifts } => {
+                self.paused_at_ms = None;
+                self.mark.take_if(|mark| Some(mark.id) == *lifts);
+            }
+            Change::Closed => self.closed_at_ms = Some(at_ms),
+            Change::Bound { orders } => self.orders = (*orders).into(),
+            // The sale itself, or one reservation: not done here.
+            Change::Created(_)
+            | Change::Reserved { .. }
+            | Change::Bought { .. }
+            | Change::ReleasedUnseen { .. }
+            | Change::Sold { .. }
+            | Change::Released { .. }
+            | Change::Expired { .. }
+            | Change::Lapsed { .. }
+            | Change::Extended { .. }
+            | Change::Refunded(_)
+            | Change::Marked { .. } => {}
+        }
+    }
+
+    /// Notes that this copy missed a change. The first moment and reason stay.
+    fn note_mark(&mut self, reason: &str) {
+        let at_ms = self.last_change_at_ms;
+        let mark = self.mark.get_or_insert_with(|| Mark {
+            id: MarkId { at_ms, misses: 0 },
+            reason: reason.into(),
+        });
+        mark.id.misses = mark.id.misses.saturating_add(1);
+    }
+
+    fn make_room(&mut self, forgets: Forgets) {
+        match forgets {
+            Forgets::Nothing => {}
+            Forgets::Oldest => self.forget(self.reservations.first_ended_of_all()),
+            Forgets::OldestPastGrace => self.forget(self.reservations.first_past_grace()),
+        }
+    }
+
+    /// Takes the units of an open reservation for another one with `lines`, of which
+    /// items see the difference alone, and releases it. The moment of its making.
+    fn replace(
+        &mut self,
+        old: Key<'_>,
+        user: UserSlot,
+        lines: &[Line],
+        at_ms: u64,
+        seen: &mut StockChanges,
+    ) -> Option<u64> {
+        let slot = self.reservations.find(old)?;
+        let record = self.reservations.get(slot)?;
+        let (old_user, old_lines) = (record.user(), record.lines());
+        let reserved_at_ms = record.reserved_at_ms();
+        for (item, more) in differences(&old_lines, lines) {
+            let by = Move {
+                available: -more,
+                reserved: more,
+                sold: 0,
+            };
+            self.items.shift(item, by, seen);
+        }
+        self.account(old_user, &old_lines, (-1, 0), -1);
+        self.account(user, lines, (1, 0), 1);
+        self.reservations
+            .end(slot, &mut self.users, Status::Released, at_ms);
+        Some(reserved_at_ms)
+    }
+
+    /// Moves the units of `lines` between an item's counts, and with them the user's:
+    /// `signs` say what they are added to, `counts` what that does to the limits.
+    #[inline]
+    fn move_units(
+        &mut self,
+        user: UserSlot,
+        lines: &[Line],
+        signs: (i64, i64, i64),
+        counts: i64,
+        seen: &mut StockChanges,
+    ) {
+        let (available, reserved, sold) = signs;
+        for line in lines {
+            let by = shifted(available, reserved, sold, line.qty);
+            self.items.shift(line.item, by, seen);
+        }
+        self.account(user, lines, (reserved, sold), counts);
+    }
+
+    /// The user's part of a move of `lines`.
+    #[inline]
+    fn account(&mut self, user: UserSlot, lines: &[Line], signs: (i64, i64), counts: i64) {
+        let (reserved, sold) = signs;
+        if counts != 0 && self.users.tracks_items() {
+            for line in lines {
+                self.users.count(user, line.item, counts * signed(line.qty));
+            }
+        }
+        let units = signed(units_of(lines));
+        let by = Account {
+            reserved: reserved * units,
+            sold: sold * units,
+            counted: counts * units,
+        };
+        self.users.account(user, by);
+    }
+
+    fn sell(
+        &mut self,
+        id: Key<'_>,
+        order: &Order<'_>,
+        at_ms: u64,
+        seen: &mut StockChanges,
+    ) -> Option<Slot> {
+        let slot = self.reservations.find(id)?;
+        let record = self.reservations.get(slot)?;
+        let (user, lines) = (record.user(), record.lines());
+        if record.status() == Status::Open {
+            self.move_units(user, &lines, (0, -1, 1), 0, seen);
+        } else {
+            // Within its grace: the units went back on sale and come from there.
+            self.move_units(user, &lines, (-1, 0, 1), 1, seen);
+        }
+        let order = OrderRecord::new(at_ms, order.entry, order.reference);
+        self.reservations.sell(slot, &mut self.users, order);
+        Some(slot)
+    }
+
+    /// Ends an open reservation, or turns an expired one into a released one.
+    fn end(
+        &mut self,
+        id: Key<'_>,
+        status: Status,
+        at_ms: u64,
+        seen: &mut StockChanges,
+    ) -> Option<Slot> {
+        let slot = self.reservations.find(id)?;
+        self.end_slot(slot, status, at_ms, seen);
+        Some(slot)
+    }
+
+    fn end_slot(&mut self, slot: Slot, status: Status, at_ms: u64, seen: &mut StockChanges) {
+        let Some(record) = self.reservations.get(slot) else {
+            return;
+        };
+        if record.status() == Status::Open {
+            let (user, lines) = (record.user(), record.lines());
+            self.move_units(user, &lines, (1, -1, 0), -1, seen);
+        }
+        self.reservations.end(slot, &mut self.users, status, at_ms);
+    }
+
+    /// What becomes of a reservation whose deadline passes.
+    fn status_when_expired(&self) -> Status {
+        if self.options.grace_ms > 0 {
+            Status::InGrace
+        } else {
+            Status::Expired
+        }
+    }
+
+    fn expire_first(&mut self, expired: u32, seen: &mut StockChanges) {
+        let status = self.status_when_expired();
+        for _ in 0..expired {
+            let Some(slot) = self.reservations.deadlines().first() else {
+                break;
+            };
+            self.end_slot(slot, status, 0, seen);
+        }
+    }
+
+    fn lapse_first(&mut self, lapsed: u32) {
+        for _ in 0..lapsed {
+            let Some(slot) = self.reservations.late().first() else {
+                break;
+            };
+            self.reservations
+                .end(slot, &mut self.users, Status::Expired, 0);
+        }
+    }
+
+    fn forget(&mut self, slot: Option<Slot>) {
+        if let Some(slot) = slot {
+            self.reservations.remove(slot, &mut self.users);
+        }
+    }
+
+    fn refund(&mut self, refund: &Refund<'_>, seen: &mut StockChanges) -> Option<Slot> {
+        let slot = self.reservations.find(refund.id)?;
+        let user = self.reservations.get(slot)?.user();
+        let available = i64::from(refund.restocks);
+        let counts = -i64::from(refund.restores_limit);
+        self.move_units(user, &refund.lines, (available, 0, -1), counts, seen);
+        if !refund.restocks {
+            for line in &refund.lines {
+                self.items.shift_base(line.item, -signed(line.qty));
+            }
+        }
+        self.refunded = self.refunded.saturating_add(units_of(&refund.lines));
+        self.note_refund(slot, refund);
+        Some(slot)
+    }
+
+    /// Adds a refund to the record of its order; the units are moved elsewhere.
+    pub(crate) fn note_refund(&mut self, slot: Slot, refund: &Refund<'_>) {
+        let mut taken = refund.lines.clone();
+        taken.sort_unstable();
+        let record = RefundRecord {
+            reference: refund.reference.map(Name::new),
+            cart: Cart::new(&refund.lines),
+            entry: refund.entry,
+            restores_limit: refund.restores_limit,
+            no_restock: refund.no_restock,
+        };
+        self.reservations.add_refund(slot, &taken, record);
+    }
+
+    fn restock(
+        &mut self,
+        deltas: &[StockDelta<'_>],
+        reference: Option<Spelling<'_>>,
+        seen: &mut StockChanges,
+    ) {
+        let mut by_item = Vec::with_capacity(deltas.len());
+        for StockDelta { sku, delta } in deltas {
+            let item = self
+                .items
+                .find(sku)
+                .unwrap_or_else(|| self.items.add(sku, Stock::default(), 0));
+            let by = Move {
+                available: *delta,
+                ..Move::default()
+            };
+            self.items.shift(item, by, seen);
+            self.items.shift_base(item, *delta);
+            by_item.push((item, *delta));
+        }
+        let Some(reference) = reference else { return };
+        by_item.sort_unstable();
+        self.restock_refs.push(reference, Deltas::new(&by_item));
+    }
+}
+
+/// By how many units each item has more in `new` than in `old`, where it does not have as
+/// many. Each item comes once in both. O(lines log lines).
+fn differences(old: &[Line], new: &[Line]) -> impl Iterator<Item = (ItemIndex, i64)> {
+    let signed_lines = |lines: &[Line], sign: i64| {
+        let pairs = lines
+            .iter()
+            .map(|line| (line.item, sign * signed(line.qty)));
+        pairs.collect::<Vec<_>>()
+    };
+    let mut pairs = signed_lines(old, -1);
+    pairs.extend(signed_lines(new, 1));
+    pairs.sort_unstable_by_key(|&(item, _)| item);
+    pairs.dedup_by(|next, first| {
+        let same = next.0 == first.0;
+        if same {
+            first.1 += next.1;
+        }
+        same
+    });
+    pairs.into_iter().filter(|&(_, more)| more != 0)
+}
+
+/// A reservation with what is common to all of them; open, and never due.
+pub(crate) fn new_reservation<'a>(
+    id: Key<'a>,
+    user: UserSlot,
+    lines: &'a [Line],
+    reserved_at_ms: u64,
+) -> NewReservation<'a> {
+    NewReservation {
+        id,
+        user,
+        status: Status::Open,
+        cart: CartOf::Lines(lines),
+        reserved_at_ms,
+        expires_at_ms: 0,
+        ended_at_ms: 0,
+        order: None,
+    }
+}

@@ -1,0 +1,493 @@
+//! An event as bytes: what `FLASHSALE.APPLY` carries.
+//!
+//! One byte of version, one of kind, the moment, then the fields in the order they
+//! are written here, then options where there are any (see `codec.rs`). A kind, a field or a tag
+//! is never reused or reordered. What is new is a new kind or a new option, which an
+//! older server recognises as newer than itself; a change of what is there already takes
+//! a new version.
+//!
+//! | Version | Differs by |
+//! |---|---|
+//! | 1 | no options; the flag "the oldest id makes room" did not look at GRACE |
+//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark; the kinds `Marked` and `Lapsed` |
+//!
+//! Edge: bytes to values and back. Whether an event fits a sale is `check.rs`.
+
+use std::borrow::Cow;
+
+use crate::sale::book::options::Options;
+use crate::sale::event::{Change, Created, Event, Forgets, MarkId, Order, Refund, StockDelta};
+use crate::sale::units::{
+    EntryId, INTEGER_MAX, MARK_BYTES_MAX, MOMENT_MS_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX,
+    SKU_BYTES_MAX, has_twice,
+};
+use crate::table::hash::Hasher;
+use crate::wire::{CodecError, Reader, Writer};
+
+/// The version this server writes; it reads all before it, too.
+pub const EVENT_VERSION: u8 = 2;
+
+const CREATED: u8 = 1;
+const RESERVED: u8 = 2;
+const SOLD: u8 = 3;
+const BOUGHT: u8 = 4;
+const RELEASED: u8 = 5;
+const RELEASED_UNSEEN: u8 = 6;
+const SWEPT: u8 = 7;
+const EXPIRED: u8 = 8;
+const EXTENDED: u8 = 9;
+const REFUNDED: u8 = 10;
+const RESTOCKED: u8 = 11;
+const ALTERED: u8 = 12;
+const PAUSED: u8 = 13;
+const RESUMED: u8 = 14;
+const CLOSED: u8 = 15;
+const BOUND: u8 = 16;
+const MARKED: u8 = 17;
+const LAPSED_ONE: u8 = 18;
+
+/// Options of `Reserved`.
+const REPLACES: u8 = 1;
+/// Options of `Swept`.
+const LAPSED: u8 = 1;
+/// Options of `Refunded`: no value.
+const NO_RESTOCK: u8 = 1;
+/// Options of `Resumed`: which mark.
+const LIFTS_MARK: u8 = 1;
+
+/// Appends the bytes of an event.
+pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
+    let mut option = Vec::new();
+    put_option(&mut Writer(&mut option), &event.change);
+    let out = &mut Writer(out);
+    out.tag(EVENT_VERSION);
+    out.tag_with_options(kind(&event.change), !option.is_empty());
+    out.number(event.at_ms);
+    put_fields(out, event);
+    out.0.extend_from_slice(&option);
+}
+
+fn put_fields(out: &mut Writer<'_>, event: &Event<'_>) {
+    match &event.change {
+        Change::Created(created) => put_created(out, created),
+        Change::Reserved {
+            id,
+            user,
+            lines,
+            expires_at_ms,
+            forgets,
+            ..
+        } => {
+            out.name(*id);
+            out.name(*user);
+            out.lines(lines);
+            // From the moment of decision: two bytes where an absolute one takes nine.
+            out.number(expires_at_ms.saturating_sub(event.at_ms));
+            put_forgets(out, *forgets);
+        }
+        Change::Sold { id, order } => {
+            out.name(*id);
+            put_order(out, order);
+        }
+        Change::Bought {
+            id,
+            user,
+            lines,
+            order,
+            forgets,
+        } => {
+            out.name(*id);
+            out.name(*user);
+            out.lines(lines);
+            put_order(out, order);
+            put_forgets(out, *forgets);
+        }
+        Change::Released { id } | Change::Expired { id } | Change::Lapsed { id } => out.name(*id),
+        Change::ReleasedUnseen { id, user, forgets } => {
+            out.name(*id);
+            out.option(*user, Writer::name);
+            put_forgets(out, *forgets);
+        }
+        Change::Swept {
+            expired, forgotten, ..
+        } => {
+            out.number(u64::from(*expired));
+            out.number(u64::from(*forgotten));
+        }
+        Change::Extended { id, expires_at_ms } => {
+            out.name(*id);
+            out.number(*expires_at_ms);
+        }
+        Change::Refunded(refund) => put_refund(out, refund),
+        Change::Restocked { deltas, reference } => {
+            out.list(deltas.iter(), |out, delta| {
+                out.bytes(&delta.sku);
+                out.signed(delta.delta);
+            });
+            out.option(*reference, Writer::name);
+        }
+        Change::Altered(options) => put_options(out, options),
+        Change::Paused | Change::Resumed { .. } | Change::Closed => {}
+        Change::Bound { orders } => out.bytes(orders),
+        Change::Marked { reason } => out.bytes(reason.as_bytes()),
+    }
+}
+
+/// Appends the option of a change that has one.
+fn put_option(out: &mut Writer<'_>, change: &Change<'_>) {
+    match change {
+        Change::Reserved {
+            replaces: Some(old),
+            ..
+        } => out.one_option(REPLACES, |out| out.name(*old)),
+        Change::Swept { lapsed, .. } if *lapsed > 0 => {
+            out.one_option(LAPSED, |out| out.number(u64::from(*lapsed)));
+        }
+        Change::Refunded(refund) if refund.no_restock == Some(true) => {
+            out.one_option(NO_RESTOCK, |_| {});
+        }
+        Change::Resumed { lifts: Some(mark) } => {
+            out.one_option(LIFTS_MARK, |out| put_mark_id(out, *mark));
+        }
+        _ => {}
+    }
+}
+
+fn kind(change: &Change<'_>) -> u8 {
+    match change {
+        Change::Created(_) => CREATED,
+        Change::Reserved { .. } => RESERVED,
+        Change::Sold { .. } => SOLD,
+        Change::Bought { .. } => BOUGHT,
+        Change::Released { .. } => RELEASED,
+        Change::ReleasedUnseen { .. } => RELEASED_UNSEEN,
+        Change::Swept { .. } => SWEPT,
+        Change::Expired { .. } => EXPIRED,
+        Change::Lapsed { .. } => LAPSED_ONE,
+        Change::Extended { .. } => EXTENDED,
+        Change::Refunded(_) => REFUNDED,
+        Change::Restocked { .. } => RESTOCKED,
+        Change::Altered(_) => ALTERED,
+        Change::Paused => PAUSED,
+        Change::Resumed { .. } => RESUMED,
+        Change::Closed => CLOSED,
+        Change::Bound { .. } => BOUND,
+        Change::Marked { .. } => MARKED,
+    }
+}
+
+/// Reads the bytes of one event, all of them; `hasher` is that of the sale it is for.
+///
+/// # Errors
+///
+/// When the bytes are of a newer version, damaged, too few or too many.
+pub fn decode_event(bytes: &[u8], hasher: Hasher) -> Result<Event<'_>, CodecError> {
+    let mut from = Reader::new(bytes, hasher);
+    let version = from.tag()?;
+    match version {
+        0 => return Err(CodecError::Invalid("the version of an event")),
+        1..=EVENT_VERSION => {}
+        _ => return Err(CodecError::Newer("an event")),
+    }
+    let (kind, has_options) = from.tag_with_options()?;
+    let at_ms = take_moment(&mut from)?;
+    let mut change = take_change(kind, at_ms, &mut from)?;
+    if has_options {
+        if version == 1 {
+            return Err(CodecError::Invalid("the kind of an event"));
+        }
+        from.options(|tag, value| take_option(&mut change, tag, value))?;
+    }
+    if !from.rest().is_empty() {
+        return Err(CodecError::Invalid("more bytes than the event has"));
+    }
+    if let Change::Refunded(refund) = &mut change
+        && version > 1
+    {
+        refund.no_restock.get_or_insert(false);
+    }
+    Ok(Event { at_ms, change })
+}
+
+/// Reads an option of an event; false if it has none of this tag.
+fn take_option<'a>(
+    change: &mut Change<'a>,
+    tag: u8,
+    value: &mut Reader<'a>,
+) -> Result<bool, CodecError> {
+    match (change, tag) {
+        (Change::Reserved { replaces, .. }, REPLACES) => *replaces = Some(value.name()?),
+        (Change::Swept { lapsed, .. }, LAPSED) => {
+            *lapsed = value.small()?;
+            if *lapsed == 0 {
+                return Err(CodecError::Invalid("an option"));
+            }
+        }
+        (Change::Refunded(refund), NO_RESTOCK) if !refund.restocks => {
+            refund.no_restock = Some(true);
+        }
+        (Change::Resumed { lifts }, LIFTS_MARK) => *lifts = Some(take_mark_id(value)?),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn put_forgets(out: &mut Writer<'_>, forgets: Forgets) {
+    out.tag(match forgets {
+        Forgets::Nothing => 0,
+        Forgets::Oldest => 1,
+        Forgets::OldestPastGrace => 2,
+    });
+}
+
+fn take_forgets(from: &mut Reader<'_>) -> Result<Forgets, CodecError> {
+    match from.tag()? {
+        0 => Ok(Forgets::Nothing),
+        1 => Ok(Forgets::Oldest),
+        2 => Ok(Forgets::OldestPastGrace),
+        _ => Err(CodecError::Invalid("which id makes room")),
+    }
+}
+
+fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change<'a>, CodecError> {
+    Ok(match kind {
+        CREATED => Change::Created(Box::new(take_created(from)?)),
+        RESERVED => Change::Reserved {
+            id: from.name()?,
+            user: from.name()?,
+            lines: from.lines()?,
+            expires_at_ms: take_deadline(from, at_ms)?,
+            forgets: take_forgets(from)?,
+            replaces: None,
+        },
+        SOLD => Change::Sold {
+            id: from.name()?,
+            order: take_order(from)?,
+        },
+        BOUGHT => Change::Bought {
+            id: from.name()?,
+            user: from.name()?,
+            lines: from.lines()?,
+            order: take_order(from)?,
+            forgets: take_forgets(from)?,
+        },
+        RELEASED => Change::Released { id: from.name()? },
+        RELEASED_UNSEEN => Change::ReleasedUnseen {
+            id: from.name()?,
+            user: from.option(Reader::name)?,
+            forgets: take_forgets(from)?,
+        },
+        SWEPT => Change::Swept {
+            expired: from.small()?,
+            forgotten: from.small()?,
+            lapsed: 0,
+        },
+        EXPIRED => Change::Expired { id: from.name()? },
+        LAPSED_ONE => Change::Lapsed { id: from.name()? },
+        EXTENDED => Change::Extended {
+            id: from.name()?,
+            expires_at_ms: take_integer(from)?,
+        },
+        REFUNDED => Change::Refunded(take_refund(from)?),
+        RESTOCKED => take_restocked(from)?,
+        ALTERED => Change::Altered(Box::new(take_options(from)?)),
+        PAUSED => Change::Paused,
+        RESUMED => Change::Resumed { lifts: None },
+        CLOSED => Change::Closed,
+        BOUND => Change::Bound {
+            orders: from.bytes(ORDERS_BYTES_MAX)?,
+        },
+        MARKED => Change::Marked {
+            reason: take_reason(from)?,
+        },
+        0 => return Err(CodecError::Invalid("the kind of an event")),
+        _ => return Err(CodecError::Newer("a kind of event")),
+    })
+}
+
+fn take_restocked<'a>(from: &mut Reader<'a>) -> Result<Change<'a>, CodecError> {
+    let deltas: Vec<StockDelta<'a>> = from.list(2, |from| {
+        let sku = Cow::Borrowed(take_sku(from)?);
+        let delta = from.signed()?;
+        if delta.unsigned_abs() > INTEGER_MAX {
+            return Err(CodecError::Invalid("a delta"));
+        }
+        Ok(StockDelta { sku, delta })
+    })?;
+    if deltas.is_empty() || has_twice(deltas.iter().map(|delta| &delta.sku)) {
+        return Err(CodecError::Invalid("the deltas of a restock"));
+    }
+    let reference = from.option(Reader::spelling)?;
+    Ok(Change::Restocked { deltas, reference })
+}
+
+/// An integer of the contract: at most 2^53 - 1.
+pub(crate) fn take_integer(from: &mut Reader<'_>) -> Result<u64, CodecError> {
+    match from.number()? {
+        integer if integer <= INTEGER_MAX => Ok(integer),
+        _ => Err(CodecError::Invalid("a number above 2^53 - 1")),
+    }
+}
+
+/// A moment at which something happened.
+pub(crate) fn take_moment(from: &mut Reader<'_>) -> Result<u64, CodecError> {
+    match from.number()? {
+        at_ms if at_ms <= MOMENT_MS_MAX => Ok(at_ms),
+        _ => Err(CodecError::Invalid("a moment")),
+    }
+}
+
+/// A deadline, written as the time from the moment of decision.
+fn take_deadline(from: &mut Reader<'_>, at_ms: u64) -> Result<u64, CodecError> {
+    match take_integer(from)?.saturating_add(at_ms) {
+        expires_at_ms if expires_at_ms <= INTEGER_MAX => Ok(expires_at_ms),
+        _ => Err(CodecError::Invalid("a deadline")),
+    }
+}
+
+/// A limit, START or END: 0 would mean that there is none, which is written otherwise.
+fn take_positive(from: &mut Reader<'_>) -> Result<u64, CodecError> {
+    match take_integer(from)? {
+        0 => Err(CodecError::Invalid("the options")),
+        integer => Ok(integer),
+    }
+}
+
+pub(crate) fn take_sku<'a>(from: &mut Reader<'a>) -> Result<&'a [u8], CodecError> {
+    let sku = from.bytes(SKU_BYTES_MAX)?;
+    if sku.is_empty() || std::str::from_utf8(sku).is_err() {
+        return Err(CodecError::Invalid("a SKU"));
+    }
+    Ok(sku)
+}
+
+pub(crate) fn put_mark_id(out: &mut Writer<'_>, mark: MarkId) {
+    out.number(mark.at_ms);
+    out.number(mark.misses);
+}
+
+pub(crate) fn take_mark_id(from: &mut Reader<'_>) -> Result<MarkId, CodecError> {
+    let at_ms = take_moment(from)?;
+    match from.number()? {
+        0 => Err(CodecError::Invalid("a mark")),
+        misses => Ok(MarkId { at_ms, misses }),
+    }
+}
+
+/// Why a copy is marked, in words.
+pub(crate) fn take_reason<'a>(from: &mut Reader<'a>) -> Result<&'a str, CodecError> {
+    std::str::from_utf8(from.bytes(MARK_BYTES_MAX)?).map_err(|_| CodecError::Invalid("a reason"))
+}
+
+pub(crate) fn put_entry(out: &mut Writer<'_>, entry: EntryId) {
+    out.number(entry.ms);
+    out.number(entry.seq);
+}
+
+pub(crate) fn take_entry(from: &mut Reader<'_>) -> Result<EntryId, CodecError> {
+    Ok(EntryId {
+        ms: from.number()?,
+        seq: from.number()?,
+    })
+}
+
+fn put_order(out: &mut Writer<'_>, order: &Order<'_>) {
+    put_entry(out, order.entry);
+    out.option(order.reference, Writer::name);
+    out.option(order.payload, Writer::bytes);
+}
+
+fn take_order<'a>(from: &mut Reader<'a>) -> Result<Order<'a>, CodecError> {
+    Ok(Order {
+        entry: take_entry(from)?,
+        reference: from.option(Reader::spelling)?,
+        payload: from.option(|from| from.bytes(PAYLOAD_BYTES_MAX))?,
+    })
+}
+
+fn put_refund(out: &mut Writer<'_>, refund: &Refund<'_>) {
+    out.name(refund.id);
+    out.lines(&refund.lines);
+    put_entry(out, refund.entry);
+    out.option(refund.reference, Writer::name);
+    out.flag(refund.restocks);
+    out.flag(refund.restores_limit);
+}
+
+fn take_refund<'a>(from: &mut Reader<'a>) -> Result<Refund<'a>, CodecError> {
+    Ok(Refund {
+        id: from.name()?,
+        lines: from.lines()?,
+        entry: take_entry(from)?,
+        reference: from.option(Reader::spelling)?,
+        restocks: from.flag()?,
+        restores_limit: from.flag()?,
+        no_restock: None,
+    })
+}
+
+fn put_created(out: &mut Writer<'_>, created: &Created<'_>) {
+    out.wide(created.sale_id);
+    out.bytes(created.orders);
+    put_options(out, &created.options);
+    out.list(created.items.iter(), |out, &(sku, stock)| {
+        out.bytes(sku);
+        out.number(stock);
+    });
+}
+
+fn take_created<'a>(from: &mut Reader<'a>) -> Result<Created<'a>, CodecError> {
+    let created = Created {
+        sale_id: from.wide()?,
+        orders: from.bytes(ORDERS_BYTES_MAX)?,
+        options: take_options(from)?,
+        items: from.list(2, |from| Ok((take_sku(from)?, take_integer(from)?)))?,
+    };
+    let skus = created.items.iter().map(|&(sku, _)| sku);
+    let total = created
+        .items
+        .iter()
+        .fold(0_u64, |sum, &(_, stock)| sum.saturating_add(stock));
+    if created.items.is_empty() || has_twice(skus) || total > INTEGER_MAX {
+        return Err(CodecError::Invalid("the items of a sale"));
+    }
+    Ok(created)
+}
+
+pub(crate) fn put_options(out: &mut Writer<'_>, options: &Options) {
+    for limit in [
+        options.user_limit,
+        options.item_limit,
+        options.order_limit,
+        options.sale_limit,
+    ] {
+        out.option(limit, Writer::number);
+    }
+    out.number(options.hold_ms);
+    out.option(options.hold_ms_max, Writer::number);
+    out.number(options.grace_ms);
+    out.option(options.start_at_ms, Writer::number);
+    out.option(options.end_at_ms, Writer::number);
+    out.number(options.keep_ms);
+    out.number(options.remember_ms);
+}
+
+pub(crate) fn take_options(from: &mut Reader<'_>) -> Result<Options, CodecError> {
+    let options = Options {
+        user_limit: from.option(take_positive)?,
+        item_limit: from.option(take_positive)?,
+        order_limit: from.option(take_positive)?,
+        sale_limit: from.option(take_positive)?,
+        hold_ms: take_integer(from)?,
+        hold_ms_max: from.option(take_integer)?,
+        grace_ms: take_integer(from)?,
+        start_at_ms: from.option(take_positive)?,
+        end_at_ms: from.option(take_positive)?,
+        keep_ms: take_integer(from)?,
+        remember_ms: take_integer(from)?,
+    };
+    if options.hold_ms == 0 || options.max_hold_ms() < options.hold_ms {
+        return Err(CodecError::Invalid("the options"));
+    }
+    Ok(options)
+}

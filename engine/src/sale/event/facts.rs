@@ -1,0 +1,92 @@
+//! What a change is to those who hear of it: a keyspace event, a count, the key's expiry.
+//!
+//! A new kind of change is described here, and nowhere else but in `apply.rs`, `check.rs`
+//! and `codec.rs`.
+
+use std::ffi::CStr;
+
+use crate::sale::event::Change;
+
+/// What a change counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    Created,
+    Reserved,
+    Sold,
+    Released,
+    Expired,
+    /// An id is known no longer.
+    Forgotten,
+    Extended,
+    Refunded,
+    Restocked,
+    /// The sale itself changed: its options, window or stream.
+    Altered,
+}
+
+impl Change<'_> {
+    /// Does this change make a reservation?
+    pub fn makes_reservation(&self) -> bool {
+        matches!(self, Change::Reserved { .. } | Change::Bought { .. })
+    }
+
+    /// Can this change move the moment the key expires?
+    pub fn moves_key_expiry(&self) -> bool {
+        matches!(
+            self,
+            Change::Created(_) | Change::Altered(_) | Change::Closed
+        )
+    }
+
+    /// The keyspace event of this change. Forgetting an id is no news to anyone, nor is
+    /// what one copy of a sale missed.
+    pub fn keyspace_event(&self) -> Option<&'static CStr> {
+        Some(match self {
+            Change::Created(_) => c"flashsale.created",
+            Change::Reserved { .. } => c"flashsale.reserved",
+            Change::Sold { .. } | Change::Bought { .. } => c"flashsale.sold",
+            Change::Released { .. } | Change::ReleasedUnseen { .. } => c"flashsale.released",
+            Change::Swept { expired: 0, .. } | Change::Lapsed { .. } | Change::Marked { .. } => {
+                return None;
+            }
+            Change::Swept { .. } | Change::Expired { .. } => c"flashsale.expired",
+            Change::Extended { .. } => c"flashsale.extended",
+            Change::Refunded(_) => c"flashsale.refunded",
+            Change::Restocked { .. } => c"flashsale.restocked",
+            Change::Altered(_) | Change::Bound { .. } => c"flashsale.altered",
+            Change::Paused => c"flashsale.paused",
+            Change::Resumed { .. } => c"flashsale.resumed",
+            Change::Closed => c"flashsale.closed",
+        })
+    }
+
+    /// Reports what this change counts as, and how often.
+    pub fn count(&self, mut report: impl FnMut(Deed, u64)) {
+        match self {
+            Change::Created(_) => report(Deed::Created, 1),
+            Change::Reserved { replaces, .. } => {
+                // The one it takes the place of is released in the same step.
+                report(Deed::Released, u64::from(replaces.is_some()));
+                report(Deed::Reserved, 1);
+            }
+            Change::Sold { .. } | Change::Bought { .. } => report(Deed::Sold, 1),
+            Change::Released { .. } | Change::ReleasedUnseen { .. } => report(Deed::Released, 1),
+            Change::Expired { .. } => report(Deed::Expired, 1),
+            Change::Swept {
+                expired, forgotten, ..
+            } => {
+                report(Deed::Expired, u64::from(*expired));
+                report(Deed::Forgotten, u64::from(*forgotten));
+            }
+            Change::Extended { .. } => report(Deed::Extended, 1),
+            Change::Refunded(_) => report(Deed::Refunded, 1),
+            Change::Restocked { .. } => report(Deed::Restocked, 1),
+            Change::Altered(_)
+            | Change::Bound { .. }
+            | Change::Paused
+            | Change::Resumed { .. }
+            | Change::Closed => report(Deed::Altered, 1),
+            Change::Lapsed { .. } | Change::Marked { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What happened to a sale: the only thing that changes one.
+//!
+//! A plan makes an event, `apply` carries it out, and the encoded event is what
+//! replicas and the AOF receive. Everything the outcome depends on is inside:
+//! moments, deadlines, ids, stream IDs, and choices that depended on configuration.
+//! What a change is to keyspace events, counters and the key is in `facts.rs`, its bytes in
+//! `codec.rs`, what it does in `apply.rs`.
+
+pub mod apply;
+pub mod check;
+pub mod codec;
+pub mod facts;
+
+use std::borrow::Cow;
+
+use crate::sale::book::options::Options;
+use crate::sale::units::{EntryId, Lines, MARK_BYTES_MAX};
+use crate::table::name::{Key, Spelling};
+
+/// One change of a sale. Names are looked-up keys, borrowed from the request or
+/// from the bytes the event was decoded from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// The moment of decision, in Unix milliseconds; becomes the sale's last change.
+    pub at_ms: u64,
+    pub change: Change<'a>,
+}
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change<'a> {
+    Created(Box<Created<'a>>),
+    Reserved {
+        id: Key<'a>,
+        user: Key<'a>,
+        lines: Lines,
+        expires_at_ms: u64,
+        forgets: Forgets,
+        /// REPLACE: this open reservation gives its units and the moment of its making,
+        /// and is remembered as released.
+        replaces: Option<Key<'a>>,
+    },
+    /// An open reservation, or one within its grace, became an order.
+    Sold {
+        id: Key<'a>,
+        order: Order<'a>,
+    },
+    /// Reserved and sold in one step.
+    Bought {
+        id: Key<'a>,
+        user: Key<'a>,
+        lines: Lines,
+        order: Order<'a>,
+        forgets: Forgets,
+    },
+    /// An open or expired reservation was given back.
+    Released {
+        id: Key<'a>,
+    },
+    /// An id never seen was released: it is remembered, without items.
+    ReleasedUnseen {
+        id: Key<'a>,
+        user: Option<Key<'a>>,
+        forgets: Forgets,
+    },
+    /// The deadlines of the earliest `expired` open reservations passed, then the grace
+    /// of the earliest `lapsed` expired ones, and the earliest `forgotten` remembered ids
+    /// are known no longer. Counts are enough: each queue has one order, kept by every
+    /// copy of the sale.
+    Swept {
+        expired: u32,
+        lapsed: u32,
+        forgotten: u32,
+    },
+    /// The deadline of this one passed, ahead of its turn in a sweep.
+    Expired {
+        id: Key<'a>,
+    },
+    /// The grace of this one is over, ahead of its turn in a sweep.
+    Lapsed {
+        id: Key<'a>,
+    },
+    Extended {
+        id: Key<'a>,
+        expires_at_ms: u64,
+    },
+    Refunded(Refund<'a>),
+    Restocked {
+        /// Each SKU once, in the order first asked.
+        deltas: Vec<StockDelta<'a>>,
+        reference: Option<Spelling<'a>>,
+    },
+    /// All options, as they are from now on.
+    Altered(Box<Options>),
+    Paused,
+    Resumed {
+        /// A person lifted this mark of a diverged copy. What a sound primary resumes
+        /// lifts none, and another copy's mark of something else stays.
+        lifts: Option<MarkId>,
+    },
+    Closed,
+    /// This copy missed a change of its primary, and does not sell should it become one.
+    /// Not a change of the sale: its time does not move.
+    Marked {
+        /// What did not fit, in words.
+        reason: &'a str,
+    },
+    /// Orders go to this stream from now on.
+    Bound {
+        orders: &'a [u8],
+    },
+}
+
+/// Which remembered id makes room for a new one. The bound is configuration, so a
+/// replica could not work this out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgets {
+    Nothing,
+    /// The oldest one, also within its grace: what events of version 1 mean.
+    Oldest,
+    /// The oldest one that can no longer be checked out.
+    OldestPastGrace,
+}
+
+/// What tells one mark from another: copies that missed the same have the same, and copies
+/// of a marked one have its.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarkId {
+    /// The sale's last change before the first miss, in Unix milliseconds.
+    pub at_ms: u64,
+    /// Changes missed so far, at least 1.
+    pub misses: u64,
+}
+
+/// A new sale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created<'a> {
+    /// A ULID.
+    pub sale_id: u128,
+    /// Name of the order stream.
+    pub orders: &'a [u8],
+    pub options: Options,
+    /// SKU and stock, in the order given.
+    pub items: Vec<(&'a [u8], u64)>,
+}
+
+/// What a checkout adds to a reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order<'a> {
+    pub reference: Option<Spelling<'a>>,
+    /// JSON for the stream entry; the sale itself does not keep it.
+    pub payload: Option<&'a [u8]>,
+    /// Where the entry stands in the stream; zero while it is [`Pending`].
+    pub entry: EntryId,
+}
+
+/// Units taken back from an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund<'a> {
+    pub id: Key<'a>,
+    pub lines: Lines,
+    pub reference: Option<Spelling<'a>>,
+    /// The units are on sale again.
+    pub restocks: bool,
+    /// NORESTOCK was asked for. After END units do not go on sale again either, though
+    /// nobody asked for it; `None` when events of version 1 do not say which it was.
+    pub no_restock: Option<bool>,
+    /// The units no longer count against the user's limits.
+    pub restores_limit: bool,
+    pub entry: EntryId,
+}
+
+/// A change of one item's stock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockDelta<'a> {
+    /// Owned when a bare delta meant an item by its place.
+    pub sku: Cow<'a, [u8]>,
+    /// Units added, or taken away when negative.
+    pub delta: i64,
+}
+
+impl<'a> Change<'a> {
+    /// A mark with as much of the reason as it keeps.
+    pub fn marked(reason: &'a str) -> Change<'a> {
+        let mut end = reason.len().min(MARK_BYTES_MAX);
+        while !reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        Change::Marked {
+            reason: &reason[..end],
+        }
+    }
+}
+
+impl Event<'_> {
+    /// Where the entry of this event stands in the order stream, if it has one.
+    pub fn entry(&self) -> Option<EntryId> {
+        match &self.change {
+            Change::Sold { order, .. } | Change::Bought { order, .. } => Some(order.entry),
+            Change::Refunded(refund) => Some(refund.entry),
+            _ => None,
+        }
+    }
+}
+
+/// A sale or a refund that was decided, and whose entry is not in the order stream yet. It
+/// becomes an event, which can be carried out, when the entry has been appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending<'a>(Event<'a>);
+
+impl<'a> Pending<'a> {
+    pub(crate) fn new(at_ms: u64, change: Change<'a>) -> Pending<'a> {
+        Pending(Event { at_ms, change })
+    }
+
+    /// The moment of decision, in Unix milliseconds.
+    pub fn at_ms(&self) -> u64 {
+        self.0.at_ms
+    }
+
+    /// What is to change; its entry is zero.
+    pub fn change(&self) -> &Change<'a> {
+        &self.0.change
+    }
+
+    /// The event, with the place where its entry was appended.
+    pub fn entered(self, entry: EntryId) -> Event<'a> {
+        let Pending(mut event) = self;
+        match &mut event.change {
+            Change::Sold { order, .. } | Change::Bought { order, .. } => order.entry = entry,
+            Change::Refunded(refund) => refund.entry = entry,
+            _ => {}
+        }
+        event
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_keeps_as_much_of_its_reason_as_fits() {
+        assert_eq!(Change::marked("why"), Change::Marked { reason: "why" });
+        // 199 bytes, then a letter of two.
+        let long = format!("{}\u{e9}...", "x".repeat(MARK_BYTES_MAX - 1));
+        let kept = "x".repeat(MARK_BYTES_MAX - 1);
+        assert_eq!(Change::marked(&long), Change::Marked { reason: &kept });
+    }
+}

@@ -1,0 +1,81 @@
+//! A flash sale as a pure state machine.
+//!
+//! Requests come in parsed, with the time, the ids and the bounds of configuration
+//! as arguments. A `plan_*` function decides and changes nothing: it returns the
+//! [`Event`] that is to happen, or the [`Answer`] why nothing does. [`Sale::apply`]
+//! carries an event out and cannot fail. The primary, a replica, an AOF replay and
+//! the tests all run exactly this code.
+//!
+//! Edge: no Redis, no clock, no randomness, no float, no log. Tests include this
+//! folder by path, so it stops compiling the day that changes. The secret key that
+//! names are hashed with comes in as a [`Hasher`]; no decision, event or snapshot
+//! depends on it.
+//!
+//! # Invariants
+//!
+//! 1. For each item, units only move between available, reserved and sold. Only a
+//!    restock or a refund without restock changes their sum, `total`, and with it `base`.
+//! 2. An item's `reserved` equals what the open reservations say about it, its
+//!    `sold` what the orders say, net of refunds.
+//! 3. No change takes a user above USERLIMIT or ITEMLIMIT, or the sale above
+//!    SALELIMIT.
+//! 4. Each open reservation stands exactly once among the deadlines, each expired one
+//!    within its grace exactly once among the late, each released one and each one that
+//!    expired for good exactly once among the ended.
+//! 5. An id has one user and one set of units for as long as it is known.
+//! 6. The sum of all `total` is at most 2^53 - 1.
+//!
+//! [`Sale::audit`] recounts 1, 2, 4 and 6 from the reservations up, [`OrderAudit`] holds
+//! the orders against the stream's entries.
+//!
+//! | Question | File |
+//! |---|---|
+//! | what is asked, answered, recorded | `request.rs`, `answer.rs`, `event.rs` |
+//! | where does a refusal come from | `plan_*.rs` |
+//! | what does an event do | `apply.rs`; may a replayed one: `check.rs` |
+//! | what is kept | `state.rs`, `items.rs`, `users.rs`, `reservations.rs`, `deadlines.rs`, `refunds.rs` |
+//! | what is read | `views.rs` |
+//! | does it add up, and agree with the stream | `audit.rs`, `audit_orders.rs` |
+//! | what is on disk and on the wire | `codec.rs`, `event_codec.rs`, `snapshot.rs`, `loader*.rs` |
+
+pub(crate) mod ask;
+pub(crate) mod audit;
+pub(crate) mod book;
+pub(crate) mod disk;
+pub(crate) mod event;
+pub(crate) mod plan;
+pub(crate) mod state;
+pub(crate) mod units;
+pub(crate) mod views;
+
+pub use crate::table::hash::Hasher;
+pub use crate::table::name::{Key, Name, NameBuffer, Spelling};
+pub use crate::wire::CodecError;
+pub use ask::answer::{Answer, Which};
+pub use ask::request::{Ask, AskLines, Bounds, Checkout, RefundAsk, Reserve, Restock, RestockAsk};
+pub use audit::Differences;
+pub use audit::orders::{OrderAudit, OrderCount, OrderEntry, StreamState};
+pub use book::items::{StockChange, StockChanges};
+pub use book::options::{Changes, Options};
+pub use book::reservation::Slot;
+pub use disk::loader::Loader;
+pub use disk::snapshot::{digest, save};
+pub use event::apply::Applied;
+pub use event::check::Divergence;
+pub use event::codec::{decode_event, encode_event};
+pub use event::facts::Deed;
+pub use event::{Change, Created, Event, Forgets, MarkId, Order, Pending, Refund, StockDelta};
+pub use plan::manage::CreateAsk;
+pub use state::{Sale, Time};
+pub use units::{
+    EntryId, INTEGER_MAX, ItemIndex, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX, NAME_BYTES_MAX,
+    ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_LEVELS_MAX, SKU_BYTES_MAX, SKU_DEFAULT,
+    WINDOW_MS_MAX, WINDOW_MS_MIN, units_of,
+};
+pub use views::{InfoView, ItemView, Phase, State, UserView, View};
+
+/// What a plan returns: the event that is to happen, or why nothing does.
+pub type Plan<'a> = Result<Event<'a>, Answer>;
+
+/// What a plan of an order or a refund returns: its entry has to be appended first.
+pub type OrderPlan<'a> = Result<Pending<'a>, Answer>;

@@ -1,0 +1,7 @@
+//! Decisions: one file a kind. A plan reads the state and returns an event or an answer.
+
+pub mod expiry;
+pub mod manage;
+pub mod order;
+pub mod refund;
+pub mod reserve;

@@ -1,0 +1,447 @@
+//! Decides RESERVE, EXTEND and RELEASE: who gets units, for how long, and who not.
+//!
+//! The rows of RESERVE's table are checked in its order, one function a group.
+//! Edge: reads the state and returns an event or an answer.
+
+use crate::sale::Plan;
+use crate::sale::ask::answer::Answer;
+use crate::sale::ask::request::{Ask, AskLines, Bounds, Reserve};
+use crate::sale::book::deadlines::NEVER;
+use crate::sale::book::reservation::{Reservation, Slot, Status};
+use crate::sale::book::users::UserSlot;
+use crate::sale::event::check::qty_of;
+use crate::sale::event::{Change, Event, Forgets};
+use crate::sale::state::Sale;
+use crate::sale::units::{INTEGER_MAX, ItemIndex, Line, Lines, SKU_DEFAULT, units_of};
+use crate::table::name::{Key, Spelling};
+use crate::table::slab::NONE;
+
+/// A SKU that is not there: its position in the request, if it had one.
+pub(crate) struct Unknown(pub Option<usize>);
+
+/// The open reservation that a new one takes the place of: for the decision, its units
+/// and its share of the limits count as free.
+pub(crate) struct Replaced {
+    user: UserSlot,
+    /// Ordered by item.
+    lines: Lines,
+    units: u64,
+    expires_at_ms: u64,
+}
+
+/// What a replaced reservation frees of an item.
+fn freed_of(replaced: Option<&Replaced>, item: ItemIndex) -> u64 {
+    replaced.map_or(0, |replaced| qty_of(&replaced.lines, item))
+}
+
+impl Sale {
+    /// RESERVE. O(lines log lines).
+    pub fn plan_reserve<'a>(&self, now_ms: u64, ask: &Reserve<'a>, bounds: &Bounds) -> Plan<'a> {
+        if let Some(slot) = self.find(ask.id) {
+            return Err(self.replay(slot, now_ms, ask));
+        }
+        let replaced = match ask.replaces {
+            None => None,
+            Some(old) => Some(self.replaceable(now_ms, old)?),
+        };
+        let lines = self
+            .lines_of(&ask.ask)
+            .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
+        self.admit(now_ms, ask.user, &lines, replaced.as_ref())?;
+        let forgets = self.room(now_ms, bounds)?;
+        let hold_ms = ask.hold_ms.unwrap_or(u64::MAX).min(self.options.hold_ms);
+        let expires_at_ms = now_ms.saturating_add(hold_ms).min(INTEGER_MAX);
+        let change = Change::Reserved {
+            id: ask.id,
+            user: ask.user,
+            lines,
+            expires_at_ms: replaced.map_or(expires_at_ms, |replaced| replaced.expires_at_ms),
+            forgets,
+            replaces: ask.replaces,
+        };
+        Ok(Event {
+            at_ms: now_ms,
+            change,
+        })
+    }
+
+    /// The reservation that is to be replaced, while it is open; else what CHECKOUT would
+    /// say of it.
+    fn replaceable(&self, now_ms: u64, old: Key<'_>) -> Result<Replaced, Answer> {
+        let (slot, record) = self.reservation_of(old, None)?;
+        match self.present_state(slot, record, now_ms) {
+            Answer::Reserved { .. } => {}
+            Answer::Expired { expires_at_ms, .. } => {
+                let grace_left_ms = Some(self.grace_left_ms(record, now_ms));
+                return Err(Answer::Expired {
+                    expires_at_ms,
+                    grace_left_ms,
+                });
+            }
+            other => return Err(other),
+        }
+        let mut lines = record.lines();
+        lines.sort_unstable();
+        Ok(Replaced {
+            user: record.user(),
+            units: units_of(&lines),
+            lines,
+            expires_at_ms: record.expires_at_ms(),
+        })
+    }
+
+    /// Is this answer to a RESERVE of `id` about the reservation it was to replace? An
+    /// unknown id has no state of its own to be answered.
+    pub fn is_of_replaced(&self, answer: &Answer, id: Key<'_>) -> bool {
+        let is_a_state = matches!(
+            answer,
+            Answer::NoReservation
+                | Answer::Sold { .. }
+                | Answer::Refunded { .. }
+                | Answer::Released
+                | Answer::Expired { .. }
+        );
+        is_a_state && self.find(id).is_none()
+    }
+
+    /// Row 2: the state a known id is in, if the request is the one that made it.
+    fn replay(&self, slot: Slot, now_ms: u64, ask: &Reserve<'_>) -> Answer {
+        match self.record(slot) {
+            Some(record) if self.is_same_request(record, ask.user.spelling(), &ask.ask) => {
+                self.present_state(slot, record, now_ms)
+            }
+            _ => Answer::Mismatch,
+        }
+    }
+
+    /// The same user and the same units per SKU? An id that was released before it was
+    /// seen has no items to compare.
+    pub(crate) fn is_same_request(
+        &self,
+        record: Reservation<'_>,
+        user: Spelling<'_>,
+        ask: &Ask<'_>,
+    ) -> bool {
+        self.belongs_to(record, user) && (record.is_unseen() || self.same_units(record, ask))
+    }
+
+    fn same_units(&self, record: Reservation<'_>, ask: &Ask<'_>) -> bool {
+        match ask {
+            Ask::Qty(qty) => {
+                let one = |item| record.lines()[..] == [Line { item, qty: *qty }];
+                self.bare_items().any(one)
+            }
+            Ask::Items(asked) => self
+                .merged(asked)
+                .is_ok_and(|lines| record.has_units(&lines)),
+        }
+    }
+
+    /// The state of a reservation, as RESERVE and EXTEND answer it.
+    fn present_state(&self, slot: Slot, record: Reservation<'_>, now_ms: u64) -> Answer {
+        let expires_at_ms = record.expires_at_ms();
+        let expired = Answer::Expired {
+            expires_at_ms,
+            grace_left_ms: None,
+        };
+        match record.status() {
+            Status::Open if expires_at_ms <= now_ms => expired,
+            Status::Open => Answer::Reserved { slot },
+            Status::InGrace | Status::Expired => expired,
+            Status::Released => Answer::Released,
+            Status::Sold => Self::sold_state(record),
+        }
+    }
+
+    /// `Sold` or `Refunded`, for an order.
+    pub(crate) fn sold_state(record: Reservation<'_>) -> Answer {
+        let Some(order) = record.order() else {
+            return Answer::NoReservation;
+        };
+        match order.last_refund() {
+            Some(last) if record.is_refunded() => Answer::Refunded { entry: last.entry },
+            _ => Answer::Sold { order: order.entry },
+        }
+    }
+
+    /// The item a bare quantity means: `default` if there is one, else the only one.
+    pub(crate) fn bare_item(&self) -> Option<ItemIndex> {
+        match self.items.find(SKU_DEFAULT) {
+            Some(item) => Some(item),
+            None => (self.items.len() == 1).then_some(0),
+        }
+    }
+
+    /// What a bare quantity can have meant, now or when it was first sent: items that
+    /// RESTOCK added since do not make a retry another request.
+    pub(crate) fn bare_items(&self) -> impl Iterator<Item = ItemIndex> {
+        let only = self.had_one_item.then_some(0);
+        [self.bare_item(), only].into_iter().flatten()
+    }
+
+    /// What is asked for, each item once, in the order first asked. O(lines log lines).
+    pub(crate) fn lines_of(&self, ask: &Ask<'_>) -> Result<Lines, Unknown> {
+        match ask {
+            Ask::Qty(qty) => {
+                let item = self.bare_item().ok_or(Unknown(None))?;
+                Ok(Lines::from_slice(&[Line { item, qty: *qty }]))
+            }
+            Ask::Items(asked) => self.merged(asked),
+        }
+    }
+
+    fn merged(&self, asked: &AskLines<'_>) -> Result<Lines, Unknown> {
+        let mut lines = Lines::with_capacity(asked.len());
+        for (position, &(sku, qty)) in asked.iter().enumerate() {
+            let item = self.items.find(sku).ok_or(Unknown(Some(position)))?;
+            lines.push(Line { item, qty });
+        }
+        if lines.len() > 1 {
+            merge_lines(&mut lines);
+        }
+        Ok(lines)
+    }
+
+    /// Rows 4 to 12: the window, the limits and the stock.
+    pub(crate) fn admit(
+        &self,
+        now_ms: u64,
+        user: Key<'_>,
+        lines: &[Line],
+        replaced: Option<&Replaced>,
+    ) -> Result<(), Answer> {
+        let options = &self.options;
+        if let Some(at_ms) = self.ended_at_ms(now_ms) {
+            return Err(Answer::Ended { at_ms });
+        }
+        if let Some(start_at_ms) = options.start_at_ms
+            && now_ms < start_at_ms
+        {
+            return Err(Answer::NotStarted {
+                starts_in_ms: start_at_ms - now_ms,
+            });
+        }
+        if let Some(at_ms) = self.refuses_since_ms() {
+            return Err(Answer::Paused { at_ms });
+        }
+        let units = units_of(lines);
+        if let Some(limit) = options.order_limit
+            && units > limit
+        {
+            return Err(Answer::OrderLimit { limit });
+        }
+        if options.user_limit.is_some() || options.item_limit.is_some() {
+            let user = self.users.find(user).unwrap_or(NONE);
+            self.admit_user(user, lines, units, replaced)?;
+        }
+        self.admit_stock(now_ms, lines, units, replaced)
+    }
+
+    /// Rows 8 and 9, also asked again for a checkout within its grace.
+    pub(crate) fn admit_user(
+        &self,
+        user: UserSlot,
+        lines: &[Line],
+        units: u64,
+        replaced: Option<&Replaced>,
+    ) -> Result<(), Answer> {
+        let own = replaced.filter(|replaced| replaced.user == user);
+        let freed = own.map_or(0, |own| own.units);
+        let counted = self.users.sums(user).counted.saturating_sub(freed);
+        if let Some(remaining) = self.options.user_remaining(counted)
+            && units > remaining
+        {
+            return Err(Answer::UserLimit { remaining });
+        }
+        if let Some(limit) = self.options.item_limit {
+            for line in lines {
+                let counted = self.users.counted_of(user, line.item);
+                let freed = freed_of(own, line.item);
+                let remaining = limit.saturating_sub(counted.saturating_sub(freed));
+                if line.qty > remaining {
+                    return Err(Answer::ItemLimit {
+                        remaining,
+                        item: line.item,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows 10 to 12, also asked again for a checkout within its grace.
+    pub(crate) fn admit_stock(
+        &self,
+        now_ms: u64,
+        lines: &[Line],
+        units: u64,
+        replaced: Option<&Replaced>,
+    ) -> Result<(), Answer> {
+        let totals = self.items.totals();
+        let limit = self.options.sale_limit.unwrap_or(u64::MAX);
+        if totals.sold.saturating_add(units) > limit {
+            return Err(Answer::SaleLimit {
+                remaining: limit.saturating_sub(totals.sold),
+            });
+        }
+        for &Line { item, qty } in lines {
+            let stock = self.items.stock(item);
+            if stock.available.saturating_add(stock.reserved) < qty {
+                let available = stock.available.saturating_add(freed_of(replaced, item));
+                return Err(Answer::SoldOut { available, item });
+            }
+        }
+        for &Line { item, qty } in lines {
+            let available = self.items.stock(item).available;
+            if available.saturating_add(freed_of(replaced, item)) < qty {
+                return Err(self.all_reserved(now_ms, Some(item)));
+            }
+        }
+        let freed = replaced.map_or(0, |replaced| replaced.units);
+        let reserved = totals.reserved.saturating_sub(freed);
+        let spoken_for = totals.sold.saturating_add(reserved);
+        if spoken_for.saturating_add(units) > limit {
+            return Err(self.all_reserved(now_ms, None));
+        }
+        Ok(())
+    }
+
+    /// Row 12, with the sale's next deadline as a lower bound of when to retry.
+    fn all_reserved(&self, now_ms: u64, item: Option<ItemIndex>) -> Answer {
+        let next_ms = match self.reservations.deadlines().first_ms() {
+            NEVER => now_ms,
+            next_ms => next_ms,
+        };
+        Answer::AllReserved {
+            retry_in_ms: next_ms.saturating_sub(now_ms).max(1),
+            item,
+        }
+    }
+
+    /// Row 13: is there room for one more id, and must the oldest remembered one go?
+    pub(crate) fn room(&self, now_ms: u64, bounds: &Bounds) -> Result<Forgets, Answer> {
+        if self.reservations.len() < bounds.reservations_max {
+            return Ok(Forgets::Nothing);
+        }
+        // One whose grace is over, and that the sweep has not come to yet, may go as well.
+        let may_go = |slot| {
+            let record = self.record(slot)?;
+            Some(!self.is_in_grace(record, now_ms))
+        };
+        match self.reservations.first_past_grace().and_then(may_go) {
+            Some(true) => Ok(Forgets::OldestPastGrace),
+            Some(false) | None => Err(Answer::Full),
+        }
+    }
+
+    /// EXTEND. O(1).
+    pub fn plan_extend<'a>(
+        &self,
+        now_ms: u64,
+        id: Key<'a>,
+        ms: u64,
+        user: Option<Spelling<'_>>,
+    ) -> Plan<'a> {
+        let (slot, record) = self.reservation_of(id, user)?;
+        let present = self.present_state(slot, record, now_ms);
+        if !matches!(present, Answer::Reserved { .. }) {
+            return Err(present);
+        }
+        let longest_ms = record
+            .reserved_at_ms()
+            .saturating_add(self.options.max_hold_ms());
+        let expires_at_ms = now_ms.saturating_add(ms).min(longest_ms).min(INTEGER_MAX);
+        if expires_at_ms <= record.expires_at_ms() {
+            return Err(present);
+        }
+        Ok(Event {
+            at_ms: now_ms,
+            change: Change::Extended { id, expires_at_ms },
+        })
+    }
+
+    /// RELEASE. O(1) to plan, O(lines log lines) to apply: of a large cart a digest is kept.
+    pub fn plan_release<'a>(
+        &self,
+        now_ms: u64,
+        id: Key<'a>,
+        user: Option<Key<'a>>,
+        bounds: &Bounds,
+    ) -> Plan<'a> {
+        let Some(slot) = self.find(id) else {
+            let forgets = self.room(now_ms, bounds)?;
+            let change = Change::ReleasedUnseen { id, user, forgets };
+            return Ok(Event {
+                at_ms: now_ms,
+                change,
+            });
+        };
+        let record = self.reservation_at(slot, user.map(Key::spelling))?;
+        match record.status() {
+            Status::Open | Status::InGrace | Status::Expired => Ok(Event {
+                at_ms: now_ms,
+                change: Change::Released { id },
+            }),
+            Status::Released => Err(Answer::Released),
+            Status::Sold => Err(Self::sold_state(record)),
+        }
+    }
+
+    /// A known reservation that is `user`'s, if one is named.
+    pub(crate) fn reservation_of(
+        &self,
+        id: Key<'_>,
+        user: Option<Spelling<'_>>,
+    ) -> Result<(Slot, Reservation<'_>), Answer> {
+        let slot = self.find(id).ok_or(Answer::NoReservation)?;
+        Ok((slot, self.reservation_at(slot, user)?))
+    }
+
+    fn reservation_at(
+        &self,
+        slot: Slot,
+        user: Option<Spelling<'_>>,
+    ) -> Result<Reservation<'_>, Answer> {
+        let record = self.record(slot).ok_or(Answer::NoReservation)?;
+        // What a change of it will look at, all at once.
+        self.users.touch_slot(record.user());
+        self.reservations.touch_neighbours(slot);
+        if user.is_some_and(|user| !self.belongs_to(record, user)) {
+            return Err(Answer::NoReservation);
+        }
+        Ok(record)
+    }
+}
+
+/// Sums lines of the same item, keeping the order in which items first came.
+pub(crate) fn merge_lines(lines: &mut Lines) {
+    let mut placed: Vec<(ItemIndex, usize, u64)> = lines
+        .iter()
+        .enumerate()
+        .map(|(position, line)| (line.item, position, line.qty))
+        .collect();
+    placed.sort_unstable();
+    placed.dedup_by(|next, first| {
+        let same = next.0 == first.0;
+        if same {
+            first.2 = first.2.saturating_add(next.2);
+        }
+        same
+    });
+    placed.sort_unstable_by_key(|&(_, position, _)| position);
+    lines.clear();
+    lines.extend(placed.into_iter().map(|(item, _, qty)| Line { item, qty }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merging_sums_by_item_in_the_order_first_asked() {
+        let line = |item, qty| Line { item, qty };
+        let mut lines = Lines::from_vec(vec![line(7, 1), line(2, 5), line(7, 3), line(0, 1)]);
+        merge_lines(&mut lines);
+        assert_eq!(lines[..], [line(7, 4), line(2, 5), line(0, 1)]);
+    }
+}

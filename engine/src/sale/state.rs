@@ -1,0 +1,243 @@
+//! The sale itself: what it keeps, its time, and small questions about it.
+//!
+//! Edge: changes nothing. Changes are in `apply.rs`, decisions in `plan_*.rs`.
+
+use crate::sale::book::deadlines::NEVER;
+use crate::sale::book::items::Items;
+use crate::sale::book::options::Options;
+use crate::sale::book::reservation::{Reservation, Slot, Status};
+use crate::sale::book::reservations::Reservations;
+use crate::sale::book::restock_refs::RestockRefs;
+use crate::sale::book::users::Users;
+use crate::sale::event::{Created, MarkId};
+use crate::sale::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, MOMENT_MS_MAX};
+use crate::table::hash::Hasher;
+use crate::table::name::{Key, Spelling};
+
+/// One flash sale: items, limits, a window, users and reservations.
+pub struct Sale {
+    pub(crate) sale_id: u128,
+    /// Of the process that keeps this copy.
+    pub(crate) hasher: Hasher,
+    pub(crate) orders: Box<[u8]>,
+    pub(crate) options: Options,
+    pub(crate) created_at_ms: u64,
+    pub(crate) paused_at_ms: Option<u64>,
+    pub(crate) closed_at_ms: Option<u64>,
+    pub(crate) last_change_at_ms: u64,
+    pub(crate) items: Items,
+    pub(crate) users: Users,
+    pub(crate) reservations: Reservations,
+    /// Made with one item: a bare quantity may have meant it, whatever was added since.
+    pub(crate) had_one_item: bool,
+    /// Units refunded so far.
+    pub(crate) refunded: u64,
+    pub(crate) restock_refs: RestockRefs,
+    /// This copy missed a change of its primary, and does not sell.
+    pub(crate) mark: Option<Mark>,
+}
+
+/// Why a copy does not sell, should it become a primary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub id: MarkId,
+    /// What did not fit first, in words.
+    pub reason: Box<str>,
+}
+
+/// A sale's time, and whether the clock had to be believed to get there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time {
+    pub now_ms: u64,
+    /// The clock is more than a minute behind the sale's last change.
+    pub stepped_back: bool,
+}
+
+impl Sale {
+    /// A sale before its items are added.
+    pub(crate) fn empty(
+        created: &Created<'_>,
+        created_at_ms: u64,
+        tracks_items: bool,
+        hasher: Hasher,
+    ) -> Sale {
+        Sale {
+            sale_id: created.sale_id,
+            hasher,
+            orders: created.orders.into(),
+            options: created.options.clone(),
+            created_at_ms,
+            paused_at_ms: None,
+            closed_at_ms: None,
+            last_change_at_ms: created_at_ms,
+            items: Items::new(hasher),
+            users: Users::new(hasher, tracks_items),
+            reservations: Reservations::new(hasher),
+            had_one_item: false,
+            refunded: 0,
+            restock_refs: RestockRefs::default(),
+            mark: None,
+        }
+    }
+
+    /// The moment of the last change, in Unix milliseconds.
+    #[allow(dead_code)] // The model test compares it.
+    pub fn last_change_at_ms(&self) -> u64 {
+        self.last_change_at_ms
+    }
+
+    /// The sale's time: the later of the clock and the last change, unless the clock
+    /// stepped back by more than a minute, which is believed.
+    pub fn time(&self, clock_ms: u64) -> Time {
+        let clock_ms = clock_ms.min(MOMENT_MS_MAX);
+        if clock_ms.saturating_add(CLOCK_STEP_MS_MAX) < self.last_change_at_ms {
+            return Time {
+                now_ms: clock_ms,
+                stepped_back: true,
+            };
+        }
+        Time {
+            now_ms: clock_ms.max(self.last_change_at_ms),
+            stepped_back: false,
+        }
+    }
+
+    /// A ULID.
+    pub fn sale_id(&self) -> u128 {
+        self.sale_id
+    }
+
+    /// Name of the order stream.
+    pub fn orders(&self) -> &[u8] {
+        &self.orders
+    }
+
+    /// When the sale ended, if it has by `now_ms`: the earlier of CLOSE and END.
+    pub(crate) fn ended_at_ms(&self, now_ms: u64) -> Option<u64> {
+        let end_at_ms = self
+            .options
+            .end_at_ms
+            .filter(|&end_at_ms| end_at_ms <= now_ms);
+        [end_at_ms, self.closed_at_ms].into_iter().flatten().min()
+    }
+
+    /// Why this copy does not sell, if it missed a change of its primary.
+    pub fn mark(&self) -> Option<&Mark> {
+        self.mark.as_ref()
+    }
+
+    /// Since when new units are refused: PAUSE, or the mark of a diverged copy.
+    pub(crate) fn refuses_since_ms(&self) -> Option<u64> {
+        let marked_at_ms = self.mark.as_ref().map(|mark| mark.id.at_ms);
+        marked_at_ms.or(self.paused_at_ms)
+    }
+
+    /// When a sweep next has something to do: the earliest deadline of an open
+    /// reservation, the end of a grace, or the moment an ended one is known no longer.
+    pub fn next_due_ms(&self) -> Option<u64> {
+        let (options, queues) = (&self.options, &self.reservations);
+        let expires_at_ms = queues.deadlines().first_ms();
+        let late_ms = queues.late().first_ms();
+        let lapses_at_ms = late_ms.saturating_add(options.grace_ms);
+        let ended_ms = queues.ended().first_ms();
+        let forgets_at_ms = ended_ms.saturating_add(options.remembers_ms());
+        let due_ms = expires_at_ms.min(lapses_at_ms).min(forgets_at_ms);
+        (due_ms < NEVER).then_some(due_ms)
+    }
+
+    /// When the key expires: a function of the state alone, so that every copy of the
+    /// sale comes to the same moment. `None` without END and CLOSE.
+    pub fn key_expires_at_ms(&self) -> Option<u64> {
+        let end_at_ms = [self.options.end_at_ms, self.closed_at_ms]
+            .into_iter()
+            .flatten()
+            .min()?;
+        let last = end_at_ms
+            .saturating_add(self.options.max_hold_ms())
+            .max(self.reservations.deadlines().last_ms().unwrap_or(0));
+        let at_ms = last
+            .saturating_add(self.options.grace_ms)
+            .saturating_add(self.options.keep_ms);
+        Some(at_ms.min(INTEGER_MAX))
+    }
+
+    /// What this copy of the sale hashes its names with.
+    #[allow(dead_code)] // Tests decode the events of several copies with it.
+    pub fn hasher(&self) -> Hasher {
+        self.hasher
+    }
+
+    /// A name as this copy of the sale looks it up.
+    pub fn key<'a>(&self, name: &'a [u8]) -> Key<'a> {
+        self.hasher.key(name)
+    }
+
+    /// The same for a name whose spelling is known.
+    pub(crate) fn key_of<'a>(&self, spelling: Spelling<'a>) -> Key<'a> {
+        self.hasher.key_of(spelling)
+    }
+
+    /// Fetches where this id and this user are, both at once, so that it is there when a
+    /// decision about them looks for it.
+    pub fn touch(&self, id: Option<Key<'_>>, user: Option<Key<'_>>) {
+        if let Some(user) = user {
+            self.users.touch(user);
+        }
+        if let Some(id) = id {
+            self.reservations.touch(id);
+        }
+    }
+
+    /// Fetches the records themselves, when [`Sale::touch`] has fetched where they are.
+    pub fn touch_records(&self, id: Option<Key<'_>>, user: Option<Key<'_>>) {
+        if let Some(user) = user {
+            self.users.touch_likely(user);
+        }
+        if let Some(id) = id {
+            self.reservations.touch_likely(id);
+        }
+    }
+
+    /// The slot of a known id. O(1).
+    pub fn find(&self, id: Key<'_>) -> Option<Slot> {
+        self.reservations.find(id)
+    }
+
+    pub(crate) fn record(&self, slot: Slot) -> Option<Reservation<'_>> {
+        self.reservations.get(slot)
+    }
+
+    /// Whose reservation is it? An id released before it was seen, by nobody in
+    /// particular, is everybody's.
+    pub(crate) fn belongs_to(&self, record: Reservation<'_>, user: Spelling<'_>) -> bool {
+        self.users
+            .name(record.user())
+            .is_none_or(|owner| owner == user)
+    }
+
+    /// Is this reservation open past its deadline, waiting for a sweep?
+    pub(crate) fn is_overdue(record: Reservation<'_>, now_ms: u64) -> bool {
+        record.status() == Status::Open && record.expires_at_ms() <= now_ms
+    }
+
+    /// Units that belong to this sale, in all.
+    pub(crate) fn total(&self) -> u64 {
+        self.items.totals().total()
+    }
+
+    /// Bytes of memory, from the sizes of all allocations. O(REFs of RESTOCK).
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Sale>()
+            + self.orders.len()
+            + self.items.heap_bytes()
+            + self.users.heap_bytes()
+            + self.reservations.heap_bytes()
+            + self.restock_refs.heap_bytes()
+            + self.mark.as_ref().map_or(0, |mark| mark.reason.len())
+    }
+
+    /// How much work freeing the sale is, in records.
+    pub fn free_effort(&self) -> usize {
+        self.reservations.len() + self.users.len() + self.items.len()
+    }
+}

@@ -1,0 +1,516 @@
+//! A hash index from names to slots that grows in small steps.
+//!
+//! Extendible hashing (Fagin, Nievergelt, Pippenger and Strong, 1979) over segments of
+//! at most 1,152 entries: a table that doubles as a whole stops the server for seconds
+//! at ten million entries, here no call pays for more than one segment. A segment grows
+//! by a fifth or so at a time, and is split in two when it is full.
+//!
+//! A segment is buckets of 64 bytes, a cache line, so that a look-up costs one: ten
+//! slots, sixteen bits of each one's hash, and how many entries went on to a later
+//! bucket because this one was full (as in Facebook's F14). Those sixteen bits are what
+//! an entry is moved by, so that growing reads no name: fetching a thousand of them from
+//! all over memory is what made it slow. Each split uses one of them up; after four a
+//! split takes fresh ones, and reads the names that one time.
+//!
+//! Edge: keeps slot numbers only; hashes and comparisons come from the caller.
+
+use prefetch_index::prefetch_index;
+
+use crate::table::slab::{NONE, Slab, SlotNumber};
+use crate::table::work::step;
+
+/// Entries of a bucket.
+const WIDTH: usize = 10;
+/// Buckets of a segment when it is split: 8 KiB.
+const BUCKETS_MAX: usize = 128;
+/// Splits that move entries by the bits kept of their hashes.
+const SPLITS_PER_REFRESH: u32 = 4;
+const DIRECTORY_DEPTH_MAX: u32 = 22;
+
+/// A cache line, where the allocator aligns large pieces to one.
+#[derive(Clone, Copy)]
+struct Bucket {
+    /// The first `len` are entries, here and in `slots`.
+    tags: [u16; WIDTH],
+    slots: [SlotNumber; WIDTH],
+    len: u16,
+    /// Entries that went past this bucket, because it was full when they came; it is full
+    /// as long as there are any. Where so many hashes collide that the number does not fit,
+    /// it stays at its maximum and never comes down.
+    passed: u16,
+}
+
+const _: () = assert!(size_of::<Bucket>() == 64);
+
+const EMPTY: Bucket = Bucket {
+    tags: [0; WIDTH],
+    slots: [NONE; WIDTH],
+    len: 0,
+    passed: 0,
+};
+
+impl Bucket {
+    /// One bit for each entry whose tag is this one.
+    fn matches(&self, tag: u16) -> u32 {
+        let mut bits = 0;
+        for (at, &kept) in self.tags.iter().enumerate() {
+            bits |= u32::from(kept == tag) << at;
+        }
+        bits & ((1 << self.len) - 1)
+    }
+
+    /// Adds an entry; false when the bucket is full.
+    fn push(&mut self, tag: u16, slot: SlotNumber) -> bool {
+        let at = usize::from(self.len);
+        if at >= WIDTH {
+            return false;
+        }
+        self.tags[at] = tag;
+        self.slots[at] = slot;
+        self.len += 1;
+        true
+    }
+
+    fn remove(&mut self, place: usize) {
+        let last = usize::from(self.len) - 1;
+        self.tags[place] = self.tags[last];
+        self.slots[place] = self.slots[last];
+        self.len -= 1;
+    }
+
+    fn pass(&mut self) {
+        self.passed = self.passed.saturating_add(1);
+    }
+
+    fn unpass(&mut self) {
+        if self.passed < u16::MAX {
+            self.passed -= 1;
+        }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (u16, SlotNumber)> {
+        let entries = self.tags.iter().copied().zip(self.slots.iter().copied());
+        entries.take(usize::from(self.len))
+    }
+}
+
+struct Segment {
+    buckets: Vec<Bucket>,
+    len: usize,
+    /// How many directory bits all entries of this segment share.
+    depth: u32,
+    /// The bit of the hash a tag begins with.
+    base: u32,
+}
+
+impl Segment {
+    fn new(buckets: usize, depth: u32, base: u32) -> Segment {
+        Segment {
+            buckets: vec![EMPTY; buckets],
+            len: 0,
+            depth,
+            base,
+        }
+    }
+
+    fn tag(&self, hash: u64) -> u16 {
+        (hash >> self.base) as u16
+    }
+
+    /// The bucket an entry belongs in. By the high bits of the tag: the low ones are the
+    /// first to become directory bits, which all entries share.
+    fn home(&self, tag: u16) -> usize {
+        (usize::from(tag) * self.buckets.len()) >> 16
+    }
+
+    fn next(&self, at: usize) -> usize {
+        if at + 1 == self.buckets.len() {
+            0
+        } else {
+            at + 1
+        }
+    }
+
+    /// At most nine tenths, so that few entries go past their bucket.
+    fn is_full(&self) -> bool {
+        10 * self.len >= 9 * WIDTH * self.buckets.len()
+    }
+
+    /// The bucket and the place in it of the entry that `is_it` recognises.
+    fn find(&self, tag: u16, mut is_it: impl FnMut(SlotNumber) -> bool) -> Option<(usize, usize)> {
+        let home = self.home(tag);
+        let mut at = home;
+        loop {
+            step();
+            let bucket = &self.buckets[at];
+            let mut bits = bucket.matches(tag);
+            while bits != 0 {
+                let place = bits.trailing_zeros() as usize;
+                if is_it(bucket.slots[place]) {
+                    return Some((at, place));
+                }
+                bits &= bits - 1;
+            }
+            at = self.next(at);
+            if bucket.passed == 0 || at == home {
+                return None;
+            }
+        }
+    }
+
+    /// Adds an entry; there is room for it.
+    fn insert(&mut self, tag: u16, slot: SlotNumber) {
+        let mut at = self.home(tag);
+        loop {
+            step();
+            let bucket = &mut self.buckets[at];
+            if bucket.push(tag, slot) {
+                self.len += 1;
+                return;
+            }
+            bucket.pass();
+            at = self.next(at);
+        }
+    }
+
+    fn remove(&mut self, tag: u16, is_it: impl FnMut(SlotNumber) -> bool) -> bool {
+        let Some((at, place)) = self.find(tag, is_it) else {
+            return false;
+        };
+        self.buckets[at].remove(place);
+        self.unpass(self.home(tag), at);
+        self.len -= 1;
+        self.fill(at);
+        true
+    }
+
+    /// An entry went past the buckets before `to`, from `from` on, and does so no more.
+    fn unpass(&mut self, from: usize, to: usize) {
+        let mut at = from;
+        while at != to {
+            step();
+            self.buckets[at].unpass();
+            at = self.next(at);
+        }
+    }
+
+    /// Brings an entry back that went past a bucket which has room again, and so on with
+    /// the room it leaves. Entries that stayed astray would be more with every one taken
+    /// out and put in, until a look-up came by most of the segment.
+    fn fill(&mut self, mut gap: usize) {
+        while self.buckets[gap].passed > 0
+            && let Some((at, place)) = self.find_astray(gap)
+        {
+            let bucket = &mut self.buckets[at];
+            let (tag, slot) = (bucket.tags[place], bucket.slots[place]);
+            bucket.remove(place);
+            self.buckets[gap].push(tag, slot);
+            self.unpass(gap, at);
+            gap = at;
+        }
+    }
+
+    /// The bucket and the place in it of the nearest entry that went past this bucket.
+    fn find_astray(&self, past: usize) -> Option<(usize, usize)> {
+        let buckets = self.buckets.len();
+        let (mut at, mut away) = (self.next(past), 1);
+        while at != past {
+            step();
+            let went_past =
+                |(tag, _): (u16, SlotNumber)| (at + buckets - self.home(tag)) % buckets >= away;
+            if let Some(place) = self.buckets[at].entries().position(went_past) {
+                return Some((at, place));
+            }
+            (at, away) = (self.next(at), away + 1);
+        }
+        None
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (u16, SlotNumber)> {
+        self.buckets.iter().flat_map(Bucket::entries)
+    }
+
+    /// Makes room: by a fourth of the power of two below, which are the sizes the
+    /// server's allocator has.
+    fn grow(&mut self) {
+        let buckets = self.buckets.len();
+        let step = (1 << buckets.ilog2()) / 4;
+        let mut grown = Segment::new(buckets + step.max(1), self.depth, self.base);
+        for (tag, slot) in self.entries() {
+            grown.insert(tag, slot);
+        }
+        *self = grown;
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.buckets.capacity() * size_of::<Bucket>()
+    }
+}
+
+/// Slots by hash.
+pub struct Index {
+    directory: Vec<SlotNumber>,
+    segments: Slab<Segment>,
+    depth: u32,
+    len: usize,
+    /// Heap bytes of all segments.
+    segment_bytes: usize,
+}
+
+impl Index {
+    pub fn new() -> Index {
+        let first = Segment::new(1, 0, 0);
+        let segment_bytes = first.heap_bytes();
+        let mut segments = Slab::new();
+        segments.insert(first);
+        Index {
+            directory: vec![0],
+            segment_bytes,
+            segments,
+            depth: 0,
+            len: 0,
+        }
+    }
+
+    fn segment_of(&self, hash: u64) -> SlotNumber {
+        let bits = hash as usize & ((1 << self.depth) - 1);
+        self.directory[bits]
+    }
+
+    /// The slot with this hash that `is_it` recognises. O(1).
+    pub fn find(&self, hash: u64, is_it: impl FnMut(SlotNumber) -> bool) -> Option<SlotNumber> {
+        let segment = &self.segments[self.segment_of(hash)];
+        let (bucket, place) = segment.find(segment.tag(hash), is_it)?;
+        Some(segment.buckets[bucket].slots[place])
+    }
+
+    /// Fetches what a look-up of this hash will look at first: a caller with several
+    /// look-ups ahead waits for memory once, not once for each.
+    pub fn touch(&self, hash: u64) {
+        let segment = &self.segments[self.segment_of(hash)];
+        prefetch_index(&segment.buckets, segment.home(segment.tag(hash)));
+    }
+
+    /// The slot such a look-up would try first, if any: nearly always the one it finds.
+    pub fn likely(&self, hash: u64) -> Option<SlotNumber> {
+        let segment = &self.segments[self.segment_of(hash)];
+        let tag = segment.tag(hash);
+        let bucket = &segment.buckets[segment.home(tag)];
+        let place = bucket.matches(tag).trailing_zeros() as usize;
+        bucket.slots.get(place).copied()
+    }
+
+    /// Adds a slot that is not there yet. O(1), but for the growth of one segment.
+    pub fn insert(&mut self, hash: u64, slot: SlotNumber, hash_of: impl Fn(SlotNumber) -> u64) {
+        let mut at = self.segment_of(hash);
+        while self.segments[at].is_full() {
+            self.make_room(at, hash, &hash_of);
+            at = self.segment_of(hash);
+        }
+        let segment = &mut self.segments[at];
+        segment.insert(segment.tag(hash), slot);
+        self.len += 1;
+    }
+
+    /// Takes out the slot with this hash that `is_it` recognises. O(1).
+    pub fn remove(&mut self, hash: u64, is_it: impl FnMut(SlotNumber) -> bool) {
+        let at = self.segment_of(hash);
+        let segment = &mut self.segments[at];
+        if segment.remove(segment.tag(hash), is_it) {
+            self.len -= 1;
+        }
+    }
+
+    fn make_room(&mut self, at: SlotNumber, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
+        self.segment_bytes -= self.segments[at].heap_bytes();
+        if self.segments[at].buckets.len() >= BUCKETS_MAX && self.may_split(at) {
+            self.split(at, hash, hash_of);
+        } else {
+            self.segments[at].grow();
+        }
+        self.segment_bytes += self.segments[at].heap_bytes();
+    }
+
+    /// Names chosen to collide must not blow up the directory: it stays within a
+    /// small multiple of what evenly spread entries need, and a segment that cannot
+    /// be split grows by itself.
+    fn may_split(&self, at: SlotNumber) -> bool {
+        let fair = 8 * (self.len / (BUCKETS_MAX * WIDTH) + 1);
+        self.segments[at].depth < self.depth
+            || (self.depth < DIRECTORY_DEPTH_MAX && self.directory.len() <= fair)
+    }
+
+    /// Splits the segment `at`, which `hash` belongs to, by its next directory bit.
+    fn split(&mut self, at: SlotNumber, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
+        let Segment { depth, base, .. } = self.segments[at];
+        if depth == self.depth {
+            self.directory.extend_from_within(..);
+            self.depth += 1;
+        }
+        let used = depth - base;
+        let is_fresh = used == SPLITS_PER_REFRESH;
+        let half = || {
+            // Half the entries fill four fifths of it; more do not come often.
+            let base = if is_fresh { depth + 1 } else { base };
+            Segment::new(BUCKETS_MAX * 5 / 8, depth + 1, base)
+        };
+        let full = std::mem::replace(&mut self.segments[at], half());
+        let mut upper = half();
+        for (tag, slot) in full.entries() {
+            let (tag, goes_up) = if is_fresh {
+                let hash = hash_of(slot);
+                (upper.tag(hash), hash >> depth & 1 == 1)
+            } else {
+                (tag, tag >> used & 1 == 1)
+            };
+            let to = if goes_up {
+                &mut upper
+            } else {
+                &mut self.segments[at]
+            };
+            if to.is_full() {
+                to.grow();
+            }
+            to.insert(tag, slot);
+        }
+        self.segment_bytes += upper.heap_bytes();
+        let new = self.segments.insert(upper);
+        let bit = 1_usize << depth;
+        let shared = hash as usize & (bit - 1);
+        for segment in self
+            .directory
+            .iter_mut()
+            .skip(shared | bit)
+            .step_by(2 * bit)
+        {
+            *segment = new;
+        }
+    }
+
+    /// Heap bytes of all segments and the directory.
+    pub fn heap_bytes(&self) -> usize {
+        self.segment_bytes
+            + self.segments.heap_bytes()
+            + self.directory.capacity() * size_of::<SlotNumber>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::work::steps_of;
+
+    /// Multiplicative mixing, enough to spread bits for a test.
+    fn mixed(slot: SlotNumber) -> u64 {
+        let x = (u64::from(slot) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (x ^ (x >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9)
+    }
+
+    fn found(index: &Index, slot: SlotNumber) -> bool {
+        index.find(mixed(slot), |other| other == slot).is_some()
+    }
+
+    #[test]
+    fn what_is_likely_is_nearly_always_what_is_found() {
+        let mut index = Index::new();
+        for slot in 0..20_000 {
+            index.insert(mixed(slot), slot, mixed);
+        }
+        let right = |slot: &u32| index.likely(mixed(*slot)) == Some(*slot);
+        let rights = (0..20_000).filter(right).count();
+        assert!(rights > 18_000, "{rights}");
+        let strangers = 20_000..40_000;
+        let named = strangers.filter(|&slot| index.likely(mixed(slot)).is_some());
+        assert!(named.count() < 1_000);
+    }
+
+    #[test]
+    fn finds_what_was_inserted_through_many_splits() {
+        let mut index = Index::new();
+        for slot in 0..200_000 {
+            index.insert(mixed(slot), slot, mixed);
+            assert!(found(&index, slot / 2) && !found(&index, slot + 1));
+        }
+        assert!(
+            index
+                .segments
+                .iter()
+                .any(|(_, s)| s.base > SPLITS_PER_REFRESH)
+        );
+        assert!(
+            index
+                .segments
+                .iter()
+                .all(|(_, s)| s.buckets.len() <= BUCKETS_MAX)
+        );
+        for slot in (0..200_000).step_by(3) {
+            index.remove(mixed(slot), |other| other == slot);
+        }
+        for slot in 0..200_000 {
+            assert_eq!(found(&index, slot), slot % 3 != 0, "slot {slot}");
+        }
+        for slot in 0..200_000 {
+            index.remove(mixed(slot), |other| other == slot);
+        }
+        assert_eq!(index.len, 0);
+        let mut buckets = index.segments.iter().flat_map(|(_, s)| &s.buckets);
+        assert!(buckets.all(|bucket| bucket.passed == 0));
+    }
+
+    #[test]
+    fn takes_eight_bytes_an_entry_at_any_size() {
+        let mut index = Index::new();
+        for slot in 0..400_000 {
+            index.insert(mixed(slot), slot, mixed);
+            let len = slot as usize + 1;
+            if len > 10_000 && len.is_multiple_of(1_000) {
+                let bytes = index.heap_bytes() as f64 / len as f64;
+                assert!(bytes < 9.5, "{bytes} at {len}");
+            }
+        }
+        let bytes: usize = index.segments.iter().map(|(_, s)| s.heap_bytes()).sum();
+        assert_eq!(bytes, index.segment_bytes);
+    }
+
+    #[test]
+    fn a_look_up_takes_a_step_or_two_at_any_size() {
+        let mut index = Index::new();
+        for slot in 0..50_000 {
+            index.insert(mixed(slot), slot, mixed);
+        }
+        let steps = steps_of(|| assert!((0..50_000).all(|slot| found(&index, slot))));
+        // One of them is the segment.
+        assert!(steps < 50_000 * 5 / 2, "{steps}");
+    }
+
+    #[test]
+    fn look_ups_stay_short_when_entries_come_and_go() {
+        let mut index = Index::new();
+        for slot in 0..30_000 {
+            index.insert(mixed(slot), slot, mixed);
+            if let Some(old) = slot.checked_sub(1_000) {
+                index.remove(mixed(old), |other| other == old);
+            }
+        }
+        for (_, segment) in index.segments.iter() {
+            let is_full = |bucket: &Bucket| usize::from(bucket.len) == WIDTH;
+            let mut buckets = segment.buckets.iter();
+            assert!(buckets.all(|bucket| bucket.passed == 0 || is_full(bucket)));
+        }
+        let steps = steps_of(|| assert!((0..29_000).all(|slot| !found(&index, slot))));
+        assert!(steps < 29_000 * 5, "{steps}");
+    }
+
+    #[test]
+    fn colliding_hashes_do_not_blow_up_the_directory() {
+        let mut index = Index::new();
+        let same = |_| 0xABCD_EF01_2345_6789;
+        for slot in 0..5_000 {
+            index.insert(same(slot), slot, same);
+        }
+        assert!(index.directory.len() <= 128, "{}", index.directory.len());
+        assert_eq!(index.find(same(0), |other| other == 4_321), Some(4_321));
+        index.remove(same(0), |other| other == 4_321);
+        assert_eq!(index.find(same(0), |other| other == 4_321), None);
+    }
+}

@@ -1,0 +1,414 @@
+//! Plays the command layer against the pure engine: moment, plan, commit, answer.
+//!
+//! What `src/command/` does between parsing and replying, written once for all tests
+//! that have no server. Edge: decides nothing; what an event does to other copies of
+//! the sale is the host's to play.
+
+use super::lines::{Lines, changes, id_of, replaced_of};
+use super::requests::{Deltas, Op, Setup, bytes};
+use flashsale_engine::sale;
+use flashsale_engine::sale::{Answer, Bounds, Change, EntryId, Event, Plan, Sale, Slot, Spelling};
+use flashsale_fuzz::samples::unentered;
+
+/// What went wrong, in words.
+pub type Fault = String;
+
+/// A server: a sale, its configuration, and the one way to change the sale.
+pub trait Host {
+    fn sale(&self) -> &Sale;
+    fn bounds(&self) -> Bounds;
+    fn sweep_max(&self) -> u32;
+    /// Carries an event out, as `replication::commit` does.
+    fn commit(&mut self, event: Event<'_>) -> Result<Done, Fault>;
+}
+
+/// What there is to reply about an event that was carried out.
+#[derive(Clone, Copy, Debug)]
+pub struct Done {
+    pub slot: Option<Slot>,
+    pub entry: Option<EntryId>,
+}
+
+/// What came of a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Played {
+    Did(Did),
+    Said(Answer),
+}
+
+/// The change that a request led to.
+#[derive(Clone, Copy, Debug)]
+pub enum Did {
+    /// Also extended.
+    Reserved(Slot),
+    /// Also bought.
+    Sold(EntryId),
+    Released,
+    Refunded(EntryId),
+    Restocked,
+    /// Of the sale itself: ALTER, PAUSE, RESUME, CLOSE, BIND.
+    Changed,
+    Swept {
+        expired: u32,
+        lapsed: u32,
+        forgotten: u32,
+    },
+}
+
+/// Hands on a CREATE as it is asked for.
+pub fn with_create<T>(
+    setup: &Setup,
+    sale_id: u128,
+    then: impl FnOnce(&sale::CreateAsk<'_>) -> T,
+) -> T {
+    let orders = bytes(&setup.orders);
+    let items: Vec<(Vec<u8>, u64)> = (setup.items.iter())
+        .map(|(sku, n)| (bytes(sku), *n))
+        .collect();
+    then(&sale::CreateAsk {
+        sale_id,
+        orders: &orders,
+        items: items.iter().map(|(sku, n)| (&sku[..], *n)).collect(),
+        changes: changes(&setup.options),
+        hold_ms_default: setup.hold_ms_default,
+        keep_ms_default: setup.keep_ms_default,
+    })
+}
+
+/// Plans a CREATE and hands on its event; `None` when the engine refuses it.
+pub fn create<T>(
+    setup: &Setup,
+    sale_id: u128,
+    then: impl FnOnce(&Event<'_>) -> Result<T, Fault>,
+) -> Result<Option<T>, Fault> {
+    with_create(setup, sale_id, |ask| {
+        match Sale::plan_create(setup.clock_ms, ask, &setup.bounds()) {
+            Ok(event) => then(&event).map(Some),
+            Err(Answer::Invalid(_)) => Ok(None),
+            Err(answer) => Err(format!("CREATE answers {answer:?}")),
+        }
+    })
+}
+
+impl Setup {
+    pub fn bounds(&self) -> Bounds {
+        Bounds {
+            reservations_max: self.reservations_max,
+            items_max: self.items_max,
+        }
+    }
+}
+
+/// One command or one sweep, at a moment of the server's clock.
+pub fn play<H: Host>(host: &mut H, clock_ms: u64, op: &Op) -> Result<Played, Fault> {
+    let mut played = Play {
+        now_ms: host.sale().time(clock_ms).now_ms,
+        host,
+    };
+    for id in id_of(op).into_iter().chain(replaced_of(op)) {
+        played.expire(&bytes(id))?;
+    }
+    played.buyer(op)
+}
+
+/// One decision: everything it does is at one moment.
+struct Play<'h, H> {
+    host: &'h mut H,
+    now_ms: u64,
+}
+
+impl<H: Host> Play<'_, H> {
+    fn commit(&mut self, event: Event<'_>) -> Result<Done, Fault> {
+        if event.at_ms != self.now_ms {
+            return Err(format!(
+                "decided at {}, but says so: {event:?}",
+                self.now_ms
+            ));
+        }
+        self.host.commit(event)
+    }
+
+    fn expire(&mut self, id: &[u8]) -> Result<(), Fault> {
+        loop {
+            let sale = self.host.sale();
+            let Some(event) = sale.plan_expire(self.now_ms, sale.key(id)) else {
+                return Ok(());
+            };
+            self.commit(event)?;
+        }
+    }
+
+    fn buyer(&mut self, op: &Op) -> Result<Played, Fault> {
+        let now_ms = self.now_ms;
+        match op {
+            Op::Reserve { .. } => self.reserve(op),
+            Op::Buy { .. } => self.buy(op),
+            Op::Checkout {
+                id,
+                user,
+                reference,
+            } => {
+                let (id, user) = (bytes(id), user.as_deref().map(bytes));
+                let reference = reference.as_deref().map(bytes);
+                let request = sale::Checkout {
+                    id: self.host.sale().key(&id),
+                    user: user.as_deref().map(Spelling::of),
+                    reference: reference.as_deref(),
+                    payload: None,
+                };
+                let could_lift = |sale: &Sale, answer: &Answer| {
+                    matches!(answer, Answer::Expired { .. })
+                        && sale.overdue_could_grant_grace(now_ms, sale.key(&id))
+                };
+                let plan = self.plan_swept(could_lift, |sale| {
+                    sale.plan_checkout(now_ms, &request).map(unentered)
+                })?;
+                self.finish(plan)
+            }
+            Op::Release { id, user } => {
+                let (id, user) = (bytes(id), user.as_deref().map(bytes));
+                let bounds = self.host.bounds();
+                let sale = self.host.sale();
+                self.finish(sale.plan_release(
+                    now_ms,
+                    sale.key(&id),
+                    user.as_deref().map(|user| sale.key(user)),
+                    &bounds,
+                ))
+            }
+            Op::Extend { id, ms, user } => {
+                let (id, user) = (bytes(id), user.as_deref().map(bytes));
+                let sale = self.host.sale();
+                self.finish(sale.plan_extend(
+                    now_ms,
+                    sale.key(&id),
+                    *ms,
+                    user.as_deref().map(Spelling::of),
+                ))
+            }
+            _ => self.seller(op),
+        }
+    }
+
+    fn reserve(&mut self, op: &Op) -> Result<Played, Fault> {
+        let Op::Reserve {
+            user,
+            ask,
+            id,
+            hold,
+            replaces,
+        } = op
+        else {
+            unreachable!("a RESERVE")
+        };
+        let (user, id, lines) = (bytes(user), bytes(id), Lines::of(ask));
+        let replaces = replaces.as_deref().map(bytes);
+        let request = sale::Reserve {
+            user: self.host.sale().key(&user),
+            ask: lines.ask(),
+            id: self.host.sale().key(&id),
+            hold_ms: *hold,
+            replaces: replaces.as_deref().map(|old| self.host.sale().key(old)),
+        };
+        let (now_ms, bounds) = (self.now_ms, self.host.bounds());
+        let plan = self.plan_swept(
+            |sale, answer| sale.overdue_could_lift(now_ms, answer, sale.key(&user)),
+            |sale| sale.plan_reserve(now_ms, &request, &bounds),
+        )?;
+        self.finish(plan)
+    }
+
+    fn buy(&mut self, op: &Op) -> Result<Played, Fault> {
+        let Op::Buy {
+            user,
+            ask,
+            id,
+            reference,
+        } = op
+        else {
+            unreachable!("a BUY")
+        };
+        let (user, id, lines) = (bytes(user), bytes(id), Lines::of(ask));
+        let reference = reference.as_deref().map(bytes);
+        let payload = reference.as_ref().map(|_| &b"{\"paid\":1}"[..]);
+        let request = sale::Reserve {
+            user: self.host.sale().key(&user),
+            ask: lines.ask(),
+            id: self.host.sale().key(&id),
+            hold_ms: None,
+            replaces: None,
+        };
+        let (now_ms, bounds) = (self.now_ms, self.host.bounds());
+        let plan = self.plan_swept(
+            |sale, answer| match answer {
+                Answer::Expired { .. } => sale.overdue_could_grant_grace(now_ms, sale.key(&id)),
+                _ => sale.overdue_could_lift(now_ms, answer, sale.key(&user)),
+            },
+            |sale| {
+                sale.plan_buy(now_ms, &request, reference.as_deref(), payload, &bounds)
+                    .map(unentered)
+            },
+        )?;
+        self.finish(plan)
+    }
+
+    fn seller(&mut self, op: &Op) -> Result<Played, Fault> {
+        let now_ms = self.now_ms;
+        let sale = self.host.sale();
+        match op {
+            Op::Refund {
+                id,
+                ask,
+                reference,
+                user,
+                no_restock,
+                restore_limit,
+            } => {
+                let (id, user) = (bytes(id), user.as_deref().map(bytes));
+                let reference = reference.as_deref().map(bytes);
+                let lines = ask.as_ref().map(Lines::of);
+                let request = sale::RefundAsk {
+                    id: sale.key(&id),
+                    user: user.as_deref().map(Spelling::of),
+                    ask: lines.as_ref().map(Lines::ask),
+                    reference: reference.as_deref(),
+                    no_restock: *no_restock,
+                    restore_limit: *restore_limit,
+                };
+                self.finish(sale.plan_refund(now_ms, &request).map(unentered))
+            }
+            Op::Restock { .. } => self.restock(op),
+            Op::Alter(named) => self.finish(sale.plan_alter(now_ms, &changes(named))),
+            Op::Pause => self.finish(sale.plan_pause(now_ms)),
+            Op::Resume => self.finish(sale.plan_resume(now_ms)),
+            Op::Close => self.finish(sale.plan_close(now_ms)),
+            Op::Bind(orders) => {
+                let orders = bytes(orders);
+                self.finish(sale.plan_bind(now_ms, &orders))
+            }
+            Op::Sweep(budget) => match sale.plan_sweep(now_ms, *budget) {
+                Some(event) => self.finish(Ok(event)),
+                None => Ok(Played::Did(Did::Swept {
+                    expired: 0,
+                    lapsed: 0,
+                    forgotten: 0,
+                })),
+            },
+            Op::Mark(reason) => self.finish(Ok(Event {
+                at_ms: now_ms,
+                change: Change::Marked { reason },
+            })),
+            _ => unreachable!("a buyer's command"),
+        }
+    }
+
+    fn restock(&mut self, op: &Op) -> Result<Played, Fault> {
+        let Op::Restock {
+            deltas,
+            new,
+            reference,
+        } = op
+        else {
+            unreachable!("a RESTOCK")
+        };
+        let reference = reference.as_deref().map(bytes);
+        let items: Vec<(Vec<u8>, i64)> = match deltas {
+            Deltas::Bare(_) => Vec::new(),
+            Deltas::Items(items) => items.iter().map(|(sku, n)| (bytes(sku), *n)).collect(),
+        };
+        let ask = match deltas {
+            Deltas::Bare(delta) => sale::RestockAsk::Delta(*delta),
+            Deltas::Items(_) => {
+                sale::RestockAsk::Items(items.iter().map(|(sku, n)| (&sku[..], *n)).collect())
+            }
+        };
+        let request = sale::Restock {
+            ask,
+            new: *new,
+            reference: reference.as_deref(),
+        };
+        let bounds = self.host.bounds();
+        let sale = self.host.sale();
+        self.finish(sale.plan_restock(self.now_ms, &request, &bounds))
+    }
+
+    /// Plans; when overdue reservations could lift the refusal, returns them and plans
+    /// again. While even more overdue ones could, the answer is "try again at once".
+    fn plan_swept<'a>(
+        &mut self,
+        could_lift: impl Fn(&Sale, &Answer) -> bool,
+        plan: impl Fn(&Sale) -> Plan<'a>,
+    ) -> Result<Plan<'a>, Fault> {
+        match plan(self.host.sale()) {
+            Err(answer) if could_lift(self.host.sale(), &answer) => {}
+            plan => return Ok(plan),
+        }
+        let budget = self.host.sweep_max();
+        if let Some(event) = self.host.sale().plan_sweep(self.now_ms, budget) {
+            self.commit(event)?;
+        }
+        Ok(match plan(self.host.sale()) {
+            Err(answer @ Answer::Expired { .. }) => Err(answer),
+            Err(answer) if could_lift(self.host.sale(), &answer) => Err(Answer::AllReserved {
+                retry_in_ms: 1,
+                item: None,
+            }),
+            plan => plan,
+        })
+    }
+
+    fn finish(&mut self, plan: Plan<'_>) -> Result<Played, Fault> {
+        let event = match plan {
+            Ok(event) => event,
+            Err(answer) => return Ok(Played::Said(answer)),
+        };
+        let kind = Kind::of(&event.change)?;
+        let Done { slot, entry } = self.commit(event)?;
+        let missing = || format!("an event without slot or entry: {kind:?}");
+        Ok(Played::Did(match kind {
+            Kind::Reserved => Did::Reserved(slot.ok_or_else(missing)?),
+            Kind::Sold => Did::Sold(entry.ok_or_else(missing)?),
+            Kind::Refunded => Did::Refunded(entry.ok_or_else(missing)?),
+            Kind::Other(did) => did,
+        }))
+    }
+}
+
+/// What an event is to a reply, before it was carried out.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Reserved,
+    Sold,
+    Refunded,
+    Other(Did),
+}
+
+impl Kind {
+    fn of(change: &Change<'_>) -> Result<Kind, Fault> {
+        Ok(match *change {
+            Change::Reserved { .. } | Change::Extended { .. } => Kind::Reserved,
+            Change::Sold { .. } | Change::Bought { .. } => Kind::Sold,
+            Change::Refunded(_) => Kind::Refunded,
+            Change::Released { .. } | Change::ReleasedUnseen { .. } => Kind::Other(Did::Released),
+            Change::Restocked { .. } => Kind::Other(Did::Restocked),
+            Change::Swept {
+                expired,
+                lapsed,
+                forgotten,
+            } => Kind::Other(Did::Swept {
+                expired,
+                lapsed,
+                forgotten,
+            }),
+            Change::Altered(_)
+            | Change::Paused
+            | Change::Resumed { .. }
+            | Change::Closed
+            | Change::Bound { .. }
+            | Change::Marked { .. } => Kind::Other(Did::Changed),
+            Change::Created(_) | Change::Expired { .. } | Change::Lapsed { .. } => {
+                return Err(format!("no command plans {change:?}"));
+            }
+        })
+    }
+}

@@ -1,0 +1,171 @@
+//! The engine under the model's commands: a primary, and a second sale that is told.
+//!
+//! Edge: decides nothing. What it commits goes to the primary as it was planned, and
+//! to the second sale as the bytes say, which is all a replica ever sees.
+
+use super::reference::words;
+use super::translate::entry_word;
+use crate::commands::lines::{id_of, replaced_of};
+pub use crate::commands::play::Fault;
+use crate::commands::play::{self, Did, Done, Host, Played};
+use crate::commands::requests::{Op, Setup, bytes};
+use flashsale_engine::sale;
+use flashsale_engine::sale::{Answer, Bounds, EntryId, Event, Hasher, Sale, StockChange};
+use flashsale_fuzz::samples::set_entry;
+
+/// What the two sales hash names with, which is nothing either may learn from.
+const PRIMARY: Hasher = Hasher::new([1, 2]);
+const SECOND: Hasher = Hasher::new([3, 5]);
+
+/// A primary and its replica.
+pub struct Engine {
+    pub primary: Sale,
+    pub second: Sale,
+    pub bounds: Bounds,
+    pub sweep_max: u32,
+    entries: u64,
+    /// Bytes of all events so far, for the curious.
+    pub event_bytes: usize,
+}
+
+impl Host for Engine {
+    fn sale(&self) -> &Sale {
+        &self.primary
+    }
+
+    fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    fn sweep_max(&self) -> u32 {
+        self.sweep_max
+    }
+
+    /// Carries an event out on both sales, as `change::commit` and its replay do.
+    fn commit(&mut self, mut event: Event<'_>) -> Result<Done, Fault> {
+        if event.entry().is_some() {
+            self.entries += 1;
+            let entry = EntryId {
+                ms: self.entries,
+                seq: self.entries * 7,
+            };
+            set_entry(&mut event, entry);
+        }
+        let encoded = encode(&event);
+        self.event_bytes += encoded.len();
+        let decoded = sale::decode_event(&encoded, self.second.hasher())
+            .map_err(|error| format!("{error}"))?;
+        if decoded != event {
+            return Err(format!("encoded {event:?}, decoded {decoded:?}"));
+        }
+        if let Err(divergence) = self.second.check(&decoded) {
+            return Err(format!(
+                "does not fit the second sale: {divergence}: {event:?}"
+            ));
+        }
+        let before = stocks(&self.primary);
+        let applied = self.primary.apply(&event);
+        let again = self.second.apply(&decoded);
+        if applied.stock != again.stock {
+            return Err(format!(
+                "{:?} here, {:?} there: {event:?}",
+                applied.stock, again.stock
+            ));
+        }
+        let mut told = applied.stock.to_vec();
+        let mut seen = changes_of_stock(&before, &stocks(&self.primary));
+        told.sort_by_key(|change| *change as u8);
+        seen.sort_by_key(|change| *change as u8);
+        if told != seen {
+            return Err(format!(
+                "stock changed {seen:?}, announced {told:?}: {event:?}"
+            ));
+        }
+        Ok(Done {
+            slot: applied.slot,
+            entry: event.entry(),
+        })
+    }
+}
+
+impl Engine {
+    /// CREATE; `Ok(None)` when the engine refuses it.
+    pub fn create(setup: &Setup, sale_id: u128) -> Result<Option<Engine>, Fault> {
+        play::create(setup, sale_id, |event| {
+            let encoded = encode(event);
+            let decoded =
+                sale::decode_event(&encoded, SECOND).map_err(|error| format!("{error:?}"))?;
+            let (Some(primary), Some(second)) =
+                (Sale::create(event, PRIMARY), Sale::create(&decoded, SECOND))
+            else {
+                return Err("a Created event creates no sale".into());
+            };
+            Ok(Engine {
+                primary,
+                second,
+                bounds: setup.bounds(),
+                sweep_max: setup.sweep_max,
+                entries: 0,
+                event_bytes: encoded.len(),
+            })
+        })
+    }
+
+    /// One command or one sweep, answered in the model's words.
+    pub fn answer(&mut self, clock_ms: u64, op: &Op) -> Result<String, Fault> {
+        let id = id_of(op).unwrap_or("");
+        Ok(match play::play(self, clock_ms, op)? {
+            Played::Said(answer) => self.words_of(op, self.about(op, &answer), answer),
+            Played::Did(Did::Reserved(slot)) => self.reserved(id, slot),
+            Played::Did(Did::Sold(entry)) => words!["SOLD", id, entry_word(Some(entry))],
+            Played::Did(Did::Released) => words!["RELEASED", id],
+            Played::Did(Did::Refunded(entry)) => words!["REFUNDED", id, entry_word(Some(entry))],
+            Played::Did(Did::Restocked) => self.restocked(op),
+            Played::Did(Did::Changed) => words!["OK"],
+            Played::Did(Did::Swept {
+                expired,
+                lapsed,
+                forgotten,
+            }) => words!["SWEPT", expired, lapsed, forgotten],
+        })
+    }
+
+    /// The id that an answer is about: the command's, or the one it was to replace.
+    fn about<'o>(&self, op: &'o Op, answer: &Answer) -> &'o str {
+        let id = id_of(op).unwrap_or("");
+        let bytes = bytes(id);
+        match replaced_of(op) {
+            Some(old) if (self.primary).is_of_replaced(answer, self.primary.key(&bytes)) => old,
+            _ => id,
+        }
+    }
+}
+
+fn encode(event: &Event<'_>) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    sale::encode_event(event, &mut encoded);
+    encoded
+}
+
+/// Available and reserved, by item.
+fn stocks(sale: &Sale) -> Vec<(u64, u64)> {
+    sale.items()
+        .map(|item| (item.available, item.reserved))
+        .collect()
+}
+
+/// What a keyspace event has to say about each item, given what can be seen.
+fn changes_of_stock(before: &[(u64, u64)], after: &[(u64, u64)]) -> Vec<StockChange> {
+    let mut changes = Vec::new();
+    for (item, (available, reserved)) in after.iter().enumerate() {
+        let (available_before, reserved_before) = before.get(item).copied().unwrap_or((0, 0));
+        let was_sold_out = available_before == 0 && reserved_before == 0;
+        match (available, reserved) {
+            (0, 0) if !was_sold_out => changes.push(StockChange::SoldOut),
+            (0, 1..) if available_before > 0 => changes.push(StockChange::AllReserved),
+            (1.., _) if available_before == 0 => changes.push(StockChange::BackInStock),
+            _ => {}
+        }
+    }
+    changes
+}

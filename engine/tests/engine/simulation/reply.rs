@@ -1,0 +1,192 @@
+//! What a client reads, and what it may read when it asks the same again.
+
+use crate::commands::play::{Did, Fault, Played};
+use crate::commands::requests::{Deltas, Op, bytes};
+use flashsale_engine::sale::{Answer, EntryId, ItemIndex, Sale, Slot};
+
+/// An answer as it is on the wire, without the words the request gave.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    Reserved {
+        expires_at_ms: u64,
+        remaining: u64,
+        user_remaining: Option<u64>,
+    },
+    Sold(EntryId),
+    /// With the REF of the order.
+    AlreadySold(Vec<u8>),
+    Refunded(EntryId),
+    Released,
+    Expired {
+        expires_at_ms: u64,
+        grace_left_ms: Option<u64>,
+    },
+    /// Item, total, available.
+    Restocked(Vec<(ItemIndex, u64, u64)>),
+    Ok,
+    /// Expired, lapsed, forgotten.
+    Swept([u32; 3]),
+    /// A refusal or an error.
+    No(Answer),
+}
+
+impl Reply {
+    /// Reads from the sale what a reply says beside the answer, at once.
+    pub fn of(sale: &Sale, op: &Op, played: Played) -> Reply {
+        match played {
+            Played::Did(Did::Reserved(slot)) => Reply::reserved(sale, slot),
+            Played::Did(Did::Sold(entry)) => Reply::Sold(entry),
+            Played::Did(Did::Released) => Reply::Released,
+            Played::Did(Did::Refunded(entry)) => Reply::Refunded(entry),
+            Played::Did(Did::Restocked) => Reply::restocked(sale, op),
+            Played::Did(Did::Changed) => Reply::Ok,
+            Played::Did(Did::Swept {
+                expired,
+                lapsed,
+                forgotten,
+            }) => Reply::Swept([expired, lapsed, forgotten]),
+            Played::Said(answer) => Reply::said(sale, op, answer),
+        }
+    }
+
+    fn said(sale: &Sale, op: &Op, answer: Answer) -> Reply {
+        match answer {
+            Answer::Reserved { slot } => Reply::reserved(sale, slot),
+            Answer::Sold { order } => Reply::Sold(order),
+            Answer::AlreadySold { slot } => {
+                let view = sale.view(slot);
+                let reference = view
+                    .as_ref()
+                    .and_then(|view| view.reference().map(<[u8]>::to_vec));
+                Reply::AlreadySold(reference.unwrap_or_default())
+            }
+            Answer::Refunded { entry } => Reply::Refunded(entry),
+            Answer::Released => Reply::Released,
+            Answer::Expired {
+                expires_at_ms,
+                grace_left_ms,
+            } => Reply::Expired {
+                expires_at_ms,
+                grace_left_ms,
+            },
+            Answer::Restocked => Reply::restocked(sale, op),
+            Answer::Unchanged => Reply::Ok,
+            other => Reply::No(other),
+        }
+    }
+
+    fn reserved(sale: &Sale, slot: Slot) -> Reply {
+        Reply::Reserved {
+            expires_at_ms: sale.expires_at_ms(slot),
+            remaining: sale.remaining(slot),
+            user_remaining: sale.user_remaining(slot),
+        }
+    }
+
+    fn restocked(sale: &Sale, op: &Op) -> Reply {
+        let Op::Restock {
+            deltas, reference, ..
+        } = op
+        else {
+            unreachable!("a RESTOCK")
+        };
+        let mut items: Vec<ItemIndex> = match deltas {
+            Deltas::Bare(_) => {
+                let reference = reference.as_deref().map(bytes);
+                let item = sale.bare_restock_item(reference.as_deref());
+                item.into_iter().collect()
+            }
+            Deltas::Items(items) => (items.iter())
+                .filter_map(|(sku, _)| sale.find_item(&bytes(sku)))
+                .collect(),
+        };
+        items.dedup();
+        let lines = items.into_iter().map(|item| {
+            let view = sale.item(item);
+            (item, view.total, view.available)
+        });
+        Reply::Restocked(lines.collect())
+    }
+
+    /// The first word, for counting.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Reply::Reserved { .. } => "RESERVED",
+            Reply::Sold(_) => "SOLD",
+            Reply::AlreadySold(_) => "ALREADYSOLD",
+            Reply::Refunded(_) => "REFUNDED",
+            Reply::Released => "RELEASED",
+            Reply::Expired { .. } => "EXPIRED",
+            Reply::Restocked(_) => "RESTOCKED",
+            Reply::Ok => "OK",
+            Reply::Swept(..) => "SWEPT",
+            Reply::No(answer) => match answer {
+                Answer::Mismatch => "MISMATCH",
+                Answer::NoReservation => "NORESERVATION",
+                Answer::Ended { .. } => "ENDED",
+                Answer::NotStarted { .. } => "NOTSTARTED",
+                Answer::Paused { .. } => "PAUSED",
+                Answer::OrderLimit { .. } => "ORDERLIMIT",
+                Answer::UserLimit { .. } => "USERLIMIT",
+                Answer::ItemLimit { .. } => "ITEMLIMIT",
+                Answer::SaleLimit { .. } => "SALELIMIT",
+                Answer::SoldOut { .. } => "SOLDOUT",
+                Answer::AllReserved { .. } => "ALLRESERVED",
+                Answer::NotSold { .. } => "NOTSOLD",
+                Answer::TooFew { .. } => "TOOFEW",
+                Answer::NoSku { .. } => "NOSKU",
+                Answer::Full => "OOM",
+                Answer::Invalid(_) => "ERR",
+                _ => "another answer",
+            },
+        }
+    }
+
+    /// May a client that was told this be answered `again` now, on the same history and
+    /// about the same life of the id? This is what "answered as the first was, brought
+    /// up to date" means.
+    pub fn may_become(&self, again: &Reply) -> Result<(), Fault> {
+        let is_right = match (self, again) {
+            (Reply::No(_) | Reply::Ok | Reply::Swept(..), _) => true,
+            (
+                Reply::Reserved {
+                    expires_at_ms: promised,
+                    ..
+                },
+                Reply::Reserved { expires_at_ms, .. } | Reply::Expired { expires_at_ms, .. },
+            ) => expires_at_ms >= promised,
+            (Reply::Reserved { .. }, Reply::Released | Reply::Sold(_) | Reply::Refunded(_)) => true,
+            (Reply::Sold(first), Reply::Sold(again)) => first == again,
+            (Reply::Sold(_), Reply::Refunded(_)) => true,
+            (Reply::Refunded(first), Reply::Refunded(again)) => first == again,
+            (Reply::AlreadySold(first), Reply::AlreadySold(again)) => first == again,
+            (Reply::AlreadySold(_), Reply::Refunded(_)) => true,
+            (Reply::Released, Reply::Released) => true,
+            (
+                Reply::Expired {
+                    expires_at_ms: first,
+                    ..
+                },
+                Reply::Expired { expires_at_ms, .. },
+            ) => first == expires_at_ms,
+            // Checked out within its grace, or released, by somebody else.
+            (
+                Reply::Expired { .. },
+                Reply::Sold(_) | Reply::AlreadySold(_) | Reply::Refunded(_) | Reply::Released,
+            ) => true,
+            (Reply::Restocked(first), Reply::Restocked(again)) => {
+                let items = |lines: &[(ItemIndex, u64, u64)]| {
+                    lines.iter().map(|line| line.0).collect::<Vec<_>>()
+                };
+                items(first) == items(again)
+            }
+            _ => false,
+        };
+        if is_right {
+            return Ok(());
+        }
+        Err(format!(
+            "a client was told {self:?}, and asking again {again:?}"
+        ))
+    }
+}

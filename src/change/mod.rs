@@ -1,0 +1,11 @@
+//! How anything changes: carried out, sent on, signalled and told, in one function a kind.
+//!
+//! | Question | File |
+//! |---|---|
+//! | how does a sale change here | `commit.rs` |
+//! | how does a change from elsewhere come in | `replay.rs` |
+//! | the same of filters | `bloom.rs` |
+
+pub mod bloom;
+pub mod commit;
+pub mod replay;

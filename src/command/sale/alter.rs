@@ -1,0 +1,84 @@
+//! `FLASHSALE.ALTER key option value [option value ...]`
+//!
+//! Changes options of CREATE, all or nothing; 0 means none for limits, START and END, and
+//! a MAXHOLD of 0 follows HOLD. Limits bind new reservations only; no deadline moves
+//! earlier. END in the past ends the sale now, a later END reopens an ended one. ITEMLIMIT
+//! can be changed, not introduced.
+//!
+//! - Complexity: O(1).
+//! - Reply: `OK`; refusals: `ENDED` (START or END after CLOSE).
+//! - Errors: `ERR` arity, syntax, or options that do not fit together; `NOSALE`,
+//!   `WRONGTYPE`.
+//! - Replicates: the event `Altered`; nothing when nothing changes.
+//! - Notifies: `flashsale.altered`.
+
+use crate::command::args::Args;
+use crate::command::open::manage;
+use crate::command::{Handler, SINCE, options};
+use crate::error::Error;
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use flashsale_engine::sale::Changes;
+
+pub const COMMAND: CommandSpec = CommandSpec {
+    name: "FLASHSALE.ALTER",
+    summary: "Changes options of a sale.",
+    complexity: "O(1)",
+    since: SINCE,
+    flags: "write fast",
+    arity: -4,
+    keys: &[KeySpec::update(1)],
+    arguments: &[
+        Argument::key("key", 0),
+        Argument::one_of(
+            "option",
+            &[
+                options::USERLIMIT.required(),
+                options::ITEMLIMIT.required(),
+                options::ORDERLIMIT.required(),
+                options::SALELIMIT.required(),
+                options::HOLD.required(),
+                options::MAXHOLD.required(),
+                options::GRACE.required(),
+                options::START.required(),
+                options::END.required(),
+                options::KEEP.required(),
+                options::REMEMBER.required(),
+            ],
+        )
+        .multiple(),
+    ],
+    tips: "",
+    internal: false,
+};
+
+fn parse(mut args: Args<'_>) -> Result<Changes, Error> {
+    args.word("key")?;
+    options::parse(args)
+}
+
+pub struct Alter;
+
+impl Handler for Alter {
+    const SPEC: &'static CommandSpec = &COMMAND;
+
+    fn answer(call: &Call<'_>) -> Result<(), Error> {
+        let changes = parse(Args::new(call.words()))?;
+        manage(call, |sale, now_ms| sale.plan_alter(now_ms, &changes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_options_after_the_key() {
+        let words: [&[u8]; 6] = [b"ALTER", b"k", b"end", b"0", b"USERLIMIT", b"2"];
+        let expected = Changes {
+            end_at_ms: Some(0),
+            user_limit: Some(2),
+            ..Changes::default()
+        };
+        assert_eq!(parse(Args::new(&words)), Ok(expected));
+    }
+}

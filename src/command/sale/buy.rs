@@ -1,0 +1,181 @@
+//! `FLASHSALE.BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [REF ref] [PAYLOAD json]`
+//!
+//! RESERVE and CHECKOUT in one step. With the id of an open reservation of the same
+//! user and items, checks that one out; any other state is answered as CHECKOUT would.
+//! A new id passes RESERVE's checks; a refused BUY leaves no reservation.
+//!
+//! - Complexity: O(N log N) with N SKUs asked for, and the overdue reservations returned on
+//!   the way.
+//! - Reply: `["SOLD", id, order_id]`.
+//! - Refusals: those of RESERVE for a new id, those of CHECKOUT for a known one.
+//! - Errors: those of RESERVE, and `ERR` when `orders` is not the sale's stream.
+//! - Replicates: the event `Bought`, or `Sold` for an open reservation.
+//! - Notifies: `flashsale.sold`, and `flashsale.soldout` or `flashsale.allreserved` per
+//!   item; `xadd` on `orders`.
+
+use ulid::ULID_LEN;
+
+use crate::command::args::{Args, once};
+use crate::command::items::{UNITS, parse_units};
+use crate::command::open::OpenSale;
+use crate::command::reply::{self, About, Word};
+use crate::command::{Handler, SINCE, ids};
+use crate::config;
+use crate::error::Error;
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::names;
+use flashsale_engine::sale::{self, Answer, Ask, Change};
+
+pub const COMMAND: CommandSpec = CommandSpec {
+    name: "FLASHSALE.BUY",
+    summary: "Sells units to a user in one step and appends the order to the stream.",
+    complexity: "O(N log N) with N SKUs asked for",
+    since: SINCE,
+    flags: "write fast",
+    arity: -5,
+    keys: &[KeySpec::update(1), KeySpec::insert(2)],
+    arguments: &[
+        Argument::key("key", 0),
+        Argument::key("orders", 1),
+        Argument::string("user"),
+        UNITS,
+        Argument::string("id").after("ID").optional(),
+        Argument::string("ref").after("REF").optional(),
+        Argument::string("json").after("PAYLOAD").optional(),
+    ],
+    tips: "nondeterministic_output",
+    internal: false,
+};
+
+struct Request<'a> {
+    user: &'a [u8],
+    ask: Ask<'a>,
+    id: Option<&'a [u8]>,
+    reference: Option<&'a [u8]>,
+    payload: Option<&'a [u8]>,
+}
+
+impl<'a> Request<'a> {
+    fn parse(mut args: Args<'a>) -> Result<Request<'a>, Error> {
+        args.word("key")?;
+        args.word("orders")?;
+        let user = args.name("user")?;
+        let ask = parse_units(&mut args)?;
+        let (mut id, mut reference, mut payload) = (None, None, None);
+        while !args.is_empty() {
+            if args.keyword("ID") {
+                once(&mut id, "ID", args.name("ID")?)?;
+            } else if args.keyword("REF") {
+                once(&mut reference, "REF", args.name("REF")?)?;
+            } else if args.keyword("PAYLOAD") {
+                once(&mut payload, "PAYLOAD", args.payload()?)?;
+            } else {
+                return Err(args.unknown_option());
+            }
+        }
+        Ok(Request {
+            user,
+            ask,
+            id,
+            reference,
+            payload,
+        })
+    }
+}
+
+pub struct Buy;
+
+impl Handler for Buy {
+    const SPEC: &'static CommandSpec = &COMMAND;
+
+    fn answer(call: &Call<'_>) -> Result<(), Error> {
+        let mut buffer = [0; ULID_LEN];
+        let Request {
+            user,
+            ask,
+            id: given,
+            reference,
+            payload,
+        } = Request::parse(Args::new(call.words()))?;
+        let user = names::key(user);
+        let given = given.map(|id| (id, names::key(id)));
+        let mut open = OpenSale::about(call, given.map(|(_, key)| key), Some(user))?;
+        let (id, id_key) = ids::given_or_fresh(given, open.now_ms, &mut buffer);
+        let mut orders = open.orders(call)?;
+        if given.is_some() {
+            open.expire(id_key);
+        }
+        let (ask, bounds) = (
+            sale::Reserve {
+                user,
+                ask,
+                id: id_key,
+                hold_ms: None,
+                replaces: None,
+            },
+            config::bounds(),
+        );
+        let plan = open.plan_swept(
+            |sale, now_ms, answer| match answer {
+                Answer::Expired { .. } => sale.overdue_could_grant_grace(now_ms, id_key),
+                _ => sale.overdue_could_lift(now_ms, answer, user),
+            },
+            |sale, now_ms| sale.plan_buy(now_ms, &ask, reference, payload, &bounds),
+        );
+        match plan {
+            Ok(pending) => {
+                if matches!(pending.change(), Change::Bought { .. }) {
+                    open.refuse_at_maxmemory()?;
+                }
+                let done = open.commit_order(&mut orders, pending)?;
+                reply::with_entry(call.reply(), Word::Sold, id, done.entry);
+                Ok(())
+            }
+            Err(answer) => {
+                let about = About::units(id, Some(&ask.ask));
+                reply::answer(call.reply(), open.sale(), &about, answer)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_units_and_options_in_any_order() {
+        let words: [&[u8]; 14] = [
+            b"BUY", b"k", b"o", b"u", b"ITEMS", b"1", b"a", b"2", b"REF", b"r", b"PAYLOAD", b"[]",
+            b"ID", b"i",
+        ];
+        let request = Request::parse(Args::new(&words)).unwrap();
+        assert_eq!(request.user, b"u");
+        assert_eq!(
+            request.ask,
+            Ask::Items([(&b"a"[..], 2)].into_iter().collect())
+        );
+        assert_eq!(
+            (request.id, request.reference),
+            (Some(&b"i"[..]), Some(&b"r"[..]))
+        );
+        assert_eq!(request.payload, Some(&b"[]"[..]));
+    }
+
+    #[test]
+    fn refuses_what_makes_no_sense() {
+        let refused: [(&[&[u8]], &str); 2] = [
+            (
+                &[b"BUY", b"k", b"o", b"u", b"1", b"HOLD", b"1"],
+                "ERR syntax: unknown option 'HOLD', see FLASHSALE.HELP",
+            ),
+            (&[b"BUY", b"k", b"o", b"u", b"ITEMS"], "ERR count: missing"),
+        ];
+        for (words, text) in refused {
+            assert_eq!(
+                Request::parse(Args::new(words)).err().unwrap().to_string(),
+                text
+            );
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `FLASHSALE.INFO key`
+//!
+//! Tells everything about a sale as a whole. The only read that looks at the clock, to
+//! judge the state.
+//!
+//! - Complexity: O(1).
+//! - Reply: a map: `sale_id`, `orders`, `state` (scheduled, open, paused, ended,
+//!   closed; diverged where this copy missed a change of its primary), `now_ms`,
+//!   `created_at_ms`, `paused_at_ms`, `closed_at_ms`, every option in lower case with its
+//!   unit, `items`, `total`, `available`, `reserved`, `sold`, `refunded`, `users`,
+//!   `reservations_open`, `reservations_remembered`, `memory_bytes`. Null where there is
+//!   nothing.
+//! - Errors: `ERR` arity, `NOSALE`, `WRONGTYPE`.
+
+use ulid::{ULID_LEN, Ulid};
+
+use crate::clock;
+use crate::command::args::Args;
+use crate::command::reply::integer_or_null;
+use crate::command::{Handler, SINCE, text};
+use crate::datatype;
+use crate::error::Error;
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use flashsale_engine::sale::InfoView;
+
+pub const COMMAND: CommandSpec = CommandSpec {
+    name: "FLASHSALE.INFO",
+    summary: "Tells everything about a sale as a whole.",
+    complexity: "O(1)",
+    since: SINCE,
+    flags: "readonly",
+    arity: 2,
+    keys: &[KeySpec::read(1)],
+    arguments: &[Argument::key("key", 0)],
+    tips: "nondeterministic_output",
+    internal: false,
+};
+
+/// The numbers of INFO, in the order of the reply.
+fn numbers(info: &InfoView<'_>) -> [(&'static str, Option<u64>); 25] {
+    let options = info.options;
+    [
+        ("now_ms", Some(info.now_ms)),
+        ("created_at_ms", Some(info.created_at_ms)),
+        ("paused_at_ms", info.paused_at_ms),
+        ("closed_at_ms", info.closed_at_ms),
+        ("userlimit", options.user_limit),
+        ("itemlimit", options.item_limit),
+        ("orderlimit", options.order_limit),
+        ("salelimit", options.sale_limit),
+        ("hold_ms", Some(options.hold_ms)),
+        ("maxhold_ms", Some(options.max_hold_ms())),
+        ("grace_ms", Some(options.grace_ms)),
+        ("start_at_ms", options.start_at_ms),
+        ("end_at_ms", options.end_at_ms),
+        ("keep_ms", Some(options.keep_ms)),
+        ("remember_ms", Some(options.remember_ms)),
+        ("items", Some(info.items)),
+        ("total", Some(info.total)),
+        ("available", Some(info.available)),
+        ("reserved", Some(info.reserved)),
+        ("sold", Some(info.sold)),
+        ("refunded", Some(info.refunded)),
+        ("users", Some(info.users)),
+        ("reservations_open", Some(info.reservations_open)),
+        (
+            "reservations_remembered",
+            Some(info.reservations_remembered),
+        ),
+        ("memory_bytes", Some(info.memory_bytes)),
+    ]
+}
+
+pub struct Info;
+
+impl Handler for Info {
+    const SPEC: &'static CommandSpec = &COMMAND;
+
+    fn answer(call: &Call<'_>) -> Result<(), Error> {
+        Args::new(call.words()).key_alone()?;
+        let key = datatype::open_read(call.ctx(), text(call, 1)?)?;
+        let (info, reply) = (key.sale().info(clock::now_ms()), call.reply());
+        let numbers = numbers(&info);
+        reply.map(numbers.len().saturating_add(3));
+        reply.bytes(b"sale_id");
+        reply.bytes(
+            Ulid(info.sale_id)
+                .array_to_str(&mut [0; ULID_LEN])
+                .as_bytes(),
+        );
+        reply.bytes(b"orders");
+        reply.bytes(info.orders);
+        reply.bytes(b"state");
+        reply.bytes(info.phase.word().as_bytes());
+        for (name, number) in numbers {
+            reply.bytes(name.as_bytes());
+            integer_or_null(reply, number);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! `FLASHSALE.LOAD key chunk`
+//!
+//! Brings one chunk of a sale, from a rewritten AOF or from the server that gives the
+//! sale's slot to this one or to this one's primary; the last one makes the sale whole.
+//! Internal: an error from any other client.
+//!
+//! - Complexity: O(N) with N records in the chunk, O(M) for the last one of a sale
+//!   with M.
+//! - Reply: `OK`: a chunk that cannot be read or does not fit is counted, and told in the
+//!   log. Of an AOF, it ends the start; with `load-damaged yes` the sale is left out.
+//! - Errors: `ERR` from a client; what does not fit, to the source of a slot import, which
+//!   then keeps the slot.
+//! - Replicates: itself, as it came; `DEL` when it does not fit the chunks before it.
+
+use crate::change::replay;
+use crate::command::args::Args;
+use crate::command::{Handler, SINCE, text};
+use crate::datatype;
+use crate::error::Error;
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::timer::alarm;
+
+pub const COMMAND: CommandSpec = CommandSpec {
+    name: "FLASHSALE.LOAD",
+    summary: "Brings one chunk of a sale from a rewritten AOF or another server. Internal.",
+    complexity: "O(N) with N records in the chunk",
+    since: SINCE,
+    flags: "write",
+    arity: 3,
+    keys: &[KeySpec::update(1)],
+    arguments: &[Argument::key("key", 0), Argument::string("chunk")],
+    tips: "",
+    internal: true,
+};
+
+fn parse<'a>(mut args: Args<'a>) -> Result<&'a [u8], Error> {
+    args.word("key")?;
+    let chunk = args.word("chunk")?;
+    args.end()?;
+    Ok(chunk)
+}
+
+pub struct Load;
+
+impl Handler for Load {
+    const SPEC: &'static CommandSpec = &COMMAND;
+
+    fn answer(call: &Call<'_>) -> Result<(), Error> {
+        replay::follow(call, || load(call))
+    }
+}
+
+fn load(call: &Call<'_>) -> Result<(), Error> {
+    let chunk = parse(Args::new(call.words()))?;
+    let (ctx, name) = (call.ctx(), text(call, 1)?);
+    let is_whole = datatype::load_chunk(ctx, name, chunk)?;
+    ctx.replicate_verbatim();
+    if is_whole {
+        alarm::note(ctx, &mut datatype::open_write(ctx, name)?);
+    }
+    ctx.signal_modified(name);
+    Ok(())
+}

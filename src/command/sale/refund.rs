@@ -1,0 +1,182 @@
+//! `FLASHSALE.REFUND key orders id [QTY n | ITEMS count sku qty [sku qty ...]] [REF ref] [USER user] [NORESTOCK] [RESTORELIMIT]`
+//!
+//! Takes back all or part of an order and appends a `refund` entry to the stream. The
+//! units go back on sale unless NORESTOCK is given or the sale has ended. They stay
+//! counted against the user's limits unless RESTORELIMIT is given. QTY (orders of one
+//! SKU) and ITEMS need a REF; the same REF again has no second effect.
+//!
+//! - Complexity: O(N log N + M) with N SKUs in the order and M refunds of it.
+//! - Reply: `["REFUNDED", id, entry_id]`; refusals: `NORESERVATION`, `NOTSOLD` (with
+//!   what is left, and the SKU), `MISMATCH` (a REF that was of other units).
+//! - Errors: `ERR` arity, syntax, QTY of an order of several SKUs, or not the sale's
+//!   stream; `NOSALE`, `WRONGTYPE`.
+//! - Replicates: the event `Refunded`; nothing when refused.
+//! - Notifies: `flashsale.refunded`, and `flashsale.backinstock` per item; `xadd` on
+//!   `orders`.
+
+use crate::command::args::{Args, flag, once};
+use crate::command::items::{ITEMS_QTY, parse_lines};
+use crate::command::open::OpenSale;
+use crate::command::reply::{self, About, Word};
+use crate::command::{Handler, SINCE};
+use crate::error::Error;
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::names;
+use flashsale_engine::sale::{Ask, RefundAsk, Spelling};
+
+pub const COMMAND: CommandSpec = CommandSpec {
+    name: "FLASHSALE.REFUND",
+    summary: "Takes back all or part of an order.",
+    complexity: "O(N log N + M) with N SKUs in the order and M refunds of it",
+    since: SINCE,
+    flags: "write",
+    arity: -4,
+    keys: &[KeySpec::update(1), KeySpec::insert(2)],
+    arguments: &[
+        Argument::key("key", 0),
+        Argument::key("orders", 1),
+        Argument::string("id"),
+        Argument::one_of("units", &[Argument::integer("n").after("QTY"), ITEMS_QTY]).optional(),
+        Argument::string("ref").after("REF").optional(),
+        Argument::string("user").after("USER").optional(),
+        Argument::flag("norestock", "NORESTOCK").optional(),
+        Argument::flag("restorelimit", "RESTORELIMIT").optional(),
+    ],
+    tips: "nondeterministic_output",
+    internal: false,
+};
+
+fn parse<'a>(mut args: Args<'a>) -> Result<(&'a [u8], RefundAsk<'a>), Error> {
+    args.word("key")?;
+    args.word("orders")?;
+    let id = args.name("id")?;
+    let mut user = None;
+    let mut request = RefundAsk {
+        id: names::key(id),
+        user: None,
+        ask: None,
+        reference: None,
+        no_restock: false,
+        restore_limit: false,
+    };
+    while !args.is_empty() {
+        if args.keyword("QTY") {
+            let qty = args.integer("QTY", 1)?;
+            one_ask(&mut request.ask, "QTY", Ask::Qty(qty))?;
+        } else if args.keyword("ITEMS") {
+            let lines = parse_lines(&mut args)?;
+            one_ask(&mut request.ask, "ITEMS", Ask::Items(lines))?;
+        } else if args.keyword("REF") {
+            once(&mut request.reference, "REF", args.name("REF")?)?;
+        } else if args.keyword("USER") {
+            once(&mut user, "USER", args.name("USER")?)?;
+        } else if args.keyword("NORESTOCK") {
+            flag(&mut request.no_restock, "NORESTOCK")?;
+        } else if args.keyword("RESTORELIMIT") {
+            flag(&mut request.restore_limit, "RESTORELIMIT")?;
+        } else {
+            return Err(args.unknown_option());
+        }
+    }
+    if request.ask.is_some() && request.reference.is_none() {
+        return Err(Error::new("REF: missing, QTY and ITEMS need one"));
+    }
+    request.user = user.map(Spelling::of);
+    Ok((id, request))
+}
+
+/// Keeps what is asked for: a quantity or items.
+///
+/// # Errors
+///
+/// It was said before, in one way or the other.
+fn one_ask<'a>(slot: &mut Option<Ask<'a>>, keyword: &str, ask: Ask<'a>) -> Result<(), Error> {
+    match slot.replace(ask) {
+        None => Ok(()),
+        Some(_) => Err(Error::new(format!("{keyword}: only one of QTY and ITEMS"))),
+    }
+}
+
+pub struct Refund;
+
+impl Handler for Refund {
+    const SPEC: &'static CommandSpec = &COMMAND;
+
+    fn answer(call: &Call<'_>) -> Result<(), Error> {
+        let (id, request) = parse(Args::new(call.words()))?;
+        let mut open = OpenSale::about(call, Some(request.id), None)?;
+        let mut orders = open.orders(call)?;
+        open.expire(request.id);
+        match open.sale().plan_refund(open.now_ms, &request) {
+            Ok(pending) => {
+                let done = open.commit_order(&mut orders, pending)?;
+                reply::with_entry(call.reply(), Word::Refunded, id, done.entry);
+                Ok(())
+            }
+            Err(answer) => {
+                let about = About::units(id, request.ask.as_ref());
+                reply::answer(call.reply(), open.sale(), &about, answer)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_is_taken_back_and_how() {
+        let words: [&[u8]; 12] = [
+            b"REFUND",
+            b"k",
+            b"o",
+            b"i",
+            b"norestock",
+            b"QTY",
+            b"2",
+            b"REF",
+            b"r",
+            b"RESTORELIMIT",
+            b"USER",
+            b"u",
+        ];
+        let (id, request) = parse(Args::new(&words)).unwrap();
+        assert_eq!((id, request.id), (&b"i"[..], names::key(b"i")));
+        assert_eq!(request.user, Some(Spelling::of(b"u")));
+        assert_eq!(
+            (request.ask, request.reference),
+            (Some(Ask::Qty(2)), Some(&b"r"[..]))
+        );
+        assert!(request.no_restock && request.restore_limit);
+        let (_, request) = parse(Args::new(&words[..4])).unwrap();
+        assert!(request.ask.is_none() && !request.no_restock && !request.restore_limit);
+    }
+
+    #[test]
+    fn refuses_what_makes_no_sense() {
+        let refused: [(&[&[u8]], &str); 4] = [
+            (
+                &[b"REFUND", b"k", b"o", b"i", b"QTY", b"1"],
+                "ERR REF: missing, QTY and ITEMS need one",
+            ),
+            (
+                &[
+                    b"REFUND", b"k", b"o", b"i", b"QTY", b"1", b"ITEMS", b"1", b"a", b"1",
+                ],
+                "ERR ITEMS: only one of QTY and ITEMS",
+            ),
+            (
+                &[b"REFUND", b"k", b"o", b"i", b"NORESTOCK", b"NORESTOCK"],
+                "ERR NORESTOCK: given twice",
+            ),
+            (
+                &[b"REFUND", b"k", b"o", b"i", b"QTY", b"0", b"REF", b"r"],
+                "ERR QTY: '0' is not an integer from 1 to 9007199254740991",
+            ),
+        ];
+        for (words, text) in refused {
+            assert_eq!(parse(Args::new(words)).unwrap_err().to_string(), text);
+        }
+    }
+}

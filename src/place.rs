@@ -1,0 +1,31 @@
+//! Where a value is: what the lists of the module keep instead of the value, which may be
+//! moved or freed at any time.
+
+use std::sync::Arc;
+
+/// A database and the name of a key in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    pub database: i32,
+    /// Shared between the two orders of the index.
+    pub key: Arc<[u8]>,
+}
+
+impl Place {
+    pub fn new(database: i32, key: &[u8]) -> Place {
+        Place {
+            database,
+            key: key.into(),
+        }
+    }
+
+    /// Returns where a sale is that was here before two databases exchanged their numbers.
+    pub fn swapped(self, one: i32, other: i32) -> Place {
+        let database = match self.database {
+            database if database == one => other,
+            database if database == other => one,
+            database => database,
+        };
+        Place { database, ..self }
+    }
+}

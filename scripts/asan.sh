@@ -93,7 +93,7 @@ mkdir "$ASAN_REPORTS"
 # --- the tests --------------------------------------------------------------------
 
 # The programs that start servers; the rest never touch the module.
-[ $# -gt 0 ] || set -- --test server --test large_sale --test readme
+[ $# -gt 0 ] || set -- --test server --test readme
 
 # Servers are ended in good order: at its exit a server tells of what was never freed.
 passed=yes

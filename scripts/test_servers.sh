@@ -25,7 +25,7 @@ program_of() { # NAME
 }
 
 # The programs that start servers; the rest never touch one.
-[ $# -gt 0 ] || set -- --test server --test large_sale --test readme
+[ $# -gt 0 ] || set -- --test server --test readme
 
 cargo test --locked --no-run "$@"
 

@@ -19,7 +19,7 @@
 //! | What survives a crash, a failover, an upgrade? | `crash` `sentinel` `versions` |
 //! | And in a cluster? | `cluster` `cluster_reshard` `slot_migration` |
 //! | What does damage do? | `damaged_files` `damaged_payload` `forged_primary` |
-//! | What if clocks step, or memory is short? | `clocks` `maxmemory` `scarce_memory` `leaks` `attackers` |
+//! | What if clocks step, memory is short, or a sale is large? | `clocks` `maxmemory` `scarce_memory` `leaks` `attackers` `large_sale` |
 //! | Does an operator get what the pages promise? | `settings` `info` `doctor` `monitoring` `install` `older_server` `runbook` `docker` |
 
 mod support;
@@ -50,6 +50,7 @@ mod grammar;
 mod info;
 mod install;
 mod keyspace_events;
+mod large_sale;
 mod leaks;
 mod listeners;
 mod manage;

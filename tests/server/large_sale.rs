@@ -10,18 +10,14 @@
 //! replication stream. Times are printed (`--nocapture`) and decide nothing.
 //!
 //! It has 100,000 reservations, or as many as `FLASHSALE_RESERVATIONS` says:
-//! `FLASHSALE_RESERVATIONS=1000000 cargo test --test large_sale` takes a minute.
-
-#[allow(dead_code, unused_imports)]
-#[path = "server/support/mod.rs"]
-mod support;
+//! `FLASHSALE_RESERVATIONS=1000000 cargo test --test server large_sale::` takes a minute.
 
 use std::time::Instant;
 
+use crate::support::aof;
+use crate::support::clock::{Clock, DAY_MS};
+use crate::support::{Con, Feed, Server, all_said, replicate, send_all, unix_ms, wait_until};
 use flashsale_engine::sale::{Change, Hasher, decode_event};
-use support::aof;
-use support::clock::{Clock, DAY_MS};
-use support::{Con, Feed, Server, all_said, replicate, send_all, unix_ms, wait_until};
 
 /// Events are only read here: how their names are hashed is nothing to them.
 const NO_LOOK_UP: Hasher = Hasher::new([0, 0]);
@@ -97,7 +93,7 @@ fn make_large_sale(con: &mut Con, count: u64) {
 
 /// Gives a server the lines of the project's own `redis.conf`.
 fn set_as_in_redis_conf(con: &mut Con) {
-    let conf = include_str!("../redis.conf");
+    let conf = include_str!("../../redis.conf");
     for name in LAZY_SETTINGS {
         let line = conf.lines().find(|line| line.starts_with(name));
         let line = line.unwrap_or_else(|| panic!("{name} is not in redis.conf"));
@@ -177,7 +173,7 @@ impl Journey {
     fn dump_and_restore(&mut self) {
         let reply = timed("DUMP", || self.con.run("DUMP big"));
         let redis::Value::BulkString(payload) = reply else {
-            panic!("DUMP: {}", support::render(&reply))
+            panic!("DUMP: {}", crate::support::render(&reply))
         };
         println!("payload: {} bytes", payload.len());
         self.payload = payload;
@@ -193,7 +189,7 @@ impl Journey {
     fn restore(&mut self, key: &str) {
         let words: [&[u8]; 4] = [b"RESTORE", key.as_bytes(), b"0", &self.payload];
         let reply = timed("RESTORE", || self.con.run_words(&words));
-        assert_eq!(support::render(&reply), "OK");
+        assert_eq!(crate::support::render(&reply), "OK");
     }
 
     fn carry_about(&mut self) {

@@ -147,6 +147,7 @@ fn count_clock_step(sale: &Sale, event: &Event<'_>) {
 }
 
 /// Counts what was decided here; a replica counts its replays alone.
+#[inline]
 fn count(event: &Event<'_>) {
     event.change.count(info::count_deed);
 }

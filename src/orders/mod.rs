@@ -107,10 +107,6 @@ impl<'c> OrdersKey<'c> {
     /// Appends the entry of an order or a refund with the stream's next ID, of the moment
     /// of its decision, and returns the ID.
     ///
-    /// In a script or a transaction the clock stands still by which the server makes IDs,
-    /// while deadlines do not: the ID it would give is of the right moment only behind
-    /// another of this moment, and there the first one of it is refused.
-    ///
     /// # Errors
     ///
     /// The stream has no room above its last ID.
@@ -120,15 +116,7 @@ impl<'c> OrdersKey<'c> {
         sale: &Sale,
         pending: &Pending<'_>,
     ) -> Result<EntryId, Error> {
-        let at_ms = pending.at_ms();
-        self.append_with(key, sale, at_ms, pending.change(), |stream, fields| {
-            if ffi::has_frozen_clock()
-                && let Ok(id) = stream.stream_add(Some((at_ms, 0)), fields)
-            {
-                return Ok(id);
-            }
-            stream.stream_add(None, fields)
-        })
+        self.append_at(key, sale, pending.at_ms(), pending.change(), None)
     }
 
     /// Appends the entry of an event with the ID it was given elsewhere.
@@ -142,20 +130,17 @@ impl<'c> OrdersKey<'c> {
         sale: &Sale,
         event: &Event<'_>,
     ) -> Result<(), Error> {
-        let at = event.entry().unwrap_or_default();
-        self.append_with(key, sale, event.at_ms, &event.change, |stream, fields| {
-            stream.stream_add(Some((at.ms, at.seq)), fields)
-        })?;
+        self.append_at(key, sale, event.at_ms, &event.change, event.entry())?;
         Ok(())
     }
 
-    fn append_with(
+    fn append_at(
         &mut self,
         key: Text<'_>,
         sale: &Sale,
         at_ms: u64,
         change: &Change<'_>,
-        add: impl FnOnce(&mut ffi::Key<'c>, &mut [Text<'_>]) -> Result<(u64, u64), ()>,
+        at: Option<EntryId>,
     ) -> Result<EntryId, Error> {
         let entry = Entry::of(sale, at_ms, change)
             .ok_or_else(|| Error::new("orders: there is no entry to append"))?;
@@ -166,9 +151,26 @@ impl<'c> OrdersKey<'c> {
         for (name, value) in &values {
             fields.extend([name.as_text(), value.as_text()]);
         }
-        let (ms, seq) = add(&mut self.0, &mut fields)
-            .map_err(|()| Error::new("orders: the stream takes no further entry"))?;
+        let (ms, seq) = match at {
+            Some(at) => self.0.stream_add(Some((at.ms, at.seq)), &mut fields),
+            None => self.append_next(at_ms, &mut fields),
+        }
+        .map_err(|()| Error::new("orders: the stream takes no further entry"))?;
         Ok(EntryId { ms, seq })
+    }
+
+    /// Appends an entry with the next ID, of this moment.
+    ///
+    /// In a script or a transaction the clock stands still by which the server makes IDs,
+    /// while deadlines do not: the ID it would give is of the right moment only behind
+    /// another of this moment, and there the first one of it is refused.
+    fn append_next(&mut self, at_ms: u64, fields: &mut [Text<'_>]) -> Result<(u64, u64), ()> {
+        if ffi::has_frozen_clock()
+            && let Ok(id) = self.0.stream_add(Some((at_ms, 0)), fields)
+        {
+            return Ok(id);
+        }
+        self.0.stream_add(None, fields)
     }
 }
 

@@ -88,6 +88,7 @@ impl Sale {
 
     /// The sale's time: the later of the clock and the last change, unless the clock
     /// stepped back by more than a minute, which is believed.
+    #[inline]
     pub fn time(&self, clock_ms: u64) -> Time {
         let clock_ms = clock_ms.min(MOMENT_MS_MAX);
         if clock_ms.saturating_add(CLOCK_STEP_MS_MAX) < self.last_change_at_ms {
@@ -122,6 +123,7 @@ impl Sale {
     }
 
     /// Why this copy does not sell, if it missed a change of its primary.
+    #[inline]
     pub fn mark(&self) -> Option<&Mark> {
         self.mark.as_ref()
     }
@@ -134,6 +136,7 @@ impl Sale {
 
     /// When a sweep next has something to do: the earliest deadline of an open
     /// reservation, the end of a grace, or the moment an ended one is known no longer.
+    #[inline]
     pub fn next_due_ms(&self) -> Option<u64> {
         let (options, queues) = (&self.options, &self.reservations);
         let expires_at_ms = queues.deadlines().first_ms();
@@ -179,6 +182,7 @@ impl Sale {
 
     /// Fetches where this id and this user are, both at once, so that it is there when a
     /// decision about them looks for it.
+    #[inline]
     pub fn touch(&self, id: Option<Key<'_>>, user: Option<Key<'_>>) {
         if let Some(user) = user {
             self.users.touch(user);
@@ -189,6 +193,7 @@ impl Sale {
     }
 
     /// Fetches the records themselves, when [`Sale::touch`] has fetched where they are.
+    #[inline]
     pub fn touch_records(&self, id: Option<Key<'_>>, user: Option<Key<'_>>) {
         if let Some(user) = user {
             self.users.touch_likely(user);
@@ -203,6 +208,7 @@ impl Sale {
         self.reservations.find(id)
     }
 
+    #[inline]
     pub(crate) fn record(&self, slot: Slot) -> Option<Reservation<'_>> {
         self.reservations.get(slot)
     }

@@ -56,6 +56,7 @@ pub struct Line {
 pub type Lines = SmallVec<[Line; 2]>;
 
 /// Sums the units of `lines`, saturating.
+#[inline]
 pub fn units_of(lines: &[Line]) -> u64 {
     lines
         .iter()

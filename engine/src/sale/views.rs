@@ -106,6 +106,7 @@ impl View<'_> {
         self.id.bytes(buffer)
     }
 
+    #[inline]
     pub fn user<'b>(&'b self, buffer: &'b mut NameBuffer) -> Option<&'b [u8]> {
         self.user.map(|user| user.bytes(buffer))
     }
@@ -207,6 +208,7 @@ impl Sale {
     }
 
     /// The deadline of a reservation, in Unix milliseconds.
+    #[inline]
     pub fn expires_at_ms(&self, slot: Slot) -> u64 {
         self.record(slot).map_or(0, Reservation::expires_at_ms)
     }
@@ -236,6 +238,7 @@ impl Sale {
         self.items.find(sku)
     }
 
+    #[inline]
     pub fn item(&self, item: ItemIndex) -> ItemView<'_> {
         ItemView::new(self.items.sku(item), self.items.stock(item))
     }

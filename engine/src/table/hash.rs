@@ -41,15 +41,18 @@ impl Hasher {
     }
 
     /// Looks at the spelling of a name and hashes it: once for all look-ups of a command.
+    #[inline]
     pub fn key<'a>(&self, name: &'a [u8]) -> Key<'a> {
         self.key_of(Spelling::of(name))
     }
 
     /// The same for a name whose spelling is known.
+    #[inline]
     pub fn key_of<'a>(&self, spelling: Spelling<'a>) -> Key<'a> {
         Key::new(spelling, self.hash(spelling))
     }
 
+    #[inline]
     pub fn hash(&self, name: Spelling<'_>) -> u64 {
         match name {
             Spelling::Ulid(packed) | Spelling::Uuid(packed) => self.hash_words(packed.words()),
@@ -61,6 +64,7 @@ impl Hasher {
         self.build_hasher().hash(bytes)
     }
 
+    #[inline]
     fn hash_words(&self, [high, low]: [u64; 2]) -> u64 {
         let number = u128::from(high) << 64 | u128::from(low);
         self.hash_bytes(&number.to_le_bytes())

@@ -60,6 +60,7 @@ impl<T> Slab<T> {
     }
 
     /// Records kept.
+    #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
@@ -69,6 +70,7 @@ impl<T> Slab<T> {
         self.slots
     }
 
+    #[inline]
     fn entry(&self, slot: SlotNumber) -> Option<&Entry<T>> {
         step();
         let slot = slot as usize;
@@ -85,6 +87,7 @@ impl<T> Slab<T> {
             .get_mut(slot % Self::PAGE_ENTRIES)
     }
 
+    #[inline]
     pub fn get(&self, slot: SlotNumber) -> Option<&T> {
         match self.entry(slot) {
             Some(Entry::Full(record)) => Some(record),
@@ -93,6 +96,7 @@ impl<T> Slab<T> {
     }
 
     /// Fetches a record that will be looked at; see `Index::touch`.
+    #[inline]
     pub fn touch(&self, slot: SlotNumber) {
         let slot = slot as usize;
         if let Some(page) = self.pages.get(slot / Self::PAGE_ENTRIES) {

@@ -43,6 +43,7 @@ impl Deadlines {
     }
 
     /// The earliest moment, [`NEVER`] without one. O(1).
+    #[inline]
     pub fn first_ms(&self) -> u64 {
         self.first_ms
     }

@@ -55,6 +55,7 @@ impl Reservations {
     }
 
     /// Known ids.
+    #[inline]
     pub fn len(&self) -> usize {
         self.records.len()
     }
@@ -65,16 +66,19 @@ impl Reservations {
     }
 
     /// Open reservations by deadline.
+    #[inline]
     pub fn deadlines(&self) -> &Deadlines {
         &self.deadlines
     }
 
     /// Expired reservations within their grace, by deadline.
+    #[inline]
     pub fn late(&self) -> &Deadlines {
         &self.late
     }
 
     /// Reservations that can never become an order, by the moment they ended.
+    #[inline]
     pub fn ended(&self) -> &Deadlines {
         &self.ended
     }
@@ -109,12 +113,14 @@ impl Reservations {
     }
 
     /// Fetches what [`Reservations::find`] will look at first; see [`Index::touch`].
+    #[inline]
     pub fn touch(&self, id: Key<'_>) {
         self.by_id.touch(id.hash());
     }
 
     /// Fetches the record that [`Reservations::find`] will look at, its bucket having
     /// been.
+    #[inline]
     pub fn touch_likely(&self, id: Key<'_>) {
         if let Some(slot) = self.by_id.likely(id.hash()) {
             self.records.touch(slot);
@@ -131,6 +137,7 @@ impl Reservations {
         }
     }
 
+    #[inline]
     pub fn get(&self, slot: Slot) -> Option<Reservation<'_>> {
         let record = self.records.get(slot)?;
         Some(Reservation::new(slot, record, &self.aside))

@@ -152,11 +152,13 @@ impl Users {
     }
 
     /// Fetches what [`Users::find`] will look at first; see [`Index::touch`].
+    #[inline]
     pub fn touch(&self, name: Key<'_>) {
         self.by_name.touch(name.hash());
     }
 
     /// Fetches the user that [`Users::find`] will look at, its bucket having been.
+    #[inline]
     pub fn touch_likely(&self, name: Key<'_>) {
         if let Some(user) = self.by_name.likely(name.hash()) {
             self.users.touch(user);

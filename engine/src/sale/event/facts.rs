@@ -26,11 +26,13 @@ pub enum Deed {
 
 impl Change<'_> {
     /// Does this change make a reservation?
+    #[inline]
     pub fn makes_reservation(&self) -> bool {
         matches!(self, Change::Reserved { .. } | Change::Bought { .. })
     }
 
     /// Can this change move the moment the key expires?
+    #[inline]
     pub fn moves_key_expiry(&self) -> bool {
         matches!(
             self,
@@ -40,6 +42,7 @@ impl Change<'_> {
 
     /// The keyspace event of this change. Forgetting an id is no news to anyone, nor is
     /// what one copy of a sale missed.
+    #[inline]
     pub fn keyspace_event(&self) -> Option<&'static CStr> {
         Some(match self {
             Change::Created(_) => c"flashsale.created",
@@ -61,6 +64,7 @@ impl Change<'_> {
     }
 
     /// Reports what this change counts as, and how often.
+    #[inline]
     pub fn count(&self, mut report: impl FnMut(Deed, u64)) {
         match self {
             Change::Created(_) => report(Deed::Created, 1),

@@ -49,10 +49,16 @@ impl Sale {
     /// The event by which this id expires now, if it is open past its deadline, or loses
     /// its grace, if that is over: a decision about it need not wait for the sweep, and
     /// what was answered as final stays so. After the one the other may be due.
+    #[inline]
     pub fn plan_expire<'a>(&self, now_ms: u64, id: Key<'a>) -> Option<Event<'a>> {
-        if !self.has_overdue(now_ms) && !self.has_lapsed(now_ms) {
-            return None;
+        if self.has_overdue(now_ms) || self.has_lapsed(now_ms) {
+            self.plan_expire_of(now_ms, id)
+        } else {
+            None
         }
+    }
+
+    fn plan_expire_of<'a>(&self, now_ms: u64, id: Key<'a>) -> Option<Event<'a>> {
         let record = self.record(self.find(id)?)?;
         let change = if Sale::is_overdue(record, now_ms) {
             Change::Expired { id }
@@ -96,11 +102,13 @@ impl Sale {
     }
 
     /// Is any open reservation past its deadline? O(1).
+    #[inline]
     pub fn has_overdue(&self, now_ms: u64) -> bool {
         self.reservations.deadlines().first_ms() <= now_ms
     }
 
     /// Is any grace over that the sweep has not ended? O(1).
+    #[inline]
     fn has_lapsed(&self, now_ms: u64) -> bool {
         let first_ms = self.reservations.late().first_ms();
         first_ms.saturating_add(self.options.grace_ms) <= now_ms

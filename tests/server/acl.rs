@@ -9,8 +9,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Con, Server, render, text_of, wait_until};
 use redis::Value;
+
+use crate::support::{Con, Server, render, text_of, wait_until};
 
 const USERS: &str = include_str!("../../examples/acl/users.acl");
 const TESTER: &str = "user tester on nopass ~* &* +@all\n";

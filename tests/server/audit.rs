@@ -3,11 +3,12 @@
 //!
 //! **Method**: one sale with orders and refunds. The stream is edited by hand, one kind of
 //! damage at a time; a sale is set back by restoring an older dump of it. Damage inside a
-//! sale cannot be made from outside: it is in the unit tests of `src/sale/audit.rs`.
+//! sale cannot be made from outside: it is in the unit tests of `engine/src/sale/audit/`.
+
+use redis::Value;
 
 use crate::support::workload::{create, play};
 use crate::support::{Con, Dice, Server, text_of, wait_for_replica, wait_until};
-use redis::Value;
 
 const AUDIT: &str = "FLASHSALE.AUDIT sale orders";
 

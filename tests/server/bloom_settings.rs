@@ -4,14 +4,15 @@
 //! **Method**: servers with settings from each place there is, and headers and sizes that
 //! promise more than a process or `maxmemory` holds; also on a replica that minds its own.
 
-use crate::support::{Con, Server, render, replicate, wait_for_replica, wait_until};
 use redis::Value;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use crate::support::{Con, Server, render, replicate, wait_for_replica, wait_until};
 
 const NO_MEMORY: &str = "Insufficient memory to create filter";
 
 /// What SCANDUMP would tell first of an empty filter of so many links and blocks each: a
-/// header, sealed as `src/bloom/dump.rs` has it.
+/// header, sealed as `engine/src/bloom/dump.rs` has it.
 fn header(links: u32, blocks: u64) -> Vec<u8> {
     let mut settings = 0.01_f64.to_le_bytes().to_vec();
     settings.extend_from_slice(&1_u32.to_le_bytes());

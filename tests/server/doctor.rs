@@ -6,10 +6,11 @@
 //! begins with CONFIG SET is typed in as it stands. What cannot be brought about from
 //! outside is in the unit tests of `src/doctor/rules.rs`.
 
+use redis::Value;
+
 use crate::support::{
     Con, NO_MODULE, Server, module_path, replicate, text_of, wait_for, wait_until,
 };
-use redis::Value;
 
 const README: &str = include_str!("../../README.md");
 

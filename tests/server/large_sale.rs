@@ -14,10 +14,11 @@
 
 use std::time::Instant;
 
+use flashsale_engine::sale::{Change, Hasher, decode_event};
+
 use crate::support::aof;
 use crate::support::clock::{Clock, DAY_MS};
 use crate::support::{Con, Feed, Server, all_said, replicate, send_all, unix_ms, wait_until};
-use flashsale_engine::sale::{Change, Hasher, decode_event};
 
 /// Events are only read here: how their names are hashed is nothing to them.
 const NO_LOOK_UP: Hasher = Hasher::new([0, 0]);

@@ -7,8 +7,9 @@
 //! found by `make test-asan`, which looks at the exit of the server, here and in every
 //! other test.
 
-use crate::support::{Con, Dice, Server, forge, render, wait_until, workload};
 use redis::Value;
+
+use crate::support::{Con, Dice, Server, forge, render, wait_until, workload};
 
 /// Rounds before the first look: caches and buffers have their size then.
 const WARM_UP: usize = 3;

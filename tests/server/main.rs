@@ -4,8 +4,8 @@
 //! happens to the server, and on each server the module supports.
 //!
 //! **Method**: every test starts the servers it needs and ends them (`support`), so tests
-//! share nothing and run side by side. They are one program because linking a program
-//! takes longer than compiling a module of it. A module's name selects its tests:
+//! share nothing and run side by side. They are one program, so that the support is compiled
+//! and everything linked once. A module's name selects its tests:
 //! `cargo test --test server reserve_rows`.
 //!
 //! | Question | Modules |

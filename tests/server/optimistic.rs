@@ -5,8 +5,9 @@
 //! in between; connections with CLIENT TRACKING in each of its modes, by RESP3 pushes and
 //! by redirection, that count what they are told.
 
-use crate::support::{Con, Server};
 use redis::{PushKind, Value};
+
+use crate::support::{Con, Server};
 
 const REFUSED: [&str; 8] = [
     "FLASHSALE.RESERVE sale bob 100",

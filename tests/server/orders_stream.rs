@@ -4,8 +4,9 @@
 //! **Method**: orders and refunds of every shape, read back with XRANGE; a consumer of
 //! another connection that blocks in XREADGROUP.
 
-use crate::support::{Con, Server, render, text_of, wait_until};
 use redis::Value;
+
+use crate::support::{Con, Server, render, text_of, wait_until};
 
 /// The fields of one entry as `name=value` words, in the stream's order.
 fn entry(con: &mut Con, stream: &str, id: &str) -> Vec<(String, String)> {

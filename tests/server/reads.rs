@@ -6,8 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Con, Server, render, text_of, wait_until};
 use redis::Value;
+
+use crate::support::{Con, Server, render, text_of, wait_until};
 
 /// A sale with one reservation in each state; each is named after its state.
 fn every_state(con: &mut Con) {

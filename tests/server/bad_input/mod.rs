@@ -19,10 +19,11 @@ mod journeys;
 mod keys;
 mod lines;
 
+use redis::Value;
+
 use crate::support::{Con, Feed, Server, render, text_of};
 use cases::{Case, Named, cases};
 use lines::{Kind, LINES, Line, SETUP};
-use redis::Value;
 
 /// How long an error may be: it may repeat what it is about, not all of it.
 const ERROR_BYTES_MAX: usize = 200;

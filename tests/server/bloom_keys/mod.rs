@@ -8,10 +8,11 @@
 mod foreign;
 mod stream;
 
+use redis::Value;
+
 use crate::support::{
     Con, Dice, Server, damage, forge, render, replicate, wait_for, wait_for_replica, wait_until,
 };
-use redis::Value;
 
 const AOF: &str = "--appendonly yes --appendfsync always";
 const AOF_PLAIN: &str = "--appendonly yes --appendfsync always --aof-use-rdb-preamble no";

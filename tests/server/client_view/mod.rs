@@ -16,9 +16,10 @@ mod reference;
 mod scripts;
 mod users;
 
+use redis::Value;
+
 use crate::support::{Con, Server, render, text_of};
 use docs::{Argument, Docs, pairs, words};
-use redis::Value;
 use reference::{INTERNAL, REFERENCE, Reference, type_of};
 
 /// Makes a sale with an open reservation.

@@ -1,14 +1,14 @@
 //! Copies that missed a change of their primary: marked, on a chain of replicas, in their
 //! AOFs, after a promotion, a restart and a resync.
 
+use flashsale_engine::sale::*;
+use flashsale_fuzz::samples::HASHER;
 use redis::Value;
 
 use super::forgeries::{AT_MS, event, lift, lines, order};
 use crate::support::aof::{self, Aof};
 use crate::support::forged_primary::{ForgedPrimary, assert_no_crash, rdb_of};
 use crate::support::{Con, Server, text_of, wait_for_replica, wait_until};
-use flashsale_engine::sale::*;
-use flashsale_fuzz::samples::HASHER;
 
 /// A replica, and a replica of it, that hear a forged primary; both write an AOF.
 struct Chain {

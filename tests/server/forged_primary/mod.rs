@@ -12,13 +12,14 @@
 mod forgeries;
 mod marks;
 
-use crate::support::forged_primary::{ForgedPrimary, assert_no_crash, forge_rdb, rdb_of};
-use crate::support::{Con, Dice, Feed, Server, render, wait_until, workload};
 use flashsale_engine::sale::{Change, Created, EntryId, Forgets, Options, Order};
 use flashsale_fuzz::mutate;
 use flashsale_fuzz::samples::HASHER;
-use forgeries::{AT_MS, SETUP, event, forgeries, lift, lines, order};
 use redis::Value;
+
+use crate::support::forged_primary::{ForgedPrimary, assert_no_crash, forge_rdb, rdb_of};
+use crate::support::{Con, Dice, Feed, Server, render, wait_until, workload};
+use forgeries::{AT_MS, SETUP, event, forgeries, lift, lines, order};
 
 /// A real server whose words the test repeats, and the replica that hears them.
 struct Stage {

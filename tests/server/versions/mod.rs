@@ -569,7 +569,7 @@ fn constant(file: &str, name: &str) -> String {
     }
     match value.parse::<u32>() {
         Ok(_) => value.to_owned(),
-        Err(_) => constant("src/bloom/codec.rs", value),
+        Err(_) => constant("engine/src/bloom/codec.rs", value),
     }
 }
 
@@ -597,27 +597,27 @@ fn the_table_of_versions_is_that_of_the_source() {
         ),
         (
             "snapshot of a sale",
-            "src/sale/snapshot.rs",
+            "engine/src/sale/disk/snapshot.rs",
             "SNAPSHOT_VERSION",
         ),
         (
             "event of a sale",
-            "src/sale/event_codec.rs",
+            "engine/src/sale/event/codec.rs",
             "EVENT_VERSION",
         ),
         (
             "header of a filter",
-            "src/bloom/header.rs",
+            "engine/src/bloom/header.rs",
             "HEADER_VERSION",
         ),
         (
             "event of a filter",
-            "src/bloom/event_codec.rs",
+            "engine/src/bloom/event_codec.rs",
             "EVENT_VERSION",
         ),
         (
             "piece of a filter's dump",
-            "src/bloom/dump.rs",
+            "engine/src/bloom/dump.rs",
             "PIECE_VERSION",
         ),
     ] {

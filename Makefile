@@ -62,13 +62,13 @@ test-servers: ## run what needs a server on Redis 7.0, 8.0, 8.2, Valkey 8.1 and 
 # One after the other: each starts six servers.
 test-cluster: ## move slots, hand over and kill primaries of a real cluster under load
 	@$(SETUP) build server servers
-	cargo test --locked --test cluster_reshard --test slot_migration -- --ignored --nocapture --test-threads=1
+	cargo test --locked --test server -- cluster_reshard:: slot_migration:: --ignored --nocapture --test-threads=1
 
 test-docker: ## build the image on Redis 7, Redis 8 and Valkey 8, and test each (IMAGES="redis:8-bookworm")
 	@$(SETUP) build server compose
 	@./scripts/test_docker.sh
 
-test-asan: ## run the tests on servers under AddressSanitizer (Linux; ARGS="--test NAME")
+test-asan: ## run the tests on servers under AddressSanitizer (Linux; ARGS="--test server NAME")
 	@$(SETUP) build server
 	@./scripts/asan.sh $(ARGS)
 

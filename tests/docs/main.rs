@@ -7,7 +7,8 @@
 //! table of the reference is compared with what the server or the source says
 //! (`reference.rs`), and every page is looked at by itself (`pages.rs`).
 
-#[path = "../support/mod.rs"]
+#[allow(dead_code, unused_imports)]
+#[path = "../server/support/mod.rs"]
 mod support;
 
 mod markdown;

@@ -14,7 +14,7 @@ SETUP := ./scripts/setup.sh
 .DEFAULT_GOAL := help
 # In the order written, also with -j.
 .NOTPARALLEL:
-.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-cluster test-docker test-asan fuzz soak lint clean
+.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-cluster test-docker test-asan fuzz soak pictures lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -62,13 +62,13 @@ test-servers: ## run what needs a server on Redis 7.0, 8.0, 8.2, Valkey 8.1 and 
 # One after the other: each starts six servers.
 test-cluster: ## move slots, hand over and kill primaries of a real cluster under load
 	@$(SETUP) build server servers
-	cargo test --locked --test cluster_reshard --test slot_migration -- --ignored --nocapture --test-threads=1
+	cargo test --locked --test server -- cluster_reshard:: slot_migration:: --ignored --nocapture --test-threads=1
 
 test-docker: ## build the image on Redis 7, Redis 8 and Valkey 8, and test each (IMAGES="redis:8-bookworm")
 	@$(SETUP) build server compose
 	@./scripts/test_docker.sh
 
-test-asan: ## run the tests on servers under AddressSanitizer (Linux; ARGS="--test NAME")
+test-asan: ## run the tests on servers under AddressSanitizer (Linux; ARGS="--test server NAME")
 	@$(SETUP) build server
 	@./scripts/asan.sh $(ARGS)
 
@@ -79,6 +79,13 @@ fuzz: ## look for names that stall it and bytes that confuse it (FUZZ_SECONDS=60
 soak: ## try fresh seeds until stopped; SOAK_MINUTES=60 for an hour
 	@$(SETUP) build
 	@./scripts/soak.sh
+
+# Committed, so that no reader needs Graphviz. Look at them before that.
+pictures: docs/architecture.svg docs/internals/life-of-a-change.svg ## make the pictures of the docs anew, with Graphviz
+
+docs/%.svg: docs/%.dot
+	@command -v dot >/dev/null || { echo "pictures: Graphviz is missing (apt-get install graphviz)" >&2; exit 1; }
+	dot -Tsvg $< -o $@
 
 lint: ## check the formatting and the lints
 	@$(SETUP) build lint

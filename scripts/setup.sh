@@ -218,7 +218,7 @@ need_compose() {
 # --- clients ----------------------------------------------------------------------
 
 # Versions and checksums of the clients; where their packages go.
-pinned=$root/tests/bloom_clients
+pinned=$root/tests/server/bloom_clients
 clients=$root/target/clients
 
 # As pinned? The files they were installed by lie beside them, copied there last.

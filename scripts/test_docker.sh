@@ -6,7 +6,7 @@
 #
 # For each: builds it, starts it, points every test at it that can use a server it has
 # not started itself, and ends it. Then starts each file of examples/compose and sells on
-# it (tests/docker.rs). Containers go when it ends, also by Ctrl-C; images stay.
+# it (tests/server/docker/mod.rs). Containers go when it ends, also by Ctrl-C; images stay.
 #
 # Where no Docker engine answers it says so and is content: it never starts one. An image
 # that cannot be had is an error.
@@ -34,13 +34,10 @@ need_image() {
     die "the image $1 is not here and cannot be pulled"
 }
 
-# The tests that take any server.
+# The modules whose tests take any server, as filters.
 by_address() {
-  local file name
-  for file in tests/*.rs; do
-    name=$(basename "$file" .rs)
-    if grep -rqs 'Server::any()' "$file" "tests/$name"; then printf -- '--test %s\n' "$name"; fi
-  done
+  grep -rl 'Server::any()' tests/server | cut -d/ -f3 | grep -v '^support$' |
+    sed 's/\.rs$//; s/$/::/' | sort -u
 }
 
 test_on() { # BASE
@@ -63,7 +60,10 @@ test_on() { # BASE
   docker exec "$id" flashsale-health >/dev/null || die "the server on $base does not answer: $(docker logs "$id" 2>&1 | tail -n 20)"
   say "testing $image, $(docker exec "$id" "$program" --version)"
   # shellcheck disable=SC2046 # words
-  FLASHSALE_ADDRESS=$address cargo test --locked $(by_address) -- --nocapture >"$log" 2>&1 || {
+  {
+    FLASHSALE_ADDRESS=$address cargo test --locked --test server -- --nocapture $(by_address) &&
+      FLASHSALE_ADDRESS=$address cargo test --locked --test docs -- --nocapture
+  } >"$log" 2>&1 || {
     grep -E -A5 '^test .*FAILED|panicked at|^error' "$log" >&2 || tail -n 20 "$log" >&2
     die "a test failed on $image; all it said: $log"
   }
@@ -79,6 +79,6 @@ for base in $images; do test_on "$base"; done
 for base in $images; do
   image=flashsale-test:$(printf %s "$base" | tr -c 'A-Za-z0-9_.-' -)
   say "containers and examples/compose of $image"
-  FLASHSALE_IMAGE=$image cargo test --locked --test docker -- --ignored --nocapture --test-threads=1
+  FLASHSALE_IMAGE=$image cargo test --locked --test server docker:: -- --ignored --nocapture --test-threads=1
 done
 say passed

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests that need a server on each server there is, and prints a table of them.
 #
-#   scripts/test_servers.sh [--test NAME ...]
+#   scripts/test_servers.sh                        all of them
+#   scripts/test_servers.sh --test server resync   what `cargo test` makes of these arguments
 #
 # The servers: Redis 7.0 as installed, Redis 8.0 and 8.2, Valkey 8.1 and 9.1, which
 # scripts/setup.sh has fetched to target/servers; one that could not be had is passed over
@@ -23,12 +24,8 @@ program_of() { # NAME
   esac
 }
 
-# Those that start servers; the rest never touch one.
-if [ $# -eq 0 ]; then
-  while read -r file; do
-    set -- "$@" --test "$(basename "$file" .rs)"
-  done < <(grep -l '^mod support;' tests/*.rs)
-fi
+# The programs that start servers; the rest never touch one.
+[ $# -gt 0 ] || set -- --test server --test docs
 
 cargo test --locked --no-run "$@"
 

@@ -1,10 +1,10 @@
 //! What `make bench` says.
 //!
 //! **Goal**: the figures of a row are those the load's own program printed, a table is
-//! legible as text, and the README shows what was measured and nothing else.
+//! legible as text, and the docs show what was measured and nothing else.
 //!
 //! **Method**: the files of the benchmark that read and write text are included by path
-//! and given text that redis-benchmark printed; the README is compared with the summary
+//! and given text that redis-benchmark printed; the page on performance is compared with the summary
 //! that the benchmark wrote into docs/bench. What sums the instructions of the module is
 //! given a file as callgrind writes them.
 
@@ -88,18 +88,19 @@ fn a_table_is_markdown_and_legible_as_it_is() {
 }
 
 #[test]
-fn the_readme_shows_what_was_measured() {
+fn the_page_on_performance_shows_what_was_measured() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| fs::read_to_string(root.join(path)).expect(path);
-    let (readme, summary) = (read("README.md"), read("docs/bench/summary.md"));
+    let page = read("docs/internals/performance.md");
+    let summary = read("docs/bench/summary.md");
     assert!(
-        readme.contains(&summary),
-        "README.md does not contain docs/bench/summary.md as it is:\n\n{summary}"
+        page.contains(&summary),
+        "docs/internals/performance.md does not contain docs/bench/summary.md as it is:\n\n{summary}"
     );
     for file in ["bench.md", "bench.csv", "bench.svg"] {
         assert!(!read(&format!("docs/bench/{file}")).is_empty(), "{file}");
         if file != "bench.csv" {
-            assert!(readme.contains(&format!("(docs/bench/{file})")), "{file}");
+            assert!(page.contains(&format!("(../bench/{file})")), "{file}");
         }
     }
 }

@@ -139,18 +139,54 @@ fn every_file_says_what_it_is() {
     );
 }
 
+/// The modules of the program that starts servers, and the file of each.
+fn server_tests() -> Vec<(String, Source)> {
+    let main = Source::read(root(), "tests/server/main.rs");
+    let names = main.code.lines().filter_map(|line| {
+        let name = line.strip_prefix("mod ")?.strip_suffix(';')?;
+        (name != "support").then_some(name)
+    });
+    let file = |name: &str| {
+        let own = format!("tests/server/{name}.rs");
+        let is_file = root().join(&own).is_file();
+        let path = if is_file {
+            own
+        } else {
+            format!("tests/server/{name}/mod.rs")
+        };
+        (name.to_owned(), Source::read(root(), &path))
+    };
+    names.map(file).collect()
+}
+
 #[test]
-fn every_test_file_opens_with_its_goal_and_method() {
-    let files = sources(&["tests"]);
-    let targets = files
-        .iter()
-        .filter(|file| file.path.matches('/').count() == 1);
+fn every_test_program_and_module_opens_with_its_goal_and_method() {
+    let mut files: Vec<Source> = sources(&["tests"])
+        .into_iter()
+        .filter(|file| file.path.matches('/').count() == 1 || file.path.ends_with("/main.rs"))
+        .collect();
+    files.extend(server_tests().into_iter().map(|(_, file)| file));
+    assert!(files.len() > 50, "{} files", files.len());
     let says = |file: &&Source, word: &str| file.opening().contains(&format!("**{word}**"));
-    let broken: Vec<String> = targets
+    let broken: Vec<String> = files
+        .iter()
         .filter(|file| !(says(file, "Goal") && says(file, "Method")))
         .map(|file| file.path.clone())
         .collect();
     assert_none("a test opens with **Goal** and **Method**", &broken);
+}
+
+#[test]
+fn the_table_of_server_tests_names_each_module_once() {
+    let main = Source::read(root(), "tests/server/main.rs");
+    let rows = main.opening();
+    let rows = rows.lines().filter(|line| line.starts_with("| "));
+    let mut listed: Vec<&str> = rows
+        .flat_map(|row| row.split('`').skip(1).step_by(2))
+        .collect();
+    listed.sort_unstable();
+    let modules: Vec<String> = server_tests().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(listed, modules);
 }
 
 #[test]
@@ -407,10 +443,10 @@ fn tests_and_examples_never_name_the_crate() {
 fn tests_wait_for_conditions() {
     let files = sources(&["tests"]);
     assert_nowhere(
-        "nothing sleeps but support/wait.rs",
+        "nothing sleeps but tests/server/support/wait.rs",
         &files,
         &["sleep"],
-        &["tests/support/wait.rs"],
+        &["tests/server/support/wait.rs"],
     );
 }
 

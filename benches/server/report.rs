@@ -26,7 +26,7 @@ pub struct Report {
     pub left_out: Vec<String>,
 }
 
-/// What the README compares: ours and theirs.
+/// What the page on performance compares: ours and theirs.
 const SUMMARY: [(Mode, &str, &str); 12] = [
     (Mode::Memory, "RESERVE", "Lua reserve"),
     (Mode::Memory, "RESERVE", "HINCRBY"),
@@ -193,7 +193,7 @@ impl Report {
         table
     }
 
-    /// The few figures that the README shows, each beside what it is compared with.
+    /// The few figures that the page on performance shows, each beside what it is compared with.
     pub fn summary(&self) -> String {
         let mut table = Table::new(&[
             "calls a second on one core",
@@ -340,7 +340,7 @@ impl Report {
         text
     }
 
-    /// Writes `bench.md`, `bench.csv`, `bench.svg` and the README's `summary.md`.
+    /// Writes `bench.md`, `bench.csv`, `bench.svg` and the `summary.md` of the page on performance.
     pub fn write(&self, folder: &Path) -> Outcome<()> {
         fs::create_dir_all(folder)?;
         fs::write(folder.join("bench.md"), self.markdown())?;

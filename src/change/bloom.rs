@@ -280,9 +280,9 @@ fn replay_bits(ctx: Ctx<'_>, name: Text<'_>, position: u64, bits: &[u8]) -> Resu
 pub fn refuse_foreign_filter(call: &Call<'_>) -> Result<(), Error> {
     let piece = call.words().get(3).copied().unwrap_or_default();
     let reason = if is_header_of_redisbloom(piece) {
-        "it is a filter of RedisBloom, whose bits mean nothing here, see docs/from-redisbloom.md"
+        "it is a filter of RedisBloom, whose bits mean nothing here, see docs/operating/from-redisbloom.md"
     } else {
-        "it is a piece of a filter of another format, see docs/from-redisbloom.md"
+        "it is a piece of a filter of another format, see docs/operating/from-redisbloom.md"
     };
     replay::follow(call, || Err(Error::new(reason)))
 }

@@ -260,7 +260,7 @@ fn bits_of_redisbloom(error_rate: f64, capacity: u64, links: i32) -> f64 {
 fn bits_an_item_are_those_that_are_written_down() {
     let mut dice = Dice::seeded();
     let told = [
-        include_str!("../../../README.md"),
+        include_str!("../../../docs/reference/filters.md"),
         include_str!("../../src/bloom/mod.rs"),
     ];
     for (asked, shown) in [
@@ -284,7 +284,10 @@ fn bits_an_item_are_those_that_are_written_down() {
         let (least, half) = (theirs(asked), theirs(asked / 2.0));
         let row =
             format!("| {shown} | {least:.1} | {least:.1} | {alone:.1} | {half:.1} | {first:.1} |");
-        assert!(told[0].contains(&row), "README.md has not: {row}");
+        assert!(
+            told[0].contains(&row),
+            "docs/reference/filters.md has not: {row}"
+        );
         for row in [
             format!("//! | {shown} | {alone:.1} | {least:.1} | {least:.1} | "),
             format!("//! | {shown} | {first:.1} | {half:.1} |\n"),
@@ -296,7 +299,7 @@ fn bits_an_item_are_those_that_are_written_down() {
 
 #[test]
 fn bits_an_item_of_filters_that_grew_are_those_that_are_written_down() {
-    let readme = include_str!("../../../README.md");
+    let page = include_str!("../../../docs/reference/filters.md");
     // From the defaults: 100 items, one in a hundred, twice as many in each link.
     let mut grown = Filled::new(0.01, 2, 100, &mut Dice::seeded());
     let error_rate = grown.bloom.settings().error_rate;
@@ -324,6 +327,9 @@ fn bits_an_item_of_filters_that_grew_are_those_that_are_written_down() {
         let ours = grown.bits() as f64 / capacity as f64;
         let theirs = bits_of_redisbloom(0.01, 100, links as i32) / capacity as f64;
         let row = format!("| {items} | {theirs:.1} | {ours:.1} |");
-        assert!(readme.contains(&row), "README.md has not: {row}");
+        assert!(
+            page.contains(&row),
+            "docs/reference/filters.md has not: {row}"
+        );
     }
 }

@@ -20,6 +20,20 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+/// Most links of a chain.
+pub const LINKS_MAX: usize = 1_000;
+/// Most a link may be larger than the one before.
+pub const EXPANSION_MAX: u32 = 32_768;
+
+/// What a filter was asked to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Share of strangers that may be taken for members, by the whole chain.
+    pub error_rate: ErrorRate,
+    /// Each link is this many times the one before; 0 for a filter that does not scale.
+    pub expansion: u32,
+}
+
 /// Bits of a block: one cache line.
 pub const BLOCK_BITS: u64 = 512;
 /// Most probes in one block: what three multiplications of a hash yield.

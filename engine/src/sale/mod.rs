@@ -49,7 +49,7 @@ pub(crate) mod units;
 pub(crate) mod views;
 
 pub use crate::table::hash::Hasher;
-pub use crate::table::name::{Key, Name, NameBuffer, Spelling};
+pub use crate::table::name::{Key, NAME_BYTES_MAX, Name, NameBuffer, Spelling};
 pub use crate::wire::CodecError;
 pub use ask::answer::{Answer, Which};
 pub use ask::request::{Ask, AskLines, Bounds, Checkout, RefundAsk, Reserve, Restock, RestockAsk};
@@ -64,13 +64,13 @@ pub use event::apply::Applied;
 pub use event::check::Divergence;
 pub use event::codec::{decode_event, encode_event};
 pub use event::facts::Deed;
-pub use event::{Change, Created, Event, Forgets, MarkId, Order, Pending, Refund, StockDelta};
+pub use event::{Change, Created, Event, Forgets, Order, Pending, Refund, StockDelta};
 pub use plan::manage::CreateAsk;
-pub use state::{Sale, Time};
+pub use state::{MarkId, Sale, Time};
 pub use units::{
-    EntryId, INTEGER_MAX, ItemIndex, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX, NAME_BYTES_MAX,
-    ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_LEVELS_MAX, SKU_BYTES_MAX, SKU_DEFAULT,
-    WINDOW_MS_MAX, WINDOW_MS_MIN, units_of,
+    EntryId, INTEGER_MAX, ItemIndex, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX, ORDERS_BYTES_MAX,
+    PAYLOAD_BYTES_MAX, PAYLOAD_LEVELS_MAX, SKU_BYTES_MAX, SKU_DEFAULT, WINDOW_MS_MAX,
+    WINDOW_MS_MIN, units_of,
 };
 pub use views::{InfoView, ItemView, Phase, State, UserView, View};
 

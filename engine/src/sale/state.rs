@@ -9,7 +9,6 @@ use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::book::reservations::Reservations;
 use crate::sale::book::restock_refs::RestockRefs;
 use crate::sale::book::users::Users;
-use crate::sale::event::{Created, MarkId};
 use crate::sale::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, MOMENT_MS_MAX};
 use crate::table::hash::Hasher;
 use crate::table::name::{Key, Spelling};
@@ -37,6 +36,16 @@ pub struct Sale {
     pub(crate) mark: Option<Mark>,
 }
 
+/// What tells one mark from another: copies that missed the same have the same, and copies
+/// of a marked one have its.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarkId {
+    /// The sale's last change before the first miss, in Unix milliseconds.
+    pub at_ms: u64,
+    /// Changes missed so far, at least 1.
+    pub misses: u64,
+}
+
 /// Why a copy does not sell, should it become a primary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
@@ -54,32 +63,6 @@ pub struct Time {
 }
 
 impl Sale {
-    /// A sale before its items are added.
-    pub(crate) fn empty(
-        created: &Created<'_>,
-        created_at_ms: u64,
-        tracks_items: bool,
-        hasher: Hasher,
-    ) -> Sale {
-        Sale {
-            sale_id: created.sale_id,
-            hasher,
-            orders: created.orders.into(),
-            options: created.options.clone(),
-            created_at_ms,
-            paused_at_ms: None,
-            closed_at_ms: None,
-            last_change_at_ms: created_at_ms,
-            items: Items::new(hasher),
-            users: Users::new(hasher, tracks_items),
-            reservations: Reservations::new(hasher),
-            had_one_item: false,
-            refunded: 0,
-            restock_refs: RestockRefs::default(),
-            mark: None,
-        }
-    }
-
     /// The moment of the last change, in Unix milliseconds.
     #[allow(dead_code)] // The model test compares it.
     pub fn last_change_at_ms(&self) -> u64 {

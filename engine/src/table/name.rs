@@ -13,6 +13,8 @@ use uuid::fmt::Hyphenated;
 
 use crate::table::slab::{Slab, SlotNumber};
 
+/// Longest user, id or REF, in bytes: what payment providers and OIDC reserve for theirs.
+pub const NAME_BYTES_MAX: usize = 255;
 /// Longest name kept in a table without an allocation, in bytes.
 const INLINE_BYTES_MAX: usize = 16;
 

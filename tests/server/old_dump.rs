@@ -2,7 +2,7 @@
 //! format is the same sale in any later one, on any server, and what has become overdue
 //! since comes back.
 //!
-//! **Method**: `tests/golden/dump.txt` holds a DUMP of a sale that uses everything, its
+//! **Method**: `tests/server/golden/dump.txt` holds a DUMP of a sale that uses everything, its
 //! digest and what the reads said of it, `dump_1.txt` and `dump_2.txt` the same of earlier
 //! versions of the snapshot. Each is restored on a server that expires nothing, a writable
 //! replica of nobody, and compared; then the server is promoted.
@@ -186,7 +186,7 @@ fn is_over(con: &mut Con, line: &str) {
 }
 
 fn path(file: &str) -> String {
-    format!("{}/tests/golden/{file}", env!("CARGO_MANIFEST_DIR"))
+    format!("{}/tests/server/golden/{file}", env!("CARGO_MANIFEST_DIR"))
 }
 
 fn read(file: &str) -> String {

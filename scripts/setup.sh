@@ -11,7 +11,8 @@
 #   deny    cargo-deny, target/tools, built from crates.io
 #   sbom    cargo-cyclonedx, likewise
 #   deb     cargo-deb, likewise
-#   arm64   a compiler and Rust's library for ARM64 (Debian and Ubuntu on x86-64)
+#   arm64   a linker and Rust's library for ARM64, and QEMU (Debian and Ubuntu on x86-64)
+#   bare-amd64, bare-arm64  Debian 12 with redis-server, target/tools, to load a release in
 #   python  redis-py in a virtual environment, target/clients/python
 #   node    node-redis, target/clients/node
 #   compose docker compose, where a Docker engine answers; never the engine itself
@@ -73,6 +74,8 @@ package_for() { # NEED MANAGER
     npm:apt-get|npm:pacman) echo nodejs npm ;;
     npm:dnf) echo nodejs nodejs-npm ;;
     npm:brew) echo node ;;
+    arm64:apt-get) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
+    qemu:apt-get) echo qemu-user-static ;;
     profile:apt-get|profile:dnf|profile:pacman) echo valgrind ;;
     monitoring:apt-get) echo prometheus prometheus-redis-exporter ;;
     # Those have no redis_exporter; promtool comes with Prometheus.
@@ -406,32 +409,46 @@ have_debian_servers() {
   [[ "$redis" = 8.0.* && "$valkey" = 8.1.* ]]
 }
 
-# fetch_debian FOLDER: the two servers and all they depend on, unpacked there. apt-get
-# works with lists and a state of its own.
+# fetch_debian FOLDER SUITE ARCHITECTURES PACKAGE...: packages of Debian and all they
+# depend on, unpacked in FOLDER/root. apt-get works with lists and a state of its own.
 fetch_debian() {
-  local apt=$1/apt package
-  mkdir -p "$apt"/{lists,archives}/partial
+  local apt=$1/apt root=$1/root suite=$2 architectures=$3 package name
+  shift 3
+  rm -rf "$apt" "$root"
+  mkdir -p "$apt"/{lists,archives}/partial "$root/usr"
+  # As in an installed system: what is packed for /lib is in /usr/lib.
+  for name in lib lib64; do mkdir "$root/usr/$name" && ln -s "usr/$name" "$root/$name"; done
   touch "$apt/status"
-  echo "deb [signed-by=$debian_key] $debian_uri trixie main" >"$apt/sources.list"
-  local get=(apt-get -q -y -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=-
+  echo "deb [signed-by=$debian_key] $debian_uri ${suite%-backports} main" >"$apt/sources.list"
+  [ "$suite" = "${suite%-backports}" ] ||
+    echo "deb [signed-by=$debian_key] $debian_uri $suite main" >>"$apt/sources.list"
+  local get=(apt-get -q -y -t "$suite" -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=-
+    -o Dir::Etc::preferences=- -o Dir::Etc::preferencesparts=-
     -o Dir::State="$apt" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt"
+    -o APT::Architecture="${architectures%% *}" -o APT::Architectures::="${architectures%% *}"
     -o Debug::NoLocking=yes -o APT::Sandbox::User= -o Acquire::Languages=none)
+  for name in $architectures; do get+=(-o APT::Architectures::="$name"); done
   "${get[@]}" update || return 1
-  "${get[@]}" install --download-only --no-install-recommends redis-server valkey-server libgcc-s1 || return 1
-  for package in "$apt"/archives/*.deb; do dpkg-deb -x "$package" "$1/root" || return 1; done
+  "${get[@]}" install --download-only --no-install-recommends "$@" || return 1
+  for package in "$apt"/archives/*.deb; do
+    dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink -C "$root" || return 1
+  done
+  rm -rf "$apt"
 }
+
+can_fetch_debian() { [ "$(manager)" = apt-get ] && [ -e "$debian_key" ]; }
 
 need_debian_servers() {
   have_debian_servers && return
   local log=$servers/debian.log folder=$servers/debian-13 name program
   mkdir -p "$servers"
-  if [ "$(manager)" != apt-get ] || ! [ -e "$debian_key" ]; then
+  if ! can_fetch_debian; then
     say "SKIPPED: no Debian here to unpack Redis 8.0 and Valkey 8.1 with; they will not be tested"
     return
   fi
   say "fetching Redis 8.0 and Valkey 8.1 of Debian 13 below target/servers"
   rm -rf "$folder"
-  if fetch_debian "$folder" >"$log" 2>&1; then
+  if fetch_debian "$folder" trixie "$(dpkg --print-architecture)" redis-server valkey-server libgcc-s1 >"$log" 2>&1; then
     for name in redis-8.0 valkey-8.1; do
       program=${name%-*}-server
       mkdir -p "$servers/$name"
@@ -444,8 +461,52 @@ SCRIPT
       chmod 755 "$servers/$name/$program"
     done
   fi
-  rm -rf "$folder/apt"
   have_debian_servers || say "SKIPPED: Debian 13's servers could not be had ($log); they will not be tested"
+}
+
+# --- releases ---------------------------------------------------------------------
+
+# need_bare ARCHITECTURE: Debian 12 with redis-server, target/tools/debian-12-ARCHITECTURE,
+# to load a release in; scripts/release.sh does without where it cannot be had.
+need_bare() {
+  local folder=$tools/debian-12-$1 log=$tools/debian-12-$1.log
+  [ -e "$folder/.done" ] && return
+  mkdir -p "$tools"
+  if ! can_fetch_debian; then
+    say "SKIPPED: no Debian here to unpack redis-server of Debian 12 with"
+    return
+  fi
+  say "fetching redis-server of Debian 12 ($1) below target/tools"
+  if fetch_debian "$folder" bookworm "$1" redis-server redis-tools libgcc-s1 >"$log" 2>&1; then
+    touch "$folder/.done"
+  else
+    say "SKIPPED: Debian 12's redis-server could not be had ($log)"
+  fi
+}
+
+# Rust's own library for ARM64 is rustup's to fetch. Where rustup cannot, Debian has a
+# compiler with it, of one version for both processors: target/tools/debian-rust, which
+# scripts/build_arm64.sh then uses.
+need_arm64() {
+  local folder=$tools/debian-rust log=$tools/debian-rust.log target=aarch64-unknown-linux-gnu
+  [ "$(uname -m)" != aarch64 ] || return 0
+  have aarch64-linux-gnu-gcc || install_packages arm64
+  # Runs what was built; not needed to build it.
+  have qemu-aarch64-static || try_packages qemu
+  [ ! -d "$(rustc --print sysroot)/lib/rustlib/$target" ] || return 0
+  [ ! -x "$folder/rustc" ] || return 0
+  mkdir -p "$tools"
+  if have rustup && rustup target add "$target" >"$log" 2>&1; then return; fi
+  can_fetch_debian || { cat "$log" >&2; die "rustup has no library for $target here"; }
+  say "rustup cannot fetch the library for $target; fetching Debian's compiler below target/tools"
+  fetch_debian "$folder" trixie-backports "amd64 arm64" rustc libstd-rust-dev libstd-rust-dev:arm64 >>"$log" 2>&1 ||
+    { tail -n5 "$log" >&2; die "Debian's compiler could not be had either ($log)"; }
+  cat >"$folder/rustc" <<SCRIPT
+#!/bin/sh
+exec "$folder/root/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path "$folder/root/usr/lib/x86_64-linux-gnu" \\
+  "$folder/root/usr/bin/rustc" --sysroot "$folder/root/usr" "\$@"
+SCRIPT
+  chmod 755 "$folder/rustc"
 }
 
 # --- monitoring -------------------------------------------------------------------
@@ -476,6 +537,7 @@ for need in "$@"; do
     sbom) need_cargo cargo-cyclonedx 0.5.9 ;;
     deb) need_cargo cargo-deb 3.8.0 ;;
     arm64) need_arm64 ;;
+    bare-amd64 | bare-arm64) need_bare "${need#bare-}" ;;
     server) need_server ;;
     python) need_python ;;
     node) need_node ;;

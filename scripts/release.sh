@@ -175,7 +175,8 @@ make_tarball() {
   make_stage
   check_needed "$stage/libflashsale.so"
   check_load "$stage/libflashsale.so"
-  (cd "$stage" && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
+  (cd "$stage" && find . -type f -printf '%P\n' | LC_ALL=C sort | xargs sha256sum) >"$folder/SHA256SUMS"
+  mv "$folder/SHA256SUMS" "$stage/"
   same_archive "$package.tar.gz" "$package"
   same_archive "$package-debug.tar.gz" "$package-debug"
   note "$package.tar.gz" "$package-debug.tar.gz"

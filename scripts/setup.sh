@@ -10,7 +10,7 @@
 #           scripts/lint.sh: those of Python in a virtual environment, one of Node.js
 #   deny    cargo-deny, target/tools, built from crates.io
 #   sbom    cargo-cyclonedx, likewise
-#   deb     cargo-deb, likewise
+#   deb     cargo-deb, likewise, with dpkg-dev and lintian
 #   arm64   a linker and Rust's library for ARM64, and QEMU (Debian and Ubuntu on x86-64)
 #   bare-amd64, bare-arm64  Debian 12 with redis-server, target/tools, to load a release in
 #   python  redis-py in a virtual environment, target/clients/python
@@ -75,6 +75,7 @@ package_for() { # NEED MANAGER
     npm:dnf) echo nodejs nodejs-npm ;;
     npm:brew) echo node ;;
     arm64:apt-get) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
+    deb:apt-get) echo dpkg-dev lintian ;;
     qemu:apt-get) echo qemu-user-static ;;
     profile:apt-get|profile:dnf|profile:pacman) echo valgrind ;;
     monitoring:apt-get) echo prometheus prometheus-redis-exporter ;;
@@ -185,10 +186,11 @@ need_checkers_of_python() {
   say "installing the checkers of scripts/lint/requirements.txt below target/tools"
   rm -rf "$folder"
   mkdir -p "$tools"
-  python3 -m venv "$folder" >"$log" 2>&1 &&
-    "$folder/bin/python" -m pip --disable-pip-version-check --no-input install -q --only-binary=:all: \
-      -r "$checkers/requirements.txt" >>"$log" 2>&1 ||
-    { tail -n5 "$log" >&2; die "the checkers could not be installed ($log)"; }
+  if ! { python3 -m venv "$folder" && "$folder/bin/python" -m pip --disable-pip-version-check --no-input \
+    install -q --only-binary=:all: -r "$checkers/requirements.txt"; } >"$log" 2>&1; then
+    tail -n5 "$log" >&2
+    die "the checkers could not be installed ($log)"
+  fi
   cp "$checkers/requirements.txt" "$folder/"
 }
 
@@ -412,28 +414,28 @@ have_debian_servers() {
 # fetch_debian FOLDER SUITE ARCHITECTURES PACKAGE...: packages of Debian and all they
 # depend on, unpacked in FOLDER/root. apt-get works with lists and a state of its own.
 fetch_debian() {
-  local apt=$1/apt root=$1/root suite=$2 architectures=$3 package name
+  local state=$1/apt root=$1/root suite=$2 architectures=$3 package name
   shift 3
-  rm -rf "$apt" "$root"
-  mkdir -p "$apt"/{lists,archives}/partial "$root/usr"
+  rm -rf "$state" "$root"
+  mkdir -p "$state"/{lists,archives}/partial "$root/usr"
   # As in an installed system: what is packed for /lib is in /usr/lib.
   for name in lib lib64; do mkdir "$root/usr/$name" && ln -s "usr/$name" "$root/$name"; done
-  touch "$apt/status"
-  echo "deb [signed-by=$debian_key] $debian_uri ${suite%-backports} main" >"$apt/sources.list"
+  touch "$state/status"
+  echo "deb [signed-by=$debian_key] $debian_uri ${suite%-backports} main" >"$state/sources.list"
   [ "$suite" = "${suite%-backports}" ] ||
-    echo "deb [signed-by=$debian_key] $debian_uri $suite main" >>"$apt/sources.list"
-  local get=(apt-get -q -y -t "$suite" -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=-
+    echo "deb [signed-by=$debian_key] $debian_uri $suite main" >>"$state/sources.list"
+  local get=(apt-get -q -y -t "$suite" -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=-
     -o Dir::Etc::preferences=- -o Dir::Etc::preferencesparts=-
-    -o Dir::State="$apt" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt"
+    -o Dir::State="$state" -o Dir::State::status="$state/status" -o Dir::Cache="$state"
     -o APT::Architecture="${architectures%% *}" -o APT::Architectures::="${architectures%% *}"
     -o Debug::NoLocking=yes -o APT::Sandbox::User= -o Acquire::Languages=none)
   for name in $architectures; do get+=(-o APT::Architectures::="$name"); done
   "${get[@]}" update || return 1
   "${get[@]}" install --download-only --no-install-recommends "$@" || return 1
-  for package in "$apt"/archives/*.deb; do
+  for package in "$state"/archives/*.deb; do
     dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink -C "$root" || return 1
   done
-  rm -rf "$apt"
+  rm -rf "$state"
 }
 
 can_fetch_debian() { [ "$(manager)" = apt-get ] && [ -e "$debian_key" ]; }
@@ -465,6 +467,12 @@ SCRIPT
 }
 
 # --- releases ---------------------------------------------------------------------
+
+# cargo-deb asks dpkg-dev what the module depends on.
+need_deb() {
+  need_cargo cargo-deb 3.8.0
+  { have dpkg-shlibdeps && have lintian; } || try_packages deb
+}
 
 # need_bare ARCHITECTURE: Debian 12 with redis-server, target/tools/debian-12-ARCHITECTURE,
 # to load a release in; scripts/release.sh does without where it cannot be had.
@@ -535,7 +543,7 @@ for need in "$@"; do
     lint) need_lint ;;
     deny) need_cargo cargo-deny 0.20.2 ;;
     sbom) need_cargo cargo-cyclonedx 0.5.9 ;;
-    deb) need_cargo cargo-deb 3.8.0 ;;
+    deb) need_deb ;;
     arm64) need_arm64 ;;
     bare-amd64 | bare-arm64) need_bare "${need#bare-}" ;;
     server) need_server ;;

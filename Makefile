@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 .DEFAULT_GOAL := help
 # In the order written, also with -j.
 .NOTPARALLEL:
-.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-cluster test-docker test-asan fuzz soak pictures lint hooks deny msrv build-arm64 release sbom deb image version clean
+.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-cluster test-docker test-kubernetes test-asan fuzz soak pictures lint hooks deny msrv build-arm64 release sbom deb image version clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -68,6 +68,10 @@ test-cluster: ## move slots, hand over and kill primaries of a real cluster unde
 test-docker: ## build the image on Redis 7, Redis 8 and Valkey 8, and test each (IMAGES="redis:8-bookworm")
 	@$(SETUP) build server compose
 	@./scripts/test_docker.sh
+
+test-kubernetes: ## play deploy/kubernetes with containers: an upgrade, all lost at once, a lost disk
+	@$(SETUP) lint
+	@./scripts/test_kubernetes.sh
 
 test-asan: ## run the tests on servers under AddressSanitizer (Linux; ARGS="--test server NAME")
 	@$(SETUP) build server

@@ -239,7 +239,7 @@ check_deb() {
   contents=$(dpkg-deb -c "$1" | awk '{ print $6 }')
   for place in usr/lib/redis/modules/libflashsale.so etc/redis/flashsale.conf \
     usr/lib/systemd/system/{redis,valkey}-server.service.d/flashsale.conf \
-    usr/share/doc/flashsale/{copyright,README.Debian,THIRD-PARTY.txt,docs/upgrading.md}; do
+    usr/share/doc/flashsale/{copyright,README.Debian,THIRD-PARTY.txt,docs/operating/upgrading.md}; do
     echo "$contents" | grep -qx "./$place" || die "the package has no $place"
   done
   [ "$(dpkg-deb -I "$1" conffiles)" = /etc/redis/flashsale.conf ] || die "the settings are no conffile"

@@ -22,6 +22,9 @@ check() {
   "$@" || { failed+=("$name"); printf 'lint: %s: see above\n' "$name" >&2; }
 }
 
+# quietly COMMAND...: some praise what they find nothing wrong with.
+quietly() { local said; said=$("$@" 2>&1) || { echo "$said"; return 1; }; }
+
 # files PATTERN...: those that git knows or would take.
 files() { git ls-files --cached --others --exclude-standard -- "$@"; }
 
@@ -38,11 +41,9 @@ check scripts "$tools/python/bin/shellcheck" "${scripts[@]}"
 
 if [ "$quick" = no ]; then
   check workflows node scripts/lint/workflows.mjs "$tools/node" "${workflows[@]}"
-  schema() { "$tools/python/bin/check-jsonschema" --quiet --builtin-schema "vendor.$1" "${@:2}"; }
+  schema() { quietly "$tools/python/bin/check-jsonschema" --builtin-schema "vendor.$1" "${@:2}"; }
   check workflows schema github-workflows "${workflows[@]}"
-  # It praises what it finds nothing wrong with.
-  habits() { local said; said=$("$tools/python/bin/zizmor" --offline --no-progress .github 2>&1) || { echo "$said"; return 1; }; }
-  check workflows habits
+  check workflows quietly "$tools/python/bin/zizmor" --offline --no-progress .github
   check templates schema github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
   check templates schema github-issue-config .github/ISSUE_TEMPLATE/config.yml
   check dependabot schema dependabot .github/dependabot.yml

@@ -34,9 +34,9 @@
 //!
 //! A command parses its line, opens its keys, and asks the sale for a plan. The plan is
 //! an event or an answer. An answer is replied, and nothing has changed. An event goes
-//! to [`commit::commit`], which carries the event out, sends it to the AOF and the
+//! to [`change::commit::commit`], which carries the event out, sends it to the AOF and the
 //! replicas, and notifies clients. An event that sells goes there by way of
-//! [`commit::commit_order`], which appends the order first.
+//! [`change::commit::commit_order`], which appends the order first.
 #![deny(unsafe_code)]
 
 mod change;

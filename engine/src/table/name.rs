@@ -41,7 +41,7 @@ pub enum Spelling<'a> {
 }
 
 /// A name as it is looked up: its spelling, and the hash it is found by. A
-/// [`Hasher`](super::Hasher) makes one, and finds nothing for a key of another's making.
+/// [`Hasher`](super::hash::Hasher) makes one, and finds nothing for a key of another's making.
 #[derive(Clone, Copy)]
 pub struct Key<'a> {
     spelling: Spelling<'a>,

@@ -52,9 +52,10 @@ profile: build ## count the instructions of a call, and whose they are (Linux; O
 	@$(SETUP) server profile
 	@./scripts/profile.sh $(OUT)
 
+# Two tests a core at a time: those with a server wait for it, or for a deadline, mostly.
 test: ## run every test, against real servers
 	@$(SETUP) build server python node monitoring servers
-	cargo test --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(getconf _NPROCESSORS_ONLN)))} cargo test --locked
 
 test-servers: ## run what needs a server on Redis 7.0, 8.0, 8.2, Valkey 8.1 and 9.1 (SERVERS="valkey-9.1")
 	@$(SETUP) build server python node servers debian-servers

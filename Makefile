@@ -120,7 +120,7 @@ sbom: ## list what is linked in, as CycloneDX
 	@$(SETUP) build sbom
 	@./scripts/release.sh sbom
 
-deb: ## build the Debian package and load what it installs (after make release)
+deb: release ## build the Debian package and load what it installs
 	@$(SETUP) build deb
 	@./scripts/release.sh deb
 

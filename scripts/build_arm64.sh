@@ -3,8 +3,6 @@
 #
 #   scripts/build_arm64.sh [--release]     `scripts/setup.sh arm64` installs what it takes
 #
-# With rustup's library for that target if it is here, else with Debian's compiler, see
-# scripts/setup.sh. What is built asks for glibc 2.36 at most, Debian 12's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,11 +10,8 @@ target=aarch64-unknown-linux-gnu
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target/release-build}
 
 if [ "$(uname -m)" != aarch64 ]; then
-  if [ ! -d "$(rustc --print sysroot)/lib/rustlib/$target" ] && [ -x target/tools/debian-rust/rustc ]; then
-    export RUSTC=$PWD/target/tools/debian-rust/rustc
-  fi
   export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
   # For bindgen, which reads the headers of the machine that it builds for.
   export BINDGEN_EXTRA_CLANG_ARGS_aarch64_unknown_linux_gnu="-I/usr/aarch64-linux-gnu/include"
 fi
-cargo build --locked --lib --target "$target" "$@"
+cargo build --locked -p flashsale --lib --target "$target" "$@"

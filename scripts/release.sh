@@ -44,7 +44,7 @@ build_module() {
   local cargo_home=${CARGO_HOME:-$HOME/.cargo}
   export RUSTFLAGS="--remap-path-prefix=$PWD=flashsale --remap-path-prefix=$cargo_home=cargo"
   if [ "$target" = "$host" ]; then
-    cargo build --release --locked --lib --target "$target" --target-dir "$build"
+    cargo build --release --locked -p "$name" --lib --target "$target" --target-dir "$build"
   else
     CARGO_TARGET_DIR=$build scripts/build_arm64.sh --release
   fi
@@ -72,8 +72,8 @@ check_needed() { # FILE
 write_third_party() {
   local crate crate_version crate_folder file
   echo "The module has these crates linked in. Their licences:"
-  cargo tree --locked --target "$target" -e normal,no-proc-macro --prefix none -f '{p}|{l}' |
-    sed 's/ (\*)$//' | grep -v "^$name v" | sort -u |
+  cargo tree --locked -p "$name" --target "$target" -e normal,no-proc-macro --prefix none -f '{p}|{l}' |
+    sed 's/ (\*)$//' | grep -v "^$name" | sort -u |
     while IFS='|' read -r crate licence; do
       crate_version=${crate#* v}
       crate_folder=$(echo "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"${crate%% *}-$crate_version")

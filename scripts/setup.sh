@@ -411,25 +411,21 @@ have_debian_servers() {
   [[ "$redis" = 8.0.* && "$valkey" = 8.1.* ]]
 }
 
-# fetch_debian FOLDER SUITE ARCHITECTURES PACKAGE...: packages of Debian and all they
+# fetch_debian FOLDER SUITE ARCHITECTURE PACKAGE...: packages of Debian and all they
 # depend on, unpacked in FOLDER/root. apt-get works with lists and a state of its own.
 fetch_debian() {
-  local state=$1/apt root=$1/root suite=$2 architectures=$3 package name
+  local state=$1/apt root=$1/root suite=$2 architecture=$3 package name
   shift 3
   rm -rf "$state" "$root"
   mkdir -p "$state"/{lists,archives}/partial "$root/usr"
   # As in an installed system: what is packed for /lib is in /usr/lib.
   for name in lib lib64; do mkdir "$root/usr/$name" && ln -s "usr/$name" "$root/$name"; done
   touch "$state/status"
-  echo "deb [signed-by=$debian_key] $debian_uri ${suite%-backports} main" >"$state/sources.list"
-  [ "$suite" = "${suite%-backports}" ] ||
-    echo "deb [signed-by=$debian_key] $debian_uri $suite main" >>"$state/sources.list"
-  local get=(apt-get -q -y -t "$suite" -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=-
-    -o Dir::Etc::preferences=- -o Dir::Etc::preferencesparts=-
+  echo "deb [signed-by=$debian_key] $debian_uri $suite main" >"$state/sources.list"
+  local get=(apt-get -q -y -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=-
     -o Dir::State="$state" -o Dir::State::status="$state/status" -o Dir::Cache="$state"
-    -o APT::Architecture="${architectures%% *}" -o APT::Architectures::="${architectures%% *}"
+    -o APT::Architecture="$architecture" -o APT::Architectures::="$architecture"
     -o Debug::NoLocking=yes -o APT::Sandbox::User= -o Acquire::Languages=none)
-  for name in $architectures; do get+=(-o APT::Architectures::="$name"); done
   "${get[@]}" update || return 1
   "${get[@]}" install --download-only --no-install-recommends "$@" || return 1
   for package in "$state"/archives/*.deb; do
@@ -492,29 +488,16 @@ need_bare() {
   fi
 }
 
-# Rust's own library for ARM64 is rustup's to fetch. Where rustup cannot, Debian has a
-# compiler with it, of one version for both processors: target/tools/debian-rust, which
-# scripts/build_arm64.sh then uses.
 need_arm64() {
-  local folder=$tools/debian-rust log=$tools/debian-rust.log target=aarch64-unknown-linux-gnu
+  local target=aarch64-unknown-linux-gnu
   [ "$(uname -m)" != aarch64 ] || return 0
   have aarch64-linux-gnu-gcc || install_packages arm64
   # Runs what was built; not needed to build it.
   have qemu-aarch64-static || try_packages qemu
   [ ! -d "$(rustc --print sysroot)/lib/rustlib/$target" ] || return 0
-  [ ! -x "$folder/rustc" ] || return 0
-  mkdir -p "$tools"
-  if have rustup && rustup target add "$target" >"$log" 2>&1; then return; fi
-  can_fetch_debian || { cat "$log" >&2; die "rustup has no library for $target here"; }
-  say "rustup cannot fetch the library for $target; fetching Debian's compiler below target/tools"
-  fetch_debian "$folder" trixie-backports "amd64 arm64" rustc libstd-rust-dev libstd-rust-dev:arm64 >>"$log" 2>&1 ||
-    { tail -n5 "$log" >&2; die "Debian's compiler could not be had either ($log)"; }
-  cat >"$folder/rustc" <<SCRIPT
-#!/bin/sh
-exec "$folder/root/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path "$folder/root/usr/lib/x86_64-linux-gnu" \\
-  "$folder/root/usr/bin/rustc" --sysroot "$folder/root/usr" "\$@"
-SCRIPT
-  chmod 755 "$folder/rustc"
+  have rustup || die "there is no library of Rust for $target, and no rustup to add it"
+  say "adding $target"
+  rustup target add "$target" >/dev/null
 }
 
 # --- monitoring -------------------------------------------------------------------

@@ -1,8 +1,8 @@
 //! The commands: one file each, and the file is its own manual page.
 //!
 //! A file starts with the page, then the grammar, then the steps: parse, moment, plan,
-//! commit, reply. Nothing here decides; `sale/` does. Nothing here changes a sale;
-//! `replication` does.
+//! commit, reply. Nothing here decides; the engine does. Nothing here changes a sale;
+//! `change` does.
 //!
 //! Shared: `args.rs` reads words, `items.rs` and `options.rs` are pieces of grammar,
 //! `open.rs` is a sale opened for one decision, `reply.rs` puts answers into words,

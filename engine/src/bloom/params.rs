@@ -69,7 +69,7 @@ pub struct ErrorRate(f64);
 
 impl ErrorRate {
     /// A rate as it is asked for: at least [`ERROR_RATE_MIN`] and below 1. Above
-    /// [`ERROR_RATE_MAX`] it is lowered to that.
+    /// `ERROR_RATE_MAX` it is lowered to that.
     pub fn new(rate: f64) -> Option<ErrorRate> {
         let is_rate = (ERROR_RATE_MIN..1.0).contains(&rate);
         is_rate.then_some(ErrorRate(rate.min(ERROR_RATE_MAX)))
@@ -169,11 +169,11 @@ pub enum RateError {
 /// The size of one filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Bits of an item in each of its blocks, 1 to [`PROBES_MAX`].
+    /// Bits of an item in each of its blocks, 1 to `PROBES_MAX`.
     pub probes: u8,
-    /// Blocks that an item has bits in, 1 to [`PLACES_MAX`].
+    /// Blocks that an item has bits in, 1 to `PLACES_MAX`.
     pub places: u8,
-    /// Blocks of [`BLOCK_BITS`] bits, at least 1.
+    /// Blocks of `BLOCK_BITS` bits, at least 1.
     pub blocks: u64,
     /// Items for which the rate holds, at least 1.
     pub capacity: u64,
@@ -181,7 +181,7 @@ pub struct Shape {
 
 impl Shape {
     /// The smallest filter that holds `capacity` items and errs at most at `rate`.
-    /// `None` when no filter of at most [`BLOCKS_MAX`] blocks does.
+    /// `None` when no filter of at most `BLOCKS_MAX` blocks does.
     pub fn alone(rate: ErrorRate, capacity: u64) -> Option<Shape> {
         Shape::for_rate(rate.0, capacity)
     }

@@ -1,6 +1,6 @@
 //! The sale itself: what it keeps, its time, and small questions about it.
 //!
-//! Edge: changes nothing. Changes are in `apply.rs`, decisions in `plan_*.rs`.
+//! Edge: changes nothing. Changes are in `event/apply.rs`, decisions in `plan/`.
 
 use crate::sale::book::deadlines::NEVER;
 use crate::sale::book::items::Items;

@@ -2,7 +2,7 @@
 //!
 //! Edge: finds differences and says them in words; mends nothing. A decoder asks
 //! [`Sale::audit`] before it trusts what it read, tests ask it after every step; AUDIT
-//! asks [`Sale::audit_whole`]. The order stream is compared in `audit_orders.rs`.
+//! asks [`Sale::audit_whole`]. The order stream is compared in `orders.rs`.
 
 #[cfg(test)]
 mod fixture;

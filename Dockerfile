@@ -18,17 +18,24 @@ RUN apt-get update -qq \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /flashsale
 COPY Cargo.toml Cargo.lock ./
-# The dependencies alone, beside an empty module: a layer that stays as long as these
-# two files do. The benches are named in Cargo.toml, so they have to be there.
-RUN mkdir -p src benches/server \
- && touch src/lib.rs benches/engine.rs benches/server/main.rs \
+COPY engine/Cargo.toml engine/
+COPY engine/fuzz/Cargo.toml engine/fuzz/
+# The dependencies alone, beside an empty engine and module: a layer that stays as long as
+# these files do. What they name has to be there.
+RUN mkdir -p src benches/server engine/src engine/benches engine/fuzz/src engine/fuzz/targets \
+ && touch src/lib.rs benches/server/main.rs engine/src/lib.rs engine/benches/engine.rs engine/fuzz/src/lib.rs \
+ && sed -n 's|^path = "\(targets/.*\)"|engine/fuzz/\1|p' engine/fuzz/Cargo.toml | xargs touch \
  && cargo build --locked --release
+COPY engine/src engine/src
 COPY src src
 # Files come with the moments they were changed, which may be before that build: cargo
-# would take the empty module for the newer one.
-RUN touch src/lib.rs && cargo build --locked --release
+# would take the empty crates for the newer ones.
+RUN touch src/lib.rs engine/src/lib.rs && cargo build --locked --release
 
 FROM ${SERVER_IMAGE}
+LABEL org.opencontainers.image.title="flashsale" \
+      org.opencontainers.image.description="A server with the module flashsale" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0"
 # The server's program; its client is named like it.
 ARG SERVER=redis-server
 ENV FLASHSALE_SERVER=${SERVER}

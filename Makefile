@@ -10,14 +10,15 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 PORT ?= 6379
 SETUP := ./scripts/setup.sh
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 .DEFAULT_GOAL := help
 # In the order written, also with -j.
 .NOTPARALLEL:
-.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-cluster test-docker test-asan fuzz soak pictures lint clean
+.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-cluster test-docker test-kubernetes test-asan fuzz soak pictures lint hooks deny msrv build-arm64 release sbom deb image version clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## install what is missing: Rust, libclang, a C compiler, redis-server, clients, Prometheus
 	@$(SETUP) build server lint python node monitoring
@@ -69,6 +70,10 @@ test-docker: ## build the image on Redis 7, Redis 8 and Valkey 8, and test each 
 	@$(SETUP) build server compose
 	@./scripts/test_docker.sh
 
+test-kubernetes: ## play deploy/kubernetes with containers: an upgrade, all lost at once, a lost disk
+	@$(SETUP) lint
+	@./scripts/test_kubernetes.sh
+
 test-asan: ## run the tests on servers under AddressSanitizer (Linux; ARGS="--test server NAME")
 	@$(SETUP) build server
 	@./scripts/asan.sh $(ARGS)
@@ -88,10 +93,43 @@ docs/%.svg: docs/%.dot
 	@command -v dot >/dev/null || { echo "pictures: Graphviz is missing (apt-get install graphviz)" >&2; exit 1; }
 	dot -Tsvg $< -o $@
 
-lint: ## check the formatting and the lints
+lint: ## check formatting, lints, spelling, links, scripts, workflows and manifests
 	@$(SETUP) build lint
-	cargo fmt --check
-	cargo clippy --all-targets --locked -- -D warnings
+	@./scripts/lint.sh
+
+hooks: ## check what takes seconds before each commit, by a hook of git
+	git config core.hooksPath .githooks
+
+deny: ## check the crates: licences, sources, versions, vulnerabilities (ADVISORIES=required)
+	@$(SETUP) build deny
+	@./scripts/deny.sh
+
+msrv: ## check that the oldest Rust that Cargo.toml promises is enough
+	@$(SETUP) build
+	@./scripts/msrv.sh
+
+build-arm64: ## build the module for ARM64 and load it under QEMU (Debian or Ubuntu on x86-64)
+	@$(SETUP) build arm64
+	@TARGET=aarch64-unknown-linux-gnu ./scripts/release.sh tarball
+
+release: ## build the tarball and load it where there is no Rust; target/release-artifacts
+	@$(SETUP) build
+	@./scripts/release.sh tarball
+
+sbom: ## list what is linked in, as CycloneDX
+	@$(SETUP) build sbom
+	@./scripts/release.sh sbom
+
+deb: release ## build the Debian package and load what it installs
+	@$(SETUP) build deb
+	@./scripts/release.sh deb
+
+image: ## build the image of this version (IMAGE=flashsale:0.2.0)
+	docker build --label org.opencontainers.image.version=$(VERSION) \
+	  --label org.opencontainers.image.revision=$$(git rev-parse HEAD) -t $(or $(IMAGE),flashsale:$(VERSION)) .
+
+version:
+	@echo $(VERSION)
 
 clean: ## remove what was built; data stays
 	cargo clean

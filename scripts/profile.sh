@@ -87,6 +87,7 @@ row() { # TITLE FUNCTION...
 }
 calling() { with "$2" "$1"; }
 
+# shellcheck disable=SC2016 # backquotes of Markdown
 table() {
   echo "| instructions a call | INCR | HINCRBY | RESERVE | sold out | XADD | CHECKOUT |"
   echo "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"

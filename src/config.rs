@@ -135,7 +135,7 @@ struct Flag {
 
 /// For clients that know RedisBloom's commands: register them under those names too. Only
 /// when the module is loaded.
-const BF_ALIASES: Flag = Flag {
+static BF_ALIASES: Flag = Flag {
     name: "bf-aliases",
     value: &BF_ALIASES_VALUE,
     is_mutable: false,
@@ -143,14 +143,15 @@ const BF_ALIASES: Flag = Flag {
 
 /// Load an AOF that is damaged, without what does not fit, and sell nothing from such sales.
 /// It can be changed at run time so that CONFIG REWRITE can take it back.
-const LOAD_DAMAGED: Flag = Flag {
+static LOAD_DAMAGED: Flag = Flag {
     name: "load-damaged",
     value: &LOAD_DAMAGED_VALUE,
     is_mutable: true,
 };
 
-/// Every knob that is yes or no.
-const FLAGS: [&Flag; 2] = [&BF_ALIASES, &LOAD_DAMAGED];
+/// Every knob that is yes or no. Statics, because Rust 1.88 takes no constant that refers to
+/// an atomic.
+static FLAGS: [&Flag; 2] = [&BF_ALIASES, &LOAD_DAMAGED];
 
 lazy_static! {
     static ref DEFAULT_HOLD_VALUE: AtomicI64 = AtomicI64::new(DEFAULT_HOLD.default);

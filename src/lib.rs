@@ -3,41 +3,39 @@
 //!
 //! # The source, from the outside in
 //!
+//! What a sale and a filter are is the crate `flashsale-engine`, which knows no server. This
+//! crate is what Redis sees of them.
+//!
 //! | Question | Where |
 //! |---|---|
 //! | what does a command take and answer | `command/`, one file each, its page on top |
-//! | where does a refusal come from | `sale/`, which knows no server |
-//! | what does a replica run, what is on disk of a sale | `sale/` as well |
-//! | how does a change reach the AOF and the replicas | `replication.rs` |
-//! | what is a Bloom filter, what is on disk of it | `bloom/`, which knows no server either |
-//! | how does its change reach the AOF and the replicas | `bloom_replication.rs` |
-//! | what of an AOF ends the start | `damage.rs` |
-//! | which key are names hashed with | `names.rs` |
-//! | when do listeners hear of a change | `news.rs` |
-//! | what is in an order | `orders.rs` |
-//! | how does an overdue reservation come back | `expiry.rs`, `expiry_index.rs` |
-//! | whose are the deadlines of a slot that moves | `slots.rs` |
-//! | what is a key of this type to the server | `datatype/` |
-//! | which settings are there, what is counted | `config.rs`, `info.rs` |
+//! | how does anything change, and reach the AOF and the replicas | `change/` |
+//! | how does an overdue reservation come back | `timer/` |
+//! | what is in an order | `orders/` |
+//! | what is a key of these types to the server | `datatype/` |
+//! | what does the server tell the module by itself | `hooks.rs` |
 //! | what would hurt a sale on this server | `doctor/` |
-//! | what does an error say, where is the clock read | `error.rs`, `clock.rs` |
-//! | where are events encoded | `scratch.rs` |
+//! | which settings are there, what is counted | `config.rs`, `info.rs` |
+//! | when do listeners hear of a change | `news.rs` |
+//! | what of an AOF ends the start | `damage.rs` |
+//! | whose are the deadlines of a slot that moves | `slots.rs` |
 //! | which scripts go on at `maxmemory` | `scripts.rs` |
-//! | where are large blocks freed | `reclaim.rs` |
+//! | which key are names hashed with | `names.rs` |
+//! | what does an error say, where is the clock read | `error.rs`, `clock.rs` |
+//! | where are events encoded, large blocks freed, places kept | `scratch.rs`, `reclaim.rs`, `place.rs` |
 //! | how does the server call, and how is it called | `ffi/`, the only unsafe code |
 //!
-//! Arrows never turn round: `command` uses `datatype` and `replication`, those use
-//! `ffi`, all of them use `sale`, and `sale` uses nothing of the rest. The one exception is
-//! the timer: `expiry` commits what it returns, and is told of every commit.
+//! Arrows never turn round: `hooks` and `command` use `timer` and `change`, those use
+//! `datatype` and `orders`, those `ffi`, and all of them the engine. No two files use each
+//! other in a circle; `tests/tidy.rs` holds both.
 //!
 //! # One change, start to end
 //!
 //! A command parses its line, opens its keys, and asks the sale for a plan. The plan is
 //! an event or an answer. An answer is replied, and nothing has changed. An event goes
-//! to [`commit::commit`], which carries the event out, sends it to the AOF and the
+//! to `change::commit::commit`, which carries the event out, sends it to the AOF and the
 //! replicas, and notifies clients. An event that sells goes there by way of
-//! [`commit::commit_order`], which appends the order first.
-#![deny(unsafe_code)]
+//! `change::commit::commit_order`, which appends the order first.
 
 mod change;
 mod clock;
@@ -59,6 +57,10 @@ mod scratch;
 mod scripts;
 mod slots;
 mod timer;
+
+/// What must hold for the words of any command, for libFuzzer.
+#[cfg(fuzzing)]
+pub use command::fuzz::arguments as fuzz_arguments;
 
 /// Registers everything; called by the server when it loads the module.
 ///

@@ -19,6 +19,8 @@
 //! Arrows never turn round: `table` and `wire` know no sale; `sale/book` builds on them,
 //! then `state`, then `ask`, `event`, `views` and `audit`, then `plan` and `disk`.
 
+#![forbid(unsafe_code)]
+
 pub mod bloom;
 pub mod sale;
 mod table;

@@ -1,6 +1,6 @@
 //! The options that CREATE sets and ALTER changes: `USERLIMIT n`, `HOLD ms`, ...
 //!
-//! Edge: pure grammar. What fits together is decided in `sale/plan_manage.rs`.
+//! Edge: pure grammar. What fits together is decided in the engine, `sale/plan/manage.rs`.
 
 use super::args::{Args, once};
 use crate::error::Error;

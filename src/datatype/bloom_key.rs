@@ -53,7 +53,7 @@ pub fn open_read<'c>(ctx: Ctx<'c>, name: Text<'c>) -> Result<Option<BloomKey<'c>
     open(ctx, name, Mode::Read)
 }
 
-/// Opens a filter to change it. Nothing counts as changed until `bloom_replication` says
+/// Opens a filter to change it. Nothing counts as changed until `change/bloom.rs` says
 /// so.
 ///
 /// # Errors

@@ -48,7 +48,7 @@ impl LiveBloom {
         &self.bloom
     }
 
-    /// Carries an event out. For `bloom_replication` alone, like the changes below: one
+    /// Carries an event out. For `change/bloom.rs` alone, like the changes below: one
     /// that is not replicated must not be possible to write down.
     pub fn apply(&mut self, event: &Event<'_>) {
         let links = self.bloom.links().len();
@@ -106,7 +106,7 @@ impl LiveImport {
     }
 
     /// Takes the next bits, and returns the filter once it is whole. For
-    /// `bloom_replication` alone, see above.
+    /// `change/bloom.rs` alone, see above.
     ///
     /// # Errors
     ///

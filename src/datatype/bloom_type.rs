@@ -1,7 +1,7 @@
 //! The type `fls-bloom`: how a filter is saved, loaded, copied, measured and freed.
 //!
 //! In an RDB file or a DUMP a filter is a run of byte strings, the chunks of
-//! `bloom/snapshot.rs`. In a rewritten AOF each chunk is one FLASHSALE.BFLOAD; as with a
+//! the engine's `bloom/snapshot.rs`. In a rewritten AOF each chunk is one FLASHSALE.BFLOAD; as with a
 //! sale, a filter of which only the first have come is a value that takes no command: half
 //! a filter would deny what it contains. A filter that a client is loading from a dump takes
 //! no other command either, but it is saved and loaded as far as it has come: the client
@@ -67,7 +67,7 @@ impl BloomValue {
     }
 
     /// Takes the next bits of a dump; the last ones make it whole. For
-    /// `bloom_replication` alone.
+    /// `change/bloom.rs` alone.
     ///
     /// # Errors
     ///

@@ -52,7 +52,7 @@ impl LiveSale {
         &self.sale
     }
 
-    /// Carries an event out. For `replication` alone: a change that is not replicated
+    /// Carries an event out. For `change` alone: a change that is not replicated
     /// must not be possible to write down.
     pub fn apply(&mut self, event: &Event<'_>) -> Applied {
         let applied = self.sale.apply(event);

@@ -39,7 +39,7 @@ pub fn open_read<'c>(ctx: Ctx<'c>, name: Text<'c>) -> Result<SaleKey<'c>, Error>
     open(ctx, name, Mode::Read)
 }
 
-/// Opens a sale to change it. Nothing counts as changed until `replication` says so.
+/// Opens a sale to change it. Nothing counts as changed until `change` says so.
 ///
 /// # Errors
 ///

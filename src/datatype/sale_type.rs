@@ -1,7 +1,7 @@
 //! The type `flashsale`: how a sale is saved, loaded, measured and freed.
 //!
 //! In an RDB file or a DUMP a sale is a run of byte strings, the chunks of
-//! `sale/snapshot.rs`, each at most 64 KiB, so that a forged length is never an
+//! the engine's `sale/disk/snapshot.rs`, each at most 64 KiB, so that a forged length is never an
 //! allocation of this module. In a rewritten AOF each chunk is one FLASHSALE.LOAD.
 //!
 //! A sale of which only the first chunks have come, from an AOF or from a server that

@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 
 use redis_module::raw::{self, RedisModuleCtx};
 
-use super::slots::{CTX_FLAGS_SLOT_IMPORT_CLIENT, imports_whole_slots};
 use super::text::Text;
 
 /// The context of one callback. It cannot leave it.
@@ -18,7 +17,7 @@ pub struct Ctx<'c> {
 
 /// What the server says about itself and this call.
 #[derive(Clone, Copy)]
-pub struct Flags(u32);
+pub struct Flags(pub(super) u32);
 
 impl Flags {
     /// Not a replica.
@@ -37,11 +36,6 @@ impl Flags {
     pub fn is_loading(self) -> bool {
         let loading = self.0 & raw::REDISMODULE_CTX_FLAGS_LOADING != 0;
         loading && self.0 & raw::REDISMODULE_CTX_FLAGS_ASYNC_LOADING == 0
-    }
-
-    /// The call came from the server that gives a whole slot to this one.
-    pub fn is_slot_import(self) -> bool {
-        self.0 & CTX_FLAGS_SLOT_IMPORT_CLIENT != 0 && imports_whole_slots()
     }
 
     /// The client speaks RESP3.

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis_module::raw::{self, RedisModuleCallReply};
 
-use super::context::Ctx;
+use super::context::{Ctx, Flags};
 use super::server::{server_info, text_of};
 
 /// Option of a module: it can follow the move of a whole slot. Valkey's own number, like
 /// the two below; on another server they may mean anything.
 pub(super) const HANDLE_ATOMIC_SLOT_MIGRATION: c_int = 1 << 5;
 /// Flag of a context: the call comes from the source of an import.
-pub(super) const CTX_FLAGS_SLOT_IMPORT_CLIENT: u32 = 1 << 25;
+const CTX_FLAGS_SLOT_IMPORT_CLIENT: u32 = 1 << 25;
 /// Server event: an import or export began or ended.
 pub(super) const EVENT_ATOMIC_SLOT_MIGRATION: u64 = 19;
 
@@ -67,6 +67,13 @@ static CAN_ACCESS: LazyLock<Option<CanAccessKeysInSlot>> = LazyLock::new(|| {
 pub fn may_access_slot(slot: u16) -> bool {
     // SAFETY: as the server gave it.
     CAN_ACCESS.is_none_or(|function| unsafe { function(c_int::from(slot)) } != 0)
+}
+
+impl Flags {
+    /// The call came from the server that gives a whole slot to this one.
+    pub fn is_slot_import(self) -> bool {
+        self.0 & CTX_FLAGS_SLOT_IMPORT_CLIENT != 0 && imports_whole_slots()
+    }
 }
 
 impl Ctx<'_> {

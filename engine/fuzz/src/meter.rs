@@ -30,6 +30,7 @@ fn shrink(bytes: usize) {
 }
 
 // SAFETY: all of it is the system's allocator; the counters do not allocate.
+#[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Meter {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         grow(layout.size());

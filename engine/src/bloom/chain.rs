@@ -9,18 +9,15 @@
 
 use std::fmt;
 
-use super::event::{Added, Event, Growth, Run, Settings};
+use super::event::{Added, Event, Growth, Run};
 use super::filter::Filter;
 use super::hash::ItemHash;
-use super::params::Shape;
+use super::header::Header;
+use super::params::{Settings, Shape};
 
 /// Blocks looked at before the first is needed: about as many cache misses as a core
 /// has under way at once.
 const AHEAD: usize = 16;
-/// Most links of a chain.
-pub const LINKS_MAX: usize = 1_000;
-/// Most a link may be larger than the one before.
-pub const EXPANSION_MAX: u32 = 32_768;
 
 /// A Bloom filter that grows.
 #[derive(Clone)]
@@ -53,6 +50,16 @@ impl Bloom {
 
     pub fn links(&self) -> &[Filter] {
         &self.links
+    }
+
+    /// The filter without its bits.
+    pub fn header(&self) -> Header {
+        let links = self.links.iter();
+        Header {
+            settings: self.settings,
+            links: links.map(|link| (link.shape(), link.items())).collect(),
+            received: None,
+        }
     }
 
     /// Items added, over all links.

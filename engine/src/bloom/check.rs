@@ -7,10 +7,10 @@
 
 use std::fmt;
 
-use super::chain::{Bloom, LINKS_MAX};
+use super::chain::Bloom;
 use super::event::{Added, Event};
 use super::filter::{Filter, MemoryTrial};
-use super::params::Shape;
+use super::params::{LINKS_MAX, Shape};
 
 /// Why an event does not fit; this copy of the filter is not the one it was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

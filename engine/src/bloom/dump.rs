@@ -28,13 +28,14 @@ use std::fmt;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::chain::Bloom;
-use super::codec::{CodecError, PLACES, Reader, Writer};
-use super::event::{Event, Settings};
+use super::codec::{PLACES, put_settings, put_shape};
+use super::event::Event;
 use super::filter::Filter;
 use super::header::{Header, decode_header, encode_header};
 use super::import::Import;
-use super::params::Shape;
+use super::params::{Settings, Shape};
 use super::words::{WORD_BYTES, bytes_from, locate, word_of};
+use crate::wire::{CodecError, Reader, Writer};
 
 /// Most bytes of one piece.
 pub const DUMP_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -99,12 +100,9 @@ pub enum Piece<'a> {
 /// What a dump is known by.
 fn dump_of(settings: Settings, shapes: impl Iterator<Item = Shape>) -> u64 {
     let mut bytes = Vec::new();
-    let mut out = Writer {
-        out: &mut bytes,
-        version: PLACES,
-    };
-    out.settings(settings);
-    shapes.for_each(|shape| out.shape(shape));
+    let out = &mut Writer(&mut bytes);
+    put_settings(out, settings);
+    shapes.for_each(|shape| put_shape(out, PLACES, shape));
     xxh3_64(&bytes)
 }
 
@@ -122,7 +120,7 @@ impl Bloom {
     /// The next iterator and the piece that is loaded with it; (0, nothing) at the end.
     pub fn dump(&self, iterator: i64) -> (i64, Vec<u8>) {
         if iterator == 0 {
-            let header = encode_header(&Header::of(self));
+            let header = encode_header(&self.header());
             return (HEADER, seal(self.dump_id(), HEADER, &header));
         }
         let piece = u64::try_from(iterator).ok().and_then(|iterator| {
@@ -219,15 +217,12 @@ impl Import {
 /// A piece with its name and seal.
 fn seal(dump: u64, iterator: i64, data: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(data.len() + 21);
-    let mut out = Writer {
-        out: &mut bytes,
-        version: PLACES,
-    };
-    out.bytes(&MAGIC);
-    out.byte(PIECE_VERSION);
-    out.u64(dump);
-    out.u64(seal_of(iterator, data));
-    out.bytes(data);
+    let out = &mut Writer(&mut bytes);
+    out.raw(&MAGIC);
+    out.tag(PIECE_VERSION);
+    out.full_u64(dump);
+    out.full_u64(seal_of(iterator, data));
+    out.raw(data);
     bytes
 }
 
@@ -269,15 +264,15 @@ pub fn open_piece(iterator: i64, bytes: &[u8]) -> Result<Piece<'_>, FillError> {
 }
 
 fn unseal(iterator: i64, bytes: &[u8]) -> Result<(u64, &[u8]), CodecError> {
-    let mut from = Reader::new(bytes);
+    let mut from = Reader::new(bytes, ());
     let _: [u8; 4] = from.array()?;
-    match from.byte()? {
+    match from.tag()? {
         PIECE_VERSION => {}
         0 => return Err(CodecError::Invalid("the version of a piece")),
         _ => return Err(CodecError::Newer("a piece of a dump")),
     }
-    let (dump, seal) = (from.u64()?, from.u64()?);
-    let data = from.rest();
+    let (dump, seal) = (from.full_u64()?, from.full_u64()?);
+    let data = from.take_rest();
     if seal != seal_of(iterator, data) {
         return Err(CodecError::Invalid("the seal of a piece"));
     }
@@ -468,7 +463,7 @@ mod tests {
     fn a_newer_piece_is_told_from_a_damaged_one() {
         let bloom = bloom();
         let (_, mut piece) = bloom.dump(0);
-        let header = encode_header(&Header::of(&bloom));
+        let header = encode_header(&bloom.header());
         let newer_header = [&header[..4], &[9], &header[5..]].concat();
         piece[4] = 2;
         for (bytes, what) in [

@@ -11,16 +11,7 @@ use smallvec::SmallVec;
 
 use super::hash::ItemHash;
 use super::header::Header;
-use super::params::{ErrorRate, Shape};
-
-/// What a filter was asked to be.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
-    /// Share of strangers that may be taken for members, by the whole chain.
-    pub error_rate: ErrorRate,
-    /// Each link is this many times the one before; 0 for a filter that does not scale.
-    pub expansion: u32,
-}
+use super::params::{Settings, Shape};
 
 /// One change of a filter.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,10 +16,14 @@
 
 use std::borrow::Cow;
 
-use super::codec::{CodecError, ONE_PLACE, PLACES, Reader, Writer, version_for};
-use super::event::{Added, Event};
+use super::codec::{
+    ONE_PLACE, PLACES, put_settings, put_shape, take_settings, take_shape, version_for,
+};
+use super::event::{Added, Event, Growth, Run};
+use super::hash::ItemHash;
 use super::header::{decode_header, encode_header};
 use super::words::WORD_BYTES;
+use crate::wire::{CodecError, Reader, Writer};
 
 /// The latest version of events this server reads, and writes where it has to.
 const EVENT_VERSION: u8 = PLACES;
@@ -47,32 +51,80 @@ fn version_of(event: &Event<'_>) -> u8 {
 /// Appends the bytes of one event.
 pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
     let version = version_of(event);
-    let mut out = Writer { out, version };
-    out.byte(version);
-    out.byte(kind(event));
+    let out = &mut Writer(out);
+    out.tag(version);
+    out.tag(kind(event));
     match event {
         Event::Created {
             settings,
             first,
             added,
         } => {
-            out.settings(*settings);
-            out.shape(*first);
-            out.added(added);
+            put_settings(out, *settings);
+            put_shape(out, version, *first);
+            put_added(out, version, added);
         }
-        Event::Added(added) if added.then.is_empty() => out.hashes(&added.first),
-        Event::Added(added) => out.added(added),
+        Event::Added(added) if added.then.is_empty() => put_hashes(out, &added.first),
+        Event::Added(added) => put_added(out, version, added),
         Event::Cleared => {}
         Event::Merged { is_new, items } => {
-            out.byte(u8::from(*is_new));
-            out.u64(*items);
+            out.flag(*is_new);
+            out.full_u64(*items);
         }
-        Event::Begun(header) => out.bytes(&encode_header(header)),
+        Event::Begun(header) => out.raw(&encode_header(header)),
         Event::Loaded { position, bits } => {
-            out.u64(*position);
-            out.bytes(bits);
+            out.full_u64(*position);
+            out.raw(bits);
         }
     }
+}
+
+fn put_hashes(out: &mut Writer<'_>, run: &Run) {
+    run.hashes.iter().for_each(|hash| out.full_u64(hash.0));
+}
+
+fn put_run(out: &mut Writer<'_>, run: &Run) {
+    // An argument of a command, let alone a request of them, has far fewer than 2^32.
+    out.full_u32(run.hashes.len() as u32);
+    put_hashes(out, run);
+}
+
+fn put_added(out: &mut Writer<'_>, version: u8, added: &Added) {
+    put_run(out, &added.first);
+    for Growth { shape, run } in &added.then {
+        put_shape(out, version, *shape);
+        put_run(out, run);
+    }
+}
+
+fn take_hashes(from: &mut Reader<'_>, len: usize) -> Result<Run, CodecError> {
+    let bytes = len.checked_mul(size_of::<u64>());
+    let taken = from.take(bytes.ok_or(CodecError::Truncated)?)?;
+    let mut run = Run::default();
+    run.hashes.reserve_exact(len);
+    let (hashes, _) = taken.as_chunks();
+    let hashes = hashes.iter().map(|&hash| u64::from_le_bytes(hash));
+    run.hashes.extend(hashes.map(ItemHash));
+    Ok(run)
+}
+
+fn take_run(from: &mut Reader<'_>) -> Result<Run, CodecError> {
+    let len = from.full_u32()?;
+    take_hashes(from, len as usize)
+}
+
+fn take_added(from: &mut Reader<'_>, version: u8) -> Result<Added, CodecError> {
+    let first = take_run(from)?;
+    let mut then = Vec::new();
+    while !from.rest().is_empty() {
+        let shape = take_shape(from, version)?;
+        let run = take_run(from)?;
+        if run.hashes.is_empty() {
+            return Err(CodecError::Invalid("a new link without an item"));
+        }
+        then.push(Growth { shape, run });
+    }
+    Ok(Added { first, then })
 }
 
 fn kind(event: &Event<'_>) -> u8 {
@@ -93,16 +145,16 @@ fn kind(event: &Event<'_>) -> u8 {
 ///
 /// When the bytes are of a newer version, damaged, too few or too many.
 pub fn decode_event(bytes: &[u8]) -> Result<Event<'_>, CodecError> {
-    let mut from = Reader::new(bytes);
-    let version = from.byte()?;
+    let mut from = Reader::new(bytes, ());
+    let version = from.tag()?;
     match version {
-        ONE_PLACE..=EVENT_VERSION => from.version = version,
+        ONE_PLACE..=EVENT_VERSION => {}
         0 => return Err(CodecError::Invalid("the version of an event")),
         _ => return Err(CodecError::Newer("an event of a filter")),
     }
-    let kind = from.byte()?;
+    let kind = from.tag()?;
     let event = match (kind, version) {
-        (CREATED..=CLEARED, _) => decode_adding(kind, &mut from)?,
+        (CREATED..=CLEARED, _) => decode_adding(kind, version, &mut from)?,
         (MERGED..=LOADED, EVENT_VERSION) => decode_copying(kind, &mut from)?,
         _ => return Err(CodecError::Invalid("an unknown kind of event")),
     };
@@ -112,12 +164,16 @@ pub fn decode_event(bytes: &[u8]) -> Result<Event<'_>, CodecError> {
     Ok(event)
 }
 
-fn decode_adding(kind: u8, from: &mut Reader<'_>) -> Result<Event<'static>, CodecError> {
+fn decode_adding(
+    kind: u8,
+    version: u8,
+    from: &mut Reader<'_>,
+) -> Result<Event<'static>, CodecError> {
     match kind {
         CREATED => {
-            let settings = from.settings()?;
-            let first = from.shape()?;
-            let added = from.added()?;
+            let settings = take_settings(from)?;
+            let first = take_shape(from, version)?;
+            let added = take_added(from, version)?;
             Ok(Event::Created {
                 settings,
                 first,
@@ -125,14 +181,14 @@ fn decode_adding(kind: u8, from: &mut Reader<'_>) -> Result<Event<'static>, Code
             })
         }
         ADDED => {
-            let first = from.hashes(from.bytes.len().div_ceil(size_of::<u64>()))?;
+            let first = take_hashes(from, from.rest().len().div_ceil(size_of::<u64>()))?;
             if first.hashes.is_empty() {
                 return Err(CodecError::Invalid("nothing added"));
             }
             let then = Vec::new();
             Ok(Event::Added(Added { first, then }))
         }
-        GROWN => match from.added()? {
+        GROWN => match take_added(from, version)? {
             added if added.then.is_empty() => Err(CodecError::Invalid("no new link")),
             added => Ok(Event::Added(added)),
         },
@@ -146,17 +202,17 @@ fn decode_adding(kind: u8, from: &mut Reader<'_>) -> Result<Event<'static>, Code
 fn decode_copying<'a>(kind: u8, from: &mut Reader<'a>) -> Result<Event<'a>, CodecError> {
     match kind {
         MERGED => {
-            let (is_new, items) = (from.flag()?, from.u64()?);
+            let (is_new, items) = (from.flag()?, from.full_u64()?);
             from.end("more bytes than the event has")?;
             Ok(Event::Merged { is_new, items })
         }
-        BEGUN => match decode_header(from.rest())? {
+        BEGUN => match decode_header(from.take_rest())? {
             header if header.received.is_some() => Err(CodecError::Invalid("bits before any came")),
             header => Ok(Event::Begun(header)),
         },
         _ => {
-            let position = from.u64()?;
-            let bits = from.rest();
+            let position = from.full_u64()?;
+            let bits = from.take_rest();
             if bits.is_empty() || !(bits.len() as u64).is_multiple_of(WORD_BYTES) {
                 return Err(CodecError::Invalid("bits that are no words"));
             }

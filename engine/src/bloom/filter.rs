@@ -69,7 +69,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reports whether there is memory for a filter of this shape; see [`MemoryTrial`].
+    /// Reports whether there is memory for a filter of this shape; see `MemoryTrial`.
     pub fn fits_memory(shape: Shape) -> bool {
         MemoryTrial::default().take(shape)
     }

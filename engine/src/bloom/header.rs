@@ -11,11 +11,12 @@
 //! of an unknown tag is a newer module's, and the header is not read: what it stands for
 //! may change what the bits mean.
 
-use super::chain::{Bloom, LINKS_MAX};
-use super::codec::{CodecError, ONE_PLACE, PLACES, Reader, Writer, version_for};
-use super::event::Settings;
+use super::codec::{
+    ONE_PLACE, PLACES, put_settings, put_shape, take_settings, take_shape, version_for,
+};
 use super::filter::Filter;
-use super::params::Shape;
+use super::params::{LINKS_MAX, Settings, Shape};
+use crate::wire::{CodecError, Reader, Writer};
 
 /// What a header begins with.
 const MAGIC: [u8; 4] = *b"flsb";
@@ -35,16 +36,6 @@ pub struct Header {
 }
 
 impl Header {
-    /// The header of a whole filter.
-    pub fn of(bloom: &Bloom) -> Header {
-        let links = bloom.links().iter();
-        Header {
-            settings: bloom.settings(),
-            links: links.map(|link| (link.shape(), link.items())).collect(),
-            received: None,
-        }
-    }
-
     /// Bytes of the bits of all links.
     pub fn bits_len(&self) -> u64 {
         let links = self.links.iter();
@@ -64,22 +55,19 @@ fn version_of(header: &Header) -> u8 {
 pub(super) fn encode_header(header: &Header) -> Vec<u8> {
     let version = version_of(header);
     let mut bytes = Vec::new();
-    let mut out = Writer {
-        out: &mut bytes,
-        version,
-    };
-    out.bytes(&MAGIC);
-    out.byte(version);
-    out.settings(header.settings);
-    out.u32(header.links.len() as u32);
+    let out = &mut Writer(&mut bytes);
+    out.raw(&MAGIC);
+    out.tag(version);
+    put_settings(out, header.settings);
+    out.full_u32(header.links.len() as u32);
     for &(shape, items) in &header.links {
-        out.shape(shape);
-        out.u64(items);
+        put_shape(out, version, shape);
+        out.full_u64(items);
     }
     if let Some(received) = header.received {
-        out.byte(RECEIVED);
-        out.u32(size_of::<u64>() as u32);
-        out.u64(received);
+        out.tag(RECEIVED);
+        out.full_u32(size_of::<u64>() as u32);
+        out.full_u64(received);
     }
     bytes
 }
@@ -90,17 +78,17 @@ pub(super) fn encode_header(header: &Header) -> Vec<u8> {
 ///
 /// When the bytes are of another format or a newer version, damaged, too few or too many.
 pub(super) fn decode_header(bytes: &[u8]) -> Result<Header, CodecError> {
-    let mut from = Reader::new(bytes);
-    let (magic, version) = (from.array()?, from.byte()?);
+    let mut from = Reader::new(bytes, ());
+    let (magic, version) = (from.array()?, from.tag()?);
     if magic != MAGIC {
         return Err(CodecError::Invalid("not a filter of this module"));
     }
     match version {
-        ONE_PLACE..=HEADER_VERSION => from.version = version,
+        ONE_PLACE..=HEADER_VERSION => {}
         0 => return Err(CodecError::Invalid("the version of a filter")),
         _ => return Err(CodecError::Newer("a filter")),
     }
-    let mut header = take_links(&mut from)?;
+    let mut header = take_links(&mut from, version)?;
     if version > ONE_PLACE {
         take_options(&mut from, &mut header)?;
     }
@@ -111,17 +99,17 @@ pub(super) fn decode_header(bytes: &[u8]) -> Result<Header, CodecError> {
     Ok(header)
 }
 
-fn take_links(from: &mut Reader<'_>) -> Result<Header, CodecError> {
-    let settings = from.settings()?;
-    let len = from.u32()?;
+fn take_links(from: &mut Reader<'_>, version: u8) -> Result<Header, CodecError> {
+    let settings = take_settings(from)?;
+    let len = from.full_u32()?;
     let is_one = len == 1;
     if !(is_one || settings.expansion > 0 && (1..=LINKS_MAX as u32).contains(&len)) {
         return Err(CodecError::Invalid("the number of links"));
     }
     let mut links = Vec::new();
     for _ in 0..len {
-        let shape = from.shape()?;
-        let items = from.u64()?;
+        let shape = take_shape(from, version)?;
+        let items = from.full_u64()?;
         if items > shape.capacity {
             return Err(CodecError::Invalid("the items of a link"));
         }
@@ -135,15 +123,15 @@ fn take_links(from: &mut Reader<'_>) -> Result<Header, CodecError> {
 }
 
 fn take_options(from: &mut Reader<'_>, header: &mut Header) -> Result<(), CodecError> {
-    while !from.bytes.is_empty() {
-        let (tag, len) = (from.byte()?, from.u32()?);
+    while !from.rest().is_empty() {
+        let (tag, len) = (from.tag()?, from.full_u32()?);
         if tag != RECEIVED {
             return Err(CodecError::Newer("an option of a filter"));
         }
         if header.received.is_some() || len as usize != size_of::<u64>() {
             return Err(CodecError::Invalid("an option"));
         }
-        let received = from.u64()?;
+        let received = from.full_u64()?;
         let is_part = received < header.bits_len() && received.is_multiple_of(8);
         if !is_part {
             return Err(CodecError::Invalid("the bits received"));

@@ -7,12 +7,11 @@
 //! Edge: bits in order. In which pieces they come, `dump.rs` and `snapshot.rs` know.
 
 use super::chain::Bloom;
-use super::codec::CodecError;
-use super::event::Settings;
 use super::filter::{Filter, SPARE_WORDS, allocated_words, used_words};
 use super::header::Header;
-use super::params::Shape;
+use super::params::{Settings, Shape};
 use super::words::{WORD_BYTES, word_of};
+use crate::wire::CodecError;
 
 /// A filter of which some bits have come.
 pub struct Import {

@@ -197,9 +197,10 @@ fn check_shapes(union: &[(Shape, u64)], source: &Bloom) -> Result<(), MergeError
 
 #[cfg(test)]
 mod tests {
-    use super::super::event::{Event, Settings};
+    use super::super::event::Event;
     use super::super::hash::ItemHash;
     use super::super::params::ErrorRate;
+    use super::super::params::Settings;
     use super::*;
 
     fn bloom(error_rate: f64, expansion: u32, capacity: u64, items: std::ops::Range<u32>) -> Bloom {

@@ -97,17 +97,19 @@ mod plan;
 mod snapshot;
 mod words;
 
-pub use chain::{Bloom, EXPANSION_MAX, LINKS_MAX};
+pub use crate::wire::CodecError;
+pub use chain::Bloom;
 pub use check::Divergence;
-pub use codec::CodecError;
 pub use dump::{DUMP_BYTES_MAX, FillError, Piece, is_header_of_redisbloom, open_piece};
-pub use event::{Added, Event, Growth, Run, Settings};
+pub use event::{Added, Event, Growth, Run};
 pub use event_codec::{decode_event, encode_event};
 pub use filter::Filter;
 pub use hash::ItemHash;
 pub use header::Header;
 pub use import::Import;
 pub use merge::MergeError;
-pub use params::{ERROR_RATE_MIN, ErrorRate, LinkRate, RateError, Shape};
+pub use params::{
+    ERROR_RATE_MIN, EXPANSION_MAX, ErrorRate, LINKS_MAX, LinkRate, RateError, Settings, Shape,
+};
 pub use plan::{Outcome, Outcomes};
 pub use snapshot::{Loaded, Loader};

@@ -20,6 +20,20 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+/// Most links of a chain.
+pub const LINKS_MAX: usize = 1_000;
+/// Most a link may be larger than the one before.
+pub const EXPANSION_MAX: u32 = 32_768;
+
+/// What a filter was asked to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Share of strangers that may be taken for members, by the whole chain.
+    pub error_rate: ErrorRate,
+    /// Each link is this many times the one before; 0 for a filter that does not scale.
+    pub expansion: u32,
+}
+
 /// Bits of a block: one cache line.
 pub const BLOCK_BITS: u64 = 512;
 /// Most probes in one block: what three multiplications of a hash yield.
@@ -55,7 +69,7 @@ pub struct ErrorRate(f64);
 
 impl ErrorRate {
     /// A rate as it is asked for: at least [`ERROR_RATE_MIN`] and below 1. Above
-    /// [`ERROR_RATE_MAX`] it is lowered to that.
+    /// `ERROR_RATE_MAX` it is lowered to that.
     pub fn new(rate: f64) -> Option<ErrorRate> {
         let is_rate = (ERROR_RATE_MIN..1.0).contains(&rate);
         is_rate.then_some(ErrorRate(rate.min(ERROR_RATE_MAX)))
@@ -155,11 +169,11 @@ pub enum RateError {
 /// The size of one filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Bits of an item in each of its blocks, 1 to [`PROBES_MAX`].
+    /// Bits of an item in each of its blocks, 1 to `PROBES_MAX`.
     pub probes: u8,
-    /// Blocks that an item has bits in, 1 to [`PLACES_MAX`].
+    /// Blocks that an item has bits in, 1 to `PLACES_MAX`.
     pub places: u8,
-    /// Blocks of [`BLOCK_BITS`] bits, at least 1.
+    /// Blocks of `BLOCK_BITS` bits, at least 1.
     pub blocks: u64,
     /// Items for which the rate holds, at least 1.
     pub capacity: u64,
@@ -167,7 +181,7 @@ pub struct Shape {
 
 impl Shape {
     /// The smallest filter that holds `capacity` items and errs at most at `rate`.
-    /// `None` when no filter of at most [`BLOCKS_MAX`] blocks does.
+    /// `None` when no filter of at most `BLOCKS_MAX` blocks does.
     pub fn alone(rate: ErrorRate, capacity: u64) -> Option<Shape> {
         Shape::for_rate(rate.0, capacity)
     }

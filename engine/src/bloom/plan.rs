@@ -12,11 +12,11 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::chain::{Bloom, LINKS_MAX};
+use super::chain::Bloom;
 use super::event::{Added, Growth, Run};
 use super::filter::{Filter, MemoryTrial};
 use super::hash::ItemHash;
-use super::params::Shape;
+use super::params::{LINKS_MAX, Shape};
 
 /// What became of one item of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,8 +182,8 @@ impl<'b> AddPlan<'b> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::event::{Event, Settings};
-    use super::super::params::ErrorRate;
+    use super::super::event::Event;
+    use super::super::params::{ErrorRate, Settings};
     use super::*;
 
     fn bloom(expansion: u32, capacity: u64) -> Bloom {
@@ -272,7 +272,7 @@ mod tests {
         bloom.links[0] = Filter::new(last);
         bloom.links[0].set_items(u64::MAX / 2);
         assert_eq!(add(&mut bloom, "x y x"), "CCC");
-        use super::super::chain::EXPANSION_MAX;
+        use super::super::params::EXPANSION_MAX;
     }
 
     thread_local! {

@@ -8,11 +8,11 @@
 //! as much as has come, and never more than its header promises.
 
 use super::chain::Bloom;
-use super::codec::CodecError;
 use super::filter::Filter;
-use super::header::{Header, decode_header, encode_header};
+use super::header::{decode_header, encode_header};
 use super::import::Import;
 use super::words::put_words;
+use crate::wire::CodecError;
 
 /// Words of a chunk: 64 KiB.
 const CHUNK_WORDS: usize = 8 * 1024;
@@ -22,7 +22,7 @@ const CHUNK_BYTES: u64 = CHUNK_WORDS as u64 * 8;
 impl Bloom {
     /// Writes the filter, a chunk a call.
     pub fn save(&self, sink: &mut dyn FnMut(&[u8])) {
-        sink(&encode_header(&Header::of(self)));
+        sink(&encode_header(&self.header()));
         save_words(self.links().iter().map(Filter::words), sink);
     }
 

@@ -1,6 +1,6 @@
 //! The sale itself: what it keeps, its time, and small questions about it.
 //!
-//! Edge: changes nothing. Changes are in `apply.rs`, decisions in `plan_*.rs`.
+//! Edge: changes nothing. Changes are in `event/apply.rs`, decisions in `plan/`.
 
 use crate::sale::book::deadlines::NEVER;
 use crate::sale::book::items::Items;
@@ -9,7 +9,6 @@ use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::book::reservations::Reservations;
 use crate::sale::book::restock_refs::RestockRefs;
 use crate::sale::book::users::Users;
-use crate::sale::event::{Created, MarkId};
 use crate::sale::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, MOMENT_MS_MAX};
 use crate::table::hash::Hasher;
 use crate::table::name::{Key, Spelling};
@@ -37,6 +36,16 @@ pub struct Sale {
     pub(crate) mark: Option<Mark>,
 }
 
+/// What tells one mark from another: copies that missed the same have the same, and copies
+/// of a marked one have its.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarkId {
+    /// The sale's last change before the first miss, in Unix milliseconds.
+    pub at_ms: u64,
+    /// Changes missed so far, at least 1.
+    pub misses: u64,
+}
+
 /// Why a copy does not sell, should it become a primary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
@@ -54,32 +63,6 @@ pub struct Time {
 }
 
 impl Sale {
-    /// A sale before its items are added.
-    pub(crate) fn empty(
-        created: &Created<'_>,
-        created_at_ms: u64,
-        tracks_items: bool,
-        hasher: Hasher,
-    ) -> Sale {
-        Sale {
-            sale_id: created.sale_id,
-            hasher,
-            orders: created.orders.into(),
-            options: created.options.clone(),
-            created_at_ms,
-            paused_at_ms: None,
-            closed_at_ms: None,
-            last_change_at_ms: created_at_ms,
-            items: Items::new(hasher),
-            users: Users::new(hasher, tracks_items),
-            reservations: Reservations::new(hasher),
-            had_one_item: false,
-            refunded: 0,
-            restock_refs: RestockRefs::default(),
-            mark: None,
-        }
-    }
-
     /// The moment of the last change, in Unix milliseconds.
     #[allow(dead_code)] // The model test compares it.
     pub fn last_change_at_ms(&self) -> u64 {
@@ -120,6 +103,40 @@ impl Sale {
             .end_at_ms
             .filter(|&end_at_ms| end_at_ms <= now_ms);
         [end_at_ms, self.closed_at_ms].into_iter().flatten().min()
+    }
+
+    /// Looks whether invariants 1, 2, 4 and 6 can hold, as far as that takes no recount, and
+    /// returns in words which one cannot. O(1).
+    ///
+    /// A caller asks after each change. A sale that does not add up is marked, as one that
+    /// missed a change is: it does not sell, and the server lives.
+    #[inline]
+    pub fn fault(&self) -> Option<&'static str> {
+        let (totals, open) = (
+            self.items.totals(),
+            self.reservations.deadlines().len() as u64,
+        );
+        // Each open reservation has a unit at least.
+        let is_sound = !self.items.is_overdrawn()
+            && (open <= totals.reserved)
+            && (open > 0 || totals.reserved == 0)
+            && totals.total() <= INTEGER_MAX;
+        if is_sound {
+            None
+        } else {
+            Some(self.which_fault())
+        }
+    }
+
+    #[cold]
+    fn which_fault(&self) -> &'static str {
+        if self.items.is_overdrawn() {
+            "more units were to be moved than there are"
+        } else if self.items.totals().total() > INTEGER_MAX {
+            "there are more units than can be counted"
+        } else {
+            "the units reserved are not those of the open reservations"
+        }
     }
 
     /// Why this copy does not sell, if it missed a change of its primary.

@@ -16,8 +16,6 @@ pub const WINDOW_MS_MIN: u64 = 100_000_000_000;
 /// The latest moment that START and END may be given, in Unix milliseconds: November
 /// 2286. Unix microseconds lie above it.
 pub const WINDOW_MS_MAX: u64 = 10_000_000_000_000;
-/// Longest user, id or REF, in bytes: what payment providers and OIDC reserve for theirs.
-pub const NAME_BYTES_MAX: usize = 255;
 /// Longest SKU, in bytes.
 pub const SKU_BYTES_MAX: usize = 128;
 /// Lines of a cart that are kept for as long as its id is known. Once a larger cart can

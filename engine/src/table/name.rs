@@ -13,6 +13,8 @@ use uuid::fmt::Hyphenated;
 
 use crate::table::slab::{Slab, SlotNumber};
 
+/// Longest user, id or REF, in bytes: what payment providers and OIDC reserve for theirs.
+pub const NAME_BYTES_MAX: usize = 255;
 /// Longest name kept in a table without an allocation, in bytes.
 const INLINE_BYTES_MAX: usize = 16;
 
@@ -39,7 +41,7 @@ pub enum Spelling<'a> {
 }
 
 /// A name as it is looked up: its spelling, and the hash it is found by. A
-/// [`Hasher`](super::Hasher) makes one, and finds nothing for a key of another's making.
+/// [`Hasher`](super::hash::Hasher) makes one, and finds nothing for a key of another's making.
 #[derive(Clone, Copy)]
 pub struct Key<'a> {
     spelling: Spelling<'a>,

@@ -292,7 +292,10 @@ fn bits_an_item_are_those_that_are_written_down() {
             format!("//! | {shown} | {alone:.1} | {least:.1} | {least:.1} | "),
             format!("//! | {shown} | {first:.1} | {half:.1} |\n"),
         ] {
-            assert!(told[1].contains(&row), "src/bloom/mod.rs has not: {row}");
+            assert!(
+                told[1].contains(&row),
+                "engine/src/bloom/mod.rs has not: {row}"
+            );
         }
     }
 }

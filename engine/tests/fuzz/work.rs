@@ -1,7 +1,7 @@
 //! **Goal**: no names and no sequence of calls that a client can choose make a call take
 //! much longer than what ordinary clients send: not the average one, and not the longest.
 //!
-//! **Method**: the engine counts the steps its tables take (`src/sale/work.rs`), which is
+//! **Method**: the engine counts the steps its tables take (`engine/src/table/work.rs`), which is
 //! the same on every machine. Families of chosen names (`fuzz/names.rs`) go through the
 //! lives of ids, users, SKUs and REFs, and are held against random names; storms of calls
 //! (`fuzz/storms.rs`) against the same storm an eighth as long. `FLASHSALE_SEED` repeats

@@ -1,4 +1,4 @@
-//! The sale that the tests of `audit.rs` and `audit_orders.rs` damage.
+//! The sale that the tests of this folder damage.
 
 use crate::sale::book::options::Options;
 use crate::sale::event::{Change, Created, Event, Forgets, Order, Refund};

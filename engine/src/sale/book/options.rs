@@ -1,6 +1,6 @@
 //! What CREATE sets and ALTER changes: limits, durations and the window.
 //!
-//! Edge: values only. Whether a change is allowed is decided in `plan_manage.rs`.
+//! Edge: values only. Whether a change is allowed is decided in `plan/manage.rs`.
 
 /// The options of a sale. `None` means no limit, or always open.
 #[derive(Clone, Debug, PartialEq, Eq)]

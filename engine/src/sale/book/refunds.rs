@@ -3,7 +3,7 @@
 //! An order of many units may be refunded one by one, so neither a new refund nor a
 //! look-up of one takes longer for the refunds there are.
 //!
-//! Edge: what was refunded; how much may be is `plan_refund.rs`.
+//! Edge: what was refunded; how much may be is `plan/refund.rs`.
 
 use crate::sale::book::cart::Cart;
 use crate::sale::units::{EntryId, Line};

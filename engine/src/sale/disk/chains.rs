@@ -10,7 +10,7 @@ use crate::sale::book::users::UserSlot;
 use crate::sale::state::Sale;
 use crate::table::name::{Key, Name};
 use crate::table::slab::NONE;
-use crate::wire::{CodecError, Reader};
+use crate::wire::{CodecError, NameReader};
 
 /// What an element says of the place of an open reservation among its user's.
 pub(crate) enum Place<'a> {
@@ -20,11 +20,14 @@ pub(crate) enum Place<'a> {
     After(Option<Key<'a>>),
 }
 
-pub(crate) fn take_place<'a>(from: &mut Reader<'a>, version: u8) -> Result<Place<'a>, CodecError> {
+pub(crate) fn take_place<'a>(
+    from: &mut NameReader<'a>,
+    version: u8,
+) -> Result<Place<'a>, CodecError> {
     if version == 1 {
         return from.small().map(Place::Age);
     }
-    from.option(Reader::name).map(Place::After)
+    from.option(NameReader::name).map(Place::After)
 }
 
 /// What was read so far.

@@ -16,8 +16,9 @@ use crate::sale::disk::snapshot::{
     ORDER, REFUND, RELEASED, RESTOCK_REF, SNAPSHOT_VERSION,
 };
 use crate::sale::event::apply::{new_reservation, signed};
-use crate::sale::event::codec::{
-    take_entry, take_integer, take_mark_id, take_moment, take_options, take_reason, take_sku,
+use crate::sale::event::parts::{
+    take_entry, take_integer, take_lines, take_mark_id, take_moment, take_options, take_reason,
+    take_sku,
 };
 use crate::sale::event::{Created, Refund};
 use crate::sale::state::{Mark, Sale};
@@ -25,7 +26,7 @@ use crate::sale::units::{INTEGER_MAX, Line, Lines, ORDERS_BYTES_MAX, units_of};
 use crate::table::hash::Hasher;
 use crate::table::name::NameBuffer;
 use crate::table::slab::NONE;
-use crate::wire::{CodecError, Reader};
+use crate::wire::{CodecError, NameReader};
 
 /// Largest element that is put together from chunks, in bytes. The largest there can
 /// be is a cart of every item of a sale: 100,000 lines of at most 14 bytes.
@@ -98,7 +99,7 @@ impl Loader {
 
     /// Takes all elements that are whole and says how many bytes they had.
     fn take_elements(&mut self, bytes: &[u8]) -> Result<usize, CodecError> {
-        let mut from = Reader::new(bytes, self.hasher);
+        let mut from = NameReader::new(bytes, self.hasher);
         let mut rest = bytes.len();
         while rest > 0 {
             if self.is_complete {
@@ -129,7 +130,7 @@ impl Loader {
         Ok(sale)
     }
 
-    fn take_element(&mut self, from: &mut Reader<'_>) -> Result<(), CodecError> {
+    fn take_element(&mut self, from: &mut NameReader<'_>) -> Result<(), CodecError> {
         let (tag, has_options) = from.tag_with_options()?;
         if tag == HEADER && self.sale.is_none() {
             let (version, sale) = take_header(from, self.hasher, has_options)?;
@@ -174,7 +175,7 @@ impl Loader {
 }
 
 fn take_header(
-    from: &mut Reader<'_>,
+    from: &mut NameReader<'_>,
     hasher: Hasher,
     has_options: bool,
 ) -> Result<(u8, Sale), CodecError> {
@@ -223,7 +224,7 @@ fn take_header(
     Ok((version, sale))
 }
 
-fn take_item(from: &mut Reader<'_>, version: u8, sale: &mut Sale) -> Result<(), CodecError> {
+fn take_item(from: &mut NameReader<'_>, version: u8, sale: &mut Sale) -> Result<(), CodecError> {
     let sku = take_sku(from)?;
     let stock = Stock {
         available: take_integer(from)?,
@@ -243,18 +244,18 @@ fn take_item(from: &mut Reader<'_>, version: u8, sale: &mut Sale) -> Result<(), 
 }
 
 fn take_record(
-    from: &mut Reader<'_>,
+    from: &mut NameReader<'_>,
     version: u8,
     sale: &mut Sale,
     chains: &mut Chains,
     status: Status,
 ) -> Result<(), CodecError> {
     let id = from.name()?;
-    let user = from.option(Reader::name)?;
+    let user = from.option(NameReader::name)?;
     let (mut lines, mut digest) = (Lines::new(), None);
     match from.tag()? {
         NO_CART => {}
-        LINES => lines = from.lines()?,
+        LINES => lines = take_lines(from)?,
         DIGEST if version >= 3 && status.is_final() => digest = Some(from.wide()?),
         _ => return Err(CodecError::Invalid("a cart")),
     }
@@ -314,31 +315,31 @@ fn take_record(
 
 /// Fetches what the next record will look at, while this one is put in its place: what a
 /// load waits for most is memory.
-fn touch_next(mut from: Reader<'_>, sale: &Sale) {
+fn touch_next(mut from: NameReader<'_>, sale: &Sale) {
     if let Ok(OPEN | RELEASED | LATE | EXPIRED | ORDER) = from.tag()
         && let Ok(id) = from.name()
-        && let Ok(user) = from.option(Reader::name)
+        && let Ok(user) = from.option(NameReader::name)
     {
         sale.touch(Some(id), user);
     }
 }
 
-fn take_order(from: &mut Reader<'_>) -> Result<OrderRecord, CodecError> {
+fn take_order(from: &mut NameReader<'_>) -> Result<OrderRecord, CodecError> {
     let sold_at_ms = take_moment(from)?;
     let entry = take_entry(from)?;
-    let reference = from.option(Reader::spelling)?;
+    let reference = from.option(NameReader::spelling)?;
     Ok(OrderRecord::new(sold_at_ms, entry, reference))
 }
 
 fn take_refund(
-    from: &mut Reader<'_>,
+    from: &mut NameReader<'_>,
     version: u8,
     sale: &mut Sale,
     has_options: bool,
 ) -> Result<(), CodecError> {
     let id = from.name()?;
-    let reference = from.option(Reader::spelling)?;
-    let lines = from.lines()?;
+    let reference = from.option(NameReader::spelling)?;
+    let lines = take_lines(from)?;
     let entry = take_entry(from)?;
     let restores_limit = from.flag()?;
     let mut no_restock = (version >= 3).then_some(false);
@@ -381,7 +382,11 @@ fn take_refund(
     Ok(())
 }
 
-fn take_restock_ref(from: &mut Reader<'_>, version: u8, sale: &mut Sale) -> Result<(), CodecError> {
+fn take_restock_ref(
+    from: &mut NameReader<'_>,
+    version: u8,
+    sale: &mut Sale,
+) -> Result<(), CodecError> {
     let reference = from.spelling()?;
     let kept = if version < 3 { LINES } else { from.tag()? };
     let deltas = match kept {
@@ -401,7 +406,7 @@ fn take_restock_ref(from: &mut Reader<'_>, version: u8, sale: &mut Sale) -> Resu
     Ok(())
 }
 
-fn take_deltas(from: &mut Reader<'_>, sale: &Sale) -> Result<Deltas, CodecError> {
+fn take_deltas(from: &mut NameReader<'_>, sale: &Sale) -> Result<Deltas, CodecError> {
     let deltas: Vec<ItemDelta> = from.list(2, |from| Ok((from.small()?, from.signed()?)))?;
     let is_wrong = |&(item, delta): &ItemDelta| {
         item as usize >= sale.items.len() || delta.unsigned_abs() > INTEGER_MAX

@@ -19,7 +19,7 @@ use crate::sale::book::items::Stock;
 use crate::sale::book::refunds::RefundRecord;
 use crate::sale::book::reservation::{Reservation, Status};
 use crate::sale::book::restock_refs::{Deltas, RestockRef};
-use crate::sale::event::codec::{put_entry, put_mark_id, put_options};
+use crate::sale::event::parts::{put_entry, put_lines, put_mark_id, put_options};
 use crate::sale::state::Sale;
 use crate::table::name::Spelling;
 use crate::wire::Writer;
@@ -199,7 +199,7 @@ fn put_record(out: &mut Writer<'_>, sale: &Sale, record: Reservation<'_>) {
         None if record.is_unseen() => out.tag(NO_CART),
         None => {
             out.tag(LINES);
-            out.lines(&record.lines());
+            put_lines(out, &record.lines());
         }
     }
     let (reserved_at_ms, expires_at_ms) = (record.reserved_at_ms(), record.expires_at_ms());
@@ -228,7 +228,7 @@ fn put_refund(out: &mut Writer<'_>, id: Spelling<'_>, refund: &RefundRecord) {
     out.option(refund.reference.as_ref(), |out, name| {
         out.name(name.spelling())
     });
-    out.lines(&refund.cart.lines());
+    put_lines(out, &refund.cart.lines());
     put_entry(out, refund.entry);
     out.flag(refund.restores_limit);
     if let Some(was_asked) = no_restock {

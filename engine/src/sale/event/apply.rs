@@ -4,13 +4,14 @@
 //! event for exactly this state; elsewhere `check.rs` has looked at it first.
 
 use crate::sale::book::cart::Cart;
-use crate::sale::book::items::{Move, Stock, StockChanges};
+use crate::sale::book::items::{Items, Move, Stock, StockChanges};
 use crate::sale::book::refunds::RefundRecord;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Slot, Status};
-use crate::sale::book::restock_refs::Deltas;
-use crate::sale::book::users::{Account, UserSlot};
-use crate::sale::event::{Change, Event, Forgets, MarkId, Order, Refund, StockDelta};
-use crate::sale::state::{Mark, Sale};
+use crate::sale::book::reservations::Reservations;
+use crate::sale::book::restock_refs::{Deltas, RestockRefs};
+use crate::sale::book::users::{Account, UserSlot, Users};
+use crate::sale::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
+use crate::sale::state::{Mark, MarkId, Sale};
 use crate::sale::units::{ItemIndex, Line, units_of};
 use crate::table::hash::Hasher;
 use crate::table::name::{Key, Name, Spelling};
@@ -61,6 +62,32 @@ impl Sale {
             );
         }
         Some(sale)
+    }
+
+    /// A sale before its items are added.
+    pub(crate) fn empty(
+        created: &Created<'_>,
+        created_at_ms: u64,
+        tracks_items: bool,
+        hasher: Hasher,
+    ) -> Sale {
+        Sale {
+            sale_id: created.sale_id,
+            hasher,
+            orders: created.orders.into(),
+            options: created.options.clone(),
+            created_at_ms,
+            paused_at_ms: None,
+            closed_at_ms: None,
+            last_change_at_ms: created_at_ms,
+            items: Items::new(hasher),
+            users: Users::new(hasher, tracks_items),
+            reservations: Reservations::new(hasher),
+            had_one_item: false,
+            refunded: 0,
+            restock_refs: RestockRefs::default(),
+            mark: None,
+        }
     }
 
     /// Carries out an event. O(lines), or O(reservations returned) for a sweep.

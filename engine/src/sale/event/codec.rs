@@ -15,14 +15,14 @@
 
 use std::borrow::Cow;
 
-use crate::sale::book::options::Options;
-use crate::sale::event::{Change, Created, Event, Forgets, MarkId, Order, Refund, StockDelta};
-use crate::sale::units::{
-    EntryId, INTEGER_MAX, MARK_BYTES_MAX, MOMENT_MS_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX,
-    SKU_BYTES_MAX, has_twice,
+use crate::sale::event::parts::{
+    put_entry, put_lines, put_mark_id, put_options, take_entry, take_integer, take_lines,
+    take_mark_id, take_moment, take_options, take_reason, take_sku,
 };
+use crate::sale::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
+use crate::sale::units::{INTEGER_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, has_twice};
 use crate::table::hash::Hasher;
-use crate::wire::{CodecError, Reader, Writer};
+use crate::wire::{CodecError, NameReader, Writer};
 
 /// The version this server writes; it reads all before it, too.
 pub const EVENT_VERSION: u8 = 2;
@@ -80,7 +80,7 @@ fn put_fields(out: &mut Writer<'_>, event: &Event<'_>) {
         } => {
             out.name(*id);
             out.name(*user);
-            out.lines(lines);
+            put_lines(out, lines);
             // From the moment of decision: two bytes where an absolute one takes nine.
             out.number(expires_at_ms.saturating_sub(event.at_ms));
             put_forgets(out, *forgets);
@@ -98,7 +98,7 @@ fn put_fields(out: &mut Writer<'_>, event: &Event<'_>) {
         } => {
             out.name(*id);
             out.name(*user);
-            out.lines(lines);
+            put_lines(out, lines);
             put_order(out, order);
             put_forgets(out, *forgets);
         }
@@ -182,7 +182,7 @@ fn kind(change: &Change<'_>) -> u8 {
 ///
 /// When the bytes are of a newer version, damaged, too few or too many.
 pub fn decode_event(bytes: &[u8], hasher: Hasher) -> Result<Event<'_>, CodecError> {
-    let mut from = Reader::new(bytes, hasher);
+    let mut from = NameReader::new(bytes, hasher);
     let version = from.tag()?;
     match version {
         0 => return Err(CodecError::Invalid("the version of an event")),
@@ -213,7 +213,7 @@ pub fn decode_event(bytes: &[u8], hasher: Hasher) -> Result<Event<'_>, CodecErro
 fn take_option<'a>(
     change: &mut Change<'a>,
     tag: u8,
-    value: &mut Reader<'a>,
+    value: &mut NameReader<'a>,
 ) -> Result<bool, CodecError> {
     match (change, tag) {
         (Change::Reserved { replaces, .. }, REPLACES) => *replaces = Some(value.name()?),
@@ -240,7 +240,7 @@ fn put_forgets(out: &mut Writer<'_>, forgets: Forgets) {
     });
 }
 
-fn take_forgets(from: &mut Reader<'_>) -> Result<Forgets, CodecError> {
+fn take_forgets(from: &mut NameReader<'_>) -> Result<Forgets, CodecError> {
     match from.tag()? {
         0 => Ok(Forgets::Nothing),
         1 => Ok(Forgets::Oldest),
@@ -249,13 +249,17 @@ fn take_forgets(from: &mut Reader<'_>) -> Result<Forgets, CodecError> {
     }
 }
 
-fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change<'a>, CodecError> {
+fn take_change<'a>(
+    kind: u8,
+    at_ms: u64,
+    from: &mut NameReader<'a>,
+) -> Result<Change<'a>, CodecError> {
     Ok(match kind {
         CREATED => Change::Created(Box::new(take_created(from)?)),
         RESERVED => Change::Reserved {
             id: from.name()?,
             user: from.name()?,
-            lines: from.lines()?,
+            lines: take_lines(from)?,
             expires_at_ms: take_deadline(from, at_ms)?,
             forgets: take_forgets(from)?,
             replaces: None,
@@ -267,14 +271,14 @@ fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change
         BOUGHT => Change::Bought {
             id: from.name()?,
             user: from.name()?,
-            lines: from.lines()?,
+            lines: take_lines(from)?,
             order: take_order(from)?,
             forgets: take_forgets(from)?,
         },
         RELEASED => Change::Released { id: from.name()? },
         RELEASED_UNSEEN => Change::ReleasedUnseen {
             id: from.name()?,
-            user: from.option(Reader::name)?,
+            user: from.option(NameReader::name)?,
             forgets: take_forgets(from)?,
         },
         SWEPT => Change::Swept {
@@ -305,7 +309,7 @@ fn take_change<'a>(kind: u8, at_ms: u64, from: &mut Reader<'a>) -> Result<Change
     })
 }
 
-fn take_restocked<'a>(from: &mut Reader<'a>) -> Result<Change<'a>, CodecError> {
+fn take_restocked<'a>(from: &mut NameReader<'a>) -> Result<Change<'a>, CodecError> {
     let deltas: Vec<StockDelta<'a>> = from.list(2, |from| {
         let sku = Cow::Borrowed(take_sku(from)?);
         let delta = from.signed()?;
@@ -317,78 +321,16 @@ fn take_restocked<'a>(from: &mut Reader<'a>) -> Result<Change<'a>, CodecError> {
     if deltas.is_empty() || has_twice(deltas.iter().map(|delta| &delta.sku)) {
         return Err(CodecError::Invalid("the deltas of a restock"));
     }
-    let reference = from.option(Reader::spelling)?;
+    let reference = from.option(NameReader::spelling)?;
     Ok(Change::Restocked { deltas, reference })
 }
 
-/// An integer of the contract: at most 2^53 - 1.
-pub(crate) fn take_integer(from: &mut Reader<'_>) -> Result<u64, CodecError> {
-    match from.number()? {
-        integer if integer <= INTEGER_MAX => Ok(integer),
-        _ => Err(CodecError::Invalid("a number above 2^53 - 1")),
-    }
-}
-
-/// A moment at which something happened.
-pub(crate) fn take_moment(from: &mut Reader<'_>) -> Result<u64, CodecError> {
-    match from.number()? {
-        at_ms if at_ms <= MOMENT_MS_MAX => Ok(at_ms),
-        _ => Err(CodecError::Invalid("a moment")),
-    }
-}
-
 /// A deadline, written as the time from the moment of decision.
-fn take_deadline(from: &mut Reader<'_>, at_ms: u64) -> Result<u64, CodecError> {
+fn take_deadline(from: &mut NameReader<'_>, at_ms: u64) -> Result<u64, CodecError> {
     match take_integer(from)?.saturating_add(at_ms) {
         expires_at_ms if expires_at_ms <= INTEGER_MAX => Ok(expires_at_ms),
         _ => Err(CodecError::Invalid("a deadline")),
     }
-}
-
-/// A limit, START or END: 0 would mean that there is none, which is written otherwise.
-fn take_positive(from: &mut Reader<'_>) -> Result<u64, CodecError> {
-    match take_integer(from)? {
-        0 => Err(CodecError::Invalid("the options")),
-        integer => Ok(integer),
-    }
-}
-
-pub(crate) fn take_sku<'a>(from: &mut Reader<'a>) -> Result<&'a [u8], CodecError> {
-    let sku = from.bytes(SKU_BYTES_MAX)?;
-    if sku.is_empty() || std::str::from_utf8(sku).is_err() {
-        return Err(CodecError::Invalid("a SKU"));
-    }
-    Ok(sku)
-}
-
-pub(crate) fn put_mark_id(out: &mut Writer<'_>, mark: MarkId) {
-    out.number(mark.at_ms);
-    out.number(mark.misses);
-}
-
-pub(crate) fn take_mark_id(from: &mut Reader<'_>) -> Result<MarkId, CodecError> {
-    let at_ms = take_moment(from)?;
-    match from.number()? {
-        0 => Err(CodecError::Invalid("a mark")),
-        misses => Ok(MarkId { at_ms, misses }),
-    }
-}
-
-/// Why a copy is marked, in words.
-pub(crate) fn take_reason<'a>(from: &mut Reader<'a>) -> Result<&'a str, CodecError> {
-    std::str::from_utf8(from.bytes(MARK_BYTES_MAX)?).map_err(|_| CodecError::Invalid("a reason"))
-}
-
-pub(crate) fn put_entry(out: &mut Writer<'_>, entry: EntryId) {
-    out.number(entry.ms);
-    out.number(entry.seq);
-}
-
-pub(crate) fn take_entry(from: &mut Reader<'_>) -> Result<EntryId, CodecError> {
-    Ok(EntryId {
-        ms: from.number()?,
-        seq: from.number()?,
-    })
 }
 
 fn put_order(out: &mut Writer<'_>, order: &Order<'_>) {
@@ -397,29 +339,29 @@ fn put_order(out: &mut Writer<'_>, order: &Order<'_>) {
     out.option(order.payload, Writer::bytes);
 }
 
-fn take_order<'a>(from: &mut Reader<'a>) -> Result<Order<'a>, CodecError> {
+fn take_order<'a>(from: &mut NameReader<'a>) -> Result<Order<'a>, CodecError> {
     Ok(Order {
         entry: take_entry(from)?,
-        reference: from.option(Reader::spelling)?,
+        reference: from.option(NameReader::spelling)?,
         payload: from.option(|from| from.bytes(PAYLOAD_BYTES_MAX))?,
     })
 }
 
 fn put_refund(out: &mut Writer<'_>, refund: &Refund<'_>) {
     out.name(refund.id);
-    out.lines(&refund.lines);
+    put_lines(out, &refund.lines);
     put_entry(out, refund.entry);
     out.option(refund.reference, Writer::name);
     out.flag(refund.restocks);
     out.flag(refund.restores_limit);
 }
 
-fn take_refund<'a>(from: &mut Reader<'a>) -> Result<Refund<'a>, CodecError> {
+fn take_refund<'a>(from: &mut NameReader<'a>) -> Result<Refund<'a>, CodecError> {
     Ok(Refund {
         id: from.name()?,
-        lines: from.lines()?,
+        lines: take_lines(from)?,
         entry: take_entry(from)?,
-        reference: from.option(Reader::spelling)?,
+        reference: from.option(NameReader::spelling)?,
         restocks: from.flag()?,
         restores_limit: from.flag()?,
         no_restock: None,
@@ -436,7 +378,7 @@ fn put_created(out: &mut Writer<'_>, created: &Created<'_>) {
     });
 }
 
-fn take_created<'a>(from: &mut Reader<'a>) -> Result<Created<'a>, CodecError> {
+fn take_created<'a>(from: &mut NameReader<'a>) -> Result<Created<'a>, CodecError> {
     let created = Created {
         sale_id: from.wide()?,
         orders: from.bytes(ORDERS_BYTES_MAX)?,
@@ -452,42 +394,4 @@ fn take_created<'a>(from: &mut Reader<'a>) -> Result<Created<'a>, CodecError> {
         return Err(CodecError::Invalid("the items of a sale"));
     }
     Ok(created)
-}
-
-pub(crate) fn put_options(out: &mut Writer<'_>, options: &Options) {
-    for limit in [
-        options.user_limit,
-        options.item_limit,
-        options.order_limit,
-        options.sale_limit,
-    ] {
-        out.option(limit, Writer::number);
-    }
-    out.number(options.hold_ms);
-    out.option(options.hold_ms_max, Writer::number);
-    out.number(options.grace_ms);
-    out.option(options.start_at_ms, Writer::number);
-    out.option(options.end_at_ms, Writer::number);
-    out.number(options.keep_ms);
-    out.number(options.remember_ms);
-}
-
-pub(crate) fn take_options(from: &mut Reader<'_>) -> Result<Options, CodecError> {
-    let options = Options {
-        user_limit: from.option(take_positive)?,
-        item_limit: from.option(take_positive)?,
-        order_limit: from.option(take_positive)?,
-        sale_limit: from.option(take_positive)?,
-        hold_ms: take_integer(from)?,
-        hold_ms_max: from.option(take_integer)?,
-        grace_ms: take_integer(from)?,
-        start_at_ms: from.option(take_positive)?,
-        end_at_ms: from.option(take_positive)?,
-        keep_ms: take_integer(from)?,
-        remember_ms: take_integer(from)?,
-    };
-    if options.hold_ms == 0 || options.max_hold_ms() < options.hold_ms {
-        return Err(CodecError::Invalid("the options"));
-    }
-    Ok(options)
 }

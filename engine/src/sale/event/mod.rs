@@ -10,10 +10,12 @@ pub mod apply;
 pub mod check;
 pub mod codec;
 pub mod facts;
+pub(crate) mod parts;
 
 use std::borrow::Cow;
 
 use crate::sale::book::options::Options;
+use crate::sale::state::MarkId;
 use crate::sale::units::{EntryId, Lines, MARK_BYTES_MAX};
 use crate::table::name::{Key, Spelling};
 
@@ -120,16 +122,6 @@ pub enum Forgets {
     Oldest,
     /// The oldest one that can no longer be checked out.
     OldestPastGrace,
-}
-
-/// What tells one mark from another: copies that missed the same have the same, and copies
-/// of a marked one have its.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MarkId {
-    /// The sale's last change before the first miss, in Unix milliseconds.
-    pub at_ms: u64,
-    /// Changes missed so far, at least 1.
-    pub misses: u64,
 }
 
 /// A new sale.

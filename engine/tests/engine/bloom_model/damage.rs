@@ -180,7 +180,7 @@ fn two_links_of(first: Shape, second: Shape) -> Bloom {
 /// A filter of which the first link has come, and a word of the second.
 fn a_part() -> Import {
     let bloom = two_links_of_two_places();
-    let mut import = Import::begin(&Header::of(&bloom));
+    let mut import = Import::begin(&bloom.header());
     let bits = |words: &[u64]| -> Vec<u8> {
         let bytes = words.iter().flat_map(|word| word.to_le_bytes());
         bytes.collect()

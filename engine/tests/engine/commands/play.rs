@@ -18,7 +18,7 @@ pub trait Host {
     fn sale(&self) -> &Sale;
     fn bounds(&self) -> Bounds;
     fn sweep_max(&self) -> u32;
-    /// Carries an event out, as `replication::commit` does.
+    /// Carries an event out, as `change::commit` does.
     fn commit(&mut self, event: Event<'_>) -> Result<Done, Fault>;
 }
 

@@ -1,0 +1,137 @@
+//! The values that events and snapshots share, as bytes.
+
+use crate::sale::book::options::Options;
+use crate::sale::state::MarkId;
+use crate::sale::units::{
+    EntryId, INTEGER_MAX, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX, SKU_BYTES_MAX,
+};
+use crate::wire::{CodecError, NameReader, Writer};
+
+/// An integer of the contract: at most 2^53 - 1.
+pub(crate) fn take_integer(from: &mut NameReader<'_>) -> Result<u64, CodecError> {
+    match from.number()? {
+        integer if integer <= INTEGER_MAX => Ok(integer),
+        _ => Err(CodecError::Invalid("a number above 2^53 - 1")),
+    }
+}
+
+/// A moment at which something happened.
+pub(crate) fn take_moment(from: &mut NameReader<'_>) -> Result<u64, CodecError> {
+    match from.number()? {
+        at_ms if at_ms <= MOMENT_MS_MAX => Ok(at_ms),
+        _ => Err(CodecError::Invalid("a moment")),
+    }
+}
+
+/// A limit, START or END: 0 would mean that there is none, which is written otherwise.
+pub(crate) fn take_positive(from: &mut NameReader<'_>) -> Result<u64, CodecError> {
+    match take_integer(from)? {
+        0 => Err(CodecError::Invalid("the options")),
+        integer => Ok(integer),
+    }
+}
+
+pub(crate) fn take_sku<'a>(from: &mut NameReader<'a>) -> Result<&'a [u8], CodecError> {
+    let sku = from.bytes(SKU_BYTES_MAX)?;
+    if sku.is_empty() || std::str::from_utf8(sku).is_err() {
+        return Err(CodecError::Invalid("a SKU"));
+    }
+    Ok(sku)
+}
+
+pub(crate) fn put_mark_id(out: &mut Writer<'_>, mark: MarkId) {
+    out.number(mark.at_ms);
+    out.number(mark.misses);
+}
+
+pub(crate) fn take_mark_id(from: &mut NameReader<'_>) -> Result<MarkId, CodecError> {
+    let at_ms = take_moment(from)?;
+    match from.number()? {
+        0 => Err(CodecError::Invalid("a mark")),
+        misses => Ok(MarkId { at_ms, misses }),
+    }
+}
+
+/// Why a copy is marked, in words.
+pub(crate) fn take_reason<'a>(from: &mut NameReader<'a>) -> Result<&'a str, CodecError> {
+    std::str::from_utf8(from.bytes(MARK_BYTES_MAX)?).map_err(|_| CodecError::Invalid("a reason"))
+}
+
+pub(crate) fn put_entry(out: &mut Writer<'_>, entry: EntryId) {
+    out.number(entry.ms);
+    out.number(entry.seq);
+}
+
+pub(crate) fn take_entry(from: &mut NameReader<'_>) -> Result<EntryId, CodecError> {
+    Ok(EntryId {
+        ms: from.number()?,
+        seq: from.number()?,
+    })
+}
+
+pub(crate) fn put_options(out: &mut Writer<'_>, options: &Options) {
+    for limit in [
+        options.user_limit,
+        options.item_limit,
+        options.order_limit,
+        options.sale_limit,
+    ] {
+        out.option(limit, Writer::number);
+    }
+    out.number(options.hold_ms);
+    out.option(options.hold_ms_max, Writer::number);
+    out.number(options.grace_ms);
+    out.option(options.start_at_ms, Writer::number);
+    out.option(options.end_at_ms, Writer::number);
+    out.number(options.keep_ms);
+    out.number(options.remember_ms);
+}
+
+pub(crate) fn take_options(from: &mut NameReader<'_>) -> Result<Options, CodecError> {
+    let options = Options {
+        user_limit: from.option(take_positive)?,
+        item_limit: from.option(take_positive)?,
+        order_limit: from.option(take_positive)?,
+        sale_limit: from.option(take_positive)?,
+        hold_ms: take_integer(from)?,
+        hold_ms_max: from.option(take_integer)?,
+        grace_ms: take_integer(from)?,
+        start_at_ms: from.option(take_positive)?,
+        end_at_ms: from.option(take_positive)?,
+        keep_ms: take_integer(from)?,
+        remember_ms: take_integer(from)?,
+    };
+    if options.hold_ms == 0 || options.max_hold_ms() < options.hold_ms {
+        return Err(CodecError::Invalid("the options"));
+    }
+    Ok(options)
+}
+
+/// Appends the lines of a cart.
+pub(crate) fn put_lines(out: &mut Writer<'_>, lines: &[Line]) {
+    out.list(lines.iter(), |out, line| {
+        out.number(u64::from(line.item));
+        out.number(line.qty);
+    });
+}
+
+/// Reads the lines of a cart: each of at least one unit, no item twice, none missing.
+pub(crate) fn take_lines(from: &mut NameReader<'_>) -> Result<Lines, CodecError> {
+    let lines: Lines = from.list(2, |from| {
+        Ok(Line {
+            item: from.small()?,
+            qty: from.number()?,
+        })
+    })?;
+    let mut items: smallvec::SmallVec<[u32; 8]> = lines.iter().map(|line| line.item).collect();
+    items.sort_unstable();
+    if lines.is_empty()
+        || items.windows(2).any(|pair| pair[0] == pair[1])
+        || lines
+            .iter()
+            .any(|line| !(1..=INTEGER_MAX).contains(&line.qty))
+    {
+        return Err(CodecError::Invalid("the lines of a cart"));
+    }
+    Ok(lines)
+}

@@ -1,0 +1,113 @@
+//! Values to bytes.
+
+use super::{EIGHT_BYTES, FOUR_BYTES, LENGTH_255, TWO_BYTES, ULID_MARK, WITH_OPTIONS};
+use crate::table::name::{NameBuffer, Spelling};
+
+/// Appends values to a buffer.
+pub struct Writer<'a>(pub &'a mut Vec<u8>);
+
+impl Writer<'_> {
+    pub fn tag(&mut self, tag: u8) {
+        self.0.push(tag);
+    }
+
+    pub fn flag(&mut self, flag: bool) {
+        self.0.push(u8::from(flag));
+    }
+
+    pub fn number(&mut self, number: u64) {
+        match number {
+            0..=250 => self.tag(number as u8),
+            251..=0xffff => self.marked(TWO_BYTES, (number as u16).to_le_bytes()),
+            0x1_0000..=0xffff_ffff => self.marked(FOUR_BYTES, (number as u32).to_le_bytes()),
+            _ => self.marked(EIGHT_BYTES, number.to_le_bytes()),
+        }
+    }
+
+    fn marked<const N: usize>(&mut self, mark: u8, bytes: [u8; N]) {
+        self.tag(mark);
+        self.0.extend_from_slice(&bytes);
+    }
+
+    /// Zigzag: 0, -1, 1, -2, ...
+    pub fn signed(&mut self, number: i64) {
+        self.number((number << 1 ^ number >> 63).cast_unsigned());
+    }
+
+    /// A number of full width: four bytes, little endian.
+    pub fn full_u32(&mut self, number: u32) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    /// A number of full width: eight bytes, little endian.
+    pub fn full_u64(&mut self, number: u64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    /// Bytes whose number is known where they are read.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// Sixteen bytes, big endian.
+    pub fn wide(&mut self, number: u128) {
+        self.0.extend_from_slice(&number.to_be_bytes());
+    }
+
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// A user, id or REF.
+    pub fn name<'n>(&mut self, name: impl Into<Spelling<'n>>) {
+        let name = name.into();
+        match name {
+            Spelling::Ulid(packed) => {
+                self.tag(ULID_MARK);
+                self.0.extend_from_slice(&packed.bytes());
+            }
+            Spelling::Uuid(_) | Spelling::Bytes(_) => {
+                let mut buffer = NameBuffer::default();
+                let name = name.bytes(&mut buffer);
+                self.tag(match name.len() {
+                    255 => LENGTH_255,
+                    length => length as u8,
+                });
+                self.0.extend_from_slice(name);
+            }
+        }
+    }
+
+    pub fn option<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
+        self.flag(value.is_some());
+        if let Some(value) = value {
+            put(self, value);
+        }
+    }
+
+    /// A tag that options may follow.
+    pub fn tag_with_options(&mut self, tag: u8, has_options: bool) {
+        self.tag(if has_options { tag | WITH_OPTIONS } else { tag });
+    }
+
+    /// The one option of what has one.
+    pub fn one_option(&mut self, tag: u8, put: impl FnOnce(&mut Writer<'_>)) {
+        let mut value = Vec::new();
+        put(&mut Writer(&mut value));
+        self.number(1);
+        self.tag(tag);
+        self.bytes(&value);
+    }
+
+    pub fn list<T>(
+        &mut self,
+        values: impl ExactSizeIterator<Item = T>,
+        mut put: impl FnMut(&mut Self, T),
+    ) {
+        self.number(values.len() as u64);
+        for value in values {
+            put(self, value);
+        }
+    }
+}

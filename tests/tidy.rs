@@ -424,7 +424,7 @@ fn tests_and_examples_never_name_the_crate() {
 
 #[test]
 fn tests_wait_for_conditions() {
-    let files = sources(&["tests"]);
+    let files = sources(&["tests", "engine/tests"]);
     assert_nowhere(
         "nothing sleeps but tests/server/support/wait.rs",
         &files,
@@ -488,25 +488,54 @@ fn every_command_has_a_file_that_is_its_manual_page() {
     assert_none("one file a command, which begins with its page", &broken);
 }
 
-#[test]
-fn every_dependency_says_what_it_is_for() {
-    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
+/// The dependencies of a manifest below one heading, by name, and those without a comment
+/// above them.
+fn dependencies(path: &str, heading: &str) -> (Vec<String>, Vec<String>) {
+    let manifest = std::fs::read_to_string(root().join(path)).expect("a manifest");
     let lines: Vec<&str> = manifest.lines().collect();
-    let mut section = "";
-    let (mut broken, mut seen) = (Vec::new(), 0);
+    let (mut section, mut names, mut broken) = ("", Vec::new(), Vec::new());
     for (index, line) in lines.iter().enumerate() {
         if line.starts_with('[') {
             section = line;
-        } else if section.contains("dependencies") && line.contains(" = ") && !line.starts_with('#')
+        } else if section.contains(heading)
+            && !line.starts_with('#')
+            && let Some((name, _)) = line.split_once(" = ")
         {
-            seen += 1;
+            names.push(name.to_owned());
             if !lines[index - 1].starts_with("# ") {
-                broken.push((*line).to_owned());
+                broken.push(format!("{path}: {line}"));
             }
         }
     }
-    assert!(seen > 10, "{seen} dependencies");
+    (names, broken)
+}
+
+#[test]
+fn every_dependency_says_what_it_is_for() {
+    let (mut seen, mut broken) = (0, Vec::new());
+    for path in ["Cargo.toml", "engine/Cargo.toml", "engine/fuzz/Cargo.toml"] {
+        let (names, without) = dependencies(path, "dependencies");
+        seen += names.len();
+        broken.extend(without);
+    }
+    assert!(seen > 20, "{seen} dependencies");
     assert_none("a dependency has a comment above it", &broken);
+}
+
+/// A clock, a generator of random numbers or a server would come in by a crate.
+#[test]
+fn the_engine_has_a_few_crates_and_no_others() {
+    let (mut names, _) = dependencies("engine/Cargo.toml", "[dependencies]");
+    names.sort();
+    let few = [
+        "prefetch-index",
+        "siphasher",
+        "smallvec",
+        "ulid",
+        "uuid",
+        "xxhash-rust",
+    ];
+    assert_eq!(names, few);
 }
 
 #[test]

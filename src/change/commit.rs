@@ -6,8 +6,8 @@
 //! What is sent on is the event, `FLASHSALE.APPLY key [orders] event`. A request sent
 //! on would be decided again, by another clock.
 
-use super::mark::mark_fault;
-use super::send::send;
+use std::ffi::CStr;
+
 use crate::datatype::{self, SaleKey};
 use crate::error::Error;
 use crate::ffi::{Ctx, Text};
@@ -15,9 +15,15 @@ use crate::info;
 use crate::names;
 use crate::news::News;
 use crate::orders::OrdersKey;
+use crate::scratch;
 use crate::scripts;
 use crate::timer::alarm;
-use flashsale_engine::sale::{EntryId, Event, Pending, Sale, Slot, StockChange, StockChanges};
+use flashsale_engine::sale::{
+    EntryId, Event, Pending, Sale, Slot, StockChange, StockChanges, encode_event,
+};
+
+/// The command that carries events.
+pub(super) const APPLY: &CStr = c"FLASHSALE.APPLY";
 
 /// What there is to reply about an event that was carried out.
 pub struct Done {
@@ -70,7 +76,6 @@ fn carry_out<'c>(
     send(ctx, key.name(), entry_in, event);
     announce(ctx, key, entry_in, event, &applied.stock, news);
     count(event);
-    mark_fault(ctx, key);
     Done {
         slot: applied.slot,
         entry: event.entry().unwrap_or_default(),
@@ -92,6 +97,13 @@ pub fn commit_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Resul
     announce(ctx, &mut key, None, event, &StockChanges::new(), &mut news);
     count(event);
     Ok(())
+}
+
+pub(super) fn send(ctx: Ctx<'_>, key: Text<'_>, orders: Option<Text<'_>>, event: &Event<'_>) {
+    scratch::with(|bytes| {
+        encode_event(event, bytes);
+        ctx.replicate(APPLY, key, orders, bytes);
+    });
 }
 
 /// Tells the server what changed and the timer when to look again, and notes what

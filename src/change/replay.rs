@@ -1,9 +1,8 @@
 //! A change that was decided elsewhere: in a primary, before a restart, or where the
 //! sale's slot comes from. It is checked, carried out and passed on as it came.
 
-use super::commit::announce;
-use super::mark::{mark_fault, mark_named};
-use super::send::APPLY;
+use super::commit::{APPLY, announce, send};
+use crate::clock;
 use crate::damage::{self, Damage};
 use crate::datatype::{self, SaleKey};
 use crate::error::{Error, echo};
@@ -12,7 +11,8 @@ use crate::info;
 use crate::names;
 use crate::news::News;
 use crate::orders::OrdersKey;
-use flashsale_engine::sale::{Event, Sale, StockChanges, decode_event};
+use crate::timer::alarm;
+use flashsale_engine::sale::{Change, Event, Sale, StockChanges, decode_event};
 
 /// Who sends a line that was decided elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,14 +82,14 @@ fn leave_out_of_load(call: &Call<'_>, reason: &str) {
         reason,
     };
     damage::meet(call.ctx(), &damage);
-    mark_named(call.ctx(), call.text(1), reason);
+    mark_named(call, reason);
 }
 
 /// Counts a line of the primary that does not fit.
 fn leave_out(call: &Call<'_>, reason: &str) {
     let ctx = call.ctx();
     damage::count(ctx, word(call, 1), reason);
-    mark_named(call.ctx(), call.text(1), reason);
+    mark_named(call, reason);
     // A value on its way here that missed something can never be whole, and a part of it
     // would end the next start, too.
     if let Some(name) = call.text(1)
@@ -97,6 +97,32 @@ fn leave_out(call: &Call<'_>, reason: &str) {
     {
         ctx.replicate_words(c"DEL", &[name]);
     }
+}
+
+/// Marks the sale that a line names, if there is one.
+fn mark_named(call: &Call<'_>, reason: &str) {
+    if let Some(name) = call.text(1)
+        && let Ok(mut key) = datatype::open_write(call.ctx(), name)
+    {
+        mark(call.ctx(), &mut key, reason);
+    }
+}
+
+/// Notes in a sale, and in this server's own AOF, that it missed a change of its primary.
+/// The first reason is the one that stays; each miss is counted in the mark, so that a
+/// RESUME elsewhere does not lift it.
+fn mark(ctx: Ctx<'_>, key: &mut SaleKey<'_>, reason: &str) {
+    let event = Event {
+        at_ms: clock::now_ms(),
+        change: Change::marked(reason),
+    };
+    key.apply(&event);
+    // From a replica it reaches the AOF alone: copies of this copy get the primary's own
+    // stream, and judge for themselves.
+    send(ctx, key.name(), None, &event);
+    ctx.signal_modified(key.name());
+    // It is the place of a marked sale now, for DOCTOR.
+    alarm::note(ctx, key);
 }
 
 /// Carries out an event that was decided elsewhere. It is passed on as it came once it is
@@ -142,7 +168,6 @@ fn replay_event<'c>(
     let applied = key.apply(&event);
     let entry_in = entry.as_ref().ok().copied().flatten();
     announce(ctx, &mut key, entry_in, &event, &applied.stock, &mut news);
-    mark_fault(ctx, &mut key);
     entry.map(|_| ())
 }
 

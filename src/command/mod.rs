@@ -20,8 +20,6 @@ mod reply;
 mod sale;
 mod syntax;
 
-use crate::change::mark::mark_named;
-use crate::damage;
 use crate::error::Error;
 use crate::ffi::{self, Call, Command, CommandSpec, Ctx, Text};
 use crate::info;
@@ -41,22 +39,6 @@ impl<H: Handler> Command for H {
         if let Err(error) = H::answer(call) {
             info::count_error(error.code);
             call.reply().error(&error.to_string());
-        }
-    }
-
-    /// Marks the sale that the call named: it may be half changed, and must not sell.
-    fn broke(call: &Call<'_>, reason: &str) {
-        let ctx = call.ctx();
-        let reason = format!("{}: {reason}", H::SPEC.name);
-        ctx.warn(&reason);
-        mark_named(ctx, call.text(1), &reason);
-        if ctx.flags().is_replicated() {
-            // A replica that answers its primary with an error stops replicating.
-            damage::count(ctx, call.text(1).map_or(&[], Text::bytes), &reason);
-            call.reply().ok();
-        } else {
-            let text = "internal: a broken invariant, the log has more; the sale does not sell";
-            call.reply().error(&Error::new(text).to_string());
         }
     }
 }

@@ -1,7 +1,6 @@
 //! One call of a command: its arguments in place, and the shim the server calls.
 
 use std::ffi::c_int;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redis_module::raw::{self, RedisModuleCtx, RedisModuleString};
 use smallvec::SmallVec;
@@ -21,10 +20,6 @@ pub trait Command {
 
     /// Answers one call. Writes exactly one reply.
     fn call(call: &Call<'_>);
-
-    /// Answers a call that ended in a panic, which would end the server; `reason` is what
-    /// the panic said.
-    fn broke(call: &Call<'_>, reason: &str);
 }
 
 /// What one call brings.
@@ -59,22 +54,6 @@ impl<'c> Call<'c> {
     }
 }
 
-/// Runs `act`, and returns what a panic of it said.
-///
-/// A panic is a broken invariant: no input leads to one. What it has left half done, the
-/// caller must not rely on.
-///
-/// # Errors
-///
-/// It panicked.
-pub fn caught(act: impl FnOnce()) -> Result<(), String> {
-    catch_unwind(AssertUnwindSafe(act)).map_err(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        text.unwrap_or("a panic without a word").to_owned()
-    })
-}
-
 /// The function the server gets for the command `C`.
 pub struct Shim<C>(std::marker::PhantomData<C>);
 
@@ -100,30 +79,11 @@ impl<C: Command> Shim<C> {
         };
         let words: SmallVec<[&[u8]; STACK_ARGUMENTS]> =
             texts.iter().map(|text| text.bytes()).collect();
-        let call = Call {
+        C::call(&Call {
             ctx,
             texts,
             words: &words,
-        };
-        if let Err(reason) = caught(|| C::call(&call)) {
-            C::broke(&call, &reason);
-        }
+        });
         raw::REDISMODULE_OK as c_int
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_is_caught_with_its_words() {
-        assert_eq!(caught(|| {}), Ok(()));
-        assert_eq!(caught(|| panic!("no record")), Err("no record".to_owned()));
-        let slot = 7;
-        assert_eq!(
-            caught(|| panic!("no record at {slot}")),
-            Err("no record at 7".to_owned())
-        );
     }
 }

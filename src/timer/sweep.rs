@@ -5,14 +5,12 @@
 
 use super::{alarm, hints};
 use crate::change::commit;
-use crate::change::mark::mark_named;
 use crate::clock;
 use crate::config;
 use crate::datatype;
-use crate::ffi::{Ctx, TextBuf, caught};
+use crate::ffi::{Ctx, TextBuf};
 use crate::info;
 use crate::news::News;
-use crate::place::Place;
 use crate::slots;
 use crate::timer::index::Hint;
 use flashsale_engine::sale::Change;
@@ -25,21 +23,10 @@ pub fn sweep(ctx: Ctx<'_>) {
         && let Some(hint) = hints::pop_due(now_ms)
     {
         let before = budget;
-        let place = hint.place.clone();
-        if let Err(reason) = caught(|| follow(ctx, hint, now_ms, &mut budget)) {
-            give_up(ctx, &place, &reason);
-        }
+        follow(ctx, hint, now_ms, &mut budget);
         // A look at a sale with nothing to do costs something, too.
         budget = budget.min(before.saturating_sub(1));
     }
-}
-
-/// Marks the sale whose overdue reservations could not be returned: a panic would end the
-/// server.
-#[cold]
-fn give_up(ctx: Ctx<'_>, place: &Place, reason: &str) {
-    ctx.warn(&format!("returning reservations: {reason}"));
-    mark_named(ctx, Some(TextBuf::new(&place.key).as_text()), reason);
 }
 
 /// Looks at the sale a hint is about, within the budget.

@@ -24,8 +24,7 @@
 //! 6. The sum of all `total` is at most 2^53 - 1.
 //!
 //! [`Sale::audit`] recounts 1, 2, 4 and 6 from the reservations up, [`OrderAudit`] holds
-//! the orders against the stream's entries. [`Sale::fault`] looks after each change whether
-//! 1, 2, 4 and 6 can hold, as far as that takes no recount.
+//! the orders against the stream's entries.
 //!
 //! | Question | File |
 //! |---|---|

@@ -105,40 +105,6 @@ impl Sale {
         [end_at_ms, self.closed_at_ms].into_iter().flatten().min()
     }
 
-    /// Looks whether invariants 1, 2, 4 and 6 can hold, as far as that takes no recount, and
-    /// returns in words which one cannot. O(1).
-    ///
-    /// A caller asks after each change. A sale that does not add up is marked, as one that
-    /// missed a change is: it does not sell, and the server lives.
-    #[inline]
-    pub fn fault(&self) -> Option<&'static str> {
-        let (totals, open) = (
-            self.items.totals(),
-            self.reservations.deadlines().len() as u64,
-        );
-        // Each open reservation has a unit at least.
-        let is_sound = !self.items.is_overdrawn()
-            && (open <= totals.reserved)
-            && (open > 0 || totals.reserved == 0)
-            && totals.total() <= INTEGER_MAX;
-        if is_sound {
-            None
-        } else {
-            Some(self.which_fault())
-        }
-    }
-
-    #[cold]
-    fn which_fault(&self) -> &'static str {
-        if self.items.is_overdrawn() {
-            "more units were to be moved than there are"
-        } else if self.items.totals().total() > INTEGER_MAX {
-            "there are more units than can be counted"
-        } else {
-            "the units reserved are not those of the open reservations"
-        }
-    }
-
     /// Why this copy does not sell, if it missed a change of its primary.
     #[inline]
     pub fn mark(&self) -> Option<&Mark> {

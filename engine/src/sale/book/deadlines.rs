@@ -38,7 +38,6 @@ impl Deadlines {
         }
     }
 
-    #[inline]
     pub fn len(&self) -> usize {
         self.len
     }

@@ -41,13 +41,12 @@ impl Stock {
         }
     }
 
-    /// The stock after a move; none where there are not as many units to move.
-    fn moved(&self, by: Move) -> Option<Stock> {
-        Some(Stock {
-            available: self.available.checked_add_signed(by.available)?,
-            reserved: self.reserved.checked_add_signed(by.reserved)?,
-            sold: self.sold.checked_add_signed(by.sold)?,
-        })
+    fn moved(&self, by: Move) -> Stock {
+        Stock {
+            available: self.available.saturating_add_signed(by.available),
+            reserved: self.reserved.saturating_add_signed(by.reserved),
+            sold: self.sold.saturating_add_signed(by.sold),
+        }
     }
 }
 
@@ -96,8 +95,6 @@ pub struct Items {
     by_sku: Index,
     hasher: Hasher,
     totals: Stock,
-    /// A move asked for more units than there are: invariant 1 of the sale is broken.
-    is_overdrawn: bool,
     sku_bytes: usize,
 }
 
@@ -108,7 +105,6 @@ impl Items {
             by_sku: Index::new(),
             hasher,
             totals: Stock::default(),
-            is_overdrawn: false,
             sku_bytes: 0,
         }
     }
@@ -118,15 +114,8 @@ impl Items {
     }
 
     /// Sums over all items.
-    #[inline]
     pub fn totals(&self) -> Stock {
         self.totals
-    }
-
-    /// Did a move ever ask for more units than there were?
-    #[inline]
-    pub fn is_overdrawn(&self) -> bool {
-        self.is_overdrawn
     }
 
     pub fn find(&self, sku: &[u8]) -> Option<ItemIndex> {
@@ -181,12 +170,8 @@ impl Items {
             return;
         };
         let before = item.stock.class();
-        let (Some(stock), Some(totals)) = (item.stock.moved(by), self.totals.moved(by)) else {
-            self.is_overdrawn = true;
-            return;
-        };
-        item.stock = stock;
-        self.totals = totals;
+        item.stock = item.stock.moved(by);
+        self.totals = self.totals.moved(by);
         match (before, item.stock.class()) {
             (Class::AllReserved | Class::SoldOut, Class::InStock) => {
                 changes.push(StockChange::BackInStock);

@@ -169,11 +169,11 @@ fn deadlines_are_kept_at_maxmemory_and_only_memory_brings_new_reservations() {
     };
     let mut con = server.conn();
     con.says("FLASHSALE.CREATE sale orders STOCK 500 REMEMBER 1", "OK");
-    let reserve = |number| format!("FLASHSALE.RESERVE sale u{number} 1 ID r{number} HOLD 700");
+    let reserve = |number| format!("FLASHSALE.RESERVE sale u{number} 1 ID r{number} HOLD 2500");
     all_said(&send_all(&mut con, (0..500).map(reserve)), "RESERVED", 500);
     let mut feed = Feed::follow(&server);
     con.says("CONFIG SET maxmemory 1", "OK");
-    con.refuses("FLASHSALE.RESERVE sale eve 1", "ALLRESERVED <=700 default");
+    con.refuses("FLASHSALE.RESERVE sale eve 1", "ALLRESERVED <=2500 default");
     wait_until("all of it is back", || {
         con.stock("sale") == "[default 500 0 0]"
     });

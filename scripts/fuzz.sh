@@ -60,6 +60,8 @@ for package in "flashsale-engine --test fuzz" "flashsale --lib"; do
   FLASHSALE_CORPUS=$folder/valid cargo test --locked --quiet -p $package writes_the_corpus \
     -- --ignored >/dev/null
 done
+# Instrumented code and the release's link-time optimisation do not get along.
+export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 # By itself: a build that fails has found nothing.
 cargo +nightly fuzz build --fuzz-dir engine/fuzz --features libfuzzer --target-dir "$folder/build" >&2 ||
   { say "the targets cannot be built"; exit 1; }

@@ -28,8 +28,8 @@ macro_rules! api {
     };
 }
 
-// Unit tests run without a server, on the system's memory.
-#[cfg_attr(test, allow(dead_code))]
+// Unit tests and fuzzers run without a server, on the system's memory.
+#[cfg_attr(any(test, fuzzing), allow(dead_code))]
 mod alloc;
 mod call;
 mod config;

@@ -26,8 +26,10 @@
 //! | how does the server call, and how is it called | `ffi/`, the only unsafe code |
 //!
 //! Arrows never turn round: `hooks` and `command` use `timer` and `change`, those use
-//! `datatype` and `orders`, those `ffi`, and all of them the engine. No two files use each
-//! other in a circle; `tests/tidy.rs` holds both.
+//! `datatype` and `orders`, those `ffi`, and all of them the engine. The timer is in three
+//! parts: its hints are below `datatype`, which writes them down, its alarm below `change`,
+//! which sets it, and its sweep above `change`, which carries out what it returns. No two
+//! files use each other in a circle; `tests/tidy.rs` looks for one.
 //!
 //! # One change, start to end
 //!

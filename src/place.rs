@@ -7,7 +7,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     pub database: i32,
-    /// Shared between the two orders of the index.
+    /// Shared, as the timer's index keeps each place twice.
     pub key: Arc<[u8]>,
 }
 
@@ -19,7 +19,7 @@ impl Place {
         }
     }
 
-    /// Returns where a sale is that was here before two databases exchanged their numbers.
+    /// Returns where a value is that was here before two databases exchanged their numbers.
     pub fn swapped(self, one: i32, other: i32) -> Place {
         let database = match self.database {
             database if database == one => other,

@@ -246,12 +246,19 @@ fn unsafe_code_is_in_ffi_alone_and_each_gives_its_reason() {
         "`unsafe` has a `// SAFETY:` line, an unsafe function `# Safety`",
         &broken,
     );
-    let crate_root = Source::read(root(), "src/lib.rs");
+    let manifest = |path| std::fs::read_to_string(root().join(path)).expect("a manifest");
     assert!(
-        crate_root.code.contains("#![deny(unsafe_code)]")
-            || std::fs::read_to_string(root().join("Cargo.toml"))
-                .is_ok_and(|manifest| manifest.contains("unsafe_code = \"deny\"")),
-        "the crate denies unsafe_code"
+        manifest("Cargo.toml").contains("unsafe_code = \"deny\""),
+        "the workspace denies unsafe_code"
+    );
+    for path in ["Cargo.toml", "engine/Cargo.toml", "engine/fuzz/Cargo.toml"] {
+        let takes_it = manifest(path).contains("[lints]\nworkspace = true");
+        assert!(takes_it, "{path} takes the lints of the workspace");
+    }
+    let engine = Source::read(root(), "engine/src/lib.rs");
+    assert!(
+        engine.code.contains("#![forbid(unsafe_code)]"),
+        "the engine forbids unsafe_code"
     );
 }
 

@@ -1,7 +1,8 @@
 //! What a change is to those who hear of it: a keyspace event, a count, the key's expiry.
 //!
-//! A new kind of change is described here, and nowhere else but in `apply.rs`, `check.rs`
-//! and `codec.rs`.
+//! A new kind of change is described here. What it does is in `apply.rs`, whether a replayed
+//! one fits in `check.rs`, its bytes in `codec.rs`; the entry of one that sells or refunds is
+//! in `mod.rs`.
 
 use std::ffi::CStr;
 

@@ -1,12 +1,12 @@
 //! A sale in its key, with what the server side notes beside it.
 
 use super::marks;
+use crate::hints;
 use crate::info::{
     MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_KNOWN_MAX, RESERVATIONS_OPEN, SALES,
     SALES_DIVERGED, USERS,
 };
 use crate::place::Place;
-use crate::timer::hints;
 use flashsale_engine::sale::{Applied, Change, Event, Sale};
 
 /// After so many changes a sale is measured again, which takes longer than a change does.

@@ -14,9 +14,9 @@ use super::live::LiveSale;
 use super::partly::{self, Loaded, Partly};
 use super::{begun, marks};
 use crate::ffi::{self, Chunk, NativeType, Origin, TypeHandle};
+use crate::hints;
 use crate::names;
 use crate::place::Place;
-use crate::timer::hints;
 use flashsale_engine::sale::{self, Loader, Sale};
 
 /// What a key of the type holds.

@@ -10,10 +10,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::hints;
 use crate::clock;
 use crate::datatype::SaleKey;
 use crate::ffi::{self, Alarm, Ctx, Timer};
+use crate::hints;
 use crate::info;
 use crate::place::Place;
 

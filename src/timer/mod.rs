@@ -2,12 +2,10 @@
 //!
 //! | Question | File |
 //! |---|---|
-//! | which sale is due next | `index.rs` |
-//! | what is written down of a sale | `hints.rs` |
 //! | when does the timer go off | `alarm.rs` |
 //! | what happens then | `sweep.rs` |
+//!
+//! Which sale is due next is in `hints/`, below the values that write it down.
 
 pub mod alarm;
-pub mod hints;
-pub mod index;
 pub mod sweep;

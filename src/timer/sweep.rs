@@ -1,18 +1,18 @@
 //! Returns reservations when their deadline has passed: on the primary alone, with a
 //! budget for all sales together.
 //!
-//! Edge: decides where to look (see `hints.rs`). What is overdue, the sale decides.
+//! Edge: decides where to look (see `hints/`). What is overdue, the sale decides.
 
-use super::{alarm, hints};
+use super::alarm;
 use crate::change::commit;
 use crate::clock;
 use crate::config;
 use crate::datatype;
 use crate::ffi::{Ctx, TextBuf};
+use crate::hints::{self, Hint};
 use crate::info;
 use crate::news::News;
 use crate::slots;
-use crate::timer::index::Hint;
 use flashsale_engine::sale::Change;
 
 /// Follows hints until nothing is due or the budget is used up.

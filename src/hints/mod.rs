@@ -1,7 +1,15 @@
-//! Where the timer finds the sales with deadlines.
+//! The hints of the server: which sale has a deadline, where, and when.
 //!
-//! Edge: keeps the one [`ExpiryIndex`] of the server. Hints are written down on a
-//! replica too, where no timer runs, so that a promoted one knows them all.
+//! A sale in its key (`datatype/`) writes its hint down; the timer (`timer/`) follows it.
+//! Both stand above this folder, so neither has to know the other.
+//!
+//! Edge: keeps the one [`ExpiryIndex`] of the server, which is pure and in `index.rs`. Hints
+//! are written down on a replica as well, where no timer runs, so that a replica has them
+//! all when it is promoted.
+
+mod index;
+
+pub use index::Hint;
 
 use std::sync::atomic::Ordering;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -9,7 +17,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use crate::ffi::LoadBeside;
 use crate::info::SALES_WITH_DEADLINES;
 use crate::place::Place;
-use crate::timer::index::{ExpiryIndex, Hint};
+use index::ExpiryIndex;
 
 static INDEX: LazyLock<Mutex<ExpiryIndex>> = LazyLock::new(Mutex::default);
 /// The hints of what a replica loads beside its own data, while it does.

@@ -2,7 +2,7 @@
 
 use crate::info::{BLOOM_BYTES, BLOOMS};
 use crate::reclaim;
-use flashsale_engine::bloom::{Bloom, Event, Filter, Header, Import};
+use flashsale_engine::bloom::{Bloom, Event, Filter, Import};
 
 /// One filter's shares of the gauges.
 struct Share {
@@ -10,9 +10,11 @@ struct Share {
 }
 
 impl Share {
-    fn new() -> Share {
+    fn new(bytes: usize) -> Share {
         BLOOMS.shift(0, 1);
-        Share { bytes: 0 }
+        let mut share = Share { bytes: 0 };
+        share.set(bytes);
+        share
     }
 
     fn set(&mut self, bytes: usize) {
@@ -38,10 +40,8 @@ pub struct LiveBloom {
 
 impl LiveBloom {
     pub(super) fn new(bloom: Bloom) -> LiveBloom {
-        let share = Share::new();
-        let mut live = LiveBloom { bloom, share };
-        live.measure();
-        live
+        let share = Share::new(bloom.memory_bytes());
+        LiveBloom { bloom, share }
     }
 
     pub fn bloom(&self) -> &Bloom {
@@ -90,15 +90,9 @@ pub struct LiveImport {
 }
 
 impl LiveImport {
-    pub(super) fn begin(header: &Header) -> LiveImport {
-        LiveImport::new(Import::begin(header))
-    }
-
     pub(super) fn new(import: Import) -> LiveImport {
-        let share = Share::new();
-        let mut live = LiveImport { import, share };
-        live.measure();
-        live
+        let share = Share::new(import.memory_bytes());
+        LiveImport { import, share }
     }
 
     pub fn import(&self) -> &Import {
@@ -114,7 +108,7 @@ impl LiveImport {
     pub(super) fn take_bits(&mut self, bits: &[u8]) -> Result<Option<Bloom>, String> {
         let appended = self.import.append(bits);
         appended.map_err(|error| error.to_string())?;
-        self.measure();
+        self.share.set(self.import.memory_bytes());
         if !self.import.is_whole() {
             return Ok(None);
         }
@@ -129,9 +123,5 @@ impl LiveImport {
     pub(super) fn discard(&mut self) {
         let bytes = self.import.memory_bytes();
         reclaim::discard(self.import.take(), bytes);
-    }
-
-    fn measure(&mut self) {
-        self.share.set(self.import.memory_bytes());
     }
 }

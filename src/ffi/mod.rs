@@ -57,7 +57,7 @@ pub use info::testing::tell_all as told;
 pub use info::{Section, Source, register_info};
 pub use key::{Key, Kind, Mode, Typed};
 pub use load::{load_settings, register_number, set_module_options};
-pub use native::{Chunk, NativeType, Origin, TypeHandle, register_type};
+pub use native::{Chunk, NativeType, Origin, Stored, TypeHandle, TypeSpec, register_type};
 pub use register::{add_acl_category, add_category, register_alias, register_command};
 pub use reply::Reply;
 pub use server::server_info;

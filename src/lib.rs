@@ -86,7 +86,7 @@ fn load(ctx: ffi::Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
     ffi::register_info::<info::Info>(ctx);
     doctor::note_load(ctx);
     scripts::look(ctx);
-    timer::alarm::wake(timer::sweep::sweep);
+    timer::alarm::set_sweep(timer::sweep::sweep);
     // Last: subscriptions outlive a load that fails after them.
     ffi::subscribe::<hooks::Server>(ctx)
 }

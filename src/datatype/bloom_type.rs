@@ -13,7 +13,7 @@ use std::ffi::CStr;
 
 use super::bloom_live::{LiveBloom, LiveImport};
 use super::loadable::{Content, Loadable};
-use super::partly::{self, Loader as _, in_words};
+use super::partly::{Assembler, in_words};
 use crate::error::{Code, Error};
 use crate::ffi::{Stored, TypeHandle, TypeSpec};
 use flashsale_engine::bloom::{Bloom, Import, Loaded, Loader};
@@ -72,7 +72,7 @@ impl BloomValue {
     }
 }
 
-impl partly::Loader for Loader {
+impl Assembler for Loader {
     type Whole = BloomState;
     const BYTES_PER_EFFORT: usize = 16 * 1024;
 
@@ -133,7 +133,7 @@ impl Stored for BloomState {
 }
 
 impl Content for BloomState {
-    type Loader = Loader;
+    type Assembler = Loader;
 
     const NOUN: &'static str = "the filter";
 

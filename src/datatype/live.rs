@@ -15,7 +15,7 @@ const CHANGES_PER_MEASUREMENT: u32 = 256;
 /// A sale that takes commands.
 pub struct LiveSale {
     sale: Sale,
-    /// When the timer means to look at this sale; `u64::MAX` when it does not.
+    /// The moment of this sale's hint, in Unix milliseconds, or [`hints::NO_HINT`].
     hinted_due_ms: u64,
     /// This sale's shares of the gauges of INFO.
     open: u64,
@@ -32,7 +32,7 @@ impl LiveSale {
     pub(super) fn new(sale: Sale) -> LiveSale {
         let mut live = LiveSale {
             sale,
-            hinted_due_ms: u64::MAX,
+            hinted_due_ms: hints::NO_HINT,
             open: 0,
             known: 0,
             users: 0,
@@ -91,7 +91,7 @@ impl LiveSale {
 
     /// The timer has nothing written down about this sale any more.
     pub fn forget_hint(&mut self) {
-        self.hinted_due_ms = u64::MAX;
+        self.hinted_due_ms = hints::NO_HINT;
     }
 
     fn count(&mut self) {

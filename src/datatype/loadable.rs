@@ -6,7 +6,7 @@
 //!
 //! Edge: what is the same for sales and filters. What differs is their [`Content`].
 
-use super::partly::{self, Loader, Partly};
+use super::partly::{self, Assembler, Partly};
 use crate::error::Error;
 use crate::ffi::{Chunk, NativeType, Origin, Stored, TypeSpec};
 use crate::place::Place;
@@ -14,7 +14,7 @@ use crate::place::Place;
 /// What a value is once it is whole.
 pub trait Content: Stored + TypeSpec + Sized + Send + 'static {
     /// Puts the content together from its chunks.
-    type Loader: Loader<Whole = Self> + Send + 'static;
+    type Assembler: Assembler<Whole = Self> + Send + 'static;
 
     /// What error texts and the log call it.
     const NOUN: &'static str;
@@ -35,7 +35,7 @@ pub trait Content: Stored + TypeSpec + Sized + Send + 'static {
 /// What a key of one of the types holds.
 pub enum Loadable<C: Content> {
     Whole(C),
-    Partly(Partly<C::Loader>),
+    Partly(Partly<C::Assembler>),
 }
 
 impl<C: Content> Loadable<C> {
@@ -100,11 +100,11 @@ impl<C: Content> NativeType for Loadable<C> {
             origin.place.map(partly::note_place);
             return Ok(Loadable::Partly(partly));
         }
-        let mut loader = C::Loader::default();
-        while !loader.push(&chunk)? {
+        let mut assembler = C::Assembler::default();
+        while !assembler.push(&chunk)? {
             chunk = next()?;
         }
-        let mut content = loader.finish()?;
+        let mut content = assembler.finish()?;
         if let Some(place) = origin.place {
             content.note_loaded(place);
         }

@@ -13,7 +13,7 @@ use crate::ffi::Stored;
 use crate::place::Place;
 
 /// Puts a value together from its chunks.
-pub trait Loader: Default {
+pub trait Assembler: Default {
     type Whole;
 
     /// Bytes that are freed about as fast as one small allocation.
@@ -43,18 +43,18 @@ pub fn in_words<T>(result: Result<T, impl Display>) -> Result<T, String> {
 }
 
 /// What has come of a value that is not whole.
-pub struct Partly<L> {
+pub struct Partly<A> {
     /// `None` once a chunk was damaged.
-    loader: Option<Box<L>>,
+    assembler: Option<Box<A>>,
     /// The chunks that have come, to be saved again.
     chunks: Vec<Box<[u8]>>,
 }
 
-impl<L: Loader> Partly<L> {
+impl<A: Assembler> Partly<A> {
     /// Returns one of which no chunk has come.
-    pub fn empty() -> Partly<L> {
+    pub fn empty() -> Partly<A> {
         Partly {
-            loader: Some(Box::default()),
+            assembler: Some(Box::default()),
             chunks: Vec::new(),
         }
     }
@@ -64,18 +64,21 @@ impl<L: Loader> Partly<L> {
     /// # Errors
     ///
     /// The chunk is damaged, or an earlier one was. The value is then of no use.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<Option<L::Whole>, String> {
-        let mut loader = self.loader.take().ok_or("an earlier chunk was damaged")?;
-        if loader.push(chunk)? {
-            return loader.finish().map(Some);
+    pub fn push(&mut self, chunk: &[u8]) -> Result<Option<A::Whole>, String> {
+        let mut assembler = self
+            .assembler
+            .take()
+            .ok_or("an earlier chunk was damaged")?;
+        if assembler.push(chunk)? {
+            return assembler.finish().map(Some);
         }
-        self.loader = Some(loader);
+        self.assembler = Some(assembler);
         self.chunks.push(chunk.into());
         Ok(None)
     }
 }
 
-impl<L: Loader> Stored for Partly<L> {
+impl<A: Assembler> Stored for Partly<A> {
     fn save(&self, sink: &mut dyn FnMut(&[u8])) {
         self.chunks.iter().for_each(|chunk| sink(chunk));
     }
@@ -86,13 +89,13 @@ impl<L: Loader> Stored for Partly<L> {
 
     fn heap_bytes(&self) -> usize {
         let chunks = self.chunks.iter().map(|chunk| chunk.len());
-        let loader = self.loader.iter();
-        let made = loader.map(|loader| loader.memory_bytes());
+        let assembler = self.assembler.iter();
+        let made = assembler.map(|assembler| assembler.memory_bytes());
         chunks.chain(made).sum()
     }
 
     fn free_effort(&self) -> usize {
-        1 + self.heap_bytes() / L::BYTES_PER_EFFORT
+        1 + self.heap_bytes() / A::BYTES_PER_EFFORT
     }
 
     fn digest(&self, _: &mut dyn FnMut(&[u8])) {}
@@ -122,7 +125,7 @@ mod tests {
     #[derive(Default)]
     struct Words(Vec<u8>);
 
-    impl Loader for Words {
+    impl Assembler for Words {
         type Whole = Vec<u8>;
         const BYTES_PER_EFFORT: usize = 1;
 

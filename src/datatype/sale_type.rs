@@ -9,7 +9,7 @@ use std::ffi::CStr;
 use super::live::LiveSale;
 use super::loadable::{Content, Loadable};
 use super::marks;
-use super::partly::{self, in_words};
+use super::partly::{Assembler, in_words};
 use crate::error::Error;
 use crate::ffi::{self, Stored, TypeHandle, TypeSpec};
 use crate::hints;
@@ -20,16 +20,16 @@ use flashsale_engine::sale::{self, Loader, Sale};
 /// What a key of the type holds.
 pub type SaleValue = Loadable<LiveSale>;
 
-/// A sale of which some chunks have come.
-pub struct Loading {
+/// Puts a sale together from its chunks, while there is memory for them.
+pub struct SaleAssembler {
     loader: Loader,
     /// Bytes of all chunks so far.
     bytes: usize,
 }
 
-impl Default for Loading {
-    fn default() -> Loading {
-        Loading {
+impl Default for SaleAssembler {
+    fn default() -> SaleAssembler {
+        SaleAssembler {
             loader: Loader::new(names::hasher()),
             bytes: 0,
         }
@@ -44,7 +44,7 @@ const RECOUNT_PER_BYTE: usize = 4;
 /// for its own books, which jemalloc keeps in aligned blocks of two mebibytes.
 const STEP_BYTES: usize = 8 << 20;
 
-impl partly::Loader for Loading {
+impl Assembler for SaleAssembler {
     type Whole = LiveSale;
     const BYTES_PER_EFFORT: usize = 64;
 
@@ -77,7 +77,7 @@ impl partly::Loader for Loading {
     }
 
     fn memory_bytes(&self) -> usize {
-        size_of::<Loading>() + self.loader.heap_bytes()
+        size_of::<SaleAssembler>() + self.loader.heap_bytes()
     }
 }
 
@@ -119,7 +119,7 @@ impl Stored for LiveSale {
 }
 
 impl Content for LiveSale {
-    type Loader = Loading;
+    type Assembler = SaleAssembler;
 
     const NOUN: &'static str = "the sale";
 

@@ -51,7 +51,7 @@ pub use alloc::has_system_memory;
 pub use call::{Call, Command};
 pub use config::{TextSetting, register_flag, register_text};
 pub use context::{Ctx, clock_ms, has_frozen_clock};
-pub use events::{Alarm, Hooks, LoadBeside, Timer, start_timer, stop_timer, subscribe};
+pub use events::{Hooks, LoadBeside, OnTimer, Timer, start_timer, stop_timer, subscribe};
 #[cfg(test)]
 pub use info::testing::tell_all as told;
 pub use info::{Section, Source, register_info};

@@ -19,6 +19,9 @@ use crate::info::SALES_WITH_DEADLINES;
 use crate::place::Place;
 use index::ExpiryIndex;
 
+/// Stands for the moment of a sale's hint when the sale has none.
+pub const NO_HINT: u64 = u64::MAX;
+
 static INDEX: LazyLock<Mutex<ExpiryIndex>> = LazyLock::new(Mutex::default);
 /// The hints of what a replica loads beside its own data, while it does.
 static BESIDE: Mutex<Option<ExpiryIndex>> = Mutex::new(None);

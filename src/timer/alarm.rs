@@ -12,7 +12,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::clock;
 use crate::datatype::SaleKey;
-use crate::ffi::{self, Alarm, Ctx, Timer};
+use crate::ffi::{self, Ctx, OnTimer, Timer};
 use crate::hints;
 use crate::info;
 use crate::place::Place;
@@ -25,19 +25,19 @@ const PARKED_MS: u64 = 250;
 /// one goes off is waited for in an `int`, of microseconds on Redis 7.0: a wait of more
 /// than 35 minutes can come out as one in the past, and the server never sleeps again.
 const WAIT_MS_MAX: u64 = 600_000;
-/// No timer runs.
-const NEVER: u64 = u64::MAX;
+/// Stands for the moment of the running timer when none runs.
+const DISARMED: u64 = u64::MAX;
 
-/// When the running timer goes off, in Unix milliseconds; [`NEVER`] when none runs.
-static ARMED_FOR_MS: AtomicU64 = AtomicU64::new(NEVER);
+/// When the running timer goes off, in Unix milliseconds, or [`DISARMED`].
+static ARMED_FOR_MS: AtomicU64 = AtomicU64::new(DISARMED);
 /// The clock at the last tick of the server's cron, in Unix milliseconds.
 static TICKED_AT_MS: AtomicU64 = AtomicU64::new(0);
 static TIMER: Mutex<Option<Timer>> = Mutex::new(None);
 /// What is done when the timer goes off.
 static SWEEP: OnceLock<fn(Ctx<'_>)> = OnceLock::new();
 
-/// Takes what is to be done when the timer goes off, once.
-pub fn wake(sweep: fn(Ctx<'_>)) {
+/// Sets what is done whenever the timer goes off. Called once, when the module is loaded.
+pub fn set_sweep(sweep: fn(Ctx<'_>)) {
     SWEEP.get_or_init(|| sweep);
 }
 
@@ -67,7 +67,7 @@ fn wait_ms(due_ms: u64, now_ms: u64) -> u64 {
 fn arm(ctx: Ctx<'_>, due_ms: u64, now_ms: u64) {
     disarm(ctx);
     let after_ms = wait_ms(due_ms, now_ms);
-    let timer = ffi::start_timer::<Sweep>(ctx, after_ms);
+    let timer = ffi::start_timer::<Alarm>(ctx, after_ms);
     *TIMER.lock().unwrap_or_else(PoisonError::into_inner) = Some(timer);
     ARMED_FOR_MS.store(now_ms.saturating_add(after_ms), Ordering::Relaxed);
     // Not `due_ms`: a timer that may not write yet is started for later than that.
@@ -79,7 +79,7 @@ pub fn disarm(ctx: Ctx<'_>) {
     if let Some(timer) = TIMER.lock().unwrap_or_else(PoisonError::into_inner).take() {
         ffi::stop_timer(ctx, timer);
     }
-    ARMED_FOR_MS.store(NEVER, Ordering::Relaxed);
+    ARMED_FOR_MS.store(DISARMED, Ordering::Relaxed);
     info::note_due(None);
 }
 
@@ -108,13 +108,13 @@ pub fn tick(ctx: Ctx<'_>) {
 }
 
 /// What the server calls when the timer goes off.
-struct Sweep;
+struct Alarm;
 
-impl Alarm for Sweep {
+impl OnTimer for Alarm {
     fn went_off(ctx: Ctx<'_>) {
         // It is gone, and must not be stopped.
         *TIMER.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        ARMED_FOR_MS.store(NEVER, Ordering::Relaxed);
+        ARMED_FOR_MS.store(DISARMED, Ordering::Relaxed);
         if !may_sweep(ctx) {
             info::note_due(None);
             return;

@@ -48,8 +48,8 @@ impl LiveBloom {
         &self.bloom
     }
 
-    /// Carries an event out. For `change/bloom.rs` alone, like the changes below: one
-    /// that is not replicated must not be possible to write down.
+    /// Carries an event out. For `change/bloom.rs` alone, like `merge` and `take_bits`: no
+    /// code must be able to make a change that is not replicated.
     pub fn apply(&mut self, event: &Event<'_>) {
         let links = self.bloom.links().len();
         let replaced = self.bloom.apply(event);
@@ -68,7 +68,7 @@ impl LiveBloom {
         self.measure();
     }
 
-    /// Gives up what takes memory; the filter is about to be replaced.
+    /// Hands over what takes memory to be freed; the filter is about to be replaced.
     pub(super) fn discard(&mut self) {
         discard_links(self.bloom.take_links());
     }
@@ -100,11 +100,11 @@ impl LiveImport {
     }
 
     /// Takes the next bits, and returns the filter once it is whole. For
-    /// `change/bloom.rs` alone, see above.
+    /// `change/bloom.rs` alone.
     ///
     /// # Errors
     ///
-    /// They are not the next ones, or there is no memory for them.
+    /// The bits are not the next ones, or there is no memory for them.
     pub(super) fn take_bits(&mut self, bits: &[u8]) -> Result<Option<Bloom>, String> {
         let appended = self.import.append(bits);
         appended.map_err(|error| error.to_string())?;
@@ -119,7 +119,7 @@ impl LiveImport {
         Ok(bloom)
     }
 
-    /// Gives up what takes memory; the filter is about to be replaced.
+    /// Hands over what takes memory to be freed; the filter is about to be replaced.
     pub(super) fn discard(&mut self) {
         let bytes = self.import.memory_bytes();
         reclaim::discard(self.import.take(), bytes);

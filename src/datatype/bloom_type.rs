@@ -6,8 +6,8 @@
 //! deny what it contains. A filter that a client is loading from a dump takes no other
 //! command either, but it is saved and loaded as far as it has come: the client may go on.
 //!
-//! There is nothing to defragment: the server moves small pieces alone, and all of a
-//! filter but its smallest ones is one large piece.
+//! There is nothing to defragment: the server moves small allocations alone, and nearly all
+//! of a filter is in large ones.
 
 use std::ffi::CStr;
 
@@ -28,7 +28,7 @@ pub enum BloomState {
     Importing(LiveImport),
 }
 
-/// What the server itself says of a key of another type; clients of filters know it.
+/// The server's own error text for a key of another type, which clients of filters know.
 const WRONG_TYPE: &str = "Operation against a key holding the wrong kind of value";
 
 impl BloomState {

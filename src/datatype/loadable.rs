@@ -97,7 +97,7 @@ impl<C: Content> NativeType for Loadable<C> {
                     return Err("a part of a value is a whole one".to_owned());
                 }
             }
-            origin.place.map(partly::note_place);
+            origin.place.into_iter().for_each(partly::note_place);
             return Ok(Loadable::Partly(partly));
         }
         let mut assembler = C::Assembler::default();

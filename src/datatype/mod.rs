@@ -1,9 +1,8 @@
 //! The native types `flashsale` and `fls-bloom` as the server sees them, and the only
 //! access to their keys.
 //!
-//! Edge: opens, loads, saves and counts sales and filters. What a sale is, `sale/` knows,
-//! what a filter is, `bloom/`; how a value gets in and out of the server,
-//! `ffi/native.rs`.
+//! Edge: opens, loads, saves and counts sales and filters. What a sale or a filter is, is in
+//! the engine; how the server calls a type, in `ffi/native.rs`.
 
 pub mod bloom_key;
 mod bloom_live;

@@ -36,12 +36,13 @@ impl Default for SaleAssembler {
     }
 }
 
-/// Most bytes of memory that a byte of a chunk may come to, in records and tables.
+/// Most bytes of memory, in records and tables, that one byte of a chunk can take.
 const MEMORY_PER_BYTE: usize = 16;
-/// Most bytes of memory for each byte of the whole that the recount at the end takes.
+/// Most bytes of memory that the recount at the end takes for each byte of all chunks.
 const RECOUNT_PER_BYTE: usize = 4;
-/// What tables may grow by at once, whatever the size of a chunk, and the server's allocator
-/// for its own books, which jemalloc keeps in aligned blocks of two mebibytes.
+/// Most bytes by which tables grow at once, whatever the size of a chunk, and those that
+/// the allocator then needs itself: jemalloc keeps its records in aligned blocks of two
+/// mebibytes.
 const STEP_BYTES: usize = 8 << 20;
 
 impl Assembler for SaleAssembler {
@@ -52,8 +53,8 @@ impl Assembler for SaleAssembler {
     ///
     /// # Errors
     ///
-    /// The chunk is damaged, or there is no memory for it: to find that out in the middle
-    /// of a table would end the server.
+    /// The chunk is damaged, or there is no memory for it. An allocation that fails in the
+    /// middle of a table would end the server.
     fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
         self.bytes = self.bytes.saturating_add(chunk.len());
         let records = chunk.len().saturating_mul(MEMORY_PER_BYTE);
@@ -63,11 +64,11 @@ impl Assembler for SaleAssembler {
         in_words(self.loader.push(chunk))
     }
 
-    /// Returns the sale, recounted.
+    /// Recounts the sale and returns it.
     ///
     /// # Errors
     ///
-    /// The sale does not add up, or there is no memory to find that out.
+    /// The sale does not add up, or there is no memory to recount it.
     fn finish(self) -> Result<LiveSale, String> {
         let recount = self.bytes.saturating_mul(RECOUNT_PER_BYTE);
         if !ffi::has_system_memory(recount.saturating_add(STEP_BYTES)) {
@@ -81,7 +82,7 @@ impl Assembler for SaleAssembler {
     }
 }
 
-/// Why a sale is not loaded that is not damaged.
+/// The reason for which a sale that is not damaged is not loaded.
 const NO_MEMORY: &str = "there is not enough memory for the sale";
 
 impl TypeSpec for LiveSale {

@@ -13,8 +13,9 @@ use crate::place::Place;
 pub type LoadableKey<'c, C> = Typed<'c, Loadable<C>>;
 
 /// Opens the key of a value, whole or partly loaded; `None` when there is nothing under this
-/// name, `WRONGTYPE` when there is something else.
-#[inline]
+/// name, `WRONGTYPE` when there is something else. Every command opens a key: a call and a
+/// result in memory would be part of the cost of each.
+#[inline(always)]
 pub(super) fn open_any<'c, C: Content>(
     ctx: Ctx<'c>,
     name: Text<'c>,
@@ -28,7 +29,7 @@ pub(super) fn open_any<'c, C: Content>(
 }
 
 /// As [`open_any`]; an error also when the value is only partly loaded.
-#[inline]
+#[inline(always)]
 pub(super) fn open_whole<'c, C: Content>(
     ctx: Ctx<'c>,
     name: Text<'c>,

@@ -15,12 +15,12 @@ pub type BloomKey<'c> = Typed<'c, LiveBloom>;
 pub type AnyBloomKey<'c> = LoadableKey<'c, BloomState>;
 
 fn open<'c>(ctx: Ctx<'c>, name: Text<'c>, mode: Mode) -> Result<Option<BloomKey<'c>>, Error> {
-    let Some(key) = key::open_whole::<BloomState>(ctx, name, mode)? else {
+    let Some(key) = key::open_any(ctx, name, mode)? else {
         return Ok(None);
     };
-    let live = key.part(|state| match state {
-        BloomState::Live(live) => Some(live),
-        BloomState::Importing(_) => None,
+    let live = key.part(|value| match value {
+        Loadable::Whole(BloomState::Live(live)) => Some(live),
+        Loadable::Whole(BloomState::Importing(_)) | Loadable::Partly(_) => None,
     });
     live.map(Some).ok_or_else(key::partly_loaded::<BloomState>)
 }

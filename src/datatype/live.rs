@@ -43,7 +43,7 @@ impl LiveSale {
         };
         SALES.shift(0, 1);
         live.count();
-        live.count_mark();
+        live.count_diverged();
         live.measure();
         live
     }
@@ -58,7 +58,7 @@ impl LiveSale {
         let applied = self.sale.apply(event);
         self.count();
         if matches!(event.change, Change::Marked { .. } | Change::Resumed { .. }) {
-            self.count_mark();
+            self.count_diverged();
         }
         self.changes += 1;
         if self.changes >= CHANGES_PER_MEASUREMENT {
@@ -67,8 +67,16 @@ impl LiveSale {
         applied
     }
 
-    /// Notes the place of this sale if it is marked, and sets its hint if it is due sooner
-    /// than its hint says; returns the moment then.
+    /// Notes that nothing here can be relied on, see the engine's `broken.rs`, and where this
+    /// sale is.
+    pub fn break_off(&mut self, reason: &str, place: Place) {
+        self.sale.break_off(reason);
+        self.count_diverged();
+        marks::note(place);
+    }
+
+    /// Notes the place of this sale if it is marked or broken, and sets its hint if it is due
+    /// sooner than its hint says; returns the moment then.
     pub fn note(&mut self, place: impl Fn() -> Place) -> Option<u64> {
         if self.is_marked() {
             marks::note(place());
@@ -110,13 +118,13 @@ impl LiveSale {
         }
     }
 
-    /// Reports whether this copy missed a change of its primary.
+    /// Reports whether this copy missed a change of its primary, or is broken.
     fn is_marked(&self) -> bool {
         self.diverged > 0
     }
 
-    fn count_mark(&mut self) {
-        let diverged = u64::from(self.sale.mark().is_some());
+    fn count_diverged(&mut self) {
+        let diverged = u64::from(self.sale.why_diverged().is_some());
         SALES_DIVERGED.shift(self.diverged, diverged);
         self.diverged = diverged;
     }

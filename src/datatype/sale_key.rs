@@ -15,7 +15,7 @@ fn open<'c>(ctx: Ctx<'c>, name: Text<'c>, mode: Mode) -> Result<SaleKey<'c>, Err
     key::open_whole(ctx, name, mode)?.ok_or_else(|| Error::no_sale(name.bytes()))
 }
 
-/// Opens a sale to look at it.
+/// Opens a sale to look at it, also a broken one.
 ///
 /// # Errors
 ///
@@ -28,9 +28,13 @@ pub fn open_read<'c>(ctx: Ctx<'c>, name: Text<'c>) -> Result<SaleKey<'c>, Error>
 ///
 /// # Errors
 ///
-/// As [`open_read`].
+/// As [`open_read`], or the sale is broken: nothing may follow links that lead nowhere.
 pub fn open_write<'c>(ctx: Ctx<'c>, name: Text<'c>) -> Result<SaleKey<'c>, Error> {
-    open(ctx, name, Mode::Write)
+    let key = open(ctx, name, Mode::Write)?;
+    match key.sale().broken() {
+        None => Ok(key),
+        Some(reason) => Err(Error::broken(reason)),
+    }
 }
 
 /// Puts a new sale under a name. Whatever was there is gone, with its TTL.

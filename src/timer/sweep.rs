@@ -4,14 +4,15 @@
 //! Edge: decides which sales to look at (see `hints/`). A sale decides what is overdue in it.
 
 use super::alarm;
-use crate::change::commit;
+use crate::change::{broken, commit};
 use crate::clock;
 use crate::config;
 use crate::datatype;
-use crate::ffi::{Ctx, TextBuf};
+use crate::ffi::{Ctx, TextBuf, caught};
 use crate::hints::{self, Hint};
 use crate::info;
 use crate::news::News;
+use crate::rehearsal::{self, Point};
 use crate::slots;
 use flashsale_engine::sale::Change;
 
@@ -23,7 +24,10 @@ pub fn sweep(ctx: Ctx<'_>) {
         && let Some(hint) = hints::pop_due(now_ms)
     {
         let before = budget;
-        follow(ctx, hint, now_ms, &mut budget);
+        let place = hint.place.clone();
+        if let Err(reason) = caught(|| follow(ctx, hint, now_ms, &mut budget)) {
+            broken::note_panic(ctx, TextBuf::new(&place.key).as_text(), &reason);
+        }
         // Looking at a sale with nothing to do takes time as well.
         budget = budget.min(before.saturating_sub(1));
     }
@@ -48,6 +52,7 @@ fn follow(ctx: Ctx<'_>, hint: Hint, now_ms: u64, budget: &mut u32) {
     };
     // The sale here now may be another one than when the hint was set. In either case, what
     // is overdue in it expires, or its own next moment becomes the hint.
+    rehearsal::panic_at(Point::Sweep, key.name());
     key.forget_hint();
     let at_ms = key.sale().time(now_ms).now_ms;
     let Some(event) = key.sale().plan_sweep_within(at_ms, budget) else {

@@ -14,8 +14,8 @@
 //! one of them must not refuse the rest. The answer of an entry is written before the next
 //! entry changes the sale, because it is read from slots and items.
 //!
-//! Entries are worked through in chunks of [`CHUNK`]: read and hashed, then decided one by one.
-//! Between the two is the place to fetch from memory what a whole chunk will look at.
+//! Entries are worked through in chunks of [`CHUNK`]: read and hashed, fetched from memory all at
+//! once, then decided one by one.
 
 use smallvec::SmallVec;
 
@@ -136,6 +136,7 @@ pub fn answer<'a>(
         let words = words.chunks(entries.width);
         let chunk: SmallVec<[Result<Asked<'a>, Error>; CHUNK]> =
             words.map(|words| read(Args::of(words))).collect();
+        open.fetch(&chunk);
         for asked in chunk {
             let answered = asked.and_then(|asked| open.answer_caught(call.reply(), &asked));
             if let Err(error) = answered {
@@ -179,6 +180,19 @@ impl<'c> OpenBatch<'c> {
             is_denied_memory: None,
             is_answering: false,
         })
+    }
+
+    /// Fetches from memory what the entries of a chunk will look at first: while one entry is
+    /// decided, what the next one needs is on its way.
+    fn fetch(&self, chunk: &[Result<Asked<'_>, Error>]) {
+        let sale = self.commit.sale();
+        let entries = || chunk.iter().flatten().map(|asked| &asked.entry);
+        for entry in entries() {
+            sale.touch(Some(entry.id()), entry.user());
+        }
+        for entry in entries() {
+            sale.touch_records(Some(entry.id()), entry.user());
+        }
     }
 
     /// Answers an entry. A panic on the way breaks the sale off, and is an error of this entry

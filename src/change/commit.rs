@@ -136,7 +136,7 @@ pub(super) fn announce<'c>(
 }
 
 /// Notes what listeners are to be told of an event of the sale.
-#[inline]
+#[inline(always)]
 pub(super) fn note_news(event: &Event<'_>, stock: &StockChanges, news: &mut News<'_>) {
     if let Some(name_of_event) = event.change.keyspace_event() {
         news.note(name_of_event);

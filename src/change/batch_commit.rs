@@ -1,11 +1,11 @@
-//! A batch changes a sale: its events are carried out one by one and sent on together, in one
-//! container, with one signal and one note for the timer.
+//! The one way a batch changes a sale: its events are carried out one by one and sent on
+//! together, in one container, with one signal and one note for the timer.
 //!
 //! An event that was sent on by itself would reach replicas before the events that were
 //! decided before it.
 //!
-//! Edge: as `commit.rs`, for many events of one moment. Sending cannot be forgotten: it is
-//! what dropping a [`BatchCommit`] does, also when a panic ends the batch in the middle.
+//! Edge: as `commit.rs`, for many events of one moment. Dropping a [`BatchCommit`] sends, so
+//! sending cannot be forgotten, and a panic in the middle of a batch loses nothing.
 
 use super::broken;
 use super::commit::{APPLY, Done, count, count_clock_step, note_news};
@@ -57,7 +57,7 @@ impl<'c> BatchCommit<'c> {
         self.key.sale()
     }
 
-    /// The name of the sale.
+    /// Returns the name of the sale.
     pub fn name(&self) -> Text<'c> {
         self.key.name()
     }
@@ -68,8 +68,8 @@ impl<'c> BatchCommit<'c> {
         if !event.change.makes_reservation() {
             scripts::note_change(self.ctx);
         }
-        // Before it is carried out: what has changed must be sent on, whatever goes wrong
-        // on the way.
+        // Before it is carried out: should that panic, an entry that is in the stream is an
+        // order of every copy.
         if let Some(events) = &mut self.events {
             events.push(event);
         }

@@ -20,7 +20,7 @@ use crate::rehearsal::{self, Point};
 use crate::timer::alarm;
 use flashsale_engine::sale::{Change, Container, ContainerWriter, Event};
 
-/// Counts an event that does not fit. An error ends the replay of the batch.
+/// Counts an event that does not fit. An error of it ends the replay of the batch.
 pub type Meet<'m> = &'m mut dyn FnMut(&str) -> Result<(), Error>;
 
 /// Carries out the events of a batch, and passes on those that fit.
@@ -65,7 +65,7 @@ pub fn replay<'c>(
     }
 }
 
-/// A copy of a sale while it follows a batch. Dropped, it has passed the batch on.
+/// A copy of a sale while it follows a batch. Dropping it passes the batch on.
 struct Follower<'c> {
     ctx: Ctx<'c>,
     at_ms: u64,
@@ -137,7 +137,8 @@ impl<'c> Follower<'c> {
         self.key.apply(&event);
     }
 
-    /// The container that is passed on in the place of the line, with the events so far.
+    /// Returns the container that is passed on in the place of the line. A new one begins with
+    /// the events so far.
     fn own(&mut self, so_far: (&[u8], u64)) -> &mut ContainerWriter {
         let at_ms = self.at_ms;
         self.own.get_or_insert_with(|| {
@@ -147,7 +148,7 @@ impl<'c> Follower<'c> {
         })
     }
 
-    /// Sends the container, and begins another one.
+    /// Sends the container that takes the place of the line, and begins another one.
     fn send_own(&mut self, orders: Option<Text<'c>>) {
         let next = ContainerWriter::new(Vec::new(), self.at_ms);
         if let Some(mut own) = self.own.replace(next)

@@ -94,7 +94,7 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// The units that an entry asks for: `qty` of the SKU of the batch, or a bare quantity.
+/// Returns the units that an entry asks for: `qty` of the SKU of the batch, or a bare quantity.
 pub fn ask<'a>(sku: Option<&'a [u8]>, qty: u64) -> Ask<'a> {
     match sku {
         None => Ask::Qty(qty),
@@ -182,8 +182,8 @@ impl<'c> OpenBatch<'c> {
         })
     }
 
-    /// Fetches from memory what the entries of a chunk will look at first: while one entry is
-    /// decided, what the next one needs is on its way.
+    /// Prefetches what the entries of a chunk will look at first, so that their cache misses
+    /// overlap.
     fn fetch(&self, chunk: &[Result<Asked<'_>, Error>]) {
         let sale = self.commit.sale();
         let entries = || chunk.iter().flatten().map(|asked| &asked.entry);

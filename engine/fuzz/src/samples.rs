@@ -249,7 +249,7 @@ pub fn batch(changes: impl IntoIterator<Item = Change<'static>>) -> Vec<u8> {
     container.finish().to_vec()
 }
 
-/// Can this change be one of a batch?
+/// Reports whether this change can stand in a batch.
 pub fn is_of_batch(change: &Change<'_>) -> bool {
     matches!(
         change,

@@ -35,7 +35,7 @@ pub enum Said {
     Answer(Answer),
 }
 
-/// Can this request be an entry of a batch?
+/// Reports whether this request can be an entry of a batch.
 pub fn is_entry(op: &Op) -> bool {
     match op {
         Op::Reserve { replaces, .. } => replaces.is_none(),

@@ -136,7 +136,9 @@ pub fn answer<'a>(
         let words = words.chunks(entries.width);
         let chunk: SmallVec<[Result<Asked<'a>, Error>; CHUNK]> =
             words.map(|words| read(Args::of(words))).collect();
-        open.fetch(&chunk);
+        if let Err(reason) = caught(|| open.fetch(&chunk)) {
+            open.break_off(&reason);
+        }
         for asked in chunk {
             let answered = asked.and_then(|asked| open.answer_caught(call.reply(), &asked));
             if let Err(error) = answered {
@@ -186,6 +188,9 @@ impl<'c> OpenBatch<'c> {
     /// overlap.
     fn fetch(&self, chunk: &[Result<Asked<'_>, Error>]) {
         let sale = self.commit.sale();
+        if sale.broken().is_some() {
+            return;
+        }
         let entries = || chunk.iter().flatten().map(|asked| &asked.entry);
         for entry in entries() {
             sale.touch(Some(entry.id()), entry.user());
@@ -212,10 +217,16 @@ impl<'c> OpenBatch<'c> {
                 // Half an answer cannot be taken back, so the edge ends the server.
                 std::panic::resume_unwind(Box::new(reason));
             }
-            let reason = format!("{}: {reason}", self.command);
-            self.commit.break_off(&reason);
-            Err(Error::broken(&reason))
+            Err(self.break_off(&reason))
         })
+    }
+
+    /// Breaks the sale off after a panic, and returns what its entries are answered.
+    #[cold]
+    fn break_off(&mut self, reason: &str) -> Error {
+        let reason = format!("{}: {reason}", self.command);
+        self.commit.break_off(&reason);
+        Error::broken(&reason)
     }
 
     /// Decides an entry, carries it out and writes its answer.

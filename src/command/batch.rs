@@ -139,15 +139,24 @@ pub fn answer<'a>(
         if let Err(reason) = caught(|| open.fetch(&chunk)) {
             open.break_off(&reason);
         }
-        for asked in chunk {
-            let answered = asked.and_then(|asked| open.answer_caught(call.reply(), &asked));
-            if let Err(error) = answered {
-                info::count_error(error.code);
-                call.reply().error(&error.to_string());
+        for asked in &chunk {
+            match asked {
+                Ok(asked) => match open.answer_caught(call.reply(), asked) {
+                    Ok(()) => {}
+                    Err(error) => reply_error(call.reply(), &error),
+                },
+                Err(error) => reply_error(call.reply(), error),
             }
         }
     }
     Ok(())
+}
+
+/// Writes the error of an entry in its place.
+#[cold]
+fn reply_error(reply: Reply<'_>, error: &Error) {
+    info::count_error(error.code);
+    reply.error(&error.to_string());
 }
 
 /// A sale opened for a batch.

@@ -192,6 +192,24 @@ fn a_batch_works_in_a_transaction_and_in_a_script() {
 }
 
 #[test]
+fn a_consumer_that_waits_is_woken_by_the_orders_of_a_batch() {
+    let server = Server::any();
+    let (mut con, mut consumer) = (server.conn(), server.conn());
+    con.says("FLASHSALE.CREATE sale orders STOCK 9", "OK");
+    consumer.send("XREAD BLOCK 30000 STREAMS orders 0");
+    wait_until("it waits", || con.info("clients", "blocked_clients") == "1");
+    con.says(
+        "FLASHSALE.MBUY sale orders ENTRIES 2 ann 1 a p bob 1 b p",
+        "[SOLD a (entry)] [SOLD b (entry)]",
+    );
+    let read = crate::support::render(&consumer.receive());
+    assert!(
+        read.contains("id a user ann") && read.contains("id b user bob"),
+        "{read}"
+    );
+}
+
+#[test]
 fn a_refused_batch_breaks_no_watch_and_a_change_does() {
     let server = Server::any();
     let (mut con, mut other) = (server.conn(), server.conn());

@@ -40,20 +40,21 @@ impl<'c> OpenSale<'c> {
         OpenSale::about(call, None, None)
     }
 
-    /// Opens the sale for a decision about this id and this user, and prefetches their
-    /// records; reading the clock hides part of the cache misses.
+    /// Opens the sale for a decision about this id and this user, prefetches their
+    /// records, and notes in the keys where they are; reading the clock hides part of the
+    /// cache misses.
     ///
     /// # Errors
     ///
     /// As [`OpenSale::of`].
     pub fn about(
         call: &Call<'c>,
-        id: Option<Key<'_>>,
-        user: Option<Key<'_>>,
+        id: Option<&mut Key<'_>>,
+        user: Option<&mut Key<'_>>,
     ) -> Result<OpenSale<'c>, Error> {
         let key = datatype::open_write(call.ctx(), text(call, 1)?)?;
         let news = News::about(call.ctx(), key.name());
-        key.sale().touch(id, user);
+        key.sale().touch(id.as_deref(), user.as_deref());
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
         key.sale().touch_records(id, user);
         Ok(OpenSale {

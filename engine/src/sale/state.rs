@@ -166,23 +166,24 @@ impl Sale {
     /// Fetches where this id and this user are, both at once, so that it is there when a
     /// decision about them looks for it.
     #[inline]
-    pub fn touch(&self, id: Option<Key<'_>>, user: Option<Key<'_>>) {
+    pub fn touch(&self, id: Option<&Key<'_>>, user: Option<&Key<'_>>) {
         if let Some(user) = user {
-            self.users.touch(user);
+            self.users.touch(*user);
         }
         if let Some(id) = id {
-            self.reservations.touch(id);
+            self.reservations.touch(*id);
         }
     }
 
-    /// Fetches the records themselves, when [`Sale::touch`] has fetched where they are.
+    /// Fetches the records themselves, when [`Sale::touch`] has fetched where they are, and
+    /// notes in the keys where look-ups will find them.
     #[inline]
-    pub fn touch_records(&self, id: Option<Key<'_>>, user: Option<Key<'_>>) {
+    pub fn touch_records(&self, id: Option<&mut Key<'_>>, user: Option<&mut Key<'_>>) {
         if let Some(user) = user {
-            self.users.touch_likely(user);
+            *user = self.users.touch_likely(*user);
         }
         if let Some(id) = id {
-            self.reservations.touch_likely(id);
+            *id = self.reservations.touch_likely(*id);
         }
     }
 

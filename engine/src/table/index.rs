@@ -2,10 +2,13 @@
 //!
 //! Extendible hashing (Fagin, Nievergelt, Pippenger and Strong, 1979) over segments of
 //! at most 1,152 entries: a table that doubles as a whole stops the server for seconds
-//! at ten million entries, here no call pays for more than one segment. A segment grows
-//! by a fifth or so at a time, and is split in two when it is full.
+//! at ten million entries, here no call pays for more than one segment. A segment is one
+//! to eight chunks of 1 KiB. It grows by a chunk at a time, and is split in two when it is
+//! full: the halves share its chunks and take two new ones. So nothing is freed until the
+//! index is. Pieces of every size that growing tables leave behind would be given back to
+//! the system page by page, and the server waits for that now and then.
 //!
-//! A segment is buckets of 64 bytes, a cache line, so that a look-up costs one: ten
+//! A chunk is buckets of 64 bytes, a cache line, so that a look-up costs one: ten
 //! slots, sixteen bits of each one's hash, and how many entries went on to a later
 //! bucket because this one was full (as in Facebook's F14). Those sixteen bits are what
 //! an entry is moved by, so that growing reads no name: fetching a thousand of them from
@@ -15,17 +18,23 @@
 //! Edge: keeps slot numbers only; hashes and comparisons come from the caller.
 
 use prefetch_index::prefetch_index;
+use smallvec::SmallVec;
 
 use crate::table::slab::{NONE, Slab, SlotNumber};
 use crate::table::work::step;
 
 /// Entries of a bucket.
 const WIDTH: usize = 10;
-/// Buckets of a segment when it is split: 8 KiB.
-const BUCKETS_MAX: usize = 128;
+/// Buckets of a chunk: 1 KiB, a size that the server's allocator has.
+const CHUNK_BUCKETS: usize = 16;
+/// Chunks of a segment when it is split.
+const CHUNKS_MAX: usize = 8;
+/// Entries of a chunk, on average, when its segment is full: nine tenths, so that few
+/// entries go past their bucket.
+const CHUNK_ENTRIES: usize = CHUNK_BUCKETS * WIDTH * 9 / 10;
 /// Splits that move entries by the bits kept of their hashes.
-const SPLITS_PER_REFRESH: u32 = 4;
-const DIRECTORY_DEPTH_MAX: u32 = 22;
+const SPLITS_PER_REFRESH: u8 = 4;
+const DIRECTORY_DEPTH_MAX: u8 = 22;
 
 /// A cache line, where the allocator aligns large pieces to one.
 #[derive(Clone, Copy)]
@@ -51,6 +60,7 @@ const EMPTY: Bucket = Bucket {
 
 impl Bucket {
     /// One bit for each entry whose tag is this one.
+    #[inline]
     fn matches(&self, tag: u16) -> u32 {
         let mut bits = 0;
         for (at, &kept) in self.tags.iter().enumerate() {
@@ -60,6 +70,7 @@ impl Bucket {
     }
 
     /// Adds an entry; false when the bucket is full.
+    #[inline]
     fn push(&mut self, tag: u16, slot: SlotNumber) -> bool {
         let at = usize::from(self.len);
         if at >= WIDTH {
@@ -88,96 +99,151 @@ impl Bucket {
         }
     }
 
+    #[inline]
     fn entries(&self) -> impl Iterator<Item = (u16, SlotNumber)> {
         let entries = self.tags.iter().copied().zip(self.slots.iter().copied());
         entries.take(usize::from(self.len))
     }
 }
 
+/// Buckets that are allocated together.
+struct Chunk([Bucket; CHUNK_BUCKETS]);
+
+impl Chunk {
+    fn new() -> Box<Chunk> {
+        Box::new(Chunk([EMPTY; CHUNK_BUCKETS]))
+    }
+}
+
+/// The bucket an entry belongs in. By the high bits of the tag: the low ones are the
+/// first to become directory bits, which all entries share.
+#[inline]
+fn home(chunks: usize, tag: u16) -> usize {
+    (usize::from(tag) * chunks * CHUNK_BUCKETS) >> 16
+}
+
+/// Adds an entry to chunks that have room for it.
+#[inline]
+fn insert(chunks: &mut [Box<Chunk>], tag: u16, slot: SlotNumber) {
+    let mut at = home(chunks.len(), tag);
+    loop {
+        step();
+        let bucket = &mut chunks[at / CHUNK_BUCKETS].0[at % CHUNK_BUCKETS];
+        if bucket.push(tag, slot) {
+            return;
+        }
+        bucket.pass();
+        at += 1;
+        if at == chunks.len() * CHUNK_BUCKETS {
+            at = 0;
+        }
+    }
+}
+
+/// The entries of a segment while they are moved; on the stack, but for a segment that
+/// cannot be split.
+type Moved = SmallVec<[(u16, SlotNumber); 1536]>;
+
 struct Segment {
-    buckets: Vec<Bucket>,
-    len: usize,
+    /// More than [`CHUNKS_MAX`] where it cannot be split.
+    chunks: SmallVec<[Box<Chunk>; CHUNKS_MAX]>,
+    len: u32,
     /// How many directory bits all entries of this segment share.
-    depth: u32,
+    depth: u8,
     /// The bit of the hash a tag begins with.
-    base: u32,
+    base: u8,
 }
 
 impl Segment {
-    fn new(buckets: usize, depth: u32, base: u32) -> Segment {
+    /// A segment that is full: the first entry brings the first chunk.
+    fn new(depth: u8, base: u8) -> Segment {
         Segment {
-            buckets: vec![EMPTY; buckets],
+            chunks: SmallVec::new(),
             len: 0,
             depth,
             base,
         }
     }
 
+    #[inline]
     fn tag(&self, hash: u64) -> u16 {
         (hash >> self.base) as u16
     }
 
-    /// The bucket an entry belongs in. By the high bits of the tag: the low ones are the
-    /// first to become directory bits, which all entries share.
+    #[inline]
     fn home(&self, tag: u16) -> usize {
-        (usize::from(tag) * self.buckets.len()) >> 16
+        home(self.chunks.len(), tag)
     }
 
+    #[inline]
+    fn buckets(&self) -> usize {
+        self.chunks.len() * CHUNK_BUCKETS
+    }
+
+    /// A bucket; `None` where there is none yet.
+    #[inline]
+    fn bucket(&self, at: usize) -> Option<&Bucket> {
+        let chunk = self.chunks.get(at / CHUNK_BUCKETS)?;
+        Some(&chunk.0[at % CHUNK_BUCKETS])
+    }
+
+    fn bucket_mut(&mut self, at: usize) -> &mut Bucket {
+        &mut self.chunks[at / CHUNK_BUCKETS].0[at % CHUNK_BUCKETS]
+    }
+
+    #[inline]
     fn next(&self, at: usize) -> usize {
-        if at + 1 == self.buckets.len() {
-            0
-        } else {
-            at + 1
-        }
+        if at + 1 == self.buckets() { 0 } else { at + 1 }
     }
 
-    /// At most nine tenths, so that few entries go past their bucket.
+    #[inline]
     fn is_full(&self) -> bool {
-        10 * self.len >= 9 * WIDTH * self.buckets.len()
+        self.len as usize >= self.chunks.len() * CHUNK_ENTRIES
     }
 
-    /// The bucket and the place in it of the entry that `is_it` recognises.
-    fn find(&self, tag: u16, mut is_it: impl FnMut(SlotNumber) -> bool) -> Option<(usize, usize)> {
+    /// The bucket and the place in it of the entry that `is_it` recognises, and its slot.
+    #[inline]
+    fn find(
+        &self,
+        tag: u16,
+        mut is_it: impl FnMut(SlotNumber) -> bool,
+    ) -> Option<(usize, usize, SlotNumber)> {
         let home = self.home(tag);
         let mut at = home;
         loop {
             step();
-            let bucket = &self.buckets[at];
+            let bucket = self.bucket(at)?;
             let mut bits = bucket.matches(tag);
             while bits != 0 {
                 let place = bits.trailing_zeros() as usize;
-                if is_it(bucket.slots[place]) {
-                    return Some((at, place));
+                let slot = bucket.slots[place];
+                if is_it(slot) {
+                    return Some((at, place, slot));
                 }
                 bits &= bits - 1;
             }
+            if bucket.passed == 0 {
+                return None;
+            }
             at = self.next(at);
-            if bucket.passed == 0 || at == home {
+            if at == home {
                 return None;
             }
         }
     }
 
     /// Adds an entry; there is room for it.
+    #[inline]
     fn insert(&mut self, tag: u16, slot: SlotNumber) {
-        let mut at = self.home(tag);
-        loop {
-            step();
-            let bucket = &mut self.buckets[at];
-            if bucket.push(tag, slot) {
-                self.len += 1;
-                return;
-            }
-            bucket.pass();
-            at = self.next(at);
-        }
+        insert(&mut self.chunks, tag, slot);
+        self.len += 1;
     }
 
     fn remove(&mut self, tag: u16, is_it: impl FnMut(SlotNumber) -> bool) -> bool {
-        let Some((at, place)) = self.find(tag, is_it) else {
+        let Some((at, place, _)) = self.find(tag, is_it) else {
             return false;
         };
-        self.buckets[at].remove(place);
+        self.bucket_mut(at).remove(place);
         self.unpass(self.home(tag), at);
         self.len -= 1;
         self.fill(at);
@@ -189,7 +255,7 @@ impl Segment {
         let mut at = from;
         while at != to {
             step();
-            self.buckets[at].unpass();
+            self.bucket_mut(at).unpass();
             at = self.next(at);
         }
     }
@@ -198,13 +264,13 @@ impl Segment {
     /// the room it leaves. Entries that stayed astray would be more with every one taken
     /// out and put in, until a look-up came by most of the segment.
     fn fill(&mut self, mut gap: usize) {
-        while self.buckets[gap].passed > 0
+        while self.bucket_mut(gap).passed > 0
             && let Some((at, place)) = self.find_astray(gap)
         {
-            let bucket = &mut self.buckets[at];
+            let bucket = self.bucket_mut(at);
             let (tag, slot) = (bucket.tags[place], bucket.slots[place]);
             bucket.remove(place);
-            self.buckets[gap].push(tag, slot);
+            self.bucket_mut(gap).push(tag, slot);
             self.unpass(gap, at);
             gap = at;
         }
@@ -212,13 +278,13 @@ impl Segment {
 
     /// The bucket and the place in it of the nearest entry that went past this bucket.
     fn find_astray(&self, past: usize) -> Option<(usize, usize)> {
-        let buckets = self.buckets.len();
+        let buckets = self.buckets();
         let (mut at, mut away) = (self.next(past), 1);
         while at != past {
             step();
             let went_past =
                 |(tag, _): (u16, SlotNumber)| (at + buckets - self.home(tag)) % buckets >= away;
-            if let Some(place) = self.buckets[at].entries().position(went_past) {
+            if let Some(place) = self.bucket(at)?.entries().position(went_past) {
                 return Some((at, place));
             }
             (at, away) = (self.next(at), away + 1);
@@ -226,24 +292,48 @@ impl Segment {
         None
     }
 
-    fn entries(&self) -> impl Iterator<Item = (u16, SlotNumber)> {
-        self.buckets.iter().flat_map(Bucket::entries)
+    /// Takes all entries out; the chunks stay.
+    fn take_entries(&mut self, moved: &mut Moved) {
+        for chunk in &mut self.chunks {
+            for bucket in &mut chunk.0 {
+                let len = usize::from(bucket.len);
+                for (&tag, &slot) in bucket.tags.iter().zip(&bucket.slots).take(len) {
+                    moved.push((tag, slot));
+                }
+                (bucket.len, bucket.passed) = (0, 0);
+            }
+        }
+        self.len = 0;
     }
 
-    /// Makes room: by a fourth of the power of two below, which are the sizes the
-    /// server's allocator has.
+    /// Makes room by one more chunk.
     fn grow(&mut self) {
-        let buckets = self.buckets.len();
-        let step = (1 << buckets.ilog2()) / 4;
-        let mut grown = Segment::new(buckets + step.max(1), self.depth, self.base);
-        for (tag, slot) in self.entries() {
-            grown.insert(tag, slot);
+        let mut moved = Moved::new();
+        self.take_entries(&mut moved);
+        self.chunks.push(Chunk::new());
+        let chunks = &mut self.chunks[..];
+        for &(tag, slot) in &moved {
+            insert(chunks, tag, slot);
         }
-        *self = grown;
+        self.len = moved.len() as u32;
+    }
+
+    /// Takes some of the chunks of an empty segment for another one, and new ones, so that
+    /// half the entries fill four fifths of each; more do not come often.
+    fn share_chunks(&mut self) -> SmallVec<[Box<Chunk>; CHUNKS_MAX]> {
+        let each = self.chunks.len() * 5 / 8;
+        let mut others: SmallVec<_> = self.chunks.drain(each..).collect();
+        others.resize_with(each, Chunk::new);
+        others
     }
 
     fn heap_bytes(&self) -> usize {
-        self.buckets.capacity() * size_of::<Bucket>()
+        let list = if self.chunks.spilled() {
+            self.chunks.capacity() * size_of::<Box<Chunk>>()
+        } else {
+            0
+        };
+        self.chunks.len() * size_of::<Chunk>() + list
     }
 }
 
@@ -251,7 +341,7 @@ impl Segment {
 pub struct Index {
     directory: Vec<SlotNumber>,
     segments: Slab<Segment>,
-    depth: u32,
+    depth: u8,
     len: usize,
     /// Heap bytes of all segments.
     segment_bytes: usize,
@@ -259,48 +349,54 @@ pub struct Index {
 
 impl Index {
     pub fn new() -> Index {
-        let first = Segment::new(1, 0, 0);
-        let segment_bytes = first.heap_bytes();
         let mut segments = Slab::new();
-        segments.insert(first);
+        segments.insert(Segment::new(0, 0));
         Index {
             directory: vec![0],
-            segment_bytes,
             segments,
             depth: 0,
             len: 0,
+            segment_bytes: 0,
         }
     }
 
+    #[inline]
     fn segment_of(&self, hash: u64) -> SlotNumber {
         let bits = hash as usize & ((1 << self.depth) - 1);
         self.directory[bits]
     }
 
     /// The slot with this hash that `is_it` recognises. O(1).
+    #[inline]
     pub fn find(&self, hash: u64, is_it: impl FnMut(SlotNumber) -> bool) -> Option<SlotNumber> {
         let segment = &self.segments[self.segment_of(hash)];
-        let (bucket, place) = segment.find(segment.tag(hash), is_it)?;
-        Some(segment.buckets[bucket].slots[place])
+        let (_, _, slot) = segment.find(segment.tag(hash), is_it)?;
+        Some(slot)
     }
 
     /// Fetches what a look-up of this hash will look at first: a caller with several
     /// look-ups ahead waits for memory once, not once for each.
+    #[inline]
     pub fn touch(&self, hash: u64) {
         let segment = &self.segments[self.segment_of(hash)];
-        prefetch_index(&segment.buckets, segment.home(segment.tag(hash)));
+        let home = segment.home(segment.tag(hash));
+        if let Some(chunk) = segment.chunks.get(home / CHUNK_BUCKETS) {
+            prefetch_index(&chunk.0, home % CHUNK_BUCKETS);
+        }
     }
 
     /// The slot such a look-up would try first, if any: nearly always the one it finds.
+    #[inline]
     pub fn likely(&self, hash: u64) -> Option<SlotNumber> {
         let segment = &self.segments[self.segment_of(hash)];
         let tag = segment.tag(hash);
-        let bucket = &segment.buckets[segment.home(tag)];
+        let bucket = segment.bucket(segment.home(tag))?;
         let place = bucket.matches(tag).trailing_zeros() as usize;
         bucket.slots.get(place).copied()
     }
 
     /// Adds a slot that is not there yet. O(1), but for the growth of one segment.
+    #[inline]
     pub fn insert(&mut self, hash: u64, slot: SlotNumber, hash_of: impl Fn(SlotNumber) -> u64) {
         let mut at = self.segment_of(hash);
         while self.segments[at].is_full() {
@@ -321,9 +417,10 @@ impl Index {
         }
     }
 
+    #[cold]
     fn make_room(&mut self, at: SlotNumber, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
         self.segment_bytes -= self.segments[at].heap_bytes();
-        if self.segments[at].buckets.len() >= BUCKETS_MAX && self.may_split(at) {
+        if self.segments[at].chunks.len() >= CHUNKS_MAX && self.may_split(at) {
             self.split(at, hash, hash_of);
         } else {
             self.segments[at].grow();
@@ -335,39 +432,36 @@ impl Index {
     /// small multiple of what evenly spread entries need, and a segment that cannot
     /// be split grows by itself.
     fn may_split(&self, at: SlotNumber) -> bool {
-        let fair = 8 * (self.len / (BUCKETS_MAX * WIDTH) + 1);
+        let fair = 8 * (self.len / (CHUNKS_MAX * CHUNK_BUCKETS * WIDTH) + 1);
         self.segments[at].depth < self.depth
             || (self.depth < DIRECTORY_DEPTH_MAX && self.directory.len() <= fair)
     }
 
     /// Splits the segment `at`, which `hash` belongs to, by its next directory bit.
     fn split(&mut self, at: SlotNumber, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
-        let Segment { depth, base, .. } = self.segments[at];
-        if depth == self.depth {
+        if self.segments[at].depth == self.depth {
             self.directory.extend_from_within(..);
             self.depth += 1;
         }
-        let used = depth - base;
+        let lower = &mut self.segments[at];
+        let (bit, used) = (lower.depth, lower.depth - lower.base);
         let is_fresh = used == SPLITS_PER_REFRESH;
-        let half = || {
-            // Half the entries fill four fifths of it; more do not come often.
-            let base = if is_fresh { depth + 1 } else { base };
-            Segment::new(BUCKETS_MAX * 5 / 8, depth + 1, base)
-        };
-        let full = std::mem::replace(&mut self.segments[at], half());
-        let mut upper = half();
-        for (tag, slot) in full.entries() {
+        lower.depth += 1;
+        if is_fresh {
+            lower.base = lower.depth;
+        }
+        let mut moved = Moved::new();
+        lower.take_entries(&mut moved);
+        let mut upper = Segment::new(lower.depth, lower.base);
+        upper.chunks = lower.share_chunks();
+        for (tag, slot) in moved {
             let (tag, goes_up) = if is_fresh {
                 let hash = hash_of(slot);
-                (upper.tag(hash), hash >> depth & 1 == 1)
+                (upper.tag(hash), hash >> bit & 1 == 1)
             } else {
                 (tag, tag >> used & 1 == 1)
             };
-            let to = if goes_up {
-                &mut upper
-            } else {
-                &mut self.segments[at]
-            };
+            let to = if goes_up { &mut upper } else { &mut *lower };
             if to.is_full() {
                 to.grow();
             }
@@ -375,14 +469,16 @@ impl Index {
         }
         self.segment_bytes += upper.heap_bytes();
         let new = self.segments.insert(upper);
-        let bit = 1_usize << depth;
+        self.direct_to(new, hash, bit);
+    }
+
+    /// Directs hashes with this bit set, and the bits below it in common with `hash`, to
+    /// the segment `new`.
+    fn direct_to(&mut self, new: SlotNumber, hash: u64, bit: u8) {
+        let bit = 1_usize << bit;
         let shared = hash as usize & (bit - 1);
-        for segment in self
-            .directory
-            .iter_mut()
-            .skip(shared | bit)
-            .step_by(2 * bit)
-        {
+        let directed = self.directory.iter_mut().skip(shared | bit);
+        for segment in directed.step_by(2 * bit) {
             *segment = new;
         }
     }
@@ -404,6 +500,10 @@ mod tests {
     fn mixed(slot: SlotNumber) -> u64 {
         let x = (u64::from(slot) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (x ^ (x >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9)
+    }
+
+    fn buckets_of(segment: &Segment) -> impl Iterator<Item = &Bucket> {
+        segment.chunks.iter().flat_map(|chunk| &chunk.0)
     }
 
     fn found(index: &Index, slot: SlotNumber) -> bool {
@@ -441,7 +541,7 @@ mod tests {
             index
                 .segments
                 .iter()
-                .all(|(_, s)| s.buckets.len() <= BUCKETS_MAX)
+                .all(|(_, s)| s.chunks.len() <= CHUNKS_MAX)
         );
         for slot in (0..200_000).step_by(3) {
             index.remove(mixed(slot), |other| other == slot);
@@ -453,7 +553,7 @@ mod tests {
             index.remove(mixed(slot), |other| other == slot);
         }
         assert_eq!(index.len, 0);
-        let mut buckets = index.segments.iter().flat_map(|(_, s)| &s.buckets);
+        let mut buckets = index.segments.iter().flat_map(|(_, s)| buckets_of(s));
         assert!(buckets.all(|bucket| bucket.passed == 0));
     }
 
@@ -494,7 +594,7 @@ mod tests {
         }
         for (_, segment) in index.segments.iter() {
             let is_full = |bucket: &Bucket| usize::from(bucket.len) == WIDTH;
-            let mut buckets = segment.buckets.iter();
+            let mut buckets = buckets_of(segment);
             assert!(buckets.all(|bucket| bucket.passed == 0 || is_full(bucket)));
         }
         let steps = steps_of(|| assert!((0..29_000).all(|slot| !found(&index, slot))));

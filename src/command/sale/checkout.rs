@@ -79,8 +79,8 @@ impl Handler for Checkout {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        let (id, ask) = parse(Args::new(call.words()))?;
-        let mut open = OpenSale::about(call, Some(ask.id), None)?;
+        let (id, mut ask) = parse(Args::new(call.words()))?;
+        let mut open = OpenSale::about(call, Some(&mut ask.id), None)?;
         let mut orders = open.orders(call)?;
         open.expire(ask.id);
         let plan = open.plan_swept(

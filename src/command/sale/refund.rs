@@ -103,8 +103,8 @@ impl Handler for Refund {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        let (id, request) = parse(Args::new(call.words()))?;
-        let mut open = OpenSale::about(call, Some(request.id), None)?;
+        let (id, mut request) = parse(Args::new(call.words()))?;
+        let mut open = OpenSale::about(call, Some(&mut request.id), None)?;
         let mut orders = open.orders(call)?;
         open.expire(request.id);
         match open.sale().plan_refund(open.now_ms, &request) {

@@ -105,11 +105,25 @@ impl Reservations {
         self.ended.first().or_else(|| self.late.first())
     }
 
+    #[inline]
     pub fn find(&self, id: Key<'_>) -> Option<Slot> {
+        let likely = id.likely();
+        if self.is_at(likely, id) {
+            return Some(likely);
+        }
+        self.search(id)
+    }
+
+    /// Is the reservation of this id at this slot?
+    #[inline]
+    fn is_at(&self, slot: Slot, id: Key<'_>) -> bool {
+        let record = self.records.get(slot);
+        record.is_some_and(|record| self.aside.is_id(record, id.spelling()))
+    }
+
+    fn search(&self, id: Key<'_>) -> Option<Slot> {
         debug_assert_eq!(id.hash(), self.hasher.hash(id.spelling()));
-        self.by_id.find(id.hash(), |slot| {
-            self.aside.is_id(&self.records[slot], id.spelling())
-        })
+        self.by_id.find(id.hash(), |slot| self.is_at(slot, id))
     }
 
     /// Fetches what [`Reservations::find`] will look at first; see [`Index::touch`].
@@ -119,12 +133,14 @@ impl Reservations {
     }
 
     /// Fetches the record that [`Reservations::find`] will look at, its bucket having
-    /// been.
+    /// been, and returns the key with its slot.
     #[inline]
-    pub fn touch_likely(&self, id: Key<'_>) {
-        if let Some(slot) = self.by_id.likely(id.hash()) {
-            self.records.touch(slot);
-        }
+    pub fn touch_likely<'a>(&self, id: Key<'a>) -> Key<'a> {
+        let Some(slot) = self.by_id.likely(id.hash()) else {
+            return id;
+        };
+        self.records.touch(slot);
+        id.likely_at(slot)
     }
 
     /// Fetches the records before and behind this one in its queue, which are changed

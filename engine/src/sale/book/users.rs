@@ -144,11 +144,26 @@ impl Users {
         self.tracks_items
     }
 
+    #[inline]
     pub fn find(&self, name: Key<'_>) -> Option<UserSlot> {
+        let likely = name.likely();
+        if self.is_at(likely, name) {
+            return Some(likely);
+        }
+        self.search(name)
+    }
+
+    /// Is the user of this name at this slot?
+    #[inline]
+    fn is_at(&self, slot: UserSlot, name: Key<'_>) -> bool {
+        let user = self.users.get(slot);
+        user.is_some_and(|user| self.names.is(&user.name, name.spelling()))
+    }
+
+    fn search(&self, name: Key<'_>) -> Option<UserSlot> {
         debug_assert_eq!(name.hash(), self.hasher.hash(name.spelling()));
-        self.by_name.find(name.hash(), |slot| {
-            self.names.is(&self.users[slot].name, name.spelling())
-        })
+        self.by_name
+            .find(name.hash(), |slot| self.is_at(slot, name))
     }
 
     /// Fetches what [`Users::find`] will look at first; see [`Index::touch`].
@@ -157,12 +172,15 @@ impl Users {
         self.by_name.touch(name.hash());
     }
 
-    /// Fetches the user that [`Users::find`] will look at, its bucket having been.
+    /// Fetches the user that [`Users::find`] will look at, its bucket having been, and
+    /// returns the key with its slot.
     #[inline]
-    pub fn touch_likely(&self, name: Key<'_>) {
-        if let Some(user) = self.by_name.likely(name.hash()) {
-            self.users.touch(user);
-        }
+    pub fn touch_likely<'a>(&self, name: Key<'a>) -> Key<'a> {
+        let Some(user) = self.by_name.likely(name.hash()) else {
+            return name;
+        };
+        self.users.touch(user);
+        name.likely_at(user)
     }
 
     /// Fetches a user that is named by its slot.

@@ -97,12 +97,13 @@ impl Sale {
     }
 
     /// When the sale ended, if it has by `now_ms`: the earlier of CLOSE and END.
+    #[inline]
     pub(crate) fn ended_at_ms(&self, now_ms: u64) -> Option<u64> {
-        let end_at_ms = self
-            .options
-            .end_at_ms
-            .filter(|&end_at_ms| end_at_ms <= now_ms);
-        [end_at_ms, self.closed_at_ms].into_iter().flatten().min()
+        let end_at_ms = self.options.end_at_ms.filter(|&at_ms| at_ms <= now_ms);
+        match (end_at_ms, self.closed_at_ms) {
+            (Some(end_at_ms), Some(closed_at_ms)) => Some(end_at_ms.min(closed_at_ms)),
+            (at_ms, None) | (None, at_ms) => at_ms,
+        }
     }
 
     /// Why this copy does not sell, if it missed a change of its primary.
@@ -112,6 +113,7 @@ impl Sale {
     }
 
     /// Since when new units are refused: PAUSE, or the mark of a diverged copy.
+    #[inline]
     pub(crate) fn refuses_since_ms(&self) -> Option<u64> {
         let marked_at_ms = self.mark.as_ref().map(|mark| mark.id.at_ms);
         marked_at_ms.or(self.paused_at_ms)

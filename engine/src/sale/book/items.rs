@@ -13,7 +13,7 @@
 
 use smallvec::SmallVec;
 
-use crate::sale::units::ItemIndex;
+use crate::sale::units::{ItemIndex, SKU_DEFAULT};
 use crate::table::hash::Hasher;
 use crate::table::index::Index;
 
@@ -96,6 +96,8 @@ pub struct Items {
     hasher: Hasher,
     totals: Stock,
     sku_bytes: usize,
+    /// The item a bare quantity means; see [`Items::bare`].
+    bare: Option<ItemIndex>,
 }
 
 impl Items {
@@ -106,6 +108,7 @@ impl Items {
             hasher,
             totals: Stock::default(),
             sku_bytes: 0,
+            bare: None,
         }
     }
 
@@ -114,8 +117,15 @@ impl Items {
     }
 
     /// Sums over all items.
+    #[inline]
     pub fn totals(&self) -> Stock {
         self.totals
+    }
+
+    /// The item a bare quantity means: `default` if there is one, else the only one.
+    #[inline]
+    pub fn bare(&self) -> Option<ItemIndex> {
+        self.bare
     }
 
     pub fn find(&self, sku: &[u8]) -> Option<ItemIndex> {
@@ -131,6 +141,7 @@ impl Items {
         self.items.get(item as usize).map_or(&[], |item| &item.sku)
     }
 
+    #[inline]
     pub fn stock(&self, item: ItemIndex) -> Stock {
         self.items
             .get(item as usize)
@@ -154,6 +165,11 @@ impl Items {
             base,
         });
         self.sku_bytes += sku.len();
+        if item == 0 || sku == SKU_DEFAULT {
+            self.bare = Some(item);
+        } else if self.bare.is_some_and(|bare| self.sku(bare) != SKU_DEFAULT) {
+            self.bare = None;
+        }
         let (items, hasher) = (&self.items, &self.hasher);
         self.by_sku.insert(hasher.hash_bytes(sku), item, |item| {
             hasher.hash_bytes(&items[item as usize].sku)

@@ -121,11 +121,13 @@ impl Aside {
         }
     }
 
+    #[inline]
     pub fn is_id(&self, record: &Packed, id: Spelling<'_>) -> bool {
         self.names.is(&record.id, id)
     }
 
     /// Packs a new record; where it will be kept is known already.
+    #[inline]
     pub fn pack(&mut self, slot: Slot, new: NewReservation<'_>) -> Packed {
         let mut record = Packed {
             id: self.names.pack(new.id.spelling()),
@@ -138,10 +140,12 @@ impl Aside {
             },
             hold_ms: NO_DEADLINE,
             in_queue: Links::NOWHERE,
-            own: Links::NOWHERE,
+            own: self.own_links(new.status, new.ended_at_ms, new.order),
         };
+        if new.status.is_final() {
+            record.cart = self.carts.shorten(record.cart);
+        }
         self.set_deadline(slot, &mut record, new.expires_at_ms);
-        self.set_state(&mut record, new.status, new.ended_at_ms, new.order);
         record
     }
 
@@ -155,21 +159,20 @@ impl Aside {
         }
     }
 
+    #[inline]
     pub fn set_deadline(&mut self, slot: Slot, record: &mut Packed, expires_at_ms: u64) {
         if record.hold_ms == FAR_DEADLINE {
             self.far_deadlines.remove(&slot);
         }
+        // As a large number where the deadline comes first.
+        let hold_ms = expires_at_ms.wrapping_sub(record.reserved_at.ms());
         record.hold_ms = if expires_at_ms == 0 {
             NO_DEADLINE
+        } else if hold_ms < FAR_DEADLINE.into() {
+            hold_ms as u32
         } else {
-            let hold_ms = expires_at_ms.checked_sub(record.reserved_at.ms());
-            match hold_ms.and_then(|hold_ms| u32::try_from(hold_ms).ok()) {
-                Some(hold_ms) if hold_ms < FAR_DEADLINE => hold_ms,
-                _ => {
-                    self.far_deadlines.insert(slot, expires_at_ms);
-                    FAR_DEADLINE
-                }
-            }
+            self.far_deadlines.insert(slot, expires_at_ms);
+            FAR_DEADLINE
         };
     }
 
@@ -187,7 +190,18 @@ impl Aside {
         if status.is_final() {
             record.cart = self.carts.shorten(record.cart);
         }
-        record.own = match order {
+        record.own = self.own_links(status, ended_at_ms, order);
+    }
+
+    /// What belongs to a status, in the place of links.
+    #[inline]
+    fn own_links(
+        &mut self,
+        status: Status,
+        ended_at_ms: u64,
+        order: Option<OrderRecord>,
+    ) -> Links {
+        match order {
             Some(order) => {
                 self.order_bytes += order.heap_bytes();
                 let slot = self.orders.insert(order);
@@ -201,7 +215,7 @@ impl Aside {
                 next: (ended_at_ms >> 32) as u32,
             },
             None => Links::NOWHERE,
-        };
+        }
     }
 
     fn drop_order(&mut self, record: &Packed) {
@@ -251,6 +265,18 @@ pub struct NewReservation<'a> {
     pub order: Option<OrderRecord>,
 }
 
+impl NewReservation<'_> {
+    /// As [`Reservation::queued_at_ms`].
+    #[inline]
+    pub fn queued_at_ms(&self) -> u64 {
+        match self.status {
+            Status::Open | Status::InGrace | Status::Expired => self.expires_at_ms,
+            Status::Released => self.ended_at_ms,
+            Status::Sold => 0,
+        }
+    }
+}
+
 /// A reservation, as it is looked at.
 #[derive(Clone, Copy)]
 pub struct Reservation<'s> {
@@ -260,6 +286,7 @@ pub struct Reservation<'s> {
 }
 
 impl<'s> Reservation<'s> {
+    #[inline]
     pub(crate) fn new(slot: Slot, record: &'s Packed, aside: &'s Aside) -> Reservation<'s> {
         Reservation {
             slot,
@@ -273,16 +300,19 @@ impl<'s> Reservation<'s> {
     }
 
     /// [`NONE`] for an id that was released before it was seen, by nobody in particular.
+    #[inline]
     pub fn user(self) -> UserSlot {
         self.record.user
     }
 
+    #[inline]
     pub fn status(self) -> Status {
         self.record.status
     }
 
     /// Each item once; empty for an id that was released before it was seen, and where a
     /// digest stands for the lines.
+    #[inline]
     pub fn lines(self) -> Lines {
         self.aside.carts.lines(self.record.cart)
     }
@@ -325,6 +355,7 @@ impl<'s> Reservation<'s> {
     }
 
     /// 0 when there never was a deadline.
+    #[inline]
     pub fn expires_at_ms(self) -> u64 {
         match self.record.hold_ms {
             NO_DEADLINE => 0,

@@ -236,7 +236,8 @@ impl Reservations {
 
     /// Keeps a reservation and files it where its status says.
     pub fn insert(&mut self, new: NewReservation<'_>, users: &mut Users) -> Slot {
-        let hash = new.id.hash();
+        let (hash, status, user) = (new.id.hash(), new.status, new.user);
+        let at_ms = new.queued_at_ms();
         let record = self.aside.pack(self.next_slot(), new);
         let slot = self.records.insert(record);
         let (records, aside, hasher) = (&self.records, &self.aside, &self.hasher);
@@ -244,7 +245,10 @@ impl Reservations {
             let id = Reservation::new(slot, &records[slot], aside).id();
             hasher.hash(id)
         });
-        self.file(slot, users);
+        self.enqueue(slot, status, at_ms);
+        if status == Status::Open {
+            self.chain(slot, user, users);
+        }
         slot
     }
 
@@ -285,7 +289,9 @@ impl Reservations {
         if let Some(record) = self.records.get_mut(slot) {
             self.aside.set_state(record, status, ended_at_ms, order);
         }
-        self.file(slot, users);
+        if let Some(reservation) = self.get(slot) {
+            self.enqueue(slot, status, reservation.queued_at_ms());
+        }
     }
 
     /// Adds a refund of `taken` units, ordered by item, to an order, which stays where it
@@ -312,6 +318,7 @@ impl Reservations {
     }
 
     /// The queue of a status, beside the records it runs through; an order has none.
+    #[inline]
     fn queue_of(&mut self, status: Status) -> Option<(&mut Deadlines, &mut Slab<Packed>)> {
         let queue = match status {
             Status::Open => &mut self.deadlines,
@@ -322,20 +329,15 @@ impl Reservations {
         Some((queue, &mut self.records))
     }
 
-    fn file(&mut self, slot: Slot, users: &mut Users) {
-        let Some(reservation) = self.get(slot) else {
-            return;
-        };
-        let (status, user) = (reservation.status(), reservation.user());
-        let at_ms = reservation.queued_at_ms();
+    /// Puts a reservation into the queue of its status.
+    #[inline]
+    fn enqueue(&mut self, slot: Slot, status: Status, at_ms: u64) {
         if let Some((queue, records)) = self.queue_of(status) {
             queue.push(records, at_ms, slot);
         }
-        if status == Status::Open {
-            self.chain(slot, user, users);
-        }
     }
 
+    #[inline]
     fn unfile(&mut self, slot: Slot, users: &mut Users) {
         let Some(reservation) = self.get(slot) else {
             return;

@@ -74,6 +74,23 @@ impl Packed {
         true
     }
 
+    /// Changes the sums where they are; false, and nothing changed, if they are kept
+    /// elsewhere or have to be from now on.
+    #[inline]
+    fn account(&mut self, by: Account) -> bool {
+        let reserved = u16::try_from(i64::from(self.reserved).saturating_add(by.reserved));
+        let sold = u16::try_from(i64::from(self.sold).saturating_add(by.sold));
+        let follows = by.counted == by.reserved.saturating_add(by.sold);
+        let (Ok(reserved), Ok(sold)) = (reserved, sold) else {
+            return false;
+        };
+        let is_small = follows && self.named_by != WIDE;
+        if is_small {
+            (self.reserved, self.sold) = (reserved, sold);
+        }
+        is_small
+    }
+
     fn unpack(&self) -> Sums {
         let (reserved, sold) = (u64::from(self.reserved), u64::from(self.sold));
         Sums {
@@ -194,6 +211,7 @@ impl Users {
     }
 
     /// A user's sums; zeros for nobody.
+    #[inline]
     pub fn sums(&self, user: UserSlot) -> Sums {
         match self.users.get(user) {
             None => Sums::default(),
@@ -222,15 +240,27 @@ impl Users {
     }
 
     /// A user's chain of open reservations; an empty one for nobody.
+    #[inline]
     pub fn chain(&self, user: UserSlot) -> Chain {
-        Chain {
-            newest: self.users.get(user).map_or(NONE, |user| user.newest),
-            open: self.sums(user).open,
+        match self.users.get(user) {
+            None => Chain {
+                newest: NONE,
+                open: 0,
+            },
+            Some(record) => Chain {
+                newest: record.newest,
+                open: if record.named_by == WIDE {
+                    self.sums(user).open
+                } else {
+                    record.open.into()
+                },
+            },
         }
     }
 
     /// Another reservation of a user is its newest open one; how many there are is
     /// changed by `open`.
+    #[inline]
     pub fn set_newest(&mut self, user: UserSlot, newest: SlotNumber, open: i32) {
         let Some(record) = self.users.get_mut(user) else {
             return;
@@ -254,6 +284,7 @@ impl Users {
     }
 
     /// The user of this name, who is named by one more reservation from now on.
+    #[inline]
     pub fn retain(&mut self, name: Key<'_>) -> UserSlot {
         let slot = self.find(name).unwrap_or_else(|| self.add(name));
         match self.users.get_mut(slot) {
@@ -299,7 +330,19 @@ impl Users {
     }
 
     /// Changes a user's sums.
+    #[inline]
     pub fn account(&mut self, user: UserSlot, by: Account) {
+        let is_changed = match self.users.get_mut(user) {
+            Some(record) => record.account(by),
+            None => true,
+        };
+        if !is_changed {
+            self.account_widely(user, by);
+        }
+    }
+
+    /// The same where it takes more than small sums.
+    fn account_widely(&mut self, user: UserSlot, by: Account) {
         self.change(user, |sums| {
             sums.reserved = sums.reserved.saturating_add_signed(by.reserved);
             sums.sold = sums.sold.saturating_add_signed(by.sold);

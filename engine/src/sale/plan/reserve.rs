@@ -12,7 +12,7 @@ use crate::sale::book::users::UserSlot;
 use crate::sale::event::check::qty_of;
 use crate::sale::event::{Change, Event, Forgets};
 use crate::sale::state::Sale;
-use crate::sale::units::{INTEGER_MAX, ItemIndex, Line, Lines, SKU_DEFAULT, units_of};
+use crate::sale::units::{INTEGER_MAX, ItemIndex, Line, Lines, one_line, units_of};
 use crate::table::name::{Key, Spelling};
 use crate::table::slab::NONE;
 
@@ -164,27 +164,19 @@ impl Sale {
         }
     }
 
-    /// The item a bare quantity means: `default` if there is one, else the only one.
-    pub(crate) fn bare_item(&self) -> Option<ItemIndex> {
-        match self.items.find(SKU_DEFAULT) {
-            Some(item) => Some(item),
-            None => (self.items.len() == 1).then_some(0),
-        }
-    }
-
     /// What a bare quantity can have meant, now or when it was first sent: items that
     /// RESTOCK added since do not make a retry another request.
     pub(crate) fn bare_items(&self) -> impl Iterator<Item = ItemIndex> {
         let only = self.had_one_item.then_some(0);
-        [self.bare_item(), only].into_iter().flatten()
+        [self.items.bare(), only].into_iter().flatten()
     }
 
     /// What is asked for, each item once, in the order first asked. O(lines log lines).
     pub(crate) fn lines_of(&self, ask: &Ask<'_>) -> Result<Lines, Unknown> {
         match ask {
             Ask::Qty(qty) => {
-                let item = self.bare_item().ok_or(Unknown(None))?;
-                Ok(Lines::from_slice(&[Line { item, qty: *qty }]))
+                let item = self.items.bare().ok_or(Unknown(None))?;
+                Ok(one_line(item, *qty))
             }
             Ask::Items(asked) => self.merged(asked),
         }
@@ -203,6 +195,7 @@ impl Sale {
     }
 
     /// Rows 4 to 12: the window, the limits and the stock.
+    #[inline]
     pub(crate) fn admit(
         &self,
         now_ms: u64,

@@ -16,6 +16,7 @@
 //! | what does the server tell the module by itself | `hooks.rs` |
 //! | what would hurt a sale on this server | `doctor/` |
 //! | which settings are there, what is counted | `config.rs`, `info.rs` |
+//! | how is a broken invariant tried out | `rehearsal.rs` |
 //! | when do listeners hear of a change | `news.rs` |
 //! | what of an AOF ends the start | `damage.rs` |
 //! | whose are the deadlines of a slot that moves | `slots.rs` |
@@ -55,6 +56,7 @@ mod news;
 mod orders;
 mod place;
 mod reclaim;
+mod rehearsal;
 mod scratch;
 mod scripts;
 mod slots;
@@ -71,6 +73,7 @@ pub use command::fuzz::arguments as fuzz_arguments;
 /// An argument of the module is wrong, or the server does not take a registration. In
 /// words for the log.
 fn load(ctx: ffi::Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
+    ffi::log_panics();
     names::draw_key();
     config::register(ctx, arguments)?;
     ffi::set_module_options(ctx);

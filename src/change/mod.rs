@@ -4,8 +4,10 @@
 //! |---|---|
 //! | how does a sale change here | `commit.rs` |
 //! | how does a change from elsewhere come in | `replay.rs` |
+//! | what becomes of a sale that breaks an invariant | `broken.rs` |
 //! | the same of filters | `bloom.rs` |
 
 pub mod bloom;
+pub mod broken;
 pub mod commit;
 pub mod replay;

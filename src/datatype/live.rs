@@ -43,7 +43,7 @@ impl LiveSale {
         };
         SALES.shift(0, 1);
         live.count();
-        live.count_mark();
+        live.count_diverged();
         live.measure();
         live
     }
@@ -58,13 +58,21 @@ impl LiveSale {
         let applied = self.sale.apply(event);
         self.count();
         if matches!(event.change, Change::Marked { .. } | Change::Resumed { .. }) {
-            self.count_mark();
+            self.count_diverged();
         }
         self.changes += 1;
         if self.changes >= CHANGES_PER_MEASUREMENT {
             self.measure();
         }
         applied
+    }
+
+    /// Notes that nothing here can be relied on, see the engine's `broken.rs`, and where this
+    /// sale is.
+    pub fn break_off(&mut self, reason: &str, place: Place) {
+        self.sale.break_off(reason);
+        self.count_diverged();
+        marks::note(place);
     }
 
     /// Writes down where this sale is, if it is marked, and that the timer has to look at it
@@ -110,13 +118,13 @@ impl LiveSale {
         }
     }
 
-    /// Did this copy miss a change of its primary?
+    /// Did this copy miss a change of its primary, or break?
     fn is_marked(&self) -> bool {
         self.diverged > 0
     }
 
-    fn count_mark(&mut self) {
-        let diverged = u64::from(self.sale.mark().is_some());
+    fn count_diverged(&mut self) {
+        let diverged = u64::from(self.sale.why_diverged().is_some());
         SALES_DIVERGED.shift(self.diverged, diverged);
         self.diverged = diverged;
     }

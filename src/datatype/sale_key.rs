@@ -30,7 +30,7 @@ fn refusal(key: &Key<'_>) -> Error {
     }
 }
 
-/// Opens a sale to look at it.
+/// Opens a sale to look at it, also a broken one.
 ///
 /// # Errors
 ///
@@ -43,9 +43,13 @@ pub fn open_read<'c>(ctx: Ctx<'c>, name: Text<'c>) -> Result<SaleKey<'c>, Error>
 ///
 /// # Errors
 ///
-/// As [`open_read`].
+/// As [`open_read`], or the sale is broken: nothing may follow links that lead nowhere.
 pub fn open_write<'c>(ctx: Ctx<'c>, name: Text<'c>) -> Result<SaleKey<'c>, Error> {
-    open(ctx, name, Mode::Write)
+    let key = open(ctx, name, Mode::Write)?;
+    match key.sale().broken() {
+        None => Ok(key),
+        Some(reason) => Err(Error::broken(reason)),
+    }
 }
 
 /// Is there nothing under this name?

@@ -48,7 +48,7 @@ mod stream;
 mod text;
 
 pub use alloc::has_system_memory;
-pub use call::{Call, Command};
+pub use call::{Call, Command, caught, log_panics};
 pub use config::{TextSetting, register_flag, register_text};
 pub use context::{Ctx, clock_ms, has_frozen_clock};
 pub use events::{Alarm, Hooks, LoadBeside, Timer, start_timer, stop_timer, subscribe};

@@ -4,13 +4,14 @@
 //! Edge: decides where to look (see `hints.rs`). What is overdue, the sale decides.
 
 use super::{alarm, hints};
-use crate::change::commit;
+use crate::change::{broken, commit};
 use crate::clock;
 use crate::config;
 use crate::datatype;
-use crate::ffi::{Ctx, TextBuf};
+use crate::ffi::{Ctx, TextBuf, caught};
 use crate::info;
 use crate::news::News;
+use crate::rehearsal::{self, Point};
 use crate::slots;
 use crate::timer::index::Hint;
 use flashsale_engine::sale::Change;
@@ -23,7 +24,10 @@ pub fn sweep(ctx: Ctx<'_>) {
         && let Some(hint) = hints::pop_due(now_ms)
     {
         let before = budget;
-        follow(ctx, hint, now_ms, &mut budget);
+        let place = hint.place.clone();
+        if let Err(reason) = caught(|| follow(ctx, hint, now_ms, &mut budget)) {
+            broken::note_panic(ctx, TextBuf::new(&place.key).as_text(), &reason);
+        }
         // A look at a sale with nothing to do costs something, too.
         budget = budget.min(before.saturating_sub(1));
     }
@@ -48,6 +52,7 @@ fn follow(ctx: Ctx<'_>, hint: Hint, now_ms: u64, budget: &mut u32) {
     };
     // Whichever sale is here now: what is overdue in it goes back, or its own moment is
     // written down.
+    rehearsal::panic_at(Point::Sweep, key.name());
     key.forget_hint();
     let at_ms = key.sale().time(now_ms).now_ms;
     let Some(event) = key.sale().plan_sweep_within(at_ms, budget) else {

@@ -361,6 +361,9 @@ impl Host for Deciding<'_> {
         fits.map_err(|divergence| format!("its own primary, {divergence}: {event:?}"))?;
         self.seen = notable(books, &decoded).or(self.seen);
         let applied = server.sale.apply(&event);
+        if let Some(fault) = server.sale.fault() {
+            return Err(format!("{fault}: {event:?}"));
+        }
         let decider = Decider {
             clock_ms: self.clock_ms,
             bounds: server.config.bounds,

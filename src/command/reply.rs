@@ -119,10 +119,11 @@ impl<'r, 'a> About<'r, 'a> {
 /// `["RESERVED", id, expires_at_ms, remaining, user_remaining]`
 pub fn reserved(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
     status(reply, Word::Reserved, 5);
+    let terms = sale.terms(slot);
     reply.bytes(id);
-    reply.integer(sale.expires_at_ms(slot));
-    reply.integer(sale.remaining(slot));
-    user_remaining(reply, sale.user_remaining(slot));
+    reply.integer(terms.expires_at_ms);
+    reply.integer(terms.remaining);
+    user_remaining(reply, terms.user_remaining);
 }
 
 /// What USERLIMIT leaves a user, -1 without one.

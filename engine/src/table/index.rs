@@ -20,7 +20,7 @@
 use prefetch_index::prefetch_index;
 use smallvec::SmallVec;
 
-use crate::table::slab::{NONE, Slab, SlotNumber};
+use crate::table::slab::{NONE, SlotNumber};
 use crate::table::work::step;
 
 /// Entries of a bucket.
@@ -42,7 +42,10 @@ struct Bucket {
     /// The first `len` are entries, here and in `slots`.
     tags: [u16; WIDTH],
     slots: [SlotNumber; WIDTH],
-    len: u16,
+    len: u8,
+    /// One bit for some of the bits of each tag that went past since none was astray: a
+    /// look-up of any other tag ends here.
+    passed_tags: u8,
     /// Entries that went past this bucket, because it was full when they came; it is full
     /// as long as there are any. Where so many hashes collide that the number does not fit,
     /// it stays at its maximum and never comes down.
@@ -55,18 +58,68 @@ const EMPTY: Bucket = Bucket {
     tags: [0; WIDTH],
     slots: [NONE; WIDTH],
     len: 0,
+    passed_tags: 0,
     passed: 0,
 };
 
-impl Bucket {
-    /// One bit for each entry whose tag is this one.
+/// The bit of a tag among those that went past a bucket. Of those of its bits that say
+/// little about its bucket, and of which directory bits are not made either.
+#[inline]
+fn passed_bit(tag: u16) -> u8 {
+    1 << (tag >> SPLITS_PER_REFRESH & 7)
+}
+
+/// A one in each of the four tags of a number.
+const LANES: u64 = 0x0001_0001_0001_0001;
+
+/// Places in a bucket, one bit each.
+struct Places {
+    /// Of tag `n` of the four at `m`, bit `16 * n + m`.
+    bits: u64,
+    /// Only places below it are taken.
+    len: usize,
+}
+
+impl Iterator for Places {
+    type Item = usize;
+
     #[inline]
-    fn matches(&self, tag: u16) -> u32 {
-        let mut bits = 0;
-        for (at, &kept) in self.tags.iter().enumerate() {
-            bits |= u32::from(kept == tag) << at;
+    fn next(&mut self) -> Option<usize> {
+        while self.bits != 0 {
+            let bit = self.bits.trailing_zeros() as usize;
+            self.bits &= self.bits - 1;
+            let place = bit / 16 + bit % 16 * 4;
+            if place < self.len {
+                return Some(place);
+            }
         }
-        bits & ((1 << self.len) - 1)
+        None
+    }
+}
+
+impl Bucket {
+    /// Finds the places of entries that may have this tag: all that do, and rarely one
+    /// that does not.
+    #[inline]
+    fn places(&self, tag: u16) -> Places {
+        // Four tags at a time. The lowest of four that are zero when the wanted one is taken
+        // out is found for certain; the borrow it leaves may be taken for another above it.
+        let [a, b, c, d, e, f, g, h, i, j] = self.tags.map(u64::from);
+        let fours = [
+            a | b << 16 | c << 32 | d << 48,
+            e | f << 16 | g << 32 | h << 48,
+            i | j << 16,
+        ];
+        let wanted = u64::from(tag) * LANES;
+        let [first, second, third] = fours.map(|tags| {
+            let rest = tags ^ wanted;
+            (rest.wrapping_sub(LANES) & !rest & (LANES << 15)) >> 15
+        });
+        // The last has two tags alone.
+        Places {
+            bits: first | second << 1 | (third & 0xffff_ffff) << 2,
+            len: usize::from(self.len),
+        }
     }
 
     /// Adds an entry; false when the bucket is full.
@@ -89,13 +142,17 @@ impl Bucket {
         self.len -= 1;
     }
 
-    fn pass(&mut self) {
+    fn pass(&mut self, tag: u16) {
         self.passed = self.passed.saturating_add(1);
+        self.passed_tags |= passed_bit(tag);
     }
 
     fn unpass(&mut self) {
         if self.passed < u16::MAX {
             self.passed -= 1;
+        }
+        if self.passed == 0 {
+            self.passed_tags = 0;
         }
     }
 
@@ -132,7 +189,7 @@ fn insert(chunks: &mut [Box<Chunk>], tag: u16, slot: SlotNumber) {
         if bucket.push(tag, slot) {
             return;
         }
-        bucket.pass();
+        bucket.pass(tag);
         at += 1;
         if at == chunks.len() * CHUNK_BUCKETS {
             at = 0;
@@ -213,16 +270,13 @@ impl Segment {
         loop {
             step();
             let bucket = self.bucket(at)?;
-            let mut bits = bucket.matches(tag);
-            while bits != 0 {
-                let place = bits.trailing_zeros() as usize;
+            for place in bucket.places(tag) {
                 let slot = bucket.slots[place];
                 if is_it(slot) {
                     return Some((at, place, slot));
                 }
-                bits &= bits - 1;
             }
-            if bucket.passed == 0 {
+            if bucket.passed_tags & passed_bit(tag) == 0 {
                 return None;
             }
             at = self.next(at);
@@ -300,7 +354,7 @@ impl Segment {
                 for (&tag, &slot) in bucket.tags.iter().zip(&bucket.slots).take(len) {
                     moved.push((tag, slot));
                 }
-                (bucket.len, bucket.passed) = (0, 0);
+                (bucket.len, bucket.passed_tags, bucket.passed) = (0, 0, 0);
             }
         }
         self.len = 0;
@@ -339,8 +393,10 @@ impl Segment {
 
 /// Slots by hash.
 pub struct Index {
-    directory: Vec<SlotNumber>,
-    segments: Slab<Segment>,
+    /// Numbers of segments.
+    directory: Vec<u32>,
+    /// None is ever taken out. Boxed, so that few bytes move when the list grows.
+    segments: Vec<Box<Segment>>,
     depth: u8,
     len: usize,
     /// Heap bytes of all segments.
@@ -349,11 +405,9 @@ pub struct Index {
 
 impl Index {
     pub fn new() -> Index {
-        let mut segments = Slab::new();
-        segments.insert(Segment::new(0, 0));
         Index {
             directory: vec![0],
-            segments,
+            segments: vec![Box::new(Segment::new(0, 0))],
             depth: 0,
             len: 0,
             segment_bytes: 0,
@@ -361,15 +415,20 @@ impl Index {
     }
 
     #[inline]
-    fn segment_of(&self, hash: u64) -> SlotNumber {
+    fn number_of(&self, hash: u64) -> usize {
         let bits = hash as usize & ((1 << self.depth) - 1);
-        self.directory[bits]
+        self.directory[bits] as usize
+    }
+
+    #[inline]
+    fn segment_of(&self, hash: u64) -> &Segment {
+        &self.segments[self.number_of(hash)]
     }
 
     /// The slot with this hash that `is_it` recognises. O(1).
     #[inline]
     pub fn find(&self, hash: u64, is_it: impl FnMut(SlotNumber) -> bool) -> Option<SlotNumber> {
-        let segment = &self.segments[self.segment_of(hash)];
+        let segment = self.segment_of(hash);
         let (_, _, slot) = segment.find(segment.tag(hash), is_it)?;
         Some(slot)
     }
@@ -378,7 +437,7 @@ impl Index {
     /// look-ups ahead waits for memory once, not once for each.
     #[inline]
     pub fn touch(&self, hash: u64) {
-        let segment = &self.segments[self.segment_of(hash)];
+        let segment = self.segment_of(hash);
         let home = segment.home(segment.tag(hash));
         if let Some(chunk) = segment.chunks.get(home / CHUNK_BUCKETS) {
             prefetch_index(&chunk.0, home % CHUNK_BUCKETS);
@@ -388,20 +447,20 @@ impl Index {
     /// The slot such a look-up would try first, if any: nearly always the one it finds.
     #[inline]
     pub fn likely(&self, hash: u64) -> Option<SlotNumber> {
-        let segment = &self.segments[self.segment_of(hash)];
+        let segment = self.segment_of(hash);
         let tag = segment.tag(hash);
         let bucket = segment.bucket(segment.home(tag))?;
-        let place = bucket.matches(tag).trailing_zeros() as usize;
+        let place = bucket.places(tag).next()?;
         bucket.slots.get(place).copied()
     }
 
     /// Adds a slot that is not there yet. O(1), but for the growth of one segment.
     #[inline]
     pub fn insert(&mut self, hash: u64, slot: SlotNumber, hash_of: impl Fn(SlotNumber) -> u64) {
-        let mut at = self.segment_of(hash);
+        let mut at = self.number_of(hash);
         while self.segments[at].is_full() {
             self.make_room(at, hash, &hash_of);
-            at = self.segment_of(hash);
+            at = self.number_of(hash);
         }
         let segment = &mut self.segments[at];
         segment.insert(segment.tag(hash), slot);
@@ -410,7 +469,7 @@ impl Index {
 
     /// Takes out the slot with this hash that `is_it` recognises. O(1).
     pub fn remove(&mut self, hash: u64, is_it: impl FnMut(SlotNumber) -> bool) {
-        let at = self.segment_of(hash);
+        let at = self.number_of(hash);
         let segment = &mut self.segments[at];
         if segment.remove(segment.tag(hash), is_it) {
             self.len -= 1;
@@ -418,7 +477,7 @@ impl Index {
     }
 
     #[cold]
-    fn make_room(&mut self, at: SlotNumber, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
+    fn make_room(&mut self, at: usize, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
         self.segment_bytes -= self.segments[at].heap_bytes();
         if self.segments[at].chunks.len() >= CHUNKS_MAX && self.may_split(at) {
             self.split(at, hash, hash_of);
@@ -431,19 +490,19 @@ impl Index {
     /// Names chosen to collide must not blow up the directory: it stays within a
     /// small multiple of what evenly spread entries need, and a segment that cannot
     /// be split grows by itself.
-    fn may_split(&self, at: SlotNumber) -> bool {
+    fn may_split(&self, at: usize) -> bool {
         let fair = 8 * (self.len / (CHUNKS_MAX * CHUNK_BUCKETS * WIDTH) + 1);
         self.segments[at].depth < self.depth
             || (self.depth < DIRECTORY_DEPTH_MAX && self.directory.len() <= fair)
     }
 
     /// Splits the segment `at`, which `hash` belongs to, by its next directory bit.
-    fn split(&mut self, at: SlotNumber, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
+    fn split(&mut self, at: usize, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
         if self.segments[at].depth == self.depth {
             self.directory.extend_from_within(..);
             self.depth += 1;
         }
-        let lower = &mut self.segments[at];
+        let lower = &mut *self.segments[at];
         let (bit, used) = (lower.depth, lower.depth - lower.base);
         let is_fresh = used == SPLITS_PER_REFRESH;
         lower.depth += 1;
@@ -468,13 +527,14 @@ impl Index {
             to.insert(tag, slot);
         }
         self.segment_bytes += upper.heap_bytes();
-        let new = self.segments.insert(upper);
+        let new = self.segments.len() as u32;
+        self.segments.push(Box::new(upper));
         self.direct_to(new, hash, bit);
     }
 
     /// Directs hashes with this bit set, and the bits below it in common with `hash`, to
     /// the segment `new`.
-    fn direct_to(&mut self, new: SlotNumber, hash: u64, bit: u8) {
+    fn direct_to(&mut self, new: u32, hash: u64, bit: u8) {
         let bit = 1_usize << bit;
         let shared = hash as usize & (bit - 1);
         let directed = self.directory.iter_mut().skip(shared | bit);
@@ -486,8 +546,9 @@ impl Index {
     /// Heap bytes of all segments and the directory.
     pub fn heap_bytes(&self) -> usize {
         self.segment_bytes
-            + self.segments.heap_bytes()
-            + self.directory.capacity() * size_of::<SlotNumber>()
+            + self.segments.len() * size_of::<Segment>()
+            + self.segments.capacity() * size_of::<Box<Segment>>()
+            + self.directory.capacity() * size_of::<u32>()
     }
 }
 
@@ -531,18 +592,8 @@ mod tests {
             index.insert(mixed(slot), slot, mixed);
             assert!(found(&index, slot / 2) && !found(&index, slot + 1));
         }
-        assert!(
-            index
-                .segments
-                .iter()
-                .any(|(_, s)| s.base > SPLITS_PER_REFRESH)
-        );
-        assert!(
-            index
-                .segments
-                .iter()
-                .all(|(_, s)| s.chunks.len() <= CHUNKS_MAX)
-        );
+        assert!(index.segments.iter().any(|s| s.base > SPLITS_PER_REFRESH));
+        assert!(index.segments.iter().all(|s| s.chunks.len() <= CHUNKS_MAX));
         for slot in (0..200_000).step_by(3) {
             index.remove(mixed(slot), |other| other == slot);
         }
@@ -553,7 +604,7 @@ mod tests {
             index.remove(mixed(slot), |other| other == slot);
         }
         assert_eq!(index.len, 0);
-        let mut buckets = index.segments.iter().flat_map(|(_, s)| buckets_of(s));
+        let mut buckets = index.segments.iter().flat_map(|s| buckets_of(s));
         assert!(buckets.all(|bucket| bucket.passed == 0));
     }
 
@@ -568,7 +619,7 @@ mod tests {
                 assert!(bytes < 9.5, "{bytes} at {len}");
             }
         }
-        let bytes: usize = index.segments.iter().map(|(_, s)| s.heap_bytes()).sum();
+        let bytes: usize = index.segments.iter().map(|s| s.heap_bytes()).sum();
         assert_eq!(bytes, index.segment_bytes);
     }
 
@@ -592,7 +643,7 @@ mod tests {
                 index.remove(mixed(old), |other| other == old);
             }
         }
-        for (_, segment) in index.segments.iter() {
+        for segment in &index.segments {
             let is_full = |bucket: &Bucket| usize::from(bucket.len) == WIDTH;
             let mut buckets = buckets_of(segment);
             assert!(buckets.all(|bucket| bucket.passed == 0 || is_full(bucket)));

@@ -18,10 +18,14 @@ pub const NAME_BYTES_MAX: usize = 255;
 /// Longest name kept in a table without an allocation, in bytes.
 const INLINE_BYTES_MAX: usize = 16;
 
-/// The value of each letter of a canonical ULID; 32 for all others. As wide as what the
-/// values are added up in.
+/// Not a letter of a ULID: a bit above the thirty of six letters, and below what five
+/// more letters move out of sight.
+const NO_LETTER: u64 = 1 << 32;
+
+/// The value of each letter of a canonical ULID, or [`NO_LETTER`]. As wide as what the
+/// values are put together in.
 const ULID_VALUES: [u64; 256] = {
-    let mut values = [32; 256];
+    let mut values = [NO_LETTER; 256];
     let letters = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let mut value = 0;
     while value < letters.len() {
@@ -178,19 +182,14 @@ impl<'a> Spelling<'a> {
     /// answer had to be spelled again and compared, which took longer than all the rest
     /// of a refusal.
     fn read_ulid(letters: &[u8; ULID_LEN]) -> Option<Spelling<'static>> {
-        let mut all = 0;
-        // Of twelve letters a word holds the sixty bits.
-        let [high, middle, low] = [0..2, 2..14, 14..ULID_LEN].map(|part| {
-            letters[part].iter().fold(0, |number, &letter| {
-                let value = ULID_VALUES[usize::from(letter)];
-                all |= value;
-                number << 5 | value
-            })
-        });
+        let put_together = |number: u64, letter: &u8| number << 5 | ULID_VALUES[*letter as usize];
+        let [a, b, c, d, e] = [0..2, 2..8, 8..14, 14..20, 20..ULID_LEN]
+            .map(|part| letters[part].iter().fold(0, put_together));
         // 26 letters have two bits more than a ULID.
         let fits = letters[0] <= b'7';
-        let words = [high << 56 | middle >> 4, middle << 60 | low];
-        (fits && all < 32).then_some(Spelling::Ulid(Packed(words)))
+        let (middle, low) = (b << 30 | c, d << 30 | e);
+        let words = [a << 56 | middle >> 4, middle << 60 | low];
+        (fits && a | b | c | d | e < NO_LETTER).then_some(Spelling::Ulid(Packed(words)))
     }
 
     fn read_uuid(name: &[u8]) -> Option<Spelling<'static>> {
@@ -278,7 +277,7 @@ impl Names {
     }
 
     /// Keeps a name until it is removed.
-    #[inline]
+    #[inline(always)]
     pub fn pack(&mut self, spelling: Spelling<'_>) -> PackedName {
         let (kind, bytes) = match spelling {
             Spelling::Ulid(packed) => (ULID, packed.bytes()),
@@ -310,15 +309,16 @@ impl Names {
     }
 
     /// Is this kept name the one that is looked up?
-    #[inline]
+    #[inline(always)]
     pub fn is(&self, name: &PackedName, spelling: Spelling<'_>) -> bool {
         match (name.kind.get(), spelling) {
             (ULID, Spelling::Ulid(packed)) | (UUID, Spelling::Uuid(packed)) => {
                 name.bytes == packed.bytes()
             }
-            (LONG, Spelling::Bytes(bytes)) => {
-                self.long.get(name.slot()).is_some_and(|long| **long == *bytes)
-            }
+            (LONG, Spelling::Bytes(bytes)) => self
+                .long
+                .get(name.slot())
+                .is_some_and(|long| **long == *bytes),
             // Of a packed name the kind is above that of every short one.
             (kind, Spelling::Bytes(bytes)) => {
                 usize::from(kind - 1) == bytes.len() && name.bytes.starts_with(bytes)

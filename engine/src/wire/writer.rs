@@ -62,13 +62,14 @@ impl Writer<'_> {
         self.0.extend_from_slice(&number.to_be_bytes());
     }
 
+    #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
         self.0.extend_from_slice(bytes);
     }
 
     /// A user, id or REF.
-    #[inline]
+    #[inline(always)]
     pub fn name<'n>(&mut self, name: impl Into<Spelling<'n>>) {
         match name.into() {
             Spelling::Ulid(packed) => {
@@ -112,6 +113,7 @@ impl Writer<'_> {
         self.bytes(&value);
     }
 
+    #[inline]
     pub fn list<T>(
         &mut self,
         values: impl ExactSizeIterator<Item = T>,

@@ -119,9 +119,16 @@ impl Deadlines {
     }
 
     /// Adds a record behind the others of its millisecond. O(log n), or O(1) for the
-    /// latest moment, which is what a new reservation mostly has.
+    /// latest moment.
     #[inline]
     pub fn push(&mut self, records: &mut Slab<Packed>, at_ms: u64, slot: Slot) {
+        records[slot].in_queue = self.append(records, at_ms, slot);
+    }
+
+    /// The same for a record that is kept later, and returns the links it is to have. A new
+    /// reservation mostly has the latest moment.
+    #[inline(always)]
+    pub fn append(&mut self, records: &mut Slab<Packed>, at_ms: u64, slot: Slot) -> Links {
         let bucket = self.bucket_for(at_ms);
         let previous = std::mem::replace(&mut bucket.last, slot);
         if previous == NONE {
@@ -129,12 +136,12 @@ impl Deadlines {
         } else if let Some(record) = records.get_mut(previous) {
             record.in_queue.next = slot;
         }
-        records[slot].in_queue = Links {
-            previous,
-            next: NONE,
-        };
         self.len += 1;
         self.first_ms = self.first_ms.min(at_ms);
+        Links {
+            previous,
+            next: NONE,
+        }
     }
 
     /// Takes out a record that stands at this moment. O(log n), or O(1) for one with others

@@ -115,7 +115,7 @@ impl Reservations {
     }
 
     /// Is the reservation of this id at this slot?
-    #[inline]
+    #[inline(always)]
     fn is_at(&self, slot: Slot, id: Key<'_>) -> bool {
         let record = self.records.get(slot);
         record.is_some_and(|record| self.aside.is_id(record, id.spelling()))
@@ -235,19 +235,31 @@ impl Reservations {
     }
 
     /// Keeps a reservation and files it where its status says.
+    #[inline]
     pub fn insert(&mut self, new: NewReservation<'_>, users: &mut Users) -> Slot {
         let (hash, status, user) = (new.id.hash(), new.status, new.user);
         let at_ms = new.queued_at_ms();
-        let record = self.aside.pack(self.next_slot(), new);
-        let slot = self.records.insert(record);
+        let slot = self.next_slot();
+        let in_queue = match self.queue_of(status) {
+            Some((queue, records)) => queue.append(records, at_ms, slot),
+            None => Links::NOWHERE,
+        };
+        let mut record = self.aside.pack(slot, new, in_queue);
+        let mut chain = None;
+        if status == Status::Open {
+            let before = users.push_newest(user, slot);
+            record.own = self.chain_behind(before, slot);
+            chain = Some(before);
+        }
+        let kept_at = self.records.insert(record);
+        debug_assert_eq!(kept_at, slot);
         let (records, aside, hasher) = (&self.records, &self.aside, &self.hasher);
         self.by_id.insert(hash, slot, |slot| {
             let id = Reservation::new(slot, &records[slot], aside).id();
             hasher.hash(id)
         });
-        self.enqueue(slot, status, at_ms);
-        if status == Status::Open {
-            self.chain(slot, user, users);
+        if chain.is_some_and(|before| before.open == CHAIN_SHORT_MAX) {
+            self.link_forward(slot);
         }
         slot
     }
@@ -354,20 +366,26 @@ impl Reservations {
 
     /// Adds a reservation as its user's newest.
     fn chain(&mut self, slot: Slot, user: UserSlot, users: &mut Users) {
-        let Chain { newest, open } = users.chain(user);
+        let before = users.push_newest(user, slot);
+        self.records[slot].own = self.chain_behind(before, slot);
+        if before.open == CHAIN_SHORT_MAX {
+            self.link_forward(slot);
+        }
+    }
+
+    /// The links of a reservation that becomes the newest of a chain. Where that is no
+    /// longer short by it, its links forward have yet to be made.
+    #[inline]
+    fn chain_behind(&mut self, before: Chain, slot: Slot) -> Links {
         let mut next = NONE;
-        if open > CHAIN_SHORT_MAX
-            && let Some(record) = self.records.get_mut(newest)
+        if before.open > CHAIN_SHORT_MAX
+            && let Some(record) = self.records.get_mut(before.newest)
         {
             next = std::mem::replace(&mut record.own.next, slot);
         }
-        self.records[slot].own = Links {
-            previous: newest,
+        Links {
+            previous: before.newest,
             next,
-        };
-        users.set_newest(user, slot, 1);
-        if open == CHAIN_SHORT_MAX {
-            self.link_forward(slot);
         }
     }
 
@@ -405,7 +423,7 @@ impl Reservations {
                 record.own.next = next;
             }
         }
-        users.set_newest(user, left, -1);
+        users.leave_chain(user, left);
     }
 
     /// The one behind a reservation in a short chain.

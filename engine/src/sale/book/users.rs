@@ -76,7 +76,7 @@ impl Packed {
 
     /// Changes the sums where they are; false, and nothing changed, if they are kept
     /// elsewhere or have to be from now on.
-    #[inline]
+    #[inline(always)]
     fn account(&mut self, by: Account) -> bool {
         let reserved = u16::try_from(i64::from(self.reserved).saturating_add(by.reserved));
         let sold = u16::try_from(i64::from(self.sold).saturating_add(by.sold));
@@ -171,7 +171,7 @@ impl Users {
     }
 
     /// Is the user of this name at this slot?
-    #[inline]
+    #[inline(always)]
     fn is_at(&self, slot: UserSlot, name: Key<'_>) -> bool {
         let user = self.users.get(slot);
         user.is_some_and(|user| self.names.is(&user.name, name.spelling()))
@@ -258,19 +258,38 @@ impl Users {
         }
     }
 
-    /// Another reservation of a user is its newest open one; how many there are is
-    /// changed by `open`.
-    #[inline]
-    pub fn set_newest(&mut self, user: UserSlot, newest: SlotNumber, open: i32) {
+    /// Makes an open reservation its user's newest, and returns the chain before.
+    #[inline(always)]
+    pub fn push_newest(&mut self, user: UserSlot, newest: SlotNumber) -> Chain {
+        let Some(record) = self.users.get_mut(user) else {
+            return Chain {
+                newest: NONE,
+                open: 0,
+            };
+        };
+        let before = Chain {
+            newest: std::mem::replace(&mut record.newest, newest),
+            open: record.open.into(),
+        };
+        if record.named_by < WIDE && record.open < u8::MAX {
+            record.open += 1;
+            return before;
+        }
+        let open = self.sums(user).open;
+        self.change(user, |sums| sums.open = sums.open.saturating_add(1));
+        Chain { open, ..before }
+    }
+
+    /// An open reservation leaves its user's chain, of which `newest` is the newest now.
+    pub fn leave_chain(&mut self, user: UserSlot, newest: SlotNumber) {
         let Some(record) = self.users.get_mut(user) else {
             return;
         };
         record.newest = newest;
-        match u8::try_from(i32::from(record.open) + open) {
-            Ok(open) if record.named_by < WIDE => record.open = open,
-            _ => self.change(user, |sums| {
-                sums.open = sums.open.saturating_add_signed(open);
-            }),
+        if record.named_by < WIDE && record.open > 0 {
+            record.open -= 1;
+        } else {
+            self.change(user, |sums| sums.open = sums.open.saturating_sub(1));
         }
     }
 
@@ -414,6 +433,17 @@ impl Users {
 }
 
 #[cfg(test)]
+impl Users {
+    /// Damages a chain: gives it another end, and another length.
+    pub fn set_newest(&mut self, user: UserSlot, newest: SlotNumber, open: i32) {
+        self.users[user].newest = newest;
+        self.change(user, |sums| {
+            sums.open = sums.open.saturating_add_signed(open)
+        });
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::table::hash::HASHER;
@@ -474,7 +504,7 @@ mod tests {
             users.retain(HASHER.key(b"ann"));
         }
         for open in 1..300 {
-            users.set_newest(ann, open, 1);
+            users.push_newest(ann, open);
             let newest = open;
             assert_eq!(users.chain(ann), Chain { newest, open });
         }

@@ -47,13 +47,13 @@ impl Sale {
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
-        self.admit(now_ms, ask.user, &lines, replaced.as_ref())?;
+        let user = self.admit(now_ms, ask.user, &lines, replaced.as_ref())?;
         let forgets = self.room(now_ms, bounds)?;
         let hold_ms = ask.hold_ms.unwrap_or(u64::MAX).min(self.options.hold_ms);
         let expires_at_ms = now_ms.saturating_add(hold_ms).min(INTEGER_MAX);
         let change = Change::Reserved {
             id: ask.id,
-            user: ask.user,
+            user,
             lines,
             expires_at_ms: replaced.map_or(expires_at_ms, |replaced| replaced.expires_at_ms),
             forgets,
@@ -194,15 +194,16 @@ impl Sale {
         Ok(lines)
     }
 
-    /// Rows 4 to 12: the window, the limits and the stock.
+    /// Rows 4 to 12: the window, the limits and the stock. The user as it is looked up, with
+    /// the place where it was found if it was looked for.
     #[inline]
-    pub(crate) fn admit(
+    pub(crate) fn admit<'a>(
         &self,
         now_ms: u64,
-        user: Key<'_>,
+        mut user: Key<'a>,
         lines: &[Line],
         replaced: Option<&Replaced>,
-    ) -> Result<(), Answer> {
+    ) -> Result<Key<'a>, Answer> {
         let options = &self.options;
         if let Some(at_ms) = self.ended_at_ms(now_ms) {
             return Err(Answer::Ended { at_ms });
@@ -224,13 +225,16 @@ impl Sale {
             return Err(Answer::OrderLimit { limit });
         }
         if options.user_limit.is_some() || options.item_limit.is_some() {
-            let user = self.users.find(user).unwrap_or(NONE);
-            self.admit_user(user, lines, units, replaced)?;
+            let slot = self.users.find(user).unwrap_or(NONE);
+            user = user.likely_at(slot);
+            self.admit_user(slot, lines, units, replaced)?;
         }
-        self.admit_stock(now_ms, lines, units, replaced)
+        self.admit_stock(now_ms, lines, units, replaced)?;
+        Ok(user)
     }
 
     /// Rows 8 and 9, also asked again for a checkout within its grace.
+    #[inline(always)]
     pub(crate) fn admit_user(
         &self,
         user: UserSlot,
@@ -312,10 +316,16 @@ impl Sale {
     }
 
     /// Row 13: is there room for one more id, and must the oldest remembered one go?
+    #[inline(always)]
     pub(crate) fn room(&self, now_ms: u64, bounds: &Bounds) -> Result<Forgets, Answer> {
         if self.reservations.len() < bounds.reservations_max {
-            return Ok(Forgets::Nothing);
+            Ok(Forgets::Nothing)
+        } else {
+            self.room_for_another(now_ms)
         }
+    }
+
+    fn room_for_another(&self, now_ms: u64) -> Result<Forgets, Answer> {
         // One whose grace is over, and that the sweep has not come to yet, may go as well.
         let may_go = |slot| {
             let record = self.record(slot)?;

@@ -105,6 +105,7 @@ pub fn commit_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Resul
     Ok(())
 }
 
+#[inline(always)]
 pub(super) fn send(ctx: Ctx<'_>, key: Text<'_>, orders: Option<Text<'_>>, event: &Event<'_>) {
     scratch::with(|bytes| {
         encode_event(event, bytes);
@@ -114,6 +115,7 @@ pub(super) fn send(ctx: Ctx<'_>, key: Text<'_>, orders: Option<Text<'_>>, event:
 
 /// Tells the server what changed and the timer when to look again, and notes what
 /// listeners are to be told.
+#[inline(always)]
 pub(super) fn announce<'c>(
     ctx: Ctx<'_>,
     key: &mut SaleKey<'_>,

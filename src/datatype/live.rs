@@ -54,6 +54,7 @@ impl LiveSale {
 
     /// Carries an event out. For `change` alone: a change that is not replicated
     /// must not be possible to write down.
+    #[inline(always)]
     pub fn apply(&mut self, event: &Event<'_>) -> Applied {
         let applied = self.sale.apply(event);
         self.count();
@@ -77,6 +78,7 @@ impl LiveSale {
 
     /// Writes down where this sale is, if it is marked, and that the timer has to look at it
     /// sooner than it means to; returns when, if so.
+    #[inline]
     pub fn note(&mut self, place: impl Fn() -> Place) -> Option<u64> {
         if self.is_marked() {
             marks::note(place());
@@ -129,6 +131,7 @@ impl LiveSale {
         self.diverged = diverged;
     }
 
+    #[cold]
     fn measure(&mut self) {
         let bytes = self.sale.memory_bytes() as u64;
         MEMORY_BYTES.shift(self.memory_bytes, bytes);

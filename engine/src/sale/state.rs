@@ -196,10 +196,10 @@ impl Sale {
     #[inline]
     pub fn touch_records(&self, id: Option<&mut Key<'_>>, user: Option<&mut Key<'_>>) {
         if let Some(user) = user {
-            *user = self.users.touch_likely(*user);
+            self.users.touch_likely(user);
         }
         if let Some(id) = id {
-            *id = self.reservations.touch_likely(*id);
+            self.reservations.touch_likely(id);
         }
     }
 

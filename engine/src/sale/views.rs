@@ -225,6 +225,7 @@ impl Sale {
     }
 
     /// What the reply to a reservation says of it.
+    #[inline]
     pub fn terms(&self, slot: Slot) -> Terms {
         let Some(record) = self.record(slot) else {
             return Terms {

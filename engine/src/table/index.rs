@@ -4,8 +4,8 @@
 //! at most 1,152 entries: a table that doubles as a whole stops the server for seconds
 //! at ten million entries, here no call pays for more than one segment. A segment is one
 //! to eight chunks of 1 KiB. It grows by a chunk at a time, and is split in two when it is
-//! full: the halves share its chunks and take two new ones. So nothing is freed until the
-//! index is. Pieces of every size that growing tables leave behind would be given back to
+//! full; chunks that are left over then are the next ones that segments grow by. So nothing
+//! is freed until the index is. Pieces of every size that growing tables leave behind would be given back to
 //! the system page by page, and the server waits for that now and then.
 //!
 //! A chunk is buckets of 64 bytes, a cache line, so that a look-up costs one: ten
@@ -34,7 +34,7 @@ const CHUNKS_MAX: usize = 8;
 const CHUNK_ENTRIES: usize = CHUNK_BUCKETS * WIDTH * 9 / 10;
 /// Splits that move entries by the bits kept of their hashes.
 const SPLITS_PER_REFRESH: u8 = 4;
-const DIRECTORY_DEPTH_MAX: u8 = 22;
+const DIRECTORY_LEN_MAX: usize = 1 << 22;
 
 /// A cache line, where the allocator aligns large pieces to one.
 #[derive(Clone, Copy)]
@@ -167,16 +167,32 @@ impl Bucket {
 struct Chunk([Bucket; CHUNK_BUCKETS]);
 
 impl Chunk {
-    fn new() -> Box<Chunk> {
-        Box::new(Chunk([EMPTY; CHUNK_BUCKETS]))
+    const EMPTY: Chunk = Chunk([EMPTY; CHUNK_BUCKETS]);
+
+    /// Gives each entry to `take`. In loops, as an iterator over both takes half as long
+    /// again.
+    #[inline(always)]
+    fn each_entry(&self, mut take: impl FnMut(u16, SlotNumber)) {
+        for bucket in &self.0 {
+            let len = usize::from(bucket.len).min(WIDTH);
+            for at in 0..len {
+                take(bucket.tags[at], bucket.slots[at]);
+            }
+        }
     }
+}
+
+#[inline]
+fn bucket_of(chunks: &mut [Box<Chunk>], at: usize) -> &mut Bucket {
+    &mut chunks[at / CHUNK_BUCKETS].0[at % CHUNK_BUCKETS]
 }
 
 /// The bucket an entry belongs in. By the high bits of the tag: the low ones are the
 /// first to become directory bits, which all entries share.
 #[inline]
 fn home(chunks: usize, tag: u16) -> usize {
-    (usize::from(tag) * chunks * CHUNK_BUCKETS) >> 16
+    const TAGS_PER_BUCKET_OF_ONE: u32 = (1 << 16) / CHUNK_BUCKETS as u32;
+    (u32::from(tag) * chunks as u32 / TAGS_PER_BUCKET_OF_ONE) as usize
 }
 
 /// Adds an entry to chunks that have room for it.
@@ -185,7 +201,7 @@ fn insert(chunks: &mut [Box<Chunk>], tag: u16, slot: SlotNumber) {
     let mut at = home(chunks.len(), tag);
     loop {
         step();
-        let bucket = &mut chunks[at / CHUNK_BUCKETS].0[at % CHUNK_BUCKETS];
+        let bucket = bucket_of(chunks, at);
         if bucket.push(tag, slot) {
             return;
         }
@@ -197,9 +213,9 @@ fn insert(chunks: &mut [Box<Chunk>], tag: u16, slot: SlotNumber) {
     }
 }
 
-/// The entries of a segment while they are moved; on the stack, but for a segment that
-/// cannot be split.
-type Moved = SmallVec<[(u16, SlotNumber); 1536]>;
+/// Entries that are to go where there is room when all others are at home. On the stack,
+/// but for those of a segment that takes fresh bits for its tags.
+type Astray = SmallVec<[(u16, SlotNumber); 128]>;
 
 struct Segment {
     /// More than [`CHUNKS_MAX`] where it cannot be split.
@@ -227,6 +243,11 @@ impl Segment {
         (hash >> self.base) as u16
     }
 
+    /// How many combinations there are of the bits that all entries share.
+    fn combinations(&self) -> usize {
+        1 << self.depth
+    }
+
     #[inline]
     fn home(&self, tag: u16) -> usize {
         home(self.chunks.len(), tag)
@@ -245,7 +266,7 @@ impl Segment {
     }
 
     fn bucket_mut(&mut self, at: usize) -> &mut Bucket {
-        &mut self.chunks[at / CHUNK_BUCKETS].0[at % CHUNK_BUCKETS]
+        bucket_of(&mut self.chunks, at)
     }
 
     #[inline]
@@ -346,39 +367,81 @@ impl Segment {
         None
     }
 
-    /// Takes all entries out; the chunks stay.
-    fn take_entries(&mut self, moved: &mut Moved) {
-        for chunk in &mut self.chunks {
-            for bucket in &mut chunk.0 {
-                let len = usize::from(bucket.len);
-                for (&tag, &slot) in bucket.tags.iter().zip(&bucket.slots).take(len) {
-                    moved.push((tag, slot));
-                }
-                (bucket.len, bucket.passed_tags, bucket.passed) = (0, 0, 0);
-            }
-        }
-        self.len = 0;
-    }
-
-    /// Makes room by one more chunk.
-    fn grow(&mut self) {
-        let mut moved = Moved::new();
-        self.take_entries(&mut moved);
-        self.chunks.push(Chunk::new());
+    /// Makes room by one more chunk. Every home moves up or stays, so from the last chunk
+    /// to the first each is emptied into those that have been.
+    fn grow(&mut self, chunk: Box<Chunk>) {
+        let mut astray = Astray::new();
+        self.chunks.push(chunk);
         let chunks = &mut self.chunks[..];
-        for &(tag, slot) in &moved {
+        for from in (0..chunks.len() - 1).rev() {
+            let old = std::mem::replace(&mut *chunks[from], Chunk::EMPTY);
+            old.each_entry(|tag, slot| {
+                let home = home(chunks.len(), tag);
+                if home / CHUNK_BUCKETS < from || !bucket_of(chunks, home).push(tag, slot) {
+                    astray.push((tag, slot));
+                }
+            });
+        }
+        for (tag, slot) in astray {
             insert(chunks, tag, slot);
         }
-        self.len = moved.len() as u32;
     }
 
-    /// Takes some of the chunks of an empty segment for another one, and new ones, so that
-    /// half the entries fill four fifths of each; more do not come often.
-    fn share_chunks(&mut self) -> SmallVec<[Box<Chunk>; CHUNKS_MAX]> {
-        let each = self.chunks.len() * 5 / 8;
-        let mut others: SmallVec<_> = self.chunks.drain(each..).collect();
-        others.resize_with(each, Chunk::new);
-        others
+    /// Moves what has the next directory bit set into a new segment of these chunks, and the
+    /// rest into as many of its own: from the first chunk to the last each is emptied into
+    /// those that have been. Returns the new segment and the chunks left over.
+    fn split(
+        &mut self,
+        chunks: SmallVec<[Box<Chunk>; CHUNKS_MAX]>,
+        hash_of: impl Fn(SlotNumber) -> u64,
+    ) -> (Segment, Vec<Box<Chunk>>) {
+        let (bit, used) = (self.depth, self.depth - self.base);
+        let is_fresh = used == SPLITS_PER_REFRESH;
+        self.depth += 1;
+        if is_fresh {
+            self.base = self.depth;
+        }
+        self.len = 0;
+        let (each, base) = (chunks.len(), self.base);
+        let mut upper = Segment {
+            chunks,
+            ..Segment::new(self.depth, base)
+        };
+        let mut astray = [Astray::new(), Astray::new()];
+        for from in 0..self.chunks.len() {
+            let old = std::mem::replace(&mut *self.chunks[from], Chunk::EMPTY);
+            old.each_entry(|tag, slot| {
+                let (tag, goes_up) = if is_fresh {
+                    let hash = hash_of(slot);
+                    ((hash >> base) as u16, hash >> bit & 1 == 1)
+                } else {
+                    (tag, tag >> used & 1 == 1)
+                };
+                let home = home(each, tag);
+                let to = if goes_up { &mut upper } else { &mut *self };
+                let is_emptied = goes_up || home / CHUNK_BUCKETS <= from;
+                if is_emptied && to.bucket_mut(home).push(tag, slot) {
+                    to.len += 1;
+                } else {
+                    astray[usize::from(goes_up)].push((tag, slot));
+                }
+            });
+        }
+        let left_over = self.chunks.drain(each..).collect();
+        let [of_lower, of_upper] = astray;
+        self.take_in(of_lower);
+        upper.take_in(of_upper);
+        (upper, left_over)
+    }
+
+    /// Adds entries, which may be more than there is room for.
+    fn take_in(&mut self, entries: Astray) {
+        for (tag, slot) in entries {
+            if self.is_full() {
+                self.grow(Box::new(Chunk::EMPTY));
+            }
+            self.insert(tag, slot);
+        }
     }
 
     fn heap_bytes(&self) -> usize {
@@ -397,8 +460,11 @@ pub struct Index {
     directory: Vec<u32>,
     /// None is ever taken out. Boxed, so that few bytes move when the list grows.
     segments: Vec<Box<Segment>>,
-    depth: u8,
+    /// The bits of a hash that are its place in the directory.
+    mask: usize,
     len: usize,
+    /// Chunks that splits left over, for the segments that grow next.
+    spare: Vec<Box<Chunk>>,
     /// Heap bytes of all segments.
     segment_bytes: usize,
 }
@@ -408,16 +474,16 @@ impl Index {
         Index {
             directory: vec![0],
             segments: vec![Box::new(Segment::new(0, 0))],
-            depth: 0,
+            mask: 0,
             len: 0,
+            spare: Vec::new(),
             segment_bytes: 0,
         }
     }
 
     #[inline]
     fn number_of(&self, hash: u64) -> usize {
-        let bits = hash as usize & ((1 << self.depth) - 1);
-        self.directory[bits] as usize
+        self.directory[hash as usize & self.mask] as usize
     }
 
     #[inline]
@@ -478,13 +544,20 @@ impl Index {
 
     #[cold]
     fn make_room(&mut self, at: usize, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
-        self.segment_bytes -= self.segments[at].heap_bytes();
         if self.segments[at].chunks.len() >= CHUNKS_MAX && self.may_split(at) {
             self.split(at, hash, hash_of);
         } else {
-            self.segments[at].grow();
+            self.segment_bytes -= self.segments[at].heap_bytes();
+            let chunk = self.take_chunk();
+            self.segments[at].grow(chunk);
+            self.segment_bytes += self.segments[at].heap_bytes();
         }
-        self.segment_bytes += self.segments[at].heap_bytes();
+    }
+
+    /// An empty chunk: one that a split left over, or a new one.
+    fn take_chunk(&mut self) -> Box<Chunk> {
+        let spare = self.spare.pop();
+        spare.unwrap_or_else(|| Box::new(Chunk::EMPTY))
     }
 
     /// Names chosen to collide must not blow up the directory: it stays within a
@@ -492,41 +565,24 @@ impl Index {
     /// be split grows by itself.
     fn may_split(&self, at: usize) -> bool {
         let fair = 8 * (self.len / (CHUNKS_MAX * CHUNK_BUCKETS * WIDTH) + 1);
-        self.segments[at].depth < self.depth
-            || (self.depth < DIRECTORY_DEPTH_MAX && self.directory.len() <= fair)
+        let len = self.directory.len();
+        self.segments[at].combinations() < len || (len < DIRECTORY_LEN_MAX && len <= fair)
     }
 
     /// Splits the segment `at`, which `hash` belongs to, by its next directory bit.
     fn split(&mut self, at: usize, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
-        if self.segments[at].depth == self.depth {
+        if self.segments[at].combinations() == self.directory.len() {
             self.directory.extend_from_within(..);
-            self.depth += 1;
+            self.mask = self.directory.len() - 1;
         }
-        let lower = &mut *self.segments[at];
-        let (bit, used) = (lower.depth, lower.depth - lower.base);
-        let is_fresh = used == SPLITS_PER_REFRESH;
-        lower.depth += 1;
-        if is_fresh {
-            lower.base = lower.depth;
-        }
-        let mut moved = Moved::new();
-        lower.take_entries(&mut moved);
-        let mut upper = Segment::new(lower.depth, lower.base);
-        upper.chunks = lower.share_chunks();
-        for (tag, slot) in moved {
-            let (tag, goes_up) = if is_fresh {
-                let hash = hash_of(slot);
-                (upper.tag(hash), hash >> bit & 1 == 1)
-            } else {
-                (tag, tag >> used & 1 == 1)
-            };
-            let to = if goes_up { &mut upper } else { &mut *lower };
-            if to.is_full() {
-                to.grow();
-            }
-            to.insert(tag, slot);
-        }
-        self.segment_bytes += upper.heap_bytes();
+        // Half the entries fill four fifths of so many; more do not come often.
+        let each = self.segments[at].chunks.len() * 5 / 8;
+        let chunks = (0..each).map(|_| self.take_chunk()).collect();
+        let bit = self.segments[at].depth;
+        self.segment_bytes -= self.segments[at].heap_bytes();
+        let (upper, left_over) = self.segments[at].split(chunks, hash_of);
+        self.spare.extend(left_over);
+        self.segment_bytes += self.segments[at].heap_bytes() + upper.heap_bytes();
         let new = self.segments.len() as u32;
         self.segments.push(Box::new(upper));
         self.direct_to(new, hash, bit);
@@ -546,6 +602,8 @@ impl Index {
     /// Heap bytes of all segments and the directory.
     pub fn heap_bytes(&self) -> usize {
         self.segment_bytes
+            + self.spare.len() * size_of::<Chunk>()
+            + self.spare.capacity() * size_of::<Box<Chunk>>()
             + self.segments.len() * size_of::<Segment>()
             + self.segments.capacity() * size_of::<Box<Segment>>()
             + self.directory.capacity() * size_of::<u32>()

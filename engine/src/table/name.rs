@@ -103,13 +103,10 @@ impl<'a> Key<'a> {
         }
     }
 
-    /// The same key, which is looked up at this slot first.
+    /// Notes that the name is to be looked for at this slot first.
     #[inline]
-    pub(crate) fn likely_at(self, slot: SlotNumber) -> Key<'a> {
-        Key {
-            likely: slot,
-            ..self
-        }
+    pub(crate) fn note_likely(&mut self, slot: SlotNumber) {
+        self.likely = slot;
     }
 
     /// Where to look first.

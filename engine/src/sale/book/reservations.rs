@@ -133,14 +133,13 @@ impl Reservations {
     }
 
     /// Fetches the record that [`Reservations::find`] will look at, its bucket having
-    /// been, and returns the key with its slot.
+    /// been, and notes its slot in the key.
     #[inline]
-    pub fn touch_likely<'a>(&self, id: Key<'a>) -> Key<'a> {
-        let Some(slot) = self.by_id.likely(id.hash()) else {
-            return id;
-        };
-        self.records.touch(slot);
-        id.likely_at(slot)
+    pub fn touch_likely(&self, id: &mut Key<'_>) {
+        if let Some(slot) = self.by_id.likely(id.hash()) {
+            self.records.touch(slot);
+            id.note_likely(slot);
+        }
     }
 
     /// Fetches the records before and behind this one in its queue, which are changed

@@ -190,14 +190,13 @@ impl Users {
     }
 
     /// Fetches the user that [`Users::find`] will look at, its bucket having been, and
-    /// returns the key with its slot.
+    /// notes its slot in the key.
     #[inline]
-    pub fn touch_likely<'a>(&self, name: Key<'a>) -> Key<'a> {
-        let Some(user) = self.by_name.likely(name.hash()) else {
-            return name;
-        };
-        self.users.touch(user);
-        name.likely_at(user)
+    pub fn touch_likely(&self, name: &mut Key<'_>) {
+        if let Some(user) = self.by_name.likely(name.hash()) {
+            self.users.touch(user);
+            name.note_likely(user);
+        }
     }
 
     /// Fetches a user that is named by its slot.

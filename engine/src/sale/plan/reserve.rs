@@ -226,7 +226,7 @@ impl Sale {
         }
         if options.user_limit.is_some() || options.item_limit.is_some() {
             let slot = self.users.find(user).unwrap_or(NONE);
-            user = user.likely_at(slot);
+            user.note_likely(slot);
             self.admit_user(slot, lines, units, replaced)?;
         }
         self.admit_stock(now_ms, lines, units, replaced)?;

@@ -11,6 +11,7 @@
 //! | what does a command take and answer | `command/`, one file each, its page on top |
 //! | how does anything change, and reach the AOF and the replicas | `change/` |
 //! | how does an overdue reservation come back | `timer/` |
+//! | which sale has a deadline next | `hints/` |
 //! | what is in an order | `orders/` |
 //! | what is a key of these types to the server | `datatype/` |
 //! | what does the server tell the module by itself | `hooks.rs` |
@@ -27,10 +28,10 @@
 //! | how does the server call, and how is it called | `ffi/`, the only unsafe code |
 //!
 //! Arrows never turn round: `hooks` and `command` use `timer` and `change`, those use
-//! `datatype` and `orders`, those `ffi`, and all of them the engine. The timer is in three
-//! parts: its hints are below `datatype`, which writes them down, its alarm below `change`,
-//! which sets it, and its sweep above `change`, which carries out what it returns. No two
-//! files use each other in a circle; `tests/tidy.rs` looks for one.
+//! `datatype` and `orders`, those `ffi`, and all of them the engine. The hints about
+//! deadlines are below `datatype`, which writes them down. The timer is in two parts: its
+//! alarm is below `change`, which sets it, and its sweep above `change`, which commits what
+//! expired. No two files use each other in a circle; `tests/tidy.rs` looks for one.
 //!
 //! # One change, start to end
 //!
@@ -49,6 +50,7 @@ mod datatype;
 mod doctor;
 mod error;
 mod ffi;
+mod hints;
 mod hooks;
 mod info;
 mod names;
@@ -87,7 +89,7 @@ fn load(ctx: ffi::Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
     ffi::register_info::<info::Info>(ctx);
     doctor::note_load(ctx);
     scripts::look(ctx);
-    timer::alarm::wake(timer::sweep::sweep);
+    timer::alarm::set_sweep(timer::sweep::sweep);
     // Last: subscriptions outlive a load that fails after them.
     ffi::subscribe::<hooks::Server>(ctx)
 }

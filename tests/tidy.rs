@@ -310,13 +310,19 @@ fn arrows_never_turn_round() {
         (
             "src/ffi",
             above(&[
-                "change", "command", "config", "datatype", "doctor", "hooks", "info", "orders",
-                "timer",
+                "change", "command", "config", "datatype", "doctor", "hints", "hooks", "info",
+                "orders", "timer",
+            ]),
+        ),
+        (
+            "src/hints",
+            above(&[
+                "change", "command", "datatype", "doctor", "hooks", "orders", "timer",
             ]),
         ),
         (
             "src/datatype",
-            above(&["change", "command", "doctor", "hooks", "orders"]),
+            above(&["change", "command", "doctor", "hooks", "orders", "timer"]),
         ),
         (
             "src/orders",

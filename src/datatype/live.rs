@@ -1,27 +1,27 @@
-//! A sale in its key, with what the server side notes beside it.
+//! A sale in its key, with the moment of its hint and its shares of the gauges of INFO.
 
 use super::marks;
+use crate::hints;
 use crate::info::{
     MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_KNOWN_MAX, RESERVATIONS_OPEN, SALES,
     SALES_DIVERGED, USERS,
 };
 use crate::place::Place;
-use crate::timer::hints;
 use flashsale_engine::sale::{Applied, Change, Event, Sale};
 
-/// After so many changes a sale is measured again, which takes longer than a change does.
+/// Changes after which a sale is measured again. Measuring takes longer than a change.
 const CHANGES_PER_MEASUREMENT: u32 = 256;
 
 /// A sale that takes commands.
 pub struct LiveSale {
     sale: Sale,
-    /// When the timer means to look at this sale; `u64::MAX` when it does not.
+    /// The moment of this sale's hint, in Unix milliseconds, or [`hints::NO_HINT`].
     hinted_due_ms: u64,
     /// This sale's shares of the gauges of INFO.
     open: u64,
     known: u64,
     users: u64,
-    /// The same of those that are measured now and then.
+    /// Its shares of the gauges that follow a measurement.
     known_measured: u64,
     memory_bytes: u64,
     diverged: u64,
@@ -32,7 +32,7 @@ impl LiveSale {
     pub(super) fn new(sale: Sale) -> LiveSale {
         let mut live = LiveSale {
             sale,
-            hinted_due_ms: u64::MAX,
+            hinted_due_ms: hints::NO_HINT,
             open: 0,
             known: 0,
             users: 0,
@@ -52,8 +52,8 @@ impl LiveSale {
         &self.sale
     }
 
-    /// Carries an event out. For `change` alone: a change that is not replicated
-    /// must not be possible to write down.
+    /// Carries an event out. For `change` alone, which also replicates it: no code must be
+    /// able to make a change that is not replicated.
     #[inline(always)]
     pub fn apply(&mut self, event: &Event<'_>) -> Applied {
         let applied = self.sale.apply(event);
@@ -76,9 +76,9 @@ impl LiveSale {
         marks::note(place);
     }
 
-    /// Writes down where this sale is, if it is marked, and that the timer has to look at it
-    /// sooner than it means to; returns when, if so.
-    #[inline]
+    /// Notes the place of this sale if it is marked or broken, and sets its hint if it is due
+    /// sooner than its hint says; returns the moment then.
+    #[inline(always)]
     pub fn note(&mut self, place: impl Fn() -> Place) -> Option<u64> {
         if self.is_marked() {
             marks::note(place());
@@ -87,7 +87,7 @@ impl LiveSale {
         hints::note(&mut self.hinted_due_ms, due_ms, place).then_some(due_ms)
     }
 
-    /// The same for a sale that was just loaded.
+    /// As [`LiveSale::note`], for a sale that was just loaded.
     pub(super) fn note_loaded(&mut self, place: Place) {
         if self.is_marked() {
             marks::note(place.clone());
@@ -99,9 +99,9 @@ impl LiveSale {
         }
     }
 
-    /// The timer has nothing written down about this sale any more.
+    /// Notes that this sale has no hint any more.
     pub fn forget_hint(&mut self) {
-        self.hinted_due_ms = u64::MAX;
+        self.hinted_due_ms = hints::NO_HINT;
     }
 
     fn count(&mut self) {
@@ -120,7 +120,7 @@ impl LiveSale {
         }
     }
 
-    /// Did this copy miss a change of its primary, or break?
+    /// Reports whether this copy missed a change of its primary, or is broken.
     fn is_marked(&self) -> bool {
         self.diverged > 0
     }

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::clock;
 use crate::datatype::{self, marks};
 use crate::ffi::{self, Ctx, TextBuf};
+use crate::hints;
 use crate::info;
 use crate::place::Place;
-use crate::timer::hints;
 
 /// The settings that are looked at.
 const SETTINGS: [&str; 24] = [

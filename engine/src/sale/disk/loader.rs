@@ -10,7 +10,7 @@ use crate::sale::book::items::Stock;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Reservation, Status};
 use crate::sale::book::restock_refs::{Deltas, ItemDelta};
 use crate::sale::book::users::{Account, UserSlot};
-use crate::sale::disk::chains::{Chains, take_place};
+use crate::sale::disk::chains::{Chains, take_position};
 use crate::sale::disk::snapshot::{
     BROKEN, CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINES, MARK, NO_CART,
     NO_RESTOCK, OPEN, ORDER, REFUND, RELEASED, RESTOCK_REF, SNAPSHOT_VERSION,
@@ -278,10 +278,10 @@ fn take_record(
         cart: digest.map_or(CartOf::Lines(&lines), CartOf::Digest),
         ..new_reservation(id, NONE, &[], reserved_at_ms)
     };
-    let mut place = None;
+    let mut position = None;
     let is_out_of_order = match status {
         Status::Open => {
-            place = Some(take_place(from, version)?);
+            position = Some(take_position(from, version)?);
             sale.reservations.deadlines().last_ms() > Some(expires_at_ms)
         }
         Status::Released => {
@@ -315,8 +315,8 @@ fn take_record(
     if let Some(user) = user {
         new.user = sale.users.retain(user);
     }
-    if let Some(place) = place {
-        chains.note(sale, sale.reservations.next_slot(), new.user, &place);
+    if let Some(position) = position {
+        chains.note(sale, sale.reservations.next_slot(), new.user, &position);
     }
     sale.count_loaded(new.user, status, &lines);
     sale.reservations.insert(new, &mut sale.users);

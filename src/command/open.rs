@@ -48,6 +48,7 @@ impl<'c> OpenSale<'c> {
     /// # Errors
     ///
     /// As [`OpenSale::of`].
+    #[inline(always)]
     pub fn about(
         call: &Call<'c>,
         id: Option<&mut Key<'_>>,
@@ -138,7 +139,16 @@ impl<'c> OpenSale<'c> {
     /// # Errors
     ///
     /// `OOM`.
+    #[inline]
     pub fn refuse_at_maxmemory(&self) -> Result<(), Error> {
+        if !self.ctx.flags().is_out_of_memory() {
+            return Ok(());
+        }
+        self.refuse_above_maxmemory()
+    }
+
+    #[cold]
+    fn refuse_above_maxmemory(&self) -> Result<(), Error> {
         if self.ctx.is_denied_memory(self.key.name()) && !scripts::has_changed(self.ctx) {
             let text = "command not allowed when used memory > 'maxmemory'.";
             return Err(Error::with(Code::Oom, text));

@@ -82,6 +82,7 @@ impl Writer<'_> {
         }
     }
 
+    #[inline]
     fn spelled(&mut self, name: &[u8]) {
         self.tag(match name.len() {
             255 => LENGTH_255,
@@ -113,7 +114,7 @@ impl Writer<'_> {
         self.bytes(&value);
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn list<T>(
         &mut self,
         values: impl ExactSizeIterator<Item = T>,

@@ -302,14 +302,25 @@ impl Users {
     }
 
     /// The user of this name, who is named by one more reservation from now on.
-    #[inline]
+    #[inline(always)]
     pub fn retain(&mut self, name: Key<'_>) -> UserSlot {
-        let slot = self.find(name).unwrap_or_else(|| self.add(name));
-        match self.users.get_mut(slot) {
+        let likely = name.likely();
+        match self.users.get_mut(likely) {
             // The one after it is WIDE.
-            Some(record) if record.named_by < WIDE - 1 => record.named_by += 1,
-            _ => self.change(slot, |sums| sums.named_by += 1),
+            Some(record)
+                if record.named_by < WIDE - 1 && self.names.is(&record.name, name.spelling()) =>
+            {
+                record.named_by += 1;
+                likely
+            }
+            _ => self.retain_elsewhere(name),
         }
+    }
+
+    /// The same where the user is not, or not alone, in the likely place.
+    fn retain_elsewhere(&mut self, name: Key<'_>) -> UserSlot {
+        let slot = self.find(name).unwrap_or_else(|| self.add(name));
+        self.change(slot, |sums| sums.named_by += 1);
         slot
     }
 

@@ -196,7 +196,7 @@ impl Sale {
 
     /// Rows 4 to 12: the window, the limits and the stock. The user as it is looked up, with
     /// the place where it was found if it was looked for.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn admit<'a>(
         &self,
         now_ms: u64,

@@ -7,7 +7,7 @@ use crate::command::text;
 use crate::config;
 use crate::datatype::{self, SaleKey};
 use crate::error::{Code, Error};
-use crate::ffi::{Call, Ctx};
+use crate::ffi::{Call, Ctx, Text};
 use crate::news::News;
 use crate::orders::OrdersKey;
 use crate::rehearsal::{self, Point};
@@ -86,7 +86,7 @@ impl<'c> OpenSale<'c> {
         commit::commit(self.ctx, &mut self.key, event, &mut self.news)
     }
 
-    /// Carries out what was planned, and appends its entry.
+    /// Carries out what was planned for this id, and appends its entry.
     ///
     /// # Errors
     ///
@@ -95,8 +95,10 @@ impl<'c> OpenSale<'c> {
         &mut self,
         orders: &mut OrdersKey<'c>,
         pending: Pending<'_>,
+        id: Text<'_>,
     ) -> Result<Done, Error> {
-        commit::commit_order(self.ctx, &mut self.key, orders, pending, &mut self.news)
+        let (key, news) = (&mut self.key, &mut self.news);
+        commit::commit_order(self.ctx, key, orders, pending, id, news)
     }
 
     /// Expires this id now if its deadline has passed, and ends its grace if that is over: a

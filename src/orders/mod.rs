@@ -104,7 +104,8 @@ impl<'c> OrdersKey<'c> {
     }
 
     /// Appends the entry of an order or a refund with the stream's next ID, of the moment
-    /// of its decision, and returns the ID.
+    /// of its decision, and returns the ID. `id` is that of the reservation as the client
+    /// spelled it.
     ///
     /// # Errors
     ///
@@ -114,8 +115,10 @@ impl<'c> OrdersKey<'c> {
         key: Text<'_>,
         sale: &Sale,
         pending: &Pending<'_>,
+        id: Text<'_>,
     ) -> Result<EntryId, Error> {
-        self.append_at(key, sale, pending.at_ms(), pending.change(), None)
+        let fresh = (pending.at_ms(), pending.change());
+        self.append_at(key, sale, fresh, Some(id), None)
     }
 
     /// Appends the entry of an event with the ID it was given elsewhere.
@@ -129,7 +132,7 @@ impl<'c> OrdersKey<'c> {
         sale: &Sale,
         event: &Event<'_>,
     ) -> Result<(), Error> {
-        self.append_at(key, sale, event.at_ms, &event.change, event.entry())?;
+        self.append_at(key, sale, (event.at_ms, &event.change), None, event.entry())?;
         Ok(())
     }
 
@@ -137,15 +140,23 @@ impl<'c> OrdersKey<'c> {
         &mut self,
         key: Text<'_>,
         sale: &Sale,
-        at_ms: u64,
-        change: &Change<'_>,
+        (at_ms, change): (u64, &Change<'_>),
+        id: Option<Text<'_>>,
         at: Option<EntryId>,
     ) -> Result<EntryId, Error> {
         let entry = Entry::of(sale, change)
             .ok_or_else(|| Error::new("orders: there is no entry to append"))?;
+        let spelled;
+        let id = match id {
+            Some(id) => id,
+            None => {
+                spelled = text_of(entry.id);
+                spelled.as_text()
+            }
+        };
         let added = RECENT.with_borrow_mut(|recent| {
             let texts = Texts::of(&entry, sale, at_ms, recent);
-            texts.with_fields(&entry, key, |fields| match at {
+            texts.with_fields(&entry, [key, id], |fields| match at {
                 Some(at) => self.0.stream_add(Some((at.ms, at.seq)), fields),
                 None => self.append_next(at_ms, fields),
             })
@@ -362,7 +373,6 @@ impl<'e> Entry<'e> {
 /// The values of an entry as strings of the server.
 struct Texts<'r> {
     sale_id: Text<'r>,
-    id: TextBuf,
     user: TextBuf,
     qty: Text<'r>,
     items: Items<'r>,
@@ -384,7 +394,6 @@ impl<'r> Texts<'r> {
         let spell_id = || TextBuf::new(spell(sale, &mut [0; ULID_LEN]));
         Texts {
             sale_id: recent.sale_id.same(sale.sale_id(), spell_id),
-            id: text_of(entry.id),
             user: text_of(user),
             qty: recent.qty.same(units, || text_of_number(units)),
             items: Items::of(sale, &entry.lines, &mut recent.items),
@@ -398,7 +407,7 @@ impl<'r> Texts<'r> {
     fn with_fields<R>(
         &self,
         entry: &Entry<'_>,
-        key: Text<'_>,
+        [key, id]: [Text<'_>; 2],
         add: impl FnOnce(&mut [Text<'_>]) -> R,
     ) -> R {
         let names = &*NAMES;
@@ -415,7 +424,7 @@ impl<'r> Texts<'r> {
             [names.event.as_text(), entry.event.as_text()],
             [names.sale.as_text(), key],
             [names.sale_id.as_text(), self.sale_id],
-            [names.id.as_text(), self.id.as_text()],
+            [names.id.as_text(), id],
             [names.user.as_text(), self.user.as_text()],
             [names.qty.as_text(), self.qty],
             [names.items.as_text(), items],

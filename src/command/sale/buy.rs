@@ -22,7 +22,7 @@ use crate::command::reply::{self, About, Word};
 use crate::command::{Handler, SINCE, ids};
 use crate::config;
 use crate::error::Error;
-use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec, TextBuf};
 use crate::names;
 use flashsale_engine::sale::{self, Answer, Ask, Change};
 
@@ -128,7 +128,7 @@ impl Handler for Buy {
                 if matches!(pending.change(), Change::Bought { .. }) {
                     open.refuse_at_maxmemory()?;
                 }
-                let done = open.commit_order(&mut orders, pending)?;
+                let done = open.commit_order(&mut orders, pending, TextBuf::new(id).as_text())?;
                 reply::with_entry(call.reply(), Word::Sold, id, done.entry);
                 Ok(())
             }

@@ -521,7 +521,7 @@ impl Index {
     }
 
     /// Adds a slot that is not there yet. O(1), but for the growth of one segment.
-    #[inline]
+    #[inline(always)]
     pub fn insert(&mut self, hash: u64, slot: SlotNumber, hash_of: impl Fn(SlotNumber) -> u64) {
         let mut at = self.number_of(hash);
         while self.segments[at].is_full() {

@@ -99,15 +99,20 @@ impl Deadlines {
     }
 
     /// The bucket of a moment, to add a record. O(log n), or O(1) for the latest moment.
-    #[inline]
+    #[inline(always)]
     fn bucket_for(&mut self, at_ms: u64) -> &mut Bucket {
         if at_ms < self.latest_ms {
-            return self.buckets.entry(at_ms).or_insert(Bucket::EMPTY);
+            return self.bucket_before(at_ms);
         }
         if at_ms > self.latest_ms {
             self.begin(at_ms);
         }
         &mut self.latest
+    }
+
+    /// The bucket of a moment before the latest, to add a record.
+    fn bucket_before(&mut self, at_ms: u64) -> &mut Bucket {
+        self.buckets.entry(at_ms).or_insert(Bucket::EMPTY)
     }
 
     /// Makes a moment after all others the latest.

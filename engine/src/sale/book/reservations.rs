@@ -233,8 +233,9 @@ impl Reservations {
         self.ended.count_due(&self.records, until_ms, most)
     }
 
-    /// Keeps a reservation and files it where its status says.
-    #[inline]
+    /// Keeps a reservation and files it where its status says. Where that is known, little
+    /// is left of it, so it is compiled into each caller.
+    #[inline(always)]
     pub fn insert(&mut self, new: NewReservation<'_>, users: &mut Users) -> Slot {
         let (hash, status, user) = (new.id.hash(), new.status, new.user);
         let at_ms = new.queued_at_ms();
@@ -278,6 +279,7 @@ impl Reservations {
     }
 
     /// Makes a reservation an order.
+    #[inline(always)]
     pub fn sell(&mut self, slot: Slot, users: &mut Users, order: OrderRecord) {
         self.set_state(slot, users, Status::Sold, 0, Some(order));
     }
@@ -288,6 +290,7 @@ impl Reservations {
         self.set_state(slot, users, status, at_ms, None);
     }
 
+    #[inline(always)]
     fn set_state(
         &mut self,
         slot: Slot,
@@ -329,7 +332,7 @@ impl Reservations {
     }
 
     /// The queue of a status, beside the records it runs through; an order has none.
-    #[inline]
+    #[inline(always)]
     fn queue_of(&mut self, status: Status) -> Option<(&mut Deadlines, &mut Slab<Packed>)> {
         let queue = match status {
             Status::Open => &mut self.deadlines,
@@ -341,14 +344,14 @@ impl Reservations {
     }
 
     /// Puts a reservation into the queue of its status.
-    #[inline]
+    #[inline(always)]
     fn enqueue(&mut self, slot: Slot, status: Status, at_ms: u64) {
         if let Some((queue, records)) = self.queue_of(status) {
             queue.push(records, at_ms, slot);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn unfile(&mut self, slot: Slot, users: &mut Users) {
         let Some(reservation) = self.get(slot) else {
             return;
@@ -374,7 +377,7 @@ impl Reservations {
 
     /// The links of a reservation that becomes the newest of a chain. Where that is no
     /// longer short by it, its links forward have yet to be made.
-    #[inline]
+    #[inline(always)]
     fn chain_behind(&mut self, before: Chain, slot: Slot) -> Links {
         let mut next = NONE;
         if before.open > CHAIN_SHORT_MAX

@@ -88,7 +88,7 @@ pub fn parse_lines<'a>(args: &mut Args<'a>) -> Result<AskLines<'a>, Error> {
 }
 
 /// Reads `{qty | ITEMS ...}`.
-#[inline]
+#[inline(always)]
 pub fn parse_units<'a>(args: &mut Args<'a>) -> Result<Ask<'a>, Error> {
     if args.keyword("ITEMS") {
         parse_lines(args).map(Ask::Items)

@@ -307,6 +307,12 @@ impl Segment {
         }
     }
 
+    /// The slot of the first entry with this tag.
+    fn first_of(&self, tag: u16) -> Option<SlotNumber> {
+        let (_, _, slot) = self.find(tag, |_| true)?;
+        Some(slot)
+    }
+
     /// Adds an entry; there is room for it.
     #[inline]
     fn insert(&mut self, tag: u16, slot: SlotNumber) {
@@ -463,6 +469,7 @@ pub struct Index {
     /// The bits of a hash that are its place in the directory.
     mask: usize,
     len: usize,
+    insertions: u32,
     /// Chunks that splits left over, for the segments that grow next.
     spare: Vec<Box<Chunk>>,
     /// Heap bytes of all segments.
@@ -476,6 +483,7 @@ impl Index {
             segments: vec![Box::new(Segment::new(0, 0))],
             mask: 0,
             len: 0,
+            insertions: 1,
             spare: Vec::new(),
             segment_bytes: 0,
         }
@@ -510,14 +518,23 @@ impl Index {
         }
     }
 
-    /// The slot such a look-up would try first, if any: nearly always the one it finds.
-    #[inline]
+    /// The slot such a look-up would try first: nearly always the one it finds. `None` when
+    /// it would try none, as there is nothing of this hash.
     pub fn likely(&self, hash: u64) -> Option<SlotNumber> {
         let segment = self.segment_of(hash);
         let tag = segment.tag(hash);
         let bucket = segment.bucket(segment.home(tag))?;
-        let place = bucket.places(tag).next()?;
-        bucket.slots.get(place).copied()
+        match bucket.places(tag).next() {
+            Some(place) => bucket.slots.get(place).copied(),
+            None if bucket.passed_tags & passed_bit(tag) == 0 => None,
+            None => segment.first_of(tag),
+        }
+    }
+
+    /// A number that is another one after each insertion; never 0.
+    #[inline]
+    pub fn insertions(&self) -> u32 {
+        self.insertions
     }
 
     /// Adds a slot that is not there yet. O(1), but for the growth of one segment.
@@ -531,6 +548,7 @@ impl Index {
         let segment = &mut self.segments[at];
         segment.insert(segment.tag(hash), slot);
         self.len += 1;
+        self.insertions = self.insertions.wrapping_add(1).max(1);
     }
 
     /// Takes out the slot with this hash that `is_it` recognises. O(1).

@@ -55,6 +55,9 @@ pub struct Key<'a> {
     /// Where a look-up looks first, [`NONE`] for nowhere. Only a hint: the name there is
     /// compared, and where it is another one the look-up goes by the hash.
     likely: SlotNumber,
+    /// After so many insertions into its table the name was not there, see
+    /// [`Index::insertions`](super::index::Index::insertions); 0 when that is not known.
+    absent_after: u32,
 }
 
 /// The sixteen bytes of a packed name, as two numbers. An array of bytes behind the tag
@@ -100,6 +103,7 @@ impl<'a> Key<'a> {
             spelling,
             hash,
             likely: NONE,
+            absent_after: 0,
         }
     }
 
@@ -113,6 +117,18 @@ impl<'a> Key<'a> {
     #[inline]
     pub(crate) fn likely(self) -> SlotNumber {
         self.likely
+    }
+
+    /// Notes that the name is not in its table, after so many insertions.
+    #[inline]
+    pub(crate) fn note_absent(&mut self, insertions: u32) {
+        self.absent_after = insertions;
+    }
+
+    /// Is the name known not to be in its table, after so many insertions?
+    #[inline]
+    pub(crate) fn is_absent(self, insertions: u32) -> bool {
+        self.absent_after == insertions
     }
 
     #[inline]

@@ -111,6 +111,10 @@ impl Reservations {
         if self.is_at(likely, id) {
             return Some(likely);
         }
+        if id.is_absent(self.by_id.insertions()) {
+            debug_assert_eq!(self.search(id), None);
+            return None;
+        }
         self.search(id)
     }
 
@@ -133,12 +137,15 @@ impl Reservations {
     }
 
     /// Fetches the record that [`Reservations::find`] will look at, its bucket having
-    /// been, and notes its slot in the key.
+    /// been, and notes its slot in the key, or that there is none.
     #[inline]
     pub fn touch_likely(&self, id: &mut Key<'_>) {
-        if let Some(slot) = self.by_id.likely(id.hash()) {
-            self.records.touch(slot);
-            id.note_likely(slot);
+        match self.by_id.likely(id.hash()) {
+            Some(slot) => {
+                self.records.touch(slot);
+                id.note_likely(slot);
+            }
+            None => id.note_absent(self.by_id.insertions()),
         }
     }
 

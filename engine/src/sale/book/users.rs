@@ -167,6 +167,10 @@ impl Users {
         if self.is_at(likely, name) {
             return Some(likely);
         }
+        if name.is_absent(self.by_name.insertions()) {
+            debug_assert_eq!(self.search(name), None);
+            return None;
+        }
         self.search(name)
     }
 
@@ -190,12 +194,15 @@ impl Users {
     }
 
     /// Fetches the user that [`Users::find`] will look at, its bucket having been, and
-    /// notes its slot in the key.
+    /// notes its slot in the key, or that there is none.
     #[inline]
     pub fn touch_likely(&self, name: &mut Key<'_>) {
-        if let Some(user) = self.by_name.likely(name.hash()) {
-            self.users.touch(user);
-            name.note_likely(user);
+        match self.by_name.likely(name.hash()) {
+            Some(user) => {
+                self.users.touch(user);
+                name.note_likely(user);
+            }
+            None => name.note_absent(self.by_name.insertions()),
         }
     }
 

@@ -217,9 +217,12 @@ fn insert(chunks: &mut [Box<Chunk>], tag: u16, slot: SlotNumber) {
 /// but for those of a segment that takes fresh bits for its tags.
 type Astray = SmallVec<[(u16, SlotNumber); 128]>;
 
+/// Chunks in their order.
+type Chunks = SmallVec<[Box<Chunk>; CHUNKS_MAX]>;
+
 struct Segment {
     /// More than [`CHUNKS_MAX`] where it cannot be split.
-    chunks: SmallVec<[Box<Chunk>; CHUNKS_MAX]>,
+    chunks: Chunks,
     len: u32,
     /// How many directory bits all entries of this segment share.
     depth: u8,
@@ -231,7 +234,7 @@ impl Segment {
     /// A segment that is full: the first entry brings the first chunk.
     fn new(depth: u8, base: u8) -> Segment {
         Segment {
-            chunks: SmallVec::new(),
+            chunks: Chunks::new(),
             len: 0,
             depth,
             base,
@@ -396,11 +399,7 @@ impl Segment {
     /// Moves what has the next directory bit set into a new segment of these chunks, and the
     /// rest into as many of its own: from the first chunk to the last each is emptied into
     /// those that have been. Returns the new segment and the chunks left over.
-    fn split(
-        &mut self,
-        chunks: SmallVec<[Box<Chunk>; CHUNKS_MAX]>,
-        hash_of: impl Fn(SlotNumber) -> u64,
-    ) -> (Segment, Vec<Box<Chunk>>) {
+    fn split(&mut self, chunks: Chunks, hash_of: impl Fn(SlotNumber) -> u64) -> (Segment, Chunks) {
         let (bit, used) = (self.depth, self.depth - self.base);
         let is_fresh = used == SPLITS_PER_REFRESH;
         self.depth += 1;
@@ -465,13 +464,14 @@ pub struct Index {
     /// Numbers of segments.
     directory: Vec<u32>,
     /// None is ever taken out. Boxed, so that few bytes move when the list grows.
+    #[allow(clippy::vec_box)]
     segments: Vec<Box<Segment>>,
     /// The bits of a hash that are its place in the directory.
     mask: usize,
     len: usize,
     insertions: u32,
     /// Chunks that splits left over, for the segments that grow next.
-    spare: Vec<Box<Chunk>>,
+    spare: Chunks,
     /// Heap bytes of all segments.
     segment_bytes: usize,
 }
@@ -484,7 +484,7 @@ impl Index {
             mask: 0,
             len: 0,
             insertions: 1,
-            spare: Vec::new(),
+            spare: Chunks::new(),
             segment_bytes: 0,
         }
     }
@@ -514,7 +514,7 @@ impl Index {
         let segment = self.segment_of(hash);
         let home = segment.home(segment.tag(hash));
         if let Some(chunk) = segment.chunks.get(home / CHUNK_BUCKETS) {
-            prefetch_index(&chunk.0, home % CHUNK_BUCKETS);
+            prefetch_index(chunk.0, home % CHUNK_BUCKETS);
         }
     }
 
@@ -621,7 +621,6 @@ impl Index {
     pub fn heap_bytes(&self) -> usize {
         self.segment_bytes
             + self.spare.len() * size_of::<Chunk>()
-            + self.spare.capacity() * size_of::<Box<Chunk>>()
             + self.segments.len() * size_of::<Segment>()
             + self.segments.capacity() * size_of::<Box<Segment>>()
             + self.directory.capacity() * size_of::<u32>()

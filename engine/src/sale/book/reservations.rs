@@ -310,8 +310,9 @@ impl Reservations {
         if let Some(record) = self.records.get_mut(slot) {
             self.aside.set_state(record, status, ended_at_ms, order);
         }
-        if let Some(reservation) = self.get(slot) {
-            self.enqueue(slot, status, reservation.queued_at_ms());
+        let at_ms = self.get(slot).map_or(0, Reservation::queued_at_ms);
+        if let Some((queue, records)) = self.queue_of(status) {
+            queue.push(records, at_ms, slot);
         }
     }
 
@@ -348,14 +349,6 @@ impl Reservations {
             Status::Sold => return None,
         };
         Some((queue, &mut self.records))
-    }
-
-    /// Puts a reservation into the queue of its status.
-    #[inline(always)]
-    fn enqueue(&mut self, slot: Slot, status: Status, at_ms: u64) {
-        if let Some((queue, records)) = self.queue_of(status) {
-            queue.push(records, at_ms, slot);
-        }
     }
 
     #[inline(always)]

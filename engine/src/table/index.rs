@@ -5,8 +5,9 @@
 //! at ten million entries, here no call pays for more than one segment. A segment is one
 //! to eight chunks of 1 KiB. It grows by a chunk at a time, and is split in two when it is
 //! full; chunks that are left over then are the next ones that segments grow by. So nothing
-//! is freed until the index is. Pieces of every size that growing tables leave behind would be given back to
-//! the system page by page, and the server waits for that now and then.
+//! is freed until the index is. Pieces of every size, which growing tables leave behind,
+//! would be given back to the system page by page, and the server waits for that now and
+//! then.
 //!
 //! A chunk is buckets of 64 bytes, a cache line, so that a look-up costs one: ten
 //! slots, sixteen bits of each one's hash, and how many entries went on to a later
@@ -32,6 +33,7 @@ pub struct Index {
     /// The bits of a hash that are its place in the directory.
     mask: usize,
     len: usize,
+    /// See [`Index::insertions`].
     insertions: u32,
     /// Chunks that splits left over, for the segments that grow next.
     spare: Chunks,

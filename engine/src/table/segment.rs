@@ -38,6 +38,7 @@ impl Chunk {
     fn each_entry(&self, mut take: impl FnMut(u16, SlotNumber)) {
         for bucket in &self.0 {
             for place in 0..bucket.len() {
+                step();
                 let (tag, slot) = bucket.entry(place);
                 take(tag, slot);
             }

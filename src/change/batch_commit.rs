@@ -84,16 +84,17 @@ impl<'c> BatchCommit<'c> {
         }
     }
 
-    /// As [`BatchCommit::commit`], for an order, whose entry it appends.
+    /// As [`BatchCommit::commit`], for an order, whose entry it appends; `id` is that of the
+    /// reservation as the client spelled it.
     ///
     /// # Errors
     ///
     /// The order stream takes no entry. Nothing has changed then.
-    pub fn commit_order(&mut self, pending: Pending<'_>) -> Result<Done, Error> {
+    pub fn commit_order(&mut self, pending: Pending<'_>, id: Text<'_>) -> Result<Done, Error> {
         let Some(orders) = &mut self.orders else {
             return Err(Error::new("orders: missing"));
         };
-        let entry = orders.append(self.key.name(), self.key.sale(), &pending)?;
+        let entry = orders.append(self.key.name(), self.key.sale(), &pending, id)?;
         self.has_entries = true;
         self.news.note_entry(orders.name());
         Ok(self.commit(&pending.entered(entry)))

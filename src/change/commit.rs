@@ -41,7 +41,8 @@ pub fn commit(ctx: Ctx<'_>, key: &mut SaleKey<'_>, event: &Event<'_>, news: &mut
     carry_out(ctx, key, None, event, news)
 }
 
-/// As [`commit`], for an order or a refund, whose entry it appends.
+/// As [`commit`], for an order or a refund, whose entry it appends; `id` is that of the
+/// reservation as the client spelled it.
 ///
 /// The order matters: the entry comes first, because appending can fail; everything
 /// after it cannot.
@@ -54,9 +55,10 @@ pub fn commit_order<'c>(
     key: &mut SaleKey<'_>,
     orders: &mut OrdersKey<'c>,
     pending: Pending<'_>,
+    id: Text<'_>,
     news: &mut News<'c>,
 ) -> Result<Done, Error> {
-    let entry = orders.append(key.name(), key.sale(), &pending)?;
+    let entry = orders.append(key.name(), key.sale(), &pending, id)?;
     let event = pending.entered(entry);
     Ok(carry_out(ctx, key, Some(orders.name()), &event, news))
 }
@@ -105,6 +107,7 @@ pub fn commit_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Resul
     Ok(())
 }
 
+#[inline(always)]
 pub(super) fn send(ctx: Ctx<'_>, key: Text<'_>, orders: Option<Text<'_>>, event: &Event<'_>) {
     scratch::with(|bytes| {
         encode_event(event, bytes);
@@ -114,6 +117,7 @@ pub(super) fn send(ctx: Ctx<'_>, key: Text<'_>, orders: Option<Text<'_>>, event:
 
 /// Tells the server what changed and the timer when to look again, and notes what
 /// listeners are to be told.
+#[inline(always)]
 pub(super) fn announce<'c>(
     ctx: Ctx<'_>,
     key: &mut SaleKey<'_>,

@@ -29,7 +29,7 @@ use crate::command::text;
 use crate::config;
 use crate::datatype;
 use crate::error::Error;
-use crate::ffi::{Call, CommandSpec, Ctx, Reply, caught};
+use crate::ffi::{Call, CommandSpec, Ctx, Reply, Text, caught};
 use crate::info;
 use crate::orders::OrdersKey;
 use crate::rehearsal::{self, Point};
@@ -41,19 +41,25 @@ use flashsale_engine::sale::{
 /// Entries that are read before the first of them is decided.
 const CHUNK: usize = 8;
 
-/// An entry as it was read.
-pub struct Asked<'a> {
-    /// The id as the client spelled it, to be repeated in the answer.
-    pub id: &'a [u8],
-    pub entry: Entry<'a>,
+/// Entries as they were read.
+type Chunk<'a> = SmallVec<[Result<Entry<'a>, Error>; CHUNK]>;
+
+/// The words of an entry.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// How many there are.
+    pub width: usize,
+    /// Which one is the id.
+    pub id: usize,
 }
 
 /// The words of all entries.
 #[derive(Clone, Copy, Debug)]
 pub struct Entries<'a> {
     words: &'a [&'a [u8]],
-    /// Words of one entry.
-    width: usize,
+    /// How many words of the line follow the first of them, itself included.
+    left: usize,
+    shape: Shape,
 }
 
 impl<'a> Entries<'a> {
@@ -64,7 +70,7 @@ impl<'a> Entries<'a> {
     ///
     /// The word ENTRIES is missing; n is no number from 1 on, above `most`, or there are fewer
     /// words.
-    pub fn parse(args: &mut Args<'a>, width: usize, most: u64) -> Result<Entries<'a>, Error> {
+    pub fn parse(args: &mut Args<'a>, shape: Shape, most: u64) -> Result<Entries<'a>, Error> {
         if !args.keyword("ENTRIES") {
             return Err(Error::new("syntax: ENTRIES is missing"));
         }
@@ -74,14 +80,15 @@ impl<'a> Entries<'a> {
                 "n: {count} entries, at most {most} are allowed (batch-max)"
             )));
         }
-        let left = args.len();
+        let (left, width) = (args.len(), shape.width);
         match usize::try_from(count)
             .ok()
             .and_then(|n| n.checked_mul(width))
         {
             Some(words) if words <= left => Ok(Entries {
                 words: args.take(words),
-                width,
+                left,
+                shape,
             }),
             _ => Err(Error::new(format!(
                 "n: {count} entries of {width} words each, but {left} words follow"
@@ -90,7 +97,7 @@ impl<'a> Entries<'a> {
     }
 
     fn len(&self) -> usize {
-        self.words.len() / self.width.max(1)
+        self.words.len() / self.shape.width.max(1)
     }
 }
 
@@ -128,25 +135,30 @@ pub fn answer<'a>(
     call: &Call<'_>,
     command: &CommandSpec,
     entries: Entries<'a>,
-    read: impl Fn(Args<'a>) -> Result<Asked<'a>, Error>,
+    read: impl Fn(Args<'a>) -> Result<Entry<'a>, Error>,
 ) -> Result<(), Error> {
     let mut open = OpenBatch::of(call, command, entries.len())?;
     call.reply().array(entries.len());
-    for words in entries.words.chunks(entries.width * CHUNK) {
-        let words = words.chunks(entries.width);
-        let chunk: SmallVec<[Result<Asked<'a>, Error>; CHUNK]> =
-            words.map(|words| read(Args::of(words))).collect();
-        if let Err(reason) = caught(|| open.fetch(&chunk)) {
+    let Shape { width, id } = entries.shape;
+    let mut id_at = call.words().len().saturating_sub(entries.left) + id;
+    for words in entries.words.chunks(width * CHUNK) {
+        let words = words.chunks(width);
+        let mut chunk: Chunk<'a> = words.map(|words| read(Args::of(words))).collect();
+        if let Err(reason) = caught(|| open.fetch(&mut chunk)) {
             open.break_off(&reason);
         }
-        for asked in &chunk {
-            match asked {
-                Ok(asked) => match open.answer_caught(call.reply(), asked) {
-                    Ok(()) => {}
-                    Err(error) => reply_error(call.reply(), &error),
-                },
-                Err(error) => reply_error(call.reply(), error),
+        for entry in &chunk {
+            let answered = match entry {
+                Ok(entry) => text(call, id_at).and_then(|id| {
+                    let asked = Asked { id, entry };
+                    open.answer_caught(call.reply(), asked)
+                }),
+                Err(error) => Err(error.clone()),
+            };
+            if let Err(error) = answered {
+                reply_error(call.reply(), &error);
             }
+            id_at += width;
         }
     }
     Ok(())
@@ -157,6 +169,14 @@ pub fn answer<'a>(
 fn reply_error(reply: Reply<'_>, error: &Error) {
     info::count_error(error.code);
     reply.error(&error.to_string());
+}
+
+/// An entry that is to be answered.
+#[derive(Clone, Copy)]
+struct Asked<'e, 'a> {
+    /// The id as the client spelled it, to be repeated in the answer.
+    id: Text<'e>,
+    entry: &'e Entry<'a>,
 }
 
 /// A sale opened for a batch.
@@ -195,17 +215,18 @@ impl<'c> OpenBatch<'c> {
 
     /// Prefetches what the entries of a chunk will look at first, so that their cache misses
     /// overlap.
-    fn fetch(&self, chunk: &[Result<Asked<'_>, Error>]) {
+    fn fetch(&self, chunk: &mut Chunk<'_>) {
         let sale = self.commit.sale();
         if sale.broken().is_some() {
             return;
         }
-        let entries = || chunk.iter().flatten().map(|asked| &asked.entry);
-        for entry in entries() {
-            sale.touch(Some(entry.id()), entry.user());
+        for entry in chunk.iter_mut().flatten() {
+            let (id, user) = entry.keys_mut();
+            sale.touch(Some(id), user.as_deref());
         }
-        for entry in entries() {
-            sale.touch_records(Some(entry.id()), entry.user());
+        for entry in chunk.iter_mut().flatten() {
+            let (id, user) = entry.keys_mut();
+            sale.touch_records(Some(id), user);
         }
     }
 
@@ -215,7 +236,7 @@ impl<'c> OpenBatch<'c> {
     /// # Errors
     ///
     /// As [`OpenBatch::answer`], or the sale is broken.
-    fn answer_caught(&mut self, reply: Reply<'_>, asked: &Asked<'_>) -> Result<(), Error> {
+    fn answer_caught(&mut self, reply: Reply<'_>, asked: Asked<'_, '_>) -> Result<(), Error> {
         if let Some(reason) = self.commit.sale().broken() {
             return Err(Error::broken(reason));
         }
@@ -243,9 +264,9 @@ impl<'c> OpenBatch<'c> {
     /// # Errors
     ///
     /// The answer is an error; nothing is written then.
-    fn answer(&mut self, reply: Reply<'_>, asked: &Asked<'_>) -> Result<(), Error> {
+    fn answer(&mut self, reply: Reply<'_>, asked: Asked<'_, '_>) -> Result<(), Error> {
         loop {
-            match self.batch.decide(self.commit.sale(), &asked.entry) {
+            match self.batch.decide(self.commit.sale(), asked.entry) {
                 Decision::First(event) => {
                     self.commit.commit(&event);
                 }
@@ -253,14 +274,14 @@ impl<'c> OpenBatch<'c> {
                     self.refuse_at_maxmemory(event.change.makes_reservation())?;
                     let done = self.commit.commit(&event);
                     self.is_answering = true;
-                    self.reply(reply, asked.id, &event, &done);
+                    self.reply(reply, asked.id.bytes(), &event, &done);
                     return Ok(());
                 }
                 Decision::Order(pending) => {
                     self.refuse_at_maxmemory(pending.change().makes_reservation())?;
-                    let done = self.commit.commit_order(pending)?;
+                    let done = self.commit.commit_order(pending, asked.id)?;
                     self.is_answering = true;
-                    reply::with_entry(reply, Word::Sold, asked.id, done.entry);
+                    reply::with_entry(reply, Word::Sold, asked.id.bytes(), done.entry);
                     return Ok(());
                 }
                 Decision::Say(answer) => {
@@ -281,15 +302,15 @@ impl<'c> OpenBatch<'c> {
         }
     }
 
-    fn say(&self, reply: Reply<'_>, asked: &Asked<'_>, answer: Answer) -> Result<(), Error> {
-        let ask = match &asked.entry {
+    fn say(&self, reply: Reply<'_>, asked: Asked<'_, '_>, answer: Answer) -> Result<(), Error> {
+        let ask = match asked.entry {
             Entry::Reserve(ask) | Entry::Buy { ask, .. } => Some(&ask.ask),
             Entry::Checkout(_) | Entry::Release(_) => None,
         };
         reply::answer(
             reply,
             self.commit.sale(),
-            &About::units(asked.id, ask),
+            &About::units(asked.id.bytes(), ask),
             answer,
         )
     }

@@ -54,6 +54,7 @@ impl LiveSale {
 
     /// Carries an event out. For `change` alone, which also replicates it: no code must be
     /// able to make a change that is not replicated.
+    #[inline(always)]
     pub fn apply(&mut self, event: &Event<'_>) -> Applied {
         let applied = self.sale.apply(event);
         self.count();
@@ -77,6 +78,7 @@ impl LiveSale {
 
     /// Notes the place of this sale if it is marked or broken, and sets its hint if it is due
     /// sooner than its hint says; returns the moment then.
+    #[inline(always)]
     pub fn note(&mut self, place: impl Fn() -> Place) -> Option<u64> {
         if self.is_marked() {
             marks::note(place());
@@ -129,6 +131,7 @@ impl LiveSale {
         self.diverged = diverged;
     }
 
+    #[cold]
     fn measure(&mut self) {
         let bytes = self.sale.memory_bytes() as u64;
         MEMORY_BYTES.shift(self.memory_bytes, bytes);

@@ -2,10 +2,10 @@
 
 use std::any::Any;
 use std::ffi::c_int;
+use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redis_module::raw::{self, RedisModuleCtx, RedisModuleString};
-use smallvec::SmallVec;
 
 use super::context::{Ctx, c_string};
 use super::reply::{self, Reply};
@@ -98,6 +98,17 @@ fn words_of(panic: &(dyn Any + Send)) -> String {
     text.replace(char::is_control, " ")
 }
 
+/// Reads the words of a line into as many places.
+#[inline]
+fn words_in<'w, 'c>(places: &'w mut [MaybeUninit<&'c [u8]>], texts: &[Text<'c>]) -> &'w [&'c [u8]] {
+    let len = places.len().min(texts.len());
+    for (place, text) in places.iter_mut().zip(texts) {
+        place.write(text.bytes());
+    }
+    // SAFETY: so many places were written just now, and a place is a word once it is written.
+    unsafe { std::slice::from_raw_parts(places.as_ptr().cast(), len) }
+}
+
 /// The function the server gets for the command `C`.
 pub struct Shim<C>(std::marker::PhantomData<C>);
 
@@ -121,13 +132,16 @@ impl<C: Command> Shim<C> {
                 std::slice::from_raw_parts(argv.cast::<Text<'_>>().cast_const(), argc),
             )
         };
-        let words: SmallVec<[&[u8]; STACK_ARGUMENTS]> =
-            texts.iter().map(|text| text.bytes()).collect();
-        let call = Call {
-            ctx,
-            texts,
-            words: &words,
+        let mut stack = [const { MaybeUninit::uninit() }; STACK_ARGUMENTS];
+        let heap: Vec<&[u8]>;
+        let words = match stack.get_mut(..argc) {
+            Some(stack) => words_in(stack, texts),
+            None => {
+                heap = texts.iter().map(|text| text.bytes()).collect();
+                &heap
+            }
         };
+        let call = Call { ctx, texts, words };
         reply::note_call();
         if let Err(reason) = caught(|| C::call(&call)) {
             // Half a reply cannot be taken back, and the client would read the next one as

@@ -54,14 +54,20 @@ pub fn load_beside(step: LoadBeside) {
 /// A later deadline needs no new hint: the timer sets the next one when it has followed the
 /// earlier one. So a reservation that is not due first in its sale costs one comparison, and
 /// `place` is not called.
+#[inline(always)]
 pub fn note(hinted_due_ms: &mut u64, due_ms: u64, place: impl FnOnce() -> Place) -> bool {
     let is_sooner = due_ms < *hinted_due_ms;
     if is_sooner {
         *hinted_due_ms = due_ms;
-        let place = place();
-        with(|index| index.set(Hint { place, due_ms }));
+        set(place(), due_ms);
     }
     is_sooner
+}
+
+/// Sets the hint of a sale.
+#[cold]
+fn set(place: Place, due_ms: u64) {
+    with(|index| index.set(Hint { place, due_ms }));
 }
 
 /// Sets the hint of a loaded sale; returns whether it did. If the place has a hint already,

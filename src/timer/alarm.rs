@@ -44,12 +44,18 @@ pub fn set_sweep(sweep: fn(Ctx<'_>)) {
 }
 
 /// Makes sure that the timer goes off in time for a sale that changed.
+#[inline(always)]
 pub fn note(ctx: Ctx<'_>, key: &mut SaleKey<'_>) {
     let name = key.name();
-    if let Some(due_ms) = key.note(|| Place::new(ctx.database(), name.bytes()))
-        && due_ms < ARMED_FOR_MS.load(Ordering::Relaxed)
-        && may_sweep(ctx)
-    {
+    if let Some(due_ms) = key.note(|| Place::new(ctx.database(), name.bytes())) {
+        look_sooner(ctx, due_ms);
+    }
+}
+
+/// Starts the timer for a moment, if it would go off later.
+#[cold]
+fn look_sooner(ctx: Ctx<'_>, due_ms: u64) {
+    if due_ms < ARMED_FOR_MS.load(Ordering::Relaxed) && may_sweep(ctx) {
         arm(ctx, due_ms, clock::now_ms());
     }
 }

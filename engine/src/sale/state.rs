@@ -109,12 +109,13 @@ impl Sale {
     }
 
     /// When the sale ended, if it has by `now_ms`: the earlier of CLOSE and END.
+    #[inline]
     pub(crate) fn ended_at_ms(&self, now_ms: u64) -> Option<u64> {
-        let end_at_ms = self
-            .options
-            .end_at_ms
-            .filter(|&end_at_ms| end_at_ms <= now_ms);
-        [end_at_ms, self.closed_at_ms].into_iter().flatten().min()
+        let end_at_ms = self.options.end_at_ms.filter(|&at_ms| at_ms <= now_ms);
+        match (end_at_ms, self.closed_at_ms) {
+            (Some(end_at_ms), Some(closed_at_ms)) => Some(end_at_ms.min(closed_at_ms)),
+            (at_ms, None) | (None, at_ms) => at_ms,
+        }
     }
 
     /// Why this copy does not sell, if it missed a change of its primary.
@@ -125,6 +126,7 @@ impl Sale {
 
     /// Since when new units are refused: PAUSE, the mark of a diverged copy, or the last
     /// change of a broken one.
+    #[inline]
     pub(crate) fn refuses_since_ms(&self) -> Option<u64> {
         let broke_at_ms = self.broken.as_ref().map(|_| self.last_change_at_ms);
         let marked_at_ms = self.mark.as_ref().map(|mark| mark.id.at_ms);
@@ -180,18 +182,19 @@ impl Sale {
     /// Fetches where this id and this user are, both at once, so that it is there when a
     /// decision about them looks for it.
     #[inline]
-    pub fn touch(&self, id: Option<Key<'_>>, user: Option<Key<'_>>) {
+    pub fn touch(&self, id: Option<&Key<'_>>, user: Option<&Key<'_>>) {
         if let Some(user) = user {
-            self.users.touch(user);
+            self.users.touch(*user);
         }
         if let Some(id) = id {
-            self.reservations.touch(id);
+            self.reservations.touch(*id);
         }
     }
 
-    /// Fetches the records themselves, when [`Sale::touch`] has fetched where they are.
+    /// Fetches the records themselves, when [`Sale::touch`] has fetched where they are, and
+    /// notes in the keys where look-ups will find them.
     #[inline]
-    pub fn touch_records(&self, id: Option<Key<'_>>, user: Option<Key<'_>>) {
+    pub fn touch_records(&self, id: Option<&mut Key<'_>>, user: Option<&mut Key<'_>>) {
         if let Some(user) = user {
             self.users.touch_likely(user);
         }
@@ -201,6 +204,7 @@ impl Sale {
     }
 
     /// The slot of a known id. O(1).
+    #[inline]
     pub fn find(&self, id: Key<'_>) -> Option<Slot> {
         self.reservations.find(id)
     }

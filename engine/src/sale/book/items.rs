@@ -13,7 +13,7 @@
 
 use smallvec::SmallVec;
 
-use crate::sale::units::ItemIndex;
+use crate::sale::units::{ItemIndex, SKU_DEFAULT};
 use crate::table::hash::Hasher;
 use crate::table::index::Index;
 
@@ -99,6 +99,8 @@ pub struct Items {
     /// A move asked for more units than there were: invariant 1 of the sale is broken.
     is_overdrawn: bool,
     sku_bytes: usize,
+    /// The item a bare quantity means; see [`Items::bare`].
+    bare: Option<ItemIndex>,
 }
 
 impl Items {
@@ -110,6 +112,7 @@ impl Items {
             totals: Stock::default(),
             is_overdrawn: false,
             sku_bytes: 0,
+            bare: None,
         }
     }
 
@@ -121,6 +124,12 @@ impl Items {
     #[inline]
     pub fn totals(&self) -> Stock {
         self.totals
+    }
+
+    /// The item a bare quantity means: `default` if there is one, else the only one.
+    #[inline]
+    pub fn bare(&self) -> Option<ItemIndex> {
+        self.bare
     }
 
     /// Has a move ever asked for more units than there were?
@@ -142,6 +151,7 @@ impl Items {
         self.items.get(item as usize).map_or(&[], |item| &item.sku)
     }
 
+    #[inline]
     pub fn stock(&self, item: ItemIndex) -> Stock {
         self.items
             .get(item as usize)
@@ -165,6 +175,11 @@ impl Items {
             base,
         });
         self.sku_bytes += sku.len();
+        if item == 0 || sku == SKU_DEFAULT {
+            self.bare = Some(item);
+        } else if self.bare.is_some_and(|bare| self.sku(bare) != SKU_DEFAULT) {
+            self.bare = None;
+        }
         let (items, hasher) = (&self.items, &self.hasher);
         self.by_sku.insert(hasher.hash_bytes(sku), item, |item| {
             hasher.hash_bytes(&items[item as usize].sku)
@@ -177,6 +192,7 @@ impl Items {
 
     /// Moves units of one item and notes what buyers will see. A move of more units than
     /// there are moves none, see [`Items::is_overdrawn`].
+    #[inline]
     pub fn shift(&mut self, item: ItemIndex, by: Move, changes: &mut StockChanges) {
         let Some(item) = self.items.get_mut(item as usize) else {
             return;

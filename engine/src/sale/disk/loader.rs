@@ -330,7 +330,7 @@ fn touch_next(mut from: NameReader<'_>, sale: &Sale) {
         && let Ok(id) = from.name()
         && let Ok(user) = from.option(NameReader::name)
     {
-        sale.touch(Some(id), user);
+        sale.touch(Some(&id), user.as_ref());
     }
 }
 

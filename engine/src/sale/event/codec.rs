@@ -67,16 +67,30 @@ pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
 
 /// Appends an event without its version, and without its moment where its container has that.
 pub(super) fn put_event(out: &mut Writer<'_>, event: &Event<'_>, with_moment: bool) {
-    let mut option = Vec::new();
-    put_option(&mut Writer(&mut option), &event.change);
-    out.tag_with_options(kind(&event.change), !option.is_empty());
+    let has_option = has_option(&event.change);
+    out.tag_with_options(kind(&event.change), has_option);
     if with_moment {
         out.number(event.at_ms);
     }
     put_fields(out, event);
-    out.0.extend_from_slice(&option);
+    if has_option {
+        put_option(out, &event.change);
+    }
 }
 
+/// Has the change what [`put_option`] writes?
+#[inline]
+fn has_option(change: &Change<'_>) -> bool {
+    match change {
+        Change::Reserved { replaces, .. } => replaces.is_some(),
+        Change::Swept { lapsed, .. } => *lapsed > 0,
+        Change::Refunded(refund) => refund.no_restock == Some(true),
+        Change::Resumed { lifts } => lifts.is_some(),
+        _ => false,
+    }
+}
+
+#[inline]
 fn put_fields(out: &mut Writer<'_>, event: &Event<'_>) {
     match &event.change {
         Change::Created(created) => put_created(out, created),
@@ -144,18 +158,17 @@ fn put_fields(out: &mut Writer<'_>, event: &Event<'_>) {
 }
 
 /// Appends the option of a change that has one.
+#[cold]
 fn put_option(out: &mut Writer<'_>, change: &Change<'_>) {
     match change {
         Change::Reserved {
             replaces: Some(old),
             ..
         } => out.one_option(REPLACES, |out| out.name(*old)),
-        Change::Swept { lapsed, .. } if *lapsed > 0 => {
+        Change::Swept { lapsed, .. } => {
             out.one_option(LAPSED, |out| out.number(u64::from(*lapsed)));
         }
-        Change::Refunded(refund) if refund.no_restock == Some(true) => {
-            out.one_option(NO_RESTOCK, |_| {});
-        }
+        Change::Refunded(_) => out.one_option(NO_RESTOCK, |_| {}),
         Change::Resumed { lifts: Some(mark) } => {
             out.one_option(LIFTS_MARK, |out| put_mark_id(out, *mark));
         }

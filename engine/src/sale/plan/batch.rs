@@ -54,12 +54,13 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Returns the user whose limits the entry may depend on.
+    /// Returns the id, and the user whose limits the entry may depend on, to be fetched.
     #[inline]
-    pub fn user(&self) -> Option<Key<'a>> {
+    pub fn keys_mut(&mut self) -> (&mut Key<'a>, Option<&mut Key<'a>>) {
         match self {
-            Entry::Reserve(ask) | Entry::Buy { ask, .. } => Some(ask.user),
-            Entry::Checkout(_) | Entry::Release(_) => None,
+            Entry::Reserve(ask) | Entry::Buy { ask, .. } => (&mut ask.id, Some(&mut ask.user)),
+            Entry::Checkout(ask) => (&mut ask.id, None),
+            Entry::Release(id) => (id, None),
         }
     }
 }

@@ -63,6 +63,17 @@ const SWEEP_MAX: Knob = Knob {
              of other clients shorter",
 };
 
+const BATCH_MAX: Knob = Knob {
+    name: "batch-max",
+    unit: "entries",
+    default: 1_000,
+    min: 1,
+    max: 10_000,
+    is_mutable: true,
+    reason: "most entries of one MRESERVE, MBUY, MCHECKOUT or MRELEASE: a bound on how long one \
+             command keeps other clients waiting",
+};
+
 const MAX_ITEMS: Knob = Knob {
     name: "max-items",
     unit: "items",
@@ -107,10 +118,11 @@ const BF_EXPANSION: Knob = Knob {
 };
 
 /// Every knob that is a number.
-pub const KNOBS: [&Knob; 7] = [
+pub const KNOBS: [&Knob; 8] = [
     &DEFAULT_HOLD,
     &DEFAULT_KEEP,
     &SWEEP_MAX,
+    &BATCH_MAX,
     &MAX_ITEMS,
     &MAX_RESERVATIONS,
     &BF_INITIAL_SIZE,
@@ -157,6 +169,7 @@ lazy_static! {
     static ref DEFAULT_HOLD_VALUE: AtomicI64 = AtomicI64::new(DEFAULT_HOLD.default);
     static ref DEFAULT_KEEP_VALUE: AtomicI64 = AtomicI64::new(DEFAULT_KEEP.default);
     static ref SWEEP_MAX_VALUE: AtomicI64 = AtomicI64::new(SWEEP_MAX.default);
+    static ref BATCH_MAX_VALUE: AtomicI64 = AtomicI64::new(BATCH_MAX.default);
     static ref MAX_ITEMS_VALUE: AtomicI64 = AtomicI64::new(MAX_ITEMS.default);
     static ref MAX_RESERVATIONS_VALUE: AtomicI64 = AtomicI64::new(MAX_RESERVATIONS.default);
     static ref BF_INITIAL_SIZE_VALUE: AtomicI64 = AtomicI64::new(BF_INITIAL_SIZE.default);
@@ -186,6 +199,7 @@ fn values() -> [&'static AtomicI64; KNOBS.len()] {
         &DEFAULT_HOLD_VALUE,
         &DEFAULT_KEEP_VALUE,
         &SWEEP_MAX_VALUE,
+        &BATCH_MAX_VALUE,
         &MAX_ITEMS_VALUE,
         &MAX_RESERVATIONS_VALUE,
         &BF_INITIAL_SIZE_VALUE,
@@ -210,6 +224,11 @@ pub fn default_keep_ms() -> u64 {
 /// `sweep-max`.
 pub fn sweep_max() -> u32 {
     u32::try_from(read(&SWEEP_MAX_VALUE)).unwrap_or(u32::MAX)
+}
+
+/// `batch-max`.
+pub fn batch_max() -> u64 {
+    read(&BATCH_MAX_VALUE)
 }
 
 /// What a sale may grow to.
@@ -393,7 +412,16 @@ mod tests {
         let defaults = defaults(&[]).unwrap();
         assert_eq!(
             defaults.numbers,
-            [300_000, 604_800_000, 1_000, 10_000, 4_000_000, 100, 2]
+            [
+                300_000,
+                604_800_000,
+                1_000,
+                1_000,
+                10_000,
+                4_000_000,
+                100,
+                2
+            ]
         );
         assert_eq!(
             (defaults.error_rate.as_str(), defaults.flags),
@@ -418,7 +446,7 @@ mod tests {
         let defaults = defaults(&arguments).unwrap();
         assert_eq!(
             defaults.numbers,
-            [1, 604_800_000, 7, 10_000, 4_000_000, 100, 2]
+            [1, 604_800_000, 7, 1_000, 10_000, 4_000_000, 100, 2]
         );
         assert_eq!(
             (defaults.error_rate.as_str(), defaults.flags),

@@ -41,6 +41,11 @@ impl<'c> News<'c> {
         }
     }
 
+    /// Makes room for so many more events, in one allocation.
+    pub fn reserve(&mut self, events: usize) {
+        self.events.reserve(events);
+    }
+
     /// Notes an event of the sale.
     pub fn note(&mut self, event: &'static CStr) {
         self.events.push(Event::Sale(event));

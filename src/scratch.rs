@@ -1,4 +1,5 @@
-//! The buffer in which events are encoded, one after the other.
+//! The buffers in which events are encoded: one for events by themselves, one for those of
+//! a batch.
 //!
 //! Edge: one a thread, and only one thread runs commands. A lock would cost more than
 //! the encoding: it waits until every write before it has reached the cache.
@@ -10,6 +11,7 @@ const BYTES_MAX: usize = 1 << 20;
 
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static OF_BATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends the buffer, empty. Not to be called from within.
@@ -21,4 +23,17 @@ pub fn with(act: impl FnOnce(&mut Vec<u8>)) {
             *scratch = Vec::new();
         }
     });
+}
+
+/// Takes the buffer of a batch, with whatever is in it. A second one, taken before the first
+/// is given back, is new.
+pub fn take_of_batch() -> Vec<u8> {
+    OF_BATCH.with_borrow_mut(std::mem::take)
+}
+
+/// Gives the buffer of a batch back.
+pub fn give_back_of_batch(buffer: Vec<u8>) {
+    if buffer.capacity() <= BYTES_MAX {
+        OF_BATCH.with_borrow_mut(|kept| *kept = buffer);
+    }
 }

@@ -35,8 +35,9 @@ pub fn note_panic(ctx: Ctx<'_>, name: Text<'_>, reason: &str) -> bool {
     true
 }
 
+/// Breaks off a sale.
 #[cold]
-fn break_off(ctx: Ctx<'_>, key: &mut SaleKey<'_>, reason: &str) {
+pub fn break_off(ctx: Ctx<'_>, key: &mut SaleKey<'_>, reason: &str) {
     let name = echo(key.name().bytes());
     let database = ctx.database();
     ctx.warn(&format!(

@@ -136,6 +136,12 @@ pub(super) fn announce<'c>(
         key.set_expiry(expires_at_ms);
     }
     alarm::note(ctx, key);
+    note_news(event, stock, news);
+}
+
+/// Notes what listeners are to be told of an event of the sale.
+#[inline(always)]
+pub(super) fn note_news(event: &Event<'_>, stock: &StockChanges, news: &mut News<'_>) {
     if let Some(name_of_event) = event.change.keyspace_event() {
         news.note(name_of_event);
     }
@@ -150,7 +156,7 @@ pub(super) fn announce<'c>(
 
 /// A change that is older than the sale's last one: the clock stepped back so far that
 /// it was believed.
-fn count_clock_step(sale: &Sale, event: &Event<'_>) {
+pub(super) fn count_clock_step(sale: &Sale, event: &Event<'_>) {
     if sale.time(event.at_ms).stepped_back {
         info::CLOCK_STEPS_BACK.add(1);
     }
@@ -158,6 +164,6 @@ fn count_clock_step(sale: &Sale, event: &Event<'_>) {
 
 /// Counts what was decided here; a replica counts its replays alone.
 #[inline]
-fn count(event: &Event<'_>) {
+pub(super) fn count(event: &Event<'_>) {
     event.change.count(info::count_deed);
 }

@@ -1,6 +1,7 @@
 //! A change that was decided elsewhere: in a primary, before a restart, or where the
 //! sale's slot comes from. It is checked, carried out and passed on as it came.
 
+use super::batch_replay;
 use super::broken;
 use super::commit::{APPLY, announce, send};
 use crate::clock;
@@ -14,7 +15,9 @@ use crate::news::News;
 use crate::orders::OrdersKey;
 use crate::rehearsal::{self, Point};
 use crate::timer::alarm;
-use flashsale_engine::sale::{Change, Event, Sale, StockChanges, decode_event};
+use flashsale_engine::sale::{
+    Change, CodecError, Container, Event, Sale, StockChanges, decode_event,
+};
 
 /// Who sends a line that was decided elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -140,8 +143,8 @@ fn mark(ctx: Ctx<'_>, key: &mut SaleKey<'_>, reason: &str) {
     alarm::note(ctx, key);
 }
 
-/// Carries out an event that was decided elsewhere. It is passed on as it came once it is
-/// known to fit, and before anybody hears of it.
+/// Carries out an event, or the events of a batch, that were decided elsewhere. It is passed
+/// on as it came once it is known to fit, and before anybody hears of it.
 ///
 /// # Errors
 ///
@@ -152,8 +155,40 @@ pub fn replay(
     orders: Option<Text<'_>>,
     bytes: &[u8],
 ) -> Result<(), Error> {
-    replay_event(ctx, name, orders, bytes)?;
-    info::EVENTS_REPLAYED.add(1);
+    match Container::open(bytes, names::hasher()).map_err(unreadable)? {
+        Some(batch) => {
+            batch_replay::replay(ctx, name, orders, batch, &mut |reason| {
+                meet_in_batch(ctx, name, reason)
+            })?;
+        }
+        None => {
+            replay_event(ctx, name, orders, bytes)?;
+            info::EVENTS_REPLAYED.add(1);
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(error: CodecError) -> Error {
+    Error::new(error.to_string())
+}
+
+/// Meets an event of a batch that does not fit, as [`follow`] does one by itself. The batch
+/// goes on, and marks the sale itself.
+fn meet_in_batch(ctx: Ctx<'_>, name: Text<'_>, reason: &str) -> Result<(), Error> {
+    match Sender::of(ctx)? {
+        Sender::SlotImport => return Err(Error::new(reason.to_owned())),
+        Sender::Primary => damage::count(ctx, name.bytes(), reason),
+        Sender::Aof => {
+            let damage = Damage {
+                what: "FLASHSALE.APPLY",
+                database: ctx.database(),
+                key: name.bytes(),
+                reason,
+            };
+            damage::meet(ctx, &damage);
+        }
+    }
     Ok(())
 }
 
@@ -163,8 +198,7 @@ fn replay_event<'c>(
     orders: Option<Text<'c>>,
     bytes: &[u8],
 ) -> Result<(), Error> {
-    let event =
-        decode_event(bytes, names::hasher()).map_err(|error| Error::new(error.to_string()))?;
+    let event = decode_event(bytes, names::hasher()).map_err(unreadable)?;
     if let Some(sale) = Sale::create(&event, names::hasher()) {
         return replay_creation(ctx, name, sale, &event);
     }

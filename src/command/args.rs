@@ -25,6 +25,11 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// The words of a part of a line, all of them.
+    pub fn of(words: &'a [&'a [u8]]) -> Args<'a> {
+        Args { rest: words }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
@@ -43,6 +48,13 @@ impl<'a> Args<'a> {
         let (word, rest) = self.rest.split_first().ok_or_else(|| missing(name))?;
         self.rest = rest;
         Ok(word)
+    }
+
+    /// The next `count` words, or as many as there are.
+    pub fn take(&mut self, count: usize) -> &'a [&'a [u8]] {
+        let (words, rest) = self.rest.split_at(count.min(self.rest.len()));
+        self.rest = rest;
+        words
     }
 
     /// The name of a stream that the sale is going to keep.

@@ -5,10 +5,11 @@
 //! `change` does.
 //!
 //! Shared: `args.rs` reads words, `items.rs` and `options.rs` are pieces of grammar,
-//! `open.rs` is a sale opened for one decision, `reply.rs` puts answers into words,
-//! `syntax.rs` writes a grammar down.
+//! `open.rs` is a sale opened for one decision, `batch.rs` one opened for many, `reply.rs`
+//! puts answers into words, `syntax.rs` writes a grammar down.
 
 mod args;
+mod batch;
 mod bloom;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -139,6 +140,9 @@ pub fn register_aliases(ctx: Ctx<'_>) {
 /// The version the commands of sales came with.
 const SINCE: &str = "0.1.0";
 
+/// The version the commands of batches came with.
+const BATCHES_SINCE: &str = "0.2.0";
+
 /// The version the commands of filters came with, under the names they have now.
 const FILTERS_SINCE: &str = "0.2.0";
 
@@ -149,6 +153,10 @@ table! {
         checkout::Checkout,
         buy::Buy,
         release::Release,
+        mreserve::MultiReserve,
+        mbuy::MultiBuy,
+        mcheckout::MultiCheckout,
+        mrelease::MultiRelease,
         extend::Extend,
         refund::Refund,
         restock::Restock,
@@ -261,7 +269,12 @@ mod tests {
             assert_eq!(flags.contains(&"deny-oom"), takes_memory, "{}", spec.name);
             assert!(spec.name.starts_with("FLASHSALE."));
             let is_of_filters = spec.name.starts_with(PREFIX);
-            let since = if is_of_filters { FILTERS_SINCE } else { SINCE };
+            let is_batch = spec.name.starts_with("FLASHSALE.M");
+            let since = match (is_of_filters, is_batch) {
+                (true, _) => FILTERS_SINCE,
+                (false, true) => BATCHES_SINCE,
+                (false, false) => SINCE,
+            };
             assert_eq!(spec.since, since, "{}", spec.name);
         }
     }
@@ -274,7 +287,18 @@ mod tests {
             .map(|spec| spec.name.trim_start_matches("FLASHSALE."))
             .collect();
         let expected = [
-            "CREATE", "RESERVE", "CHECKOUT", "BUY", "EXTEND", "REFUND", "INFO", "SCAN", "DOCTOR",
+            "CREATE",
+            "RESERVE",
+            "CHECKOUT",
+            "BUY",
+            "MRESERVE",
+            "MBUY",
+            "MCHECKOUT",
+            "EXTEND",
+            "REFUND",
+            "INFO",
+            "SCAN",
+            "DOCTOR",
         ];
         assert_eq!(told, expected);
     }
@@ -295,6 +319,10 @@ mod tests {
             "BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [REF ref] \
              [PAYLOAD json]",
             "RELEASE key id [USER user]",
+            "MRESERVE key ENTRIES n user qty id [user qty id ...] [SKU sku] [HOLD ms]",
+            "MBUY key orders ENTRIES n user qty id ref [user qty id ref ...] [SKU sku]",
+            "MCHECKOUT key orders ENTRIES n id ref [id ref ...]",
+            "MRELEASE key ENTRIES n id [id ...]",
             "EXTEND key id ms [USER user]",
             "REFUND key orders id [QTY n | ITEMS count sku qty [sku qty ...]] [REF ref] \
              [USER user] [NORESTOCK] [RESTORELIMIT]",

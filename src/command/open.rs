@@ -14,12 +14,6 @@ use crate::rehearsal::{self, Point};
 use crate::scripts;
 use flashsale_engine::sale::{Answer, Event, Key, Pending, Plan, Sale};
 
-/// What a refusal becomes while reservations that could lift it are overdue.
-const RETRY_NOW: Answer = Answer::AllReserved {
-    retry_in_ms: 1,
-    item: None,
-};
-
 /// A sale that a command is about to change, or not. Whoever listens to its events hears
 /// of the changes when it is dropped, after the reply was written.
 pub struct OpenSale<'c> {
@@ -128,7 +122,7 @@ impl<'c> OpenSale<'c> {
         match plan(self.sale(), now_ms) {
             // A late checkout: expired is expired, whatever else is overdue.
             Err(answer @ Answer::Expired { .. }) => Err(answer),
-            Err(answer) if could_lift(self.sale(), now_ms, &answer) => Err(RETRY_NOW),
+            Err(answer) if could_lift(self.sale(), now_ms, &answer) => Err(Answer::RETRY_NOW),
             plan => plan,
         }
     }
@@ -152,11 +146,17 @@ impl<'c> OpenSale<'c> {
     #[cold]
     fn refuse_above_maxmemory(&self) -> Result<(), Error> {
         if self.ctx.is_denied_memory(self.key.name()) && !scripts::has_changed(self.ctx) {
-            let text = "command not allowed when used memory > 'maxmemory'.";
-            return Err(Error::with(Code::Oom, text));
+            return Err(out_of_memory());
         }
         Ok(())
     }
+}
+
+/// What the server itself answers to a command that takes memory, at `maxmemory`.
+#[cold]
+pub fn out_of_memory() -> Error {
+    let text = "command not allowed when used memory > 'maxmemory'.";
+    Error::with(Code::Oom, text)
 }
 
 /// Carries out a change that is answered `OK`, also when it had been made before.

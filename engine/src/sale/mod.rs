@@ -36,7 +36,7 @@
 //! | what becomes of a sale that breaks an invariant | `broken.rs` |
 //! | what is read | `views.rs` |
 //! | does it add up, and agree with the stream | `audit/` |
-//! | what is on disk and on the wire | `disk/`, `event/codec.rs`, `event/parts.rs` |
+//! | what is on disk and on the wire | `disk/`, `event/codec.rs`, `event/container.rs`, `event/parts.rs` |
 
 pub(crate) mod ask;
 pub(crate) mod audit;
@@ -64,8 +64,10 @@ pub use disk::snapshot::{digest, save};
 pub use event::apply::Applied;
 pub use event::check::Divergence;
 pub use event::codec::{decode_event, encode_event};
+pub use event::container::{Container, ContainerWriter};
 pub use event::facts::Deed;
 pub use event::{Change, Created, Event, Forgets, Order, Pending, Refund, StockDelta};
+pub use plan::batch::{Batch, Decision, Entry};
 pub use plan::manage::CreateAsk;
 pub use state::{MarkId, Sale, Time};
 pub use units::{

@@ -11,10 +11,10 @@ use crate::support::forged_primary::{ForgedPrimary, assert_no_crash, rdb_of};
 use crate::support::{Con, Server, text_of, wait_for_replica, wait_until};
 
 /// A replica, and a replica of it, that hear a forged primary; both write an AOF.
-struct Chain {
+pub(super) struct Chain {
     rdb: Vec<u8>,
-    first: Server,
-    second: Server,
+    pub first: Server,
+    pub second: Server,
     primary: ForgedPrimary,
     told: u64,
 }
@@ -40,7 +40,7 @@ fn set_up(con: &mut Con) {
 }
 
 impl Chain {
-    fn set(preamble: &str) -> Option<Chain> {
+    pub fn set(preamble: &str) -> Option<Chain> {
         let origin = Server::own(&[], &[])?;
         let mut con = origin.conn();
         set_up(&mut con);
@@ -73,9 +73,15 @@ impl Chain {
 
     /// Tells a line that does not fit.
     #[track_caller]
-    fn mislead(&mut self, words: &[&[u8]]) {
+    pub fn mislead(&mut self, words: &[&[u8]]) {
+        self.mislead_times(words, 1);
+    }
+
+    /// Tells a line in which so many events do not fit.
+    #[track_caller]
+    pub fn mislead_times(&mut self, words: &[&[u8]], misfits: u64) {
         self.primary.tell(words);
-        self.told += 1;
+        self.told += misfits;
         self.follow();
         for server in [&self.first, &self.second] {
             assert_eq!(server.conn().divergence(), self.told);
@@ -84,7 +90,7 @@ impl Chain {
 
     /// Tells a line that fits.
     #[track_caller]
-    fn lead(&mut self, words: &[&[u8]]) {
+    pub fn lead(&mut self, words: &[&[u8]]) {
         self.primary.tell(words);
         self.follow();
         for server in [&self.first, &self.second] {
@@ -98,7 +104,7 @@ impl Chain {
         wait_for_replica(&self.first, &self.second);
     }
 
-    fn cons(&self) -> [Con; 2] {
+    pub fn cons(&self) -> [Con; 2] {
         [self.first.conn(), self.second.conn()]
     }
 }
@@ -114,7 +120,7 @@ fn reserved(id: &'static str, qty: u64) -> Vec<u8> {
     })
 }
 
-fn apply<'a>(keys: &[&'a str], event: &'a [u8]) -> Vec<&'a [u8]> {
+pub(super) fn apply<'a>(keys: &[&'a str], event: &'a [u8]) -> Vec<&'a [u8]> {
     let mut words = vec![&b"FLASHSALE.APPLY"[..]];
     words.extend(keys.iter().map(|key| key.as_bytes()));
     words.push(event);
@@ -169,7 +175,7 @@ fn advice(con: &mut Con) -> Option<String> {
 }
 
 /// The lines about a sale in the file of changes of an ended server.
-fn lines_of(server: &Server, sale: &str) -> Vec<Vec<Vec<u8>>> {
+pub(super) fn lines_of(server: &Server, sale: &str) -> Vec<Vec<Vec<u8>>> {
     let aof = Aof::of(server);
     let mut lines = aof::commands(aof.tail());
     lines.retain(|words| words.get(1).is_some_and(|key| key == sale.as_bytes()));

@@ -9,6 +9,7 @@
 //! events of that server with seeded damage. A sale is recounted by dumping it: another
 //! server only restores what adds up. The engine's codec writes the events.
 
+mod batches;
 mod forgeries;
 mod marks;
 

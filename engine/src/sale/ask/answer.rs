@@ -100,3 +100,11 @@ pub enum Answer {
     /// The request makes no sense for this sale; the text names the argument.
     Invalid(&'static str),
 }
+
+impl Answer {
+    /// What a refusal becomes while reservations that could lift it are overdue.
+    pub const RETRY_NOW: Answer = Answer::AllReserved {
+        retry_in_ms: 1,
+        item: None,
+    };
+}

@@ -9,7 +9,7 @@
 //! | Version | Differs by |
 //! |---|---|
 //! | 1 | no options; the flag "the oldest id makes room" did not look at GRACE |
-//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark; the kinds `Marked` and `Lapsed` |
+//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark; the kinds `Marked` and `Lapsed`; batches |
 //!
 //! Edge: bytes to values and back. Whether an event fits a sale is `check.rs`.
 
@@ -45,6 +45,8 @@ const CLOSED: u8 = 15;
 const BOUND: u8 = 16;
 const MARKED: u8 = 17;
 const LAPSED_ONE: u8 = 18;
+/// No event, but the events of a batch: see `container.rs`.
+pub(super) const BATCH: u8 = 19;
 
 /// Options of `Reserved`.
 const REPLACES: u8 = 1;
@@ -56,12 +58,21 @@ const NO_RESTOCK: u8 = 1;
 const LIFTS_MARK: u8 = 1;
 
 /// Appends the bytes of an event.
+#[inline]
 pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
     let out = &mut Writer(out);
-    let has_option = has_option(&event.change);
     out.tag(EVENT_VERSION);
+    put_event(out, event, true);
+}
+
+/// Appends an event without its version, and without its moment where its container has that.
+#[inline]
+pub(super) fn put_event(out: &mut Writer<'_>, event: &Event<'_>, with_moment: bool) {
+    let has_option = has_option(&event.change);
     out.tag_with_options(kind(&event.change), has_option);
-    out.number(event.at_ms);
+    if with_moment {
+        out.number(event.at_ms);
+    }
     put_fields(out, event);
     if has_option {
         put_option(out, &event.change);
@@ -196,30 +207,61 @@ fn kind(change: &Change<'_>) -> u8 {
 /// When the bytes are of a newer version, damaged, too few or too many.
 pub fn decode_event(bytes: &[u8], hasher: Hasher) -> Result<Event<'_>, CodecError> {
     let mut from = NameReader::new(bytes, hasher);
-    let version = from.tag()?;
-    match version {
-        0 => return Err(CodecError::Invalid("the version of an event")),
-        1..=EVENT_VERSION => {}
-        _ => return Err(CodecError::Newer("an event")),
-    }
-    let (kind, has_options) = from.tag_with_options()?;
+    let version = take_version(&mut from)?;
+    let (kind, has_options) = take_kind(version, &mut from)?;
     let at_ms = take_moment(&mut from)?;
-    let mut change = take_change(kind, at_ms, &mut from)?;
-    if has_options {
-        if version == 1 {
-            return Err(CodecError::Invalid("the kind of an event"));
-        }
-        from.options(|tag, value| take_option(&mut change, tag, value))?;
-    }
+    let change = take_rest(version, kind, has_options, at_ms, &mut from)?;
     if !from.rest().is_empty() {
         return Err(CodecError::Invalid("more bytes than the event has"));
+    }
+    Ok(Event { at_ms, change })
+}
+
+/// Reads a version that this server knows.
+pub(super) fn take_version(from: &mut NameReader<'_>) -> Result<u8, CodecError> {
+    match from.tag()? {
+        0 => Err(CodecError::Invalid("the version of an event")),
+        version @ 1..=EVENT_VERSION => Ok(version),
+        _ => Err(CodecError::Newer("an event")),
+    }
+}
+
+/// Reads a kind, and whether options follow the fields.
+pub(super) fn take_kind(version: u8, from: &mut NameReader<'_>) -> Result<(u8, bool), CodecError> {
+    match from.tag_with_options()? {
+        (_, true) if version == 1 => Err(CodecError::Invalid("the kind of an event")),
+        kind => Ok(kind),
+    }
+}
+
+/// Reads what [`put_event`] wrote without a moment.
+pub(super) fn take_body<'a>(
+    version: u8,
+    at_ms: u64,
+    from: &mut NameReader<'a>,
+) -> Result<Change<'a>, CodecError> {
+    let (kind, has_options) = take_kind(version, from)?;
+    take_rest(version, kind, has_options, at_ms, from)
+}
+
+/// Reads the fields of a change, and its options.
+fn take_rest<'a>(
+    version: u8,
+    kind: u8,
+    has_options: bool,
+    at_ms: u64,
+    from: &mut NameReader<'a>,
+) -> Result<Change<'a>, CodecError> {
+    let mut change = take_change(kind, at_ms, from)?;
+    if has_options {
+        from.options(|tag, value| take_option(&mut change, tag, value))?;
     }
     if let Change::Refunded(refund) = &mut change
         && version > 1
     {
         refund.no_restock.get_or_insert(false);
     }
-    Ok(Event { at_ms, change })
+    Ok(change)
 }
 
 /// Reads an option of an event; false if it has none of this tag.
@@ -318,6 +360,7 @@ fn take_change<'a>(
             reason: take_reason(from)?,
         },
         0 => return Err(CodecError::Invalid("the kind of an event")),
+        BATCH => return Err(CodecError::Invalid("a batch in the place of one event")),
         _ => return Err(CodecError::Newer("a kind of event")),
     })
 }

@@ -4,11 +4,12 @@
 //! replicas and the AOF receive. Everything the outcome depends on is inside:
 //! moments, deadlines, ids, stream IDs, and choices that depended on configuration.
 //! What a change is to keyspace events, counters and the key is in `facts.rs`, its bytes in
-//! `codec.rs`, what it does in `apply.rs`.
+//! `codec.rs`, what it does in `apply.rs`; the events of a batch travel in one `container.rs`.
 
 pub mod apply;
 pub mod check;
 pub mod codec;
+pub mod container;
 pub mod facts;
 pub(crate) mod parts;
 

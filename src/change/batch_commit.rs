@@ -1,0 +1,136 @@
+//! The one way a batch changes a sale: its events are carried out one by one and sent on
+//! together, in one container, with one signal and one note for the timer.
+//!
+//! An event that was sent on by itself would reach replicas before the events that were
+//! decided before it.
+//!
+//! Edge: as `commit.rs`, for many events of one moment. Dropping a [`BatchCommit`] sends, so
+//! sending cannot be forgotten, and a panic in the middle of a batch loses nothing.
+
+use super::broken;
+use super::commit::{APPLY, Done, count, count_clock_step, note_news};
+use crate::datatype::SaleKey;
+use crate::error::Error;
+use crate::ffi::{Ctx, Text};
+use crate::news::News;
+use crate::orders::OrdersKey;
+use crate::rehearsal::{self, Point};
+use crate::scratch;
+use crate::scripts;
+use crate::timer::alarm;
+use flashsale_engine::sale::{ContainerWriter, Event, Pending, Sale};
+
+/// A sale, and perhaps its order stream, while a batch changes it.
+pub struct BatchCommit<'c> {
+    ctx: Ctx<'c>,
+    key: SaleKey<'c>,
+    orders: Option<OrdersKey<'c>>,
+    has_entries: bool,
+    events: Option<ContainerWriter>,
+    /// Behind the keys: told when those are closed.
+    news: News<'c>,
+}
+
+impl<'c> BatchCommit<'c> {
+    /// Begins a batch of about `entries` entries at one moment; nothing has changed yet.
+    pub fn begin(
+        ctx: Ctx<'c>,
+        key: SaleKey<'c>,
+        orders: Option<OrdersKey<'c>>,
+        at_ms: u64,
+        entries: usize,
+    ) -> BatchCommit<'c> {
+        let mut news = News::about(ctx, key.name());
+        // Each entry has an event, and one of the stream where it is appended there.
+        news.reserve(entries.saturating_mul(1 + usize::from(orders.is_some())));
+        BatchCommit {
+            ctx,
+            key,
+            orders,
+            has_entries: false,
+            events: Some(ContainerWriter::new(scratch::take_of_batch(), at_ms)),
+            news,
+        }
+    }
+
+    pub fn sale(&self) -> &Sale {
+        self.key.sale()
+    }
+
+    /// Returns the name of the sale.
+    pub fn name(&self) -> Text<'c> {
+        self.key.name()
+    }
+
+    /// Carries out an event that was just planned for this sale.
+    pub fn commit(&mut self, event: &Event<'_>) -> Done {
+        count_clock_step(self.key.sale(), event);
+        if !event.change.makes_reservation() {
+            scripts::note_change(self.ctx);
+        }
+        // Before it is carried out: should that panic, an entry that is in the stream is an
+        // order of every copy.
+        if let Some(events) = &mut self.events {
+            events.push(event);
+        }
+        rehearsal::panic_at(Point::Apply, self.key.name());
+        let applied = self.key.apply(event);
+        broken::look(self.ctx, &mut self.key);
+        note_news(event, &applied.stock, &mut self.news);
+        count(event);
+        Done {
+            slot: applied.slot,
+            entry: event.entry().unwrap_or_default(),
+        }
+    }
+
+    /// As [`BatchCommit::commit`], for an order of this id, whose entry it appends.
+    ///
+    /// # Errors
+    ///
+    /// The order stream takes no entry. Nothing has changed then.
+    pub fn commit_order(&mut self, pending: Pending<'_>, id: Text<'_>) -> Result<Done, Error> {
+        let Some(orders) = &mut self.orders else {
+            return Err(Error::new("orders: missing"));
+        };
+        let entry = orders.append(self.key.name(), self.key.sale(), &pending, id)?;
+        self.has_entries = true;
+        self.news.note_entry(orders.name());
+        Ok(self.commit(&pending.entered(entry)))
+    }
+
+    /// Breaks off the sale after a panic. What was carried out before is sent on all the same.
+    #[cold]
+    pub fn break_off(&mut self, reason: &str) {
+        broken::break_off(self.ctx, &mut self.key, reason);
+    }
+
+    /// Sends on what was carried out, and tells the server and the timer.
+    fn send(&mut self, events: &mut ContainerWriter) {
+        let (ctx, name) = (self.ctx, self.key.name());
+        let orders = self.orders.as_ref().filter(|_| self.has_entries);
+        let orders = orders.map(OrdersKey::name);
+        ctx.replicate(APPLY, name, orders, events.finish());
+        ctx.signal_modified(name);
+        if let Some(orders) = orders {
+            ctx.signal_modified(orders);
+        }
+        // The deadlines of a broken sale may lead nowhere.
+        if self.key.sale().broken().is_none() {
+            alarm::note(ctx, &mut self.key);
+        }
+    }
+}
+
+impl Drop for BatchCommit<'_> {
+    fn drop(&mut self) {
+        let Some(mut events) = self.events.take() else {
+            return;
+        };
+        // A batch of refusals replicates nothing, and breaks no WATCH.
+        if !events.is_empty() {
+            self.send(&mut events);
+        }
+        scratch::give_back_of_batch(events.into_buffer());
+    }
+}

@@ -1,0 +1,327 @@
+//! Many requests in one command: what MRESERVE, MBUY, MCHECKOUT and MRELEASE have in common.
+//!
+//! | Question | File |
+//! |---|---|
+//! | which words are an entry, and what the page says | `sale/mreserve.rs`, `mbuy.rs`, `mcheckout.rs`, `mrelease.rs` |
+//! | how the entries are read and answered in their order | here |
+//! | what is decided about an entry, and the one budget of sweeps | the engine's `sale/plan/batch.rs` |
+//! | how the events are carried out and sent on together | `change/batch_commit.rs` |
+//! | the bytes of the container | the engine's `sale/event/container.rs` |
+//! | what a replica and an AOF replay do with it | `change/batch_replay.rs` |
+//!
+//! What is wrong with the line as a whole is one error, and nothing has changed. What is wrong
+//! with an entry is an error in its place among the answers: a gateway mixes strangers, and
+//! one of them must not refuse the rest. The answer of an entry is written before the next
+//! entry changes the sale, because it is read from slots and items.
+//!
+//! Entries are worked through in chunks of [`CHUNK`]: read and hashed, fetched from memory all at
+//! once, then decided one by one.
+
+use smallvec::SmallVec;
+
+use crate::change::batch_commit::BatchCommit;
+use crate::change::commit::Done;
+use crate::clock;
+use crate::command::args::Args;
+use crate::command::open;
+use crate::command::reply::{self, About, Word};
+use crate::command::text;
+use crate::config;
+use crate::datatype;
+use crate::error::Error;
+use crate::ffi::{Call, CommandSpec, Ctx, Reply, Text, caught};
+use crate::info;
+use crate::orders::OrdersKey;
+use crate::rehearsal::{self, Point};
+use crate::scripts;
+use flashsale_engine::sale::{
+    Answer, Ask, AskLines, Batch, Decision, Entry, Event, NAME_BYTES_MAX, Slot,
+};
+
+/// Entries that are read before the first of them is decided.
+const CHUNK: usize = 8;
+
+/// An entry as it was read.
+pub struct Asked<'a> {
+    /// Where the id stands among the words of the entry.
+    pub id_at: usize,
+    pub entry: Entry<'a>,
+}
+
+/// The words of all entries.
+#[derive(Clone, Copy, Debug)]
+pub struct Entries<'a> {
+    words: &'a [&'a [u8]],
+    /// Words of one entry.
+    width: usize,
+}
+
+impl<'a> Entries<'a> {
+    /// Reads `ENTRIES n` and the words of n entries, without a look at these; `most` entries
+    /// may come.
+    ///
+    /// # Errors
+    ///
+    /// The word ENTRIES is missing; n is no number from 1 on, above `most`, or there are fewer
+    /// words.
+    pub fn parse(args: &mut Args<'a>, width: usize, most: u64) -> Result<Entries<'a>, Error> {
+        if !args.keyword("ENTRIES") {
+            return Err(Error::new("syntax: ENTRIES is missing"));
+        }
+        let count = args.integer("n", 1)?;
+        if count > most {
+            return Err(Error::new(format!(
+                "n: {count} entries, at most {most} are allowed (batch-max)"
+            )));
+        }
+        let left = args.len();
+        match usize::try_from(count)
+            .ok()
+            .and_then(|n| n.checked_mul(width))
+        {
+            Some(words) if words <= left => Ok(Entries {
+                words: args.take(words),
+                width,
+            }),
+            _ => Err(Error::new(format!(
+                "n: {count} entries of {width} words each, but {left} words follow"
+            ))),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.words.len() / self.width.max(1)
+    }
+}
+
+/// Returns the units that an entry asks for: `qty` of the SKU of the batch, or a bare quantity.
+pub fn ask<'a>(sku: Option<&'a [u8]>, qty: u64) -> Ask<'a> {
+    match sku {
+        None => Ask::Qty(qty),
+        Some(sku) => Ask::Items(AskLines::from_iter([(sku, qty)])),
+    }
+}
+
+/// Reads a REF of at most 255 bytes; an empty one is none.
+///
+/// # Errors
+///
+/// Missing, or longer.
+pub fn reference<'a>(args: &mut Args<'a>) -> Result<Option<&'a [u8]>, Error> {
+    let word = args.word("ref")?;
+    match word.len() {
+        0 => Ok(None),
+        1..=NAME_BYTES_MAX => Ok(Some(word)),
+        length => Err(Error::new(format!(
+            "ref: {length} bytes, not 0 to {NAME_BYTES_MAX}"
+        ))),
+    }
+}
+
+/// Carries the entries of a command out in their order, and answers each; `read` reads the
+/// words of one.
+///
+/// # Errors
+///
+/// `NOSALE`, `WRONGTYPE`, another stream than the sale's. Nothing has changed then.
+pub fn answer<'a>(
+    call: &Call<'_>,
+    command: &CommandSpec,
+    entries: Entries<'a>,
+    read: impl Fn(Args<'a>) -> Result<Asked<'a>, Error>,
+) -> Result<(), Error> {
+    let mut open = OpenBatch::of(call, command, entries.len())?;
+    call.reply().array(entries.len());
+    // Behind the name of the command, its keys, ENTRIES and n.
+    let mut first = command.keys.len() + 3;
+    for words in entries.words.chunks(entries.width * CHUNK) {
+        let words = words.chunks(entries.width);
+        let mut chunk: SmallVec<[Result<Asked<'a>, Error>; CHUNK]> =
+            words.map(|words| read(Args::of(words))).collect();
+        if let Err(reason) = caught(|| open.fetch(&mut chunk)) {
+            open.break_off(&reason);
+        }
+        for asked in &chunk {
+            let answered = match asked {
+                Ok(asked) => text(call, first + asked.id_at)
+                    .and_then(|id| open.answer_caught(call.reply(), id, &asked.entry)),
+                Err(error) => Err(error.clone()),
+            };
+            if let Err(error) = answered {
+                reply_error(call.reply(), &error);
+            }
+            first += entries.width;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the error of an entry in its place.
+#[cold]
+fn reply_error(reply: Reply<'_>, error: &Error) {
+    info::count_error(error.code);
+    reply.error(&error.to_string());
+}
+
+/// A sale opened for a batch.
+struct OpenBatch<'c> {
+    ctx: Ctx<'c>,
+    /// The name of the command.
+    command: &'static str,
+    batch: Batch,
+    commit: BatchCommit<'c>,
+    /// Does the server refuse commands that take memory? Asked once.
+    is_denied_memory: Option<bool>,
+    /// A part of the answer to the entry at hand may be written.
+    is_answering: bool,
+}
+
+impl<'c> OpenBatch<'c> {
+    fn of(call: &Call<'c>, command: &CommandSpec, entries: usize) -> Result<OpenBatch<'c>, Error> {
+        let ctx = call.ctx();
+        let key = datatype::open_write(ctx, text(call, 1)?)?;
+        let orders = if command.keys.len() > 1 {
+            Some(OrdersKey::open(ctx, text(call, 2)?, key.sale())?)
+        } else {
+            None
+        };
+        rehearsal::panic_at(Point::Plan, key.name());
+        let now_ms = key.sale().time(clock::now_ms()).now_ms;
+        Ok(OpenBatch {
+            ctx,
+            command: command.name,
+            batch: Batch::new(now_ms, config::bounds(), config::sweep_max()),
+            commit: BatchCommit::begin(ctx, key, orders, now_ms, entries),
+            is_denied_memory: None,
+            is_answering: false,
+        })
+    }
+
+    /// Prefetches what the entries of a chunk will look at first, so that their cache misses
+    /// overlap.
+    fn fetch(&self, chunk: &mut [Result<Asked<'_>, Error>]) {
+        let sale = self.commit.sale();
+        if sale.broken().is_some() {
+            return;
+        }
+        for asked in chunk.iter_mut().flatten() {
+            let (id, user) = asked.entry.keys_mut();
+            sale.touch(Some(id), user.as_deref());
+        }
+        for asked in chunk.iter_mut().flatten() {
+            let (id, user) = asked.entry.keys_mut();
+            sale.touch_records(Some(id), user);
+        }
+    }
+
+    /// Answers an entry. A panic on the way breaks the sale off, and is an error of this entry
+    /// and of those after it: the array of answers has begun, and has to come to its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`OpenBatch::answer`], or the sale is broken.
+    fn answer_caught(
+        &mut self,
+        reply: Reply<'_>,
+        id: Text<'_>,
+        entry: &Entry<'_>,
+    ) -> Result<(), Error> {
+        if let Some(reason) = self.commit.sale().broken() {
+            return Err(Error::broken(reason));
+        }
+        self.is_answering = false;
+        let answered = caught(|| self.answer(reply, id, entry));
+        answered.unwrap_or_else(|reason| {
+            if self.is_answering {
+                // Half an answer cannot be taken back, so the edge ends the server.
+                std::panic::resume_unwind(Box::new(reason));
+            }
+            Err(self.break_off(&reason))
+        })
+    }
+
+    /// Breaks the sale off after a panic, and returns what its entries are answered.
+    #[cold]
+    fn break_off(&mut self, reason: &str) -> Error {
+        let reason = format!("{}: {reason}", self.command);
+        self.commit.break_off(&reason);
+        Error::broken(&reason)
+    }
+
+    /// Decides the entry of this id, carries it out and writes its answer.
+    ///
+    /// # Errors
+    ///
+    /// The answer is an error; nothing is written then.
+    fn answer(&mut self, reply: Reply<'_>, id: Text<'_>, entry: &Entry<'_>) -> Result<(), Error> {
+        loop {
+            match self.batch.decide(self.commit.sale(), entry) {
+                Decision::First(event) => {
+                    self.commit.commit(&event);
+                }
+                Decision::Change(event) => {
+                    self.refuse_at_maxmemory(event.change.makes_reservation())?;
+                    let done = self.commit.commit(&event);
+                    self.is_answering = true;
+                    self.reply(reply, id.bytes(), &event, &done);
+                    return Ok(());
+                }
+                Decision::Order(pending) => {
+                    self.refuse_at_maxmemory(pending.change().makes_reservation())?;
+                    let done = self.commit.commit_order(pending, id)?;
+                    self.is_answering = true;
+                    reply::with_entry(reply, Word::Sold, id.bytes(), done.entry);
+                    return Ok(());
+                }
+                Decision::Say(answer) => {
+                    self.is_answering = true;
+                    return self.say(reply, id.bytes(), entry, answer);
+                }
+            }
+        }
+    }
+
+    fn reply(&self, reply: Reply<'_>, id: &[u8], event: &Event<'_>, done: &Done) {
+        if event.change.makes_reservation() {
+            let slot = done.slot.unwrap_or(Slot::MAX);
+            reply::reserved(reply, self.commit.sale(), id, slot);
+        } else {
+            reply::status(reply, Word::Released, 2);
+            reply.bytes(id);
+        }
+    }
+
+    fn say(
+        &self,
+        reply: Reply<'_>,
+        id: &[u8],
+        entry: &Entry<'_>,
+        answer: Answer,
+    ) -> Result<(), Error> {
+        let ask = match entry {
+            Entry::Reserve(ask) | Entry::Buy { ask, .. } => Some(&ask.ask),
+            Entry::Checkout(_) | Entry::Release(_) => None,
+        };
+        reply::answer(reply, self.commit.sale(), &About::units(id, ask), answer)
+    }
+
+    /// Refuses to take more memory for a new reservation at `maxmemory`, as RESERVE does.
+    ///
+    /// # Errors
+    ///
+    /// `OOM`.
+    fn refuse_at_maxmemory(&mut self, makes_reservation: bool) -> Result<(), Error> {
+        if !makes_reservation {
+            return Ok(());
+        }
+        let (ctx, key) = (self.ctx, self.commit.name());
+        let is_denied = *self
+            .is_denied_memory
+            .get_or_insert_with(|| ctx.is_denied_memory(key));
+        // What an entry before this one changed may let a script go on, so that is asked anew.
+        if is_denied && !scripts::has_changed(ctx) {
+            return Err(open::out_of_memory());
+        }
+        Ok(())
+    }
+}

@@ -4,7 +4,7 @@
 //! below the filter's capacity was added.
 
 use crate::reply::Outcome;
-use crate::row::{Proof, Row};
+use crate::row::{Proof, Row, Sender};
 use crate::stage::{Stage, digits};
 use crate::wire::{Wire, fill, push};
 
@@ -130,6 +130,7 @@ impl Shape {
             },
             range: capacity_of(population),
             is_pipelined: true,
+            sender: Sender::Benchmark,
             prepare: match (self.adds, key) {
                 (false, _) => None,
                 (true, "seen") => Some(|stage| stage.wire.put_back("seen")),

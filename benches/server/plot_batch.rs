@@ -17,17 +17,28 @@ const WIDTH: i32 = 880;
 const HEIGHT: i32 = 400;
 /// The space beside the plot: the axis, the names of the lines, the title, the other axis.
 const START: i32 = 84;
-const REST: i32 = 190;
+const REST: i32 = 206;
 const HEAD: i32 = 56;
 const FOOT: i32 = 56;
 /// Lines of text closer than this would touch.
 const LINE: i32 = 16;
 
+/// How a line is drawn.
+#[derive(Clone, Copy, PartialEq)]
+enum Look {
+    /// With a full circle at each size that was measured.
+    Full,
+    /// With a hollow one.
+    Hollow,
+    /// Dashed: a level to compare with.
+    Level,
+}
+
 /// A line of the plot.
 struct Curve {
     name: &'static str,
     colour: RGBColor,
-    is_dashed: bool,
+    look: Look,
     /// Entries in a call, and entries a second of the server's own time.
     points: Vec<(f64, f64)>,
 }
@@ -59,14 +70,14 @@ fn curves(rows: &[Figures]) -> Vec<Curve> {
         let row = rows.iter().find(|row| row.mode == mode && row.name == name);
         row?.items_per_core_second()
     };
-    let by_size = |name, mode, is_dashed| {
+    let by_size = |name, mode, look| {
         let points = CURVE
             .iter()
             .filter_map(|(size, row)| Some((*size as f64, per_second(mode, row)?)));
         Curve {
             name,
             colour: OURS,
-            is_dashed,
+            look,
             points: points.collect(),
         }
     };
@@ -76,20 +87,20 @@ fn curves(rows: &[Figures]) -> Vec<Curve> {
         Curve {
             name,
             colour,
-            is_dashed: true,
+            look: Look::Level,
             points: points.into_iter().flatten().collect(),
         }
     };
     let mut curves = vec![
-        by_size("MRESERVE, AOF off", Mode::BatchMemory, false),
-        by_size("MRESERVE, AOF everysec", Mode::BatchEverysec, true),
+        by_size("MRESERVE, AOF off", Mode::BatchMemory, Look::Full),
+        by_size("MRESERVE, AOF everysec", Mode::BatchEverysec, Look::Hollow),
         level("RESERVE, one by one", "RESERVE", INK),
         level("HINCRBY", "HINCRBY", FAINT),
         level("the same work in Lua", "Lua reserve", SCRIPT),
     ];
     curves.retain(|curve| curve.points.len() > 1);
     match curves.first() {
-        Some(first) if first.name.starts_with("MRESERVE") => curves,
+        Some(first) if first.look != Look::Level => curves,
         _ => Vec::new(),
     }
 }
@@ -131,13 +142,11 @@ fn draw(area: &Area<'_>, curves: &[Curve]) -> Drawn {
     let mut ends = Vec::new();
     for curve in curves {
         let places: Vec<(i32, i32)> = curve.points.iter().map(|at| scale.place(*at)).collect();
-        if curve.name.starts_with("MRESERVE") {
-            for place in &places {
-                area.draw(&Circle::new(*place, 3, curve.colour.filled()))?;
-            }
-        }
         for pair in places.windows(2) {
             draw_line(area, pair[0], pair[1], curve)?;
+        }
+        for place in &places {
+            draw_mark(area, *place, curve)?;
         }
         ends.extend(places.last().map(|place| (place.1, curve)));
     }
@@ -147,7 +156,8 @@ fn draw(area: &Area<'_>, curves: &[Curve]) -> Drawn {
     for (y, curve) in ends {
         let y = y.max(free);
         free = y + LINE;
-        let place = (WIDTH - REST + 12, y);
+        draw_mark(area, (WIDTH - REST + 17, y), curve)?;
+        let place = (WIDTH - REST + 28, y);
         area.draw_text(curve.name, &left(font(13, curve.colour)), place)?;
     }
     Ok(())
@@ -174,15 +184,27 @@ fn draw_axes(area: &Area<'_>, scale: &Scale) -> Drawn {
     Ok(())
 }
 
+/// A size that was measured.
+fn draw_mark(area: &Area<'_>, place: (i32, i32), curve: &Curve) -> Drawn {
+    match curve.look {
+        Look::Level => return Ok(()),
+        Look::Full => area.draw(&Circle::new(place, 4, curve.colour.filled()))?,
+        Look::Hollow => {
+            area.draw(&Circle::new(place, 4, PAPER.filled()))?;
+            area.draw(&Circle::new(place, 4, curve.colour.stroke_width(2)))?;
+        }
+    }
+    Ok(())
+}
+
 /// A straight piece of a curve.
 fn draw_line(area: &Area<'_>, from: (i32, i32), to: (i32, i32), curve: &Curve) -> Drawn {
-    let style = curve
-        .colour
-        .stroke_width(if curve.is_dashed { 1 } else { 2 });
-    if !curve.is_dashed {
+    if curve.look != Look::Level {
+        let style = curve.colour.stroke_width(2);
         area.draw(&PathElement::new(vec![from, to], style))?;
         return Ok(());
     }
+    let style = curve.colour.stroke_width(1);
     const DASH: f64 = 6.0;
     let (dx, dy) = (f64::from(to.0 - from.0), f64::from(to.1 - from.1));
     let length = dx.hypot(dy).max(1.0);

@@ -202,7 +202,7 @@ impl Block {
             }
             let number = if *is_random {
                 self.random += 1;
-                crate::stage::mix(self.random)
+                mix(self.random)
             } else {
                 self.next += 1;
                 (self.next - 1) * self.step
@@ -230,6 +230,14 @@ fn step(range: u64) -> u64 {
     let first = range * 618 / 1000;
     let mut steps = first.max(1)..;
     steps.find(|step| divisor(*step, range) == 1).unwrap_or(1)
+}
+
+/// The finaliser of SplitMix64: all bits of a number in all bits of the result.
+pub fn mix(number: u64) -> u64 {
+    let mut bits = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
 }
 
 /// Writes a number with leading zeros.

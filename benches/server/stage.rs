@@ -14,6 +14,7 @@ use redis::Value;
 use ulid::Ulid;
 
 use crate::load;
+use crate::pump::mix;
 use crate::reply::{Outcome, text_of};
 use crate::server::{Server, Setup};
 use crate::wire::{Wire, fill, push};
@@ -143,14 +144,6 @@ impl Names {
             }
         }
     }
-}
-
-/// The finaliser of SplitMix64: all bits of a number in all bits of the result.
-pub fn mix(number: u64) -> u64 {
-    let mut bits = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ (bits >> 31)
 }
 
 /// Reserves one unit for each of `count` users.

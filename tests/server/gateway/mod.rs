@@ -36,10 +36,8 @@ fn ask(gateway: &Gateway, qty: impl Fn(usize) -> &'static str + Sync) -> BTreeMa
         let words = turns.map(|request| {
             let id = format!("id-{request}");
             let answer = gateway.reserve(&format!("user-{request}"), qty(request), &id);
-            let said = render(&answer.expect("an answer"));
-            let said = said
-                .trim_start_matches(['[', '"'])
-                .trim_start_matches("(error) ");
+            let said = render(&answer.expect("an answer")).replace("(error) ", "");
+            let said = said.trim_start_matches(['[', '"']);
             if said.starts_with("RESERVED") {
                 assert!(said.contains(&id), "{id}: {said}");
             }

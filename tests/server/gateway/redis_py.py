@@ -15,6 +15,8 @@ import sys
 
 import redis
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 EXAMPLE = pathlib.Path(__file__).parents[3] / "examples/gateway/gateway.py"
 sys.path.insert(0, str(EXAMPLE.parent))
@@ -48,8 +50,8 @@ async def calls(client):
     return (await client.info("commandstats"))["cmdstat_flashsale.mreserve"]["calls"]
 
 
-async def main(protocol):
-    options = {"port": PORT, "decode_responses": True, "protocol": protocol}
+async def main(**options):
+    options |= {"port": PORT, "decode_responses": True}
     async with redis.asyncio.Redis(**options) as client, redis.asyncio.Redis(**options) as other:
         async def create(units):
             await other.delete("hats", "hats:orders")
@@ -92,8 +94,9 @@ async def main(protocol):
         await create(7)
 
 
-for protocol in [2, 3]:
-    asyncio.run(main(protocol))
+asyncio.run(main(protocol=2))
+# By itself redis-py sends a command again some times; here the gateway has to.
+asyncio.run(main(protocol=3, retry=Retry(NoBackoff(), 0)))
 words = [sys.executable, EXAMPLE, str(PORT), "hats", "10"]
 said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
 same(said, "{'RESERVED': 7, 'ALLRESERVED': 3}\n")

@@ -1,9 +1,9 @@
 //! The load of the part `batch`: one thread, many connections, commands of many words.
 //!
-//! redis-benchmark cannot be it. It draws every number independently, so that ids come
-//! twice, and it builds an object for every element of a reply: for a batch it needs about
-//! as much time as the server. This load overwrites digits in a command that it has spelled
-//! out once, and of a reply it only looks for the end and for errors.
+//! redis-benchmark draws every number independently, so that ids come twice: a checkout that is
+//! only repeated would count as one. It also builds an object for every element of a reply.
+//! This load overwrites digits in a command that it has spelled out once, and of a reply it
+//! only looks for the end and for errors.
 //!
 //! It serves its connections in turn. While it waits for the replies of one, the server has
 //! the commands of all the others to go on with.

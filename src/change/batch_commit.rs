@@ -7,12 +7,14 @@
 //! Edge: as `commit.rs`, for many events of one moment. Sending cannot be forgotten: it is
 //! what dropping a [`BatchCommit`] does, also when a panic ends the batch in the middle.
 
+use super::broken;
 use super::commit::{APPLY, Done, count, count_clock_step, note_news};
 use crate::datatype::SaleKey;
 use crate::error::Error;
 use crate::ffi::{Ctx, Text};
 use crate::news::News;
 use crate::orders::OrdersKey;
+use crate::rehearsal::{self, Point};
 use crate::scratch;
 use crate::scripts;
 use crate::timer::alarm;
@@ -71,7 +73,9 @@ impl<'c> BatchCommit<'c> {
         if let Some(events) = &mut self.events {
             events.push(event);
         }
+        rehearsal::panic_at(Point::Apply, self.key.name());
         let applied = self.key.apply(event);
+        broken::look(self.ctx, &mut self.key);
         note_news(event, &applied.stock, &mut self.news);
         count(event);
         Done {
@@ -95,6 +99,12 @@ impl<'c> BatchCommit<'c> {
         Ok(self.commit(&pending.entered(entry)))
     }
 
+    /// Breaks off the sale after a panic. What was carried out before is sent on all the same.
+    #[cold]
+    pub fn break_off(&mut self, reason: &str) {
+        broken::break_off(self.ctx, &mut self.key, reason);
+    }
+
     /// Sends on what was carried out, and tells the server and the timer.
     fn send(&mut self, events: &mut ContainerWriter) {
         let (ctx, name) = (self.ctx, self.key.name());
@@ -105,7 +115,10 @@ impl<'c> BatchCommit<'c> {
         if let Some(orders) = orders {
             ctx.signal_modified(orders);
         }
-        alarm::note(ctx, &mut self.key);
+        // The deadlines of a broken sale may lead nowhere.
+        if self.key.sale().broken().is_none() {
+            alarm::note(ctx, &mut self.key);
+        }
     }
 }
 

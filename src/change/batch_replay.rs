@@ -8,6 +8,7 @@
 //!
 //! Edge: decides nothing. Who sent the batch, and what a divergence means, the caller knows.
 
+use super::broken;
 use super::commit::{APPLY, note_news};
 use crate::datatype::{self, SaleKey};
 use crate::error::Error;
@@ -15,6 +16,7 @@ use crate::ffi::{Ctx, Text};
 use crate::info;
 use crate::news::News;
 use crate::orders::OrdersKey;
+use crate::rehearsal::{self, Point};
 use crate::timer::alarm;
 use flashsale_engine::sale::{Change, Container, ContainerWriter, Event};
 
@@ -25,7 +27,8 @@ pub type Meet<'m> = &'m mut dyn FnMut(&str) -> Result<(), Error>;
 ///
 /// # Errors
 ///
-/// The sale cannot be opened; what `meet` says of an event that does not fit.
+/// The sale cannot be opened, or breaks on the way; what `meet` says of an event that does not
+/// fit.
 pub fn replay<'c>(
     ctx: Ctx<'c>,
     name: Text<'c>,
@@ -44,6 +47,11 @@ pub fn replay<'c>(
     };
     loop {
         let so_far = container.read();
+        // Of a broken sale nothing is marked, and the line is passed on as it came: it is sound
+        // where it is replayed from the AOF.
+        if let Some(reason) = follower.key.sale().broken() {
+            return Err(Error::broken(reason));
+        }
         let misfit = match container.next() {
             None => return Ok(()),
             Some(Ok(event)) => follower.follow(&event, so_far),
@@ -94,7 +102,9 @@ impl<'c> Follower<'c> {
         } else if let Some(own) = &mut self.own {
             own.push(event);
         }
+        rehearsal::panic_at(Point::Replay, self.key.name());
         let applied = self.key.apply(event);
+        broken::look(self.ctx, &mut self.key);
         note_news(event, &applied.stock, &mut self.news);
         info::EVENTS_REPLAYED.add(1);
         entry
@@ -160,6 +170,9 @@ impl Drop for Follower<'_> {
         if let Some(orders) = &self.orders {
             self.ctx.signal_modified(orders.name());
         }
-        alarm::note(self.ctx, &mut self.key);
+        // After a panic, or in a broken sale, deadlines may lead nowhere.
+        if !std::thread::panicking() && self.key.sale().broken().is_none() {
+            alarm::note(self.ctx, &mut self.key);
+        }
     }
 }

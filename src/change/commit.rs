@@ -8,6 +8,7 @@
 
 use std::ffi::CStr;
 
+use super::broken;
 use crate::datatype::{self, SaleKey};
 use crate::error::Error;
 use crate::ffi::{Ctx, Text};
@@ -15,6 +16,7 @@ use crate::info;
 use crate::names;
 use crate::news::News;
 use crate::orders::OrdersKey;
+use crate::rehearsal::{self, Point};
 use crate::scratch;
 use crate::scripts;
 use crate::timer::alarm;
@@ -72,8 +74,12 @@ fn carry_out<'c>(
     if !event.change.makes_reservation() {
         scripts::note_change(ctx);
     }
-    let applied = key.apply(event);
+    // Before it is carried out: should that panic, an entry that is in the stream is an order
+    // of every copy.
     send(ctx, key.name(), entry_in, event);
+    rehearsal::panic_at(Point::Apply, key.name());
+    let applied = key.apply(event);
+    broken::look(ctx, key);
     announce(ctx, key, entry_in, event, &applied.stock, news);
     count(event);
     Done {
@@ -130,7 +136,7 @@ pub(super) fn announce<'c>(
 }
 
 /// Notes what listeners are to be told of an event of the sale.
-#[inline]
+#[inline(always)]
 pub(super) fn note_news(event: &Event<'_>, stock: &StockChanges, news: &mut News<'_>) {
     if let Some(name_of_event) = event.change.keyspace_event() {
         news.note(name_of_event);

@@ -14,8 +14,8 @@
 //! one of them must not refuse the rest. The answer of an entry is written before the next
 //! entry changes the sale, because it is read from slots and items.
 //!
-//! Entries are worked through in chunks of [`CHUNK`]: read and hashed, then decided one by one.
-//! Between the two is the place to fetch from memory what a whole chunk will look at.
+//! Entries are worked through in chunks of [`CHUNK`]: read and hashed, fetched from memory all at
+//! once, then decided one by one.
 
 use smallvec::SmallVec;
 
@@ -29,9 +29,10 @@ use crate::command::text;
 use crate::config;
 use crate::datatype;
 use crate::error::Error;
-use crate::ffi::{Call, Ctx, Reply};
+use crate::ffi::{Call, CommandSpec, Ctx, Reply, caught};
 use crate::info;
 use crate::orders::OrdersKey;
+use crate::rehearsal::{self, Point};
 use crate::scripts;
 use flashsale_engine::sale::{
     Answer, Ask, AskLines, Batch, Decision, Entry, Event, NAME_BYTES_MAX, Slot,
@@ -117,25 +118,27 @@ pub fn reference<'a>(args: &mut Args<'a>) -> Result<Option<&'a [u8]>, Error> {
     }
 }
 
-/// Carries the entries out in their order, and answers each; `read` reads the words of one.
+/// Carries the entries of a command out in their order, and answers each; `read` reads the
+/// words of one.
 ///
 /// # Errors
 ///
 /// `NOSALE`, `WRONGTYPE`, another stream than the sale's. Nothing has changed then.
 pub fn answer<'a>(
     call: &Call<'_>,
-    has_orders: bool,
+    command: &CommandSpec,
     entries: Entries<'a>,
     read: impl Fn(Args<'a>) -> Result<Asked<'a>, Error>,
 ) -> Result<(), Error> {
-    let mut open = OpenBatch::of(call, has_orders, entries.len())?;
+    let mut open = OpenBatch::of(call, command, entries.len())?;
     call.reply().array(entries.len());
     for words in entries.words.chunks(entries.width * CHUNK) {
         let words = words.chunks(entries.width);
         let chunk: SmallVec<[Result<Asked<'a>, Error>; CHUNK]> =
             words.map(|words| read(Args::of(words))).collect();
+        open.fetch(&chunk);
         for asked in chunk {
-            let answered = asked.and_then(|asked| open.answer(call.reply(), &asked));
+            let answered = asked.and_then(|asked| open.answer_caught(call.reply(), &asked));
             if let Err(error) = answered {
                 info::count_error(error.code);
                 call.reply().error(&error.to_string());
@@ -148,27 +151,70 @@ pub fn answer<'a>(
 /// A sale opened for a batch.
 struct OpenBatch<'c> {
     ctx: Ctx<'c>,
+    /// The name of the command.
+    command: &'static str,
     batch: Batch,
     commit: BatchCommit<'c>,
     /// Does the server refuse commands that take memory? Asked once.
     is_denied_memory: Option<bool>,
+    /// A part of the answer to the entry at hand may be written.
+    is_answering: bool,
 }
 
 impl<'c> OpenBatch<'c> {
-    fn of(call: &Call<'c>, has_orders: bool, entries: usize) -> Result<OpenBatch<'c>, Error> {
+    fn of(call: &Call<'c>, command: &CommandSpec, entries: usize) -> Result<OpenBatch<'c>, Error> {
         let ctx = call.ctx();
         let key = datatype::open_write(ctx, text(call, 1)?)?;
-        let orders = if has_orders {
+        let orders = if command.keys.len() > 1 {
             Some(OrdersKey::open(ctx, text(call, 2)?, key.sale())?)
         } else {
             None
         };
+        rehearsal::panic_at(Point::Plan, key.name());
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
         Ok(OpenBatch {
             ctx,
+            command: command.name,
             batch: Batch::new(now_ms, config::bounds(), config::sweep_max()),
             commit: BatchCommit::begin(ctx, key, orders, now_ms, entries),
             is_denied_memory: None,
+            is_answering: false,
+        })
+    }
+
+    /// Fetches from memory what the entries of a chunk will look at first: while one entry is
+    /// decided, what the next one needs is on its way.
+    fn fetch(&self, chunk: &[Result<Asked<'_>, Error>]) {
+        let sale = self.commit.sale();
+        let entries = || chunk.iter().flatten().map(|asked| &asked.entry);
+        for entry in entries() {
+            sale.touch(Some(entry.id()), entry.user());
+        }
+        for entry in entries() {
+            sale.touch_records(Some(entry.id()), entry.user());
+        }
+    }
+
+    /// Answers an entry. A panic on the way breaks the sale off, and is an error of this entry
+    /// and of those after it: the array of answers has begun, and has to come to its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`OpenBatch::answer`], or the sale is broken.
+    fn answer_caught(&mut self, reply: Reply<'_>, asked: &Asked<'_>) -> Result<(), Error> {
+        if let Some(reason) = self.commit.sale().broken() {
+            return Err(Error::broken(reason));
+        }
+        self.is_answering = false;
+        let answered = caught(|| self.answer(reply, asked));
+        answered.unwrap_or_else(|reason| {
+            if self.is_answering {
+                // Half an answer cannot be taken back, so the edge ends the server.
+                std::panic::resume_unwind(Box::new(reason));
+            }
+            let reason = format!("{}: {reason}", self.command);
+            self.commit.break_off(&reason);
+            Err(Error::broken(&reason))
         })
     }
 
@@ -186,16 +232,21 @@ impl<'c> OpenBatch<'c> {
                 Decision::Change(event) => {
                     self.refuse_at_maxmemory(event.change.makes_reservation())?;
                     let done = self.commit.commit(&event);
+                    self.is_answering = true;
                     self.reply(reply, asked.id, &event, &done);
                     return Ok(());
                 }
                 Decision::Order(pending) => {
                     self.refuse_at_maxmemory(pending.change().makes_reservation())?;
                     let done = self.commit.commit_order(pending)?;
+                    self.is_answering = true;
                     reply::with_entry(reply, Word::Sold, asked.id, done.entry);
                     return Ok(());
                 }
-                Decision::Say(answer) => return self.say(reply, asked, answer),
+                Decision::Say(answer) => {
+                    self.is_answering = true;
+                    return self.say(reply, asked, answer);
+                }
             }
         }
     }

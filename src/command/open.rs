@@ -10,6 +10,7 @@ use crate::error::{Code, Error};
 use crate::ffi::{Call, Ctx};
 use crate::news::News;
 use crate::orders::OrdersKey;
+use crate::rehearsal::{self, Point};
 use crate::scripts;
 use flashsale_engine::sale::{Answer, Event, Key, Pending, Plan, Sale};
 
@@ -47,6 +48,7 @@ impl<'c> OpenSale<'c> {
     ) -> Result<OpenSale<'c>, Error> {
         let key = datatype::open_write(call.ctx(), text(call, 1)?)?;
         let news = News::about(call.ctx(), key.name());
+        rehearsal::panic_at(Point::Plan, key.name());
         key.sale().touch(id, user);
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
         key.sale().touch_records(id, user);

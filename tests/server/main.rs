@@ -18,7 +18,7 @@
 //! | Is a replica the same sale? | `replication` `resync` `pauses` `writable_replicas` |
 //! | What survives a crash, a failover, an upgrade? | `crash` `sentinel` `versions` |
 //! | And in a cluster? | `cluster` `cluster_reshard` `slot_migration` |
-//! | What does damage do? | `damaged_files` `damaged_payload` `forged_primary` |
+//! | What does damage do? | `damaged_files` `damaged_payload` `forged_primary` `broken` |
 //! | What if clocks step, memory is short, or a sale is large? | `clocks` `maxmemory` `scarce_memory` `leaks` `attackers` `large_sale` |
 //! | Does an operator get what the pages promise? | `settings` `info` `doctor` `monitoring` `install` `older_server` `docker` |
 
@@ -34,6 +34,7 @@ mod bloom_clients;
 mod bloom_commands;
 mod bloom_keys;
 mod bloom_settings;
+mod broken;
 mod checkout_rows;
 mod client_view;
 mod clocks;

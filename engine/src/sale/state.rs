@@ -9,7 +9,7 @@ use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::book::reservations::Reservations;
 use crate::sale::book::restock_refs::RestockRefs;
 use crate::sale::book::users::Users;
-use crate::sale::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, MOMENT_MS_MAX};
+use crate::sale::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, MARK_BYTES_MAX, MOMENT_MS_MAX};
 use crate::table::hash::Hasher;
 use crate::table::name::{Key, Spelling};
 
@@ -34,6 +34,9 @@ pub struct Sale {
     pub(crate) restock_refs: RestockRefs,
     /// This copy missed a change of its primary, and does not sell.
     pub(crate) mark: Option<Mark>,
+    /// Why nothing here can be relied on, in words. A property of this copy, not of its
+    /// history: no event says so.
+    pub(crate) broken: Option<Box<str>>,
 }
 
 /// What tells one mark from another: copies that missed the same have the same, and copies
@@ -52,6 +55,15 @@ pub struct Mark {
     pub id: MarkId,
     /// What did not fit first, in words.
     pub reason: Box<str>,
+}
+
+/// Returns as much of a reason as a mark keeps.
+pub(crate) fn shorten_reason(reason: &str) -> &str {
+    let mut end = reason.len().min(MARK_BYTES_MAX);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    &reason[..end]
 }
 
 /// A sale's time, and whether the clock had to be believed to get there.
@@ -111,10 +123,12 @@ impl Sale {
         self.mark.as_ref()
     }
 
-    /// Since when new units are refused: PAUSE, or the mark of a diverged copy.
+    /// Since when new units are refused: PAUSE, the mark of a diverged copy, or the last
+    /// change of a broken one.
     pub(crate) fn refuses_since_ms(&self) -> Option<u64> {
+        let broke_at_ms = self.broken.as_ref().map(|_| self.last_change_at_ms);
         let marked_at_ms = self.mark.as_ref().map(|mark| mark.id.at_ms);
-        marked_at_ms.or(self.paused_at_ms)
+        broke_at_ms.or(marked_at_ms).or(self.paused_at_ms)
     }
 
     /// When a sweep next has something to do: the earliest deadline of an open
@@ -223,6 +237,7 @@ impl Sale {
             + self.reservations.heap_bytes()
             + self.restock_refs.heap_bytes()
             + self.mark.as_ref().map_or(0, |mark| mark.reason.len())
+            + self.broken.as_ref().map_or(0, |reason| reason.len())
     }
 
     /// How much work freeing the sale is, in records.

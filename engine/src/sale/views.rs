@@ -313,13 +313,14 @@ impl Sale {
     }
 
     /// Number of open reservations.
+    #[inline]
     pub fn reservations_open(&self) -> u64 {
         self.reservations.deadlines().len() as u64
     }
 
     /// Whether the sale sells at this moment.
     pub fn phase(&self, now_ms: u64) -> Phase {
-        if self.mark.is_some() {
+        if self.why_diverged().is_some() {
             Phase::Diverged
         } else if self.closed_at_ms.is_some() {
             Phase::Closed

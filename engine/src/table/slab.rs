@@ -196,9 +196,9 @@ impl<T> std::ops::Index<SlotNumber> for Slab<T> {
     /// # Panics
     ///
     /// When there is no such record. Links between tables are never taken from
-    /// outside, so this is a broken invariant, not a bad request: a sale that may count
-    /// wrong is ended, not sold on. The codec's tests live out every sale that a
-    /// damaged file or event gets past the decoders, and come to none.
+    /// outside, so this is a broken invariant and not a bad request; the module breaks the
+    /// sale off, see `sale/broken.rs`. The codec's tests live out every sale that a damaged
+    /// file or event gets past the decoders, and come to no panic.
     fn index(&self, slot: SlotNumber) -> &T {
         match self.get(slot) {
             Some(record) => record,

@@ -7,6 +7,7 @@ use crate::table::name::{NameBuffer, Spelling};
 pub struct Writer<'a>(pub &'a mut Vec<u8>);
 
 impl Writer<'_> {
+    #[inline]
     pub fn tag(&mut self, tag: u8) {
         self.0.push(tag);
     }

@@ -99,7 +99,7 @@ impl Handler for MultiBuy {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let request = Request::parse(Args::new(call.words()), config::batch_max())?;
-        batch::answer(call, true, request.entries, |words| request.read(words))
+        batch::answer(call, &COMMAND, request.entries, |words| request.read(words))
     }
 }
 

@@ -70,7 +70,7 @@ impl Handler for MultiCheckout {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let entries = parse(Args::new(call.words()), config::batch_max())?;
-        batch::answer(call, true, entries, read)
+        batch::answer(call, &COMMAND, entries, read)
     }
 }
 

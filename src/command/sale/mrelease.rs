@@ -61,7 +61,7 @@ impl Handler for MultiRelease {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let entries = parse(Args::new(call.words()), config::batch_max())?;
-        batch::answer(call, false, entries, read)
+        batch::answer(call, &COMMAND, entries, read)
     }
 }
 

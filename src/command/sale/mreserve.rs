@@ -102,7 +102,7 @@ impl Handler for MultiReserve {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let request = Request::parse(Args::new(call.words()), config::batch_max())?;
-        batch::answer(call, false, request.entries, |words| request.read(words))
+        batch::answer(call, &COMMAND, request.entries, |words| request.read(words))
     }
 }
 

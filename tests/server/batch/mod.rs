@@ -6,6 +6,7 @@
 //! errors is provoked. In `copies.rs` a raw socket sees what is replicated, and replicas and
 //! AOFs are compared by digest. Batches that do not fit are sent in `forged_primary/batches.rs`.
 
+mod broken;
 mod copies;
 mod errors;
 

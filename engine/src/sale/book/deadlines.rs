@@ -38,6 +38,7 @@ impl Deadlines {
         }
     }
 
+    #[inline]
     pub fn len(&self) -> usize {
         self.len
     }

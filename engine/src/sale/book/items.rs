@@ -41,12 +41,13 @@ impl Stock {
         }
     }
 
-    fn moved(&self, by: Move) -> Stock {
-        Stock {
-            available: self.available.saturating_add_signed(by.available),
-            reserved: self.reserved.saturating_add_signed(by.reserved),
-            sold: self.sold.saturating_add_signed(by.sold),
-        }
+    /// Returns the stock after a move, or `None` where there are not as many units to move.
+    fn moved(&self, by: Move) -> Option<Stock> {
+        Some(Stock {
+            available: self.available.checked_add_signed(by.available)?,
+            reserved: self.reserved.checked_add_signed(by.reserved)?,
+            sold: self.sold.checked_add_signed(by.sold)?,
+        })
     }
 }
 
@@ -95,6 +96,8 @@ pub struct Items {
     by_sku: Index,
     hasher: Hasher,
     totals: Stock,
+    /// A move asked for more units than there were: invariant 1 of the sale is broken.
+    is_overdrawn: bool,
     sku_bytes: usize,
 }
 
@@ -105,6 +108,7 @@ impl Items {
             by_sku: Index::new(),
             hasher,
             totals: Stock::default(),
+            is_overdrawn: false,
             sku_bytes: 0,
         }
     }
@@ -114,8 +118,15 @@ impl Items {
     }
 
     /// Sums over all items.
+    #[inline]
     pub fn totals(&self) -> Stock {
         self.totals
+    }
+
+    /// Has a move ever asked for more units than there were?
+    #[inline]
+    pub fn is_overdrawn(&self) -> bool {
+        self.is_overdrawn
     }
 
     pub fn find(&self, sku: &[u8]) -> Option<ItemIndex> {
@@ -164,14 +175,19 @@ impl Items {
         item
     }
 
-    /// Moves units of one item and notes what buyers will see.
+    /// Moves units of one item and notes what buyers will see. A move of more units than
+    /// there are moves none, see [`Items::is_overdrawn`].
     pub fn shift(&mut self, item: ItemIndex, by: Move, changes: &mut StockChanges) {
         let Some(item) = self.items.get_mut(item as usize) else {
             return;
         };
         let before = item.stock.class();
-        item.stock = item.stock.moved(by);
-        self.totals = self.totals.moved(by);
+        let (Some(stock), Some(totals)) = (item.stock.moved(by), self.totals.moved(by)) else {
+            self.is_overdrawn = true;
+            return;
+        };
+        item.stock = stock;
+        self.totals = totals;
         match (before, item.stock.class()) {
             (Class::AllReserved | Class::SoldOut, Class::InStock) => {
                 changes.push(StockChange::BackInStock);

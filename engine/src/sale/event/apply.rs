@@ -87,6 +87,7 @@ impl Sale {
             refunded: 0,
             restock_refs: RestockRefs::default(),
             mark: None,
+            broken: None,
         }
     }
 

@@ -58,22 +58,21 @@ const NO_RESTOCK: u8 = 1;
 const LIFTS_MARK: u8 = 1;
 
 /// Appends the bytes of an event.
+#[inline]
 pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
-    let mut option = Vec::new();
-    put_option(&mut Writer(&mut option), &event.change);
     let out = &mut Writer(out);
     out.tag(EVENT_VERSION);
-    out.tag_with_options(kind(&event.change), !option.is_empty());
-    out.number(event.at_ms);
-    put_fields(out, event);
-    out.0.extend_from_slice(&option);
+    put_event(out, event, true);
 }
 
-/// Appends an event without version and moment, which its container has.
-pub(super) fn put_body(out: &mut Writer<'_>, event: &Event<'_>) {
+/// Appends an event without its version, and without its moment where its container has that.
+pub(super) fn put_event(out: &mut Writer<'_>, event: &Event<'_>, with_moment: bool) {
     let mut option = Vec::new();
     put_option(&mut Writer(&mut option), &event.change);
     out.tag_with_options(kind(&event.change), !option.is_empty());
+    if with_moment {
+        out.number(event.at_ms);
+    }
     put_fields(out, event);
     out.0.extend_from_slice(&option);
 }
@@ -221,7 +220,7 @@ pub(super) fn take_kind(version: u8, from: &mut NameReader<'_>) -> Result<(u8, b
     }
 }
 
-/// Reads what [`put_body`] wrote.
+/// Reads what [`put_event`] wrote without a moment.
 pub(super) fn take_body<'a>(
     version: u8,
     at_ms: u64,

@@ -14,7 +14,7 @@
 //! an allocation. Whether an event fits a sale is `check.rs`.
 
 use crate::sale::event::codec::{
-    BATCH, EVENT_VERSION, put_body, take_body, take_kind, take_version,
+    BATCH, EVENT_VERSION, put_event, take_body, take_kind, take_version,
 };
 use crate::sale::event::parts::take_moment;
 use crate::sale::event::{Change, Event};
@@ -53,7 +53,7 @@ fn is_of_batch(change: &Change<'_>) -> bool {
 
 /// A container that is being read: an iterator over its events. After an event that cannot
 /// be read there is none.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Container<'a> {
     at_ms: u64,
     /// The bytes of all events.
@@ -168,7 +168,7 @@ impl ContainerWriter {
     #[inline]
     pub fn push(&mut self, event: &Event<'_>) {
         debug_assert!(event.at_ms == self.at_ms && is_of_batch(&event.change));
-        put_body(&mut Writer(&mut self.bytes), event);
+        put_event(&mut Writer(&mut self.bytes), event, false);
         self.count += 1;
     }
 

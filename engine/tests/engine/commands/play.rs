@@ -17,7 +17,10 @@ pub type Fault = String;
 pub trait Host {
     fn sale(&self) -> &Sale;
     fn bounds(&self) -> Bounds;
+    /// How many reservations a sweep on the way may return.
     fn sweep_max(&self) -> u32;
+    /// Hears what a sweep on the way has left of that.
+    fn has_swept(&mut self, _left: u32) {}
     /// Carries an event out, as `change::commit` does.
     fn commit(&mut self, event: Event<'_>) -> Result<Done, Fault>;
 }
@@ -343,8 +346,10 @@ impl<H: Host> Play<'_, H> {
             Err(answer) if could_lift(self.host.sale(), &answer) => {}
             plan => return Ok(plan),
         }
-        let budget = self.host.sweep_max();
-        if let Some(event) = self.host.sale().plan_sweep(self.now_ms, budget) {
+        let mut budget = self.host.sweep_max();
+        let sweep = (self.host.sale()).plan_sweep_within(self.now_ms, &mut budget);
+        self.host.has_swept(budget);
+        if let Some(event) = sweep {
             self.commit(event)?;
         }
         Ok(match plan(self.host.sale()) {

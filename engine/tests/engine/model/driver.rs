@@ -23,7 +23,9 @@ pub struct Engine {
     pub second: Sale,
     pub bounds: Bounds,
     pub sweep_max: u32,
-    entries: u64,
+    /// What sweeps have left of it, while commands share it.
+    pub sweep_left: Option<u32>,
+    pub(super) entries: u64,
     /// Bytes of all events so far, for the curious.
     pub event_bytes: usize,
 }
@@ -38,7 +40,13 @@ impl Host for Engine {
     }
 
     fn sweep_max(&self) -> u32 {
-        self.sweep_max
+        self.sweep_left.unwrap_or(self.sweep_max)
+    }
+
+    fn has_swept(&mut self, left: u32) {
+        if let Some(shared) = &mut self.sweep_left {
+            *shared = left;
+        }
     }
 
     /// Carries an event out on both sales, as `change::commit` and its replay do.
@@ -66,6 +74,9 @@ impl Host for Engine {
         let before = stocks(&self.primary);
         let applied = self.primary.apply(&event);
         let again = self.second.apply(&decoded);
+        if let Some(fault) = self.primary.fault() {
+            return Err(format!("{fault}: {event:?}"));
+        }
         if applied.stock != again.stock {
             return Err(format!(
                 "{:?} here, {:?} there: {event:?}",
@@ -105,6 +116,7 @@ impl Engine {
                 second,
                 bounds: setup.bounds(),
                 sweep_max: setup.sweep_max,
+                sweep_left: None,
                 entries: 0,
                 event_bytes: encoded.len(),
             })
@@ -131,7 +143,7 @@ impl Engine {
     }
 
     /// The id that an answer is about: the command's, or the one it was to replace.
-    fn about<'o>(&self, op: &'o Op, answer: &Answer) -> &'o str {
+    pub(super) fn about<'o>(&self, op: &'o Op, answer: &Answer) -> &'o str {
         let id = id_of(op).unwrap_or("");
         let bytes = bytes(id);
         match replaced_of(op) {

@@ -13,6 +13,7 @@
 //! row of the contract must have been an answer.
 
 mod admission;
+mod batches;
 mod buyer;
 mod compare;
 mod directed;

@@ -250,7 +250,7 @@ impl Source {
             && known().any(|known| model.is_in_grace(known, self.clock_ms))
     }
 
-    fn move_clock(&mut self, model: &Model) {
+    pub fn move_clock(&mut self, model: &Model) {
         let hold = self.hold_ms.min(1 << 40);
         if self.clock_ms < model.last_change && self.one_in(3) {
             self.clock_ms = model.last_change;

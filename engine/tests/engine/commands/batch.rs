@@ -1,0 +1,152 @@
+//! Plays a batch against the pure engine: each entry decided, carried out and answered before
+//! the next, and all events in one container.
+//!
+//! What `src/command/batch.rs` and `src/change/batch_commit.rs` do, for tests that have no
+//! server. Edge: decides nothing; what an event does to the sale is the host's to play.
+
+use super::lines::Lines;
+use super::play::{Done, Fault};
+use super::requests::{Op, bytes};
+use flashsale_engine::sale;
+use flashsale_engine::sale::{
+    Answer, Batch, Bounds, ContainerWriter, Decision, Entry, EntryId, Event, Sale,
+};
+use flashsale_fuzz::samples::unentered;
+
+/// A server while it carries a batch out.
+pub trait BatchHost {
+    fn sale(&self) -> &Sale;
+    fn bounds(&self) -> Bounds;
+    fn sweep_max(&self) -> u32;
+    /// Gives an order its entry.
+    fn enter(&mut self, event: &mut Event<'_>) -> Result<(), Fault>;
+    /// Carries an event out, which is in the container already.
+    fn apply(&mut self, event: &Event<'_>) -> Result<Done, Fault>;
+    /// Writes the answer to the entry at this position.
+    fn answer(&mut self, at: usize, said: Said) -> Result<(), Fault>;
+}
+
+/// What there is to answer about an entry.
+#[derive(Clone, Copy, Debug)]
+pub enum Said {
+    Reserved(sale::Slot),
+    Sold(EntryId),
+    Released,
+    Answer(Answer),
+}
+
+/// Can this request be an entry of a batch?
+pub fn is_entry(op: &Op) -> bool {
+    match op {
+        Op::Reserve { replaces, .. } => replaces.is_none(),
+        Op::Buy { .. } => true,
+        Op::Checkout { user, .. } | Op::Release { user, .. } => user.is_none(),
+        _ => false,
+    }
+}
+
+/// Carries out a batch of these requests at a moment of the server's clock, and returns its
+/// container, which is empty if nothing changed.
+pub fn play_batch(
+    host: &mut impl BatchHost,
+    clock_ms: u64,
+    ops: &[Op],
+) -> Result<Option<Vec<u8>>, Fault> {
+    let now_ms = host.sale().time(clock_ms).now_ms;
+    let mut batch = Batch::new(now_ms, host.bounds(), host.sweep_max());
+    let mut container = ContainerWriter::new(Vec::new(), now_ms);
+    for (at, op) in ops.iter().enumerate() {
+        let names = Names::of(op);
+        let entry = names.entry(op, host.sale());
+        loop {
+            let event = match batch.decide(host.sale(), &entry) {
+                Decision::Say(answer) => {
+                    host.answer(at, Said::Answer(answer))?;
+                    break;
+                }
+                Decision::First(event) => {
+                    container.push(&event);
+                    host.apply(&event)?;
+                    continue;
+                }
+                Decision::Change(event) => event,
+                Decision::Order(pending) => {
+                    let mut event = unentered(pending);
+                    host.enter(&mut event)?;
+                    event
+                }
+            };
+            if event.at_ms != now_ms {
+                return Err(format!("decided at {now_ms}, but says so: {event:?}"));
+            }
+            container.push(&event);
+            let done = host.apply(&event)?;
+            let said = match (done.entry, done.slot) {
+                (Some(entry), _) => Said::Sold(entry),
+                (None, Some(slot)) if event.change.makes_reservation() => Said::Reserved(slot),
+                _ => Said::Released,
+            };
+            host.answer(at, said)?;
+            break;
+        }
+    }
+    Ok((!container.is_empty()).then(|| container.finish().to_vec()))
+}
+
+/// The names of a request, as bytes that an entry can borrow.
+struct Names {
+    id: Vec<u8>,
+    user: Vec<u8>,
+    reference: Option<Vec<u8>>,
+    lines: Lines,
+}
+
+impl Names {
+    fn of(op: &Op) -> Names {
+        let names = |id: &str, user: &str, reference: Option<&str>, lines| Names {
+            id: bytes(id),
+            user: bytes(user),
+            reference: reference.map(bytes),
+            lines,
+        };
+        match op {
+            Op::Reserve { user, ask, id, .. } => names(id, user, None, Lines::of(ask)),
+            Op::Buy {
+                user,
+                ask,
+                id,
+                reference,
+            } => names(id, user, reference.as_deref(), Lines::of(ask)),
+            Op::Checkout { id, reference, .. } => {
+                names(id, "", reference.as_deref(), Lines::Qty(0))
+            }
+            Op::Release { id, .. } => names(id, "", None, Lines::Qty(0)),
+            other => unreachable!("no entry: {other:?}"),
+        }
+    }
+
+    fn entry(&self, op: &Op, sale: &Sale) -> Entry<'_> {
+        let (id, reference) = (sale.hasher().key(&self.id), self.reference.as_deref());
+        let ask = |hold_ms| sale::Reserve {
+            user: sale.hasher().key(&self.user),
+            ask: self.lines.ask(),
+            id,
+            hold_ms,
+            replaces: None,
+        };
+        match op {
+            Op::Reserve { hold, .. } => Entry::Reserve(ask(*hold)),
+            Op::Buy { .. } => Entry::Buy {
+                ask: ask(None),
+                reference,
+            },
+            Op::Checkout { .. } => Entry::Checkout(sale::Checkout {
+                id,
+                user: None,
+                reference,
+                payload: None,
+            }),
+            _ => Entry::Release(id),
+        }
+    }
+}

@@ -154,42 +154,48 @@ fn an_error_among_the_elements_of_a_reply_is_an_error() {
     assert_eq!(pump::skip(b"$4\r\n-OOM\r\n", &mut left).expect("text"), 10);
 }
 
-#[test]
-fn the_load_sends_every_command_once_and_no_id_twice() {
-    let words = ["MRESERVE", "__rand_int__", "01__next_int____rand_int__", ""];
+/// What the load sends in 999 commands of such an id, of which one was used before.
+fn ids(id: &str, range: u64) -> Vec<String> {
+    let words = ["MRESERVE", "__rand_int__", id, ""];
     let pour = Pour {
         command: &words.map(str::to_owned),
         requests: 999,
         depth: 8,
         connections: 3,
-        range: 1000,
+        range,
         used: 1,
     };
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let sent = thread::scope(|scope| {
-        let server = scope.spawn(|| {
-            let lanes: Vec<_> = (0..3)
-                .map(|_| listener.accept().expect("a connection").0)
-                .map(|stream| scope.spawn(move || commands(&stream)))
-                .collect();
-            let lanes = lanes.into_iter();
-            lanes
-                .flat_map(|lane| lane.join().expect("no panic"))
-                .collect::<Vec<_>>()
-        });
+        let lanes: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| commands(&listener.accept().expect("a connection").0)))
+            .collect();
         pump::run(port, &pour).expect("all replies");
-        server.join().expect("no panic")
+        let lanes = lanes.into_iter();
+        let sent = lanes.map(|lane| lane.join().expect("no panic"));
+        sent.collect::<Vec<_>>().concat()
     });
     assert_eq!(sent.len(), 999);
-    let numbers: BTreeSet<&str> = sent.iter().map(|words| &words[2][2..14]).collect();
-    assert_eq!(numbers.len(), 999);
-    for words in &sent {
-        assert_eq!((words[0].as_str(), words[3].as_str()), ("MRESERVE", ""));
-        assert!(words[1].parse::<u64>().expect("a number") < 1000);
+    for [command, random, _, empty] in &sent {
+        assert_eq!((command.as_str(), empty.as_str()), ("MRESERVE", ""));
+        assert!(random.parse::<u64>().expect("a number") < range);
     }
-    let used = format!("{:012}", pump::next(0, 1000));
-    assert!(!numbers.contains(&used[..]), "it was used before");
+    sent.into_iter().map(|[_, _, id, _]| id).collect()
+}
+
+#[test]
+fn the_load_sends_every_command_once_and_no_id_twice() {
+    let of_range = ids("01__next_int__", 1000);
+    let distinct: BTreeSet<&String> = of_range.iter().collect();
+    let used = format!("01{:012}", pump::next(0, 1000));
+    assert!(distinct.len() == 999 && !distinct.contains(&used));
+    let numbers = of_range.iter().map(|id| id[2..].parse::<u64>());
+    assert!(numbers.flatten().all(|number| number < 1000));
+    // New ids do not run out, however few users there are.
+    let fresh = ids("__new__int____rand_int__", 10);
+    let starts: BTreeSet<&str> = fresh.iter().map(|id| &id[..12]).collect();
+    assert_eq!(starts.len(), 999);
 }
 
 /// Reads commands of four words until the connection ends, and answers each.

@@ -24,7 +24,7 @@ pub const CURVE: [(u64, &str); 7] = [
 ];
 
 /// An id of a new reservation; those that were there before begin with `01`.
-const NEXT_NEW: &str = "02__next_int____rand_int__";
+const FRESH_NEW: &str = "02__new__int____rand_int__";
 /// The id of a reservation that was there before the row.
 const NEXT_OLD: &str = "01000000000000__next_int__";
 
@@ -64,7 +64,7 @@ fn sent_alike(row: Row, population: u64) -> Row {
     let words = row.command.iter();
     Row {
         command: words
-            .map(|word| word.replace(NEW, NEXT_NEW).replace(OLD, NEXT_OLD))
+            .map(|word| word.replace(NEW, FRESH_NEW).replace(OLD, NEXT_OLD))
             .collect(),
         requests: match is_of_old {
             true => of_old(population),
@@ -122,7 +122,7 @@ fn reserve(name: &'static str, size: u64, population: u64) -> Row {
     let shape = Shape {
         name,
         head: format!("FLASHSALE.MRESERVE {SALE}"),
-        entry: format!("__rand_int__ 1 {NEXT_NEW}"),
+        entry: format!("__rand_int__ 1 {FRESH_NEW}"),
         size,
         entries: population,
         prepare: Some(Stage::renew_sale),
@@ -136,7 +136,7 @@ fn sold_out(population: u64) -> Row {
     let shape = Shape {
         name: "MRESERVE sold out 64",
         head: "FLASHSALE.MRESERVE sold".into(),
-        entry: format!("__rand_int__ 1 {NEXT_NEW}"),
+        entry: format!("__rand_int__ 1 {FRESH_NEW}"),
         size: ENTRIES,
         entries: population,
         prepare: None,
@@ -151,7 +151,7 @@ fn buy(population: u64) -> Row {
         name: "MBUY 64",
         head: format!("FLASHSALE.MBUY {SALE} {ORDERS}"),
         // BUY beside it has no REF either. The load splits at blanks; an empty word is left.
-        entry: format!("__rand_int__ 1 {NEXT_NEW} "),
+        entry: format!("__rand_int__ 1 {FRESH_NEW} "),
         size: ENTRIES,
         entries: population,
         prepare: Some(Stage::renew_sale),

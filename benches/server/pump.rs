@@ -18,9 +18,13 @@ use crate::reply::Outcome;
 use crate::times::Times;
 
 /// Stands for 12 digits below the range, drawn anew each time.
-const RANDOM: &[u8] = b"__rand_int__";
-/// Stands for 12 digits below the range, none of which comes twice before all have come.
-const NEXT: &[u8] = b"__next_int__";
+const RANDOM: &str = "__rand_int__";
+/// Stands for 12 digits below the range, which do not come again before all have come.
+pub const NEXT: &str = "__next_int__";
+/// The same of all numbers of 12 digits: for ids that nobody had before.
+pub const FRESH: &str = "__new__int__";
+/// Above all numbers of 12 digits.
+pub const DIGITS: u64 = 1_000_000_000_000;
 /// Bytes read at once, at least.
 const READ: usize = 64 * 1024;
 
@@ -157,15 +161,39 @@ fn length(line: &[u8]) -> Option<u64> {
     })
 }
 
+/// What stands in a place.
+#[derive(Clone, Copy)]
+enum Kind {
+    Random,
+    Next,
+    Fresh,
+}
+
+impl Kind {
+    fn of(word: &[u8]) -> Option<Kind> {
+        let known = [
+            (RANDOM, Kind::Random),
+            (NEXT, Kind::Next),
+            (FRESH, Kind::Fresh),
+        ];
+        let mut known = known.into_iter();
+        known
+            .find(|(name, _)| name.as_bytes() == word)
+            .map(|(_, kind)| kind)
+    }
+}
+
 /// Commands as bytes, as many as a connection has on the way.
 struct Block {
     bytes: Vec<u8>,
     /// Bytes of one command.
     command: usize,
-    /// Where numbers go, and whether they may come twice.
-    places: Vec<(usize, bool)>,
+    /// Where numbers go, and of which kind.
+    places: Vec<(usize, Kind)>,
     range: u64,
+    /// From one number to the next, below the range and of all.
     step: u64,
+    fresh_step: u64,
     next: u64,
     random: u64,
 }
@@ -177,10 +205,9 @@ impl Block {
         crate::wire::push(&mut bytes, &words);
         let command = bytes.len();
         bytes = bytes.repeat(pour.depth.max(1) as usize);
-        let kinds = bytes.windows(RANDOM.len()).enumerate();
-        let places = kinds
-            .filter(|(_, word)| *word == RANDOM || *word == NEXT)
-            .map(|(at, word)| (at, word == RANDOM))
+        let windows = bytes.windows(RANDOM.len()).enumerate();
+        let places = windows
+            .filter_map(|(at, word)| Some((at, Kind::of(word)?)))
             .collect();
         Block {
             bytes,
@@ -188,6 +215,7 @@ impl Block {
             places,
             range: pour.range.max(1),
             step: step(pour.range),
+            fresh_step: step(DIGITS),
             next: pour.used,
             random: pour.used,
         }
@@ -196,26 +224,34 @@ impl Block {
     /// The bytes of so many commands, with new numbers in them.
     fn draw(&mut self, count: u64) -> &[u8] {
         let end = self.command * count as usize;
-        for (at, is_random) in &self.places {
+        for (at, kind) in &self.places {
             if *at >= end {
                 break;
             }
-            let number = if *is_random {
-                self.random += 1;
-                mix(self.random)
-            } else {
-                self.next += 1;
-                (self.next - 1) * self.step
+            let number = match kind {
+                Kind::Random => {
+                    self.random += 1;
+                    mix(self.random) % self.range
+                }
+                Kind::Next => spread(&mut self.next, self.step, self.range),
+                Kind::Fresh => spread(&mut self.next, self.fresh_step, DIGITS),
             };
-            spell(number % self.range, &mut self.bytes[*at..at + 12]);
+            spell(number, &mut self.bytes[*at..at + 12]);
         }
         &self.bytes[..end]
     }
 }
 
-/// The number in a place that does not come twice, `number` counted from 0.
-pub fn next(number: u64, range: u64) -> u64 {
-    number * step(range) % range.max(1)
+/// Returns the number in the place `number`, counted from 0, of those that do not come again.
+pub fn next(mut number: u64, range: u64) -> u64 {
+    spread(&mut number, step(range), range.max(1))
+}
+
+/// Counts on, and returns where the step leads.
+fn spread(number: &mut u64, step: u64, range: u64) -> u64 {
+    let place = u128::from(*number) * u128::from(step) % u128::from(range);
+    *number += 1;
+    place as u64
 }
 
 /// The distance from one number to the next: a share of the range, so that neighbours lie far

@@ -14,8 +14,9 @@ use crate::times::Times;
 
 /// Commands whose replies are looked at before a row.
 const SAMPLES: u64 = 16;
-/// What `pump.rs` replaces by numbers that do not come twice.
-const NEXT: &str = "__next_int__";
+/// What `pump.rs` replaces by numbers that do not come twice, and what these are below; of the
+/// first, the row's range.
+const NEXTS: [(&str, Option<u64>); 2] = [(pump::NEXT, None), (pump::FRESH, Some(pump::DIGITS))];
 
 /// Makes what a row needs.
 pub type Prepare = fn(&mut Stage) -> Outcome<()>;
@@ -237,10 +238,12 @@ impl Row {
     /// that do not come twice from `number` on.
     fn draw(&self, word: &str, sample: u64, number: &mut u64) -> String {
         let mut drawn = word.to_owned();
-        while let Some(at) = drawn.find(NEXT) {
-            let next = pump::next(*number, self.range);
-            drawn.replace_range(at..at + 12, &format!("{next:012}"));
-            *number += 1;
+        for (name, range) in NEXTS {
+            while let Some(at) = drawn.find(name) {
+                let next = pump::next(*number, range.unwrap_or(self.range));
+                drawn.replace_range(at..at + 12, &format!("{next:012}"));
+                *number += 1;
+            }
         }
         let mut place = sample;
         while let Some(at) = drawn.find("__rand_int__") {
@@ -253,7 +256,13 @@ impl Row {
     /// How many numbers that do not come twice a command has.
     fn nexts(&self) -> u64 {
         let words = self.command.iter();
-        words.map(|word| word.matches(NEXT).count() as u64).sum()
+        let count = |word: &String| -> usize {
+            NEXTS
+                .iter()
+                .map(|(name, _)| word.matches(name).count())
+                .sum()
+        };
+        words.map(count).sum::<usize>() as u64
     }
 
     /// The number that the proof is about.

@@ -10,7 +10,7 @@
 //! and the counters of the server have to agree with the answers.
 
 #[path = "../../../examples/gateway/gateway.rs"]
-mod gateway;
+mod example;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +18,7 @@ use std::thread;
 
 use crate::support::clients::{node, packages, python, run_script};
 use crate::support::{Con, Server, render, wait_until};
-use gateway::Gateway;
+use example::Gateway;
 
 /// Who asks at once, and how often one after the other.
 const BUYERS: usize = 50;

@@ -1,4 +1,4 @@
-//! Rows measured in alternation, and what is told of each.
+//! Rows measured in alternation, and the figures of each.
 //!
 //! The machine is never as quiet as one would like. All rows are measured once, then all
 //! of them again, and a row's figures are those of its median round, so that a bad
@@ -8,7 +8,7 @@ use crate::reply::Outcome;
 use crate::row::{Row, Sample};
 use crate::stage::Stage;
 
-/// What the server was told, which rows must have in common to be compared.
+/// How the server is set up and what is sent; only rows of one mode are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Pipelined, no AOF.

@@ -1,8 +1,9 @@
 //! One row of the benchmark: what is sent, what the answer must be, and the measuring.
 //!
-//! A row that measured something else than its name says would be worse than none:
-//! before it some commands of its shape are sent and their replies looked at, after it
-//! the server's own counters must tell that all of them did what they should.
+//! A row that measured something else than its name says would be worse than none. Before it,
+//! some commands of its shape are sent and their replies looked at. After it, the server's own
+//! counters must show that every command did what it should, and the load must have had time to
+//! spare.
 
 use std::collections::BTreeMap;
 

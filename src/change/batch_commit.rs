@@ -84,8 +84,7 @@ impl<'c> BatchCommit<'c> {
         }
     }
 
-    /// As [`BatchCommit::commit`], for an order, whose entry it appends; `id` is that of the
-    /// reservation as the client spelled it.
+    /// As [`BatchCommit::commit`], for an order of this id, whose entry it appends.
     ///
     /// # Errors
     ///

@@ -41,25 +41,19 @@ use flashsale_engine::sale::{
 /// Entries that are read before the first of them is decided.
 const CHUNK: usize = 8;
 
-/// Entries as they were read.
-type Chunk<'a> = SmallVec<[Result<Entry<'a>, Error>; CHUNK]>;
-
-/// The words of an entry.
-#[derive(Clone, Copy, Debug)]
-pub struct Shape {
-    /// How many there are.
-    pub width: usize,
-    /// Which one is the id.
-    pub id: usize,
+/// An entry as it was read.
+pub struct Asked<'a> {
+    /// Where the id stands among the words of the entry.
+    pub id_at: usize,
+    pub entry: Entry<'a>,
 }
 
 /// The words of all entries.
 #[derive(Clone, Copy, Debug)]
 pub struct Entries<'a> {
     words: &'a [&'a [u8]],
-    /// How many words of the line follow the first of them, itself included.
-    left: usize,
-    shape: Shape,
+    /// Words of one entry.
+    width: usize,
 }
 
 impl<'a> Entries<'a> {
@@ -70,7 +64,7 @@ impl<'a> Entries<'a> {
     ///
     /// The word ENTRIES is missing; n is no number from 1 on, above `most`, or there are fewer
     /// words.
-    pub fn parse(args: &mut Args<'a>, shape: Shape, most: u64) -> Result<Entries<'a>, Error> {
+    pub fn parse(args: &mut Args<'a>, width: usize, most: u64) -> Result<Entries<'a>, Error> {
         if !args.keyword("ENTRIES") {
             return Err(Error::new("syntax: ENTRIES is missing"));
         }
@@ -80,15 +74,14 @@ impl<'a> Entries<'a> {
                 "n: {count} entries, at most {most} are allowed (batch-max)"
             )));
         }
-        let (left, width) = (args.len(), shape.width);
+        let left = args.len();
         match usize::try_from(count)
             .ok()
             .and_then(|n| n.checked_mul(width))
         {
             Some(words) if words <= left => Ok(Entries {
                 words: args.take(words),
-                left,
-                shape,
+                width,
             }),
             _ => Err(Error::new(format!(
                 "n: {count} entries of {width} words each, but {left} words follow"
@@ -97,7 +90,7 @@ impl<'a> Entries<'a> {
     }
 
     fn len(&self) -> usize {
-        self.words.len() / self.shape.width.max(1)
+        self.words.len() / self.width.max(1)
     }
 }
 
@@ -135,30 +128,29 @@ pub fn answer<'a>(
     call: &Call<'_>,
     command: &CommandSpec,
     entries: Entries<'a>,
-    read: impl Fn(Args<'a>) -> Result<Entry<'a>, Error>,
+    read: impl Fn(Args<'a>) -> Result<Asked<'a>, Error>,
 ) -> Result<(), Error> {
     let mut open = OpenBatch::of(call, command, entries.len())?;
     call.reply().array(entries.len());
-    let Shape { width, id } = entries.shape;
-    let mut id_at = call.words().len().saturating_sub(entries.left) + id;
-    for words in entries.words.chunks(width * CHUNK) {
-        let words = words.chunks(width);
-        let mut chunk: Chunk<'a> = words.map(|words| read(Args::of(words))).collect();
+    // Behind the name of the command, its keys, ENTRIES and n.
+    let mut first = command.keys.len() + 3;
+    for words in entries.words.chunks(entries.width * CHUNK) {
+        let words = words.chunks(entries.width);
+        let mut chunk: SmallVec<[Result<Asked<'a>, Error>; CHUNK]> =
+            words.map(|words| read(Args::of(words))).collect();
         if let Err(reason) = caught(|| open.fetch(&mut chunk)) {
             open.break_off(&reason);
         }
-        for entry in &chunk {
-            let answered = match entry {
-                Ok(entry) => text(call, id_at).and_then(|id| {
-                    let asked = Asked { id, entry };
-                    open.answer_caught(call.reply(), asked)
-                }),
+        for asked in &chunk {
+            let answered = match asked {
+                Ok(asked) => text(call, first + asked.id_at)
+                    .and_then(|id| open.answer_caught(call.reply(), id, &asked.entry)),
                 Err(error) => Err(error.clone()),
             };
             if let Err(error) = answered {
                 reply_error(call.reply(), &error);
             }
-            id_at += width;
+            first += entries.width;
         }
     }
     Ok(())
@@ -169,14 +161,6 @@ pub fn answer<'a>(
 fn reply_error(reply: Reply<'_>, error: &Error) {
     info::count_error(error.code);
     reply.error(&error.to_string());
-}
-
-/// An entry that is to be answered.
-#[derive(Clone, Copy)]
-struct Asked<'e, 'a> {
-    /// The id as the client spelled it, to be repeated in the answer.
-    id: Text<'e>,
-    entry: &'e Entry<'a>,
 }
 
 /// A sale opened for a batch.
@@ -215,17 +199,17 @@ impl<'c> OpenBatch<'c> {
 
     /// Prefetches what the entries of a chunk will look at first, so that their cache misses
     /// overlap.
-    fn fetch(&self, chunk: &mut Chunk<'_>) {
+    fn fetch(&self, chunk: &mut [Result<Asked<'_>, Error>]) {
         let sale = self.commit.sale();
         if sale.broken().is_some() {
             return;
         }
-        for entry in chunk.iter_mut().flatten() {
-            let (id, user) = entry.keys_mut();
+        for asked in chunk.iter_mut().flatten() {
+            let (id, user) = asked.entry.keys_mut();
             sale.touch(Some(id), user.as_deref());
         }
-        for entry in chunk.iter_mut().flatten() {
-            let (id, user) = entry.keys_mut();
+        for asked in chunk.iter_mut().flatten() {
+            let (id, user) = asked.entry.keys_mut();
             sale.touch_records(Some(id), user);
         }
     }
@@ -236,12 +220,17 @@ impl<'c> OpenBatch<'c> {
     /// # Errors
     ///
     /// As [`OpenBatch::answer`], or the sale is broken.
-    fn answer_caught(&mut self, reply: Reply<'_>, asked: Asked<'_, '_>) -> Result<(), Error> {
+    fn answer_caught(
+        &mut self,
+        reply: Reply<'_>,
+        id: Text<'_>,
+        entry: &Entry<'_>,
+    ) -> Result<(), Error> {
         if let Some(reason) = self.commit.sale().broken() {
             return Err(Error::broken(reason));
         }
         self.is_answering = false;
-        let answered = caught(|| self.answer(reply, asked));
+        let answered = caught(|| self.answer(reply, id, entry));
         answered.unwrap_or_else(|reason| {
             if self.is_answering {
                 // Half an answer cannot be taken back, so the edge ends the server.
@@ -259,14 +248,14 @@ impl<'c> OpenBatch<'c> {
         Error::broken(&reason)
     }
 
-    /// Decides an entry, carries it out and writes its answer.
+    /// Decides the entry of this id, carries it out and writes its answer.
     ///
     /// # Errors
     ///
     /// The answer is an error; nothing is written then.
-    fn answer(&mut self, reply: Reply<'_>, asked: Asked<'_, '_>) -> Result<(), Error> {
+    fn answer(&mut self, reply: Reply<'_>, id: Text<'_>, entry: &Entry<'_>) -> Result<(), Error> {
         loop {
-            match self.batch.decide(self.commit.sale(), asked.entry) {
+            match self.batch.decide(self.commit.sale(), entry) {
                 Decision::First(event) => {
                     self.commit.commit(&event);
                 }
@@ -274,19 +263,19 @@ impl<'c> OpenBatch<'c> {
                     self.refuse_at_maxmemory(event.change.makes_reservation())?;
                     let done = self.commit.commit(&event);
                     self.is_answering = true;
-                    self.reply(reply, asked.id.bytes(), &event, &done);
+                    self.reply(reply, id.bytes(), &event, &done);
                     return Ok(());
                 }
                 Decision::Order(pending) => {
                     self.refuse_at_maxmemory(pending.change().makes_reservation())?;
-                    let done = self.commit.commit_order(pending, asked.id)?;
+                    let done = self.commit.commit_order(pending, id)?;
                     self.is_answering = true;
-                    reply::with_entry(reply, Word::Sold, asked.id.bytes(), done.entry);
+                    reply::with_entry(reply, Word::Sold, id.bytes(), done.entry);
                     return Ok(());
                 }
                 Decision::Say(answer) => {
                     self.is_answering = true;
-                    return self.say(reply, asked, answer);
+                    return self.say(reply, id.bytes(), entry, answer);
                 }
             }
         }
@@ -302,17 +291,18 @@ impl<'c> OpenBatch<'c> {
         }
     }
 
-    fn say(&self, reply: Reply<'_>, asked: Asked<'_, '_>, answer: Answer) -> Result<(), Error> {
-        let ask = match asked.entry {
+    fn say(
+        &self,
+        reply: Reply<'_>,
+        id: &[u8],
+        entry: &Entry<'_>,
+        answer: Answer,
+    ) -> Result<(), Error> {
+        let ask = match entry {
             Entry::Reserve(ask) | Entry::Buy { ask, .. } => Some(&ask.ask),
             Entry::Checkout(_) | Entry::Release(_) => None,
         };
-        reply::answer(
-            reply,
-            self.commit.sale(),
-            &About::units(asked.id.bytes(), ask),
-            answer,
-        )
+        reply::answer(reply, self.commit.sale(), &About::units(id, ask), answer)
     }
 
     /// Refuses to take more memory for a new reservation at `maxmemory`, as RESERVE does.

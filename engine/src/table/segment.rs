@@ -250,7 +250,8 @@ impl Segment {
     }
 
     /// Makes room by one more chunk. Every home moves up or stays, so from the last chunk
-    /// to the first each is emptied into those that have been.
+    /// to the first each is emptied into those that have been. What had gone past the last
+    /// bucket of a chunk may get home to one that has not been: it is moved again with that.
     pub fn grow(&mut self, chunk: Box<Chunk>) {
         let mut astray = Astray::new();
         self.chunks.push(chunk);
@@ -259,7 +260,7 @@ impl Segment {
             let old = std::mem::replace(&mut *chunks[from], Chunk::EMPTY);
             old.each_entry(|tag, slot| {
                 let home = home(chunks.len(), tag);
-                if home / CHUNK_BUCKETS < from || !bucket_of(chunks, home).push(tag, slot) {
+                if !bucket_of(chunks, home).push(tag, slot) {
                     astray.push((tag, slot));
                 }
             });

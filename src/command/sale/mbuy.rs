@@ -14,7 +14,7 @@
 //! - Notifies: as BUY, for each entry.
 
 use crate::command::args::{Args, once};
-use crate::command::batch::{self, Entries, Shape};
+use crate::command::batch::{self, Asked, Entries};
 use crate::command::{BATCHES_SINCE, Handler};
 use crate::config;
 use crate::error::Error;
@@ -51,7 +51,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
 };
 
 /// `user qty id ref`
-const SHAPE: Shape = Shape { width: 4, id: 2 };
+const WIDTH: usize = 4;
 
 struct Request<'a> {
     entries: Entries<'a>,
@@ -62,7 +62,7 @@ impl<'a> Request<'a> {
     fn parse(mut args: Args<'a>, batch_max: u64) -> Result<Request<'a>, Error> {
         args.word("key")?;
         args.word("orders")?;
-        let entries = Entries::parse(&mut args, SHAPE, batch_max)?;
+        let entries = Entries::parse(&mut args, WIDTH, batch_max)?;
         let mut sku = None;
         while !args.is_empty() {
             if !args.keyword("SKU") {
@@ -73,7 +73,7 @@ impl<'a> Request<'a> {
         Ok(Request { entries, sku })
     }
 
-    fn read(&self, mut args: Args<'a>) -> Result<Entry<'a>, Error> {
+    fn read(&self, mut args: Args<'a>) -> Result<Asked<'a>, Error> {
         let user = args.name("user")?;
         let qty = args.integer("qty", 1)?;
         let id = args.name("id")?;
@@ -85,7 +85,10 @@ impl<'a> Request<'a> {
             hold_ms: None,
             replaces: None,
         };
-        Ok(Entry::Buy { ask, reference })
+        Ok(Asked {
+            id_at: 2,
+            entry: Entry::Buy { ask, reference },
+        })
     }
 }
 
@@ -114,7 +117,8 @@ mod tests {
         assert_eq!(request.sku, Some(&b"a"[..]));
         let reference = |words: &[&'static [u8]]| {
             let words = words.to_vec();
-            match request.read(Args::of(words.leak())).ok()? {
+            let asked = request.read(Args::of(words.leak())).ok()?;
+            match asked.entry {
                 Entry::Buy { reference, .. } => Some(reference.map(<[u8]>::to_vec)),
                 _ => None,
             }

@@ -14,7 +14,7 @@
 //! - Notifies: as CHECKOUT, for each entry.
 
 use crate::command::args::Args;
-use crate::command::batch::{self, Entries, Shape};
+use crate::command::batch::{self, Asked, Entries};
 use crate::command::{BATCHES_SINCE, Handler};
 use crate::config;
 use crate::error::Error;
@@ -42,24 +42,25 @@ pub const COMMAND: CommandSpec = CommandSpec {
 };
 
 /// `id ref`
-const SHAPE: Shape = Shape { width: 2, id: 0 };
+const WIDTH: usize = 2;
 
 fn parse(mut args: Args<'_>, batch_max: u64) -> Result<Entries<'_>, Error> {
     args.word("key")?;
     args.word("orders")?;
-    let entries = Entries::parse(&mut args, SHAPE, batch_max)?;
+    let entries = Entries::parse(&mut args, WIDTH, batch_max)?;
     args.end()?;
     Ok(entries)
 }
 
-fn read(mut args: Args<'_>) -> Result<Entry<'_>, Error> {
+fn read(mut args: Args<'_>) -> Result<Asked<'_>, Error> {
     let id = args.name("id")?;
-    Ok(Entry::Checkout(sale::Checkout {
+    let entry = Entry::Checkout(sale::Checkout {
         id: names::key(id),
         user: None,
         reference: batch::reference(&mut args)?,
         payload: None,
-    }))
+    });
+    Ok(Asked { id_at: 0, entry })
 }
 
 pub struct MultiCheckout;

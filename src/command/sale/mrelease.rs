@@ -13,7 +13,7 @@
 //! - Notifies: as RELEASE, for each entry.
 
 use crate::command::args::Args;
-use crate::command::batch::{self, Entries, Shape};
+use crate::command::batch::{self, Asked, Entries};
 use crate::command::{BATCHES_SINCE, Handler};
 use crate::config;
 use crate::error::Error;
@@ -39,18 +39,19 @@ pub const COMMAND: CommandSpec = CommandSpec {
 };
 
 /// `id`
-const SHAPE: Shape = Shape { width: 1, id: 0 };
+const WIDTH: usize = 1;
 
 fn parse(mut args: Args<'_>, batch_max: u64) -> Result<Entries<'_>, Error> {
     args.word("key")?;
-    let entries = Entries::parse(&mut args, SHAPE, batch_max)?;
+    let entries = Entries::parse(&mut args, WIDTH, batch_max)?;
     args.end()?;
     Ok(entries)
 }
 
-fn read(mut args: Args<'_>) -> Result<Entry<'_>, Error> {
+fn read(mut args: Args<'_>) -> Result<Asked<'_>, Error> {
     let id = args.name("id")?;
-    Ok(Entry::Release(names::key(id)))
+    let entry = Entry::Release(names::key(id));
+    Ok(Asked { id_at: 0, entry })
 }
 
 pub struct MultiRelease;

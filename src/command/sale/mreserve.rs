@@ -14,7 +14,7 @@
 //! - Notifies: as RESERVE, for each entry.
 
 use crate::command::args::{Args, once};
-use crate::command::batch::{self, Entries, Shape};
+use crate::command::batch::{self, Asked, Entries};
 use crate::command::{BATCHES_SINCE, Handler};
 use crate::config;
 use crate::error::Error;
@@ -50,7 +50,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
 };
 
 /// `user qty id`
-const SHAPE: Shape = Shape { width: 3, id: 2 };
+const WIDTH: usize = 3;
 
 #[derive(Debug)]
 struct Request<'a> {
@@ -62,7 +62,7 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     fn parse(mut args: Args<'a>, batch_max: u64) -> Result<Request<'a>, Error> {
         args.word("key")?;
-        let entries = Entries::parse(&mut args, SHAPE, batch_max)?;
+        let entries = Entries::parse(&mut args, WIDTH, batch_max)?;
         let (mut sku, mut hold_ms) = (None, None);
         while !args.is_empty() {
             if args.keyword("SKU") {
@@ -80,17 +80,18 @@ impl<'a> Request<'a> {
         })
     }
 
-    fn read(&self, mut args: Args<'a>) -> Result<Entry<'a>, Error> {
+    fn read(&self, mut args: Args<'a>) -> Result<Asked<'a>, Error> {
         let user = args.name("user")?;
         let qty = args.integer("qty", 1)?;
         let id = args.name("id")?;
-        Ok(Entry::Reserve(sale::Reserve {
+        let entry = Entry::Reserve(sale::Reserve {
             user: names::key(user),
             ask: batch::ask(self.sku, qty),
             id: names::key(id),
             hold_ms: self.hold_ms,
             replaces: None,
-        }))
+        });
+        Ok(Asked { id_at: 2, entry })
     }
 }
 
@@ -134,11 +135,11 @@ mod tests {
         ];
         let request = parse(&line).unwrap();
         assert_eq!((request.sku, request.hold_ms), (Some(&b"a"[..]), Some(9)));
-        let entry = request.read(Args::of(&line[4..7])).unwrap();
-        let Entry::Reserve(ask) = entry else {
+        let asked = request.read(Args::of(&line[4..7])).unwrap();
+        let Entry::Reserve(ask) = asked.entry else {
             panic!("a RESERVE")
         };
-        assert_eq!((ask.id, ask.hold_ms), (names::key(b"a-1"), Some(9)));
+        assert_eq!((asked.id_at, ask.hold_ms), (2, Some(9)));
         assert_eq!(ask.ask, Ask::Items([(&b"a"[..], 1)].into_iter().collect()));
         // What stands in an entry is no option, whatever it looks like.
         let error = request.read(Args::of(&line[7..10])).err().unwrap();

@@ -220,3 +220,71 @@ impl Deadlines {
         self.buckets.len() * (size_of::<u64>() + size_of::<Bucket>()) * 2
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sale::book::reservation::{Aside, CartOf, NewReservation, Status};
+    use crate::table::hash::HASHER;
+
+    /// So many records that stand nowhere.
+    fn records(count: Slot) -> Slab<Packed> {
+        let (mut records, mut aside) = (Slab::new(), Aside::new());
+        for slot in 0..count {
+            let new = NewReservation {
+                id: HASHER.key(b"id"),
+                user: NONE,
+                status: Status::Open,
+                cart: CartOf::Lines(&[]),
+                reserved_at_ms: 0,
+                expires_at_ms: 0,
+                ended_at_ms: 0,
+                order: None,
+            };
+            records.insert(aside.pack(slot, new, Links::NOWHERE));
+        }
+        records
+    }
+
+    #[test]
+    fn keeps_the_order_whatever_moment_comes_or_goes() {
+        let mut records = records(8);
+        let mut queue = Deadlines::new();
+        let moments = [
+            (0, 20),
+            (1, 10),
+            (2, 30),
+            (3, 20),
+            (4, 30),
+            (5, 10),
+            (6, 40),
+        ];
+        for (slot, at_ms) in moments {
+            queue.push(&mut records, at_ms, slot);
+        }
+        let seen = |queue: &Deadlines, records: &Slab<Packed>| {
+            assert_eq!(queue.first(), queue.iter(records).next());
+            assert_eq!(queue.len(), queue.iter(records).count());
+            let slots: Vec<Slot> = queue.iter(records).collect();
+            (slots, queue.first_ms(), queue.last_ms())
+        };
+        let all = vec![1, 5, 0, 3, 2, 4, 6];
+        assert_eq!(seen(&queue, &records), (all, 10, Some(40)));
+        assert_eq!(queue.count_due(&records, 29, 9), 4);
+        // The latest, the first of the earliest, one of a moment that goes with it.
+        for (slot, at_ms) in [(6, 40), (1, 10), (5, 10)] {
+            queue.remove(&mut records, at_ms, slot);
+        }
+        assert_eq!(seen(&queue, &records), (vec![0, 3, 2, 4], 20, Some(30)));
+        queue.push(&mut records, 25, 7);
+        queue.push(&mut records, 30, 6);
+        let left = vec![0, 3, 7, 2, 4, 6];
+        assert_eq!(seen(&queue, &records), (left, 20, Some(30)));
+        // From the middle of a moment.
+        queue.remove(&mut records, 30, 4);
+        for (slot, at_ms) in [(0, 20), (3, 20), (7, 25), (2, 30), (6, 30)] {
+            queue.remove(&mut records, at_ms, slot);
+        }
+        assert_eq!(seen(&queue, &records), (vec![], NEVER, None));
+    }
+}

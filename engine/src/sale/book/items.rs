@@ -290,4 +290,18 @@ mod tests {
         );
         assert_eq!((items.find(b"b"), items.find(b"c")), (Some(1), None));
     }
+
+    #[test]
+    fn a_bare_quantity_means_the_default_item_or_else_the_only_one() {
+        let mut items = Items::new(HASHER);
+        for (sku, bare) in [
+            (&b"a"[..], Some(0)),
+            (b"b", None),
+            (SKU_DEFAULT, Some(2)),
+            (b"c", Some(2)),
+        ] {
+            items.add(sku, Stock::default(), 0);
+            assert_eq!(items.bare(), bare);
+        }
+    }
 }

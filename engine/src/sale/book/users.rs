@@ -482,6 +482,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_key_notes_of_its_place_is_only_a_hint() {
+        let mut users = Users::new(HASHER, false);
+        let [ann, bob] = [&b"ann"[..], b"bob"].map(|name| users.retain(HASHER.key(name)));
+        let mut key = HASHER.key(b"ann");
+        for slot in [bob, ann, 7, NONE] {
+            key.note_likely(slot);
+            assert_eq!(users.find(key), Some(ann));
+        }
+        let mut absent = HASHER.key(b"cid");
+        users.touch_likely(&mut absent);
+        assert_eq!(users.find(absent), None);
+        let cid = users.retain(absent);
+        assert_eq!(users.find(absent), Some(cid));
+    }
+
+    #[test]
     fn a_user_is_28_bytes() {
         assert_eq!(size_of::<Packed>(), 28);
         assert_eq!(size_of::<Option<Packed>>(), 28);

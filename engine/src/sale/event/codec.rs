@@ -66,6 +66,7 @@ pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
 }
 
 /// Appends an event without its version, and without its moment where its container has that.
+#[inline]
 pub(super) fn put_event(out: &mut Writer<'_>, event: &Event<'_>, with_moment: bool) {
     let has_option = has_option(&event.change);
     out.tag_with_options(kind(&event.change), has_option);

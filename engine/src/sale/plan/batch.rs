@@ -54,7 +54,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Returns the id, and the user whose limits the entry may depend on, to be fetched.
+    /// Lends the id, and the user whose limits the entry may depend on.
     #[inline]
     pub fn keys_mut(&mut self) -> (&mut Key<'a>, Option<&mut Key<'a>>) {
         match self {

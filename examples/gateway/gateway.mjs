@@ -2,7 +2,7 @@
 //
 //     gateway.mjs PORT SALE BUYERS     so many buyers ask for a unit of a sale at once
 //
-// Needs node-redis (`npm install redis`, in a folder above this file), and a sale:
+// Needs node-redis (`npm install redis` beside a copy of this file), and a sale:
 // FLASHSALE.CREATE hats hats:orders STOCK 7.
 
 import { randomUUID } from "node:crypto";

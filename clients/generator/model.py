@@ -105,13 +105,14 @@ def type_of(argument: dict[str, Any]) -> str:
 
 
 def params_of(command: str, arguments: list[dict[str, Any]]) -> Iterator[Param]:
+    is_batch = any(argument.get("token") == "ENTRIES" for argument in arguments)
     for argument in arguments:
         flags, token, kind = argument.get("flags", []), argument.get("token"), argument["type"]
         inside = argument.get("arguments", [])
         if token == "ENTRIES":
             continue  # the number of entries, which the client counts
-        if kind == "block" and "multiple" in flags:
-            yield Param("entries", "entries", "entries", fields=tuple(a["name"] for a in inside))
+        if is_batch and "multiple" in flags:
+            yield Param("entries", "entries", "entries", fields=tuple(a["name"] for a in inside or [argument]))
         elif kind == "oneof" and "multiple" in flags:
             for option in inside:
                 yield Param("option", option_name(option["token"], option["name"]), type_of(option), option["token"])

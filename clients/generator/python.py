@@ -82,6 +82,11 @@ def write_answers(model: Model) -> str:
     out = HEADER.format("The status words, what each is made of and what it means.")
     out += "\nfrom dataclasses import dataclass\nfrom typing import Any, ClassVar, Mapping, Union\n\n"
     out += "from ._base import Advice, Fault, Name, No, NotNow, Other, Read, StrEnum, Word, Yes\n"
+    public = ["Status", "RestockedItem", *(word.cls for word in model.words)]
+    public += [row.cls for word in model.words for row in word.rows if len(word.rows) > 1]
+    public += [read["name"] for read in model.reads.values() if "name" in read]
+    public += [f"{name.capitalize()}Answer" for name in model.answer_commands()]
+    out += "\n__all__ = [\n" + "".join(f'    "{name}",\n' for name in public) + "]\n"
     out += "\n\nclass Status(StrEnum):\n" + doc("Every status word.", 4) + "\n"
     out += "".join(f'    {word.text} = "{word.text}"\n' for word in model.words)
     out += "\n\n@dataclass(frozen=True)\nclass RestockedItem:\n" + doc("An item after a RESTOCK.", 4)

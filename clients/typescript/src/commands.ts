@@ -312,10 +312,10 @@ export const flashsale = {
    * refused by itself.
    */
   mrelease: {
-    parseCommand(parser: Parser, key: Name, ...ids: Name[]): void {
+    parseCommand(parser: Parser, key: Name, entries: Name[]): void {
       parser.push("FLASHSALE.MRELEASE");
       parser.pushKey(key);
-      parser.push(...ids);
+      parser.push("ENTRIES", String(entries.length), ...entries.flatMap((one) => [one]));
     },
     transformReply: (reply: unknown) => decode.batch("RELEASE", reply) as (ReleaseAnswer<Text> | FlashSaleError)[],
   },

@@ -143,9 +143,9 @@ def mcheckout(key: Name, orders: Name, entries: Iterable[tuple[Name, Name]]) -> 
     return Call(args, decode.batch("CHECKOUT"))
 
 
-def mrelease(key: Name, *id: Name) -> Call[list[answers.ReleaseAnswer | FlashSaleError]]:
+def mrelease(key: Name, entries: Iterable[Name]) -> Call[list[answers.ReleaseAnswer | FlashSaleError]]:
     args: list[Wire] = ["FLASHSALE.MRELEASE", key]
-    args += id
+    args += encode.single(entries)
     return Call(args, decode.batch("RELEASE"))
 
 

@@ -74,11 +74,11 @@ class SaleMethods(Sender):
         """
         return self._send(_calls.mcheckout(self.key, self.orders, entries))
 
-    def mrelease(self, *id: Name) -> list[answers.ReleaseAnswer | FlashSaleError]:
+    def mrelease(self, entries: Iterable[Name]) -> list[answers.ReleaseAnswer | FlashSaleError]:
         """Gives the units of many reservations back, each as RELEASE does. `entries` are
         ids, each answered or refused by itself.
         """
-        return self._send(_calls.mrelease(self.key, *id))
+        return self._send(_calls.mrelease(self.key, entries))
 
     def mreserve(self, entries: Iterable[tuple[Name, int, Name]], *, sku: Name | None = None, hold_ms: int | None = None) -> list[answers.ReserveAnswer | FlashSaleError]:
         """Sets units aside for many users, each as RESERVE does. `entries` are `(user, qty,
@@ -198,11 +198,11 @@ class AsyncSaleMethods(AsyncSender):
         """
         return await self._send(_calls.mcheckout(self.key, self.orders, entries))
 
-    async def mrelease(self, *id: Name) -> list[answers.ReleaseAnswer | FlashSaleError]:
+    async def mrelease(self, entries: Iterable[Name]) -> list[answers.ReleaseAnswer | FlashSaleError]:
         """Gives the units of many reservations back, each as RELEASE does. `entries` are
         ids, each answered or refused by itself.
         """
-        return await self._send(_calls.mrelease(self.key, *id))
+        return await self._send(_calls.mrelease(self.key, entries))
 
     async def mreserve(self, entries: Iterable[tuple[Name, int, Name]], *, sku: Name | None = None, hold_ms: int | None = None) -> list[answers.ReserveAnswer | FlashSaleError]:
         """Sets units aside for many users, each as RESERVE does. `entries` are `(user, qty,
@@ -322,11 +322,11 @@ class PipelineMethods(PipelineSender):
         """
         return self._send(_calls.mcheckout(self.key, self.orders, entries))
 
-    def mrelease(self, *id: Name) -> Queued[list[answers.ReleaseAnswer | FlashSaleError]]:
+    def mrelease(self, entries: Iterable[Name]) -> Queued[list[answers.ReleaseAnswer | FlashSaleError]]:
         """Gives the units of many reservations back, each as RELEASE does. `entries` are
         ids, each answered or refused by itself.
         """
-        return self._send(_calls.mrelease(self.key, *id))
+        return self._send(_calls.mrelease(self.key, entries))
 
     def mreserve(self, entries: Iterable[tuple[Name, int, Name]], *, sku: Name | None = None, hold_ms: int | None = None) -> Queued[list[answers.ReserveAnswer | FlashSaleError]]:
         """Sets units aside for many users, each as RESERVE does. `entries` are `(user, qty,

@@ -52,7 +52,8 @@ class Sends:
         if not call.is_safe and is_repeating.get():
             raise UnsafeCall(f"{call.args[0]}: not safe to repeat: CREATE needs saleid, RESTOCK needs ref")
         try:
-            if call.is_safe:
+            # Inside of `retry` one thing alone decides when to send again and for how long.
+            if call.is_safe and not is_repeating.get():
                 return call.decode(await settle(self.redis.execute_command(*call.args, **OPTIONS)))
             return call.decode(await self._sent_once(*call.args))
         except REPLIES as cause:

@@ -18,6 +18,8 @@ import time
 from typing import Any, Callable, Iterator
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 PROGRAM = os.environ.get("FLASHSALE_SERVER", "redis-server")
 MODULE = os.environ.get("FLASHSALE_MODULE", "")
@@ -63,7 +65,9 @@ class Server:
             return False
 
     def client(self) -> redis.Redis:
-        return redis.Redis(port=self.port, socket_timeout=10, decode_responses=True)
+        # What redis-py does by itself about a server that is not up yet takes seconds.
+        once = Retry(NoBackoff(), 0)
+        return redis.Redis(port=self.port, socket_timeout=10, decode_responses=True, retry=once)
 
     def kill(self) -> None:
         self.process.kill()

@@ -60,7 +60,7 @@ def entries_of(reply: Any) -> list[Any]:
         return []
     found = next(iter(reply.values())) if isinstance(reply, Mapping) else reply[0][1]
     # Over RESP3 redis-py puts the entries into one more list.
-    return list(found[0] if found and isinstance(found[0], list) and isinstance(found[0][0], tuple) else found)
+    return list(found[0] if found and isinstance(found[0], list) else found)
 
 
 @dataclass(frozen=True)

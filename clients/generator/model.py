@@ -82,16 +82,6 @@ class Command:
         return self.name in SINGLE_OF
 
 
-def class_of(word: str) -> str:
-    parts = {
-        "NORESERVATION": "NoReservation", "ALREADYSOLD": "AlreadySold", "NOTSTARTED": "NotStarted",
-        "ORDERLIMIT": "OrderLimit", "USERLIMIT": "UserLimit", "ITEMLIMIT": "ItemLimit",
-        "SALELIMIT": "SaleLimit", "SOLDOUT": "SoldOut", "ALLRESERVED": "AllReserved",
-        "NOTSOLD": "NotSold", "TOOFEW": "TooFew",
-    }  # fmt: skip
-    return parts.get(word, word.capitalize())
-
-
 def option_name(token: str, argument: str) -> str:
     """`HOLD ms` is `hold_ms`, `START unix-ms` is `start_at_ms`, `REF ref` is `ref`."""
     unit = {"ms": "_ms", "unix-ms": "_at_ms"}.get(argument, "")
@@ -150,7 +140,7 @@ class Model:
 
     @staticmethod
     def _word(text: str, data: dict[str, Any]) -> Word:
-        cls = class_of(text)
+        cls = data["name"]
         rows = tuple(Row(text, r.get("name", cls), tuple(r["of"]), r.get("when"), r) for r in data["rows"])
         return Word(text, cls, tuple(data["details"]), rows)
 

@@ -11,7 +11,7 @@ from .python import NOTES, about, charged
 HEADER = "// {} Written by `python3 -m generator`; change `answers.json` instead.\n\n"
 # `N` is how names arrive: text, or what the client's type mapping makes of them.
 TYPES = {
-    "name": "N", "text": "string", "integer": "number", "names": "N[]", "texts": "string[]", "cursor": "string",
+    "name": "N", "text": "string", "integer": "number", "names": "N[]", "texts": "string[]", "cursor": "number",
     "lines": "[sku: string, qty: number][]", "stocks": "RestockedItem[]", "boolean": "boolean",
 }  # fmt: skip
 PARAM_TYPES = {"name": "Name", "integer": "number", "json": "Json"}

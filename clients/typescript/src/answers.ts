@@ -275,7 +275,7 @@ export interface SaleInfo<N = string> extends Read {
 
 /** What SCAN answers. */
 export interface ScanPage<N = string> {
-  cursor: string;
+  cursor: number;
   ids: N[];
 }
 

@@ -11,7 +11,7 @@ const TYPES: Record<string, (value: unknown) => unknown> = {
   // A buffer if the client was told so, else text.
   name: (value) => value,
   text,
-  cursor: text,
+  cursor: Number,
   integer: Number,
   boolean: (value) => Number(value) === 1,
   names: list,

@@ -12,7 +12,7 @@ import servers
 
 CLIENTS = Path(__file__).resolve().parents[2]
 # A short run asks one server, with one way to talk to it.
-IS_SHORT = os.environ.get("FLASHSALE_CLIENTS") == "short"
+IS_SHORT = os.environ.get("FLASHSALE_RUN") == "short"
 
 
 @pytest.fixture(scope="session")

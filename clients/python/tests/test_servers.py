@@ -84,7 +84,7 @@ def test_a_pipeline_answers_in_order_with_errors_in_their_place(client: Any) -> 
     assert isinstance(first.answer, Reserved) and isinstance(third.answer, Sold)
     assert isinstance(second.answer, FlashSaleError) and second.answer.code == "NOSKU"
     assert pipe.answers == [first.answer, second.answer, third.answer, stock.answer]
-    with Sale(client, "{none}", "{none}:o").pipeline() as pipe:
+    with Sale(client, "{nosale}", "{nosale}:o").pipeline() as pipe:
         pipe.stock()
     assert isinstance(pipe.answers[0], FlashSaleError) and pipe.answers[0].code == "NOSALE"
     with pytest.raises(KeyError), sale.pipeline() as pipe:

@@ -53,6 +53,15 @@ function entry(entryId: string, message: Record<string, unknown>): Entry {
   return { entryId, event, saleId, id, user, qty: Number(qty ?? 0), items: JSON.parse(items), ...paid, key, fields };
 }
 
+/** The messages of one stream; by RESP3, node-redis 5 leaves the server's map as it is. */
+function messagesOf(reply: unknown): Message[] {
+  if (reply === null) return [];
+  if (Array.isArray(reply)) return (reply[0] as { messages: Message[] }).messages;
+  const [found] = Object.values(reply as Record<string, [id: unknown, pairs: unknown[]][]>);
+  const named = (pairs: unknown[]) => pairs.flatMap((name, i) => (i % 2 === 0 ? [[String(name), pairs[i + 1]]] : []));
+  return (found ?? []).map(([id, pairs]) => ({ id, message: Object.fromEntries(named(pairs)) }));
+}
+
 /**
  * Gives each order and refund of the stream `orders` to `handle`, and acknowledges it when `handle`
  * is done. **At least once**: after a crash an entry comes again, so `handle` has to be idempotent
@@ -112,7 +121,7 @@ export async function consume(
       while (!isOver()) {
         await claim();
         const reply = await client.xReadGroup(group, name, { key: orders, id: ">" }, { COUNT, BLOCK: BLOCK_MS });
-        await work((reply as { messages: Message[] }[] | null)?.[0]?.messages ?? []);
+        await work(messagesOf(reply));
         tries = 0;
       }
     } catch (error) {

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { flashsale } from "flashsale-client";
 import { createClient, createCluster } from "redis";
 
-export const isShort = process.env.FLASHSALE_CLIENTS_RUN === "short";
+export const isShort = process.env.FLASHSALE_RUN === "short";
 const folder = process.env.FLASHSALE_CLIENTS ?? "";
 export const json = (name: string): any => JSON.parse(readFileSync(join(folder, name), "utf8"));
 

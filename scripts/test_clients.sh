@@ -26,7 +26,7 @@ export FLASHSALE_MODULE=$target/debug/libflashsale.so FLASHSALE_CLIENTS=$root/cl
 unset PYTHONPATH
 export PYTHONDONTWRITEBYTECODE=1
 
-(cd clients && python3 -m generator --check)
+python3 -m clients.generator --check
 rm -rf "$built"
 mkdir -p "$built"
 
@@ -56,6 +56,6 @@ for age in "${ages[@]}"; do
   python3 clients/typescript/tests/readme.py >"$folder/tests/readme.test.ts"
   "$folder/node_modules/.bin/tsc" -p "$folder/tests"
   echo "client for TypeScript: node-redis $(node -p "require('$folder/node_modules/@redis/client/package.json').version") on Node.js $(node --version)"
-  (cd "$folder" && python newest "$root/clients/python/tests/servers.py" node --test --test-timeout=60000 \
+  (cd "$folder" && python newest "$root/clients/python/tests/servers.py" node --test --test-concurrency=1 --test-timeout=60000 \
     --test-reporter="$root/clients/typescript/tests/reporter.mjs" tests/out/)
 done

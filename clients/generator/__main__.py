@@ -1,7 +1,7 @@
 """Writes from `commands.json` and `answers.json` what must not be written twice.
 
-    python3 -m generator            in `clients`: writes the files
-    python3 -m generator --check    says which are stale, and fails
+    python3 -m clients.generator            writes the files
+    python3 -m clients.generator --check    says which are stale, and fails
 
 Written are the types and methods of both clients, and the tables of
 `docs/reference/answers.md`. It needs nothing but Python, so that `make lint` can check.
@@ -38,7 +38,7 @@ def main() -> int:
     if "--check" not in sys.argv:
         print("written: " + ", ".join(stale))
         return 0
-    print("stale: " + ", ".join(stale) + "\nwrite them: cd clients && python3 -m generator", file=sys.stderr)
+    print("stale: " + ", ".join(stale) + "\nwrite them: python3 -m clients.generator", file=sys.stderr)
     return 1
 
 

@@ -21,7 +21,7 @@ def about(row: Row) -> str:
 
 
 def of(row: Row) -> str:
-    return "REPLACE, of the old id" if row.when == "replaced" else ", ".join(row.of)
+    return "RESERVE with REPLACE, about the old id" if row.when == "replaced" else ", ".join(row.of)
 
 
 def http(row: Row) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .model import KINDS, SAFE_WITH, Command, Model, Param, Row, Word
 
-HEADER = '"""{} Written by `python3 -m generator`; change `answers.json` instead."""\n\nfrom __future__ import annotations\n'
+HEADER = '"""{} Written by `python3 -m clients.generator`; change `answers.json` instead."""\n\nfrom __future__ import annotations\n'
 DETAIL_TYPES = {
     "name": "Name", "text": "str", "integer": "int", "names": "tuple[Name, ...]", "texts": "tuple[str, ...]",
     "lines": "tuple[tuple[str, int], ...]", "stocks": "tuple[RestockedItem, ...]", "boolean": "bool", "cursor": "int",

@@ -8,7 +8,7 @@ import re
 from .model import KINDS, SAFE_WITH, Command, Model, Param, Row, Word
 from .python import NOTES, about, charged
 
-HEADER = "// {} Written by `python3 -m generator`; change `answers.json` instead.\n\n"
+HEADER = "// {} Written by `python3 -m clients.generator`; change `answers.json` instead.\n\n"
 # `N` is how names arrive: text, or what the client's type mapping makes of them.
 TYPES = {
     "name": "N", "text": "string", "integer": "number", "names": "N[]", "texts": "string[]", "cursor": "number",

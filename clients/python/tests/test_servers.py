@@ -68,7 +68,7 @@ def test_commands_json_is_what_the_server_says(port: int) -> None:
 
 
 def test_what_is_generated_is_fresh() -> None:
-    ran = subprocess.run([sys.executable, "-m", "generator", "--check"], cwd=CLIENTS, capture_output=True, text=True)
+    ran = subprocess.run([sys.executable, "-m", "clients.generator", "--check"], cwd=CLIENTS.parent, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
 
 

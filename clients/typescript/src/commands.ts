@@ -1,4 +1,4 @@
-// Each command as node-redis takes it: `createClient({ modules: { flashsale } })`. Written by `python3 -m generator`; change `answers.json` instead.
+// Each command as node-redis takes it: `createClient({ modules: { flashsale } })`. Written by `python3 -m clients.generator`; change `answers.json` instead.
 
 import type {
   AlterAnswer,

@@ -1,4 +1,4 @@
-"""Each command as words for the server, with the decoder of its reply. Written by `python3 -m generator`; change `answers.json` instead."""
+"""Each command as words for the server, with the decoder of its reply. Written by `python3 -m clients.generator`; change `answers.json` instead."""
 
 from __future__ import annotations
 

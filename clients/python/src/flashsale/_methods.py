@@ -1,4 +1,4 @@
-"""The methods of a sale, three times: at once, with `await`, in a pipeline. Written by `python3 -m generator`; change `answers.json` instead."""
+"""The methods of a sale, three times: at once, with `await`, in a pipeline. Written by `python3 -m clients.generator`; change `answers.json` instead."""
 
 from __future__ import annotations
 

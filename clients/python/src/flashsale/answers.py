@@ -1,4 +1,4 @@
-"""The status words, what each is made of and what it means. Written by `python3 -m generator`; change `answers.json` instead."""
+"""The status words, what each is made of and what it means. Written by `python3 -m clients.generator`; change `answers.json` instead."""
 
 from __future__ import annotations
 

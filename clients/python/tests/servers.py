@@ -109,10 +109,34 @@ def cluster() -> Iterator[Server]:
         yield nodes[0]
 
 
+@contextlib.contextmanager
+def sentinel(watched: Server) -> Iterator[int]:
+    """A Sentinel that knows the server as `shop`; its port."""
+    port, folder = free_port(), tempfile.mkdtemp(prefix="flashsale-client-")
+    with open(f"{folder}/conf", "w") as conf:
+        conf.write(f"port {port}\nbind 127.0.0.1\ndir {folder}\nsentinel monitor shop 127.0.0.1 {watched.port} 1\n")
+    # Sentinel writes to its file, so it is asked for by option and not by program.
+    process = subprocess.Popen([PROGRAM, f"{folder}/conf", "--sentinel"], stdout=subprocess.DEVNULL)
+    try:
+        one = redis.Redis(port=port, retry=Retry(NoBackoff(), 0))
+
+        def is_ready() -> bool:
+            with contextlib.suppress(redis.RedisError):
+                return bool(one.ping())
+            return False
+
+        until(is_ready, f"a Sentinel at {port}")
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def main() -> int:
     is_short = os.environ.get("FLASHSALE_RUN") == "short"
     with alone() as one, contextlib.ExitStack() as stack:
-        ports = {"FLASHSALE_PORT": str(one.port)}
+        ports = {"FLASHSALE_PORT": str(one.port), "FLASHSALE_SENTINEL_PORT": str(stack.enter_context(sentinel(one)))}
         if not is_short:
             ports["FLASHSALE_CLUSTER_PORT"] = str(stack.enter_context(cluster()).port)
         return subprocess.run(sys.argv[1:], env=os.environ | ports).returncode

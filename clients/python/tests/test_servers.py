@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Iterator
+from typing import Any, Iterator, cast
 
 import pytest
 import redis
@@ -207,6 +207,24 @@ def killed(server: servers.Server, times: int) -> Iterator[None]:
     yield
     thread.join()
     assert is_over.is_set()
+
+
+def test_a_client_of_sentinel_will_do() -> None:
+    with servers.alone() as server, servers.sentinel(server) as at:
+        # Parts of redis-py have no types.
+        sync, by_asyncio = cast(Any, redis.Sentinel), cast(Any, redis.asyncio.Sentinel)
+        sale = made(sync([("127.0.0.1", at)]).master_for("shop"), "{watched}")
+        assert isinstance(retry(lambda: sale.buy("ann", 1, id="a", ref="p"), time.time() + 10), Sold)
+        assert len(sale.doctor()) == 1 and sale.audit(orders=True).consistent
+
+        async def run() -> None:
+            client = by_asyncio([("127.0.0.1", at)]).master_for("shop")
+            sale = AsyncSale(client, "{watched2}", "{watched2}:orders")
+            await sale.create(1)
+            assert isinstance(await retry_async(lambda: sale.buy("ann", 1, id="a"), time.time() + 10), Sold)
+            await client.connection_pool.disconnect()
+
+        asyncio.run(run())
 
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { consume, doctorOf, type Entry, FlashSaleError, newId, pipeline, retry } from "flashsale-client";
+import { consume, doctorOf, type Entry, FlashSaleError, flashsale, newId, pipeline, retry } from "flashsale-client";
+import { createSentinel } from "redis";
 
 import { client, cluster, isShort, Server } from "./support.js";
 
@@ -108,6 +109,22 @@ test("doctor asks every node of a cluster, and pipelines go to its nodes", { ski
   const made = await pipeline(keys.map((key) => many.flashsale.create(key, `${key}:o`, 1)));
   assert(made.every((one) => !(one instanceof FlashSaleError) && one.status === "OK"));
   await many.close();
+});
+
+test("a client of Sentinel and a pool will do", async () => {
+  const at = { host: "127.0.0.1", port: Number(process.env.FLASHSALE_SENTINEL_PORT) };
+  const watched = createSentinel({ name: "shop", sentinelRootNodes: [at], modules: { flashsale } });
+  await watched.connect();
+  await watched.del(["w", "w:o"]);
+  assert.equal((await watched.flashsale.create("w", "w:o", 2)).status, "OK");
+  const sold = await retry(() => watched.flashsale.buy("w", "w:o", "ann", 1, { id: "a" }), { until: Date.now() + 10_000 });
+  assert.equal(sold.status, "SOLD");
+  await watched.close();
+  const one = client(3);
+  const pool = one.createPool();
+  await pool.connect();
+  assert.equal((await pool.flashsale.get("w", "a"))?.state, "sold");
+  await pool.close();
 });
 
 test("a killed server leaves one reservation an id", { timeout: 60_000 }, async () => {

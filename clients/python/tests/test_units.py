@@ -103,6 +103,12 @@ def test_an_error_has_its_code_and_only_some_are_tried_again(error: dict[str, An
             assert len(server.received) == 1
 
 
+def test_these_errors_go_away_by_themselves() -> None:
+    again = {error["code"] for error in ERRORS if error["again"]}
+    lost = "TRYAGAIN LOADING READONLY CLUSTERDOWN MASTERDOWN NOREPLICAS MISCONF BUSY OOM"
+    assert again == set(lost.split())
+
+
 def test_a_text_that_begins_with_a_word_in_capitals_is_no_code() -> None:
     with FakeServer(b"-ERR HOLD is too long\r\n") as server:
         with pytest.raises(FlashSaleError) as raised:

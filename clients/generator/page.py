@@ -75,5 +75,5 @@ def write(model: Model, page: str) -> str:
         mark = f"<!-- from clients/answers.json: {name} -->\n"
         if mark not in page:
             raise SystemExit(f"docs/reference/answers.md has no place for {name}: {mark!r}")
-        page = re.sub(re.escape(mark) + r"\n(\|.*\n)*", lambda _: f"{mark}\n{text}", page)
+        page = re.sub(re.escape(mark) + r"\n(\|.*\n)*\n*", lambda _: f"{mark}\n{text}\n", page)
     return page

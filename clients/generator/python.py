@@ -12,6 +12,11 @@ DETAIL_TYPES = {
     "name": "Name", "text": "str", "integer": "int", "names": "tuple[Name, ...]", "texts": "tuple[str, ...]",
     "lines": "tuple[tuple[str, int], ...]", "stocks": "tuple[RestockedItem, ...]", "boolean": "bool", "cursor": "int",
 }  # fmt: skip
+# What tells rows of one word apart, in words.
+CONDITIONS = {
+    None: "", "replaced": ", about the id in `replace`", "sku": ", with a SKU", "no sku": ", without a SKU",
+    "grace_left_ms > 0": ", with `grace_left_ms` above 0", "grace_left_ms = 0": ", with `grace_left_ms` 0",
+}  # fmt: skip
 PARAM_TYPES = {"name": "Name", "integer": "int", "json": "Json"}
 
 
@@ -71,9 +76,8 @@ def word_classes(word: Word) -> str:
     out += fields(word)
     for row in () if single else word.rows:
         out += f"\n\n@dataclass(frozen=True)\nclass {row.cls}({word.cls}, {KINDS[row.kind]}):\n"
-        where = "of the id in `replace`, " if row.when == "replaced" else ""
-        condition = f", where {row.when}" if row.when and not where else ""
-        out += doc(f"{where}{', '.join(row.of)}{condition}: {about(row)}"[0].upper() + f"{where}{', '.join(row.of)}{condition}: {about(row)}"[1:], 4)
+        means = about(row)
+        out += doc(f"{', '.join(row.of)}{CONDITIONS[row.when]}: {means[0].lower()}{means[1:]}", 4)
         out += f"\n    advice: ClassVar[Advice] = {advice(row)}\n"
     return out
 

@@ -213,6 +213,14 @@ def test_an_id_cannot_be_forgotten() -> None:
             sale_at(server).restock(1)  # type: ignore[call-arg]
 
 
+def test_advice_is_there_for_every_answer_and_error() -> None:
+    other = decode.answer("RESERVE")([b"LATER"])
+    assert (other.advice.http, other.retry_after_s) == (500, None)
+    assert decode.answer("RESERVE")([b"NOTSTARTED", 1001]).retry_after_s == 2
+    assert flashsale.Paused(0).retry_after_s == 5
+    assert FlashSaleError("OOM", "x").advice.http == 503 and FlashSaleError("NEW", "x").advice.http == 400
+
+
 def test_bases_tell_yes_from_no() -> None:
     assert isinstance(decode.answer("RELEASE")([b"RELEASED", b"a"]), flashsale.Yes)
     no = decode.answer("CHECKOUT")([b"RELEASED", b"a"])

@@ -33,7 +33,7 @@ export type Kind = "yes" | "not now" | "no" | "fault";
  * is no buyer's business); and what to do with a payment that is authorised, or charged.
  */
 export interface Advice {
-  readonly kind: Kind | "error";
+  readonly kind: Kind | "error" | "other";
   readonly http: number;
   readonly retryAfter: number | string | null;
   readonly buyer: string;
@@ -50,11 +50,16 @@ export interface Answer {
 }
 
 /** A word that this client does not know, of a newer module. */
-export interface Other {
+export interface Other extends Answer {
   status: "OTHER";
   kind: "other";
   word: string;
-  rest: unknown[];
+}
+
+/** `Retry-After`: whole seconds, rounded up; null where asking again does not help. */
+export function retryAfterS(answer: Answer): number | null {
+  const { retryAfter } = answer.advice;
+  return typeof retryAfter === "string" ? Math.ceil(Number((answer as unknown as Record<string, unknown>)[retryAfter]) / 1000) : retryAfter;
 }
 
 /** A map that the server answered. */

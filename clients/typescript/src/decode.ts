@@ -67,8 +67,11 @@ export function answer(command: string, reply: unknown, replaced?: unknown): unk
     const row = rows.find(([when]) => (when === "replaced" ? isAboutOld : when === null || CONDITIONS[when]!(details)));
     if (row) return withAdvice({ status, kind: row[1].kind, ...details }, row[1]);
   }
-  return { status: "OTHER", kind: "other", word: status, rest };
+  return withAdvice({ status: "OTHER", kind: "other", word: status, rest }, UNKNOWN);
 }
+
+const ALARM = "alarm; move no money";
+const UNKNOWN: Advice = { kind: "other", http: 500, retryAfter: null, buyer: "Something went wrong.", authorised: ALARM, charged: ALARM };
 
 function withAdvice(found: object, advice: Advice): object {
   return Object.defineProperty(found, "advice", { value: advice, enumerable: false });

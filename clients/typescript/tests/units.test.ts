@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { FlashSaleError, flashsale, isNo, isNotNow, isYes, newId, partOf, retry, STATUSES, UnsafeCall } from "flashsale-client";
+import { ERRORS, FlashSaleError, flashsale, isNo, isNotNow, isYes, newId, partOf, retry, retryAfterS, STATUSES, UnsafeCall } from "flashsale-client";
 
 import { CUT, fake, json } from "./support.js";
 
@@ -51,9 +51,17 @@ test("a word that depends on the command is told by its kind", () => {
   assert(isNo(flashsale.reserve.transformReply(["SOLD", "old", "1-0"], "old")));
   assert(isYes(flashsale.reserve.transformReply(["SOLD", "new", "1-0"], "old")));
   const answer = flashsale.release.transformReply(["RELEASED", "a"]);
-  assert.equal(answer.status !== "OTHER" && answer.advice.http, 200);
+  assert.equal(answer.advice.http, 200);
   assert.equal(JSON.stringify(answer), '{"status":"RELEASED","kind":"yes","id":"a","rest":[]}');
   assert.equal(STATUSES.length, Object.keys(json("answers.json").words).length);
+});
+
+test("advice is there for every answer", () => {
+  const answer = flashsale.reserve.transformReply;
+  assert.deepEqual([answer(["LATER"]).advice.http, retryAfterS(answer(["LATER"]))], [500, null]);
+  assert.equal(retryAfterS(answer(["NOTSTARTED", 1001])), 2);
+  assert.equal(retryAfterS(answer(["PAUSED", 0])), 5);
+  assert.equal(ERRORS["OOM"]?.http, 503);
 });
 
 for (const { code, again } of errors) {

@@ -17,6 +17,8 @@ Json = Union[str, bytes, Mapping[str, Any], List[Any]]
 
 R = TypeVar("R")
 
+ALARM = "alarm; move no money"
+
 
 class StrEnum(str, Enum):
     """`enum.StrEnum`, which Python 3.10 does not have."""
@@ -28,7 +30,7 @@ class StrEnum(str, Enum):
 class Advice:
     """What a shop does about an answer.
 
-    `kind` is "yes", "not now", "no", "fault" or "error". `http` is the status to answer a browser
+    `kind` is "yes", "not now", "no", "fault", "error" or "other". `http` is the status to answer a browser
     with, `retry_after` the seconds for `Retry-After` or the name of the detail with its
     milliseconds, `buyer` a sentence with details in braces ("-" where it is no buyer's business).
     `authorised` and `charged` say what to do with a payment in that state.
@@ -46,7 +48,14 @@ class Advice:
 class Answer:
     """What a command answered. `rest` is what a newer module appends."""
 
+    advice: ClassVar[Advice]
     rest: tuple[Any, ...] = field(default=(), kw_only=True)
+
+    @property
+    def retry_after_s(self) -> int | None:
+        """`Retry-After`: whole seconds, rounded up; None where asking again does not help."""
+        after = self.advice.retry_after
+        return -(-getattr(self, after) // 1000) if isinstance(after, str) else after
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,6 @@ class Word(Answer):
     """An answer with a status word that this client knows."""
 
     status: ClassVar[Any]
-    advice: ClassVar[Advice]
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,7 @@ class Fault(Word):
 class Other(Answer):
     """A word that this client does not know, of a newer module; `rest` has the details."""
 
+    advice: ClassVar[Advice] = Advice("other", 500, None, "Something went wrong.", ALARM, ALARM)
     status: str
 
 
@@ -102,6 +111,13 @@ class FlashSaleError(redis.ResponseError):
         super().__init__(f"{code} {text}")
         self.code = code
         self.text = text
+
+    @property
+    def advice(self) -> Advice:
+        """What a shop does about the error."""
+        from .answers import ERRORS  # which is made of what stands here
+
+        return ERRORS.get(self.code, ERRORS["ERR"])[1]
 
     def __repr__(self) -> str:
         return f"FlashSaleError({self.code!r}, {self.text!r})"

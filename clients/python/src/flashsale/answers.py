@@ -138,7 +138,7 @@ class Reserved(Word):
 
 @dataclass(frozen=True)
 class ReservedNow(Reserved, Yes):
-    """RESERVE: The units are set aside until `expires_at_ms`. Final: until then. Next: take the
+    """RESERVE: the units are set aside until `expires_at_ms`. Final: until then. Next: take the
     payment, then CHECKOUT.
     """
 
@@ -147,7 +147,7 @@ class ReservedNow(Reserved, Yes):
 
 @dataclass(frozen=True)
 class ReservedLonger(Reserved, Yes):
-    """EXTEND: The units are set aside until `expires_at_ms`, which is later than before, or the
+    """EXTEND: the units are set aside until `expires_at_ms`, which is later than before, or the
     same at MAXHOLD. Final: until then. Next: take the payment, then CHECKOUT.
     """
 
@@ -168,7 +168,7 @@ class Sold(Word):
 
 @dataclass(frozen=True)
 class SoldNow(Sold, Yes):
-    """CHECKOUT, BUY, RESERVE: The order is in the stream, now or since an earlier request.
+    """CHECKOUT, BUY, RESERVE: the order is in the stream, now or since an earlier request.
     Final: yes. Next: show the order.
     """
 
@@ -177,7 +177,7 @@ class SoldNow(Sold, Yes):
 
 @dataclass(frozen=True)
 class SoldBefore(Sold, No):
-    """RELEASE, EXTEND: Too late, the reservation was sold. Final: yes. Next: to undo it for the
+    """RELEASE, EXTEND: too late, the reservation was sold. Final: yes. Next: to undo it for the
     buyer: REFUND.
     """
 
@@ -186,7 +186,7 @@ class SoldBefore(Sold, No):
 
 @dataclass(frozen=True)
 class SoldReplaced(Sold, No):
-    """Of the id in `replace`, RESERVE: The old reservation was sold, so the cart cannot be
+    """RESERVE, about the id in `replace`: the old reservation was sold, so the cart cannot be
     changed. Final: yes. Next: show the order of the old id.
     """
 
@@ -203,14 +203,14 @@ class Released(Word):
 
 @dataclass(frozen=True)
 class ReleasedNow(Released, Yes):
-    """RELEASE: The units are back, and this id can never be sold. Final: yes. Next: nothing."""
+    """RELEASE: the units are back, and this id can never be sold. Final: yes. Next: nothing."""
 
     advice: ClassVar[Advice] = Advice('yes', 200, None, 'Cancelled. Nothing was charged.', 'cancel', 'refund')
 
 
 @dataclass(frozen=True)
 class ReleasedBefore(Released, No):
-    """CHECKOUT, BUY, RESERVE, EXTEND: The id was given back. Final: yes. Next: reserve under a
+    """CHECKOUT, BUY, RESERVE, EXTEND: the id was given back. Final: yes. Next: reserve under a
     new id.
     """
 
@@ -219,7 +219,7 @@ class ReleasedBefore(Released, No):
 
 @dataclass(frozen=True)
 class ReleasedReplaced(Released, No):
-    """Of the id in `replace`, RESERVE: The old reservation was given back. Final: yes. Next:
+    """RESERVE, about the id in `replace`: the old reservation was given back. Final: yes. Next:
     begin anew: reserve under a new id, without REPLACE.
     """
 
@@ -237,7 +237,7 @@ class Refunded(Word):
 
 @dataclass(frozen=True)
 class RefundedNow(Refunded, Yes):
-    """REFUND: The units were taken back, and a `refund` entry is in the stream. Final: yes.
+    """REFUND: the units were taken back, and a `refund` entry is in the stream. Final: yes.
     Next: nothing.
     """
 
@@ -246,7 +246,7 @@ class RefundedNow(Refunded, Yes):
 
 @dataclass(frozen=True)
 class RefundedBefore(Refunded, No):
-    """CHECKOUT, BUY, RESERVE, RELEASE, EXTEND: The whole order has been taken back since.
+    """CHECKOUT, BUY, RESERVE, RELEASE, EXTEND: the whole order has been taken back since.
     Final: yes. Next: reserve under a new id.
     """
 
@@ -255,7 +255,7 @@ class RefundedBefore(Refunded, No):
 
 @dataclass(frozen=True)
 class RefundedReplaced(Refunded, No):
-    """Of the id in `replace`, RESERVE: The order of the old reservation has been taken back.
+    """RESERVE, about the id in `replace`: the order of the old reservation has been taken back.
     Final: yes. Next: begin anew: reserve under a new id, without REPLACE.
     """
 
@@ -285,9 +285,9 @@ class Expired(Word):
 
 @dataclass(frozen=True)
 class ExpiredInGrace(Expired, NotNow):
-    """CHECKOUT, BUY, where grace_left_ms > 0: Not paid in time; for `grace_left_ms` a later
-    CHECKOUT can still succeed, if the units come back. Final: no. Next: send the CHECKOUT again
-    every few seconds until `grace_left_ms` is 0, or RELEASE now.
+    """CHECKOUT, BUY, with `grace_left_ms` above 0: not paid in time; for `grace_left_ms` a
+    later CHECKOUT can still succeed, if the units come back. Final: no. Next: send the CHECKOUT
+    again every few seconds until `grace_left_ms` is 0, or RELEASE now.
     """
 
     advice: ClassVar[Advice] = Advice('not now', 202, None, 'We are checking your order.', 'again until it is 0, then give back; or give back now', 'again until it is 0, then give back; or give back now')
@@ -295,8 +295,8 @@ class ExpiredInGrace(Expired, NotNow):
 
 @dataclass(frozen=True)
 class ExpiredForGood(Expired, No):
-    """CHECKOUT, BUY, where grace_left_ms = 0: Not paid in time, and past GRACE. Final: yes,
-    also if GRACE is raised later. Next: reserve under a new id.
+    """CHECKOUT, BUY, with `grace_left_ms` 0: not paid in time, and past GRACE. Final: yes, also
+    if GRACE is raised later. Next: reserve under a new id.
     """
 
     advice: ClassVar[Advice] = Advice('no', 409, None, 'Your time was up. Please try again.', 'give back', 'give back')
@@ -304,7 +304,7 @@ class ExpiredForGood(Expired, No):
 
 @dataclass(frozen=True)
 class ExpiredBefore(Expired, No):
-    """RESERVE, EXTEND: The deadline has passed; this says nothing about a CHECKOUT, which can
+    """RESERVE, EXTEND: the deadline has passed; this says nothing about a CHECKOUT, which can
     still succeed within GRACE. Final: for reserving, yes. Next: reserve under a new id.
     """
 
@@ -313,7 +313,7 @@ class ExpiredBefore(Expired, No):
 
 @dataclass(frozen=True)
 class ExpiredReplaced(Expired, No):
-    """Of the id in `replace`, RESERVE: The old reservation was not paid in time. Final: yes.
+    """RESERVE, about the id in `replace`: the old reservation was not paid in time. Final: yes.
     Next: begin anew: reserve under a new id, without REPLACE.
     """
 
@@ -342,7 +342,7 @@ class Mismatch(Word):
 
 @dataclass(frozen=True)
 class MismatchOfId(Mismatch, Fault):
-    """RESERVE, BUY: The id belongs to another user or another cart. Final: yes. Next: find the
+    """RESERVE, BUY: the id belongs to another user or another cart. Final: yes. Next: find the
     bug; new requests take new ids.
     """
 
@@ -351,7 +351,7 @@ class MismatchOfId(Mismatch, Fault):
 
 @dataclass(frozen=True)
 class MismatchOfRefund(Mismatch, Fault):
-    """REFUND: The REF was used for other units, or with other flags; nothing changed. Final:
+    """REFUND: the REF was used for other units, or with other flags; nothing changed. Final:
     yes. Next: look at what was refunded under this REF.
     """
 
@@ -360,7 +360,7 @@ class MismatchOfRefund(Mismatch, Fault):
 
 @dataclass(frozen=True)
 class MismatchOfRestock(Mismatch, Fault):
-    """RESTOCK: The REF, in the place of an id, was used for other deltas; nothing changed.
+    """RESTOCK: the REF, in the place of an id, was used for other deltas; nothing changed.
     Final: yes. Next: use a new REF.
     """
 
@@ -377,7 +377,7 @@ class NoReservation(Word):
 
 @dataclass(frozen=True)
 class NoReservationToSell(NoReservation, Fault):
-    """CHECKOUT: The id is unknown (forgotten, lost, mistyped, not yet arrived), or it is not
+    """CHECKOUT: the id is unknown (forgotten, lost, mistyped, not yet arrived), or it is not
     `USER`'s. Final: no. Next: look with GET. For a real payment, send BUY with the same id,
     user, items and REF.
     """
@@ -387,7 +387,7 @@ class NoReservationToSell(NoReservation, Fault):
 
 @dataclass(frozen=True)
 class NoReservationOfId(NoReservation, Fault):
-    """RELEASE, EXTEND, REFUND: The id is not `USER`'s; or, for EXTEND and REFUND, it is
+    """RELEASE, EXTEND, REFUND: the id is not `USER`'s; or, for EXTEND and REFUND, it is
     unknown. Final: no. Next: look with GET; a person decides.
     """
 
@@ -396,8 +396,8 @@ class NoReservationOfId(NoReservation, Fault):
 
 @dataclass(frozen=True)
 class NoReservationReplaced(NoReservation, No):
-    """Of the id in `replace`, RESERVE: The old reservation is unknown. Final: yes. Next: begin
-    anew: reserve under a new id, without REPLACE.
+    """RESERVE, about the id in `replace`: the old reservation is unknown. Final: yes. Next:
+    begin anew: reserve under a new id, without REPLACE.
     """
 
     advice: ClassVar[Advice] = Advice('no', 409, None, 'Your cart has changed. Please start again.', 'none: the answer is about the old id', 'none: the answer is about the old id')
@@ -413,7 +413,7 @@ class Ended(Word):
 
 @dataclass(frozen=True)
 class EndedForBuyers(Ended, No):
-    """RESERVE, BUY: The sale is over. Final: yes, unless END is moved. Next: say so to the
+    """RESERVE, BUY: the sale is over. Final: yes, unless END is moved. Next: say so to the
     buyer.
     """
 
@@ -422,7 +422,7 @@ class EndedForBuyers(Ended, No):
 
 @dataclass(frozen=True)
 class EndedForGood(Ended, No):
-    """PAUSE, RESUME, ALTER: The sale was closed, which cannot be undone. Final: yes. Next:
+    """PAUSE, RESUME, ALTER: the sale was closed, which cannot be undone. Final: yes. Next:
     nothing.
     """
 
@@ -534,7 +534,7 @@ class NotSold(Word):
 
 @dataclass(frozen=True)
 class NotSoldSoMany(NotSold, No):
-    """REFUND, where sku: More than `left` units were to be taken back; nothing changed. Final:
+    """REFUND, with a SKU: more than `left` units were to be taken back; nothing changed. Final:
     no. Next: ask for `left` or fewer.
     """
 
@@ -543,7 +543,7 @@ class NotSoldSoMany(NotSold, No):
 
 @dataclass(frozen=True)
 class NotSoldAtAll(NotSold, No):
-    """REFUND, where no sku: The reservation was never sold. Final: no. Next: RELEASE it
+    """REFUND, without a SKU: the reservation was never sold. Final: no. Next: RELEASE it
     instead.
     """
 

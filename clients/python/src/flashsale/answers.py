@@ -205,7 +205,7 @@ class Released(Word):
 class ReleasedNow(Released, Yes):
     """RELEASE: the units are back, and this id can never be sold. Final: yes. Next: nothing."""
 
-    advice: ClassVar[Advice] = Advice('yes', 200, None, 'Cancelled. Nothing was charged.', 'cancel', 'refund')
+    advice: ClassVar[Advice] = Advice('yes', 200, None, 'Cancelled.', 'cancel', 'refund')
 
 
 @dataclass(frozen=True)

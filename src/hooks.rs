@@ -3,9 +3,10 @@
 use crate::damage;
 use crate::datatype::{self, marks};
 use crate::ffi::{Ctx, Hooks, LoadBeside, Text};
+use crate::hints;
 use crate::scripts;
 use crate::slots;
-use crate::timer::{alarm, hints};
+use crate::timer::alarm;
 
 /// What the module does about each event of the server.
 pub struct Server;

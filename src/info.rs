@@ -116,62 +116,50 @@ impl Largest {
     }
 }
 
-macro_rules! counted {
-    ($(#[$outer:meta])* $name:ident { $($variant:ident => $word:literal,)* }) => {
-        $(#[$outer])*
+macro_rules! outcomes {
+    ($($variant:ident => $word:literal,)*) => {
+        /// What commands were answered that changed nothing. What changed something is
+        /// counted as a [`Deed`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($variant,)* }
+        pub enum Outcome { $($variant,)* }
 
-        impl $name {
-            pub const ALL: &[$name] = &[$($name::$variant),*];
+        impl Outcome {
+            pub const ALL: &[Outcome] = &[$(Outcome::$variant),*];
 
-            /// The name of the counter.
+            /// Returns the name of the counter.
             pub fn word(self) -> &'static str {
-                match self { $($name::$variant => $word,)* }
+                match self { $(Outcome::$variant => $word,)* }
             }
         }
     };
 }
 
-counted! {
-    /// What commands were answered, and what else happened.
-    Outcome {
-        // Changes, once each.
-        Created => "created",
-        Reserved => "reserved",
-        Sold => "sold",
-        Released => "released",
-        Expired => "expired",
-        Forgotten => "forgotten",
-        Extended => "extended",
-        Refunded => "refunded",
-        Restocked => "restocked",
-        Altered => "altered",
-        // Answers that changed nothing because it had happened before.
-        Replayed => "replayed",
-        // Refusals.
-        Mismatch => "mismatch",
-        NoReservation => "noreservation",
-        Ended => "ended",
-        NotStarted => "notstarted",
-        Paused => "paused",
-        OrderLimit => "orderlimit",
-        UserLimit => "userlimit",
-        ItemLimit => "itemlimit",
-        SaleLimit => "salelimit",
-        SoldOut => "soldout",
-        AllReserved => "allreserved",
-        AlreadySold => "alreadysold",
-        AlreadyReleased => "alreadyreleased",
-        AlreadyExpired => "alreadyexpired",
-        NotSold => "notsold",
-        TooFew => "toofew",
-    }
+outcomes! {
+    // It had happened before.
+    Replayed => "replayed",
+    // Refusals.
+    Mismatch => "mismatch",
+    NoReservation => "noreservation",
+    Ended => "ended",
+    NotStarted => "notstarted",
+    Paused => "paused",
+    OrderLimit => "orderlimit",
+    UserLimit => "userlimit",
+    ItemLimit => "itemlimit",
+    SaleLimit => "salelimit",
+    SoldOut => "soldout",
+    AllReserved => "allreserved",
+    AlreadySold => "alreadysold",
+    AlreadyReleased => "alreadyreleased",
+    AlreadyExpired => "alreadyexpired",
+    NotSold => "notsold",
+    TooFew => "toofew",
 }
 
-/// No deadline at all.
-const NEVER: u64 = u64::MAX;
+/// Stands for the earliest deadline where no timer runs, as on a replica.
+const NO_TIMER: u64 = u64::MAX;
 
+static DEEDS: [Counter; Deed::ALL.len()] = [const { Counter::new() }; Deed::ALL.len()];
 static OUTCOMES: [Counter; Outcome::ALL.len()] = [const { Counter::new() }; Outcome::ALL.len()];
 static ERRORS: [Counter; Code::ALL.len()] = [const { Counter::new() }; Code::ALL.len()];
 
@@ -187,9 +175,8 @@ pub static SWEEPS: Counter = Counter::new();
 pub static SWEEP_LAG_MS: AtomicU64 = AtomicU64::new(0);
 /// The same at its worst.
 pub static SWEEP_LAG_MS_MAX: AtomicU64 = AtomicU64::new(0);
-/// The earliest deadline the timer is to look at, in Unix milliseconds; [`NEVER`] where no
-/// timer runs, as on a replica.
-static NEXT_DUE_MS: AtomicU64 = AtomicU64::new(NEVER);
+/// The earliest deadline the timer is to look at, in Unix milliseconds, or [`NO_TIMER`].
+static NEXT_DUE_MS: AtomicU64 = AtomicU64::new(NO_TIMER);
 /// The longest the timer kept the server from its clients, in microseconds.
 pub static SWEEP_US_MAX: AtomicU64 = AtomicU64::new(0);
 /// Sales in memory.
@@ -215,19 +202,9 @@ pub static SALES_WITH_DEADLINES: AtomicU64 = AtomicU64::new(0);
 
 /// Counts what a change did.
 pub fn count_deed(deed: Deed, times: u64) {
-    let outcome = match deed {
-        Deed::Created => Outcome::Created,
-        Deed::Reserved => Outcome::Reserved,
-        Deed::Sold => Outcome::Sold,
-        Deed::Released => Outcome::Released,
-        Deed::Expired => Outcome::Expired,
-        Deed::Forgotten => Outcome::Forgotten,
-        Deed::Extended => Outcome::Extended,
-        Deed::Refunded => Outcome::Refunded,
-        Deed::Restocked => Outcome::Restocked,
-        Deed::Altered => Outcome::Altered,
-    };
-    count(outcome, times);
+    if let Some(counter) = DEEDS.get(deed as usize) {
+        counter.add(times);
+    }
 }
 
 /// Counts one outcome, or several.
@@ -253,7 +230,7 @@ pub fn note_sweep(lag_ms: u64) {
 
 /// Notes the earliest deadline that is left to the timer, in Unix milliseconds.
 pub fn note_due(due_ms: Option<u64>) {
-    NEXT_DUE_MS.store(due_ms.unwrap_or(NEVER), Ordering::Relaxed);
+    NEXT_DUE_MS.store(due_ms.unwrap_or(NO_TIMER), Ordering::Relaxed);
 }
 
 /// For how long the earliest deadline has passed, in milliseconds.
@@ -293,6 +270,9 @@ impl Source for Info {
         section.field("events_replayed", EVENTS_REPLAYED.get());
         section.field("replay_divergence", REPLAY_DIVERGENCE.get());
         section.field("sales_diverged", SALES_DIVERGED.get());
+        for (deed, counter) in Deed::ALL.iter().zip(&DEEDS) {
+            section.field_of("outcome_", deed.word(), counter.get());
+        }
         for (outcome, counter) in Outcome::ALL.iter().zip(&OUTCOMES) {
             section.field_of("outcome_", outcome.word(), counter.get());
         }
@@ -308,7 +288,10 @@ mod tests {
     use crate::ffi;
 
     #[test]
-    fn every_outcome_and_code_has_its_own_counter() {
+    fn every_deed_outcome_and_code_has_its_own_counter() {
+        for (position, &deed) in Deed::ALL.iter().enumerate() {
+            assert_eq!(deed as usize, position);
+        }
         for (position, &outcome) in Outcome::ALL.iter().enumerate() {
             assert_eq!(outcome as usize, position);
         }

@@ -11,11 +11,13 @@
 //! | what does a command take and answer | `command/`, one file each, its page on top |
 //! | how does anything change, and reach the AOF and the replicas | `change/` |
 //! | how does an overdue reservation come back | `timer/` |
+//! | which sale has a deadline next | `hints/` |
 //! | what is in an order | `orders/` |
 //! | what is a key of these types to the server | `datatype/` |
 //! | what does the server tell the module by itself | `hooks.rs` |
 //! | what would hurt a sale on this server | `doctor/` |
 //! | which settings are there, what is counted | `config.rs`, `info.rs` |
+//! | how is a broken invariant tried out | `rehearsal.rs` |
 //! | when do listeners hear of a change | `news.rs` |
 //! | what of an AOF ends the start | `damage.rs` |
 //! | whose are the deadlines of a slot that moves | `slots.rs` |
@@ -26,10 +28,10 @@
 //! | how does the server call, and how is it called | `ffi/`, the only unsafe code |
 //!
 //! Arrows never turn round: `hooks` and `command` use `timer` and `change`, those use
-//! `datatype` and `orders`, those `ffi`, and all of them the engine. The timer is in three
-//! parts: its hints are below `datatype`, which writes them down, its alarm below `change`,
-//! which sets it, and its sweep above `change`, which carries out what it returns. No two
-//! files use each other in a circle; `tests/tidy.rs` looks for one.
+//! `datatype` and `orders`, those `ffi`, and all of them the engine. The hints about
+//! deadlines are below `datatype`, which writes them down. The timer is in two parts: its
+//! alarm is below `change`, which sets it, and its sweep above `change`, which commits what
+//! expired. No two files use each other in a circle; `tests/tidy.rs` looks for one.
 //!
 //! # One change, start to end
 //!
@@ -48,6 +50,7 @@ mod datatype;
 mod doctor;
 mod error;
 mod ffi;
+mod hints;
 mod hooks;
 mod info;
 mod names;
@@ -55,6 +58,7 @@ mod news;
 mod orders;
 mod place;
 mod reclaim;
+mod rehearsal;
 mod scratch;
 mod scripts;
 mod slots;
@@ -71,6 +75,7 @@ pub use command::fuzz::arguments as fuzz_arguments;
 /// An argument of the module is wrong, or the server does not take a registration. In
 /// words for the log.
 fn load(ctx: ffi::Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
+    ffi::log_panics();
     names::draw_key();
     config::register(ctx, arguments)?;
     ffi::set_module_options(ctx);
@@ -84,7 +89,7 @@ fn load(ctx: ffi::Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
     ffi::register_info::<info::Info>(ctx);
     doctor::note_load(ctx);
     scripts::look(ctx);
-    timer::alarm::wake(timer::sweep::sweep);
+    timer::alarm::set_sweep(timer::sweep::sweep);
     // Last: subscriptions outlive a load that fails after them.
     ffi::subscribe::<hooks::Server>(ctx)
 }

@@ -1,4 +1,4 @@
-//! Where a value is: what the lists of the module keep instead of the value, which may be
+//! Where a value is. The lists of the module keep places, because the value itself may be
 //! moved or freed at any time.
 
 use std::sync::Arc;

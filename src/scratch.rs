@@ -25,8 +25,8 @@ pub fn with(act: impl FnOnce(&mut Vec<u8>)) {
     });
 }
 
-/// Takes the buffer of a batch, whatever is in it. Whoever takes a second one meanwhile gets
-/// a new one.
+/// Takes the buffer of a batch, with whatever is in it. A second one, taken before the first
+/// is given back, is new.
 pub fn take_of_batch() -> Vec<u8> {
     OF_BATCH.with_borrow_mut(std::mem::take)
 }

@@ -1,10 +1,12 @@
 //! What `make bench` says.
 //!
-//! **Goal**: the figures of a row are those the load's own program printed, a table is
-//! legible as text, and the docs show what was measured and nothing else.
+//! **Goal**: the figures of a row are those the load's own program printed, the load of the
+//! batches sends what it should and overlooks no error, a table is legible as text, and the
+//! docs show what was measured and nothing else.
 //!
 //! **Method**: the files of the benchmark that read and write text are included by path
-//! and given text that redis-benchmark printed; the page on performance is compared with the summary
+//! and given text that redis-benchmark printed; the load of the batches is answered by a thread
+//! of the test, which keeps what it was sent; the page on performance is compared with the summary
 //! that the benchmark wrote into docs/bench. What sums the instructions of the module is
 //! given a file as callgrind writes them.
 
@@ -15,16 +17,30 @@ mod load;
 #[path = "../examples/common/print.rs"]
 mod print;
 #[allow(dead_code)]
+#[path = "../benches/server/pump.rs"]
+mod pump;
+#[allow(dead_code)]
 #[path = "../examples/common/reply.rs"]
 mod reply;
 #[allow(dead_code)]
 #[path = "../benches/server/table.rs"]
 mod table;
+#[allow(dead_code)]
+#[path = "../benches/server/times.rs"]
+mod times;
+#[allow(dead_code)]
+#[path = "../benches/server/wire.rs"]
+mod wire;
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::Path;
+use std::thread;
 
 use load::Seen;
+use pump::Pour;
 use table::{Table, number};
 
 /// As Redis 7.0, Redis 8.0 and Valkey 8.1 print it, `\r` of the running line included.
@@ -99,10 +115,105 @@ fn the_page_on_performance_shows_what_was_measured() {
     );
     for file in ["bench.md", "bench.csv", "bench.svg"] {
         assert!(!read(&format!("docs/bench/{file}")).is_empty(), "{file}");
-        if file != "bench.csv" {
-            assert!(page.contains(&format!("(../bench/{file})")), "{file}");
-        }
     }
+    assert!(page.contains("(../bench/bench.md)"));
+    for entry in fs::read_dir(root.join("docs/bench")).expect("docs/bench") {
+        let name = entry.expect("a file").file_name();
+        let name = name.to_string_lossy();
+        let is_shown = page.contains(&format!("(../bench/{name})"));
+        assert!(is_shown || !name.ends_with(".svg"), "{name} is not shown");
+    }
+}
+
+/// Replies of every kind a batch may have, but errors.
+const REPLIES: &str =
+    "*2\r\n*5\r\n$8\r\nRESERVED\r\n$3\r\na\r\n\r\n:1\r\n:-1\r\n$-1\r\n*0\r\n+OK\r\n";
+
+#[test]
+fn the_end_of_a_reply_is_found_wherever_it_was_cut() {
+    let bytes = REPLIES.as_bytes();
+    for cut in 0..=bytes.len() {
+        let mut left = 2;
+        let skipped = pump::skip(&bytes[..cut], &mut left).expect("no error");
+        assert!(skipped <= cut);
+        // What follows the last reply is left alone.
+        let rest = [&bytes[skipped..], b"+NEXT\r\n"].concat();
+        let skipped = skipped + pump::skip(&rest, &mut left).expect("no error");
+        assert_eq!((skipped, left), (bytes.len(), 0), "cut at {cut}");
+    }
+}
+
+#[test]
+fn an_error_among_the_elements_of_a_reply_is_an_error() {
+    let mut left = 1;
+    let reply = b"*2\r\n:1\r\n-OOM command not allowed\r\n";
+    let error = pump::skip(reply, &mut left).expect_err("an error");
+    assert_eq!(error.to_string(), "-OOM command not allowed");
+    // A text that looks like one is none.
+    let mut left = 1;
+    assert_eq!(pump::skip(b"$4\r\n-OOM\r\n", &mut left).expect("text"), 10);
+}
+
+/// What the load sends in 999 commands of such an id, of which one was used before.
+fn ids(id: &str, range: u64) -> Vec<String> {
+    let words = ["MRESERVE", "__rand_int__", id, ""];
+    let pour = Pour {
+        command: &words.map(str::to_owned),
+        requests: 999,
+        depth: 8,
+        connections: 3,
+        range,
+        used: 1,
+    };
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let sent = thread::scope(|scope| {
+        let lanes: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| commands(&listener.accept().expect("a connection").0)))
+            .collect();
+        pump::run(port, &pour).expect("all replies");
+        let lanes = lanes.into_iter();
+        let sent = lanes.map(|lane| lane.join().expect("no panic"));
+        sent.collect::<Vec<_>>().concat()
+    });
+    assert_eq!(sent.len(), 999);
+    for [command, random, _, empty] in &sent {
+        assert_eq!((command.as_str(), empty.as_str()), ("MRESERVE", ""));
+        assert!(random.parse::<u64>().expect("a number") < range);
+    }
+    sent.into_iter().map(|[_, _, id, _]| id).collect()
+}
+
+#[test]
+fn the_load_sends_every_command_once_and_no_id_twice() {
+    let of_range = ids("01__next_int__", 1000);
+    let distinct: BTreeSet<&String> = of_range.iter().collect();
+    let used = format!("01{:012}", pump::next(0, 1000));
+    assert!(distinct.len() == 999 && !distinct.contains(&used));
+    let numbers = of_range.iter().map(|id| id[2..].parse::<u64>());
+    assert!(numbers.flatten().all(|number| number < 1000));
+    // New ids do not run out, however few users there are.
+    let fresh = ids("__new__int____rand_int__", 10);
+    let starts: BTreeSet<&str> = fresh.iter().map(|id| &id[..12]).collect();
+    assert_eq!(starts.len(), 999);
+}
+
+/// Reads commands of four words until the connection ends, and answers each.
+fn commands(stream: &std::net::TcpStream) -> Vec<[String; 4]> {
+    let mut lines = BufReader::new(stream)
+        .lines()
+        .map(|line| line.expect("a line"));
+    let mut sent = Vec::new();
+    while let Some(head) = lines.next() {
+        assert_eq!(head, "*4");
+        let words = std::array::from_fn(|_| lines.nth(1).expect("a word"));
+        sent.push(words);
+        let mut stream = stream;
+        stream
+            .write_all(b"*1\r\n*2\r\n+RESERVED\r\n:1\r\n")
+            .expect("answered");
+    }
+    sent
 }
 
 /// Two functions of the module, one of which has code of another file put into it and

@@ -23,7 +23,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Every command of the module. A new one is added here, in its own file, and in the
 /// tests of its replies.
-const COMMANDS: [&str; 38] = [
+const COMMANDS: [&str; 42] = [
     "ALTER",
     "APPLY",
     "AUDIT",
@@ -38,6 +38,10 @@ const COMMANDS: [&str; 38] = [
     "HELP",
     "INFO",
     "LOAD",
+    "MBUY",
+    "MCHECKOUT",
+    "MRELEASE",
+    "MRESERVE",
     "PAUSE",
     "REFUND",
     "RELEASE",
@@ -310,13 +314,19 @@ fn arrows_never_turn_round() {
         (
             "src/ffi",
             above(&[
-                "change", "command", "config", "datatype", "doctor", "hooks", "info", "orders",
-                "timer",
+                "change", "command", "config", "datatype", "doctor", "hints", "hooks", "info",
+                "orders", "timer",
+            ]),
+        ),
+        (
+            "src/hints",
+            above(&[
+                "change", "command", "datatype", "doctor", "hooks", "orders", "timer",
             ]),
         ),
         (
             "src/datatype",
-            above(&["change", "command", "doctor", "hooks", "orders"]),
+            above(&["change", "command", "doctor", "hooks", "orders", "timer"]),
         ),
         (
             "src/orders",

@@ -4,7 +4,7 @@
 //! below the filter's capacity was added.
 
 use crate::reply::Outcome;
-use crate::row::{Proof, Row};
+use crate::row::{Proof, Row, Sender};
 use crate::stage::{Stage, digits};
 use crate::wire::{Wire, fill, push};
 
@@ -27,19 +27,19 @@ pub fn has_other(wire: &mut Wire) -> Outcome<bool> {
 pub fn fill_filters(stage: &mut Stage, with_other: bool) -> Outcome<()> {
     fill_filter(stage, "FLASHSALE.BF", "seen")?;
     if with_other {
-        fill_filter(stage, "BF", "other")?;
+        fill_filter(stage, "BF.", "other")?;
     }
     Ok(())
 }
 
 fn fill_filter(stage: &mut Stage, commands: &str, key: &str) -> Outcome<()> {
     let capacity = capacity_of(stage.population);
-    let reserve = format!("{commands}.RESERVE");
+    let reserve = format!("{commands}RESERVE");
     let size = capacity.to_string();
     stage
         .wire
         .ask(&[&reserve, key, "0.01", &size, "NONSCALING"])?;
-    let command = format!("{commands}.MADD");
+    let command = format!("{commands}MADD");
     fill(
         stage.server.port(),
         capacity / 2 / BATCH,
@@ -54,7 +54,7 @@ fn fill_filter(stage: &mut Stage, commands: &str, key: &str) -> Outcome<()> {
             push(bytes, &words);
         },
     )?;
-    let card = stage.wire.number(&[&format!("{commands}.CARD"), key])?;
+    let card = stage.wire.number(&[&format!("{commands}CARD"), key])?;
     if card.abs_diff(capacity / 2) * 50 > capacity {
         return Err(format!("{commands}: {card} items of {} in the filter", capacity / 2).into());
     }
@@ -67,7 +67,7 @@ pub fn rows(population: u64, with_other: bool) -> Vec<Row> {
     for shape in SHAPES {
         rows.push(shape.row(population, "FLASHSALE.BF", "seen", shape.ours));
         if with_other {
-            rows.push(shape.row(population, "BF", "other", shape.others));
+            rows.push(shape.row(population, "BF.", "other", shape.others));
         }
     }
     rows
@@ -114,7 +114,7 @@ const SHAPES: [Shape; 4] = [
 
 impl Shape {
     fn row(&self, population: u64, commands: &str, key: &'static str, name: &'static str) -> Row {
-        let mut command = vec![format!("{commands}.{}", self.verb), key.to_owned()];
+        let mut command = vec![format!("{commands}{}", self.verb), key.to_owned()];
         command.extend((0..self.items).map(|_| "__rand_int__".to_owned()));
         let card = match key {
             "seen" => "FLASHSALE.BFCARD",
@@ -130,6 +130,7 @@ impl Shape {
             },
             range: capacity_of(population),
             is_pipelined: true,
+            sender: Sender::Benchmark,
             prepare: match (self.adds, key) {
                 (false, _) => None,
                 (true, "seen") => Some(|stage| stage.wire.put_back("seen")),

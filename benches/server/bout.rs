@@ -1,4 +1,4 @@
-//! Rows measured in alternation, and what is told of each.
+//! Rows measured in alternation, and the figures of each.
 //!
 //! The machine is never as quiet as one would like. All rows are measured once, then all
 //! of them again, and a row's figures are those of its median round, so that a bad
@@ -8,7 +8,7 @@ use crate::reply::Outcome;
 use crate::row::{Row, Sample};
 use crate::stage::Stage;
 
-/// What the server was told, which rows must have in common to be compared.
+/// How the server is set up and what is sent; only rows of one mode are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Pipelined, no AOF.
@@ -19,7 +19,17 @@ pub enum Mode {
     Single,
     /// Pipelined, no AOF, Bloom filters.
     Bloom,
+    /// Batches and the single commands beside them, no AOF.
+    BatchMemory,
+    /// The same, `appendfsync everysec`.
+    BatchEverysec,
+    /// The same, no AOF, a replica.
+    BatchReplica,
 }
+
+/// The modes in which batches are measured: there, rows are compared by the time that the
+/// server's main thread ran, which a busy machine changes least.
+pub const BATCHES: [Mode; 3] = [Mode::BatchMemory, Mode::BatchEverysec, Mode::BatchReplica];
 
 impl Mode {
     pub fn word(self) -> &'static str {
@@ -28,6 +38,9 @@ impl Mode {
             Mode::Everysec => "pipelined, AOF everysec",
             Mode::Single => "unpipelined, AOF off",
             Mode::Bloom => "Bloom filters, pipelined, AOF off",
+            Mode::BatchMemory => "batches, AOF off",
+            Mode::BatchEverysec => "batches, AOF everysec",
+            Mode::BatchReplica => "batches, AOF off, one replica",
         }
     }
 }
@@ -47,11 +60,18 @@ pub struct Figures {
     /// The longest that a client waited, and a call took, in any round.
     pub max_ms: f64,
     pub call_max_us: f64,
+    /// How long the server's main thread ran for an item, in microseconds: the median.
+    pub server_us: Option<f64>,
 }
 
 impl Figures {
     fn of(mode: Mode, row: &Row, mut samples: Vec<Sample>) -> Figures {
         samples.sort_by(|a, b| a.seen.per_second.total_cmp(&b.seen.per_second));
+        let mut server: Vec<f64> = samples
+            .iter()
+            .filter_map(|sample| sample.server_us)
+            .collect();
+        server.sort_by(f64::total_cmp);
         let most = |of: fn(&Sample) -> f64| samples.iter().map(of).fold(0.0, f64::max);
         Figures {
             mode,
@@ -63,6 +83,7 @@ impl Figures {
             fastest: samples[samples.len() - 1].seen.per_second,
             max_ms: most(|sample| sample.seen.max_ms),
             call_max_us: most(|sample| sample.call_max_us),
+            server_us: server.get(server.len() / 2).copied(),
         }
     }
 
@@ -74,6 +95,11 @@ impl Figures {
     /// Items a second: of a command about one, the same.
     pub fn items_per_second(&self) -> f64 {
         self.per_second() * self.items as f64
+    }
+
+    /// Items that the server's main thread carries out in a second of its own time.
+    pub fn items_per_core_second(&self) -> Option<f64> {
+        self.server_us.map(|us| 1e6 / us)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::reply::{Outcome, text_of};
 use crate::row::{Fields, calls_of};
 use crate::server::Setup;
 use crate::stage::{self, Names, ORDERS, PLENTY, SALE, Stage};
+use crate::times::Times;
 use crate::wire::Wire;
 
 /// The script's keys, about as long as the sale's.
@@ -233,11 +234,10 @@ fn grow(setup: &Setup, kind: Kind, count: u64) -> Outcome<(Stage, Growth)> {
 
 /// How long the server's main thread has waited for its core since it started; 0 where
 /// the system does not tell.
-fn waited_ms(wire: &mut Wire) -> Outcome<f64> {
+pub fn waited_ms(wire: &mut Wire) -> Outcome<f64> {
     let pid = wire.info_number("server", "process_id")?;
-    let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
-    let waited = text.split(' ').nth(1).and_then(|ns| ns.parse::<f64>().ok());
-    Ok(waited.unwrap_or(0.0) / 1e6)
+    let times = Times::of_process(pid).unwrap_or_default();
+    Ok(times.waited_ns as f64 / 1e6)
 }
 
 /// Has the server count what it would send a replica: it does so from the moment one

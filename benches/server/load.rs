@@ -152,6 +152,17 @@ pub fn pin() -> (Vec<String>, String) {
     }
 }
 
+/// Returns what starts a replica: on a third core where there is one, else beside the load.
+/// To be asked before [`pin`], after which this process has one core.
+pub fn replica_starter() -> Vec<String> {
+    match allowed_cores().get(2) {
+        Some(core) => ["taskset", "-c", &core.to_string()]
+            .map(str::to_owned)
+            .to_vec(),
+        None => Vec::new(),
+    }
+}
+
 /// Starts a program with priority over the system's own work on the core.
 const GO_FIRST: [&str; 3] = ["nice", "-n", "-20"];
 

@@ -6,24 +6,31 @@
 //!   as a script
 //! - `row.rs`: one measurement, and the proof that it measured what it says
 //! - `bout.rs`: rows in alternation, medians
+//! - `batch_rows.rs`, `pump.rs`: commands for many buyers, and the load that sends them;
+//!   `batch.rs`: their bytes and their longest call
 //! - `growth.rs`: bytes, seconds and the longest call as a sale grows
 //! - `wave.rs`: very many deadlines in one moment
-//! - `load.rs`: redis-benchmark and the cores; `wire.rs`: single commands, and very many
-//! - `targets.rs`, `report.rs`, `table.rs`, `plot.rs`, `machine.rs`: what is told
-//!   of it
+//! - `load.rs`: redis-benchmark and the cores; `wire.rs`: single commands, and very many;
+//!   `times.rs`: how long a thread ran
+//! - `targets.rs`, `report.rs`, `table.rs`, `plot.rs`, `plot_batch.rs`, `machine.rs`: what is
+//!   reported of it
 //!
 //! Edge: speaks RESP like any client and never links the crate. It ends with an error
 //! when a row did not do what it is named after; a target that is missed is no error.
 
+mod batch;
+mod batch_rows;
 mod bloom;
 mod bout;
 mod growth;
 mod load;
 mod machine;
 mod plot;
+mod plot_batch;
 #[allow(dead_code)]
 #[path = "../../examples/common/print.rs"]
 mod print;
+mod pump;
 #[allow(dead_code)]
 #[path = "../../examples/common/reply.rs"]
 mod reply;
@@ -36,10 +43,11 @@ mod server;
 mod stage;
 mod table;
 mod targets;
+mod times;
 mod wave;
 mod wire;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -62,11 +70,16 @@ Usage: cargo bench --bench server -- [--quick] [option value ...]
   --users N          users of the sale and reservations in it before a row  [1000000]
   --rounds N         rounds over all rows, of which the median counts       [3]
   --sizes N[,N...]   reservations to grow to     [100000,1000000,10000000]
-  --parts P[,P...]   of memory, everysec, single, bloom, growth, wave       [all]
+  --parts P[,P...]   of memory, everysec, single, bloom, batch, growth, wave [all]
   --out FOLDER       where tables and plot go   [target/bench]
 
 FLASHSALE_SERVER names the server program, FLASHSALE_MODULE the module,
 FLASHSALE_BENCH_BLOOM the module of RedisBloom to be loaded beside it.";
+
+/// What may be measured by itself.
+const PARTS: [&str; 7] = [
+    "memory", "everysec", "single", "bloom", "batch", "growth", "wave",
+];
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -154,11 +167,10 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
             other => return Err(other.unexpected()),
         }
     }
-    let known = ["memory", "everysec", "single", "bloom", "growth", "wave"];
-    if let Some(part) = options
-        .parts
-        .iter()
-        .find(|part| !known.contains(&part.as_str()))
+    let parts = options.parts.iter();
+    if let Some(part) = parts
+        .into_iter()
+        .find(|part| !PARTS.contains(&part.as_str()))
     {
         return Err(format!("there is no part '{part}'").into());
     }
@@ -194,6 +206,7 @@ where
 fn run(options: &Options) -> Outcome<()> {
     let started = Instant::now();
     let program = load::program()?;
+    let replica_starter = load::replica_starter();
     let pinned = load::pin();
     let mut report = Report {
         options: options.line(),
@@ -203,6 +216,7 @@ fn run(options: &Options) -> Outcome<()> {
         options,
         program,
         starter: pinned.0.clone(),
+        replica_starter,
     };
     {
         let stage = Stage::open(&stage::setup(&bench.starter, false)?, 0)?;
@@ -215,15 +229,30 @@ fn run(options: &Options) -> Outcome<()> {
     println!("{:>8}  {}", "options", report.options);
     bench.measure_rows(&mut report)?;
     bench.measure_growth(&mut report)?;
-    report.targets = targets::judge(&report.rows, &report.growths, report.wave.as_ref());
+    let wave = report.wave.as_ref();
+    report.targets = targets::judge(&report.rows, report.batches, &report.growths, wave);
     println!("\n{}", heading("Targets"));
     println!("{}", report.target_table().markdown());
     report.write(&options.out)?;
+    draw(&report, &options.out)?;
     println!(
-        "{} seconds; bench.md, bench.csv, bench.svg and summary.md are in {}",
+        "{} seconds; bench.md, bench.csv, summary.md and the pictures are in {}",
         started.elapsed().as_secs(),
         options.out.display()
     );
+    Ok(())
+}
+
+/// Draws `bench.svg` and `batch.svg`, as far as their rows were measured.
+fn draw(report: &Report, folder: &Path) -> Outcome<()> {
+    for (name, picture) in [
+        ("bench.svg", plot::svg(report)?),
+        ("batch.svg", plot_batch::svg(report)?),
+    ] {
+        if let Some(picture) = picture {
+            std::fs::write(folder.join(name), picture)?;
+        }
+    }
     Ok(())
 }
 
@@ -232,6 +261,7 @@ struct Bench<'o> {
     options: &'o Options,
     program: &'static str,
     starter: Vec<String>,
+    replica_starter: Vec<String>,
 }
 
 impl Bench<'_> {
@@ -260,7 +290,38 @@ impl Bench<'_> {
         if wants("bloom") {
             self.measure_bloom(report)?;
         }
+        if wants("batch") {
+            self.measure_batches(report)?;
+        }
         Ok(())
+    }
+
+    /// Batches beside single commands, on a server each without AOF, with it, and with a
+    /// replica; then their bytes and their longest call.
+    fn measure_batches(&self, report: &mut Report) -> Outcome<()> {
+        for mode in bout::BATCHES {
+            let mut stage = self.open(mode == Mode::BatchEverysec)?;
+            if mode == Mode::BatchReplica {
+                stage.add_replica(&stage::setup(&self.replica_starter, false)?)?;
+            }
+            stage.fill_kept(mode == Mode::BatchMemory)?;
+            stage.wait_for_replica()?;
+            let rows = batch_rows::rows(mode, self.options.users, &stage.scripts);
+            self.alternate(mode, &mut stage, &rows, report)?;
+        }
+        if let Some(&count) = self.options.sizes.last() {
+            println!("\n{}", heading("batches as a sale grows"));
+            report.batches = Some(batch::measure(&self.setups()?, count, self.options.rounds)?);
+            println!("\n{}", report.longest_table().markdown());
+        }
+        Ok(())
+    }
+
+    fn setups(&self) -> Outcome<Setups> {
+        Ok(Setups {
+            plain: stage::setup(&self.starter, false)?,
+            logged: stage::setup(&self.starter, true)?,
+        })
     }
 
     fn measure_bloom(&self, report: &mut Report) -> Outcome<()> {
@@ -281,10 +342,7 @@ impl Bench<'_> {
 
     /// Sales and scripts as they grow, and a wave of deadlines.
     fn measure_growth(&self, report: &mut Report) -> Outcome<()> {
-        let setups = Setups {
-            plain: stage::setup(&self.starter, false)?,
-            logged: stage::setup(&self.starter, true)?,
-        };
+        let setups = self.setups()?;
         if self.options.wants("growth") {
             println!("\n{}", heading("growth"));
             for &count in &self.options.sizes {
@@ -353,7 +411,11 @@ impl Bench<'_> {
         let figures: Vec<Figures> =
             bout::alternate(mode, self.program, stage, rows, self.options.rounds, tell)?;
         report.rows.extend(figures);
-        println!("\n{}", report.row_table(mode).markdown());
+        let table = match bout::BATCHES.contains(&mode) {
+            true => report.batch_table(mode),
+            false => report.row_table(mode),
+        };
+        println!("\n{}", table.markdown());
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The rows. Those that make a ratio stand next to each other, so that both see the
 //! same minute of the machine.
 
-use crate::row::{Prepare, Proof, Row};
+use crate::row::{Prepare, Proof, Row, Sender};
 use crate::stage::{HOLD_MS, LIMIT, LUA, LUA_SOLD, NEW, OLD, ORDERS, SALE, Scripts, Stage};
 
 const SALE_NEW: Option<Prepare> = Some(Stage::renew_sale);
@@ -48,6 +48,7 @@ impl Shape {
             requests,
             range: population,
             is_pipelined,
+            sender: Sender::Benchmark,
             prepare: self.prepare,
             says: self.says,
             proof: self.proof,

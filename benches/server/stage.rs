@@ -14,6 +14,7 @@ use redis::Value;
 use ulid::Ulid;
 
 use crate::load;
+use crate::pump::mix;
 use crate::reply::{Outcome, text_of};
 use crate::server::{Server, Setup};
 use crate::wire::{Wire, fill, push};
@@ -45,6 +46,8 @@ pub const LUA_SOLD: [&str; 4] = ["gone:units", "gone:users", "gone:due", "gone:h
 pub struct Stage {
     pub wire: Wire,
     pub server: Server,
+    /// A copy of the server, and a connection to it.
+    replica: Option<(Server, Wire)>,
     /// Users, and reservations in the sale before a row.
     pub population: u64,
     pub scripts: Scripts,
@@ -79,6 +82,8 @@ pub fn setup(starter: &[String], with_aof: bool) -> Outcome<Setup> {
         ["--latency-tracking-info-percentiles", "50 99 99.9 100"],
         ["--slowlog-log-slower-than", "500"],
         ["--slowlog-max-len", "1000"],
+        // A replica that is slower than the load falls behind; it must not be cut off.
+        ["--client-output-buffer-limit", "replica 0 0 0"],
     ];
     settings.extend(ours.concat().into_iter().map(str::to_owned));
     // The server's other threads - fsync, freeing - would take its only core for whole
@@ -141,14 +146,6 @@ impl Names {
     }
 }
 
-/// The finaliser of SplitMix64: all bits of a number in all bits of the result.
-fn mix(number: u64) -> u64 {
-    let mut bits = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ (bits >> 31)
-}
-
 /// Reserves one unit for each of `count` users.
 pub fn reserve_each(port: u16, key: &str, count: u64, names: Names) -> Outcome<Duration> {
     fill(port, count, "RESERVED", |number, bytes| {
@@ -208,8 +205,38 @@ impl Stage {
         Ok(Stage {
             wire,
             server,
+            replica: None,
             population,
             scripts,
+        })
+    }
+
+    /// Adds a replica, and waits until it has everything.
+    pub fn add_replica(&mut self, setup: &Setup) -> Outcome<()> {
+        let server = Server::start(setup)?;
+        let mut wire = Wire::new(server.connect()?);
+        let port = self.server.port().to_string();
+        wire.ask(&["REPLICAOF", "127.0.0.1", &port])?;
+        wire.wait_until("the replica is linked", |wire| {
+            let info = wire.info("replication")?;
+            Ok(info
+                .get("master_link_status")
+                .is_some_and(|link| link == "up"))
+        })?;
+        self.replica = Some((server, wire));
+        self.wait_for_replica()
+    }
+
+    /// Waits until the replica, where there is one, has carried out all that was sent to it.
+    /// The replica is asked, so that the server is not kept busy.
+    pub fn wait_for_replica(&mut self) -> Outcome<()> {
+        let Some((_, replica)) = &mut self.replica else {
+            return Ok(());
+        };
+        let offset = |wire: &mut Wire, name| wire.info_number("replication", name);
+        let sent = offset(&mut self.wire, "master_repl_offset")?;
+        replica.wait_until("the replica has caught up", |wire| {
+            Ok(offset(wire, "slave_repl_offset")? >= sent)
         })
     }
 

@@ -101,7 +101,7 @@ fn reserve_at_random(sale: &mut Sale, n: u64) {
     );
     let id = format!("01{:024}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let ask = ask(&user, &id);
-    sale.touch(Some(ask.id), Some(ask.user));
+    sale.touch(Some(&ask.id), Some(&ask.user));
     let event = sale.plan_reserve(NOW_MS + n / 400, &ask, &BOUNDS);
     sale.apply(&event.expect("units"));
 }

@@ -2,7 +2,7 @@
 //!
 //! **Goal**: a refusal and a replay allocate nothing, and a reservation only what the
 //! tables grow by, which is a page for hundreds: whoever hammers a sold-out sale costs
-//! the server no memory, not even for a moment.
+//! the server no memory, not even for a moment. In a batch an entry allocates no more.
 //!
 //! **Method**: the decisions of a sale with many users are made on an allocator that
 //! counts the calls of this thread.
@@ -77,6 +77,41 @@ fn a_reservation_allocates_only_what_the_tables_grow_by() {
     let mut sale = sale(USERS, 1);
     let spent = fill(&mut sale);
     assert!(spent < USERS / 30, "{spent} for {USERS} reservations");
+}
+
+/// Carries out a batch of these entries, into a container that is written in `buffer`.
+fn carry_out(sale: &mut Sale, at_ms: u64, entries: &[Entry<'_>], buffer: Vec<u8>) -> Vec<u8> {
+    let mut batch = Batch::new(at_ms, BOUNDS, 1_000);
+    let mut container = ContainerWriter::new(buffer, at_ms);
+    for entry in entries {
+        if let Decision::Change(event) = batch.decide(sale, entry) {
+            container.push(&event);
+            sale.apply(&event);
+        }
+    }
+    container.finish();
+    container.into_buffer()
+}
+
+#[test]
+fn an_entry_of_a_batch_allocates_only_what_the_tables_grow_by() {
+    let (mut sale, mut buffer, mut spent) = (sale(USERS, 1), Vec::with_capacity(8_192), 0);
+    let all: Vec<_> = (0..USERS + 64).map(names).collect();
+    let entries: Vec<_> = all.iter().map(|names| Entry::Reserve(ask(names))).collect();
+    let (buyers, strangers) = entries.split_at(USERS as usize);
+    for (n, entries) in buyers.chunks(64).enumerate() {
+        let (at_ms, before) = (NOW_MS + n as u64, allocations());
+        buffer = carry_out(&mut sale, at_ms, entries, buffer);
+        spent += allocations() - before;
+    }
+    assert!(spent < USERS / 30, "{spent} for {USERS} entries");
+    // The same again is replays, and strangers are refused.
+    let at_ms = NOW_MS + 1_000;
+    for (what, entries) in [("replays", &buyers[..64]), ("refusals", strangers)] {
+        let before = allocations();
+        buffer = carry_out(&mut sale, at_ms, entries, buffer);
+        assert_eq!(allocations() - before, 0, "{what}");
+    }
 }
 
 #[test]

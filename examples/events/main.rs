@@ -11,7 +11,8 @@ use std::io::{self, BufRead, Write};
 use std::{env, fs, process};
 
 use flashsale_engine::sale::{
-    Change, Event, Forgets, Hasher, Line, NameBuffer, Options, Order, Spelling, decode_event,
+    Change, CodecError, Container, Event, Forgets, Hasher, Line, NameBuffer, Options, Order,
+    Spelling, decode_event,
 };
 
 /// Events are only read here: how their names are hashed is nothing to them.
@@ -50,11 +51,9 @@ fn tell(mut aof: impl BufRead) -> io::Result<()> {
         match words.as_slice() {
             [name, key, .., event] if name.eq_ignore_ascii_case(b"FLASHSALE.APPLY") => {
                 events += 1;
-                let text = match decode_event(event, NO_LOOK_UP) {
-                    Ok(event) => sentence(&event),
-                    Err(error) => error.to_string(),
-                };
-                writeln!(out, "{} {text}", key.escape_ascii())?;
+                for text in sentences(event) {
+                    writeln!(out, "{} {text}", key.escape_ascii())?;
+                }
             }
             [name, ..] if name.eq_ignore_ascii_case(b"FLASHSALE.LOAD") => loads += 1,
             _ => others += 1,
@@ -102,6 +101,19 @@ fn next_header(aof: &mut impl BufRead, mark: u8) -> io::Result<Option<usize>> {
             .and_then(|number| std::str::from_utf8(number).ok()?.parse().ok())
             .map(Some)
             .ok_or_else(|| invalid("not an append-only file"));
+    }
+}
+
+/// A sentence for an event, or for each of a batch.
+fn sentences(bytes: &[u8]) -> Vec<String> {
+    let in_words = |event: Result<Event<'_>, CodecError>| match event {
+        Ok(event) => sentence(&event),
+        Err(error) => error.to_string(),
+    };
+    match Container::open(bytes, NO_LOOK_UP) {
+        Ok(Some(batch)) => batch.map(in_words).collect(),
+        Ok(None) => vec![in_words(decode_event(bytes, NO_LOOK_UP))],
+        Err(error) => vec![error.to_string()],
     }
 }
 

@@ -1,18 +1,20 @@
-//! A batch changes a sale: its events are carried out one by one and sent on together, in one
-//! container, with one signal and one note for the timer.
+//! The one way a batch changes a sale: its events are carried out one by one and sent on
+//! together, in one container, with one signal and one note for the timer.
 //!
 //! An event that was sent on by itself would reach replicas before the events that were
 //! decided before it.
 //!
-//! Edge: as `commit.rs`, for many events of one moment. Sending cannot be forgotten: it is
-//! what dropping a [`BatchCommit`] does, also when a panic ends the batch in the middle.
+//! Edge: as `commit.rs`, for many events of one moment. Dropping a [`BatchCommit`] sends, so
+//! sending cannot be forgotten, and a panic in the middle of a batch loses nothing.
 
+use super::broken;
 use super::commit::{APPLY, Done, count, count_clock_step, note_news};
 use crate::datatype::SaleKey;
 use crate::error::Error;
 use crate::ffi::{Ctx, Text};
 use crate::news::News;
 use crate::orders::OrdersKey;
+use crate::rehearsal::{self, Point};
 use crate::scratch;
 use crate::scripts;
 use crate::timer::alarm;
@@ -55,7 +57,7 @@ impl<'c> BatchCommit<'c> {
         self.key.sale()
     }
 
-    /// The name of the sale.
+    /// Returns the name of the sale.
     pub fn name(&self) -> Text<'c> {
         self.key.name()
     }
@@ -66,12 +68,14 @@ impl<'c> BatchCommit<'c> {
         if !event.change.makes_reservation() {
             scripts::note_change(self.ctx);
         }
-        // Before it is carried out: what has changed must be sent on, whatever goes wrong
-        // on the way.
+        // Before it is carried out: should that panic, an entry that is in the stream is an
+        // order of every copy.
         if let Some(events) = &mut self.events {
             events.push(event);
         }
+        rehearsal::panic_at(Point::Apply, self.key.name());
         let applied = self.key.apply(event);
+        broken::look(self.ctx, &mut self.key);
         note_news(event, &applied.stock, &mut self.news);
         count(event);
         Done {
@@ -80,19 +84,25 @@ impl<'c> BatchCommit<'c> {
         }
     }
 
-    /// As [`BatchCommit::commit`], for an order, whose entry it appends.
+    /// As [`BatchCommit::commit`], for an order of this id, whose entry it appends.
     ///
     /// # Errors
     ///
     /// The order stream takes no entry. Nothing has changed then.
-    pub fn commit_order(&mut self, pending: Pending<'_>) -> Result<Done, Error> {
+    pub fn commit_order(&mut self, pending: Pending<'_>, id: Text<'_>) -> Result<Done, Error> {
         let Some(orders) = &mut self.orders else {
             return Err(Error::new("orders: missing"));
         };
-        let entry = orders.append(self.key.name(), self.key.sale(), &pending)?;
+        let entry = orders.append(self.key.name(), self.key.sale(), &pending, id)?;
         self.has_entries = true;
         self.news.note_entry(orders.name());
         Ok(self.commit(&pending.entered(entry)))
+    }
+
+    /// Breaks off the sale after a panic. What was carried out before is sent on all the same.
+    #[cold]
+    pub fn break_off(&mut self, reason: &str) {
+        broken::break_off(self.ctx, &mut self.key, reason);
     }
 
     /// Sends on what was carried out, and tells the server and the timer.
@@ -105,7 +115,10 @@ impl<'c> BatchCommit<'c> {
         if let Some(orders) = orders {
             ctx.signal_modified(orders);
         }
-        alarm::note(ctx, &mut self.key);
+        // The deadlines of a broken sale may lead nowhere.
+        if self.key.sale().broken().is_none() {
+            alarm::note(ctx, &mut self.key);
+        }
     }
 }
 

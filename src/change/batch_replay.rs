@@ -8,6 +8,7 @@
 //!
 //! Edge: decides nothing. Who sent the batch, and what a divergence means, the caller knows.
 
+use super::broken;
 use super::commit::{APPLY, note_news};
 use crate::datatype::{self, SaleKey};
 use crate::error::Error;
@@ -15,17 +16,19 @@ use crate::ffi::{Ctx, Text};
 use crate::info;
 use crate::news::News;
 use crate::orders::OrdersKey;
+use crate::rehearsal::{self, Point};
 use crate::timer::alarm;
 use flashsale_engine::sale::{Change, Container, ContainerWriter, Event};
 
-/// Counts an event that does not fit. An error ends the replay of the batch.
+/// Counts an event that does not fit. An error of it ends the replay of the batch.
 pub type Meet<'m> = &'m mut dyn FnMut(&str) -> Result<(), Error>;
 
 /// Carries out the events of a batch, and passes on those that fit.
 ///
 /// # Errors
 ///
-/// The sale cannot be opened; what `meet` says of an event that does not fit.
+/// The sale cannot be opened, or breaks on the way; what `meet` says of an event that does not
+/// fit.
 pub fn replay<'c>(
     ctx: Ctx<'c>,
     name: Text<'c>,
@@ -44,6 +47,11 @@ pub fn replay<'c>(
     };
     loop {
         let so_far = container.read();
+        // Of a broken sale nothing is marked, and the line is passed on as it came: it is sound
+        // where it is replayed from the AOF.
+        if let Some(reason) = follower.key.sale().broken() {
+            return Err(Error::broken(reason));
+        }
         let misfit = match container.next() {
             None => return Ok(()),
             Some(Ok(event)) => follower.follow(&event, so_far),
@@ -57,7 +65,7 @@ pub fn replay<'c>(
     }
 }
 
-/// A copy of a sale while it follows a batch. Dropped, it has passed the batch on.
+/// A copy of a sale while it follows a batch. Dropping it passes the batch on.
 struct Follower<'c> {
     ctx: Ctx<'c>,
     at_ms: u64,
@@ -94,7 +102,9 @@ impl<'c> Follower<'c> {
         } else if let Some(own) = &mut self.own {
             own.push(event);
         }
+        rehearsal::panic_at(Point::Replay, self.key.name());
         let applied = self.key.apply(event);
+        broken::look(self.ctx, &mut self.key);
         note_news(event, &applied.stock, &mut self.news);
         info::EVENTS_REPLAYED.add(1);
         entry
@@ -127,7 +137,8 @@ impl<'c> Follower<'c> {
         self.key.apply(&event);
     }
 
-    /// The container that is passed on in the place of the line, with the events so far.
+    /// Returns the container that is passed on in the place of the line. A new one begins with
+    /// the events so far.
     fn own(&mut self, so_far: (&[u8], u64)) -> &mut ContainerWriter {
         let at_ms = self.at_ms;
         self.own.get_or_insert_with(|| {
@@ -137,7 +148,7 @@ impl<'c> Follower<'c> {
         })
     }
 
-    /// Sends the container, and begins another one.
+    /// Sends the container that takes the place of the line, and begins another one.
     fn send_own(&mut self, orders: Option<Text<'c>>) {
         let next = ContainerWriter::new(Vec::new(), self.at_ms);
         if let Some(mut own) = self.own.replace(next)
@@ -160,6 +171,9 @@ impl Drop for Follower<'_> {
         if let Some(orders) = &self.orders {
             self.ctx.signal_modified(orders.name());
         }
-        alarm::note(self.ctx, &mut self.key);
+        // After a panic, or in a broken sale, deadlines may lead nowhere.
+        if !std::thread::panicking() && self.key.sale().broken().is_none() {
+            alarm::note(self.ctx, &mut self.key);
+        }
     }
 }

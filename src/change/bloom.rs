@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use std::ffi::CStr;
 
 use crate::change::replay;
-use crate::datatype::{self, BloomKey, ValueKey, bloom_key};
+use crate::datatype::{self, AnyBloomKey, BloomKey, bloom_key};
 use crate::error::Error;
 use crate::ffi::{Call, Ctx, Text, TextBuf};
 use crate::info;
@@ -102,7 +102,11 @@ pub fn commit_begin(ctx: Ctx<'_>, name: Text<'_>, header: Header) -> Result<(), 
 /// # Errors
 ///
 /// There is no memory for them. Nothing has changed then.
-pub fn commit_bits(ctx: Ctx<'_>, key: &mut ValueKey<'_>, event: &Event<'_>) -> Result<(), String> {
+pub fn commit_bits(
+    ctx: Ctx<'_>,
+    key: &mut AnyBloomKey<'_>,
+    event: &Event<'_>,
+) -> Result<(), String> {
     if let Event::Loaded { bits, .. } = event {
         key.take_bits(bits)?;
     }

@@ -8,6 +8,7 @@
 
 use std::ffi::CStr;
 
+use super::broken;
 use crate::datatype::{self, SaleKey};
 use crate::error::Error;
 use crate::ffi::{Ctx, Text};
@@ -15,6 +16,7 @@ use crate::info;
 use crate::names;
 use crate::news::News;
 use crate::orders::OrdersKey;
+use crate::rehearsal::{self, Point};
 use crate::scratch;
 use crate::scripts;
 use crate::timer::alarm;
@@ -39,7 +41,8 @@ pub fn commit(ctx: Ctx<'_>, key: &mut SaleKey<'_>, event: &Event<'_>, news: &mut
     carry_out(ctx, key, None, event, news)
 }
 
-/// As [`commit`], for an order or a refund, whose entry it appends.
+/// As [`commit`], for an order or a refund, whose entry it appends; `id` is that of the
+/// reservation as the client spelled it.
 ///
 /// The order matters: the entry comes first, because appending can fail; everything
 /// after it cannot.
@@ -52,9 +55,10 @@ pub fn commit_order<'c>(
     key: &mut SaleKey<'_>,
     orders: &mut OrdersKey<'c>,
     pending: Pending<'_>,
+    id: Text<'_>,
     news: &mut News<'c>,
 ) -> Result<Done, Error> {
-    let entry = orders.append(key.name(), key.sale(), &pending)?;
+    let entry = orders.append(key.name(), key.sale(), &pending, id)?;
     let event = pending.entered(entry);
     Ok(carry_out(ctx, key, Some(orders.name()), &event, news))
 }
@@ -72,8 +76,12 @@ fn carry_out<'c>(
     if !event.change.makes_reservation() {
         scripts::note_change(ctx);
     }
-    let applied = key.apply(event);
+    // Before it is carried out: should that panic, an entry that is in the stream is an order
+    // of every copy.
     send(ctx, key.name(), entry_in, event);
+    rehearsal::panic_at(Point::Apply, key.name());
+    let applied = key.apply(event);
+    broken::look(ctx, key);
     announce(ctx, key, entry_in, event, &applied.stock, news);
     count(event);
     Done {
@@ -99,6 +107,7 @@ pub fn commit_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Resul
     Ok(())
 }
 
+#[inline(always)]
 pub(super) fn send(ctx: Ctx<'_>, key: Text<'_>, orders: Option<Text<'_>>, event: &Event<'_>) {
     scratch::with(|bytes| {
         encode_event(event, bytes);
@@ -108,6 +117,7 @@ pub(super) fn send(ctx: Ctx<'_>, key: Text<'_>, orders: Option<Text<'_>>, event:
 
 /// Tells the server what changed and the timer when to look again, and notes what
 /// listeners are to be told.
+#[inline(always)]
 pub(super) fn announce<'c>(
     ctx: Ctx<'_>,
     key: &mut SaleKey<'_>,
@@ -130,7 +140,7 @@ pub(super) fn announce<'c>(
 }
 
 /// Notes what listeners are to be told of an event of the sale.
-#[inline]
+#[inline(always)]
 pub(super) fn note_news(event: &Event<'_>, stock: &StockChanges, news: &mut News<'_>) {
     if let Some(name_of_event) = event.change.keyspace_event() {
         news.note(name_of_event);

@@ -2,16 +2,18 @@
 //! sale's slot comes from. It is checked, carried out and passed on as it came.
 
 use super::batch_replay;
+use super::broken;
 use super::commit::{APPLY, announce, send};
 use crate::clock;
 use crate::damage::{self, Damage};
 use crate::datatype::{self, SaleKey};
 use crate::error::{Error, echo};
-use crate::ffi::{Call, Ctx, Text};
+use crate::ffi::{Call, Ctx, Text, caught};
 use crate::info;
 use crate::names;
 use crate::news::News;
 use crate::orders::OrdersKey;
+use crate::rehearsal::{self, Point};
 use crate::timer::alarm;
 use flashsale_engine::sale::{
     Change, CodecError, Container, Event, Sale, StockChanges, decode_event,
@@ -60,7 +62,7 @@ impl Sender {
 /// The line comes from a client. What does not fit, to the source of an import.
 pub fn follow(call: &Call<'_>, carry_out: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
     let sender = Sender::of(call.ctx())?;
-    match (carry_out(), sender) {
+    match (carried_out(call, carry_out), sender) {
         (Ok(()), Sender::Aof) => damage::note_loaded(),
         (Ok(()), Sender::Primary | Sender::SlotImport) => {}
         (Err(error), Sender::SlotImport) => return Err(error),
@@ -69,6 +71,19 @@ pub fn follow(call: &Call<'_>, carry_out: impl FnOnce() -> Result<(), Error>) ->
     }
     call.reply().ok();
     Ok(())
+}
+
+/// Carries out a line. A panic on the way is what does not fit, and breaks the sale off.
+fn carried_out(
+    call: &Call<'_>,
+    carry_out: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), Error> {
+    caught(carry_out).unwrap_or_else(|reason| {
+        if let Some(name) = call.text(1) {
+            broken::note_panic(call.ctx(), name, &reason);
+        }
+        Err(Error::new(reason))
+    })
 }
 
 /// The word at `index` of a line, as much as there is of it.
@@ -199,7 +214,9 @@ fn replay_event<'c>(
         // the stream, which would not take the entry at the next start either.
         Err(_) => ctx.replicate(APPLY, name, None, bytes),
     }
+    rehearsal::panic_at(Point::Replay, key.name());
     let applied = key.apply(&event);
+    broken::look(ctx, &mut key);
     let entry_in = entry.as_ref().ok().copied().flatten();
     announce(ctx, &mut key, entry_in, &event, &applied.stock, &mut news);
     entry.map(|_| ())

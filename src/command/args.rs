@@ -131,16 +131,13 @@ impl<'a> Args<'a> {
     /// # Errors
     ///
     /// Missing, not a strict decimal, out of range.
+    #[inline]
     pub fn integer(&mut self, name: &str, min: u64) -> Result<u64, Error> {
         let word = self.word(name)?;
-        parse_integer(word)
-            .filter(|value| *value >= min)
-            .ok_or_else(|| {
-                let word = echo(word);
-                Error::new(format!(
-                    "{name}: '{word}' is not an integer from {min} to {INTEGER_MAX}"
-                ))
-            })
+        match parse_integer(word) {
+            Some(value) if value >= min => Ok(value),
+            _ => Err(no_integer(name, word, min)),
+        }
     }
 
     /// A moment of a sale's window, in Unix milliseconds; 0 stands for none.
@@ -318,25 +315,34 @@ fn missing(name: &str) -> Error {
     Error::new(format!("{name}: {what}"))
 }
 
+#[cold]
+fn no_integer(name: &str, word: &[u8], min: u64) -> Error {
+    let word = echo(word);
+    Error::new(format!(
+        "{name}: '{word}' is not an integer from {min} to {INTEGER_MAX}"
+    ))
+}
+
 fn given_twice(keyword: &str) -> Error {
     Error::new(format!("{keyword}: given twice"))
 }
 
+fn digit(letter: u8) -> Option<u64> {
+    let value = letter.wrapping_sub(b'0');
+    (value < 10).then_some(value.into())
+}
+
 /// Digits alone, without leading zeros, at most 2^53 - 1.
 fn parse_integer(word: &[u8]) -> Option<u64> {
-    let is_strict = match word {
-        [b'0'] => true,
-        [b'1'..=b'9', rest @ ..] => rest.len() < 16 && rest.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    if !is_strict {
+    let (first, rest) = word.split_first()?;
+    let mut value = digit(*first)?;
+    // Beyond sixteen digits the sum could overflow.
+    if !rest.is_empty() && (value == 0 || rest.len() > 15) {
         return None;
     }
-    let value = word.iter().fold(0_u64, |value, digit| {
-        value
-            .wrapping_mul(10)
-            .wrapping_add(u64::from(digit.wrapping_sub(b'0')))
-    });
+    for letter in rest {
+        value = value.wrapping_mul(10).wrapping_add(digit(*letter)?);
+    }
     (value <= INTEGER_MAX).then_some(value)
 }
 

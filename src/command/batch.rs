@@ -14,8 +14,8 @@
 //! one of them must not refuse the rest. The answer of an entry is written before the next
 //! entry changes the sale, because it is read from slots and items.
 //!
-//! Entries are worked through in chunks of [`CHUNK`]: read and hashed, then decided one by one.
-//! Between the two is the place to fetch from memory what a whole chunk will look at.
+//! Entries are worked through in chunks of [`CHUNK`]: read and hashed, fetched from memory all at
+//! once, then decided one by one.
 
 use smallvec::SmallVec;
 
@@ -29,9 +29,10 @@ use crate::command::text;
 use crate::config;
 use crate::datatype;
 use crate::error::Error;
-use crate::ffi::{Call, Ctx, Reply};
+use crate::ffi::{Call, CommandSpec, Ctx, Reply, Text, caught};
 use crate::info;
 use crate::orders::OrdersKey;
+use crate::rehearsal::{self, Point};
 use crate::scripts;
 use flashsale_engine::sale::{
     Answer, Ask, AskLines, Batch, Decision, Entry, Event, NAME_BYTES_MAX, Slot,
@@ -42,8 +43,8 @@ const CHUNK: usize = 8;
 
 /// An entry as it was read.
 pub struct Asked<'a> {
-    /// The id as the client spelled it, to be repeated in the answer.
-    pub id: &'a [u8],
+    /// Where the id stands among the words of the entry.
+    pub id_at: usize,
     pub entry: Entry<'a>,
 }
 
@@ -93,7 +94,7 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// The units that an entry asks for: `qty` of the SKU of the batch, or a bare quantity.
+/// Returns the units that an entry asks for: `qty` of the SKU of the batch, or a bare quantity.
 pub fn ask<'a>(sku: Option<&'a [u8]>, qty: u64) -> Ask<'a> {
     match sku {
         None => Ask::Qty(qty),
@@ -117,85 +118,165 @@ pub fn reference<'a>(args: &mut Args<'a>) -> Result<Option<&'a [u8]>, Error> {
     }
 }
 
-/// Carries the entries out in their order, and answers each; `read` reads the words of one.
+/// Carries the entries of a command out in their order, and answers each; `read` reads the
+/// words of one.
 ///
 /// # Errors
 ///
 /// `NOSALE`, `WRONGTYPE`, another stream than the sale's. Nothing has changed then.
 pub fn answer<'a>(
     call: &Call<'_>,
-    has_orders: bool,
+    command: &CommandSpec,
     entries: Entries<'a>,
     read: impl Fn(Args<'a>) -> Result<Asked<'a>, Error>,
 ) -> Result<(), Error> {
-    let mut open = OpenBatch::of(call, has_orders, entries.len())?;
+    let mut open = OpenBatch::of(call, command, entries.len())?;
     call.reply().array(entries.len());
+    // Behind the name of the command, its keys, ENTRIES and n.
+    let mut first = command.keys.len() + 3;
     for words in entries.words.chunks(entries.width * CHUNK) {
         let words = words.chunks(entries.width);
-        let chunk: SmallVec<[Result<Asked<'a>, Error>; CHUNK]> =
+        let mut chunk: SmallVec<[Result<Asked<'a>, Error>; CHUNK]> =
             words.map(|words| read(Args::of(words))).collect();
-        for asked in chunk {
-            let answered = asked.and_then(|asked| open.answer(call.reply(), &asked));
+        if let Err(reason) = caught(|| open.fetch(&mut chunk)) {
+            open.break_off(&reason);
+        }
+        for asked in &chunk {
+            let answered = match asked {
+                Ok(asked) => text(call, first + asked.id_at)
+                    .and_then(|id| open.answer_caught(call.reply(), id, &asked.entry)),
+                Err(error) => Err(error.clone()),
+            };
             if let Err(error) = answered {
-                info::count_error(error.code);
-                call.reply().error(&error.to_string());
+                reply_error(call.reply(), &error);
             }
+            first += entries.width;
         }
     }
     Ok(())
 }
 
+/// Writes the error of an entry in its place.
+#[cold]
+fn reply_error(reply: Reply<'_>, error: &Error) {
+    info::count_error(error.code);
+    reply.error(&error.to_string());
+}
+
 /// A sale opened for a batch.
 struct OpenBatch<'c> {
     ctx: Ctx<'c>,
+    /// The name of the command.
+    command: &'static str,
     batch: Batch,
     commit: BatchCommit<'c>,
     /// Does the server refuse commands that take memory? Asked once.
     is_denied_memory: Option<bool>,
+    /// A part of the answer to the entry at hand may be written.
+    is_answering: bool,
 }
 
 impl<'c> OpenBatch<'c> {
-    fn of(call: &Call<'c>, has_orders: bool, entries: usize) -> Result<OpenBatch<'c>, Error> {
+    fn of(call: &Call<'c>, command: &CommandSpec, entries: usize) -> Result<OpenBatch<'c>, Error> {
         let ctx = call.ctx();
         let key = datatype::open_write(ctx, text(call, 1)?)?;
-        let orders = if has_orders {
+        let orders = if command.keys.len() > 1 {
             Some(OrdersKey::open(ctx, text(call, 2)?, key.sale())?)
         } else {
             None
         };
+        rehearsal::panic_at(Point::Plan, key.name());
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
         Ok(OpenBatch {
             ctx,
+            command: command.name,
             batch: Batch::new(now_ms, config::bounds(), config::sweep_max()),
             commit: BatchCommit::begin(ctx, key, orders, now_ms, entries),
             is_denied_memory: None,
+            is_answering: false,
         })
     }
 
-    /// Decides an entry, carries it out and writes its answer.
+    /// Prefetches what the entries of a chunk will look at first, so that their cache misses
+    /// overlap.
+    fn fetch(&self, chunk: &mut [Result<Asked<'_>, Error>]) {
+        let sale = self.commit.sale();
+        if sale.broken().is_some() {
+            return;
+        }
+        for asked in chunk.iter_mut().flatten() {
+            let (id, user) = asked.entry.keys_mut();
+            sale.touch(Some(id), user.as_deref());
+        }
+        for asked in chunk.iter_mut().flatten() {
+            let (id, user) = asked.entry.keys_mut();
+            sale.touch_records(Some(id), user);
+        }
+    }
+
+    /// Answers an entry. A panic on the way breaks the sale off, and is an error of this entry
+    /// and of those after it: the array of answers has begun, and has to come to its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`OpenBatch::answer`], or the sale is broken.
+    fn answer_caught(
+        &mut self,
+        reply: Reply<'_>,
+        id: Text<'_>,
+        entry: &Entry<'_>,
+    ) -> Result<(), Error> {
+        if let Some(reason) = self.commit.sale().broken() {
+            return Err(Error::broken(reason));
+        }
+        self.is_answering = false;
+        let answered = caught(|| self.answer(reply, id, entry));
+        answered.unwrap_or_else(|reason| {
+            if self.is_answering {
+                // Half an answer cannot be taken back, so the edge ends the server.
+                std::panic::resume_unwind(Box::new(reason));
+            }
+            Err(self.break_off(&reason))
+        })
+    }
+
+    /// Breaks the sale off after a panic, and returns what its entries are answered.
+    #[cold]
+    fn break_off(&mut self, reason: &str) -> Error {
+        let reason = format!("{}: {reason}", self.command);
+        self.commit.break_off(&reason);
+        Error::broken(&reason)
+    }
+
+    /// Decides the entry of this id, carries it out and writes its answer.
     ///
     /// # Errors
     ///
     /// The answer is an error; nothing is written then.
-    fn answer(&mut self, reply: Reply<'_>, asked: &Asked<'_>) -> Result<(), Error> {
+    fn answer(&mut self, reply: Reply<'_>, id: Text<'_>, entry: &Entry<'_>) -> Result<(), Error> {
         loop {
-            match self.batch.decide(self.commit.sale(), &asked.entry) {
+            match self.batch.decide(self.commit.sale(), entry) {
                 Decision::First(event) => {
                     self.commit.commit(&event);
                 }
                 Decision::Change(event) => {
                     self.refuse_at_maxmemory(event.change.makes_reservation())?;
                     let done = self.commit.commit(&event);
-                    self.reply(reply, asked.id, &event, &done);
+                    self.is_answering = true;
+                    self.reply(reply, id.bytes(), &event, &done);
                     return Ok(());
                 }
                 Decision::Order(pending) => {
                     self.refuse_at_maxmemory(pending.change().makes_reservation())?;
-                    let done = self.commit.commit_order(pending)?;
-                    reply::with_entry(reply, Word::Sold, asked.id, done.entry);
+                    let done = self.commit.commit_order(pending, id)?;
+                    self.is_answering = true;
+                    reply::with_entry(reply, Word::Sold, id.bytes(), done.entry);
                     return Ok(());
                 }
-                Decision::Say(answer) => return self.say(reply, asked, answer),
+                Decision::Say(answer) => {
+                    self.is_answering = true;
+                    return self.say(reply, id.bytes(), entry, answer);
+                }
             }
         }
     }
@@ -210,17 +291,18 @@ impl<'c> OpenBatch<'c> {
         }
     }
 
-    fn say(&self, reply: Reply<'_>, asked: &Asked<'_>, answer: Answer) -> Result<(), Error> {
-        let ask = match &asked.entry {
+    fn say(
+        &self,
+        reply: Reply<'_>,
+        id: &[u8],
+        entry: &Entry<'_>,
+        answer: Answer,
+    ) -> Result<(), Error> {
+        let ask = match entry {
             Entry::Reserve(ask) | Entry::Buy { ask, .. } => Some(&ask.ask),
             Entry::Checkout(_) | Entry::Release(_) => None,
         };
-        reply::answer(
-            reply,
-            self.commit.sale(),
-            &About::units(asked.id, ask),
-            answer,
-        )
+        reply::answer(reply, self.commit.sale(), &About::units(id, ask), answer)
     }
 
     /// Refuses to take more memory for a new reservation at `maxmemory`, as RESERVE does.

@@ -68,6 +68,7 @@ pub fn parse_pairs<'a, N>(
 }
 
 /// Reads a quantity.
+#[inline]
 pub fn parse_qty(args: &mut Args<'_>) -> Result<u64, Error> {
     args.integer("qty", 1)
 }
@@ -87,6 +88,7 @@ pub fn parse_lines<'a>(args: &mut Args<'a>) -> Result<AskLines<'a>, Error> {
 }
 
 /// Reads `{qty | ITEMS ...}`.
+#[inline(always)]
 pub fn parse_units<'a>(args: &mut Args<'a>) -> Result<Ask<'a>, Error> {
     if args.keyword("ITEMS") {
         parse_lines(args).map(Ask::Items)

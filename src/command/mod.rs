@@ -21,6 +21,7 @@ mod reply;
 mod sale;
 mod syntax;
 
+use crate::change::broken;
 use crate::error::Error;
 use crate::ffi::{self, Call, Command, CommandSpec, Ctx, Text};
 use crate::info;
@@ -41,6 +42,20 @@ impl<H: Handler> Command for H {
             info::count_error(error.code);
             call.reply().error(&error.to_string());
         }
+    }
+
+    fn panicked(call: &Call<'_>, reason: &str) {
+        let ctx = call.ctx();
+        let reason = format!("{}: {reason}", H::SPEC.name);
+        let name = call.text(1);
+        let error = if name.is_some_and(|name| broken::note_panic(ctx, name, &reason)) {
+            Error::broken(&reason)
+        } else {
+            ctx.warn(&format!("an invariant is broken: {reason}"));
+            Error::new(format!("internal: an invariant is broken: {reason}"))
+        };
+        info::count_error(error.code);
+        call.reply().error(&error.to_string());
     }
 }
 

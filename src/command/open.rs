@@ -7,9 +7,10 @@ use crate::command::text;
 use crate::config;
 use crate::datatype::{self, SaleKey};
 use crate::error::{Code, Error};
-use crate::ffi::{Call, Ctx};
+use crate::ffi::{Call, Ctx, Text};
 use crate::news::News;
 use crate::orders::OrdersKey;
+use crate::rehearsal::{self, Point};
 use crate::scripts;
 use flashsale_engine::sale::{Answer, Event, Key, Pending, Plan, Sale};
 
@@ -34,20 +35,23 @@ impl<'c> OpenSale<'c> {
         OpenSale::about(call, None, None)
     }
 
-    /// Opens the sale for a decision about this id and this user, and prefetches their
-    /// records; reading the clock hides part of the cache misses.
+    /// Opens the sale for a decision about this id and this user, prefetches their
+    /// records, and notes in the keys where they are; reading the clock hides part of the
+    /// cache misses.
     ///
     /// # Errors
     ///
     /// As [`OpenSale::of`].
+    #[inline(always)]
     pub fn about(
         call: &Call<'c>,
-        id: Option<Key<'_>>,
-        user: Option<Key<'_>>,
+        id: Option<&mut Key<'_>>,
+        user: Option<&mut Key<'_>>,
     ) -> Result<OpenSale<'c>, Error> {
         let key = datatype::open_write(call.ctx(), text(call, 1)?)?;
         let news = News::about(call.ctx(), key.name());
-        key.sale().touch(id, user);
+        rehearsal::panic_at(Point::Plan, key.name());
+        key.sale().touch(id.as_deref(), user.as_deref());
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
         key.sale().touch_records(id, user);
         Ok(OpenSale {
@@ -76,7 +80,7 @@ impl<'c> OpenSale<'c> {
         commit::commit(self.ctx, &mut self.key, event, &mut self.news)
     }
 
-    /// Carries out what was planned, and appends its entry.
+    /// Carries out what was planned for this id, and appends its entry.
     ///
     /// # Errors
     ///
@@ -85,8 +89,10 @@ impl<'c> OpenSale<'c> {
         &mut self,
         orders: &mut OrdersKey<'c>,
         pending: Pending<'_>,
+        id: Text<'_>,
     ) -> Result<Done, Error> {
-        commit::commit_order(self.ctx, &mut self.key, orders, pending, &mut self.news)
+        let (key, news) = (&mut self.key, &mut self.news);
+        commit::commit_order(self.ctx, key, orders, pending, id, news)
     }
 
     /// Expires this id now if its deadline has passed, and ends its grace if that is over: a
@@ -129,7 +135,16 @@ impl<'c> OpenSale<'c> {
     /// # Errors
     ///
     /// `OOM`.
+    #[inline]
     pub fn refuse_at_maxmemory(&self) -> Result<(), Error> {
+        if !self.ctx.flags().is_out_of_memory() {
+            return Ok(());
+        }
+        self.refuse_above_maxmemory()
+    }
+
+    #[cold]
+    fn refuse_above_maxmemory(&self) -> Result<(), Error> {
         if self.ctx.is_denied_memory(self.key.name()) && !scripts::has_changed(self.ctx) {
             return Err(out_of_memory());
         }

@@ -16,11 +16,12 @@ enum Range {
     Moment,
 }
 
-/// One option: its keyword, its values, where it is kept.
+/// One option: its keyword, its values, where it is kept, and how it is documented.
 struct Choice {
     keyword: &'static str,
     range: Range,
     slot: for<'c> fn(&'c mut Changes) -> &'c mut Option<u64>,
+    argument: Argument,
 }
 
 const CHOICES: [Choice; 11] = [
@@ -28,75 +29,99 @@ const CHOICES: [Choice; 11] = [
         keyword: "USERLIMIT",
         range: Range::From(0),
         slot: |changes| &mut changes.user_limit,
+        argument: N,
     },
     Choice {
         keyword: "ITEMLIMIT",
         range: Range::From(0),
         slot: |changes| &mut changes.item_limit,
+        argument: N,
     },
     Choice {
         keyword: "ORDERLIMIT",
         range: Range::From(0),
         slot: |changes| &mut changes.order_limit,
+        argument: N,
     },
     Choice {
         keyword: "SALELIMIT",
         range: Range::From(0),
         slot: |changes| &mut changes.sale_limit,
+        argument: N,
     },
     Choice {
         keyword: "HOLD",
         range: Range::From(1),
         slot: |changes| &mut changes.hold_ms,
+        argument: MS,
     },
     Choice {
         keyword: "MAXHOLD",
         range: Range::From(0),
         slot: |changes| &mut changes.hold_ms_max,
+        argument: MS,
     },
     Choice {
         keyword: "GRACE",
         range: Range::From(0),
         slot: |changes| &mut changes.grace_ms,
+        argument: MS,
     },
     Choice {
         keyword: "START",
         range: Range::Moment,
         slot: |changes| &mut changes.start_at_ms,
+        argument: MOMENT,
     },
     Choice {
         keyword: "END",
         range: Range::Moment,
         slot: |changes| &mut changes.end_at_ms,
+        argument: MOMENT,
     },
     Choice {
         keyword: "KEEP",
         range: Range::From(0),
         slot: |changes| &mut changes.keep_ms,
+        argument: MS,
     },
     Choice {
         keyword: "REMEMBER",
         range: Range::From(0),
         slot: |changes| &mut changes.remember_ms,
+        argument: MS,
     },
 ];
 
-const N: Argument = Argument::integer("n").optional();
-const MS: Argument = Argument::integer("ms").optional();
-const MOMENT: Argument = Argument::unix_time("unix-ms").optional();
+const N: Argument = Argument::integer("n");
+const MS: Argument = Argument::integer("ms");
+const MOMENT: Argument = Argument::unix_time("unix-ms");
 
-/// The options in the argument tree of CREATE and ALTER.
-pub const USERLIMIT: Argument = N.after("USERLIMIT");
-pub const ITEMLIMIT: Argument = N.after("ITEMLIMIT");
-pub const ORDERLIMIT: Argument = N.after("ORDERLIMIT");
-pub const SALELIMIT: Argument = N.after("SALELIMIT");
-pub const HOLD: Argument = MS.after("HOLD");
-pub const MAXHOLD: Argument = MS.after("MAXHOLD");
-pub const GRACE: Argument = MS.after("GRACE");
-pub const START: Argument = MOMENT.after("START");
-pub const END: Argument = MOMENT.after("END");
-pub const KEEP: Argument = MS.after("KEEP");
-pub const REMEMBER: Argument = MS.after("REMEMBER");
+/// The options in the argument tree of ALTER, each to be chosen.
+pub const ARGUMENTS: [Argument; CHOICES.len()] = {
+    let mut arguments = [N; CHOICES.len()];
+    let mut at = 0;
+    while at < CHOICES.len() {
+        arguments[at] = CHOICES[at].argument.after(CHOICES[at].keyword);
+        at += 1;
+    }
+    arguments
+};
+
+/// Returns the arguments of a command: the options, which may be left out, between others.
+pub const fn among<const ALL: usize>(before: &[Argument], after: Argument) -> [Argument; ALL] {
+    let mut arguments = [after; ALL];
+    let mut at = 0;
+    while at < ALL - 1 {
+        arguments[at] = if at < before.len() {
+            before[at]
+        } else {
+            ARGUMENTS[at - before.len()].optional()
+        };
+        at += 1;
+    }
+    arguments
+}
 
 /// Reads `option value [option value ...]` to the end of the line.
 ///

@@ -3,7 +3,7 @@
 //! Edge: the only place that knows the shapes of the contract's replies about a
 //! reservation. The words are public interface.
 
-use smallvec::SmallVec;
+use std::io::Write;
 
 use crate::config;
 use crate::error::{Code, Error, echo};
@@ -119,10 +119,11 @@ impl<'r, 'a> About<'r, 'a> {
 /// `["RESERVED", id, expires_at_ms, remaining, user_remaining]`
 pub fn reserved(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
     status(reply, Word::Reserved, 5);
+    let terms = sale.terms(slot);
     reply.bytes(id);
-    reply.integer(sale.expires_at_ms(slot));
-    reply.integer(sale.remaining(slot));
-    user_remaining(reply, sale.user_remaining(slot));
+    reply.integer(terms.expires_at_ms);
+    reply.integer(terms.remaining);
+    user_remaining(reply, terms.user_remaining);
 }
 
 /// What USERLIMIT leaves a user, -1 without one.
@@ -152,12 +153,17 @@ pub fn with_entry(reply: Reply<'_>, word: Word, id: &[u8], at: EntryId) {
 
 /// A stream ID, `ms-seq`.
 pub fn entry_id(reply: Reply<'_>, EntryId { ms, seq }: EntryId) {
+    let (mut ms_digits, mut seq_digits) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let parts = [ms_digits.format(ms), "-", seq_digits.format(seq)];
     // Two numbers of 20 digits and a dash.
-    let mut text: SmallVec<[u8; 64]> = SmallVec::new();
-    text.extend_from_slice(itoa::Buffer::new().format(ms).as_bytes());
-    text.push(b'-');
-    text.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());
-    reply.bytes(&text);
+    let mut text = [0; 41];
+    let mut rest = &mut text[..];
+    for part in parts {
+        // There is room for all of it.
+        let _ = rest.write_all(part.as_bytes());
+    }
+    let left = rest.len();
+    reply.bytes(&text[..text.len() - left]);
 }
 
 /// A number, or null.

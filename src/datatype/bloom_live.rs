@@ -2,7 +2,7 @@
 
 use crate::info::{BLOOM_BYTES, BLOOMS};
 use crate::reclaim;
-use flashsale_engine::bloom::{Bloom, Event, Filter, Header, Import};
+use flashsale_engine::bloom::{Bloom, Event, Filter, Import};
 
 /// One filter's shares of the gauges.
 struct Share {
@@ -10,9 +10,11 @@ struct Share {
 }
 
 impl Share {
-    fn new() -> Share {
+    fn new(bytes: usize) -> Share {
         BLOOMS.shift(0, 1);
-        Share { bytes: 0 }
+        let mut share = Share { bytes: 0 };
+        share.set(bytes);
+        share
     }
 
     fn set(&mut self, bytes: usize) {
@@ -38,18 +40,16 @@ pub struct LiveBloom {
 
 impl LiveBloom {
     pub(super) fn new(bloom: Bloom) -> LiveBloom {
-        let share = Share::new();
-        let mut live = LiveBloom { bloom, share };
-        live.measure();
-        live
+        let share = Share::new(bloom.memory_bytes());
+        LiveBloom { bloom, share }
     }
 
     pub fn bloom(&self) -> &Bloom {
         &self.bloom
     }
 
-    /// Carries an event out. For `change/bloom.rs` alone, like the changes below: one
-    /// that is not replicated must not be possible to write down.
+    /// Carries an event out. For `change/bloom.rs` alone, like `merge` and `take_bits`: no
+    /// code must be able to make a change that is not replicated.
     pub fn apply(&mut self, event: &Event<'_>) {
         let links = self.bloom.links().len();
         let replaced = self.bloom.apply(event);
@@ -68,7 +68,7 @@ impl LiveBloom {
         self.measure();
     }
 
-    /// Gives up what takes memory; the filter is about to be replaced.
+    /// Hands over what takes memory to be freed; the filter is about to be replaced.
     pub(super) fn discard(&mut self) {
         discard_links(self.bloom.take_links());
     }
@@ -90,15 +90,9 @@ pub struct LiveImport {
 }
 
 impl LiveImport {
-    pub(super) fn begin(header: &Header) -> LiveImport {
-        LiveImport::new(Import::begin(header))
-    }
-
     pub(super) fn new(import: Import) -> LiveImport {
-        let share = Share::new();
-        let mut live = LiveImport { import, share };
-        live.measure();
-        live
+        let share = Share::new(import.memory_bytes());
+        LiveImport { import, share }
     }
 
     pub fn import(&self) -> &Import {
@@ -106,15 +100,15 @@ impl LiveImport {
     }
 
     /// Takes the next bits, and returns the filter once it is whole. For
-    /// `change/bloom.rs` alone, see above.
+    /// `change/bloom.rs` alone.
     ///
     /// # Errors
     ///
-    /// They are not the next ones, or there is no memory for them.
+    /// The bits are not the next ones, or there is no memory for them.
     pub(super) fn take_bits(&mut self, bits: &[u8]) -> Result<Option<Bloom>, String> {
         let appended = self.import.append(bits);
         appended.map_err(|error| error.to_string())?;
-        self.measure();
+        self.share.set(self.import.memory_bytes());
         if !self.import.is_whole() {
             return Ok(None);
         }
@@ -125,13 +119,9 @@ impl LiveImport {
         Ok(bloom)
     }
 
-    /// Gives up what takes memory; the filter is about to be replaced.
+    /// Hands over what takes memory to be freed; the filter is about to be replaced.
     pub(super) fn discard(&mut self) {
         let bytes = self.import.memory_bytes();
         reclaim::discard(self.import.take(), bytes);
-    }
-
-    fn measure(&mut self) {
-        self.share.set(self.import.memory_bytes());
     }
 }

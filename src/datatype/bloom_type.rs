@@ -1,108 +1,98 @@
 //! The type `fls-bloom`: how a filter is saved, loaded, copied, measured and freed.
 //!
 //! In an RDB file or a DUMP a filter is a run of byte strings, the chunks of
-//! the engine's `bloom/snapshot.rs`. In a rewritten AOF each chunk is one FLASHSALE.BFLOAD; as with a
-//! sale, a filter of which only the first have come is a value that takes no command: half
-//! a filter would deny what it contains. A filter that a client is loading from a dump takes
-//! no other command either, but it is saved and loaded as far as it has come: the client
-//! may go on.
+//! the engine's `bloom/snapshot.rs`. In a rewritten AOF each chunk is one FLASHSALE.BFLOAD;
+//! a filter of which only the first chunks have come takes no command: half a filter would
+//! deny what it contains. A filter that a client is loading from a dump takes no other
+//! command either, but it is saved and loaded as far as it has come: the client may go on.
 //!
-//! There is nothing to defragment: the server moves small pieces alone, and all of a
-//! filter but its smallest ones is one large piece.
+//! There is nothing to defragment: the server moves small allocations alone, and nearly all
+//! of a filter is in large ones.
 
 use std::ffi::CStr;
 
-use super::begun;
 use super::bloom_live::{LiveBloom, LiveImport};
-use super::partly::{self, Partly};
-use crate::ffi::{Chunk, NativeType, Origin, TypeHandle};
-use crate::place::Place;
-use flashsale_engine::bloom::{Bloom, Header, Import, Loaded, Loader};
+use super::loadable::{Content, Loadable};
+use super::partly::{Assembler, in_words};
+use crate::error::{Code, Error};
+use crate::ffi::{Stored, TypeHandle, TypeSpec};
+use flashsale_engine::bloom::{Bloom, Import, Loaded, Loader};
 
 /// What a key of the type holds.
-pub enum BloomValue {
+pub type BloomValue = Loadable<BloomState>;
+
+/// A filter all of whose chunks have come.
+pub enum BloomState {
     Live(LiveBloom),
     /// A client is loading it from a dump.
     Importing(LiveImport),
-    PartlyLoaded(Partly<Loader>),
 }
 
-/// Bytes that are freed about as fast as one small allocation.
-const BYTES_PER_EFFORT: usize = 16 * 1024;
+/// The server's own error text for a key of another type, which clients of filters know.
+const WRONG_TYPE: &str = "Operation against a key holding the wrong kind of value";
+
+impl BloomState {
+    pub(super) fn live(bloom: Bloom) -> BloomState {
+        BloomState::Live(LiveBloom::new(bloom))
+    }
+}
 
 impl BloomValue {
-    pub(super) fn live(bloom: Bloom) -> BloomValue {
-        BloomValue::Live(LiveBloom::new(bloom))
-    }
-
-    fn of(loaded: Loaded) -> BloomValue {
-        match loaded {
-            Loaded::Whole(bloom) => BloomValue::live(bloom),
-            Loaded::Part(import) => BloomValue::Importing(LiveImport::new(import)),
-        }
-    }
-
-    pub(super) fn importing(header: &Header) -> BloomValue {
-        BloomValue::Importing(LiveImport::begin(header))
-    }
-
-    pub(super) fn empty() -> BloomValue {
-        BloomValue::PartlyLoaded(Partly::empty())
-    }
-
-    /// Takes the next chunk of a filter; true when it was the last one.
-    ///
-    /// # Errors
-    ///
-    /// The chunk is damaged, or one too many. The value is then of no use.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
-        let BloomValue::PartlyLoaded(partly) = self else {
-            return Err("the filter is whole already".to_owned());
-        };
-        let Some(loaded) = partly.push(chunk)? else {
-            return Ok(false);
-        };
-        *self = BloomValue::of(loaded);
-        Ok(true)
-    }
-
-    /// Takes the next bits of a dump; the last ones make it whole. For
+    /// Takes the next bits of a dump; the last ones make the filter whole. For
     /// `change/bloom.rs` alone.
     ///
     /// # Errors
     ///
-    /// No dump is being loaded, they are not the next ones, or there is no memory.
+    /// No dump is being loaded, the bits are not the next ones, or there is no memory.
     pub fn take_bits(&mut self, bits: &[u8]) -> Result<(), String> {
-        let BloomValue::Importing(live) = self else {
+        let Loadable::Whole(BloomState::Importing(live)) = self else {
             return Err("no dump is being loaded".to_owned());
         };
         if let Some(bloom) = live.take_bits(bits)? {
-            *self = BloomValue::live(bloom);
+            *self = Loadable::Whole(BloomState::live(bloom));
         }
         Ok(())
     }
 
-    /// Bytes of bits that have come, while a dump is being loaded.
+    /// Returns how many bytes of bits have come, while a dump is being loaded.
     pub fn received(&self) -> Option<u64> {
         match self {
-            BloomValue::Importing(live) => Some(live.import().received()),
-            BloomValue::Live(_) | BloomValue::PartlyLoaded(_) => None,
+            Loadable::Whole(BloomState::Importing(live)) => Some(live.import().received()),
+            Loadable::Whole(BloomState::Live(_)) | Loadable::Partly(_) => None,
         }
     }
 
     /// Frees what takes memory on another thread; the value is about to be replaced.
     pub(super) fn discard(&mut self) {
         match self {
-            BloomValue::Live(live) => live.discard(),
-            BloomValue::Importing(live) => live.discard(),
-            BloomValue::PartlyLoaded(_) => {}
+            Loadable::Whole(BloomState::Live(live)) => live.discard(),
+            Loadable::Whole(BloomState::Importing(live)) => live.discard(),
+            Loadable::Partly(_) => {}
         }
     }
 }
 
-static HANDLE: TypeHandle = TypeHandle::unregistered();
+impl Assembler for Loader {
+    type Whole = BloomState;
+    const BYTES_PER_EFFORT: usize = 16 * 1024;
 
-impl NativeType for BloomValue {
+    fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
+        in_words(Loader::push(self, chunk))
+    }
+
+    fn finish(self) -> Result<BloomState, String> {
+        Ok(match in_words(Loader::finish(self))? {
+            Loaded::Whole(bloom) => BloomState::live(bloom),
+            Loaded::Part(import) => BloomState::Importing(LiveImport::new(import)),
+        })
+    }
+
+    fn memory_bytes(&self) -> usize {
+        Loader::memory_bytes(self)
+    }
+}
+
+impl TypeSpec for BloomState {
     const NAME: &'static CStr = c"fls-bloom";
     const VERSION: i32 = 1;
     const LOAD_COMMAND: &'static CStr = c"FLASHSALE.BFLOAD";
@@ -110,63 +100,51 @@ impl NativeType for BloomValue {
     const IS_COPYABLE: bool = true;
 
     fn handle() -> &'static TypeHandle {
+        static HANDLE: TypeHandle = TypeHandle::unregistered();
         &HANDLE
     }
+}
 
-    fn save(&self, chunk: &mut dyn FnMut(&[u8])) {
+impl Stored for BloomState {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
         match self {
-            BloomValue::Live(live) => live.bloom().save(chunk),
-            BloomValue::Importing(live) => live.import().save(chunk),
-            BloomValue::PartlyLoaded(partly) => partly.save(chunk),
+            BloomState::Live(live) => live.bloom().save(sink),
+            BloomState::Importing(live) => live.import().save(sink),
         }
     }
 
-    fn is_partly_loaded(&self) -> bool {
-        matches!(self, BloomValue::PartlyLoaded(_))
-    }
-
-    fn load(
-        origin: &Origin<'_>,
-        next: &mut dyn FnMut() -> Option<Chunk>,
-    ) -> Result<BloomValue, String> {
-        match partly::load(origin, next)? {
-            partly::Loaded::Whole(loaded) => Ok(BloomValue::of(loaded)),
-            partly::Loaded::Partly(partly) => {
-                if let Some(key) = origin.key {
-                    begun::note(Place::new(origin.database, key.bytes()));
-                }
-                Ok(BloomValue::PartlyLoaded(partly))
-            }
+    fn heap_bytes(&self) -> usize {
+        match self {
+            BloomState::Live(live) => live.bloom().memory_bytes() - size_of::<Bloom>(),
+            BloomState::Importing(live) => live.import().memory_bytes() - size_of::<Import>(),
         }
-    }
-
-    fn memory_bytes(&self) -> usize {
-        size_of::<BloomValue>()
-            + match self {
-                BloomValue::Live(live) => live.bloom().memory_bytes() - size_of::<Bloom>(),
-                BloomValue::Importing(live) => live.import().memory_bytes() - size_of::<Import>(),
-                BloomValue::PartlyLoaded(partly) => partly.memory_bytes(),
-            }
     }
 
     fn free_effort(&self) -> usize {
-        1 + self.memory_bytes() / BYTES_PER_EFFORT
-    }
-
-    fn copy(&self) -> Option<BloomValue> {
-        match self {
-            BloomValue::Live(live) => live.bloom().try_clone().map(BloomValue::live),
-            BloomValue::Importing(_) | BloomValue::PartlyLoaded(_) => None,
-        }
+        1 + self.heap_bytes() / Loader::BYTES_PER_EFFORT
     }
 
     fn digest(&self, element: &mut dyn FnMut(&[u8])) {
         match self {
-            BloomValue::Live(live) => live.bloom().digest(element),
-            BloomValue::Importing(live) => live.import().digest(element),
-            BloomValue::PartlyLoaded(_) => {}
+            BloomState::Live(live) => live.bloom().digest(element),
+            BloomState::Importing(live) => live.import().digest(element),
         }
     }
+}
 
-    fn unlinked(&self, _: &Origin<'_>) {}
+impl Content for BloomState {
+    type Assembler = Loader;
+
+    const NOUN: &'static str = "the filter";
+
+    fn wrong_type(_: &[u8]) -> Error {
+        Error::with(Code::WrongType, WRONG_TYPE)
+    }
+
+    fn copy(&self) -> Option<BloomState> {
+        match self {
+            BloomState::Live(live) => live.bloom().try_clone().map(BloomState::live),
+            BloomState::Importing(_) => None,
+        }
+    }
 }

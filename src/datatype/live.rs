@@ -1,27 +1,27 @@
-//! A sale in its key, with what the server side notes beside it.
+//! A sale in its key, with the moment of its hint and its shares of the gauges of INFO.
 
 use super::marks;
+use crate::hints;
 use crate::info::{
     MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_KNOWN_MAX, RESERVATIONS_OPEN, SALES,
     SALES_DIVERGED, USERS,
 };
 use crate::place::Place;
-use crate::timer::hints;
 use flashsale_engine::sale::{Applied, Change, Event, Sale};
 
-/// After so many changes a sale is measured again, which takes longer than a change does.
+/// Changes after which a sale is measured again. Measuring takes longer than a change.
 const CHANGES_PER_MEASUREMENT: u32 = 256;
 
 /// A sale that takes commands.
 pub struct LiveSale {
     sale: Sale,
-    /// When the timer means to look at this sale; `u64::MAX` when it does not.
+    /// The moment of this sale's hint, in Unix milliseconds, or [`hints::NO_HINT`].
     hinted_due_ms: u64,
     /// This sale's shares of the gauges of INFO.
     open: u64,
     known: u64,
     users: u64,
-    /// The same of those that are measured now and then.
+    /// Its shares of the gauges that follow a measurement.
     known_measured: u64,
     memory_bytes: u64,
     diverged: u64,
@@ -32,7 +32,7 @@ impl LiveSale {
     pub(super) fn new(sale: Sale) -> LiveSale {
         let mut live = LiveSale {
             sale,
-            hinted_due_ms: u64::MAX,
+            hinted_due_ms: hints::NO_HINT,
             open: 0,
             known: 0,
             users: 0,
@@ -43,7 +43,7 @@ impl LiveSale {
         };
         SALES.shift(0, 1);
         live.count();
-        live.count_mark();
+        live.count_diverged();
         live.measure();
         live
     }
@@ -52,13 +52,14 @@ impl LiveSale {
         &self.sale
     }
 
-    /// Carries an event out. For `change` alone: a change that is not replicated
-    /// must not be possible to write down.
+    /// Carries an event out. For `change` alone, which also replicates it: no code must be
+    /// able to make a change that is not replicated.
+    #[inline(always)]
     pub fn apply(&mut self, event: &Event<'_>) -> Applied {
         let applied = self.sale.apply(event);
         self.count();
         if matches!(event.change, Change::Marked { .. } | Change::Resumed { .. }) {
-            self.count_mark();
+            self.count_diverged();
         }
         self.changes += 1;
         if self.changes >= CHANGES_PER_MEASUREMENT {
@@ -67,8 +68,17 @@ impl LiveSale {
         applied
     }
 
-    /// Writes down where this sale is, if it is marked, and that the timer has to look at it
-    /// sooner than it means to; returns when, if so.
+    /// Notes that nothing here can be relied on, see the engine's `broken.rs`, and where this
+    /// sale is.
+    pub fn break_off(&mut self, reason: &str, place: Place) {
+        self.sale.break_off(reason);
+        self.count_diverged();
+        marks::note(place);
+    }
+
+    /// Notes the place of this sale if it is marked or broken, and sets its hint if it is due
+    /// sooner than its hint says; returns the moment then.
+    #[inline(always)]
     pub fn note(&mut self, place: impl Fn() -> Place) -> Option<u64> {
         if self.is_marked() {
             marks::note(place());
@@ -77,7 +87,7 @@ impl LiveSale {
         hints::note(&mut self.hinted_due_ms, due_ms, place).then_some(due_ms)
     }
 
-    /// The same for a sale that was just loaded.
+    /// As [`LiveSale::note`], for a sale that was just loaded.
     pub(super) fn note_loaded(&mut self, place: Place) {
         if self.is_marked() {
             marks::note(place.clone());
@@ -89,9 +99,9 @@ impl LiveSale {
         }
     }
 
-    /// The timer has nothing written down about this sale any more.
+    /// Notes that this sale has no hint any more.
     pub fn forget_hint(&mut self) {
-        self.hinted_due_ms = u64::MAX;
+        self.hinted_due_ms = hints::NO_HINT;
     }
 
     fn count(&mut self) {
@@ -110,17 +120,18 @@ impl LiveSale {
         }
     }
 
-    /// Did this copy miss a change of its primary?
+    /// Reports whether this copy missed a change of its primary, or is broken.
     fn is_marked(&self) -> bool {
         self.diverged > 0
     }
 
-    fn count_mark(&mut self) {
-        let diverged = u64::from(self.sale.mark().is_some());
+    fn count_diverged(&mut self) {
+        let diverged = u64::from(self.sale.why_diverged().is_some());
         SALES_DIVERGED.shift(self.diverged, diverged);
         self.diverged = diverged;
     }
 
+    #[cold]
     fn measure(&mut self) {
         let bytes = self.sale.memory_bytes() as u64;
         MEMORY_BYTES.shift(self.memory_bytes, bytes);

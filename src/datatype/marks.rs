@@ -1,9 +1,9 @@
 //! Where the marked sales are, for DOCTOR: copies that missed a change of their primary.
 //!
-//! Edge: keeps places, not sales. A place is written down whenever a marked sale is loaded,
-//! arrives or changes, and whoever follows one opens the key and looks. How many there are
-//! is a gauge of INFO and always right; places are kept of so many as an operator would
-//! read of.
+//! Edge: keeps places, not sales. A place is noted whenever a marked sale is loaded, arrives
+//! or changes; whoever follows a place opens the key and looks. The number of marked sales is
+//! a gauge of INFO and always right. Places are kept of no more sales than an operator would
+//! read about.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -15,12 +15,12 @@ const PLACES_MAX: usize = 1_000;
 
 static PLACES: Mutex<BTreeSet<Place>> = Mutex::new(BTreeSet::new());
 
-/// The lock is for the compiler, as with the hints.
+/// Runs `act` on the places. The lock is there for the compiler, as in `hints/`.
 fn with<R>(act: impl FnOnce(&mut BTreeSet<Place>) -> R) -> R {
     act(&mut PLACES.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Writes down that there is a marked sale.
+/// Notes the place of a marked sale.
 pub fn note(place: Place) {
     with(|places| {
         if places.len() < PLACES_MAX {
@@ -29,12 +29,12 @@ pub fn note(place: Place) {
     });
 }
 
-/// A sale leaves its key.
+/// Forgets the place of a sale that leaves its key.
 pub fn forget(place: &Place) {
     with(|places| places.remove(place));
 }
 
-/// A database was emptied, or all were.
+/// Forgets the places in a database that was emptied, or all of them.
 pub fn clear(database: Option<i32>) {
     with(|places| places.retain(|place| database.is_some_and(|one| one != place.database)));
 }
@@ -47,7 +47,7 @@ pub fn swap(one: i32, other: i32) {
     });
 }
 
-/// Returns the places as they are written down; some of them may be marked no longer.
+/// Returns the places as they were noted; some of the sales may no longer be marked.
 pub fn places() -> Vec<Place> {
     with(|places| places.iter().cloned().collect())
 }

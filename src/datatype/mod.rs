@@ -1,23 +1,26 @@
 //! The native types `flashsale` and `fls-bloom` as the server sees them, and the only
 //! access to their keys.
 //!
-//! Edge: opens, loads, saves and counts sales and filters. What a sale is, `sale/` knows,
-//! what a filter is, `bloom/`; how a value gets in and out of the server,
-//! `ffi/native.rs`.
+//! Edge: opens, loads, saves and counts sales and filters. What a sale or a filter is, is in
+//! the engine; how the server calls a type, in `ffi/native.rs`.
 
-mod begun;
 pub mod bloom_key;
 mod bloom_live;
 mod bloom_type;
+mod key;
 mod live;
+mod loadable;
 pub mod marks;
 mod partly;
 mod sale_key;
 mod sale_type;
-mod unfinished;
+mod settle;
 
-pub use bloom_key::{BloomKey, ValueKey};
-pub use bloom_type::BloomValue;
-pub use sale_key::{SaleKey, create, is_free, is_there, load_chunk, open_read, open_write};
+pub use bloom_key::{AnyBloomKey, BloomKey};
+pub use bloom_type::{BloomState, BloomValue};
+pub use key::{is_free, is_there, load_chunk, partly_loaded};
+pub use live::LiveSale;
+pub use loadable::Loadable;
+pub use sale_key::{SaleKey, create, open_read, open_write};
 pub use sale_type::SaleValue;
-pub use unfinished::{drop_partly_loaded, settle_partly_loaded};
+pub use settle::{drop_partly_loaded, settle_partly_loaded};

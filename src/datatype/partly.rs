@@ -1,19 +1,23 @@
-//! A value of which only the first chunks have come.
+//! A value that is only partly loaded: its first chunks have come, and more are to come.
 //!
-//! An AOF brings a value chunk by chunk, and so does a server that gives a whole slot to
-//! this one, which may take minutes. In between the value can be saved like any other: it
-//! keeps what has come, and only for so long.
+//! The chunks are kept until the value is whole, because the server may save in between: a
+//! slot import can take minutes.
 //!
-//! Edge: knows chunks in their order. What is in them, `sale/` and `bloom/` know.
+//! Edge: keeps chunks in their order, and the places where a load has begun a value. What is
+//! in a chunk is the engine's business, what becomes of those values that of `settle.rs`.
 
 use std::fmt::Display;
+use std::sync::{Mutex, PoisonError};
 
-use crate::ffi::{Chunk, Origin};
-use flashsale_engine::bloom;
+use crate::ffi::Stored;
+use crate::place::Place;
 
 /// Puts a value together from its chunks.
-pub trait Loader: Default {
+pub trait Assembler: Default {
     type Whole;
+
+    /// Bytes that are freed about as fast as one small allocation.
+    const BYTES_PER_EFFORT: usize;
 
     /// Takes the next chunk; true when it was the last one.
     ///
@@ -22,124 +26,95 @@ pub trait Loader: Default {
     /// The chunk is damaged, or one too many.
     fn push(&mut self, chunk: &[u8]) -> Result<bool, String>;
 
+    /// Returns the value.
+    ///
     /// # Errors
     ///
     /// Some chunks are missing, or they do not fit together.
     fn finish(self) -> Result<Self::Whole, String>;
 
-    /// Bytes of memory of what was put together so far.
+    /// Returns the bytes of memory of what was put together so far.
     fn memory_bytes(&self) -> usize;
 }
 
-fn in_words<T>(result: Result<T, impl Display>) -> Result<T, String> {
+/// Turns an error into words for the log.
+pub fn in_words<T>(result: Result<T, impl Display>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
 
-impl Loader for bloom::Loader {
-    type Whole = bloom::Loaded;
-
-    fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
-        in_words(bloom::Loader::push(self, chunk))
-    }
-
-    fn finish(self) -> Result<bloom::Loaded, String> {
-        in_words(bloom::Loader::finish(self))
-    }
-
-    fn memory_bytes(&self) -> usize {
-        bloom::Loader::memory_bytes(self)
-    }
-}
-
-/// What has come of a value.
-pub struct Partly<L> {
+/// What has come of a value that is not whole.
+pub struct Partly<A> {
     /// `None` once a chunk was damaged.
-    loader: Option<Box<L>>,
-    /// What has come, to be saved again.
+    assembler: Option<Box<A>>,
+    /// The chunks that have come, to be saved again.
     chunks: Vec<Box<[u8]>>,
 }
 
-impl<L: Loader> Partly<L> {
-    pub fn empty() -> Partly<L> {
+impl<A: Assembler> Partly<A> {
+    /// Returns one of which no chunk has come.
+    pub fn empty() -> Partly<A> {
         Partly {
-            loader: Some(Box::default()),
+            assembler: Some(Box::default()),
             chunks: Vec::new(),
         }
     }
 
-    /// Takes the next chunk; the value when it was the last one.
+    /// Takes the next chunk; returns the value when it was the last one.
     ///
     /// # Errors
     ///
     /// The chunk is damaged, or an earlier one was. The value is then of no use.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<Option<L::Whole>, String> {
-        let mut loader = self.loader.take().ok_or("an earlier chunk was damaged")?;
-        if loader.push(chunk)? {
-            return loader.finish().map(Some);
+    pub fn push(&mut self, chunk: &[u8]) -> Result<Option<A::Whole>, String> {
+        let mut assembler = self
+            .assembler
+            .take()
+            .ok_or("an earlier chunk was damaged")?;
+        if assembler.push(chunk)? {
+            return assembler.finish().map(Some);
         }
-        self.loader = Some(loader);
+        self.assembler = Some(assembler);
         self.chunks.push(chunk.into());
         Ok(None)
     }
+}
 
-    /// Writes the chunks that have come.
-    pub fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+impl<A: Assembler> Stored for Partly<A> {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
         self.chunks.iter().for_each(|chunk| sink(chunk));
     }
 
-    /// Bytes of memory: of the chunks, and of what was put together from them.
-    pub fn memory_bytes(&self) -> usize {
+    fn is_partly_loaded(&self) -> bool {
+        true
+    }
+
+    fn heap_bytes(&self) -> usize {
         let chunks = self.chunks.iter().map(|chunk| chunk.len());
-        let made = self
-            .loader
-            .as_ref()
-            .map_or(0, |loader| loader.memory_bytes());
-        chunks.sum::<usize>() + made
+        let assembler = self.assembler.iter();
+        let made = assembler.map(|assembler| assembler.memory_bytes());
+        chunks.chain(made).sum()
     }
+
+    fn free_effort(&self) -> usize {
+        1 + self.heap_bytes() / A::BYTES_PER_EFFORT
+    }
+
+    fn digest(&self, _: &mut dyn FnMut(&[u8])) {}
 }
 
-/// What a file or a payload holds.
-pub enum Loaded<L: Loader> {
-    Whole(L::Whole),
-    /// Saved when only a part of it had come.
-    Partly(Partly<L>),
+/// Where a load has begun a value, which may be whole by now, or gone.
+static PLACES: Mutex<Vec<Place>> = Mutex::new(Vec::new());
+
+/// Notes where a load has begun a value.
+pub fn note_place(place: Place) {
+    PLACES
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(place);
 }
 
-/// Reads a value, a chunk a call.
-///
-/// # Errors
-///
-/// The chunks are damaged, end too early, or a payload of RESTORE holds a part of a value:
-/// the rest would never come.
-pub fn load<L: Loader>(
-    origin: &Origin<'_>,
-    next: &mut dyn FnMut() -> Option<Chunk>,
-) -> Result<Loaded<L>, String> {
-    let mut next = || next().ok_or("the payload ends too early");
-    let mut chunk = next()?;
-    if chunk.is_empty() && origin.is_of_file {
-        return load_part(&mut next).map(Loaded::Partly);
-    }
-    let mut loader = L::default();
-    while !loader.push(&chunk)? {
-        chunk = next()?;
-    }
-    loader.finish().map(Loaded::Whole)
-}
-
-fn load_part<L: Loader>(
-    next: &mut dyn FnMut() -> Result<Chunk, &'static str>,
-) -> Result<Partly<L>, String> {
-    let mut partly = Partly::empty();
-    loop {
-        let chunk = next()?;
-        if chunk.is_empty() {
-            return Ok(partly);
-        }
-        if partly.push(&chunk)?.is_some() {
-            return Err("a part of a value is a whole one".to_owned());
-        }
-    }
+/// Takes all places noted so far.
+pub fn take_places() -> Vec<Place> {
+    std::mem::take(&mut *PLACES.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 #[cfg(test)]
@@ -150,8 +125,9 @@ mod tests {
     #[derive(Default)]
     struct Words(Vec<u8>);
 
-    impl Loader for Words {
+    impl Assembler for Words {
         type Whole = Vec<u8>;
+        const BYTES_PER_EFFORT: usize = 1;
 
         fn push(&mut self, chunk: &[u8]) -> Result<bool, String> {
             if chunk == b"??" {
@@ -178,7 +154,7 @@ mod tests {
         let mut again = Partly::<Words>::empty();
         partly.save(&mut |chunk| assert_eq!(again.push(chunk), Ok(None)));
         for mut one in [partly, again] {
-            assert_eq!(one.memory_bytes(), 4 + 4);
+            assert_eq!(one.heap_bytes(), 4 + 4);
             assert_eq!(one.push(b"e"), Ok(Some(b"abcde".to_vec())));
         }
     }

@@ -49,8 +49,9 @@ pub(super) fn diverged(facts: &Facts) -> Option<Verdict> {
         ERROR,
         format!(
             "find out what this server missed, then FLASHSALE.RESUME each sale on the primary, or \
-             let a replica resynchronise: {sales} do not sell here, as a change did not fit or \
-             could not be read"
+             let a replica resynchronise: {sales} do not sell here, because a change did not fit, \
+             could not be read or broke the sale; a broken one takes no RESUME, so fail over or \
+             restart from the AOF"
         ),
     ))
 }

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::clock;
 use crate::datatype::{self, marks};
 use crate::ffi::{self, Ctx, TextBuf};
+use crate::hints;
 use crate::info;
 use crate::place::Place;
-use crate::timer::hints;
 
 /// The settings that are looked at.
 const SETTINGS: [&str; 24] = [
@@ -179,10 +179,10 @@ fn look(ctx: Ctx<'_>, place: &Place) -> Option<Diverged> {
         return None;
     }
     let key = datatype::open_read(ctx, name.as_text()).ok()?;
-    let mark = key.sale().mark()?;
+    let reason = key.sale().why_diverged()?.to_owned();
     Some(Diverged {
         database: place.database,
         key: place.key.to_vec(),
-        reason: mark.reason.to_string(),
+        reason,
     })
 }

@@ -45,7 +45,7 @@ pub trait Hooks {
 }
 
 /// What is done when a timer goes off.
-pub trait Alarm {
+pub trait OnTimer {
     fn went_off(ctx: Ctx<'_>);
 }
 
@@ -54,14 +54,14 @@ pub trait Alarm {
 pub struct Timer(u64);
 
 /// Starts a timer that goes off once, in `after_ms`.
-pub fn start_timer<A: Alarm>(ctx: Ctx<'_>, after_ms: u64) -> Timer {
+pub fn start_timer<T: OnTimer>(ctx: Ctx<'_>, after_ms: u64) -> Timer {
     let after_ms = i64::try_from(after_ms).unwrap_or(i64::MAX / 2000);
     // SAFETY: the context belongs to this module; there is no data to free.
     Timer(unsafe {
         api!(RedisModule_CreateTimer(
             ctx.raw(),
             after_ms,
-            Some(went_off::<A>),
+            Some(went_off::<T>),
             ptr::null_mut()
         ))
     })
@@ -78,9 +78,9 @@ pub fn stop_timer(ctx: Ctx<'_>, timer: Timer) {
 /// # Safety
 ///
 /// The server calls this with its own context.
-unsafe extern "C" fn went_off<A: Alarm>(ctx: *mut RedisModuleCtx, _: *mut c_void) {
+unsafe extern "C" fn went_off<T: OnTimer>(ctx: *mut RedisModuleCtx, _: *mut c_void) {
     // SAFETY: as above.
-    A::went_off(unsafe { Ctx::new(ctx) });
+    T::went_off(unsafe { Ctx::new(ctx) });
 }
 
 /// Subscribes to everything `H` wants to hear.

@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 use redis_module::raw::{self, RedisModuleKey, RedisModuleStreamID, RedisModuleString};
 
 use super::context::Ctx;
-use super::native::NativeType;
+use super::native::{NativeType, TypeSpec};
 use super::text::Text;
 
 /// How a key is opened.
@@ -79,7 +79,7 @@ impl<'c> Key<'c> {
         // SAFETY: the key is open; the value is taken only when its type is ours, and
         // then it is a `Box<T>` given away by `set_value` or by the loader.
         let value = unsafe {
-            if api!(RedisModule_ModuleTypeGetType(self.raw)) != T::handle().raw() {
+            if api!(RedisModule_ModuleTypeGetType(self.raw)) != T::Spec::handle().raw() {
                 return Err(self);
             }
             api!(RedisModule_ModuleTypeGetValue(self.raw)).cast()
@@ -98,7 +98,7 @@ impl<'c> Key<'c> {
         unsafe {
             let status = api!(RedisModule_ModuleTypeSetValue(
                 self.raw,
-                T::handle().raw(),
+                T::Spec::handle().raw(),
                 value
             ));
             if status != raw::REDISMODULE_OK as c_int {

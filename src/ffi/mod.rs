@@ -48,16 +48,16 @@ mod stream;
 mod text;
 
 pub use alloc::has_system_memory;
-pub use call::{Call, Command};
+pub use call::{Call, Command, caught, log_panics};
 pub use config::{TextSetting, register_flag, register_text};
 pub use context::{Ctx, clock_ms, has_frozen_clock};
-pub use events::{Alarm, Hooks, LoadBeside, Timer, start_timer, stop_timer, subscribe};
+pub use events::{Hooks, LoadBeside, OnTimer, Timer, start_timer, stop_timer, subscribe};
 #[cfg(test)]
 pub use info::testing::tell_all as told;
 pub use info::{Section, Source, register_info};
 pub use key::{Key, Kind, Mode, Typed};
 pub use load::{load_settings, register_number, set_module_options};
-pub use native::{Chunk, NativeType, Origin, TypeHandle, register_type};
+pub use native::{Chunk, NativeType, Origin, Stored, TypeHandle, TypeSpec, register_type};
 pub use register::{add_acl_category, add_category, register_alias, register_command};
 pub use reply::Reply;
 pub use server::server_info;

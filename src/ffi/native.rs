@@ -13,12 +13,10 @@ use redis_module::raw::{
 
 use super::context::{Ctx, c_string};
 use super::text::Text;
+use crate::place::Place;
 
-/// A type of values that live in keys.
-///
-/// `save` and `digest` may run in a forked child: they read, and do nothing else.
-/// `drop` may run on another thread.
-pub trait NativeType: Sized + Send + 'static {
+/// What the server is told of a type when it is registered.
+pub trait TypeSpec {
     /// Nine characters, known to every RDB file.
     const NAME: &'static CStr;
     /// Version of how chunks stand in an RDB file, not of what is in them; a file of a
@@ -26,15 +24,44 @@ pub trait NativeType: Sized + Send + 'static {
     const VERSION: i32;
     /// The command that takes one chunk of a value from a rewritten AOF.
     const LOAD_COMMAND: &'static CStr;
+    /// May COPY make a second key of the value?
+    const IS_COPYABLE: bool = false;
 
     /// Where the server's handle of this type is kept.
     fn handle() -> &'static TypeHandle;
 
+    /// A key is about to lose its value: deleted, renamed, moved, overwritten.
+    fn unlinked(_: &Place) {}
+}
+
+/// What the server saves, measures and compares: a whole value, or what has come of one.
+///
+/// `save` and `digest` may run in a forked child: they read, and do nothing else.
+pub trait Stored {
     /// Writes the chunks that the value consists of, or all that have come of it so far.
     fn save(&self, chunk: &mut dyn FnMut(&[u8]));
 
     /// Have only the first chunks of the value come?
-    fn is_partly_loaded(&self) -> bool;
+    fn is_partly_loaded(&self) -> bool {
+        false
+    }
+
+    /// Bytes of memory outside of the value itself, from the sizes of all allocations.
+    fn heap_bytes(&self) -> usize;
+
+    /// How much work freeing the value is: UNLINK frees large ones on another thread.
+    fn free_effort(&self) -> usize;
+
+    /// Tells the parts of the value whose order does not matter, one a call.
+    fn digest(&self, element: &mut dyn FnMut(&[u8]));
+}
+
+/// A type of values that live in keys. `drop` may run on another thread.
+pub trait NativeType: Sized + Send + 'static {
+    type Spec: TypeSpec;
+
+    /// The value, whether all of it has come or not.
+    fn stored(&self) -> &dyn Stored;
 
     /// Reads a value. In an RDB file an empty chunk before the first one says that the
     /// value was saved when only a part of it had come; it ends with another one.
@@ -42,34 +69,16 @@ pub trait NativeType: Sized + Send + 'static {
     /// # Errors
     ///
     /// The chunks are damaged, in words for the log.
-    fn load(origin: &Origin<'_>, next: &mut dyn FnMut() -> Option<Chunk>) -> Result<Self, String>;
-
-    /// Bytes of memory, from the sizes of all allocations.
-    fn memory_bytes(&self) -> usize;
-
-    /// How much work freeing the value is: UNLINK frees large ones on another thread.
-    fn free_effort(&self) -> usize;
-
-    /// May COPY make a second key of the value?
-    const IS_COPYABLE: bool = false;
+    fn load(origin: Origin, next: &mut dyn FnMut() -> Option<Chunk>) -> Result<Self, String>;
 
     /// The value once more, where that is allowed. `None` refuses the COPY.
-    fn copy(&self) -> Option<Self> {
-        None
-    }
-
-    /// Tells the parts of the value whose order does not matter, one a call.
-    fn digest(&self, element: &mut dyn FnMut(&[u8]));
-
-    /// The key is about to lose this value: deleted, renamed, moved, overwritten.
-    fn unlinked(&self, origin: &Origin<'_>);
+    fn copy(&self) -> Option<Self>;
 }
 
-/// Which key a value belongs to.
-pub struct Origin<'c> {
-    pub database: i32,
-    /// None when a value is loaded from a string alone.
-    pub key: Option<Text<'c>>,
+/// Where a value that is being loaded comes from.
+pub struct Origin {
+    /// The key it is for; `None` when a value is loaded from a string alone.
+    pub place: Option<Place>,
     /// The value is one of a file, or of a primary's, that is being loaded; not of RESTORE.
     pub is_of_file: bool,
 }
@@ -135,7 +144,7 @@ pub fn register_type<T: NativeType>(ctx: Ctx<'_>) -> Result<(), String> {
         mem_usage2: Some(memory_bytes::<T>),
         free_effort2: Some(free_effort::<T>),
         unlink2: Some(unlinked::<T>),
-        copy2: if T::IS_COPYABLE {
+        copy2: if T::Spec::IS_COPYABLE {
             Some(copy::<T>)
         } else {
             None
@@ -146,18 +155,18 @@ pub fn register_type<T: NativeType>(ctx: Ctx<'_>) -> Result<(), String> {
     let handle = unsafe {
         api!(RedisModule_CreateDataType(
             ctx.raw(),
-            T::NAME.as_ptr(),
-            T::VERSION,
+            T::Spec::NAME.as_ptr(),
+            T::Spec::VERSION,
             &mut methods
         ))
     };
     if handle.is_null() {
         return Err(format!(
             "the type {} cannot be registered",
-            T::NAME.to_string_lossy()
+            T::Spec::NAME.to_string_lossy()
         ));
     }
-    T::handle().0.store(handle, Ordering::Relaxed);
+    T::Spec::handle().0.store(handle, Ordering::Relaxed);
     Ok(())
 }
 
@@ -168,9 +177,9 @@ unsafe extern "C" fn rdb_load<T: NativeType>(
     io: *mut RedisModuleIO,
     version: c_int,
 ) -> *mut c_void {
-    if !(1..=T::VERSION).contains(&version) {
+    if !(1..=T::Spec::VERSION).contains(&version) {
         // SAFETY: `io` is valid during the callback, here and below.
-        unsafe { complain(io, &unknown_encoding(version, T::VERSION)) };
+        unsafe { complain(io, &unknown_encoding(version, T::Spec::VERSION)) };
         return std::ptr::null_mut();
     }
     let mut next = || {
@@ -189,15 +198,16 @@ unsafe extern "C" fn rdb_load<T: NativeType>(
     // SAFETY: the name, if there is one, lives as long as the reader; flags of the server
     // need no context.
     let origin = unsafe {
-        let key = api!(RedisModule_GetKeyNameFromIO(io));
         let flags = api!(RedisModule_GetContextFlags(std::ptr::null_mut()));
         Origin {
-            database: api!(RedisModule_GetDbIdFromIO(io)),
-            key: (!key.is_null()).then(|| Text::new(key.cast_mut())),
+            place: place(
+                api!(RedisModule_GetDbIdFromIO(io)),
+                api!(RedisModule_GetKeyNameFromIO(io)),
+            ),
             is_of_file: flags as u32 & raw::REDISMODULE_CTX_FLAGS_LOADING != 0,
         }
     };
-    match T::load(&origin, &mut next) {
+    match T::load(origin, &mut next) {
         Ok(value) => Box::into_raw(Box::new(value)).cast(),
         Err(reason) => {
             // SAFETY: see above.
@@ -205,6 +215,16 @@ unsafe extern "C" fn rdb_load<T: NativeType>(
             std::ptr::null_mut()
         }
     }
+}
+
+/// The place of a value, unless it has no key.
+///
+/// # Safety
+///
+/// The name is null or a string of the server.
+unsafe fn place(database: c_int, key: *const RedisModuleString) -> Option<Place> {
+    // SAFETY: as above.
+    (!key.is_null()).then(|| Place::new(database, unsafe { Text::new(key.cast_mut()) }.bytes()))
 }
 
 /// Why a value in this encoding cannot be loaded, in the words of the codecs.
@@ -241,7 +261,7 @@ unsafe fn complain(io: *mut RedisModuleIO, reason: &str) {
 unsafe extern "C" fn rdb_save<T: NativeType>(io: *mut RedisModuleIO, value: *mut c_void) {
     // SAFETY: as above; the writer copies each chunk.
     unsafe {
-        let value = &*value.cast::<T>();
+        let value = (*value.cast::<T>()).stored();
         let mut put = |chunk: &[u8]| {
             api!(RedisModule_SaveStringBuffer(
                 io,
@@ -270,11 +290,11 @@ unsafe extern "C" fn aof_rewrite<T: NativeType>(
     // SAFETY: as above; the format names a string of the server and bytes with their
     // length as `size_t`.
     unsafe {
-        let value = &*value.cast::<T>();
+        let value = (*value.cast::<T>()).stored();
         value.save(&mut |chunk| {
             api!(RedisModule_EmitAOF(
                 io,
-                T::LOAD_COMMAND.as_ptr(),
+                T::Spec::LOAD_COMMAND.as_ptr(),
                 c"sb".as_ptr(),
                 key,
                 chunk.as_ptr().cast::<c_char>(),
@@ -301,7 +321,7 @@ unsafe extern "C" fn memory_bytes<T: NativeType>(
     _samples: usize,
 ) -> usize {
     // SAFETY: as above.
-    unsafe { (*value.cast::<T>()).memory_bytes() }
+    size_of::<T>() + unsafe { (*value.cast::<T>()).stored().heap_bytes() }
 }
 
 /// # Safety
@@ -312,7 +332,7 @@ unsafe extern "C" fn free_effort<T: NativeType>(
     value: *const c_void,
 ) -> usize {
     // SAFETY: as above. 0 would mean "always on another thread".
-    unsafe { (*value.cast::<T>()).free_effort().max(1) }
+    unsafe { (*value.cast::<T>()).stored().free_effort().max(1) }
 }
 
 /// # Safety
@@ -332,19 +352,16 @@ unsafe extern "C" fn copy<T: NativeType>(
 /// # Safety
 ///
 /// The server calls this with a value of this type and where it is.
-unsafe extern "C" fn unlinked<T: NativeType>(
-    place: *mut RedisModuleKeyOptCtx,
-    value: *const c_void,
-) {
+unsafe extern "C" fn unlinked<T: NativeType>(at: *mut RedisModuleKeyOptCtx, _: *const c_void) {
     // SAFETY: as above; the name lives as long as the callback.
-    unsafe {
-        let key = api!(RedisModule_GetKeyNameFromOptCtx(place));
-        let origin = Origin {
-            database: api!(RedisModule_GetDbIdFromOptCtx(place)),
-            key: (!key.is_null()).then(|| Text::new(key.cast_mut())),
-            is_of_file: false,
-        };
-        (*value.cast::<T>()).unlinked(&origin);
+    let place = unsafe {
+        place(
+            api!(RedisModule_GetDbIdFromOptCtx(at)),
+            api!(RedisModule_GetKeyNameFromOptCtx(at)),
+        )
+    };
+    if let Some(place) = place {
+        T::Spec::unlinked(&place);
     }
 }
 
@@ -354,7 +371,7 @@ unsafe extern "C" fn unlinked<T: NativeType>(
 unsafe extern "C" fn digest<T: NativeType>(digest: *mut RedisModuleDigest, value: *mut c_void) {
     // SAFETY: as above; the server copies each element.
     unsafe {
-        (*value.cast::<T>()).digest(&mut |element| {
+        (*value.cast::<T>()).stored().digest(&mut |element| {
             api!(RedisModule_DigestAddStringBuffer(
                 digest,
                 element.as_ptr().cast(),

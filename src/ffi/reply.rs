@@ -1,15 +1,31 @@
 //! Replies, written straight to the client's buffer.
 
 use std::ffi::{CStr, c_int, c_long};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::context::{Ctx, c_string};
+
+/// The call in progress has begun its reply. Commands run one at a time.
+static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
+
+/// Notes that a call begins, which has not replied yet.
+pub(super) fn note_call() {
+    HAS_BEGUN.store(false, Ordering::Relaxed);
+}
+
+/// Reports whether the call in progress may have written a part of its reply.
+pub(super) fn has_begun() -> bool {
+    HAS_BEGUN.load(Ordering::Relaxed)
+}
 
 /// Writes one reply. Maps are flat arrays in RESP2; the server sees to that.
 #[derive(Clone, Copy)]
 pub struct Reply<'c>(Ctx<'c>);
 
 impl<'c> Reply<'c> {
+    /// Begins the reply of a call.
     pub fn new(ctx: Ctx<'c>) -> Reply<'c> {
+        HAS_BEGUN.store(true, Ordering::Relaxed);
         Reply(ctx)
     }
 

@@ -73,6 +73,7 @@ impl KeySpec {
 }
 
 /// What an argument is.
+#[derive(Clone, Copy)]
 pub enum ArgumentKind {
     /// A key, of the key spec with this index.
     Key(i32),
@@ -89,6 +90,7 @@ pub enum ArgumentKind {
 }
 
 /// One argument of a command.
+#[derive(Clone, Copy)]
 pub struct Argument {
     pub name: &'static str,
     pub kind: ArgumentKind,
@@ -155,11 +157,6 @@ impl Argument {
 
     pub const fn optional(mut self) -> Argument {
         self.is_optional = true;
-        self
-    }
-
-    pub const fn required(mut self) -> Argument {
-        self.is_optional = false;
         self
     }
 

@@ -4,7 +4,6 @@
 //! and nothing is decided by it; the module never trims it.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::LazyLock;
 
 use smallvec::SmallVec;
@@ -13,8 +12,8 @@ use ulid::{ULID_LEN, Ulid};
 use crate::error::{Error, echo};
 use crate::ffi::{self, Ctx, Field, Kind, Mode, Text, TextBuf};
 use flashsale_engine::sale::{
-    Change, EntryId, Event, Key, Line, Lines, NameBuffer, OrderAudit, OrderCount, OrderEntry,
-    Pending, Sale, Spelling, StreamState, View, units_of,
+    Change, EntryId, Event, Line, Lines, NameBuffer, OrderAudit, OrderCount, OrderEntry, Pending,
+    Sale, Spelling, StreamState, units_of,
 };
 
 /// The open key of a sale's order stream, which may not exist yet.
@@ -105,7 +104,8 @@ impl<'c> OrdersKey<'c> {
     }
 
     /// Appends the entry of an order or a refund with the stream's next ID, of the moment
-    /// of its decision, and returns the ID.
+    /// of its decision, and returns the ID. `id` is that of the reservation as the client
+    /// spelled it.
     ///
     /// # Errors
     ///
@@ -115,8 +115,10 @@ impl<'c> OrdersKey<'c> {
         key: Text<'_>,
         sale: &Sale,
         pending: &Pending<'_>,
+        id: Text<'_>,
     ) -> Result<EntryId, Error> {
-        self.append_at(key, sale, pending.at_ms(), pending.change(), None)
+        let fresh = (pending.at_ms(), pending.change());
+        self.append_at(key, sale, fresh, Some(id), None)
     }
 
     /// Appends the entry of an event with the ID it was given elsewhere.
@@ -130,7 +132,7 @@ impl<'c> OrdersKey<'c> {
         sale: &Sale,
         event: &Event<'_>,
     ) -> Result<(), Error> {
-        self.append_at(key, sale, event.at_ms, &event.change, event.entry())?;
+        self.append_at(key, sale, (event.at_ms, &event.change), None, event.entry())?;
         Ok(())
     }
 
@@ -138,24 +140,29 @@ impl<'c> OrdersKey<'c> {
         &mut self,
         key: Text<'_>,
         sale: &Sale,
-        at_ms: u64,
-        change: &Change<'_>,
+        (at_ms, change): (u64, &Change<'_>),
+        id: Option<Text<'_>>,
         at: Option<EntryId>,
     ) -> Result<EntryId, Error> {
-        let entry = Entry::of(sale, at_ms, change)
+        let entry = Entry::of(sale, change)
             .ok_or_else(|| Error::new("orders: there is no entry to append"))?;
-        let word = entry.word();
-        let values = RECENT.with_borrow_mut(|recent| entry.values(recent));
-        let mut fields: SmallVec<[Text<'_>; 24]> = SmallVec::new();
-        fields.extend([NAMES.event.as_text(), word, NAMES.sale.as_text(), key]);
-        for (name, value) in &values {
-            fields.extend([name.as_text(), value.as_text()]);
-        }
-        let (ms, seq) = match at {
-            Some(at) => self.0.stream_add(Some((at.ms, at.seq)), &mut fields),
-            None => self.append_next(at_ms, &mut fields),
-        }
-        .map_err(|()| Error::new("orders: the stream takes no further entry"))?;
+        let spelled;
+        let id = match id {
+            Some(id) => id,
+            None => {
+                spelled = text_of(entry.id);
+                spelled.as_text()
+            }
+        };
+        let added = RECENT.with_borrow_mut(|recent| {
+            let texts = Texts::of(&entry, sale, at_ms, recent);
+            texts.with_fields(&entry, [key, id], |fields| match at {
+                Some(at) => self.0.stream_add(Some((at.ms, at.seq)), fields),
+                None => self.append_next(at_ms, fields),
+            })
+        });
+        let (ms, seq) =
+            added.map_err(|()| Error::new("orders: the stream takes no further entry"))?;
         Ok(EntryId { ms, seq })
     }
 
@@ -254,122 +261,83 @@ names! {
     none: "",
 }
 
-/// The value of a field.
-enum Value {
-    Fresh(TextBuf),
-    /// As in the entry before.
-    Again(Rc<TextBuf>),
-    /// One of the words of the contract.
-    Known(&'static TextBuf),
-}
-
-impl Value {
-    fn as_text(&self) -> Text<'_> {
-        match self {
-            Value::Fresh(text) => text.as_text(),
-            Value::Again(text) => text.as_text(),
-            Value::Known(text) => text.as_text(),
-        }
-    }
-}
-
-type Values = SmallVec<[(&'static TextBuf, Value); 10]>;
-
-/// Longer values are not kept for the next entry, in bytes.
-const RECENT_BYTES_MAX: usize = 1024;
-
 /// A value that is often the same from one entry to the next: the server's string for it
-/// is made anew only when it is not.
-#[derive(Default)]
-struct Recent(Option<Rc<TextBuf>>);
+/// is made anew only when what it says, `K`, is another.
+struct Recent<K>(Option<(K, TextBuf)>);
 
-impl Recent {
-    fn value(&mut self, bytes: &[u8]) -> Value {
-        if bytes.len() > RECENT_BYTES_MAX {
-            return Value::Fresh(TextBuf::new(bytes));
-        }
-        let kept = self.0.take().filter(|kept| kept.as_text().bytes() == bytes);
-        let text = kept.unwrap_or_else(|| Rc::new(TextBuf::new(bytes)));
-        self.0 = Some(text.clone());
-        Value::Again(text)
+impl<K> Recent<K> {
+    /// The string of a value, which is kept as `what`, and by `is_it` known again.
+    #[inline]
+    fn text(
+        &mut self,
+        is_it: impl Fn(&K) -> bool,
+        what: impl FnOnce() -> K,
+        spell: impl FnOnce() -> TextBuf,
+    ) -> Text<'_> {
+        let kept = self.0.take().filter(|(kept, _)| is_it(kept));
+        let (_, text) = self.0.insert(kept.unwrap_or_else(|| (what(), spell())));
+        text.as_text()
+    }
+
+    /// The same for a value that is compared as a whole.
+    #[inline]
+    fn same(&mut self, what: K, spell: impl FnOnce() -> TextBuf) -> Text<'_>
+    where
+        K: Copy + PartialEq,
+    {
+        self.text(|kept| *kept == what, || what, spell)
     }
 }
 
-#[derive(Default)]
+/// Values of the last entry.
 struct RecentValues {
-    sale_id: Recent,
-    qty: Recent,
-    items: Recent,
-    at_ms: Recent,
+    sale_id: Recent<u128>,
+    qty: Recent<u64>,
+    /// Of carts of one line: the SKU and how many.
+    items: Recent<(Box<[u8]>, u64)>,
+    at_ms: Recent<u64>,
 }
 
 thread_local! {
-    /// Of the last entry; only one thread runs commands.
-    static RECENT: RefCell<RecentValues> = RefCell::default();
+    /// Only one thread runs commands.
+    static RECENT: RefCell<RecentValues> = const {
+        RefCell::new(RecentValues {
+            sale_id: Recent(None),
+            qty: Recent(None),
+            items: Recent(None),
+            at_ms: Recent(None),
+        })
+    };
 }
 
-fn view<'s>(sale: &'s Sale, id: Key<'_>) -> Option<View<'s>> {
-    sale.view(sale.find(id)?)
+fn text_of(name: Spelling<'_>) -> TextBuf {
+    TextBuf::new(name.bytes(&mut NameBuffer::default()))
 }
 
-fn user_of(view: &View<'_>) -> TextBuf {
-    TextBuf::new(view.user(&mut NameBuffer::default()).unwrap_or_default())
+fn text_of_number(number: u64) -> TextBuf {
+    TextBuf::new(itoa::Buffer::new().format(number).as_bytes())
 }
 
-/// What an entry says.
+/// What an entry says, beside the sale and the moment.
 struct Entry<'e> {
-    kind: EntryKind,
-    sale: &'e Sale,
+    /// The value of `event`.
+    event: &'static TextBuf,
     id: Spelling<'e>,
-    user: TextBuf,
+    /// Nobody, which no order is of, is spelled as nothing.
+    user: Option<Spelling<'e>>,
     lines: Lines,
-    at_ms: u64,
     reference: Option<Spelling<'e>>,
-    payload: Option<&'e [u8]>,
-    restocked: Option<bool>,
-}
-
-#[derive(Clone, Copy)]
-enum EntryKind {
-    Order,
-    Refund,
+    /// The field that only some entries have, and its value.
+    more: Option<(&'static TextBuf, &'e [u8])>,
 }
 
 impl<'e> Entry<'e> {
-    /// The value of `event`.
-    fn word(&self) -> Text<'static> {
-        match self.kind {
-            EntryKind::Order => NAMES.order.as_text(),
-            EntryKind::Refund => NAMES.refund.as_text(),
-        }
-    }
-
-    fn of(sale: &'e Sale, at_ms: u64, change: &'e Change<'_>) -> Option<Entry<'e>> {
-        let entry = |kind, id: Key<'e>, user, lines: &Lines, reference| Entry {
-            kind,
-            sale,
-            id: id.spelling(),
-            user,
-            lines: lines.clone(),
-            at_ms,
-            reference,
-            payload: None,
-            restocked: None,
-        };
-        match change {
+    fn of(sale: &'e Sale, change: &'e Change<'_>) -> Option<Entry<'e>> {
+        let names = &*NAMES;
+        let (id, user, lines, order) = match change {
             Change::Sold { id, order } => {
-                let view = view(sale, *id)?;
-                let entry = entry(
-                    EntryKind::Order,
-                    *id,
-                    user_of(&view),
-                    &view.lines,
-                    order.reference,
-                );
-                Some(Entry {
-                    payload: order.payload,
-                    ..entry
-                })
+                let (user, lines) = sale.user_and_lines(*id)?;
+                (id, user, lines, order)
             }
             Change::Bought {
                 id,
@@ -377,66 +345,111 @@ impl<'e> Entry<'e> {
                 lines,
                 order,
                 ..
-            } => {
-                let user = TextBuf::new(user.bytes(&mut NameBuffer::default()));
-                let entry = entry(EntryKind::Order, *id, user, lines, order.reference);
-                Some(Entry {
-                    payload: order.payload,
-                    ..entry
-                })
-            }
+            } => (id, Some(user.spelling()), lines.clone(), order),
             Change::Refunded(refund) => {
-                let user = user_of(&view(sale, refund.id)?);
-                let entry = entry(
-                    EntryKind::Refund,
-                    refund.id,
-                    user,
-                    &refund.lines,
-                    refund.reference,
-                );
-                Some(Entry {
-                    restocked: Some(refund.restocks),
-                    ..entry
-                })
+                let restocked: &[u8] = if refund.restocks { b"1" } else { b"0" };
+                return Some(Entry {
+                    event: &names.refund,
+                    id: refund.id.spelling(),
+                    user: sale.user_and_lines(refund.id)?.0,
+                    lines: refund.lines.clone(),
+                    reference: refund.reference,
+                    more: Some((&names.restocked, restocked)),
+                });
             }
-            _ => None,
+            _ => return None,
+        };
+        Some(Entry {
+            event: &names.order,
+            id: id.spelling(),
+            user,
+            lines,
+            reference: order.reference,
+            more: order.payload.map(|payload| (&names.payload, payload)),
+        })
+    }
+}
+
+/// The values of an entry as strings of the server.
+struct Texts<'r> {
+    sale_id: Text<'r>,
+    user: TextBuf,
+    qty: Text<'r>,
+    items: Items<'r>,
+    at_ms: Text<'r>,
+    reference: Option<TextBuf>,
+    more: Option<TextBuf>,
+}
+
+/// The value of `items`.
+enum Items<'r> {
+    Recent(Text<'r>),
+    Fresh(TextBuf),
+}
+
+impl<'r> Texts<'r> {
+    fn of(entry: &Entry<'_>, sale: &Sale, at_ms: u64, recent: &'r mut RecentValues) -> Texts<'r> {
+        let units = units_of(&entry.lines);
+        let user = entry.user.unwrap_or(Spelling::Bytes(b""));
+        let spell_id = || TextBuf::new(spell(sale, &mut [0; ULID_LEN]));
+        Texts {
+            sale_id: recent.sale_id.same(sale.sale_id(), spell_id),
+            user: text_of(user),
+            qty: recent.qty.same(units, || text_of_number(units)),
+            items: Items::of(sale, &entry.lines, &mut recent.items),
+            at_ms: recent.at_ms.same(at_ms, || text_of_number(at_ms)),
+            reference: entry.reference.map(text_of),
+            more: entry.more.map(|(_, bytes)| TextBuf::new(bytes)),
         }
     }
 
-    /// The fields after `event` and `sale`, in the order of the contract.
-    fn values(self, recent: &mut RecentValues) -> Values {
+    /// Lends the fields in the order of the contract, names and values alternating.
+    fn with_fields<R>(
+        &self,
+        entry: &Entry<'_>,
+        [key, id]: [Text<'_>; 2],
+        add: impl FnOnce(&mut [Text<'_>]) -> R,
+    ) -> R {
         let names = &*NAMES;
-        let mut values = Values::new();
-        let mut buffer = NameBuffer::default();
-        let mut digits = itoa::Buffer::new();
-        let fresh = |bytes: &[u8]| Value::Fresh(TextBuf::new(bytes));
-        let sale_id = recent.sale_id.value(spell(self.sale, &mut [0; ULID_LEN]));
-        let qty = digits.format(units_of(&self.lines)).as_bytes();
-        let qty = recent.qty.value(qty);
-        let items = recent.items.value(&items_json(self.sale, &self.lines));
-        let at_ms = recent.at_ms.value(digits.format(self.at_ms).as_bytes());
-        values.extend([
-            (&names.sale_id, sale_id),
-            (&names.id, fresh(self.id.bytes(&mut buffer))),
-            (&names.user, Value::Fresh(self.user)),
-            (&names.qty, qty),
-            (&names.items, items),
-            (&names.at_ms, at_ms),
-        ]);
-        // There also when empty: consumers tell entries apart by it.
-        let reference = match &self.reference {
-            Some(reference) => fresh(reference.bytes(&mut buffer)),
-            None => Value::Known(&names.none),
+        let none = names.none.as_text();
+        let items = match &self.items {
+            Items::Recent(text) => *text,
+            Items::Fresh(text) => text.as_text(),
         };
-        values.push((&names.reference, reference));
-        let mut add = |name, bytes: &[u8]| values.push((name, fresh(bytes)));
-        if let Some(payload) = self.payload {
-            add(&names.payload, payload);
-        }
-        if let Some(restocked) = self.restocked {
-            add(&names.restocked, if restocked { b"1" } else { b"0" });
-        }
-        values
+        // There also when empty: consumers tell entries apart by it.
+        let reference = self.reference.as_ref().map_or(none, TextBuf::as_text);
+        let more_name = entry.more.map_or(none, |(name, _)| name.as_text());
+        let more = self.more.as_ref().map_or(none, TextBuf::as_text);
+        let mut fields = [
+            [names.event.as_text(), entry.event.as_text()],
+            [names.sale.as_text(), key],
+            [names.sale_id.as_text(), self.sale_id],
+            [names.id.as_text(), id],
+            [names.user.as_text(), self.user.as_text()],
+            [names.qty.as_text(), self.qty],
+            [names.items.as_text(), items],
+            [names.at_ms.as_text(), self.at_ms],
+            [names.reference.as_text(), reference],
+            [more_name, more],
+        ];
+        // The last one only where there is more.
+        let pairs = fields.len() - usize::from(self.more.is_none());
+        add(fields[..pairs].as_flattened_mut())
+    }
+}
+
+impl<'r> Items<'r> {
+    fn of(sale: &Sale, lines: &[Line], recent: &'r mut Recent<(Box<[u8]>, u64)>) -> Items<'r> {
+        let spell = || TextBuf::new(&items_json(sale, lines));
+        let [line] = lines else {
+            return Items::Fresh(spell());
+        };
+        let sku = sale.item(line.item).sku;
+        Items::Recent(recent.text(
+            |(kept, qty)| **kept == *sku && *qty == line.qty,
+            || (sku.into(), line.qty),
+            spell,
+        ))
     }
 }
 

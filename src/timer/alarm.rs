@@ -1,89 +1,100 @@
 //! The one timer of the server: when it goes off next.
 //!
-//! Module timers are keyed by the wall clock, so a step back of the clock parks them;
-//! the server's own cron event, a few times a second, looks whether the timer is still
-//! worth its name. A due timer that starts another one for "now" would never let the
-//! server go on, so the shortest wait is a millisecond.
+//! The server keys module timers by the wall clock, so a step back of the clock parks them:
+//! they go off too late. [`tick`] runs on the server's cron event, a few times a second, and
+//! restarts a parked timer. The server runs all due timers before it goes on, so a timer
+//! that started another one for "now" would stop it for ever; the shortest wait is a
+//! millisecond.
 //!
-//! Edge: knows when to look, not what is done then: `sweep.rs` is handed in at load.
+//! Edge: decides when the timer goes off. What it does then is set when the module is loaded
+//! and is in `sweep.rs`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::hints;
 use crate::clock;
 use crate::datatype::SaleKey;
-use crate::ffi::{self, Alarm, Ctx, Timer};
+use crate::ffi::{self, Ctx, OnTimer, Timer};
+use crate::hints;
 use crate::info;
 use crate::place::Place;
 
 /// Wait after a sweep that had to stop because nothing may be written, in milliseconds.
 const RETRY_MS: u64 = 20;
-/// A timer this much too late is believed to be parked, in milliseconds.
+/// A timer that is later than this counts as parked, in milliseconds.
 const PARKED_MS: u64 = 250;
-/// Longest wait of one timer, in milliseconds. A timer that is started while another
-/// one goes off is waited for in an `int`, of microseconds on Redis 7.0: a wait of more
-/// than 35 minutes can come out as one in the past, and the server never sleeps again.
+/// Longest wait of one timer, in milliseconds. When a timer is started while another one
+/// goes off, the server computes its wait in an `int`, of microseconds on Redis 7.0: more
+/// than 35 minutes can overflow into the past, and the server never sleeps again.
 const WAIT_MS_MAX: u64 = 600_000;
-/// No timer runs.
-const NEVER: u64 = u64::MAX;
+/// Stands for the moment of the running timer when none runs.
+const DISARMED: u64 = u64::MAX;
 
-/// When the running timer goes off, in Unix milliseconds; [`NEVER`] when none runs.
-static ARMED_FOR_MS: AtomicU64 = AtomicU64::new(NEVER);
+/// When the running timer goes off, in Unix milliseconds, or [`DISARMED`].
+static ARMED_FOR_MS: AtomicU64 = AtomicU64::new(DISARMED);
 /// The clock at the last tick of the server's cron, in Unix milliseconds.
 static TICKED_AT_MS: AtomicU64 = AtomicU64::new(0);
 static TIMER: Mutex<Option<Timer>> = Mutex::new(None);
 /// What is done when the timer goes off.
 static SWEEP: OnceLock<fn(Ctx<'_>)> = OnceLock::new();
 
-/// Takes what is to be done when the timer goes off, once.
-pub fn wake(sweep: fn(Ctx<'_>)) {
+/// Sets what is done whenever the timer goes off. Called once, when the module is loaded.
+pub fn set_sweep(sweep: fn(Ctx<'_>)) {
     SWEEP.get_or_init(|| sweep);
 }
 
-/// Makes sure the timer looks at a sale that changed in time.
+/// Makes sure that the timer goes off in time for a sale that changed.
+#[inline(always)]
 pub fn note(ctx: Ctx<'_>, key: &mut SaleKey<'_>) {
     let name = key.name();
-    if let Some(due_ms) = key.note(|| Place::new(ctx.database(), name.bytes()))
-        && due_ms < ARMED_FOR_MS.load(Ordering::Relaxed)
-        && may_sweep(ctx)
-    {
+    if let Some(due_ms) = key.note(|| Place::new(ctx.database(), name.bytes())) {
+        look_sooner(ctx, due_ms);
+    }
+}
+
+/// Starts the timer for a moment, if it would go off later.
+#[cold]
+fn look_sooner(ctx: Ctx<'_>, due_ms: u64) {
+    if due_ms < ARMED_FOR_MS.load(Ordering::Relaxed) && may_sweep(ctx) {
         arm(ctx, due_ms, clock::now_ms());
     }
 }
 
-/// Is expiry this server's to decide?
+/// Reports whether this server decides about expiry: it is a primary, and not loading.
 fn may_sweep(ctx: Ctx<'_>) -> bool {
     let flags = ctx.flags();
     flags.is_primary() && !flags.is_loading()
 }
 
-/// How long to wait for a moment. Waking up early finds nothing due and waits again.
+/// Returns how long to wait for a moment, in milliseconds. A timer that goes off early finds
+/// nothing due and is started again.
 fn wait_ms(due_ms: u64, now_ms: u64) -> u64 {
     due_ms.saturating_sub(now_ms).clamp(1, WAIT_MS_MAX)
 }
 
-/// Starts the timer for a moment, in the place of the running one.
+/// Starts the timer for a moment; it replaces the running one.
 fn arm(ctx: Ctx<'_>, due_ms: u64, now_ms: u64) {
     disarm(ctx);
     let after_ms = wait_ms(due_ms, now_ms);
-    let timer = ffi::start_timer::<Sweep>(ctx, after_ms);
+    let timer = ffi::start_timer::<Alarm>(ctx, after_ms);
     *TIMER.lock().unwrap_or_else(PoisonError::into_inner) = Some(timer);
     ARMED_FOR_MS.store(now_ms.saturating_add(after_ms), Ordering::Relaxed);
-    // Not `due_ms`: a timer that may not write yet is started for later than that.
+    // Not `due_ms`: after a sweep that was not allowed to write, the timer is started for a
+    // later moment than the deadline.
     info::note_due(hints::first_due_ms());
 }
 
-/// Stops the timer: this server decides about no deadline any more.
+/// Stops the timer, if one runs.
 pub fn disarm(ctx: Ctx<'_>) {
     if let Some(timer) = TIMER.lock().unwrap_or_else(PoisonError::into_inner).take() {
         ffi::stop_timer(ctx, timer);
     }
-    ARMED_FOR_MS.store(NEVER, Ordering::Relaxed);
+    ARMED_FOR_MS.store(DISARMED, Ordering::Relaxed);
     info::note_due(None);
 }
 
-/// Starts the timer for the next hint, if there is one and this is a primary.
+/// Starts the timer for the next hint if this server decides about expiry and there is a
+/// hint; else stops the timer.
 pub fn rearm(ctx: Ctx<'_>) {
     match hints::first_due_ms() {
         Some(due_ms) if may_sweep(ctx) => arm(ctx, due_ms, clock::now_ms()),
@@ -91,8 +102,8 @@ pub fn rearm(ctx: Ctx<'_>) {
     }
 }
 
-/// Looks whether the timer was parked by a step of the clock, or is too late for what was
-/// written down since.
+/// Restarts the timer if a step of the clock parked it, or if it would go off too late for a
+/// hint that was set since.
 pub fn tick(ctx: Ctx<'_>) {
     let now_ms = clock::now_ms();
     let ticked_at_ms = TICKED_AT_MS.swap(now_ms, Ordering::Relaxed);
@@ -108,13 +119,13 @@ pub fn tick(ctx: Ctx<'_>) {
 }
 
 /// What the server calls when the timer goes off.
-struct Sweep;
+struct Alarm;
 
-impl Alarm for Sweep {
+impl OnTimer for Alarm {
     fn went_off(ctx: Ctx<'_>) {
-        // It is gone, and must not be stopped.
+        // A timer that went off is gone, and must not be stopped.
         *TIMER.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        ARMED_FOR_MS.store(NEVER, Ordering::Relaxed);
+        ARMED_FOR_MS.store(DISARMED, Ordering::Relaxed);
         if !may_sweep(ctx) {
             info::note_due(None);
             return;
@@ -124,7 +135,8 @@ impl Alarm for Sweep {
             arm(ctx, now_ms.saturating_add(RETRY_MS), now_ms);
             return;
         }
-        // No timer for each sale on the way: one is started at the end.
+        // Keeps `note` from starting a timer for each sale of the sweep: one is started at
+        // the end.
         ARMED_FOR_MS.store(0, Ordering::Relaxed);
         let since = clock::stopwatch();
         if let Some(sweep) = SWEEP.get() {

@@ -1,13 +1,11 @@
-//! Who returns what expired, and when.
+//! Returns expired reservations to their sales, and knows when to look.
 //!
 //! | Question | File |
 //! |---|---|
-//! | which sale is due next | `index.rs` |
-//! | what is written down of a sale | `hints.rs` |
 //! | when does the timer go off | `alarm.rs` |
 //! | what happens then | `sweep.rs` |
+//!
+//! Which sale is due next is in `hints/`, which the values of keys use as well.
 
 pub mod alarm;
-pub mod hints;
-pub mod index;
 pub mod sweep;

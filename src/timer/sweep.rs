@@ -1,18 +1,19 @@
-//! Returns reservations when their deadline has passed: on the primary alone, with a
-//! budget for all sales together.
+//! Expires reservations whose deadline has passed: on the primary alone, with one budget for
+//! all sales.
 //!
-//! Edge: decides where to look (see `hints.rs`). What is overdue, the sale decides.
+//! Edge: decides which sales to look at (see `hints/`). A sale decides what is overdue in it.
 
-use super::{alarm, hints};
-use crate::change::commit;
+use super::alarm;
+use crate::change::{broken, commit};
 use crate::clock;
 use crate::config;
 use crate::datatype;
-use crate::ffi::{Ctx, TextBuf};
+use crate::ffi::{Ctx, TextBuf, caught};
+use crate::hints::{self, Hint};
 use crate::info;
 use crate::news::News;
+use crate::rehearsal::{self, Point};
 use crate::slots;
-use crate::timer::index::Hint;
 use flashsale_engine::sale::Change;
 
 /// Follows hints until nothing is due or the budget is used up.
@@ -23,20 +24,23 @@ pub fn sweep(ctx: Ctx<'_>) {
         && let Some(hint) = hints::pop_due(now_ms)
     {
         let before = budget;
-        follow(ctx, hint, now_ms, &mut budget);
-        // A look at a sale with nothing to do costs something, too.
+        let place = hint.place.clone();
+        if let Err(reason) = caught(|| follow(ctx, hint, now_ms, &mut budget)) {
+            broken::note_panic(ctx, TextBuf::new(&place.key).as_text(), &reason);
+        }
+        // Looking at a sale with nothing to do takes time as well.
         budget = budget.min(before.saturating_sub(1));
     }
 }
 
-/// Looks at the sale a hint is about, within the budget.
+/// Expires what is overdue in the sale at the place of a hint, within the budget.
 fn follow(ctx: Ctx<'_>, hint: Hint, now_ms: u64, budget: &mut u32) {
     let name = TextBuf::new(&hint.place.key);
     if !ctx.select(hint.place.database) {
         return;
     }
     if !slots::is_ours(ctx, &hint.place.key) {
-        // Redis 8.4 takes away what it gave away without a word about each key.
+        // Redis 8.4 removes the keys of a slot that it gave away, and reports none of them.
         if datatype::is_there(ctx, name.as_text()) {
             hints::hold(hint);
         }
@@ -46,8 +50,9 @@ fn follow(ctx: Ctx<'_>, hint: Hint, now_ms: u64, budget: &mut u32) {
     let Ok(mut key) = datatype::open_write(ctx, name.as_text()) else {
         return;
     };
-    // Whichever sale is here now: what is overdue in it goes back, or its own moment is
-    // written down.
+    // The sale here now may be another one than when the hint was set. In either case, what
+    // is overdue in it expires, or its own next moment becomes the hint.
+    rehearsal::panic_at(Point::Sweep, key.name());
     key.forget_hint();
     let at_ms = key.sale().time(now_ms).now_ms;
     let Some(event) = key.sale().plan_sweep_within(at_ms, budget) else {

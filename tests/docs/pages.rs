@@ -55,6 +55,19 @@ fn every_relative_link_leads_somewhere() {
 }
 
 #[test]
+fn the_guide_shows_the_gateway_that_is_tested() {
+    let guide = read("docs/guide.md");
+    let example = read("examples/gateway/gateway.py");
+    let (_, rest) = example.split_once("class Gateway:").expect("the class");
+    let (class, _) = rest.split_once("\n\n\n").expect("its end");
+    let block = format!("```python\nclass Gateway:{class}\n```\n");
+    assert!(
+        guide.contains(&block),
+        "docs/guide.md does not show:\n{block}"
+    );
+}
+
+#[test]
 fn the_runbook_has_a_chapter_for_each_alert() {
     let page = read("docs/operating/runbook.md");
     let (_, chapter) = page.split_once("\n## Alerts\n").expect("the chapter");

@@ -18,9 +18,9 @@ const TESTER: &str = "user tester on nopass ~* &* +@all\n";
 
 /// Who may what. The last row is between servers, and nobody's.
 const TABLE: [(&str, &str); 10] = [
-    ("reserve extend stock user", "buyer operator"),
-    ("release", "buyer payment operator"),
-    ("checkout buy refund", "payment operator"),
+    ("reserve mreserve extend stock user", "buyer operator"),
+    ("release mrelease", "buyer payment operator"),
+    ("checkout mcheckout buy mbuy refund", "payment operator"),
     ("get info", "buyer payment operator"),
     ("help", "buyer payment operator health"),
     ("bfexists bfmexists", "buyer operator"),

@@ -13,12 +13,12 @@
 //! | Is every answer of a sale's commands right? | `reserve_rows` `reserve_limits` `reserve_replays` `replace` `checkout_rows` `release_rows` `refund_rows` `manage` `create_again` `reads` `audit` `batch` |
 //! | And of a filter's? | `bloom_commands` `bloom_aliases` `bloom_clients` `bloom_settings` |
 //! | What is the answer to bad input? | `grammar` `bad_input` `error_texts` |
-//! | What do clients, consumers and other modules see? | `client_view` `acl` `optimistic` `orders_stream` `keyspace_events` `listeners` |
+//! | What do clients, consumers and other modules see? | `client_view` `acl` `optimistic` `orders_stream` `keyspace_events` `listeners` `gateway` |
 //! | Is it the same sale after it was saved, loaded or moved? | `persistence` `moved_keys` `old_dump` `bloom_keys` |
 //! | Is a replica the same sale? | `replication` `resync` `pauses` `writable_replicas` |
 //! | What survives a crash, a failover, an upgrade? | `crash` `sentinel` `versions` |
 //! | And in a cluster? | `cluster` `cluster_reshard` `slot_migration` |
-//! | What does damage do? | `damaged_files` `damaged_payload` `forged_primary` |
+//! | What does damage do? | `damaged_files` `damaged_payload` `forged_primary` `broken` |
 //! | What if clocks step, memory is short, or a sale is large? | `clocks` `maxmemory` `scarce_memory` `leaks` `attackers` `large_sale` |
 //! | Does an operator get what the pages promise? | `settings` `info` `doctor` `monitoring` `install` `older_server` `docker` |
 
@@ -34,6 +34,7 @@ mod bloom_clients;
 mod bloom_commands;
 mod bloom_keys;
 mod bloom_settings;
+mod broken;
 mod checkout_rows;
 mod client_view;
 mod clocks;
@@ -47,6 +48,7 @@ mod docker;
 mod doctor;
 mod error_texts;
 mod forged_primary;
+mod gateway;
 mod grammar;
 mod info;
 mod install;

@@ -1,8 +1,10 @@
 //! Which file uses which, and whether any use each other in a circle.
 //!
-//! Edge: reads `use` lines and paths that begin with `crate` or `super`, of code before
-//! the tests. A folder's `mod.rs` that only passes names on is looked through: who uses
-//! such a name uses the file it is from.
+//! Edge: reads `use` lines, and paths in the code before the tests that begin with `crate`,
+//! `super` or an imported name: `a::f()` after `use crate::a` uses the file that `f` is in.
+//! A folder's `mod.rs` that only passes names on is looked through: who uses such a name
+//! uses the file that the name comes from. Nor is a path that begins with a child module a
+//! use: the table of all commands names each of them, and HELP reads the table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,11 +61,9 @@ impl Modules {
         };
         for (module, code) in &modules.code {
             for (is_passed_on, tree) in use_trees(code) {
-                for path in leaves(&tree) {
-                    if let (true, Some(name), Some(from)) =
-                        (is_passed_on, path.last(), modules.absolute(module, &path))
-                    {
-                        let own = module.iter().chain([name]).cloned().collect();
+                for Import { name, path } in leaves(&tree) {
+                    if let (true, Some(from)) = (is_passed_on, modules.absolute(module, &path)) {
+                        let own = module.iter().chain([&name]).cloned().collect();
                         modules.passed_on.insert(own, from);
                     }
                 }
@@ -123,11 +123,22 @@ impl Modules {
     fn used_by(&self, module: &Path) -> BTreeSet<&Path> {
         let code = &self.code[module];
         let trees = use_trees(code);
-        let own = trees.iter().filter(|(is_passed_on, _)| !is_passed_on);
-        let named = own.flat_map(|(_, tree)| leaves(tree));
-        let inline = inline_paths(code);
+        // What a module passes on of its children, it does not use.
+        let is_above = |tree: &str| tree.starts_with("crate") || tree.starts_with("super");
+        let own = trees
+            .iter()
+            .filter(|(is_passed_on, tree)| !is_passed_on || is_above(tree));
+        let imports: Vec<Import> = own.flat_map(|(_, tree)| leaves(tree)).collect();
+        let inline = inline_paths(code).into_iter().map(|path| {
+            let import = imports.iter().find(|import| import.name == path[0]);
+            match import {
+                Some(import) => Some([&import.path, &path[1..]].concat()),
+                None => matches!(path[0].as_str(), "crate" | "super").then_some(path),
+            }
+        });
+        let named = imports.iter().map(|import| import.path.clone());
         named
-            .chain(inline)
+            .chain(inline.flatten())
             .filter_map(|path| self.absolute(module, &path))
             .filter_map(|path| self.file_of(&path))
             .filter(|used| *used != module)
@@ -146,34 +157,55 @@ fn module_of(folder: &str, path: &str) -> Path {
     names
 }
 
+/// Where a statement turns out to be a `use`: behind whatever else stands before it.
+fn use_at(statement: &str) -> Option<usize> {
+    let at = statement.rfind("use ")?;
+    let before = statement[..at].lines().last().unwrap_or_default().trim();
+    (before.is_empty() || before.starts_with("pub")).then_some(at)
+}
+
 /// The trees of `use` lines, and whether the names are passed on.
 fn use_trees(code: &str) -> Vec<(bool, String)> {
     code.split(';')
         .filter_map(|statement| {
-            let at = statement.rfind("use ")?;
-            let before = statement[..at].lines().last().unwrap_or_default().trim();
-            let is_use = before.is_empty() || before.starts_with("pub");
-            is_use.then(|| {
-                let tree = statement[at + 4..]
-                    .split_whitespace()
-                    .collect::<Vec<_>>()
-                    .join(" ");
-                (before.starts_with("pub"), tree)
-            })
+            let at = use_at(statement)?;
+            let before = statement[..at].lines().last().unwrap_or_default();
+            let tree = statement[at + 4..].split_whitespace().collect::<Vec<_>>();
+            Some((before.trim().starts_with("pub"), tree.join(" ")))
         })
         .collect()
 }
 
-/// The paths of a tree: `a::{b, c::d}` is `a::b` and `a::c::d`.
-fn leaves(tree: &str) -> Vec<Path> {
-    let Some((head, body)) = tree.split_once('{') else {
-        let path = tree.split(" as ").next().unwrap_or_default();
+/// A path that is imported, and the name it has where it is.
+struct Import {
+    name: String,
+    path: Path,
+}
+
+impl Import {
+    /// Reads `a::b`, `a::self`, `a::*` or `a::b as c`.
+    fn new(leaf: &str) -> Import {
+        let (path, alias) = leaf
+            .split_once(" as ")
+            .map_or((leaf, None), |(path, alias)| (path, Some(alias)));
         let names = path.split("::").map(|name| name.trim().to_owned());
-        return vec![
-            names
-                .filter(|name| name != "*" && name != "self" || path == "self")
-                .collect(),
-        ];
+        let path: Path = names
+            .enumerate()
+            .filter(|(at, name)| name != "*" && (name != "self" || *at == 0))
+            .map(|(_, name)| name)
+            .collect();
+        let name = alias.map_or_else(|| path.last().cloned(), |alias| Some(alias.to_owned()));
+        Import {
+            name: name.unwrap_or_default(),
+            path,
+        }
+    }
+}
+
+/// The imports of a tree: `a::{b, c::d}` is `a::b` and `a::c::d`.
+fn leaves(tree: &str) -> Vec<Import> {
+    let Some((head, body)) = tree.split_once('{') else {
+        return vec![Import::new(tree)];
     };
     let body = body.trim_end().trim_end_matches('}');
     let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
@@ -198,17 +230,48 @@ fn leaves(tree: &str) -> Vec<Path> {
         .collect()
 }
 
-/// Paths in the code itself that begin with `crate` or `super`.
+/// The paths of at least two names, but for those in `use` lines.
 fn inline_paths(code: &str) -> Vec<Path> {
-    let starts = ["crate::", "super::"]
-        .iter()
-        .flat_map(|start| code.match_indices(start));
-    let paths = starts.map(|(at, _)| {
-        let end = code[at..]
-            .find(|letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == ':'));
-        let path = &code[at..end.map_or(code.len(), |end| at + end)];
-        let names = path.split("::").filter(|name| !name.is_empty());
-        names.map(str::to_owned).collect()
+    let is_of_path = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
+    let statements = code.split(';').map(|statement| {
+        let at = use_at(statement);
+        at.map_or(statement, |at| &statement[..at])
     });
-    paths.collect()
+    let paths = statements
+        .flat_map(|statement| statement.split(|letter: char| !is_of_path(letter)))
+        .filter(|path| path.contains("::") && !path.starts_with(':'));
+    paths
+        .map(|path| {
+            let names = path.split("::").filter(|name| !name.is_empty());
+            names
+                .map(|name| name.trim_matches(':').to_owned())
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn follows_a_path_through_an_imported_module() {
+    let folder = [
+        ("src/a/mod.rs", "mod inside;\npub use inside::f;\n"),
+        ("src/a/inside.rs", "use crate::c;\npub fn f() { c::g() }\n"),
+        ("src/b.rs", "pub fn h() {}\n"),
+    ];
+    let circle = ["src/a/inside", "src/c"];
+    for (last, expected) in [
+        (
+            "use crate::a::{self};\npub fn g() { a::f() }\n",
+            &circle[..],
+        ),
+        (
+            "use crate::a as other;\npub fn g() { other::f() }\n",
+            &circle,
+        ),
+        ("use crate::b;\npub fn g() { b::h() }\n", &[]),
+    ] {
+        let last = [("src/c.rs", last)];
+        let files = folder.iter().chain(&last);
+        let files: Vec<Source> = files.map(|(path, text)| Source::new(path, text)).collect();
+        assert_eq!(circles("src", &files), expected, "{last:?}");
+    }
 }

@@ -1,13 +1,11 @@
 //! Valid inputs of each target, in pieces: what is damaged, spliced and doubled.
 
 use super::dice::Dice;
-use super::samples::{HASHER, NOW_MS, busy_sale, encoded, events};
+use super::mutate::{self, Pieces};
+use super::samples::{HASHER, NOW_MS, batch, busy_sale, encoded, events, is_of_batch};
 use super::targets::copy_of_base;
 use crate::requests::{Names, request};
 use flashsale_engine::sale::*;
-
-/// An input as the parts it is made of: events, elements of a snapshot, words.
-pub type Pieces = Vec<Vec<u8>>;
 
 /// Every kind of event, and events that fit the sale they are tried on.
 pub fn of_events() -> Vec<Pieces> {
@@ -42,6 +40,50 @@ pub fn of_sequences() -> Vec<Pieces> {
         pieces
     };
     (0..40).map(life).collect()
+}
+
+/// Batches of every kind of event that can stand in one, and of events that fit the sale they
+/// are tried on. The head is the first piece.
+pub fn of_batches() -> Vec<Pieces> {
+    let kinds = events().into_iter().map(|(_, change)| change);
+    let kinds: Vec<_> = kinds.filter(is_of_batch).collect();
+    let honest = |seed| {
+        let (mut sale, mut dice) = (copy_of_base(), Dice(seed));
+        let names = Names::of(&sale);
+        let at_ms = sale.time(NOW_MS + 3_000 * seed).now_ms;
+        let mut pieces = vec![head_of_batch(at_ms)];
+        for _ in 0..30 {
+            let Some(bytes) = request(&sale, &names, at_ms, &mut dice) else {
+                continue;
+            };
+            let event = decode_event(&bytes, HASHER).expect("an event");
+            if is_of_batch(&event.change) {
+                sale.apply(&event);
+                // Version and moment are the batch's; the kind is between them.
+                let moment = mutate::spelled(at_ms).len();
+                pieces.push([&bytes[1..2], &bytes[2 + moment..]].concat());
+            }
+        }
+        count_events(&mut pieces);
+        pieces
+    };
+    let mut corpus: Vec<Pieces> = (0..60).map(honest).collect();
+    corpus.retain(|pieces| pieces.len() > 1);
+    corpus.push(vec![batch(kinds)]);
+    corpus
+}
+
+/// The head of a batch of one event.
+fn head_of_batch(at_ms: u64) -> Vec<u8> {
+    [&[2, 19][..], &mutate::spelled(at_ms), &[1]].concat()
+}
+
+/// Makes the number of events in the head of a batch right again: it is below 251.
+pub fn count_events(pieces: &mut Pieces) {
+    let count = pieces.len().saturating_sub(1) as u8;
+    if let Some(last) = pieces.first_mut().and_then(|head| head.last_mut()) {
+        *last = count;
+    }
 }
 
 /// A piece behind its length in two bytes.

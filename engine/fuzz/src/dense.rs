@@ -13,6 +13,8 @@ pub fn inputs() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("event", "items", created()),
         ("event", "lines of a cart", reserved()),
         ("event", "deltas", restocked()),
+        ("batch", "events", batch()),
+        ("batch", "a cart", batch_of_a_cart()),
         ("snapshot", "a cart without an end", endless_cart()),
     ];
     inputs.extend(snapshots());
@@ -51,6 +53,15 @@ fn lines() -> Vec<u8> {
 fn reserved() -> Vec<u8> {
     let head = [1, 2, 0, 1, b'i', 1, b'u'];
     [&head[..], &spelled(MANY), &lines(), &[9, 0]].concat()
+}
+
+fn batch() -> Vec<u8> {
+    let events = repeated(|n| [&[5][..], &name(n)].concat());
+    [&[2, 19, 0], &spelled(MANY)[..], &events].concat()
+}
+
+fn batch_of_a_cart() -> Vec<u8> {
+    [&[2, 19, 0, 1], &reserved()[1..2], &reserved()[3..]].concat()
 }
 
 fn restocked() -> Vec<u8> {

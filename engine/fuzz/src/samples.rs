@@ -237,6 +237,34 @@ pub fn encoded(change: &Change<'_>) -> Vec<u8> {
     bytes
 }
 
+/// The bytes of a batch of changes that were decided at [`NOW_MS`].
+pub fn batch(changes: impl IntoIterator<Item = Change<'static>>) -> Vec<u8> {
+    let mut container = ContainerWriter::new(Vec::new(), NOW_MS);
+    for change in changes {
+        container.push(&Event {
+            at_ms: NOW_MS,
+            change,
+        });
+    }
+    container.finish().to_vec()
+}
+
+/// Reports whether this change can stand in a batch.
+pub fn is_of_batch(change: &Change<'_>) -> bool {
+    matches!(
+        change,
+        Change::Reserved { .. }
+            | Change::Sold { .. }
+            | Change::Bought { .. }
+            | Change::Released { .. }
+            | Change::ReleasedUnseen { .. }
+            | Change::Swept { .. }
+            | Change::Expired { .. }
+            | Change::Lapsed { .. }
+            | Change::Marked { .. }
+    )
+}
+
 const BOUNDS: Bounds = Bounds {
     reservations_max: 1_000,
     items_max: 100,

@@ -40,6 +40,28 @@ pub fn event(bytes: &[u8]) -> bool {
     fits
 }
 
+/// A batch in any bytes ends in an error, or is written as it was read; each of its events
+/// fits or not, and the sale stays consistent and equal to its twin.
+pub fn batch(bytes: &[u8]) -> bool {
+    let Ok(Some(container)) = Container::open(bytes, HASHER) else {
+        return false;
+    };
+    let mut again = ContainerWriter::new(Vec::new(), container.at_ms());
+    let (mut pair, mut applied, mut is_whole) = (Pair::new(copy_of_base()), 0, true);
+    for event in container {
+        match event {
+            Ok(event) => {
+                again.push(&event);
+                applied += u32::from(pair.follow_event(&event));
+            }
+            Err(_) => is_whole = false,
+        }
+    }
+    assert!(!is_whole || again.finish() == bytes, "two spellings");
+    live_on(pair.sale, &mut Dice::from_bytes(bytes));
+    applied > 0
+}
+
 /// A snapshot in any bytes is an error, or a consistent sale that is saved as it was
 /// loaded, and lives on.
 pub fn snapshot(bytes: &[u8]) -> bool {
@@ -65,6 +87,13 @@ pub fn apply_sequence(bytes: &[u8]) -> bool {
 /// Only what decodes an event, for measuring.
 pub fn decode_alone(bytes: &[u8]) {
     drop(decode_event(bytes, HASHER));
+}
+
+/// Only what decodes a batch, for measuring.
+pub fn decode_batch_alone(bytes: &[u8]) {
+    if let Ok(Some(container)) = Container::open(bytes, HASHER) {
+        container.for_each(drop);
+    }
 }
 
 /// Only what loads a snapshot, for measuring.
@@ -112,18 +141,19 @@ impl Pair {
 
     /// Carries an event out in both, if it fits.
     fn follow(&mut self, bytes: &[u8]) -> bool {
-        let Ok(event) = decode_event(bytes, HASHER) else {
-            return false;
-        };
-        let fits = self.sale.check(&event);
-        assert_eq!(fits, self.twin.check(&event), "{event:?}");
+        decode_event(bytes, HASHER).is_ok_and(|event| self.follow_event(&event))
+    }
+
+    fn follow_event(&mut self, event: &Event<'_>) -> bool {
+        let fits = self.sale.check(event);
+        assert_eq!(fits, self.twin.check(event), "{event:?}");
         if fits.is_err() {
             return false;
         }
         let before = totals(&self.sale);
-        let seen = self.sale.apply(&event).stock;
-        assert_eq!(seen, self.twin.apply(&event).stock, "{event:?}");
-        assert_conserved(&before, &self.sale, &event);
+        let seen = self.sale.apply(event).stock;
+        assert_eq!(seen, self.twin.apply(event).stock, "{event:?}");
+        assert_conserved(&before, &self.sale, event);
         assert_eq!(self.sale.audit(), Vec::<String>::new(), "{event:?}");
         true
     }

@@ -15,8 +15,8 @@ use super::hash::ItemHash;
 use super::header::Header;
 use super::params::{Settings, Shape};
 
-/// Blocks looked at before the first is needed: about as many cache misses as a core
-/// has under way at once.
+/// Items whose blocks are fetched before the first is looked at: about as many cache misses
+/// as a core has under way at once.
 const AHEAD: usize = 16;
 
 /// A Bloom filter that grows.
@@ -27,8 +27,8 @@ pub struct Bloom {
 }
 
 impl Bloom {
-    /// The first link of a filter for `capacity` items. `None` when no such filter is
-    /// possible.
+    /// Returns the shape of the first link of a filter for `capacity` items; `None` when no
+    /// such filter is possible.
     pub fn plan_first(settings: Settings, capacity: u64) -> Option<Shape> {
         match settings.expansion {
             0 => Shape::alone(settings.error_rate, capacity),
@@ -36,7 +36,7 @@ impl Bloom {
         }
     }
 
-    /// An empty filter, for which there has to be memory; see [`Filter::fits_memory`].
+    /// Makes an empty filter. There has to be memory for it, see [`Filter::fits_memory`].
     pub fn new(settings: Settings, first: Shape) -> Bloom {
         Bloom {
             settings,
@@ -52,7 +52,7 @@ impl Bloom {
         &self.links
     }
 
-    /// The filter without its bits.
+    /// Returns the filter without its bits.
     pub fn header(&self) -> Header {
         let links = self.links.iter();
         Header {
@@ -62,20 +62,21 @@ impl Bloom {
         }
     }
 
-    /// Items added, over all links.
+    /// Returns the number of items added, over all links.
     pub fn items(&self) -> u64 {
         let items = self.links.iter().map(Filter::items);
         items.fold(0, u64::saturating_add)
     }
 
-    /// Items for which the rate holds, over all links.
+    /// Returns the number of items for which the rate holds, over all links.
     pub fn capacity(&self) -> u64 {
         let capacities = self.links.iter().map(|link| link.shape().capacity);
         capacities.fold(0, u64::saturating_add)
     }
 
-    /// May this item have been added? O(links), a cache miss each, which overlap. Those of
-    /// second blocks do not: hardly more than one is looked at.
+    /// Reports whether this item may have been added. O(links): a cache miss for each link.
+    /// The misses overlap, except those of second blocks, of which hardly more than one is
+    /// read.
     pub fn contains(&self, hash: ItemHash) -> bool {
         if self.links.len() > 2 {
             self.touch_first(&[hash]);
@@ -88,8 +89,8 @@ impl Bloom {
         self.links.iter().rev().any(|link| link.contains(hash))
     }
 
-    /// The same for many items: their blocks are on the way to the cache while others
-    /// are looked at.
+    /// Reports of each item whether it may have been added. The blocks of a group of items
+    /// are fetched together, so that their cache misses overlap.
     pub fn contains_each(&self, hashes: &[ItemHash], mut report: impl FnMut(bool)) {
         for group in hashes.chunks(AHEAD) {
             self.touch(group);
@@ -106,7 +107,8 @@ impl Bloom {
         }
     }
 
-    /// The same, and then for second blocks, in a round of their own.
+    /// Reads a word of each first block, then of each second block: the second ones come in
+    /// a round of their own.
     fn touch(&self, hashes: &[ItemHash]) {
         self.touch_first(hashes);
         for link in self.links.iter().filter(|link| link.has_two_places()) {
@@ -114,14 +116,14 @@ impl Bloom {
         }
     }
 
-    /// Carries out an event of adding or clearing, and returns the links it replaced:
-    /// freeing them can take long. What does not fit a filter is left out; see
+    /// Carries out an event that adds or clears, and returns the links it replaced, because
+    /// freeing them can take long. Ignores an event that does not fit the filter; see
     /// [`Bloom::check`].
     pub fn apply(&mut self, event: &Event<'_>) -> Vec<Filter> {
         match event {
             Event::Created { added, .. } | Event::Added(added) => self.add(added),
             Event::Cleared => return self.clear(),
-            // These bring a filter from elsewhere: see `merge.rs` and `import.rs`.
+            // The other events bring a filter from elsewhere: see `merge.rs` and `import.rs`.
             Event::Merged { .. } | Event::Begun(_) | Event::Loaded { .. } => {}
         }
         Vec::new()
@@ -135,8 +137,8 @@ impl Bloom {
         }
     }
 
-    /// Appends a link. There are few: room for more than one would be most of a small
-    /// filter's memory, and not the same on a replica.
+    /// Appends a link, and makes room for no other: in a small filter spare room would be
+    /// most of the memory, and a replica would have a different amount of it.
     pub(super) fn push(&mut self, link: Filter) {
         self.links.reserve_exact(1);
         self.links.push(link);
@@ -160,24 +162,24 @@ impl Bloom {
         };
         let mut replaced = self.take_links();
         if !Filter::fits_memory(first) {
-            // Then the old ones have to make room for it.
+            // The old links are freed here to make room for the new one.
             replaced = Vec::new();
         }
         self.push(Filter::new(first));
         replaced
     }
 
-    /// All that takes memory, to be freed elsewhere. What is left is no filter.
+    /// Takes all links, to be freed elsewhere. The filter is of no use afterwards.
     pub fn take_links(&mut self) -> Vec<Filter> {
         std::mem::take(&mut self.links)
     }
 
-    /// Was nothing added since it was made or cleared?
+    /// Reports whether nothing was added since the filter was made or cleared.
     pub fn is_clear(&self) -> bool {
         self.links.len() == 1 && self.items() == 0
     }
 
-    /// Bytes of memory, from the sizes of all allocations. O(links).
+    /// Returns the bytes of memory, from the sizes of all allocations. O(links).
     pub fn memory_bytes(&self) -> usize {
         let links: usize = self.links.iter().map(Filter::heap_bytes).sum();
         size_of::<Bloom>() + self.links.capacity() * size_of::<Filter>() + links
@@ -195,7 +197,7 @@ impl fmt::Debug for Bloom {
 }
 
 impl PartialEq for Bloom {
-    /// The same settings, links, counts and bits.
+    /// Compares settings, links, counts and bits.
     fn eq(&self, other: &Bloom) -> bool {
         let same = |(one, two): (&Filter, &Filter)| {
             one.shape() == two.shape() && one.items() == two.items() && one.words() == two.words()

@@ -24,7 +24,8 @@
 //! 6. The sum of all `total` is at most 2^53 - 1.
 //!
 //! [`Sale::audit`] recounts 1, 2, 4 and 6 from the reservations up, [`OrderAudit`] holds
-//! the orders against the stream's entries.
+//! the orders against the stream's entries. [`Sale::fault`] looks after each change whether
+//! 1, 2, 4 and 6 can hold, as far as that takes no recount.
 //!
 //! | Question | File |
 //! |---|---|
@@ -32,6 +33,7 @@
 //! | where does a refusal come from | `plan/` |
 //! | what happened, and what it does | `event/`: `mod.rs`, `apply.rs`; may a replayed one: `check.rs` |
 //! | what is kept | `state.rs`, `book/` |
+//! | what becomes of a sale that breaks an invariant | `broken.rs` |
 //! | what is read | `views.rs` |
 //! | does it add up, and agree with the stream | `audit/` |
 //! | what is on disk and on the wire | `disk/`, `event/codec.rs`, `event/container.rs`, `event/parts.rs` |
@@ -39,6 +41,7 @@
 pub(crate) mod ask;
 pub(crate) mod audit;
 pub(crate) mod book;
+mod broken;
 pub(crate) mod disk;
 pub(crate) mod event;
 pub(crate) mod plan;
@@ -72,7 +75,7 @@ pub use units::{
     PAYLOAD_BYTES_MAX, PAYLOAD_LEVELS_MAX, SKU_BYTES_MAX, SKU_DEFAULT, WINDOW_MS_MAX,
     WINDOW_MS_MIN, units_of,
 };
-pub use views::{InfoView, ItemView, Phase, State, UserView, View};
+pub use views::{InfoView, ItemView, Phase, State, Terms, UserView, View};
 
 /// What a plan returns: the event that is to happen, or why nothing does.
 pub type Plan<'a> = Result<Event<'a>, Answer>;

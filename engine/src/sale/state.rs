@@ -9,7 +9,7 @@ use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::book::reservations::Reservations;
 use crate::sale::book::restock_refs::RestockRefs;
 use crate::sale::book::users::Users;
-use crate::sale::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, MOMENT_MS_MAX};
+use crate::sale::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, MARK_BYTES_MAX, MOMENT_MS_MAX};
 use crate::table::hash::Hasher;
 use crate::table::name::{Key, Spelling};
 
@@ -34,6 +34,9 @@ pub struct Sale {
     pub(crate) restock_refs: RestockRefs,
     /// This copy missed a change of its primary, and does not sell.
     pub(crate) mark: Option<Mark>,
+    /// Why nothing here can be relied on, in words. A property of this copy, not of its
+    /// history: no event says so.
+    pub(crate) broken: Option<Box<str>>,
 }
 
 /// What tells one mark from another: copies that missed the same have the same, and copies
@@ -52,6 +55,15 @@ pub struct Mark {
     pub id: MarkId,
     /// What did not fit first, in words.
     pub reason: Box<str>,
+}
+
+/// Returns as much of a reason as a mark keeps.
+pub(crate) fn shorten_reason(reason: &str) -> &str {
+    let mut end = reason.len().min(MARK_BYTES_MAX);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    &reason[..end]
 }
 
 /// A sale's time, and whether the clock had to be believed to get there.
@@ -97,12 +109,13 @@ impl Sale {
     }
 
     /// When the sale ended, if it has by `now_ms`: the earlier of CLOSE and END.
+    #[inline]
     pub(crate) fn ended_at_ms(&self, now_ms: u64) -> Option<u64> {
-        let end_at_ms = self
-            .options
-            .end_at_ms
-            .filter(|&end_at_ms| end_at_ms <= now_ms);
-        [end_at_ms, self.closed_at_ms].into_iter().flatten().min()
+        let end_at_ms = self.options.end_at_ms.filter(|&at_ms| at_ms <= now_ms);
+        match (end_at_ms, self.closed_at_ms) {
+            (Some(end_at_ms), Some(closed_at_ms)) => Some(end_at_ms.min(closed_at_ms)),
+            (at_ms, None) | (None, at_ms) => at_ms,
+        }
     }
 
     /// Why this copy does not sell, if it missed a change of its primary.
@@ -111,10 +124,13 @@ impl Sale {
         self.mark.as_ref()
     }
 
-    /// Since when new units are refused: PAUSE, or the mark of a diverged copy.
+    /// Since when new units are refused: PAUSE, the mark of a diverged copy, or the last
+    /// change of a broken one.
+    #[inline]
     pub(crate) fn refuses_since_ms(&self) -> Option<u64> {
+        let broke_at_ms = self.broken.as_ref().map(|_| self.last_change_at_ms);
         let marked_at_ms = self.mark.as_ref().map(|mark| mark.id.at_ms);
-        marked_at_ms.or(self.paused_at_ms)
+        broke_at_ms.or(marked_at_ms).or(self.paused_at_ms)
     }
 
     /// When a sweep next has something to do: the earliest deadline of an open
@@ -166,18 +182,19 @@ impl Sale {
     /// Fetches where this id and this user are, both at once, so that it is there when a
     /// decision about them looks for it.
     #[inline]
-    pub fn touch(&self, id: Option<Key<'_>>, user: Option<Key<'_>>) {
+    pub fn touch(&self, id: Option<&Key<'_>>, user: Option<&Key<'_>>) {
         if let Some(user) = user {
-            self.users.touch(user);
+            self.users.touch(*user);
         }
         if let Some(id) = id {
-            self.reservations.touch(id);
+            self.reservations.touch(*id);
         }
     }
 
-    /// Fetches the records themselves, when [`Sale::touch`] has fetched where they are.
+    /// Fetches the records themselves, when [`Sale::touch`] has fetched where they are, and
+    /// notes in the keys where look-ups will find them.
     #[inline]
-    pub fn touch_records(&self, id: Option<Key<'_>>, user: Option<Key<'_>>) {
+    pub fn touch_records(&self, id: Option<&mut Key<'_>>, user: Option<&mut Key<'_>>) {
         if let Some(user) = user {
             self.users.touch_likely(user);
         }
@@ -187,6 +204,7 @@ impl Sale {
     }
 
     /// The slot of a known id. O(1).
+    #[inline]
     pub fn find(&self, id: Key<'_>) -> Option<Slot> {
         self.reservations.find(id)
     }
@@ -223,6 +241,7 @@ impl Sale {
             + self.reservations.heap_bytes()
             + self.restock_refs.heap_bytes()
             + self.mark.as_ref().map_or(0, |mark| mark.reason.len())
+            + self.broken.as_ref().map_or(0, |reason| reason.len())
     }
 
     /// How much work freeing the sale is, in records.

@@ -53,6 +53,14 @@ pub struct Line {
 /// The lines of one reservation: each item once, in the order first asked for.
 pub type Lines = SmallVec<[Line; 2]>;
 
+/// One line, which is what most reservations have.
+#[inline]
+pub fn one_line(item: ItemIndex, qty: u64) -> Lines {
+    let mut lines = Lines::new();
+    lines.push(Line { item, qty });
+    lines
+}
+
 /// Sums the units of `lines`, saturating.
 #[inline]
 pub fn units_of(lines: &[Line]) -> u64 {

@@ -8,8 +8,7 @@ use crate::sale::book::options::Options;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::state::Sale;
 use crate::sale::units::{EntryId, INTEGER_MAX, ItemIndex, Lines, USER_IDS_MAX};
-use crate::table::name::{Name, NameBuffer, Spelling};
-use crate::table::slab::NONE;
+use crate::table::name::{Key, Name, NameBuffer, Spelling};
 
 /// The state of a reservation, as GET and SCAN name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +116,17 @@ impl View<'_> {
     }
 }
 
+/// What the reply to a reservation says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Its deadline, in Unix milliseconds.
+    pub expires_at_ms: u64,
+    /// The fewest units available of any of its items.
+    pub remaining: u64,
+    /// Units its user may still reserve, `None` without USERLIMIT.
+    pub user_remaining: Option<u64>,
+}
+
 /// What one user has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserView {
@@ -207,30 +217,33 @@ impl Sale {
         })
     }
 
-    /// The deadline of a reservation, in Unix milliseconds.
+    /// Whose reservation it is and what is in it, `None` for an unknown id.
     #[inline]
-    pub fn expires_at_ms(&self, slot: Slot) -> u64 {
-        self.record(slot).map_or(0, Reservation::expires_at_ms)
+    pub fn user_and_lines(&self, id: Key<'_>) -> Option<(Option<Spelling<'_>>, Lines)> {
+        let record = self.record(self.find(id)?)?;
+        Some((self.users.name(record.user()), record.lines()))
     }
 
-    /// The fewest units available of any item of this reservation.
-    pub fn remaining(&self, slot: Slot) -> u64 {
+    /// What the reply to a reservation says of it.
+    #[inline]
+    pub fn terms(&self, slot: Slot) -> Terms {
         let Some(record) = self.record(slot) else {
-            return 0;
+            return Terms {
+                expires_at_ms: 0,
+                remaining: 0,
+                user_remaining: self.options.user_limit,
+            };
         };
         let lines = record.lines();
-        lines
+        let available = lines
             .iter()
-            .map(|line| self.items.stock(line.item).available)
-            .min()
-            .unwrap_or(0)
-    }
-
-    /// Units the user of this reservation may still reserve, `None` without USERLIMIT.
-    pub fn user_remaining(&self, slot: Slot) -> Option<u64> {
-        let user = self.record(slot).map_or(NONE, Reservation::user);
-        let counted = self.users.sums(user).counted;
-        self.options.user_remaining(counted)
+            .map(|line| self.items.stock(line.item).available);
+        let counted = self.users.sums(record.user()).counted;
+        Terms {
+            expires_at_ms: record.expires_at_ms(),
+            remaining: available.min().unwrap_or(0),
+            user_remaining: self.options.user_remaining(counted),
+        }
     }
 
     /// Where a SKU stands among the items.
@@ -313,13 +326,14 @@ impl Sale {
     }
 
     /// Number of open reservations.
+    #[inline]
     pub fn reservations_open(&self) -> u64 {
         self.reservations.deadlines().len() as u64
     }
 
     /// Whether the sale sells at this moment.
     pub fn phase(&self, now_ms: u64) -> Phase {
-        if self.mark.is_some() {
+        if self.why_diverged().is_some() {
             Phase::Diverged
         } else if self.closed_at_ms.is_some() {
             Phase::Closed

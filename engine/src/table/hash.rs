@@ -31,6 +31,51 @@ const fn mixed(number: u64) -> u64 {
     number ^ (number >> 31)
 }
 
+/// Kinds of names of sixteen bytes or less, beside the lengths of those that are hashed as
+/// they are spelled.
+const ULID: u64 = 32;
+const UUID: u64 = 33;
+
+/// A name of sixteen bytes or less as two words: with its length, no two names have the
+/// same ones. `None` for longer names.
+#[inline]
+fn short_words(name: &[u8]) -> Option<[u64; 2]> {
+    // Ends that overlap instead of a copy of this length.
+    if let (Some(&first), Some(&last)) = (name.first_chunk(), name.last_chunk()) {
+        let words = [u64::from_le_bytes(first), u64::from_le_bytes(last)];
+        return (name.len() <= 16).then_some(words);
+    }
+    if let (Some(&first), Some(&last)) = (name.first_chunk(), name.last_chunk()) {
+        let words = [u32::from_le_bytes(first), u32::from_le_bytes(last)];
+        return Some(words.map(u64::from));
+    }
+    let word = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0, |word, &byte| word << 8 | u64::from(byte))
+    };
+    Some([word(name), 0])
+}
+
+/// The state of SipHash (Aumasson and Bernstein, 2012).
+struct State([u64; 4]);
+
+impl State {
+    #[inline]
+    fn round(&mut self) {
+        let [mut a, mut b, mut c, mut d] = self.0;
+        a = a.wrapping_add(b);
+        c = c.wrapping_add(d);
+        b = b.rotate_left(13) ^ a;
+        d = d.rotate_left(16) ^ c;
+        a = a.rotate_left(32).wrapping_add(d);
+        c = c.wrapping_add(b);
+        d = d.rotate_left(21) ^ a;
+        b = b.rotate_left(17) ^ c;
+        self.0 = [a, b, c.rotate_left(32), d];
+    }
+}
+
 impl Hasher {
     pub const fn new(key: [u64; 2]) -> Hasher {
         let [first, second] = key;
@@ -52,22 +97,43 @@ impl Hasher {
         Key::new(spelling, self.hash(spelling))
     }
 
-    #[inline]
     pub fn hash(&self, name: Spelling<'_>) -> u64 {
-        match name {
-            Spelling::Ulid(packed) | Spelling::Uuid(packed) => self.hash_words(packed.words()),
-            Spelling::Bytes(bytes) => self.hash_bytes(bytes),
-        }
+        let (words, kind) = match name {
+            Spelling::Ulid(packed) => (packed.words(), ULID),
+            Spelling::Uuid(packed) => (packed.words(), UUID),
+            Spelling::Bytes(bytes) => match short_words(bytes) {
+                Some(words) => (words, bytes.len() as u64),
+                None => return self.hash_bytes(bytes),
+            },
+        };
+        self.hash_words(words, kind)
     }
 
     pub fn hash_bytes(&self, bytes: &[u8]) -> u64 {
         self.build_hasher().hash(bytes)
     }
 
+    /// SipHash-1-3 of sixteen bytes, with a number in the place of their length.
     #[inline]
-    fn hash_words(&self, [high, low]: [u64; 2]) -> u64 {
-        let number = u128::from(high) << 64 | u128::from(low);
-        self.hash_bytes(&number.to_le_bytes())
+    fn hash_words(&self, [first, second]: [u64; 2], kind: u64) -> u64 {
+        let [low, high] = self.key;
+        let mut state = State([
+            low ^ 0x736f_6d65_7073_6575,
+            high ^ 0x646f_7261_6e64_6f6d,
+            low ^ 0x6c79_6765_6e65_7261,
+            high ^ 0x7465_6462_7974_6573,
+        ]);
+        for word in [first, second, kind << 56] {
+            state.0[3] ^= word;
+            state.round();
+            state.0[0] ^= word;
+        }
+        state.0[2] ^= 0xff;
+        state.round();
+        state.round();
+        state.round();
+        let [a, b, c, d] = state.0;
+        a ^ b ^ c ^ d
     }
 
     /// The hash of two numbers that the sale gave out itself: multiply-shift by a secret
@@ -119,5 +185,24 @@ mod tests {
         let key = 0x0706_0504_0302_0100_u64;
         let hasher = Hasher::new([key, key + 0x0808_0808_0808_0808]);
         assert_eq!(hasher.hash_bytes(b""), 0xabac_0158_050f_c4dc);
+        let name = *b"sixteen letters.";
+        assert_eq!(hasher.hash(Spelling::of(&name)), hasher.hash_bytes(&name));
+    }
+
+    #[test]
+    fn short_names_have_words_of_their_own() {
+        let mut seen = std::collections::BTreeMap::new();
+        for length in 0..=16 {
+            for at in 0..length {
+                for letter in [0, 1, b'x'] {
+                    let mut name = vec![b'x'; length];
+                    name[at] = letter;
+                    let words = short_words(&name).expect("a short name");
+                    let same = seen.entry((length, words)).or_insert(name.clone());
+                    assert_eq!(*same, name);
+                }
+            }
+        }
+        assert_eq!(short_words(&[b'x'; 17]), None);
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! Extendible hashing (Fagin, Nievergelt, Pippenger and Strong, 1979) over segments of
 //! at most 1,152 entries: a table that doubles as a whole stops the server for seconds
-//! at ten million entries, here no call pays for more than one segment. A segment grows
-//! by a fifth or so at a time, and is split in two when it is full.
+//! at ten million entries, here no call pays for more than one segment. A segment is one
+//! to eight chunks of 1 KiB. It grows by a chunk at a time, and is split in two when it is
+//! full; chunks that are left over then are the next ones that segments grow by. So nothing
+//! is freed until the index is. Pieces of every size, which growing tables leave behind,
+//! would be given back to the system page by page, and the server waits for that now and
+//! then.
 //!
-//! A segment is buckets of 64 bytes, a cache line, so that a look-up costs one: ten
+//! A chunk is buckets of 64 bytes, a cache line, so that a look-up costs one: ten
 //! slots, sixteen bits of each one's hash, and how many entries went on to a later
 //! bucket because this one was full (as in Facebook's F14). Those sixteen bits are what
 //! an entry is moved by, so that growing reads no name: fetching a thousand of them from
@@ -14,375 +18,163 @@
 //!
 //! Edge: keeps slot numbers only; hashes and comparisons come from the caller.
 
-use prefetch_index::prefetch_index;
+use crate::table::segment::{CHUNKS_MAX, Chunk, Chunks, ENTRIES_MAX, Segment};
+use crate::table::slab::SlotNumber;
 
-use crate::table::slab::{NONE, Slab, SlotNumber};
-use crate::table::work::step;
-
-/// Entries of a bucket.
-const WIDTH: usize = 10;
-/// Buckets of a segment when it is split: 8 KiB.
-const BUCKETS_MAX: usize = 128;
-/// Splits that move entries by the bits kept of their hashes.
-const SPLITS_PER_REFRESH: u32 = 4;
-const DIRECTORY_DEPTH_MAX: u32 = 22;
-
-/// A cache line, where the allocator aligns large pieces to one.
-#[derive(Clone, Copy)]
-struct Bucket {
-    /// The first `len` are entries, here and in `slots`.
-    tags: [u16; WIDTH],
-    slots: [SlotNumber; WIDTH],
-    len: u16,
-    /// Entries that went past this bucket, because it was full when they came; it is full
-    /// as long as there are any. Where so many hashes collide that the number does not fit,
-    /// it stays at its maximum and never comes down.
-    passed: u16,
-}
-
-const _: () = assert!(size_of::<Bucket>() == 64);
-
-const EMPTY: Bucket = Bucket {
-    tags: [0; WIDTH],
-    slots: [NONE; WIDTH],
-    len: 0,
-    passed: 0,
-};
-
-impl Bucket {
-    /// One bit for each entry whose tag is this one.
-    fn matches(&self, tag: u16) -> u32 {
-        let mut bits = 0;
-        for (at, &kept) in self.tags.iter().enumerate() {
-            bits |= u32::from(kept == tag) << at;
-        }
-        bits & ((1 << self.len) - 1)
-    }
-
-    /// Adds an entry; false when the bucket is full.
-    fn push(&mut self, tag: u16, slot: SlotNumber) -> bool {
-        let at = usize::from(self.len);
-        if at >= WIDTH {
-            return false;
-        }
-        self.tags[at] = tag;
-        self.slots[at] = slot;
-        self.len += 1;
-        true
-    }
-
-    fn remove(&mut self, place: usize) {
-        let last = usize::from(self.len) - 1;
-        self.tags[place] = self.tags[last];
-        self.slots[place] = self.slots[last];
-        self.len -= 1;
-    }
-
-    fn pass(&mut self) {
-        self.passed = self.passed.saturating_add(1);
-    }
-
-    fn unpass(&mut self) {
-        if self.passed < u16::MAX {
-            self.passed -= 1;
-        }
-    }
-
-    fn entries(&self) -> impl Iterator<Item = (u16, SlotNumber)> {
-        let entries = self.tags.iter().copied().zip(self.slots.iter().copied());
-        entries.take(usize::from(self.len))
-    }
-}
-
-struct Segment {
-    buckets: Vec<Bucket>,
-    len: usize,
-    /// How many directory bits all entries of this segment share.
-    depth: u32,
-    /// The bit of the hash a tag begins with.
-    base: u32,
-}
-
-impl Segment {
-    fn new(buckets: usize, depth: u32, base: u32) -> Segment {
-        Segment {
-            buckets: vec![EMPTY; buckets],
-            len: 0,
-            depth,
-            base,
-        }
-    }
-
-    fn tag(&self, hash: u64) -> u16 {
-        (hash >> self.base) as u16
-    }
-
-    /// The bucket an entry belongs in. By the high bits of the tag: the low ones are the
-    /// first to become directory bits, which all entries share.
-    fn home(&self, tag: u16) -> usize {
-        (usize::from(tag) * self.buckets.len()) >> 16
-    }
-
-    fn next(&self, at: usize) -> usize {
-        if at + 1 == self.buckets.len() {
-            0
-        } else {
-            at + 1
-        }
-    }
-
-    /// At most nine tenths, so that few entries go past their bucket.
-    fn is_full(&self) -> bool {
-        10 * self.len >= 9 * WIDTH * self.buckets.len()
-    }
-
-    /// The bucket and the place in it of the entry that `is_it` recognises.
-    fn find(&self, tag: u16, mut is_it: impl FnMut(SlotNumber) -> bool) -> Option<(usize, usize)> {
-        let home = self.home(tag);
-        let mut at = home;
-        loop {
-            step();
-            let bucket = &self.buckets[at];
-            let mut bits = bucket.matches(tag);
-            while bits != 0 {
-                let place = bits.trailing_zeros() as usize;
-                if is_it(bucket.slots[place]) {
-                    return Some((at, place));
-                }
-                bits &= bits - 1;
-            }
-            at = self.next(at);
-            if bucket.passed == 0 || at == home {
-                return None;
-            }
-        }
-    }
-
-    /// Adds an entry; there is room for it.
-    fn insert(&mut self, tag: u16, slot: SlotNumber) {
-        let mut at = self.home(tag);
-        loop {
-            step();
-            let bucket = &mut self.buckets[at];
-            if bucket.push(tag, slot) {
-                self.len += 1;
-                return;
-            }
-            bucket.pass();
-            at = self.next(at);
-        }
-    }
-
-    fn remove(&mut self, tag: u16, is_it: impl FnMut(SlotNumber) -> bool) -> bool {
-        let Some((at, place)) = self.find(tag, is_it) else {
-            return false;
-        };
-        self.buckets[at].remove(place);
-        self.unpass(self.home(tag), at);
-        self.len -= 1;
-        self.fill(at);
-        true
-    }
-
-    /// An entry went past the buckets before `to`, from `from` on, and does so no more.
-    fn unpass(&mut self, from: usize, to: usize) {
-        let mut at = from;
-        while at != to {
-            step();
-            self.buckets[at].unpass();
-            at = self.next(at);
-        }
-    }
-
-    /// Brings an entry back that went past a bucket which has room again, and so on with
-    /// the room it leaves. Entries that stayed astray would be more with every one taken
-    /// out and put in, until a look-up came by most of the segment.
-    fn fill(&mut self, mut gap: usize) {
-        while self.buckets[gap].passed > 0
-            && let Some((at, place)) = self.find_astray(gap)
-        {
-            let bucket = &mut self.buckets[at];
-            let (tag, slot) = (bucket.tags[place], bucket.slots[place]);
-            bucket.remove(place);
-            self.buckets[gap].push(tag, slot);
-            self.unpass(gap, at);
-            gap = at;
-        }
-    }
-
-    /// The bucket and the place in it of the nearest entry that went past this bucket.
-    fn find_astray(&self, past: usize) -> Option<(usize, usize)> {
-        let buckets = self.buckets.len();
-        let (mut at, mut away) = (self.next(past), 1);
-        while at != past {
-            step();
-            let went_past =
-                |(tag, _): (u16, SlotNumber)| (at + buckets - self.home(tag)) % buckets >= away;
-            if let Some(place) = self.buckets[at].entries().position(went_past) {
-                return Some((at, place));
-            }
-            (at, away) = (self.next(at), away + 1);
-        }
-        None
-    }
-
-    fn entries(&self) -> impl Iterator<Item = (u16, SlotNumber)> {
-        self.buckets.iter().flat_map(Bucket::entries)
-    }
-
-    /// Makes room: by a fourth of the power of two below, which are the sizes the
-    /// server's allocator has.
-    fn grow(&mut self) {
-        let buckets = self.buckets.len();
-        let step = (1 << buckets.ilog2()) / 4;
-        let mut grown = Segment::new(buckets + step.max(1), self.depth, self.base);
-        for (tag, slot) in self.entries() {
-            grown.insert(tag, slot);
-        }
-        *self = grown;
-    }
-
-    fn heap_bytes(&self) -> usize {
-        self.buckets.capacity() * size_of::<Bucket>()
-    }
-}
+const DIRECTORY_LEN_MAX: usize = 1 << 22;
 
 /// Slots by hash.
 pub struct Index {
-    directory: Vec<SlotNumber>,
-    segments: Slab<Segment>,
-    depth: u32,
+    /// Numbers of segments.
+    directory: Vec<u32>,
+    /// None is ever taken out. Boxed, so that few bytes move when the list grows.
+    #[allow(clippy::vec_box)]
+    segments: Vec<Box<Segment>>,
+    /// The bits of a hash that are its place in the directory.
+    mask: usize,
     len: usize,
+    /// See [`Index::insertions`].
+    insertions: u32,
+    /// Chunks that splits left over, for the segments that grow next.
+    spare: Chunks,
     /// Heap bytes of all segments.
     segment_bytes: usize,
 }
 
 impl Index {
     pub fn new() -> Index {
-        let first = Segment::new(1, 0, 0);
-        let segment_bytes = first.heap_bytes();
-        let mut segments = Slab::new();
-        segments.insert(first);
         Index {
             directory: vec![0],
-            segment_bytes,
-            segments,
-            depth: 0,
+            segments: vec![Box::new(Segment::new(0, 0))],
+            mask: 0,
             len: 0,
+            insertions: 1,
+            spare: Chunks::new(),
+            segment_bytes: 0,
         }
     }
 
-    fn segment_of(&self, hash: u64) -> SlotNumber {
-        let bits = hash as usize & ((1 << self.depth) - 1);
-        self.directory[bits]
+    #[inline]
+    fn number_of(&self, hash: u64) -> usize {
+        self.directory[hash as usize & self.mask] as usize
+    }
+
+    #[inline]
+    fn segment_of(&self, hash: u64) -> &Segment {
+        &self.segments[self.number_of(hash)]
     }
 
     /// The slot with this hash that `is_it` recognises. O(1).
+    #[inline]
     pub fn find(&self, hash: u64, is_it: impl FnMut(SlotNumber) -> bool) -> Option<SlotNumber> {
-        let segment = &self.segments[self.segment_of(hash)];
-        let (bucket, place) = segment.find(segment.tag(hash), is_it)?;
-        Some(segment.buckets[bucket].slots[place])
+        let segment = self.segment_of(hash);
+        let (_, _, slot) = segment.find(segment.tag(hash), is_it)?;
+        Some(slot)
     }
 
     /// Fetches what a look-up of this hash will look at first: a caller with several
     /// look-ups ahead waits for memory once, not once for each.
+    #[inline]
     pub fn touch(&self, hash: u64) {
-        let segment = &self.segments[self.segment_of(hash)];
-        prefetch_index(&segment.buckets, segment.home(segment.tag(hash)));
+        let segment = self.segment_of(hash);
+        segment.touch(segment.tag(hash));
     }
 
-    /// The slot such a look-up would try first, if any: nearly always the one it finds.
+    /// The slot such a look-up would try first: nearly always the one it finds. `None` when
+    /// it would try none, as there is nothing of this hash.
     pub fn likely(&self, hash: u64) -> Option<SlotNumber> {
-        let segment = &self.segments[self.segment_of(hash)];
+        let segment = self.segment_of(hash);
         let tag = segment.tag(hash);
-        let bucket = &segment.buckets[segment.home(tag)];
-        let place = bucket.matches(tag).trailing_zeros() as usize;
-        bucket.slots.get(place).copied()
+        let bucket = segment.bucket(segment.home(tag))?;
+        match bucket.places(tag).next() {
+            Some(place) => Some(bucket.slot(place)),
+            None if !bucket.has_passed(tag) => None,
+            None => segment.first_of(tag),
+        }
+    }
+
+    /// A number that is another one after each insertion; never 0.
+    #[inline]
+    pub fn insertions(&self) -> u32 {
+        self.insertions
     }
 
     /// Adds a slot that is not there yet. O(1), but for the growth of one segment.
+    #[inline(always)]
     pub fn insert(&mut self, hash: u64, slot: SlotNumber, hash_of: impl Fn(SlotNumber) -> u64) {
-        let mut at = self.segment_of(hash);
+        let mut at = self.number_of(hash);
         while self.segments[at].is_full() {
             self.make_room(at, hash, &hash_of);
-            at = self.segment_of(hash);
+            at = self.number_of(hash);
         }
         let segment = &mut self.segments[at];
         segment.insert(segment.tag(hash), slot);
         self.len += 1;
+        self.insertions = self.insertions.wrapping_add(1).max(1);
     }
 
     /// Takes out the slot with this hash that `is_it` recognises. O(1).
     pub fn remove(&mut self, hash: u64, is_it: impl FnMut(SlotNumber) -> bool) {
-        let at = self.segment_of(hash);
+        let at = self.number_of(hash);
         let segment = &mut self.segments[at];
         if segment.remove(segment.tag(hash), is_it) {
             self.len -= 1;
         }
     }
 
-    fn make_room(&mut self, at: SlotNumber, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
-        self.segment_bytes -= self.segments[at].heap_bytes();
-        if self.segments[at].buckets.len() >= BUCKETS_MAX && self.may_split(at) {
+    #[cold]
+    fn make_room(&mut self, at: usize, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
+        if self.segments[at].chunks.len() >= CHUNKS_MAX && self.may_split(at) {
             self.split(at, hash, hash_of);
         } else {
-            self.segments[at].grow();
+            self.segment_bytes -= self.segments[at].heap_bytes();
+            let chunk = self.take_chunk();
+            self.segments[at].grow(chunk);
+            self.segment_bytes += self.segments[at].heap_bytes();
         }
-        self.segment_bytes += self.segments[at].heap_bytes();
+    }
+
+    /// An empty chunk: one that a split left over, or a new one.
+    fn take_chunk(&mut self) -> Box<Chunk> {
+        let spare = self.spare.pop();
+        spare.unwrap_or_else(|| Box::new(Chunk::EMPTY))
     }
 
     /// Names chosen to collide must not blow up the directory: it stays within a
     /// small multiple of what evenly spread entries need, and a segment that cannot
     /// be split grows by itself.
-    fn may_split(&self, at: SlotNumber) -> bool {
-        let fair = 8 * (self.len / (BUCKETS_MAX * WIDTH) + 1);
-        self.segments[at].depth < self.depth
-            || (self.depth < DIRECTORY_DEPTH_MAX && self.directory.len() <= fair)
+    fn may_split(&self, at: usize) -> bool {
+        let fair = 8 * (self.len / (ENTRIES_MAX) + 1);
+        let len = self.directory.len();
+        self.segments[at].combinations() < len || (len < DIRECTORY_LEN_MAX && len <= fair)
     }
 
     /// Splits the segment `at`, which `hash` belongs to, by its next directory bit.
-    fn split(&mut self, at: SlotNumber, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
-        let Segment { depth, base, .. } = self.segments[at];
-        if depth == self.depth {
+    fn split(&mut self, at: usize, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
+        if self.segments[at].combinations() == self.directory.len() {
             self.directory.extend_from_within(..);
-            self.depth += 1;
+            self.mask = self.directory.len() - 1;
         }
-        let used = depth - base;
-        let is_fresh = used == SPLITS_PER_REFRESH;
-        let half = || {
-            // Half the entries fill four fifths of it; more do not come often.
-            let base = if is_fresh { depth + 1 } else { base };
-            Segment::new(BUCKETS_MAX * 5 / 8, depth + 1, base)
-        };
-        let full = std::mem::replace(&mut self.segments[at], half());
-        let mut upper = half();
-        for (tag, slot) in full.entries() {
-            let (tag, goes_up) = if is_fresh {
-                let hash = hash_of(slot);
-                (upper.tag(hash), hash >> depth & 1 == 1)
-            } else {
-                (tag, tag >> used & 1 == 1)
-            };
-            let to = if goes_up {
-                &mut upper
-            } else {
-                &mut self.segments[at]
-            };
-            if to.is_full() {
-                to.grow();
-            }
-            to.insert(tag, slot);
-        }
-        self.segment_bytes += upper.heap_bytes();
-        let new = self.segments.insert(upper);
-        let bit = 1_usize << depth;
+        // Half the entries fill four fifths of so many; more do not come often.
+        let each = self.segments[at].chunks.len() * 5 / 8;
+        let chunks = (0..each).map(|_| self.take_chunk()).collect();
+        let bit = self.segments[at].depth;
+        self.segment_bytes -= self.segments[at].heap_bytes();
+        let (upper, left_over) = self.segments[at].split(chunks, hash_of);
+        self.spare.extend(left_over);
+        self.segment_bytes += self.segments[at].heap_bytes() + upper.heap_bytes();
+        let new = self.segments.len() as u32;
+        self.segments.push(Box::new(upper));
+        self.direct_to(new, hash, bit);
+    }
+
+    /// Directs hashes with this bit set, and the bits below it in common with `hash`, to
+    /// the segment `new`.
+    fn direct_to(&mut self, new: u32, hash: u64, bit: u8) {
+        let bit = 1_usize << bit;
         let shared = hash as usize & (bit - 1);
-        for segment in self
-            .directory
-            .iter_mut()
-            .skip(shared | bit)
-            .step_by(2 * bit)
-        {
+        let directed = self.directory.iter_mut().skip(shared | bit);
+        for segment in directed.step_by(2 * bit) {
             *segment = new;
         }
     }
@@ -390,20 +182,28 @@ impl Index {
     /// Heap bytes of all segments and the directory.
     pub fn heap_bytes(&self) -> usize {
         self.segment_bytes
-            + self.segments.heap_bytes()
-            + self.directory.capacity() * size_of::<SlotNumber>()
+            + self.spare.len() * size_of::<Chunk>()
+            + self.segments.len() * size_of::<Segment>()
+            + self.segments.capacity() * size_of::<Box<Segment>>()
+            + self.directory.capacity() * size_of::<u32>()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::bucket::{Bucket, WIDTH};
+    use crate::table::segment::SPLITS_PER_REFRESH;
     use crate::table::work::steps_of;
 
     /// Multiplicative mixing, enough to spread bits for a test.
     fn mixed(slot: SlotNumber) -> u64 {
         let x = (u64::from(slot) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (x ^ (x >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9)
+    }
+
+    fn buckets_of(segment: &Segment) -> impl Iterator<Item = &Bucket> {
+        segment.chunks.iter().flat_map(|chunk| chunk.buckets())
     }
 
     fn found(index: &Index, slot: SlotNumber) -> bool {
@@ -431,18 +231,8 @@ mod tests {
             index.insert(mixed(slot), slot, mixed);
             assert!(found(&index, slot / 2) && !found(&index, slot + 1));
         }
-        assert!(
-            index
-                .segments
-                .iter()
-                .any(|(_, s)| s.base > SPLITS_PER_REFRESH)
-        );
-        assert!(
-            index
-                .segments
-                .iter()
-                .all(|(_, s)| s.buckets.len() <= BUCKETS_MAX)
-        );
+        assert!(index.segments.iter().any(|s| s.base > SPLITS_PER_REFRESH));
+        assert!(index.segments.iter().all(|s| s.chunks.len() <= CHUNKS_MAX));
         for slot in (0..200_000).step_by(3) {
             index.remove(mixed(slot), |other| other == slot);
         }
@@ -453,8 +243,8 @@ mod tests {
             index.remove(mixed(slot), |other| other == slot);
         }
         assert_eq!(index.len, 0);
-        let mut buckets = index.segments.iter().flat_map(|(_, s)| &s.buckets);
-        assert!(buckets.all(|bucket| bucket.passed == 0));
+        let mut buckets = index.segments.iter().flat_map(|s| buckets_of(s));
+        assert!(buckets.all(|bucket| bucket.passed() == 0));
     }
 
     #[test]
@@ -468,7 +258,7 @@ mod tests {
                 assert!(bytes < 9.5, "{bytes} at {len}");
             }
         }
-        let bytes: usize = index.segments.iter().map(|(_, s)| s.heap_bytes()).sum();
+        let bytes: usize = index.segments.iter().map(|s| s.heap_bytes()).sum();
         assert_eq!(bytes, index.segment_bytes);
     }
 
@@ -492,10 +282,10 @@ mod tests {
                 index.remove(mixed(old), |other| other == old);
             }
         }
-        for (_, segment) in index.segments.iter() {
-            let is_full = |bucket: &Bucket| usize::from(bucket.len) == WIDTH;
-            let mut buckets = segment.buckets.iter();
-            assert!(buckets.all(|bucket| bucket.passed == 0 || is_full(bucket)));
+        for segment in &index.segments {
+            let is_full = |bucket: &Bucket| bucket.len() == WIDTH;
+            let mut buckets = buckets_of(segment);
+            assert!(buckets.all(|bucket| bucket.passed() == 0 || is_full(bucket)));
         }
         let steps = steps_of(|| assert!((0..29_000).all(|slot| !found(&index, slot))));
         assert!(steps < 29_000 * 5, "{steps}");

@@ -11,20 +11,25 @@ use ulid::{ULID_LEN, Ulid};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use crate::table::slab::{Slab, SlotNumber};
+use crate::table::slab::{NONE, Slab, SlotNumber};
 
 /// Longest user, id or REF, in bytes: what payment providers and OIDC reserve for theirs.
 pub const NAME_BYTES_MAX: usize = 255;
 /// Longest name kept in a table without an allocation, in bytes.
 const INLINE_BYTES_MAX: usize = 16;
 
-/// The value of each letter of a canonical ULID; 32 for all others.
-const ULID_VALUES: [u8; 256] = {
-    let mut values = [32; 256];
+/// Not a letter of a ULID: a bit above the thirty of six letters, and below what five
+/// more letters move out of sight.
+const NO_LETTER: u64 = 1 << 32;
+
+/// The value of each letter of a canonical ULID, or [`NO_LETTER`]. As wide as what the
+/// values are put together in.
+const ULID_VALUES: [u64; 256] = {
+    let mut values = [NO_LETTER; 256];
     let letters = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let mut value = 0;
     while value < letters.len() {
-        values[letters[value] as usize] = value as u8;
+        values[letters[value] as usize] = value as u64;
         value += 1;
     }
     values
@@ -40,12 +45,19 @@ pub enum Spelling<'a> {
     Bytes(&'a [u8]),
 }
 
-/// A name as it is looked up: its spelling, and the hash it is found by. A
-/// [`Hasher`](super::hash::Hasher) makes one, and finds nothing for a key of another's making.
+/// A name as it is looked up: its spelling, the hash it is found by, and where it may be. A
+/// [`Hasher`](super::hash::Hasher) makes one, once in a command, and finds nothing for a key
+/// of another's making.
 #[derive(Clone, Copy)]
 pub struct Key<'a> {
     spelling: Spelling<'a>,
     hash: u64,
+    /// Where a look-up looks first, [`NONE`] for nowhere. Only a hint: the name there is
+    /// compared, and where it is another one the look-up goes by the hash.
+    likely: SlotNumber,
+    /// After so many insertions into its table the name was not there, see
+    /// [`Index::insertions`](super::index::Index::insertions); 0 when that is not known.
+    absent_after: u32,
 }
 
 /// The sixteen bytes of a packed name, as two numbers. An array of bytes behind the tag
@@ -55,39 +67,76 @@ pub struct Key<'a> {
 pub struct Packed([u64; 2]);
 
 impl Packed {
+    #[inline]
     pub fn new(bytes: [u8; 16]) -> Packed {
         Packed::of_number(u128::from_be_bytes(bytes))
     }
 
+    #[inline]
     fn of_number(number: u128) -> Packed {
         Packed([(number >> 64) as u64, number as u64])
     }
 
+    #[inline]
     fn number(self) -> u128 {
         let [high, low] = self.0;
         u128::from(high) << 64 | u128::from(low)
     }
 
     /// As they are written, the first one first.
+    #[inline]
     pub fn bytes(self) -> [u8; 16] {
         self.number().to_be_bytes()
     }
 
     /// The two halves.
+    #[inline]
     pub fn words(self) -> [u64; 2] {
         self.0
     }
 }
 
 impl<'a> Key<'a> {
+    #[inline]
     pub(crate) fn new(spelling: Spelling<'a>, hash: u64) -> Key<'a> {
-        Key { spelling, hash }
+        Key {
+            spelling,
+            hash,
+            likely: NONE,
+            absent_after: 0,
+        }
     }
 
+    /// Notes that the name is to be looked for at this slot first.
+    #[inline]
+    pub(crate) fn note_likely(&mut self, slot: SlotNumber) {
+        self.likely = slot;
+    }
+
+    /// Where to look first.
+    #[inline]
+    pub(crate) fn likely(self) -> SlotNumber {
+        self.likely
+    }
+
+    /// Notes that the name is not in its table, after so many insertions.
+    #[inline]
+    pub(crate) fn note_absent(&mut self, insertions: u32) {
+        self.absent_after = insertions;
+    }
+
+    /// Is the name known not to be in its table, after so many insertions?
+    #[inline]
+    pub(crate) fn is_absent(self, insertions: u32) -> bool {
+        self.absent_after == insertions
+    }
+
+    #[inline]
     pub fn spelling(self) -> Spelling<'a> {
         self.spelling
     }
 
+    #[inline]
     pub(crate) fn hash(self) -> u64 {
         self.hash
     }
@@ -125,11 +174,14 @@ impl<'a> Spelling<'a> {
     ///
     /// Only a spelling that is given back unchanged is packed: a ULID in lower case or
     /// with a first character that overflows, a UUID in upper case, stay plain bytes.
+    #[inline]
     pub fn of(name: &'a [u8]) -> Spelling<'a> {
-        let packed = match name.len() {
-            ULID_LEN => Spelling::read_ulid(name),
-            Hyphenated::LENGTH => Spelling::read_uuid(name),
-            _ => None,
+        let packed = if let Ok(letters) = name.try_into() {
+            Spelling::read_ulid(letters)
+        } else if name.len() == Hyphenated::LENGTH {
+            Spelling::read_uuid(name)
+        } else {
+            None
         };
         packed.unwrap_or(Spelling::Bytes(name))
     }
@@ -142,16 +194,15 @@ impl<'a> Spelling<'a> {
     /// Reads the 26 letters itself: the crate takes other spellings too, so that its
     /// answer had to be spelled again and compared, which took longer than all the rest
     /// of a refusal.
-    fn read_ulid(name: &[u8]) -> Option<Spelling<'static>> {
-        let (mut number, mut all) = (0_u128, 0_u8);
-        for &letter in name {
-            let value = ULID_VALUES[usize::from(letter)];
-            all |= value;
-            number = number << 5 | u128::from(value);
-        }
+    fn read_ulid(letters: &[u8; ULID_LEN]) -> Option<Spelling<'static>> {
+        let put_together = |number: u64, letter: &u8| number << 5 | ULID_VALUES[*letter as usize];
+        let [a, b, c, d, e] = [0..2, 2..8, 8..14, 14..20, 20..ULID_LEN]
+            .map(|part| letters[part].iter().fold(0, put_together));
         // 26 letters have two bits more than a ULID.
-        let fits = name.first().is_some_and(|&first| first <= b'7');
-        (fits && all < 32).then(|| Spelling::of_ulid(number))
+        let fits = letters[0] <= b'7';
+        let (middle, low) = (b << 30 | c, d << 30 | e);
+        let words = [a << 56 | middle >> 4, middle << 60 | low];
+        (fits && a | b | c | d | e < NO_LETTER).then_some(Spelling::Ulid(Packed(words)))
     }
 
     fn read_uuid(name: &[u8]) -> Option<Spelling<'static>> {
@@ -239,6 +290,7 @@ impl Names {
     }
 
     /// Keeps a name until it is removed.
+    #[inline(always)]
     pub fn pack(&mut self, spelling: Spelling<'_>) -> PackedName {
         let (kind, bytes) = match spelling {
             Spelling::Ulid(packed) => (ULID, packed.bytes()),
@@ -256,6 +308,7 @@ impl Names {
         PackedName { kind, bytes }
     }
 
+    #[inline]
     pub fn spelling<'a>(&'a self, name: &'a PackedName) -> Spelling<'a> {
         match name.kind.get() {
             ULID => Spelling::Ulid(Packed::new(name.bytes)),
@@ -269,8 +322,22 @@ impl Names {
     }
 
     /// Is this kept name the one that is looked up?
+    #[inline(always)]
     pub fn is(&self, name: &PackedName, spelling: Spelling<'_>) -> bool {
-        self.spelling(name) == spelling
+        match (name.kind.get(), spelling) {
+            (ULID, Spelling::Ulid(packed)) | (UUID, Spelling::Uuid(packed)) => {
+                name.bytes == packed.bytes()
+            }
+            (LONG, Spelling::Bytes(bytes)) => self
+                .long
+                .get(name.slot())
+                .is_some_and(|long| **long == *bytes),
+            // Of a packed name the kind is above that of every short one.
+            (kind, Spelling::Bytes(bytes)) => {
+                usize::from(kind - 1) == bytes.len() && name.bytes.starts_with(bytes)
+            }
+            _ => false,
+        }
     }
 
     /// A name is kept no longer.

@@ -123,8 +123,23 @@ impl<T> Slab<T> {
     }
 
     /// Keeps a record and says where. O(1).
+    #[inline(always)]
     pub fn insert(&mut self, record: T) -> SlotNumber {
         self.len += 1;
+        if self.free != NONE {
+            return self.fill_free(record);
+        }
+        let slot = self.slots as SlotNumber;
+        self.slots += 1;
+        match self.pages.last_mut() {
+            Some(page) if page.len() < Self::PAGE_ENTRIES => page.push(Entry::Full(record)),
+            _ => self.begin_page(record),
+        }
+        slot
+    }
+
+    /// Keeps a record in the place that was left last.
+    fn fill_free(&mut self, record: T) -> SlotNumber {
         let slot = self.free;
         if let Some(entry) = self.entry_mut(slot) {
             let next = match entry {
@@ -133,22 +148,22 @@ impl<T> Slab<T> {
             };
             *entry = Entry::Full(record);
             self.free = next;
-            return slot;
         }
-        if self.slots.is_multiple_of(Self::PAGE_ENTRIES) {
-            // The first page grows with a small sale; later ones come whole.
-            let capacity = if self.pages.is_empty() {
-                0
-            } else {
-                Self::PAGE_ENTRIES
-            };
-            self.pages.push(Vec::with_capacity(capacity));
-        }
-        if let Some(page) = self.pages.last_mut() {
-            page.push(Entry::Full(record));
-        }
-        self.slots += 1;
-        (self.slots - 1) as SlotNumber
+        slot
+    }
+
+    /// Keeps a record in a new page. The first one grows with a small sale; later ones come
+    /// whole.
+    #[cold]
+    fn begin_page(&mut self, record: T) {
+        let capacity = if self.pages.is_empty() {
+            0
+        } else {
+            Self::PAGE_ENTRIES
+        };
+        let mut page = Vec::with_capacity(capacity);
+        page.push(Entry::Full(record));
+        self.pages.push(page);
     }
 
     /// Takes a record out; its number may be given to another.
@@ -196,9 +211,9 @@ impl<T> std::ops::Index<SlotNumber> for Slab<T> {
     /// # Panics
     ///
     /// When there is no such record. Links between tables are never taken from
-    /// outside, so this is a broken invariant, not a bad request: a sale that may count
-    /// wrong is ended, not sold on. The codec's tests live out every sale that a
-    /// damaged file or event gets past the decoders, and come to none.
+    /// outside, so this is a broken invariant and not a bad request; the module breaks the
+    /// sale off, see `sale/broken.rs`. The codec's tests live out every sale that a damaged
+    /// file or event gets past the decoders, and come to no panic.
     fn index(&self, slot: SlotNumber) -> &T {
         match self.get(slot) {
             Some(record) => record,

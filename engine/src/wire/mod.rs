@@ -8,22 +8,23 @@
 //! | `i64` | zigzag, then as `u64` |
 //! | `u128` | sixteen bytes, big endian |
 //! | flag, tag | one byte |
-//! | bytes | their number as `u64`, then they |
+//! | bytes | their number as `u64`, then the bytes |
 //! | name | one byte of length (1 to 254, 0 for 255) and its bytes; a canonical ULID is 255 and 16 bytes, big endian |
 //! | optional value | 0, or 1 and the value |
 //! | list | its length as `u64`, then its elements |
-//! | full number | four or eight bytes, little endian: what filters have |
+//! | full number | four or eight bytes, little endian; only filters have it |
 //! | options | their number as `u64`; of each its tag, one byte, the length of its value as `u64`, the value |
 //!
-//! Options are how a format grows: they follow an event or an element of a snapshot whose
-//! own tag has [`WITH_OPTIONS`] added, so what few have costs the others no byte. The tag
-//! of an option is never reused; each stands at most once, in ascending order. A reader
-//! that does not know a tag knows that the data is of a newer version, and never skips
-//! it: a copy that left out what it does not understand would be another sale.
+//! A format grows by options. They follow an event or an element of a snapshot whose own
+//! tag has [`WITH_OPTIONS`] added, so an event without options is not a byte longer. The tag
+//! of an option is never reused. Each option stands at most once, in ascending order of the
+//! tags. A reader that meets an unknown tag reports that the data is of a newer version, and
+//! never skips the option: a copy that left out what it does not understand would be a
+//! different sale.
 //!
-//! Edge: knows no event and no sale. A decoder trusts nothing: lengths are held against
-//! the bytes that are there before anything is allocated for them, and a value has one
-//! spelling: a number in more bytes than it needs is damage.
+//! Edge: knows no event and no sale. A decoder trusts nothing: it compares lengths with the
+//! bytes present before it allocates anything, and it accepts one spelling of each value: a
+//! number in more bytes than it needs is damage.
 
 mod error;
 mod reader;
@@ -33,13 +34,13 @@ pub use error::CodecError;
 pub use reader::{NameReader, Reader};
 pub use writer::Writer;
 
-/// Say how many bytes a number takes that is not one byte by itself.
+/// The first byte of a number that takes two, four or eight more.
 const TWO_BYTES: u8 = 251;
 const FOUR_BYTES: u8 = 252;
 const EIGHT_BYTES: u8 = 253;
-/// Added to the tag of an event or element that options follow.
+/// Is added to the tag of an event or element that options follow.
 pub const WITH_OPTIONS: u8 = 128;
 /// Marks a packed ULID where a name's length would stand.
 const ULID_MARK: u8 = 255;
-/// Stands for the one length that [`ULID_MARK`] takes away.
+/// Stands for the length 255, because the byte 255 is [`ULID_MARK`].
 const LENGTH_255: u8 = 0;

@@ -7,26 +7,33 @@ use crate::table::name::{NameBuffer, Spelling};
 pub struct Writer<'a>(pub &'a mut Vec<u8>);
 
 impl Writer<'_> {
+    #[inline]
     pub fn tag(&mut self, tag: u8) {
         self.0.push(tag);
     }
 
+    #[inline]
     pub fn flag(&mut self, flag: bool) {
         self.0.push(u8::from(flag));
     }
 
+    #[inline]
     pub fn number(&mut self, number: u64) {
-        match number {
-            0..=250 => self.tag(number as u8),
-            251..=0xffff => self.marked(TWO_BYTES, (number as u16).to_le_bytes()),
-            0x1_0000..=0xffff_ffff => self.marked(FOUR_BYTES, (number as u32).to_le_bytes()),
-            _ => self.marked(EIGHT_BYTES, number.to_le_bytes()),
+        if number < TWO_BYTES.into() {
+            self.tag(number as u8);
+        } else {
+            self.large_number(number);
         }
     }
 
-    fn marked<const N: usize>(&mut self, mark: u8, bytes: [u8; N]) {
-        self.tag(mark);
-        self.0.extend_from_slice(&bytes);
+    fn large_number(&mut self, number: u64) {
+        let [a, b, c, d, e, f, g, h] = number.to_le_bytes();
+        // One array each, as a buffer looks for room once for each piece it takes.
+        match number {
+            0..=0xffff => self.raw(&[TWO_BYTES, a, b]),
+            0x1_0000..=0xffff_ffff => self.raw(&[FOUR_BYTES, a, b, c, d]),
+            _ => self.raw(&[EIGHT_BYTES, a, b, c, d, e, f, g, h]),
+        }
     }
 
     /// Zigzag: 0, -1, 1, -2, ...
@@ -45,6 +52,7 @@ impl Writer<'_> {
     }
 
     /// Bytes whose number is known where they are read.
+    #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
@@ -54,31 +62,36 @@ impl Writer<'_> {
         self.0.extend_from_slice(&number.to_be_bytes());
     }
 
+    #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
         self.0.extend_from_slice(bytes);
     }
 
     /// A user, id or REF.
+    #[inline(always)]
     pub fn name<'n>(&mut self, name: impl Into<Spelling<'n>>) {
-        let name = name.into();
-        match name {
+        match name.into() {
             Spelling::Ulid(packed) => {
-                self.tag(ULID_MARK);
-                self.0.extend_from_slice(&packed.bytes());
+                let mut marked = [ULID_MARK; 17];
+                marked[1..].copy_from_slice(&packed.bytes());
+                self.raw(&marked);
             }
-            Spelling::Uuid(_) | Spelling::Bytes(_) => {
-                let mut buffer = NameBuffer::default();
-                let name = name.bytes(&mut buffer);
-                self.tag(match name.len() {
-                    255 => LENGTH_255,
-                    length => length as u8,
-                });
-                self.0.extend_from_slice(name);
-            }
+            Spelling::Bytes(name) => self.spelled(name),
+            name @ Spelling::Uuid(_) => self.spelled(name.bytes(&mut NameBuffer::default())),
         }
     }
 
+    #[inline]
+    fn spelled(&mut self, name: &[u8]) {
+        self.tag(match name.len() {
+            255 => LENGTH_255,
+            length => length as u8,
+        });
+        self.raw(name);
+    }
+
+    #[inline]
     pub fn option<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
         self.flag(value.is_some());
         if let Some(value) = value {
@@ -87,6 +100,7 @@ impl Writer<'_> {
     }
 
     /// A tag that options may follow.
+    #[inline]
     pub fn tag_with_options(&mut self, tag: u8, has_options: bool) {
         self.tag(if has_options { tag | WITH_OPTIONS } else { tag });
     }
@@ -100,6 +114,7 @@ impl Writer<'_> {
         self.bytes(&value);
     }
 
+    #[inline(always)]
     pub fn list<T>(
         &mut self,
         values: impl ExactSizeIterator<Item = T>,

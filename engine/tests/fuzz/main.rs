@@ -21,13 +21,20 @@ use flashsale_fuzz::{corpus, dense, found, mutate, targets};
 #[global_allocator]
 static METER: Meter = Meter;
 
-const TARGETS: [Target; 3] = [
+const TARGETS: [Target; 4] = [
     Target {
         name: "event",
         body: targets::event,
         measured: targets::decode_alone,
         corpus: corpus::of_events,
         inputs: 100_000,
+    },
+    Target {
+        name: "batch",
+        body: targets::batch,
+        measured: targets::decode_batch_alone,
+        corpus: corpus::of_batches,
+        inputs: 20_000,
     },
     Target {
         name: "snapshot",
@@ -53,6 +60,15 @@ fn target(name: &str) -> &'static Target {
 #[test]
 fn no_bytes_of_an_event_confuse_a_sale() {
     target("event").fuzz_with(|_, _| {});
+}
+
+#[test]
+fn no_bytes_of_a_batch_confuse_a_sale() {
+    target("batch").fuzz_with(|pieces, dice| {
+        if !dice.one_in(8) {
+            corpus::count_events(pieces);
+        }
+    });
 }
 
 #[test]
@@ -95,7 +111,7 @@ fn a_number_that_promises_gigabytes_costs_nothing() {
         u64::MAX,
     ];
     let mut worst = 0;
-    for name in ["event", "snapshot"] {
+    for name in ["event", "batch", "snapshot"] {
         let target = target(name);
         for pieces in (target.corpus)().iter().take(30) {
             let bytes = pieces.concat();

@@ -14,7 +14,7 @@
 use crate::change::replay;
 use crate::command::bloom::args::wrong_arity;
 use crate::command::{FILTERS_SINCE, Handler, text};
-use crate::datatype::bloom_key;
+use crate::datatype::{self, BloomState};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 
@@ -36,7 +36,7 @@ fn load(call: &Call<'_>) -> Result<(), Error> {
         return Err(wrong_arity(call.words()));
     };
     let (ctx, name) = (call.ctx(), text(call, 1)?);
-    bloom_key::load_chunk(ctx, name, chunk)?;
+    datatype::load_chunk::<BloomState>(ctx, name, chunk)?;
     ctx.replicate_verbatim();
     ctx.signal_modified(name);
     Ok(())

@@ -18,7 +18,7 @@
 use crate::change;
 use crate::command::bloom::args::{integer, wrong_arity};
 use crate::command::{FILTERS_SINCE, Handler, text};
-use crate::datatype::{BloomValue, bloom_key};
+use crate::datatype::{self, BloomState, Loadable, bloom_key};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use flashsale_engine::bloom::{FillError, Piece, open_piece};
@@ -66,9 +66,13 @@ fn load(call: &Call<'_>) -> Result<(), Error> {
         return change::bloom::commit_begin(ctx, name, header);
     };
     let event = match &*key {
-        BloomValue::Live(live) => return live.bloom().check_loaded(&piece).map_err(refused),
-        BloomValue::Importing(live) => live.import().plan_piece(&piece).map_err(refused)?,
-        BloomValue::PartlyLoaded(_) => return Err(bloom_key::partly_loaded()),
+        Loadable::Whole(BloomState::Live(live)) => {
+            return live.bloom().check_loaded(&piece).map_err(refused);
+        }
+        Loadable::Whole(BloomState::Importing(live)) => {
+            live.import().plan_piece(&piece).map_err(refused)?
+        }
+        Loadable::Partly(_) => return Err(datatype::partly_loaded::<BloomState>()),
     };
     if let Some(event) = event {
         change::bloom::commit_bits(ctx, &mut key, &event)

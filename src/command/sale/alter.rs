@@ -29,23 +29,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
     keys: &[KeySpec::update(1)],
     arguments: &[
         Argument::key("key", 0),
-        Argument::one_of(
-            "option",
-            &[
-                options::USERLIMIT.required(),
-                options::ITEMLIMIT.required(),
-                options::ORDERLIMIT.required(),
-                options::SALELIMIT.required(),
-                options::HOLD.required(),
-                options::MAXHOLD.required(),
-                options::GRACE.required(),
-                options::START.required(),
-                options::END.required(),
-                options::KEEP.required(),
-                options::REMEMBER.required(),
-            ],
-        )
-        .multiple(),
+        Argument::one_of("option", &options::ARGUMENTS).multiple(),
     ],
     tips: "",
     internal: false,

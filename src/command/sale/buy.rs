@@ -22,7 +22,7 @@ use crate::command::reply::{self, About, Word};
 use crate::command::{Handler, SINCE, ids};
 use crate::config;
 use crate::error::Error;
-use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec, TextBuf};
 use crate::names;
 use flashsale_engine::sale::{self, Answer, Ask, Change};
 
@@ -97,9 +97,10 @@ impl Handler for Buy {
             reference,
             payload,
         } = Request::parse(Args::new(call.words()))?;
-        let user = names::key(user);
-        let given = given.map(|id| (id, names::key(id)));
-        let mut open = OpenSale::about(call, given.map(|(_, key)| key), Some(user))?;
+        let mut user = names::key(user);
+        let mut given = given.map(|id| (id, names::key(id)));
+        let given_key = given.as_mut().map(|(_, key)| key);
+        let mut open = OpenSale::about(call, given_key, Some(&mut user))?;
         let (id, id_key) = ids::given_or_fresh(given, open.now_ms, &mut buffer);
         let mut orders = open.orders(call)?;
         if given.is_some() {
@@ -127,7 +128,7 @@ impl Handler for Buy {
                 if matches!(pending.change(), Change::Bought { .. }) {
                     open.refuse_at_maxmemory()?;
                 }
-                let done = open.commit_order(&mut orders, pending)?;
+                let done = open.commit_order(&mut orders, pending, TextBuf::new(id).as_text())?;
                 reply::with_entry(call.reply(), Word::Sold, id, done.entry);
                 Ok(())
             }

@@ -21,7 +21,7 @@
 use crate::command::args::{Args, once};
 use crate::command::open::OpenSale;
 use crate::command::reply::{self, About, Word};
-use crate::command::{Handler, SINCE};
+use crate::command::{Handler, SINCE, text};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::names;
@@ -79,8 +79,8 @@ impl Handler for Checkout {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        let (id, ask) = parse(Args::new(call.words()))?;
-        let mut open = OpenSale::about(call, Some(ask.id), None)?;
+        let (id, mut ask) = parse(Args::new(call.words()))?;
+        let mut open = OpenSale::about(call, Some(&mut ask.id), None)?;
         let mut orders = open.orders(call)?;
         open.expire(ask.id);
         let plan = open.plan_swept(
@@ -92,7 +92,7 @@ impl Handler for Checkout {
         );
         match plan {
             Ok(pending) => {
-                let done = open.commit_order(&mut orders, pending)?;
+                let done = open.commit_order(&mut orders, pending, text(call, 3)?)?;
                 reply::with_entry(call.reply(), Word::Sold, id, done.entry);
                 Ok(())
             }

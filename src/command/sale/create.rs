@@ -60,32 +60,26 @@ pub const COMMAND: CommandSpec = CommandSpec {
     flags: "write deny-oom",
     arity: -5,
     keys: &[KeySpec::insert(1), KeySpec::name(2)],
-    arguments: &[
+    arguments: &ARGUMENTS,
+    tips: "nondeterministic_output",
+    internal: false,
+};
+
+/// The options between what is mandatory and SALEID.
+const ARGUMENTS: [Argument; 4 + options::ARGUMENTS.len()] = options::among(
+    &[
         Argument::key("key", 0),
         Argument::key("orders", 1),
         Argument::one_of(
             "items",
             &[Argument::integer("n").after("STOCK"), ITEMS_STOCK],
         ),
-        options::USERLIMIT,
-        options::ITEMLIMIT,
-        options::ORDERLIMIT,
-        options::SALELIMIT,
-        options::HOLD,
-        options::MAXHOLD,
-        options::GRACE,
-        options::START,
-        options::END,
-        options::KEEP,
-        options::REMEMBER,
-        Argument::string("ulid")
-            .after("SALEID")
-            .optional()
-            .since("0.2.0"),
     ],
-    tips: "nondeterministic_output",
-    internal: false,
-};
+    Argument::string("ulid")
+        .after("SALEID")
+        .optional()
+        .since("0.2.0"),
+);
 
 struct Request<'a> {
     orders: &'a [u8],

@@ -67,8 +67,8 @@ impl Handler for Extend {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let Request { id, ms, user } = Request::parse(Args::new(call.words()))?;
-        let (id_key, user) = (names::key(id), user.map(Spelling::of));
-        let mut open = OpenSale::about(call, Some(id_key), None)?;
+        let (mut id_key, user) = (names::key(id), user.map(Spelling::of));
+        let mut open = OpenSale::about(call, Some(&mut id_key), None)?;
         open.expire(id_key);
         match open.sale().plan_extend(open.now_ms, id_key, ms, user) {
             Ok(event) => {

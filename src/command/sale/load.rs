@@ -15,7 +15,7 @@
 use crate::change::replay;
 use crate::command::args::Args;
 use crate::command::{Handler, SINCE, text};
-use crate::datatype;
+use crate::datatype::{self, LiveSale};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::timer::alarm;
@@ -53,7 +53,7 @@ impl Handler for Load {
 fn load(call: &Call<'_>) -> Result<(), Error> {
     let chunk = parse(Args::new(call.words()))?;
     let (ctx, name) = (call.ctx(), text(call, 1)?);
-    let is_whole = datatype::load_chunk(ctx, name, chunk)?;
+    let is_whole = datatype::load_chunk::<LiveSale>(ctx, name, chunk)?;
     ctx.replicate_verbatim();
     if is_whole {
         alarm::note(ctx, &mut datatype::open_write(ctx, name)?);

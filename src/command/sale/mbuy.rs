@@ -86,7 +86,7 @@ impl<'a> Request<'a> {
             replaces: None,
         };
         Ok(Asked {
-            id,
+            id_at: 2,
             entry: Entry::Buy { ask, reference },
         })
     }
@@ -99,7 +99,7 @@ impl Handler for MultiBuy {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let request = Request::parse(Args::new(call.words()), config::batch_max())?;
-        batch::answer(call, true, request.entries, |words| request.read(words))
+        batch::answer(call, &COMMAND, request.entries, |words| request.read(words))
     }
 }
 

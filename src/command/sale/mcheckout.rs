@@ -60,7 +60,7 @@ fn read(mut args: Args<'_>) -> Result<Asked<'_>, Error> {
         reference: batch::reference(&mut args)?,
         payload: None,
     });
-    Ok(Asked { id, entry })
+    Ok(Asked { id_at: 0, entry })
 }
 
 pub struct MultiCheckout;
@@ -70,7 +70,7 @@ impl Handler for MultiCheckout {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let entries = parse(Args::new(call.words()), config::batch_max())?;
-        batch::answer(call, true, entries, read)
+        batch::answer(call, &COMMAND, entries, read)
     }
 }
 

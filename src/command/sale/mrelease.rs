@@ -51,7 +51,7 @@ fn parse(mut args: Args<'_>, batch_max: u64) -> Result<Entries<'_>, Error> {
 fn read(mut args: Args<'_>) -> Result<Asked<'_>, Error> {
     let id = args.name("id")?;
     let entry = Entry::Release(names::key(id));
-    Ok(Asked { id, entry })
+    Ok(Asked { id_at: 0, entry })
 }
 
 pub struct MultiRelease;
@@ -61,7 +61,7 @@ impl Handler for MultiRelease {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let entries = parse(Args::new(call.words()), config::batch_max())?;
-        batch::answer(call, false, entries, read)
+        batch::answer(call, &COMMAND, entries, read)
     }
 }
 

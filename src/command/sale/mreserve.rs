@@ -91,7 +91,7 @@ impl<'a> Request<'a> {
             hold_ms: self.hold_ms,
             replaces: None,
         });
-        Ok(Asked { id, entry })
+        Ok(Asked { id_at: 2, entry })
     }
 }
 
@@ -102,7 +102,7 @@ impl Handler for MultiReserve {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let request = Request::parse(Args::new(call.words()), config::batch_max())?;
-        batch::answer(call, false, request.entries, |words| request.read(words))
+        batch::answer(call, &COMMAND, request.entries, |words| request.read(words))
     }
 }
 
@@ -139,7 +139,7 @@ mod tests {
         let Entry::Reserve(ask) = asked.entry else {
             panic!("a RESERVE")
         };
-        assert_eq!((asked.id, ask.hold_ms), (&b"a-1"[..], Some(9)));
+        assert_eq!((asked.id_at, ask.hold_ms), (2, Some(9)));
         assert_eq!(ask.ask, Ask::Items([(&b"a"[..], 1)].into_iter().collect()));
         // What stands in an entry is no option, whatever it looks like.
         let error = request.read(Args::of(&line[7..10])).err().unwrap();

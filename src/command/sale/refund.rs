@@ -18,7 +18,7 @@ use crate::command::args::{Args, flag, once};
 use crate::command::items::{ITEMS_QTY, parse_lines};
 use crate::command::open::OpenSale;
 use crate::command::reply::{self, About, Word};
-use crate::command::{Handler, SINCE};
+use crate::command::{Handler, SINCE, text};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::names;
@@ -103,13 +103,13 @@ impl Handler for Refund {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        let (id, request) = parse(Args::new(call.words()))?;
-        let mut open = OpenSale::about(call, Some(request.id), None)?;
+        let (id, mut request) = parse(Args::new(call.words()))?;
+        let mut open = OpenSale::about(call, Some(&mut request.id), None)?;
         let mut orders = open.orders(call)?;
         open.expire(request.id);
         match open.sale().plan_refund(open.now_ms, &request) {
             Ok(pending) => {
-                let done = open.commit_order(&mut orders, pending)?;
+                let done = open.commit_order(&mut orders, pending, text(call, 3)?)?;
                 reply::with_entry(call.reply(), Word::Refunded, id, done.entry);
                 Ok(())
             }

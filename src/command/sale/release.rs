@@ -65,8 +65,8 @@ impl Handler for Release {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let Request { id, user } = Request::parse(Args::new(call.words()))?;
-        let (id_key, user) = (names::key(id), user.map(names::key));
-        let mut open = OpenSale::about(call, Some(id_key), None)?;
+        let (mut id_key, user) = (names::key(id), user.map(names::key));
+        let mut open = OpenSale::about(call, Some(&mut id_key), None)?;
         open.expire(id_key);
         match open
             .sale()

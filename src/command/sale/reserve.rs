@@ -120,14 +120,15 @@ impl Handler for Reserve {
             hold_ms,
             replaces,
         } = Request::parse(Args::new(call.words()))?;
-        let user = names::key(user);
-        let given = given.map(|id| (id, names::key(id)));
-        let mut open = OpenSale::about(call, given.map(|(_, key)| key), Some(user))?;
+        let mut user = names::key(user);
+        let mut given = given.map(|id| (id, names::key(id)));
+        let given_key = given.as_mut().map(|(_, key)| key);
+        let mut open = OpenSale::about(call, given_key, Some(&mut user))?;
         let (id, id_key) = ids::given_or_fresh(given, open.now_ms, &mut buffer);
         if given.is_some() {
             open.expire(id_key);
         } else {
-            open.sale().touch(Some(id_key), None);
+            open.sale().touch(Some(&id_key), None);
         }
         let replaced = replaces.map(names::key);
         if let Some(old) = replaced {

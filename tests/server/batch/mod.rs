@@ -6,6 +6,7 @@
 //! errors is provoked. In `copies.rs` a raw socket sees what is replicated, and replicas and
 //! AOFs are compared by digest. Batches that do not fit are sent in `forged_primary/batches.rs`.
 
+mod broken;
 mod copies;
 mod errors;
 
@@ -180,11 +181,32 @@ fn a_batch_works_in_a_transaction_and_in_a_script() {
         &format!("EVAL {script} 1 sale id-"),
         "100 [RESERVED id-1 * 997 -1] [RESERVED id-100 * 898 -1]",
     );
-    // An entry that is an error ends no script.
+    // An entry that is an error ends no script, but on Valkey 9.1, whose scripts take an error
+    // anywhere in a reply for the error of the command. The other entry stands there, too.
     let script = "'return #redis.call(\"FLASHSALE.MRESERVE\", KEYS[1], \"ENTRIES\", 2, \"u\", 0, \
                    \"x\", \"u\", 1, \"y\")'";
-    con.says(&format!("EVAL {script} 1 sale"), "2");
+    let reply = con.show(&format!("EVAL {script} 1 sale"));
+    let is_ended = reply.starts_with("(error) \"ERR qty: '0' is not an integer");
+    assert!(reply == "2" || is_ended, "{reply}");
     con.says("FLASHSALE.STOCK sale", "[default 897 101 1]");
+}
+
+#[test]
+fn a_consumer_that_waits_is_woken_by_the_orders_of_a_batch() {
+    let server = Server::any();
+    let (mut con, mut consumer) = (server.conn(), server.conn());
+    con.says("FLASHSALE.CREATE sale orders STOCK 9", "OK");
+    consumer.send("XREAD BLOCK 30000 STREAMS orders 0");
+    wait_until("it waits", || con.info("clients", "blocked_clients") == "1");
+    con.says(
+        "FLASHSALE.MBUY sale orders ENTRIES 2 ann 1 a p bob 1 b p",
+        "[SOLD a (entry)] [SOLD b (entry)]",
+    );
+    let read = crate::support::render(&consumer.receive());
+    assert!(
+        read.contains("id a user ann") && read.contains("id b user bob"),
+        "{read}"
+    );
 }
 
 #[test]

@@ -152,8 +152,11 @@ fn command_docs_say_which_version_a_command_and_an_option_came_with() {
     let mut later = Vec::new();
     for name in REFERENCE.iter().map(Reference::name) {
         let docs = Docs::of(&mut con, &name);
-        let is_of_filters = name.starts_with("flashsale.bf");
-        assert_eq!(docs.since, ["0.1.0", "0.2.0"][usize::from(is_of_filters)]);
+        // Filters, and batches.
+        let is_later = ["flashsale.bf", "flashsale.m"]
+            .iter()
+            .any(|family| name.starts_with(family));
+        assert_eq!(docs.since, ["0.1.0", "0.2.0"][usize::from(is_later)]);
         let arguments = docs.arguments.iter().flat_map(Argument::all);
         let since = arguments.filter_map(|argument| {
             let since = argument.since.as_ref()?;

@@ -39,7 +39,7 @@ const CHANGE: &str = "sale:1 RW access update";
 const ORDER: &str = "sale:1 RW access update, orders:1 RW insert";
 
 /// Every command for clients, in the order of the contract.
-pub const REFERENCE: [Reference; 34] = [
+pub const REFERENCE: [Reference; 38] = [
     command(
         "FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [USERLIMIT n] \
          [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] [MAXHOLD ms] [GRACE ms] \
@@ -78,6 +78,34 @@ pub const REFERENCE: [Reference; 34] = [
         -3,
         "write",
         "FLASHSALE.RELEASE sale:1 r1",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.MRESERVE key ENTRIES n user qty id [user qty id ...] [SKU sku] [HOLD ms]",
+        -7,
+        "write",
+        "FLASHSALE.MRESERVE sale:1 ENTRIES 1 alice 1 r8",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.MBUY key orders ENTRIES n user qty id ref [user qty id ref ...] [SKU sku]",
+        -9,
+        "write",
+        "FLASHSALE.MBUY sale:1 orders:1 ENTRIES 1 alice 1 r7 p",
+        ORDER,
+    ),
+    command(
+        "FLASHSALE.MCHECKOUT key orders ENTRIES n id ref [id ref ...]",
+        -7,
+        "write",
+        "FLASHSALE.MCHECKOUT sale:1 orders:1 ENTRIES 1 r1 p",
+        ORDER,
+    ),
+    command(
+        "FLASHSALE.MRELEASE key ENTRIES n id [id ...]",
+        -5,
+        "write",
+        "FLASHSALE.MRELEASE sale:1 ENTRIES 1 r1",
         CHANGE,
     ),
     command(

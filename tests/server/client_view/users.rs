@@ -14,12 +14,12 @@ const ROLES: [Role; 5] = [
     Role {
         name: "buyer",
         rules: "%RW~sale:*",
-        commands: "reserve release extend",
+        commands: "reserve release mreserve mrelease extend",
     },
     Role {
         name: "till",
         rules: "%RW~sale:* %RW~orders:*",
-        commands: "checkout refund",
+        commands: "checkout mcheckout mbuy refund",
     },
     Role {
         name: "reader",
@@ -40,11 +40,24 @@ const ROLES: [Role; 5] = [
 ];
 
 /// A line of each command, each of which changes something or answers something.
-const LINES: [(&str, &str); 18] = [
+const LINES: [(&str, &str); 22] = [
     ("create", "FLASHSALE.CREATE sale:2 orders:1 STOCK 5"),
     ("reserve", "FLASHSALE.RESERVE sale:1 bob 1 ID b1"),
     ("extend", "FLASHSALE.EXTEND sale:1 open 900000"),
     ("release", "FLASHSALE.RELEASE sale:1 given-back"),
+    (
+        "mreserve",
+        "FLASHSALE.MRESERVE sale:1 ENTRIES 2 bob 1 b2 cyd 99 b3",
+    ),
+    ("mrelease", "FLASHSALE.MRELEASE sale:1 ENTRIES 1 unseen"),
+    (
+        "mbuy",
+        "FLASHSALE.MBUY sale:1 orders:1 ENTRIES 1 bob 1 b4 p",
+    ),
+    (
+        "mcheckout",
+        "FLASHSALE.MCHECKOUT sale:1 orders:1 ENTRIES 1 open p",
+    ),
     ("checkout", "FLASHSALE.CHECKOUT sale:1 orders:1 open"),
     ("refund", "FLASHSALE.REFUND sale:1 orders:1 sold"),
     ("restock", "FLASHSALE.RESTOCK sale:1 5"),

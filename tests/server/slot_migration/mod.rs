@@ -25,6 +25,8 @@ use crate::cluster_reshard::checks::{
 use crate::cluster_reshard::load::{Crowd, Ledger, Load};
 use crate::cluster_reshard::sale::{SaleName, names};
 use crate::support::{Cluster, Con, Dice, aof, send_all, wait_until};
+use flashsale_engine::sale::{Change, ContainerWriter, Event, Forgets};
+use flashsale_fuzz::samples::HASHER;
 use keeper::{Keeper, filter_of};
 use moves::Move;
 use pair::{Pair, has_key, job, mover, wait_for_job};
@@ -221,6 +223,24 @@ fn a_replica_promoted_in_the_middle_has_nothing_of_what_had_come() {
     }
 }
 
+/// A batch whose first event fits any sale, and whose second one fits none.
+fn batch_with_a_misfit() -> Vec<u8> {
+    let id = HASHER.key(b"nobody's");
+    let mut batch = ContainerWriter::new(Vec::new(), 4_000_000_000_000);
+    for change in [
+        Change::ReleasedUnseen {
+            id,
+            user: None,
+            forgets: Forgets::Nothing,
+        },
+        Change::Expired { id },
+    ] {
+        let at_ms = 4_000_000_000_000;
+        batch.push(&Event { at_ms, change });
+    }
+    batch.finish().to_vec()
+}
+
 #[test]
 fn what_does_not_fit_ends_the_import_and_leaves_nothing() {
     let Some(program) = mover() else {
@@ -242,6 +262,10 @@ fn what_does_not_fit_ends_the_import_and_leaves_nothing() {
         with(&[], whole[1].clone()),
         with(whole, whole[0].clone()),
         with(whole, line(&[b"FLASHSALE.APPLY", b"{s}", b"no event"])),
+        with(
+            whole,
+            line(&[b"FLASHSALE.APPLY", b"{s}", &batch_with_a_misfit()]),
+        ),
         with(&[], line(&[b"FLASHSALE.APPLY", b"{s}", b"no sale"])),
         with(&[], line(&[b"FLASHSALE.LOAD", b"{s}", b""])),
         with(

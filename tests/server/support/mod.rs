@@ -16,6 +16,7 @@
 pub mod aof;
 pub mod books;
 mod bulk;
+pub mod clients;
 pub mod clock;
 mod cluster;
 mod con;

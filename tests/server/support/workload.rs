@@ -41,7 +41,7 @@ pub fn stir(con: &mut Con, dice: &mut Dice, count: u32) {
         } else {
             3_000_000
         };
-        let line = match dice.below(20) {
+        let line = match dice.below(22) {
             0..=6 => format!("RESERVE sale {user} ITEMS 2 {sku} {qty} b 1 ID {id} HOLD {hold}"),
             7 => format!("RESERVE sale {user} ITEMS 1 {sku} {qty}"),
             8..=10 => format!("CHECKOUT sale orders {id} REF p{}", dice.below(2)),
@@ -59,6 +59,17 @@ pub fn stir(con: &mut Con, dice: &mut Dice, count: u32) {
                 1 + dice.below(9),
                 dice.below(50)
             ),
+            19 => {
+                let other = dice.below(400);
+                format!(
+                    "MRESERVE sale ENTRIES 3 {user} {qty} {id} u9 1 id{other} {user} 1 {id}-b \
+                     SKU {sku} HOLD {hold}"
+                )
+            }
+            20 => {
+                let (one, other) = (dice.below(400), dice.below(400));
+                format!("MCHECKOUT sale orders ENTRIES 3 {id} p0 id{one} p1 id{other} p0")
+            }
             _ => match dice.below(6) {
                 0 => "PAUSE sale".to_owned(),
                 1 | 2 => "RESUME sale".to_owned(),

@@ -5,7 +5,7 @@
 //! asks [`Sale::audit_whole`]. The order stream is compared in `orders.rs`.
 
 #[cfg(test)]
-mod fixture;
+pub(super) mod fixture;
 pub mod orders;
 
 use std::collections::HashMap;

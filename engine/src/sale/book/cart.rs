@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use crate::sale::units::{ItemIndex, KEPT_LINES_MAX, Line, Lines};
+use crate::sale::units::{ItemIndex, KEPT_LINES_MAX, Line, Lines, one_line};
 use crate::table::slab::{Slab, SlotNumber};
 
 /// What stands for many lines, to know the same ones again: XXH3 of 128 bits over them,
@@ -79,17 +79,20 @@ impl Carts {
     }
 
     /// Keeps lines until they are removed.
+    #[inline]
     pub fn pack(&mut self, lines: &[Line]) -> PackedCart {
         match *lines {
             [] => PackedCart::EMPTY,
             [Line { item, qty }] if item <= ITEM_MAX && (1..=QTY_MAX.into()).contains(&qty) => {
                 PackedCart(item << QTY_BITS | qty as u32)
             }
-            _ => {
-                self.lines_bytes += size_of_val(lines);
-                PackedCart(SEVERAL | self.several.insert(lines.into()))
-            }
+            _ => self.keep(lines),
         }
+    }
+
+    fn keep(&mut self, lines: &[Line]) -> PackedCart {
+        self.lines_bytes += size_of_val(lines);
+        PackedCart(SEVERAL | self.several.insert(lines.into()))
     }
 
     /// Keeps the digest of lines that are kept no longer.
@@ -122,15 +125,18 @@ impl Carts {
     }
 
     /// The lines; none where a digest stands for them.
+    #[inline]
     pub fn lines(&self, cart: PackedCart) -> Lines {
-        match cart.slot() {
-            Some(slot) => Lines::from_slice(self.several.get(slot).map_or(&[], |lines| lines)),
-            None if cart.is_empty() || cart.digest_slot().is_some() => Lines::new(),
-            None => Lines::from_slice(&[Line {
-                item: cart.0 >> QTY_BITS,
-                qty: u64::from(cart.0 & QTY_MAX),
-            }]),
+        if cart.0 < SEVERAL && !cart.is_empty() {
+            return one_line(cart.0 >> QTY_BITS, u64::from(cart.0 & QTY_MAX));
         }
+        self.several_lines(cart)
+    }
+
+    /// The lines that are kept elsewhere, if any are.
+    fn several_lines(&self, cart: PackedCart) -> Lines {
+        let kept = cart.slot().and_then(|slot| self.several.get(slot));
+        Lines::from_slice(kept.map_or(&[], |lines| lines))
     }
 
     /// How many lines a cart has. O(1).
@@ -178,10 +184,7 @@ impl Cart {
 
     pub fn lines(&self) -> Lines {
         match self {
-            Cart::One { item, qty } => Lines::from_slice(&[Line {
-                item: *item,
-                qty: u64::from(*qty),
-            }]),
+            Cart::One { item, qty } => one_line(*item, u64::from(*qty)),
             Cart::Many(lines) => Lines::from_slice(lines),
         }
     }

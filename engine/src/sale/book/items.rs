@@ -13,7 +13,7 @@
 
 use smallvec::SmallVec;
 
-use crate::sale::units::ItemIndex;
+use crate::sale::units::{ItemIndex, SKU_DEFAULT};
 use crate::table::hash::Hasher;
 use crate::table::index::Index;
 
@@ -41,12 +41,13 @@ impl Stock {
         }
     }
 
-    fn moved(&self, by: Move) -> Stock {
-        Stock {
-            available: self.available.saturating_add_signed(by.available),
-            reserved: self.reserved.saturating_add_signed(by.reserved),
-            sold: self.sold.saturating_add_signed(by.sold),
-        }
+    /// Returns the stock after a move, or `None` where there are not as many units to move.
+    fn moved(&self, by: Move) -> Option<Stock> {
+        Some(Stock {
+            available: self.available.checked_add_signed(by.available)?,
+            reserved: self.reserved.checked_add_signed(by.reserved)?,
+            sold: self.sold.checked_add_signed(by.sold)?,
+        })
     }
 }
 
@@ -95,7 +96,11 @@ pub struct Items {
     by_sku: Index,
     hasher: Hasher,
     totals: Stock,
+    /// A move asked for more units than there were: invariant 1 of the sale is broken.
+    is_overdrawn: bool,
     sku_bytes: usize,
+    /// The item a bare quantity means; see [`Items::bare`].
+    bare: Option<ItemIndex>,
 }
 
 impl Items {
@@ -105,7 +110,9 @@ impl Items {
             by_sku: Index::new(),
             hasher,
             totals: Stock::default(),
+            is_overdrawn: false,
             sku_bytes: 0,
+            bare: None,
         }
     }
 
@@ -114,8 +121,21 @@ impl Items {
     }
 
     /// Sums over all items.
+    #[inline]
     pub fn totals(&self) -> Stock {
         self.totals
+    }
+
+    /// The item a bare quantity means: `default` if there is one, else the only one.
+    #[inline]
+    pub fn bare(&self) -> Option<ItemIndex> {
+        self.bare
+    }
+
+    /// Has a move ever asked for more units than there were?
+    #[inline]
+    pub fn is_overdrawn(&self) -> bool {
+        self.is_overdrawn
     }
 
     pub fn find(&self, sku: &[u8]) -> Option<ItemIndex> {
@@ -131,6 +151,7 @@ impl Items {
         self.items.get(item as usize).map_or(&[], |item| &item.sku)
     }
 
+    #[inline]
     pub fn stock(&self, item: ItemIndex) -> Stock {
         self.items
             .get(item as usize)
@@ -154,6 +175,11 @@ impl Items {
             base,
         });
         self.sku_bytes += sku.len();
+        if item == 0 || sku == SKU_DEFAULT {
+            self.bare = Some(item);
+        } else if self.bare.is_some_and(|bare| self.sku(bare) != SKU_DEFAULT) {
+            self.bare = None;
+        }
         let (items, hasher) = (&self.items, &self.hasher);
         self.by_sku.insert(hasher.hash_bytes(sku), item, |item| {
             hasher.hash_bytes(&items[item as usize].sku)
@@ -164,14 +190,20 @@ impl Items {
         item
     }
 
-    /// Moves units of one item and notes what buyers will see.
+    /// Moves units of one item and notes what buyers will see. A move of more units than
+    /// there are moves none, see [`Items::is_overdrawn`].
+    #[inline]
     pub fn shift(&mut self, item: ItemIndex, by: Move, changes: &mut StockChanges) {
         let Some(item) = self.items.get_mut(item as usize) else {
             return;
         };
         let before = item.stock.class();
-        item.stock = item.stock.moved(by);
-        self.totals = self.totals.moved(by);
+        let (Some(stock), Some(totals)) = (item.stock.moved(by), self.totals.moved(by)) else {
+            self.is_overdrawn = true;
+            return;
+        };
+        item.stock = stock;
+        self.totals = totals;
         match (before, item.stock.class()) {
             (Class::AllReserved | Class::SoldOut, Class::InStock) => {
                 changes.push(StockChange::BackInStock);
@@ -257,5 +289,19 @@ mod tests {
             (vec![StockChange::SoldOut], totals(0, 0, 2))
         );
         assert_eq!((items.find(b"b"), items.find(b"c")), (Some(1), None));
+    }
+
+    #[test]
+    fn a_bare_quantity_means_the_default_item_or_else_the_only_one() {
+        let mut items = Items::new(HASHER);
+        for (sku, bare) in [
+            (&b"a"[..], Some(0)),
+            (b"b", None),
+            (SKU_DEFAULT, Some(2)),
+            (b"c", Some(2)),
+        ] {
+            items.add(sku, Stock::default(), 0);
+            assert_eq!(items.bare(), bare);
+        }
     }
 }

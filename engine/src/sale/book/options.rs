@@ -56,12 +56,14 @@ impl Options {
     }
 
     /// Units a user with this many counted may still have, `None` without USERLIMIT.
+    #[inline]
     pub fn user_remaining(&self, counted: u64) -> Option<u64> {
         self.user_limit.map(|limit| limit.saturating_sub(counted))
     }
 
     /// How long an ended reservation stays known: REMEMBER, never shorter than
     /// GRACE, which could not be granted to a forgotten id.
+    #[inline]
     pub fn remembers_ms(&self) -> u64 {
         self.remember_ms.max(self.grace_ms)
     }

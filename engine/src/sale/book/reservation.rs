@@ -62,22 +62,6 @@ pub enum CartOf<'a> {
     Digest(LinesDigest),
 }
 
-/// A moment in six bytes: enough until the year 10889.
-#[derive(Clone, Copy)]
-struct Moment([u8; 6]);
-
-impl Moment {
-    fn new(at_ms: u64) -> Moment {
-        let [a, b, c, d, e, f, ..] = at_ms.to_le_bytes();
-        Moment([a, b, c, d, e, f])
-    }
-
-    fn ms(self) -> u64 {
-        let [a, b, c, d, e, f] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
-    }
-}
-
 /// There never was a deadline.
 const NO_DEADLINE: u32 = u32::MAX;
 /// The deadline does not fit, and is kept aside.
@@ -87,7 +71,9 @@ const FAR_DEADLINE: u32 = u32::MAX - 1;
 pub struct Packed {
     id: PackedName,
     status: Status,
-    reserved_at: Moment,
+    /// The moment of its making, in six bytes: enough until the year 10889.
+    reserved_at_low: u32,
+    reserved_at_high: u16,
     pub(crate) user: UserSlot,
     cart: PackedCart,
     /// From the making to the deadline, in milliseconds.
@@ -98,6 +84,13 @@ pub struct Packed {
     /// What only its status needs. Open: where it stands in its user's chain. Sold: the
     /// slot of its order, twice. Released: when, in two halves.
     pub(crate) own: Links,
+}
+
+impl Packed {
+    #[inline]
+    fn reserved_at_ms(&self) -> u64 {
+        u64::from(self.reserved_at_high) << 32 | u64::from(self.reserved_at_low)
+    }
 }
 
 /// What does not fit into the records.
@@ -121,27 +114,32 @@ impl Aside {
         }
     }
 
+    #[inline]
     pub fn is_id(&self, record: &Packed, id: Spelling<'_>) -> bool {
         self.names.is(&record.id, id)
     }
 
-    /// Packs a new record; where it will be kept is known already.
-    pub fn pack(&mut self, slot: Slot, new: NewReservation<'_>) -> Packed {
+    /// Packs a new record; where it will be kept, and stand in its queue, is known already.
+    #[inline(always)]
+    pub fn pack(&mut self, slot: Slot, new: NewReservation<'_>, in_queue: Links) -> Packed {
         let mut record = Packed {
             id: self.names.pack(new.id.spelling()),
             status: new.status,
-            reserved_at: Moment::new(new.reserved_at_ms),
+            reserved_at_low: new.reserved_at_ms as u32,
+            reserved_at_high: (new.reserved_at_ms >> 32) as u16,
             user: new.user,
             cart: match new.cart {
                 CartOf::Lines(lines) => self.carts.pack(lines),
                 CartOf::Digest(digest) => self.carts.pack_digest(digest),
             },
             hold_ms: NO_DEADLINE,
-            in_queue: Links::NOWHERE,
-            own: Links::NOWHERE,
+            in_queue,
+            own: self.own_links(new.status, new.ended_at_ms, new.order),
         };
+        if new.status.is_final() {
+            record.cart = self.carts.shorten(record.cart);
+        }
         self.set_deadline(slot, &mut record, new.expires_at_ms);
-        self.set_state(&mut record, new.status, new.ended_at_ms, new.order);
         record
     }
 
@@ -155,21 +153,20 @@ impl Aside {
         }
     }
 
+    #[inline(always)]
     pub fn set_deadline(&mut self, slot: Slot, record: &mut Packed, expires_at_ms: u64) {
         if record.hold_ms == FAR_DEADLINE {
             self.far_deadlines.remove(&slot);
         }
+        // As a large number where the deadline comes first.
+        let hold_ms = expires_at_ms.wrapping_sub(record.reserved_at_ms());
         record.hold_ms = if expires_at_ms == 0 {
             NO_DEADLINE
+        } else if hold_ms < FAR_DEADLINE.into() {
+            hold_ms as u32
         } else {
-            let hold_ms = expires_at_ms.checked_sub(record.reserved_at.ms());
-            match hold_ms.and_then(|hold_ms| u32::try_from(hold_ms).ok()) {
-                Some(hold_ms) if hold_ms < FAR_DEADLINE => hold_ms,
-                _ => {
-                    self.far_deadlines.insert(slot, expires_at_ms);
-                    FAR_DEADLINE
-                }
-            }
+            self.far_deadlines.insert(slot, expires_at_ms);
+            FAR_DEADLINE
         };
     }
 
@@ -187,7 +184,14 @@ impl Aside {
         if status.is_final() {
             record.cart = self.carts.shorten(record.cart);
         }
-        record.own = match order {
+        record.own = self.own_links(status, ended_at_ms, order);
+    }
+
+    /// What belongs to a status, in the place of links.
+    #[inline(always)]
+    fn own_links(&mut self, status: Status, ended_at_ms: u64, order: Option<OrderRecord>) -> Links {
+        match order {
+            None if status == Status::Open => Links::NOWHERE,
             Some(order) => {
                 self.order_bytes += order.heap_bytes();
                 let slot = self.orders.insert(order);
@@ -201,7 +205,7 @@ impl Aside {
                 next: (ended_at_ms >> 32) as u32,
             },
             None => Links::NOWHERE,
-        };
+        }
     }
 
     fn drop_order(&mut self, record: &Packed) {
@@ -251,6 +255,18 @@ pub struct NewReservation<'a> {
     pub order: Option<OrderRecord>,
 }
 
+impl NewReservation<'_> {
+    /// As [`Reservation::queued_at_ms`].
+    #[inline(always)]
+    pub fn queued_at_ms(&self) -> u64 {
+        match self.status {
+            Status::Open | Status::InGrace | Status::Expired => self.expires_at_ms,
+            Status::Released => self.ended_at_ms,
+            Status::Sold => 0,
+        }
+    }
+}
+
 /// A reservation, as it is looked at.
 #[derive(Clone, Copy)]
 pub struct Reservation<'s> {
@@ -260,6 +276,7 @@ pub struct Reservation<'s> {
 }
 
 impl<'s> Reservation<'s> {
+    #[inline]
     pub(crate) fn new(slot: Slot, record: &'s Packed, aside: &'s Aside) -> Reservation<'s> {
         Reservation {
             slot,
@@ -273,16 +290,19 @@ impl<'s> Reservation<'s> {
     }
 
     /// [`NONE`] for an id that was released before it was seen, by nobody in particular.
+    #[inline]
     pub fn user(self) -> UserSlot {
         self.record.user
     }
 
+    #[inline]
     pub fn status(self) -> Status {
         self.record.status
     }
 
     /// Each item once; empty for an id that was released before it was seen, and where a
     /// digest stands for the lines.
+    #[inline]
     pub fn lines(self) -> Lines {
         self.aside.carts.lines(self.record.cart)
     }
@@ -321,10 +341,11 @@ impl<'s> Reservation<'s> {
 
     /// 0 for an id that was released before it was seen.
     pub fn reserved_at_ms(self) -> u64 {
-        self.record.reserved_at.ms()
+        self.record.reserved_at_ms()
     }
 
     /// 0 when there never was a deadline.
+    #[inline]
     pub fn expires_at_ms(self) -> u64 {
         match self.record.hold_ms {
             NO_DEADLINE => 0,
@@ -461,6 +482,7 @@ mod tests {
                 ended_at_ms: 0,
                 order: order(),
             },
+            Links::NOWHERE,
         );
         let with_order = aside.heap_bytes();
         aside.set_state(&mut sold, Status::Released, 5, None);
@@ -505,7 +527,7 @@ mod tests {
                 ended_at_ms: expires_at_ms / 2,
                 order: None,
             };
-            let record = aside.pack(slot, new);
+            let record = aside.pack(slot, new, Links::NOWHERE);
             let seen = Reservation::new(slot, &record, &aside);
             assert_eq!(seen.reserved_at_ms(), reserved_at_ms);
             assert_eq!(seen.expires_at_ms(), expires_at_ms);

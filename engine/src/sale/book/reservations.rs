@@ -105,11 +105,29 @@ impl Reservations {
         self.ended.first().or_else(|| self.late.first())
     }
 
+    #[inline]
     pub fn find(&self, id: Key<'_>) -> Option<Slot> {
+        let likely = id.likely();
+        if self.is_at(likely, id) {
+            return Some(likely);
+        }
+        if id.is_absent(self.by_id.insertions()) {
+            debug_assert_eq!(self.search(id), None);
+            return None;
+        }
+        self.search(id)
+    }
+
+    /// Is the reservation of this id at this slot?
+    #[inline(always)]
+    fn is_at(&self, slot: Slot, id: Key<'_>) -> bool {
+        let record = self.records.get(slot);
+        record.is_some_and(|record| self.aside.is_id(record, id.spelling()))
+    }
+
+    fn search(&self, id: Key<'_>) -> Option<Slot> {
         debug_assert_eq!(id.hash(), self.hasher.hash(id.spelling()));
-        self.by_id.find(id.hash(), |slot| {
-            self.aside.is_id(&self.records[slot], id.spelling())
-        })
+        self.by_id.find(id.hash(), |slot| self.is_at(slot, id))
     }
 
     /// Fetches what [`Reservations::find`] will look at first; see [`Index::touch`].
@@ -119,11 +137,15 @@ impl Reservations {
     }
 
     /// Fetches the record that [`Reservations::find`] will look at, its bucket having
-    /// been.
+    /// been, and notes its slot in the key, or that there is none.
     #[inline]
-    pub fn touch_likely(&self, id: Key<'_>) {
-        if let Some(slot) = self.by_id.likely(id.hash()) {
-            self.records.touch(slot);
+    pub fn touch_likely(&self, id: &mut Key<'_>) {
+        match self.by_id.likely(id.hash()) {
+            Some(slot) => {
+                self.records.touch(slot);
+                id.note_likely(slot);
+            }
+            None => id.note_absent(self.by_id.insertions()),
         }
     }
 
@@ -218,17 +240,34 @@ impl Reservations {
         self.ended.count_due(&self.records, until_ms, most)
     }
 
-    /// Keeps a reservation and files it where its status says.
+    /// Keeps a reservation and files it where its status says. Where that is known, little
+    /// is left of it, so it is compiled into each caller.
+    #[inline(always)]
     pub fn insert(&mut self, new: NewReservation<'_>, users: &mut Users) -> Slot {
-        let hash = new.id.hash();
-        let record = self.aside.pack(self.next_slot(), new);
-        let slot = self.records.insert(record);
+        let (hash, status, user) = (new.id.hash(), new.status, new.user);
+        let at_ms = new.queued_at_ms();
+        let slot = self.next_slot();
+        let in_queue = match self.queue_of(status) {
+            Some((queue, records)) => queue.append(records, at_ms, slot),
+            None => Links::NOWHERE,
+        };
+        let mut record = self.aside.pack(slot, new, in_queue);
+        let mut chain = None;
+        if status == Status::Open {
+            let before = users.push_newest(user, slot);
+            record.own = self.chain_behind(before, slot);
+            chain = Some(before);
+        }
+        let kept_at = self.records.insert(record);
+        debug_assert_eq!(kept_at, slot);
         let (records, aside, hasher) = (&self.records, &self.aside, &self.hasher);
         self.by_id.insert(hash, slot, |slot| {
             let id = Reservation::new(slot, &records[slot], aside).id();
             hasher.hash(id)
         });
-        self.file(slot, users);
+        if chain.is_some_and(|before| before.open == CHAIN_SHORT_MAX) {
+            self.link_forward(slot);
+        }
         slot
     }
 
@@ -247,6 +286,7 @@ impl Reservations {
     }
 
     /// Makes a reservation an order.
+    #[inline(always)]
     pub fn sell(&mut self, slot: Slot, users: &mut Users, order: OrderRecord) {
         self.set_state(slot, users, Status::Sold, 0, Some(order));
     }
@@ -257,6 +297,7 @@ impl Reservations {
         self.set_state(slot, users, status, at_ms, None);
     }
 
+    #[inline(always)]
     fn set_state(
         &mut self,
         slot: Slot,
@@ -269,7 +310,10 @@ impl Reservations {
         if let Some(record) = self.records.get_mut(slot) {
             self.aside.set_state(record, status, ended_at_ms, order);
         }
-        self.file(slot, users);
+        let at_ms = self.get(slot).map_or(0, Reservation::queued_at_ms);
+        if let Some((queue, records)) = self.queue_of(status) {
+            queue.push(records, at_ms, slot);
+        }
     }
 
     /// Adds a refund of `taken` units, ordered by item, to an order, which stays where it
@@ -296,6 +340,7 @@ impl Reservations {
     }
 
     /// The queue of a status, beside the records it runs through; an order has none.
+    #[inline(always)]
     fn queue_of(&mut self, status: Status) -> Option<(&mut Deadlines, &mut Slab<Packed>)> {
         let queue = match status {
             Status::Open => &mut self.deadlines,
@@ -306,20 +351,7 @@ impl Reservations {
         Some((queue, &mut self.records))
     }
 
-    fn file(&mut self, slot: Slot, users: &mut Users) {
-        let Some(reservation) = self.get(slot) else {
-            return;
-        };
-        let (status, user) = (reservation.status(), reservation.user());
-        let at_ms = reservation.queued_at_ms();
-        if let Some((queue, records)) = self.queue_of(status) {
-            queue.push(records, at_ms, slot);
-        }
-        if status == Status::Open {
-            self.chain(slot, user, users);
-        }
-    }
-
+    #[inline(always)]
     fn unfile(&mut self, slot: Slot, users: &mut Users) {
         let Some(reservation) = self.get(slot) else {
             return;
@@ -336,20 +368,26 @@ impl Reservations {
 
     /// Adds a reservation as its user's newest.
     fn chain(&mut self, slot: Slot, user: UserSlot, users: &mut Users) {
-        let Chain { newest, open } = users.chain(user);
+        let before = users.push_newest(user, slot);
+        self.records[slot].own = self.chain_behind(before, slot);
+        if before.open == CHAIN_SHORT_MAX {
+            self.link_forward(slot);
+        }
+    }
+
+    /// The links of a reservation that becomes the newest of a chain. Where that is no
+    /// longer short by it, its links forward have yet to be made.
+    #[inline(always)]
+    fn chain_behind(&mut self, before: Chain, slot: Slot) -> Links {
         let mut next = NONE;
-        if open > CHAIN_SHORT_MAX
-            && let Some(record) = self.records.get_mut(newest)
+        if before.open > CHAIN_SHORT_MAX
+            && let Some(record) = self.records.get_mut(before.newest)
         {
             next = std::mem::replace(&mut record.own.next, slot);
         }
-        self.records[slot].own = Links {
-            previous: newest,
+        Links {
+            previous: before.newest,
             next,
-        };
-        users.set_newest(user, slot, 1);
-        if open == CHAIN_SHORT_MAX {
-            self.link_forward(slot);
         }
     }
 
@@ -387,7 +425,7 @@ impl Reservations {
                 record.own.next = next;
             }
         }
-        users.set_newest(user, left, -1);
+        users.leave_chain(user, left);
     }
 
     /// The one behind a reservation in a short chain.

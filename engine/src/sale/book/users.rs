@@ -74,6 +74,23 @@ impl Packed {
         true
     }
 
+    /// Changes the sums where they are; false, and nothing changed, if they are kept
+    /// elsewhere or have to be from now on.
+    #[inline(always)]
+    fn account(&mut self, by: Account) -> bool {
+        let reserved = u16::try_from(i64::from(self.reserved).saturating_add(by.reserved));
+        let sold = u16::try_from(i64::from(self.sold).saturating_add(by.sold));
+        let follows = by.counted == by.reserved.saturating_add(by.sold);
+        let (Ok(reserved), Ok(sold)) = (reserved, sold) else {
+            return false;
+        };
+        let is_small = follows && self.named_by != WIDE;
+        if is_small {
+            (self.reserved, self.sold) = (reserved, sold);
+        }
+        is_small
+    }
+
     fn unpack(&self) -> Sums {
         let (reserved, sold) = (u64::from(self.reserved), u64::from(self.sold));
         Sums {
@@ -144,11 +161,30 @@ impl Users {
         self.tracks_items
     }
 
+    #[inline]
     pub fn find(&self, name: Key<'_>) -> Option<UserSlot> {
+        let likely = name.likely();
+        if self.is_at(likely, name) {
+            return Some(likely);
+        }
+        if name.is_absent(self.by_name.insertions()) {
+            debug_assert_eq!(self.search(name), None);
+            return None;
+        }
+        self.search(name)
+    }
+
+    /// Is the user of this name at this slot?
+    #[inline(always)]
+    fn is_at(&self, slot: UserSlot, name: Key<'_>) -> bool {
+        let user = self.users.get(slot);
+        user.is_some_and(|user| self.names.is(&user.name, name.spelling()))
+    }
+
+    fn search(&self, name: Key<'_>) -> Option<UserSlot> {
         debug_assert_eq!(name.hash(), self.hasher.hash(name.spelling()));
-        self.by_name.find(name.hash(), |slot| {
-            self.names.is(&self.users[slot].name, name.spelling())
-        })
+        self.by_name
+            .find(name.hash(), |slot| self.is_at(slot, name))
     }
 
     /// Fetches what [`Users::find`] will look at first; see [`Index::touch`].
@@ -157,11 +193,16 @@ impl Users {
         self.by_name.touch(name.hash());
     }
 
-    /// Fetches the user that [`Users::find`] will look at, its bucket having been.
+    /// Fetches the user that [`Users::find`] will look at, its bucket having been, and
+    /// notes its slot in the key, or that there is none.
     #[inline]
-    pub fn touch_likely(&self, name: Key<'_>) {
-        if let Some(user) = self.by_name.likely(name.hash()) {
-            self.users.touch(user);
+    pub fn touch_likely(&self, name: &mut Key<'_>) {
+        match self.by_name.likely(name.hash()) {
+            Some(user) => {
+                self.users.touch(user);
+                name.note_likely(user);
+            }
+            None => name.note_absent(self.by_name.insertions()),
         }
     }
 
@@ -176,6 +217,7 @@ impl Users {
     }
 
     /// A user's sums; zeros for nobody.
+    #[inline]
     pub fn sums(&self, user: UserSlot) -> Sums {
         match self.users.get(user) {
             None => Sums::default(),
@@ -204,25 +246,56 @@ impl Users {
     }
 
     /// A user's chain of open reservations; an empty one for nobody.
+    #[inline]
     pub fn chain(&self, user: UserSlot) -> Chain {
-        Chain {
-            newest: self.users.get(user).map_or(NONE, |user| user.newest),
-            open: self.sums(user).open,
+        match self.users.get(user) {
+            None => Chain {
+                newest: NONE,
+                open: 0,
+            },
+            Some(record) => Chain {
+                newest: record.newest,
+                open: if record.named_by == WIDE {
+                    self.sums(user).open
+                } else {
+                    record.open.into()
+                },
+            },
         }
     }
 
-    /// Another reservation of a user is its newest open one; how many there are is
-    /// changed by `open`.
-    pub fn set_newest(&mut self, user: UserSlot, newest: SlotNumber, open: i32) {
+    /// Makes an open reservation its user's newest, and returns the chain before.
+    #[inline(always)]
+    pub fn push_newest(&mut self, user: UserSlot, newest: SlotNumber) -> Chain {
+        let Some(record) = self.users.get_mut(user) else {
+            return Chain {
+                newest: NONE,
+                open: 0,
+            };
+        };
+        let before = Chain {
+            newest: std::mem::replace(&mut record.newest, newest),
+            open: record.open.into(),
+        };
+        if record.named_by < WIDE && record.open < u8::MAX {
+            record.open += 1;
+            return before;
+        }
+        let open = self.sums(user).open;
+        self.change(user, |sums| sums.open = sums.open.saturating_add(1));
+        Chain { open, ..before }
+    }
+
+    /// An open reservation leaves its user's chain, of which `newest` is the newest now.
+    pub fn leave_chain(&mut self, user: UserSlot, newest: SlotNumber) {
         let Some(record) = self.users.get_mut(user) else {
             return;
         };
         record.newest = newest;
-        match u8::try_from(i32::from(record.open) + open) {
-            Ok(open) if record.named_by < WIDE => record.open = open,
-            _ => self.change(user, |sums| {
-                sums.open = sums.open.saturating_add_signed(open);
-            }),
+        if record.named_by < WIDE && record.open > 0 {
+            record.open -= 1;
+        } else {
+            self.change(user, |sums| sums.open = sums.open.saturating_sub(1));
         }
     }
 
@@ -236,13 +309,25 @@ impl Users {
     }
 
     /// The user of this name, who is named by one more reservation from now on.
+    #[inline(always)]
     pub fn retain(&mut self, name: Key<'_>) -> UserSlot {
-        let slot = self.find(name).unwrap_or_else(|| self.add(name));
-        match self.users.get_mut(slot) {
+        let likely = name.likely();
+        match self.users.get_mut(likely) {
             // The one after it is WIDE.
-            Some(record) if record.named_by < WIDE - 1 => record.named_by += 1,
-            _ => self.change(slot, |sums| sums.named_by += 1),
+            Some(record)
+                if record.named_by < WIDE - 1 && self.names.is(&record.name, name.spelling()) =>
+            {
+                record.named_by += 1;
+                likely
+            }
+            _ => self.retain_elsewhere(name),
         }
+    }
+
+    /// The same where the user is not, or not alone, in the likely place.
+    fn retain_elsewhere(&mut self, name: Key<'_>) -> UserSlot {
+        let slot = self.find(name).unwrap_or_else(|| self.add(name));
+        self.change(slot, |sums| sums.named_by += 1);
         slot
     }
 
@@ -281,7 +366,19 @@ impl Users {
     }
 
     /// Changes a user's sums.
+    #[inline]
     pub fn account(&mut self, user: UserSlot, by: Account) {
+        let is_changed = match self.users.get_mut(user) {
+            Some(record) => record.account(by),
+            None => true,
+        };
+        if !is_changed {
+            self.account_widely(user, by);
+        }
+    }
+
+    /// The same where it takes more than small sums.
+    fn account_widely(&mut self, user: UserSlot, by: Account) {
         self.change(user, |sums| {
             sums.reserved = sums.reserved.saturating_add_signed(by.reserved);
             sums.sold = sums.sold.saturating_add_signed(by.sold);
@@ -353,6 +450,17 @@ impl Users {
 }
 
 #[cfg(test)]
+impl Users {
+    /// Damages a chain: gives it another end, and another length.
+    pub fn set_newest(&mut self, user: UserSlot, newest: SlotNumber, open: i32) {
+        self.users[user].newest = newest;
+        self.change(user, |sums| {
+            sums.open = sums.open.saturating_add_signed(open)
+        });
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::table::hash::HASHER;
@@ -371,6 +479,22 @@ mod tests {
         assert_eq!(users.find(HASHER.key(b"ann")), Some(ann));
         users.release(ann);
         assert_eq!((users.find(HASHER.key(b"ann")), users.len()), (None, 0));
+    }
+
+    #[test]
+    fn what_a_key_notes_of_its_place_is_only_a_hint() {
+        let mut users = Users::new(HASHER, false);
+        let [ann, bob] = [&b"ann"[..], b"bob"].map(|name| users.retain(HASHER.key(name)));
+        let mut key = HASHER.key(b"ann");
+        for slot in [bob, ann, 7, NONE] {
+            key.note_likely(slot);
+            assert_eq!(users.find(key), Some(ann));
+        }
+        let mut absent = HASHER.key(b"cid");
+        users.touch_likely(&mut absent);
+        assert_eq!(users.find(absent), None);
+        let cid = users.retain(absent);
+        assert_eq!(users.find(absent), Some(cid));
     }
 
     #[test]
@@ -413,7 +537,7 @@ mod tests {
             users.retain(HASHER.key(b"ann"));
         }
         for open in 1..300 {
-            users.set_newest(ann, open, 1);
+            users.push_newest(ann, open);
             let newest = open;
             assert_eq!(users.chain(ann), Chain { newest, open });
         }

@@ -1,9 +1,10 @@
 //! The order of each user's open reservations, while a snapshot is loaded.
 //!
-//! Open reservations come by deadline; which of a user's is older is written beside
-//! each. Mostly the one is the other, and there is nothing to do but to see that.
+//! A snapshot has the open reservations by deadline, and beside each its position among its
+//! user's, who need not have made them in that order. Mostly the two orders agree, and
+//! nothing is left to do.
 //!
-//! Edge: believes nothing; an order that is not one is an error.
+//! Edge: trusts nothing; positions that are no order are an error.
 
 use crate::sale::book::reservation::Slot;
 use crate::sale::book::users::UserSlot;
@@ -12,22 +13,22 @@ use crate::table::name::{Key, Name};
 use crate::table::slab::NONE;
 use crate::wire::{CodecError, NameReader};
 
-/// What an element says of the place of an open reservation among its user's.
-pub(crate) enum Place<'a> {
+/// What an element says of the position of an open reservation among its user's.
+pub(crate) enum Position<'a> {
     /// Version 1: how many reservations were made from this one on.
     Age(u32),
     /// The one before it; `None` for the oldest.
     After(Option<Key<'a>>),
 }
 
-pub(crate) fn take_place<'a>(
+pub(crate) fn take_position<'a>(
     from: &mut NameReader<'a>,
     version: u8,
-) -> Result<Place<'a>, CodecError> {
+) -> Result<Position<'a>, CodecError> {
     if version == 1 {
-        return from.small().map(Place::Age);
+        return from.small().map(Position::Age);
     }
-    from.option(NameReader::name).map(Place::After)
+    from.option(NameReader::name).map(Position::After)
 }
 
 /// What was read so far.
@@ -45,19 +46,19 @@ pub(crate) struct Chains {
 }
 
 impl Chains {
-    /// Notes the place of a reservation that will be kept next, by this user.
-    pub fn note(&mut self, sale: &Sale, slot: Slot, user: UserSlot, place: &Place<'_>) {
-        match *place {
-            Place::Age(age) => {
+    /// Notes the position of a reservation that will be kept next, by this user.
+    pub fn note(&mut self, sale: &Sale, slot: Slot, user: UserSlot, position: &Position<'_>) {
+        match *position {
+            Position::Age(age) => {
                 let age = u32::MAX - age;
                 self.is_out_of_order |= self.ages.last().is_some_and(|&(last, _)| last > age);
                 self.ages.push((age, slot));
             }
-            Place::After(None) => {
+            Position::After(None) => {
                 self.oldest += 1;
                 self.is_out_of_order |= sale.users.chain(user).newest != NONE;
             }
-            Place::After(Some(id)) => match sale.reservations.find(id) {
+            Position::After(Some(id)) => match sale.reservations.find(id) {
                 Some(before) => {
                     self.is_out_of_order |= sale.users.chain(user).newest != before;
                     self.after.push((slot, before));

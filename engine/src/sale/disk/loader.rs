@@ -10,10 +10,10 @@ use crate::sale::book::items::Stock;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Reservation, Status};
 use crate::sale::book::restock_refs::{Deltas, ItemDelta};
 use crate::sale::book::users::{Account, UserSlot};
-use crate::sale::disk::chains::{Chains, take_place};
+use crate::sale::disk::chains::{Chains, take_position};
 use crate::sale::disk::snapshot::{
-    CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINES, MARK, NO_CART, NO_RESTOCK, OPEN,
-    ORDER, REFUND, RELEASED, RESTOCK_REF, SNAPSHOT_VERSION,
+    BROKEN, CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINES, MARK, NO_CART,
+    NO_RESTOCK, OPEN, ORDER, REFUND, RELEASED, RESTOCK_REF, SNAPSHOT_VERSION,
 };
 use crate::sale::event::apply::{new_reservation, signed};
 use crate::sale::event::parts::{
@@ -124,7 +124,9 @@ impl Loader {
             return Err(CodecError::Truncated);
         };
         self.chains.finish(&mut sale)?;
-        if sale.items.len() == 0 || !sale.audit().is_empty() {
+        // A broken sale does not add up, and takes no command.
+        let adds_up = || sale.broken().is_some() || sale.audit().is_empty();
+        if sale.items.len() == 0 || !adds_up() {
             return Err(CodecError::Invalid("the numbers do not add up"));
         }
         Ok(sale)
@@ -148,6 +150,9 @@ impl Loader {
         let Some(sale) = &mut self.sale else {
             return Err(CodecError::Invalid("no header"));
         };
+        if sale.broken().is_some() && !matches!(tag, ITEM | END) {
+            return Err(CodecError::Invalid("a record of a broken sale"));
+        }
         match tag {
             ITEM => take_item(from, version, sale),
             OPEN => take_record(from, version, sale, chains, Status::Open),
@@ -215,6 +220,10 @@ fn take_header(
                 });
                 Ok(true)
             }
+            BROKEN => {
+                sale.break_off(take_reason(value)?);
+                Ok(true)
+            }
             _ => Ok(false),
         })?;
     }
@@ -227,16 +236,17 @@ fn take_header(
 fn take_item(from: &mut NameReader<'_>, version: u8, sale: &mut Sale) -> Result<(), CodecError> {
     let sku = take_sku(from)?;
     let stock = Stock {
-        available: take_integer(from)?,
-        reserved: take_integer(from)?,
-        sold: take_integer(from)?,
+        available: from.number()?,
+        reserved: from.number()?,
+        sold: from.number()?,
     };
     let base = if version < 3 {
         signed(stock.total())
     } else {
         from.signed()?
     };
-    if sale.items.find(sku).is_some() || sale.total().saturating_add(stock.total()) > INTEGER_MAX {
+    let is_too_many = sale.total().saturating_add(stock.total()) > INTEGER_MAX;
+    if sale.items.find(sku).is_some() || (is_too_many && sale.broken().is_none()) {
         return Err(CodecError::Invalid("an item"));
     }
     sale.items.add(sku, stock, base);
@@ -268,10 +278,10 @@ fn take_record(
         cart: digest.map_or(CartOf::Lines(&lines), CartOf::Digest),
         ..new_reservation(id, NONE, &[], reserved_at_ms)
     };
-    let mut place = None;
+    let mut position = None;
     let is_out_of_order = match status {
         Status::Open => {
-            place = Some(take_place(from, version)?);
+            position = Some(take_position(from, version)?);
             sale.reservations.deadlines().last_ms() > Some(expires_at_ms)
         }
         Status::Released => {
@@ -305,8 +315,8 @@ fn take_record(
     if let Some(user) = user {
         new.user = sale.users.retain(user);
     }
-    if let Some(place) = place {
-        chains.note(sale, sale.reservations.next_slot(), new.user, &place);
+    if let Some(position) = position {
+        chains.note(sale, sale.reservations.next_slot(), new.user, &position);
     }
     sale.count_loaded(new.user, status, &lines);
     sale.reservations.insert(new, &mut sale.users);
@@ -320,7 +330,7 @@ fn touch_next(mut from: NameReader<'_>, sale: &Sale) {
         && let Ok(id) = from.name()
         && let Ok(user) = from.option(NameReader::name)
     {
-        sale.touch(Some(id), user);
+        sale.touch(Some(&id), user.as_ref());
     }
 }
 

@@ -11,7 +11,10 @@
 //! |---|---|
 //! | 1 | an open reservation was followed by how many were made since |
 //! | 2 | by its user's one before it |
-//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy |
+//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken |
+//!
+//! Of a broken sale, only the header and the items are written: links that may lead nowhere
+//! must not be followed, least of all by a server that is to be loaded from these bytes.
 //!
 //! Edge: writes. What is read back is not trusted; that is `loader.rs`.
 
@@ -42,6 +45,8 @@ pub(crate) const LATE: u8 = 10;
 
 /// Options of [`HEADER`]: the mark, and its reason.
 pub(crate) const MARK: u8 = 1;
+/// The same: why the sale is broken. A broken one has no other mark.
+pub(crate) const BROKEN: u8 = 2;
 /// Options of [`REFUND`], where NORESTOCK was asked for (1), or older formats do not say
 /// whether it was (0).
 pub(crate) const NO_RESTOCK: u8 = 1;
@@ -71,6 +76,20 @@ fn for_each_element(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
     for (sku, stock, base) in sale.items.iter() {
         element(&|out| put_item(out, sku, stock, base));
     }
+    let mut records = 0;
+    if sale.broken().is_none() {
+        for_each_record(sale, element);
+        records = sale.reservations.len() as u64;
+    }
+    element(&|out| {
+        out.tag(END);
+        out.number(sale.items.len() as u64);
+        out.number(records);
+    });
+}
+
+/// Writes the reservations, orders, refunds and REFs of RESTOCK.
+fn for_each_record(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
     for (slot, record) in sale.reservations.iter_open() {
         let before = sale.reservations.before(slot).map(Reservation::id);
         element(&|out| {
@@ -96,11 +115,6 @@ fn for_each_element(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
     for restock in sale.restock_refs.iter() {
         element(&|out| put_restock_ref(out, restock));
     }
-    element(&|out| {
-        out.tag(END);
-        out.number(sale.items.len() as u64);
-        out.number(sale.reservations.len() as u64);
-    });
 }
 
 /// Feeds what makes two copies of a sale equal, one unordered element a call: the
@@ -112,6 +126,9 @@ pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
         write(&mut Writer(&mut bytes));
         element(&bytes);
     });
+    if sale.broken().is_some() {
+        return;
+    }
     let skus = rolling(sale.items.iter().map(|(sku, _, _)| Spelling::Bytes(sku)));
     let open = rolling(sale.reservations.iter_open().map(|(_, record)| record.id()));
     let late = rolling(sale.reservations.iter_late().map(|(_, record)| record.id()));
@@ -151,7 +168,7 @@ fn rolling<'a>(names: impl Iterator<Item = Spelling<'a>>) -> u64 {
 }
 
 fn put_header(out: &mut Writer<'_>, sale: &Sale) {
-    out.tag_with_options(HEADER, sale.mark.is_some());
+    out.tag_with_options(HEADER, sale.why_diverged().is_some());
     out.tag(SNAPSHOT_VERSION);
     out.wide(sale.sale_id);
     out.bytes(&sale.orders);
@@ -163,7 +180,9 @@ fn put_header(out: &mut Writer<'_>, sale: &Sale) {
     out.flag(sale.users.tracks_items());
     out.flag(sale.had_one_item);
     out.number(sale.refunded);
-    if let Some(mark) = &sale.mark {
+    if let Some(reason) = sale.broken() {
+        out.one_option(BROKEN, |out| out.bytes(reason.as_bytes()));
+    } else if let Some(mark) = &sale.mark {
         out.one_option(MARK, |out| {
             put_mark_id(out, mark.id);
             out.bytes(mark.reason.as_bytes());

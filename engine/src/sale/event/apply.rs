@@ -87,6 +87,7 @@ impl Sale {
             refunded: 0,
             restock_refs: RestockRefs::default(),
             mark: None,
+            broken: None,
         }
     }
 
@@ -102,6 +103,7 @@ impl Sale {
         Applied { slot, stock }
     }
 
+    #[inline(always)]
     fn apply_to_reservation(&mut self, event: &Event<'_>, seen: &mut StockChanges) -> Option<Slot> {
         let at_ms = event.at_ms;
         match &event.change {

@@ -58,26 +58,40 @@ const NO_RESTOCK: u8 = 1;
 const LIFTS_MARK: u8 = 1;
 
 /// Appends the bytes of an event.
+#[inline]
 pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
-    let mut option = Vec::new();
-    put_option(&mut Writer(&mut option), &event.change);
     let out = &mut Writer(out);
     out.tag(EVENT_VERSION);
-    out.tag_with_options(kind(&event.change), !option.is_empty());
-    out.number(event.at_ms);
-    put_fields(out, event);
-    out.0.extend_from_slice(&option);
+    put_event(out, event, true);
 }
 
-/// Appends an event without version and moment, which its container has.
-pub(super) fn put_body(out: &mut Writer<'_>, event: &Event<'_>) {
-    let mut option = Vec::new();
-    put_option(&mut Writer(&mut option), &event.change);
-    out.tag_with_options(kind(&event.change), !option.is_empty());
+/// Appends an event without its version, and without its moment where its container has that.
+#[inline]
+pub(super) fn put_event(out: &mut Writer<'_>, event: &Event<'_>, with_moment: bool) {
+    let has_option = has_option(&event.change);
+    out.tag_with_options(kind(&event.change), has_option);
+    if with_moment {
+        out.number(event.at_ms);
+    }
     put_fields(out, event);
-    out.0.extend_from_slice(&option);
+    if has_option {
+        put_option(out, &event.change);
+    }
 }
 
+/// Has the change what [`put_option`] writes?
+#[inline]
+fn has_option(change: &Change<'_>) -> bool {
+    match change {
+        Change::Reserved { replaces, .. } => replaces.is_some(),
+        Change::Swept { lapsed, .. } => *lapsed > 0,
+        Change::Refunded(refund) => refund.no_restock == Some(true),
+        Change::Resumed { lifts } => lifts.is_some(),
+        _ => false,
+    }
+}
+
+#[inline]
 fn put_fields(out: &mut Writer<'_>, event: &Event<'_>) {
     match &event.change {
         Change::Created(created) => put_created(out, created),
@@ -145,18 +159,17 @@ fn put_fields(out: &mut Writer<'_>, event: &Event<'_>) {
 }
 
 /// Appends the option of a change that has one.
+#[cold]
 fn put_option(out: &mut Writer<'_>, change: &Change<'_>) {
     match change {
         Change::Reserved {
             replaces: Some(old),
             ..
         } => out.one_option(REPLACES, |out| out.name(*old)),
-        Change::Swept { lapsed, .. } if *lapsed > 0 => {
+        Change::Swept { lapsed, .. } => {
             out.one_option(LAPSED, |out| out.number(u64::from(*lapsed)));
         }
-        Change::Refunded(refund) if refund.no_restock == Some(true) => {
-            out.one_option(NO_RESTOCK, |_| {});
-        }
+        Change::Refunded(_) => out.one_option(NO_RESTOCK, |_| {}),
         Change::Resumed { lifts: Some(mark) } => {
             out.one_option(LIFTS_MARK, |out| put_mark_id(out, *mark));
         }
@@ -221,7 +234,7 @@ pub(super) fn take_kind(version: u8, from: &mut NameReader<'_>) -> Result<(u8, b
     }
 }
 
-/// Reads what [`put_body`] wrote.
+/// Reads what [`put_event`] wrote without a moment.
 pub(super) fn take_body<'a>(
     version: u8,
     at_ms: u64,

@@ -14,19 +14,19 @@
 //! an allocation. Whether an event fits a sale is `check.rs`.
 
 use crate::sale::event::codec::{
-    BATCH, EVENT_VERSION, put_body, take_body, take_kind, take_version,
+    BATCH, EVENT_VERSION, put_event, take_body, take_kind, take_version,
 };
 use crate::sale::event::parts::take_moment;
 use crate::sale::event::{Change, Event};
 use crate::table::hash::Hasher;
 use crate::wire::{CodecError, NameReader, Writer};
 
-/// The longest head: version, kind, and two numbers.
+/// Longest head of a container, in bytes: version, kind, and two numbers.
 const HEAD_BYTES_MAX: usize = 2 + 9 + 9;
-/// The fewest bytes of an event: its kind, and a field.
+/// Shortest event, in bytes: its kind, and a field.
 const EVENT_BYTES_MIN: u64 = 2;
 
-/// Can a change of this kind stand in a container?
+/// Reports whether a change of this kind can stand in a container.
 fn is_of_batch(change: &Change<'_>) -> bool {
     match change {
         Change::Reserved { .. }
@@ -51,9 +51,8 @@ fn is_of_batch(change: &Change<'_>) -> bool {
     }
 }
 
-/// A container that is being read: an iterator over its events. After an event that cannot
-/// be read there is none.
-#[derive(Clone, Copy)]
+/// Reads a container, event by event. An event that cannot be read is the last item.
+#[derive(Clone)]
 pub struct Container<'a> {
     at_ms: u64,
     /// The bytes of all events.
@@ -100,12 +99,12 @@ impl<'a> Container<'a> {
         }))
     }
 
-    /// The moment of all its events, in Unix milliseconds.
+    /// Returns the moment of all events, in Unix milliseconds.
     pub fn at_ms(&self) -> u64 {
         self.at_ms
     }
 
-    /// The bytes of the events that were read, and their number.
+    /// Returns the bytes of the events that were read so far, and their number.
     pub fn read(&self) -> (&'a [u8], u64) {
         let len = self.events.len() - self.from.rest().len();
         let read = self.events.get(..len).unwrap_or_default();
@@ -144,7 +143,7 @@ impl<'a> Iterator for Container<'a> {
     }
 }
 
-/// A container that is being written.
+/// Writes a container, event by event.
 pub struct ContainerWriter {
     /// Room for the head, then the events.
     bytes: Vec<u8>,
@@ -153,7 +152,7 @@ pub struct ContainerWriter {
 }
 
 impl ContainerWriter {
-    /// Begins a container of events of one moment, in a buffer whose contents are lost.
+    /// Begins a container of events of one moment. The contents of `buffer` are lost.
     pub fn new(mut buffer: Vec<u8>, at_ms: u64) -> ContainerWriter {
         buffer.clear();
         buffer.resize(HEAD_BYTES_MAX, 0);
@@ -168,7 +167,7 @@ impl ContainerWriter {
     #[inline]
     pub fn push(&mut self, event: &Event<'_>) {
         debug_assert!(event.at_ms == self.at_ms && is_of_batch(&event.change));
-        put_body(&mut Writer(&mut self.bytes), event);
+        put_event(&mut Writer(&mut self.bytes), event, false);
         self.count += 1;
     }
 
@@ -199,7 +198,7 @@ impl ContainerWriter {
         self.bytes.get(start..).unwrap_or_default()
     }
 
-    /// Gives the buffer back.
+    /// Returns the buffer, for the next container.
     pub fn into_buffer(self) -> Vec<u8> {
         self.bytes
     }

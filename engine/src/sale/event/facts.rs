@@ -25,6 +25,38 @@ pub enum Deed {
     Altered,
 }
 
+impl Deed {
+    /// All of them, in their own order.
+    pub const ALL: &[Deed] = &[
+        Deed::Created,
+        Deed::Reserved,
+        Deed::Sold,
+        Deed::Released,
+        Deed::Expired,
+        Deed::Forgotten,
+        Deed::Extended,
+        Deed::Refunded,
+        Deed::Restocked,
+        Deed::Altered,
+    ];
+
+    /// Returns the name of its counter.
+    pub fn word(self) -> &'static str {
+        match self {
+            Deed::Created => "created",
+            Deed::Reserved => "reserved",
+            Deed::Sold => "sold",
+            Deed::Released => "released",
+            Deed::Expired => "expired",
+            Deed::Forgotten => "forgotten",
+            Deed::Extended => "extended",
+            Deed::Refunded => "refunded",
+            Deed::Restocked => "restocked",
+            Deed::Altered => "altered",
+        }
+    }
+}
+
 impl Change<'_> {
     /// Does this change make a reservation?
     #[inline]

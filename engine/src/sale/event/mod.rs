@@ -16,8 +16,8 @@ pub(crate) mod parts;
 use std::borrow::Cow;
 
 use crate::sale::book::options::Options;
-use crate::sale::state::MarkId;
-use crate::sale::units::{EntryId, Lines, MARK_BYTES_MAX};
+use crate::sale::state::{MarkId, shorten_reason};
+use crate::sale::units::{EntryId, Lines};
 use crate::table::name::{Key, Spelling};
 
 /// One change of a sale. Names are looked-up keys, borrowed from the request or
@@ -175,13 +175,8 @@ pub struct StockDelta<'a> {
 impl<'a> Change<'a> {
     /// A mark with as much of the reason as it keeps.
     pub fn marked(reason: &'a str) -> Change<'a> {
-        let mut end = reason.len().min(MARK_BYTES_MAX);
-        while !reason.is_char_boundary(end) {
-            end -= 1;
-        }
-        Change::Marked {
-            reason: &reason[..end],
-        }
+        let reason = shorten_reason(reason);
+        Change::Marked { reason }
     }
 }
 
@@ -231,6 +226,7 @@ impl<'a> Pending<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sale::units::MARK_BYTES_MAX;
 
     #[test]
     fn a_mark_keeps_as_much_of_its_reason_as_fits() {

@@ -57,6 +57,7 @@ pub(crate) fn take_reason<'a>(from: &mut NameReader<'a>) -> Result<&'a str, Code
     std::str::from_utf8(from.bytes(MARK_BYTES_MAX)?).map_err(|_| CodecError::Invalid("a reason"))
 }
 
+#[inline]
 pub(crate) fn put_entry(out: &mut Writer<'_>, entry: EntryId) {
     out.number(entry.ms);
     out.number(entry.seq);
@@ -108,6 +109,7 @@ pub(crate) fn take_options(from: &mut NameReader<'_>) -> Result<Options, CodecEr
 }
 
 /// Appends the lines of a cart.
+#[inline(always)]
 pub(crate) fn put_lines(out: &mut Writer<'_>, lines: &[Line]) {
     out.list(lines.iter(), |out, line| {
         out.number(u64::from(line.item));

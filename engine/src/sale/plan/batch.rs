@@ -4,8 +4,7 @@
 //! single command. So the caller carries a decision out, and writes its answer, before it
 //! asks about the next entry: an answer holds slots and items, which the next change may move.
 //!
-//! Edge: reads the state and returns a decision. Nothing here knows how many entries there
-//! are.
+//! Edge: reads the state and returns a decision; knows one entry at a time.
 //!
 //! # Invariants
 //!
@@ -45,7 +44,7 @@ pub enum Decision<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// The id of the reservation that the entry is about.
+    /// Returns the id of the reservation that the entry is about.
     #[inline]
     pub fn id(&self) -> Key<'a> {
         match self {
@@ -55,17 +54,18 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// The user whose limits the entry may depend on.
+    /// Lends the id, and the user whose limits the entry may depend on.
     #[inline]
-    pub fn user(&self) -> Option<Key<'a>> {
+    pub fn keys_mut(&mut self) -> (&mut Key<'a>, Option<&mut Key<'a>>) {
         match self {
-            Entry::Reserve(ask) | Entry::Buy { ask, .. } => Some(ask.user),
-            Entry::Checkout(_) | Entry::Release(_) => None,
+            Entry::Reserve(ask) | Entry::Buy { ask, .. } => (&mut ask.id, Some(&mut ask.user)),
+            Entry::Checkout(ask) => (&mut ask.id, None),
+            Entry::Release(id) => (id, None),
         }
     }
 }
 
-/// The decisions of one batch.
+/// Decides the entries of one batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch {
     now_ms: u64,
@@ -85,17 +85,17 @@ impl Batch {
         }
     }
 
-    /// The moment of all its decisions, in Unix milliseconds.
+    /// Returns the moment of all decisions, in Unix milliseconds.
     pub fn now_ms(&self) -> u64 {
         self.now_ms
     }
 
-    /// What is left of the budget of sweeps.
+    /// Returns what is left of the budget of sweeps, in reservations.
     pub fn sweep_left(&self) -> u32 {
         self.sweep_left
     }
 
-    /// Decides an entry. Complexity as of the single command.
+    /// Decides an entry, at the cost of its single command.
     pub fn decide<'a>(&mut self, sale: &Sale, entry: &Entry<'a>) -> Decision<'a> {
         if let Some(event) = sale.plan_expire(self.now_ms, entry.id()) {
             return Decision::First(event);
@@ -131,7 +131,7 @@ impl Batch {
         }
     }
 
-    /// Could returning overdue reservations lift this refusal?
+    /// Reports whether returning overdue reservations could lift this refusal.
     fn could_lift(&self, sale: &Sale, entry: &Entry<'_>, answer: &Answer) -> bool {
         match (entry, answer) {
             (Entry::Buy { .. } | Entry::Checkout(_), Answer::Expired { .. }) => {

@@ -205,7 +205,7 @@ impl Sale {
             RestockAsk::Delta(delta) => {
                 return Ok(vec![Delta {
                     sku: None,
-                    item: self.bare_item(),
+                    item: self.items.bare(),
                     position: 0,
                     delta: *delta,
                 }]);
@@ -263,7 +263,7 @@ impl Sale {
     pub fn bare_restock_item(&self, reference: Option<&[u8]>) -> Option<ItemIndex> {
         match reference.and_then(|reference| self.restock_refs.find(reference)) {
             Some(Deltas::Few(deltas)) if deltas.len() == 1 => Some(deltas[0].0),
-            _ => self.bare_item(),
+            _ => self.items.bare(),
         }
     }
 

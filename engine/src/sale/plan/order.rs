@@ -45,7 +45,7 @@ impl Sale {
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
-        self.admit(now_ms, ask.user, &lines, None)?;
+        let user = self.admit(now_ms, ask.user, &lines, None)?;
         let forgets = self.room(now_ms, bounds)?;
         let order = Order {
             reference: reference.map(Spelling::of),
@@ -54,7 +54,7 @@ impl Sale {
         };
         let change = Change::Bought {
             id: ask.id,
-            user: ask.user,
+            user,
             lines,
             order,
             forgets,

@@ -12,7 +12,7 @@ use crate::sale::book::users::UserSlot;
 use crate::sale::event::check::qty_of;
 use crate::sale::event::{Change, Event, Forgets};
 use crate::sale::state::Sale;
-use crate::sale::units::{INTEGER_MAX, ItemIndex, Line, Lines, SKU_DEFAULT, units_of};
+use crate::sale::units::{INTEGER_MAX, ItemIndex, Line, Lines, one_line, units_of};
 use crate::table::name::{Key, Spelling};
 use crate::table::slab::NONE;
 
@@ -47,13 +47,13 @@ impl Sale {
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
-        self.admit(now_ms, ask.user, &lines, replaced.as_ref())?;
+        let user = self.admit(now_ms, ask.user, &lines, replaced.as_ref())?;
         let forgets = self.room(now_ms, bounds)?;
         let hold_ms = ask.hold_ms.unwrap_or(u64::MAX).min(self.options.hold_ms);
         let expires_at_ms = now_ms.saturating_add(hold_ms).min(INTEGER_MAX);
         let change = Change::Reserved {
             id: ask.id,
-            user: ask.user,
+            user,
             lines,
             expires_at_ms: replaced.map_or(expires_at_ms, |replaced| replaced.expires_at_ms),
             forgets,
@@ -164,27 +164,19 @@ impl Sale {
         }
     }
 
-    /// The item a bare quantity means: `default` if there is one, else the only one.
-    pub(crate) fn bare_item(&self) -> Option<ItemIndex> {
-        match self.items.find(SKU_DEFAULT) {
-            Some(item) => Some(item),
-            None => (self.items.len() == 1).then_some(0),
-        }
-    }
-
     /// What a bare quantity can have meant, now or when it was first sent: items that
     /// RESTOCK added since do not make a retry another request.
     pub(crate) fn bare_items(&self) -> impl Iterator<Item = ItemIndex> {
         let only = self.had_one_item.then_some(0);
-        [self.bare_item(), only].into_iter().flatten()
+        [self.items.bare(), only].into_iter().flatten()
     }
 
     /// What is asked for, each item once, in the order first asked. O(lines log lines).
     pub(crate) fn lines_of(&self, ask: &Ask<'_>) -> Result<Lines, Unknown> {
         match ask {
             Ask::Qty(qty) => {
-                let item = self.bare_item().ok_or(Unknown(None))?;
-                Ok(Lines::from_slice(&[Line { item, qty: *qty }]))
+                let item = self.items.bare().ok_or(Unknown(None))?;
+                Ok(one_line(item, *qty))
             }
             Ask::Items(asked) => self.merged(asked),
         }
@@ -202,14 +194,16 @@ impl Sale {
         Ok(lines)
     }
 
-    /// Rows 4 to 12: the window, the limits and the stock.
-    pub(crate) fn admit(
+    /// Rows 4 to 12: the window, the limits and the stock. The user as it is looked up, with
+    /// the place where it was found if it was looked for.
+    #[inline(always)]
+    pub(crate) fn admit<'a>(
         &self,
         now_ms: u64,
-        user: Key<'_>,
+        mut user: Key<'a>,
         lines: &[Line],
         replaced: Option<&Replaced>,
-    ) -> Result<(), Answer> {
+    ) -> Result<Key<'a>, Answer> {
         let options = &self.options;
         if let Some(at_ms) = self.ended_at_ms(now_ms) {
             return Err(Answer::Ended { at_ms });
@@ -231,13 +225,16 @@ impl Sale {
             return Err(Answer::OrderLimit { limit });
         }
         if options.user_limit.is_some() || options.item_limit.is_some() {
-            let user = self.users.find(user).unwrap_or(NONE);
-            self.admit_user(user, lines, units, replaced)?;
+            let slot = self.users.find(user).unwrap_or(NONE);
+            user.note_likely(slot);
+            self.admit_user(slot, lines, units, replaced)?;
         }
-        self.admit_stock(now_ms, lines, units, replaced)
+        self.admit_stock(now_ms, lines, units, replaced)?;
+        Ok(user)
     }
 
     /// Rows 8 and 9, also asked again for a checkout within its grace.
+    #[inline(always)]
     pub(crate) fn admit_user(
         &self,
         user: UserSlot,
@@ -270,6 +267,8 @@ impl Sale {
     }
 
     /// Rows 10 to 12, also asked again for a checkout within its grace.
+    // Every RESERVE comes here, and a call costs as much as a row.
+    #[inline(always)]
     pub(crate) fn admit_stock(
         &self,
         now_ms: u64,
@@ -319,10 +318,16 @@ impl Sale {
     }
 
     /// Row 13: is there room for one more id, and must the oldest remembered one go?
+    #[inline(always)]
     pub(crate) fn room(&self, now_ms: u64, bounds: &Bounds) -> Result<Forgets, Answer> {
         if self.reservations.len() < bounds.reservations_max {
-            return Ok(Forgets::Nothing);
+            Ok(Forgets::Nothing)
+        } else {
+            self.room_for_another(now_ms)
         }
+    }
+
+    fn room_for_another(&self, now_ms: u64) -> Result<Forgets, Answer> {
         // One whose grace is over, and that the sweep has not come to yet, may go as well.
         let may_go = |slot| {
             let record = self.record(slot)?;

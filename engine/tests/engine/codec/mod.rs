@@ -8,6 +8,7 @@
 //! held against the files in `tests/golden/` (written anew with `FLASHSALE_BLESS=1`),
 //! then flipped bit by bit, cut at every length, and forged.
 
+mod batch;
 mod forged;
 
 use flashsale_engine::sale::*;

@@ -19,7 +19,7 @@ pub trait BatchHost {
     fn bounds(&self) -> Bounds;
     fn sweep_max(&self) -> u32;
     /// Gives an order its entry.
-    fn enter(&mut self, event: &mut Event<'_>);
+    fn enter(&mut self, event: &mut Event<'_>) -> Result<(), Fault>;
     /// Carries an event out, which is in the container already.
     fn apply(&mut self, event: &Event<'_>) -> Result<Done, Fault>;
     /// Writes the answer to the entry at this position.
@@ -35,7 +35,7 @@ pub enum Said {
     Answer(Answer),
 }
 
-/// Can this request be an entry of a batch?
+/// Reports whether this request can be an entry of a batch.
 pub fn is_entry(op: &Op) -> bool {
     match op {
         Op::Reserve { replaces, .. } => replaces.is_none(),
@@ -72,7 +72,7 @@ pub fn play_batch(
                 Decision::Change(event) => event,
                 Decision::Order(pending) => {
                     let mut event = unentered(pending);
-                    host.enter(&mut event);
+                    host.enter(&mut event)?;
                     event
                 }
             };

@@ -133,10 +133,11 @@ impl BatchHost for Batching<'_, '_> {
         self.engine.sweep_max
     }
 
-    fn enter(&mut self, event: &mut Event<'_>) {
+    fn enter(&mut self, event: &mut Event<'_>) -> Result<(), Fault> {
         self.engine.entries += 1;
         let ms = self.engine.entries;
         set_entry(event, EntryId { ms, seq: ms * 7 });
+        Ok(())
     }
 
     fn apply(&mut self, event: &Event<'_>) -> Result<Done, Fault> {

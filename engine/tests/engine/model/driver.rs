@@ -74,6 +74,9 @@ impl Host for Engine {
         let before = stocks(&self.primary);
         let applied = self.primary.apply(&event);
         let again = self.second.apply(&decoded);
+        if let Some(fault) = self.primary.fault() {
+            return Err(format!("{fault}: {event:?}"));
+        }
         if applied.stock != again.stock {
             return Err(format!(
                 "{:?} here, {:?} there: {event:?}",

@@ -9,16 +9,13 @@ use flashsale_engine::sale::{Answer, EntryId, Slot, Which};
 
 impl Engine {
     pub fn reserved(&self, id: &str, slot: Slot) -> String {
-        let user_remaining = self
-            .primary
-            .user_remaining(slot)
-            .map_or("-1".into(), |n| n.to_string());
-        let expires_at_ms = self.primary.expires_at_ms(slot);
+        let terms = self.primary.terms(slot);
+        let user_remaining = terms.user_remaining.map_or("-1".into(), |n| n.to_string());
         words![
             "RESERVED",
             id,
-            expires_at_ms,
-            self.primary.remaining(slot),
+            terms.expires_at_ms,
+            terms.remaining,
             user_remaining
         ]
     }

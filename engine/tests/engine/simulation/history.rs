@@ -2,13 +2,63 @@
 //!
 //! A branch is the stream of one primary; it begins where its primary stood when it
 //! became one. What a copy missed of the stream it followed is its own, see [`Missed`].
+//! The events of a batch are one line, which comes to a copy, and is lost, as a whole.
 //! Edge: bytes of events by place; nothing is carried out here.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::commands::play::Fault;
+use flashsale_engine::sale::{Container, Event, Hasher, decode_event};
+
+/// An event of a history: a line by itself, or one of the events of a batch.
+#[derive(Clone)]
+pub struct Part {
+    line: Rc<[u8]>,
+    /// Its place in the line, and how many there are.
+    nth: usize,
+    of: usize,
+    is_batch: bool,
+}
+
+impl Part {
+    /// A line that is one event.
+    pub fn alone(line: Rc<[u8]>) -> Part {
+        Part {
+            line,
+            nth: 0,
+            of: 1,
+            is_batch: false,
+        }
+    }
+
+    /// The bytes of the whole line.
+    pub fn line(&self) -> &[u8] {
+        &self.line
+    }
+
+    /// How many events of the line come after this one.
+    pub fn after(&self) -> usize {
+        self.of - self.nth - 1
+    }
+
+    /// The event, as a copy of the sale reads it.
+    pub fn event(&self, hasher: Hasher) -> Result<Event<'_>, Fault> {
+        let read = if self.is_batch {
+            let container = Container::open(&self.line, hasher);
+            let container = container.map_err(|error| error.to_string())?;
+            container.and_then(|mut events| events.nth(self.nth))
+        } else {
+            Some(decode_event(&self.line, hasher))
+        };
+        let event = read.ok_or("a batch has fewer events than were carried out")?;
+        event.map_err(|error| error.to_string())
+    }
+}
+
 /// The events that a copy did not carry out, by their offset in its history, each with
-/// the reason in words. Where they stand its own AOF has a mark.
+/// the reason in words. Where they stand its own AOF has a mark; one for all of a line that
+/// could not be read: the others have no reason.
 pub type Missed = BTreeMap<usize, String>;
 
 /// Did two copies miss the same up to an offset?
@@ -28,7 +78,7 @@ struct Branch {
     from: At,
     /// What its primary had missed when it became one.
     missed: Missed,
-    events: Vec<Rc<[u8]>>,
+    events: Vec<Part>,
     /// What the sale of its primary came to after each event, where it was looked at.
     digests: Vec<Option<u64>>,
 }
@@ -84,7 +134,7 @@ impl Histories {
     pub fn push(&mut self, at: At, event: Rc<[u8]>) -> At {
         let branch = &mut self.branches[at.branch];
         assert_eq!(at.offset, branch.from.offset + branch.events.len());
-        branch.events.push(event);
+        branch.events.push(Part::alone(event));
         branch.digests.push(None);
         At {
             offset: at.offset + 1,
@@ -92,8 +142,34 @@ impl Histories {
         }
     }
 
+    /// Makes the last `count` events of a branch one line: they were a batch.
+    pub fn bundle(&mut self, at: At, count: usize, line: &Rc<[u8]>) {
+        let events = &mut self.branches[at.branch].events;
+        let from = events.len() - count;
+        for (nth, event) in events[from..].iter_mut().enumerate() {
+            *event = Part {
+                line: line.clone(),
+                nth,
+                of: count,
+                is_batch: true,
+            };
+        }
+    }
+
+    /// The end of the last whole line up to a place on the way to another one.
+    pub fn whole_until(&self, to: At, offset: usize) -> usize {
+        if offset == to.offset {
+            return offset;
+        }
+        let next = At {
+            offset: offset + 1,
+            ..to
+        };
+        offset - self.event(next).nth
+    }
+
     /// The event that leads to a place.
-    pub fn event(&self, at: At) -> Rc<[u8]> {
+    pub fn event(&self, at: At) -> Part {
         let at = self.resolve(at);
         let branch = &self.branches[at.branch];
         branch.events[at.offset - branch.from.offset - 1].clone()

@@ -135,16 +135,19 @@ impl Ledger {
             }
             let place = At { offset, ..at };
             books.is_faithful = missed_alike(missed, histories.missed(place), offset);
-            let bytes = histories.event(place);
-            let event = decode_event(&bytes, HASHER).map_err(|error| error.to_string())?;
-            books.book(&event, None)?;
+            let part = histories.event(place);
+            books.book(&part.event(HASHER)?, None)?;
         }
         books.is_faithful = true;
         Ok(books)
     }
 
-    /// A change did not come to this copy. The first one's moment and reason stay.
+    /// A change did not come to this copy. The first one's moment and reason stay. Without a
+    /// reason it is noted with another one.
     pub fn note_mark(&mut self, reason: &str) {
+        if reason.is_empty() {
+            return;
+        }
         let at_ms = self.last_change_ms;
         let first = || (at_ms, 0, reason.to_owned());
         self.mark.get_or_insert_with(first).1 += 1;

@@ -19,6 +19,7 @@
 mod against;
 mod booking;
 mod clients;
+mod gateway;
 mod history;
 mod judge;
 mod judge_refunds;

@@ -8,15 +8,28 @@ use super::step::Act;
 use super::world::World;
 use crate::commands::play::Fault;
 use crate::commands::requests::Op;
-use flashsale_engine::sale::{Hasher, decode_event};
+use flashsale_engine::sale::{Container, Hasher, decode_event};
 use flashsale_fuzz::dice::Dice;
 
-/// Why some bytes are no event.
-fn why_unreadable(bytes: &[u8]) -> Result<String, Fault> {
-    match decode_event(bytes, Hasher::new([0, 0])) {
-        Ok(event) => Err(format!("damaged, and yet an event: {event:?}")),
-        Err(error) => Ok(error.to_string()),
+/// How many events of a damaged line can be read, and why the next one cannot.
+fn why_unreadable(bytes: &[u8]) -> Result<(usize, String), Fault> {
+    let hasher = Hasher::new([0, 0]);
+    let container = match Container::open(bytes, hasher) {
+        Ok(container) => container,
+        Err(error) => return Ok((0, error.to_string())),
+    };
+    let Some(container) = container else {
+        return match decode_event(bytes, hasher) {
+            Ok(event) => Err(format!("damaged, and yet an event: {event:?}")),
+            Err(error) => Ok((0, error.to_string())),
+        };
+    };
+    for (read, event) in container.enumerate() {
+        if let Err(error) = event {
+            return Ok((read, error.to_string()));
+        }
     }
+    Err("damaged, and yet a batch".into())
 }
 
 impl World {
@@ -233,7 +246,7 @@ impl World {
         self.compare_digest(at)
     }
 
-    /// The next event of the stream comes to a replica damaged, or not at all.
+    /// The next line of the stream comes to a replica damaged, or not at all.
     fn miss(&mut self, dice: &mut Dice) -> Result<(), Fault> {
         let Some(at) = self.a_replica(dice) else {
             return Ok(());
@@ -246,16 +259,29 @@ impl World {
             return Ok(());
         }
         let offset = here.offset + 1;
-        let bytes = self.histories.event(At { offset, ..to });
-        let reason = match dice.below(3) {
-            0 => "the event is lost".to_owned(),
+        let part = self.histories.event(At { offset, ..to });
+        let (bytes, missed) = (part.line(), part.after());
+        let (read, reason) = match dice.below(3) {
+            0 => (0, "the event is lost".to_owned()),
             1 => why_unreadable(&bytes[..dice.index(bytes.len())])?,
             _ => why_unreadable(&[&[0xff][..], &bytes[1..]].concat())?,
         };
+        if missed > 0 {
+            self.count("batch that a replica misses a part of");
+        }
         self.note(|_| format!("server {at} misses event {offset}: {reason}"));
         let server = &mut self.servers[at];
         server.at.branch = to.branch;
+        let mut seen = Vec::new();
+        for _ in 0..read {
+            server.follow(&self.histories, &mut seen)?;
+        }
+        // What follows in the line is missed with it.
         server.miss(reason)?;
+        for _ in 0..missed - read {
+            server.miss(String::new())?;
+        }
+        seen.into_iter().for_each(|what| self.count(what));
         self.count("event that a replica misses");
         let server = &self.servers[at];
         must(server.sale.mark().is_some(), "what is missed is marked")?;
@@ -311,10 +337,12 @@ impl World {
             self.count("replay on top of a rewritten base");
         }
         self.servers[at].crash(&self.histories, lost)?;
-        must(
-            self.servers[at].at.offset + lost == before,
-            "the rest is there",
-        )?;
+        // A batch whose end is lost is lost as a whole.
+        let (asked, lost) = (lost, before - self.servers[at].at.offset);
+        must((asked..=most).contains(&lost), "the rest is there")?;
+        if lost > asked {
+            self.count("batch at the end of a lost tail");
+        }
         self.compare_digest(at)?;
         if lost > 0 {
             self.count("crash with a lost tail");

@@ -2,7 +2,7 @@
 
 use crate::commands::play::{Did, Fault, Played};
 use crate::commands::requests::{Deltas, Op, bytes};
-use flashsale_engine::sale::{Answer, EntryId, ItemIndex, Sale, Slot};
+use flashsale_engine::sale::{Answer, EntryId, ItemIndex, Sale, Slot, Terms};
 
 /// An answer as it is on the wire, without the words the request gave.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,10 +76,15 @@ impl Reply {
     }
 
     fn reserved(sale: &Sale, slot: Slot) -> Reply {
+        let Terms {
+            expires_at_ms,
+            remaining,
+            user_remaining,
+        } = sale.terms(slot);
         Reply::Reserved {
-            expires_at_ms: sale.expires_at_ms(slot),
-            remaining: sale.remaining(slot),
-            user_remaining: sale.user_remaining(slot),
+            expires_at_ms,
+            remaining,
+            user_remaining,
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-const ALL: [&str; 82] = [
+const ALL: [&str; 91] = [
     // Answers.
     "ALLRESERVED",
     "ALREADYSOLD",
@@ -41,6 +41,16 @@ const ALL: [&str; 82] = [
     "request to a deposed primary",
     "retry answered as before",
     "retry of what a failover lost",
+    // Batches.
+    "batch at the end of a lost tail",
+    "batch at the end of its budget",
+    "batch cut",
+    "batch doubled",
+    "batch in another shape",
+    "batch lost",
+    "batch of many",
+    "batch that a replica misses a part of",
+    "expiry in a batch",
     // What may happen to a reservation.
     "a cart that became another user's",
     "a cart that changed",

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::history::{At, Histories, Missed, missed_alike};
+use super::history::{At, Histories, Missed, Part, missed_alike};
 use super::ledger::{Decider, Ledger, spelled};
 use super::record::Fate;
 use crate::commands::copies::{loaded, reloaded, saved};
@@ -110,13 +110,16 @@ impl Server {
 
     /// The next event of the history, as a replica carries it out. One that does not fit a
     /// copy which missed something is missed as well.
-    fn follow(&mut self, histories: &Histories, seen: &mut Vec<&'static str>) -> Result<(), Fault> {
+    pub fn follow(
+        &mut self,
+        histories: &Histories,
+        seen: &mut Vec<&'static str>,
+    ) -> Result<(), Fault> {
         let next = At {
             offset: self.at.offset + 1,
             ..self.at
         };
-        let bytes = histories.event(next);
-        match carry_out(&mut self.sale, &bytes)? {
+        match carry_out(&mut self.sale, &histories.event(next))? {
             Carried::Out { keeps_mark: true } => seen.push("RESUME of a sound primary"),
             Carried::Out { .. } => {}
             Carried::Not(divergence) if !self.is_like_its_primary(histories, next) => {
@@ -147,13 +150,16 @@ impl Server {
 
     /// What the copy's own AOF has in place of an event.
     fn mark(&mut self, reason: &str) -> Result<(), Fault> {
+        if reason.is_empty() {
+            return Ok(());
+        }
         let marked = Event {
             at_ms: self.sale.last_change_at_ms(),
             change: Change::Marked { reason },
         };
         let mut bytes = Vec::new();
         encode_event(&marked, &mut bytes);
-        must_carry_out(&mut self.sale, &bytes)
+        must_carry_out(&mut self.sale, &Part::alone(bytes.into()))
     }
 
     /// What its own AOF says next.
@@ -176,7 +182,7 @@ impl Server {
         }
     }
 
-    /// Up to `most` events of the stream that leads to `to`; how many there were. What is
+    /// About `most` events of the stream that leads to `to`; how many there were. What is
     /// worth counting is added to `seen`.
     pub fn stream(
         &mut self,
@@ -188,8 +194,11 @@ impl Server {
         // The same place on the branch of the other: a partial resync costs nothing.
         self.at.branch = to.branch;
         let before = self.at.offset;
-        while self.at.offset < to.offset && self.at.offset - before < most {
+        let mut left = 0;
+        while self.at.offset < to.offset && (left > 0 || self.at.offset - before < most) {
             self.follow(histories, seen)?;
+            // A line comes as a whole.
+            left = histories.event(self.at).after();
         }
         Ok(self.at.offset - before)
     }
@@ -238,6 +247,7 @@ impl Server {
     /// A crash that loses the last `lost` events, and the replay of what is left.
     pub fn crash(&mut self, histories: &Histories, lost: usize) -> Result<(), Fault> {
         let kept = self.at.offset - lost.min(self.at_risk());
+        let kept = histories.whole_until(self.at, kept);
         let (sale, from) = match &self.aof.base {
             Some((chunks, from)) => (loaded(chunks)?, *from),
             None => (created(&histories.created, self.config.hasher())?, 0),
@@ -274,8 +284,8 @@ enum Carried {
 }
 
 /// Carries a replicated event out, if it fits.
-fn carry_out(sale: &mut Sale, bytes: &[u8]) -> Result<Carried, Fault> {
-    let event = decode_event(bytes, sale.hasher()).map_err(|error| error.to_string())?;
+fn carry_out(sale: &mut Sale, part: &Part) -> Result<Carried, Fault> {
+    let event = part.event(sale.hasher())?;
     if let Err(divergence) = sale.check(&event) {
         return Ok(Carried::Not(divergence.to_string()));
     }
@@ -290,8 +300,8 @@ fn carry_out(sale: &mut Sale, bytes: &[u8]) -> Result<Carried, Fault> {
 }
 
 /// Carries an event out that has to fit.
-fn must_carry_out(sale: &mut Sale, bytes: &[u8]) -> Result<(), Fault> {
-    match carry_out(sale, bytes)? {
+fn must_carry_out(sale: &mut Sale, part: &Part) -> Result<(), Fault> {
+    match carry_out(sale, part)? {
         Carried::Out { .. } => Ok(()),
         Carried::Not(divergence) => Err(format!("its own AOF: {divergence}")),
     }
@@ -328,6 +338,86 @@ pub struct Deciding<'w> {
     pub changes: usize,
     /// Events in all.
     pub events: usize,
+    /// How many reservations sweeps may still return.
+    pub budget: u32,
+}
+
+impl<'w> Deciding<'w> {
+    pub fn new(
+        server: &'w mut Server,
+        histories: &'w mut Histories,
+        clock_ms: u64,
+    ) -> Deciding<'w> {
+        Deciding {
+            budget: server.config.sweep_max,
+            server,
+            histories,
+            clock_ms,
+            seen: None,
+            sweeps: 0,
+            changes: 0,
+            events: 0,
+        }
+    }
+
+    /// Gives an order its entry.
+    pub fn enter(&self, event: &mut Event<'_>) -> Result<(), Fault> {
+        if event.entry().is_some() {
+            let books = self.server.books.as_ref().ok_or("a replica decides")?;
+            let ms = books.entries + 1;
+            set_entry(event, EntryId { ms, seq: ms * 7 });
+        }
+        Ok(())
+    }
+
+    /// Carries an event out that was decided here.
+    pub fn carry_out(&mut self, event: &Event<'_>) -> Result<Done, Fault> {
+        let server = &mut *self.server;
+        let books = server.books.as_mut().ok_or("a replica decides")?;
+        let mut bytes = Vec::new();
+        encode_event(event, &mut bytes);
+        let decoded =
+            decode_event(&bytes, server.sale.hasher()).map_err(|error| error.to_string())?;
+        if decoded != *event {
+            return Err(format!("encoded {event:?}, decoded {decoded:?}"));
+        }
+        let fits = server.sale.check(event);
+        fits.map_err(|divergence| format!("its own primary, {divergence}: {event:?}"))?;
+        self.seen = notable(books, &decoded).or(self.seen);
+        let applied = server.sale.apply(event);
+        let decider = Decider {
+            clock_ms: self.clock_ms,
+            bounds: server.config.bounds,
+            budget: self.budget,
+        };
+        books.book(&decoded, Some(&decider))?;
+        refuse_twice(&server.sale, event)?;
+        let is_expiry = matches!(
+            event.change,
+            Change::Swept { .. } | Change::Expired { .. } | Change::Lapsed { .. }
+        );
+        if let Change::Swept {
+            expired,
+            lapsed,
+            forgotten,
+        } = event.change
+        {
+            self.sweeps += 1;
+            // No cart here has so many lines that it counts twice.
+            self.budget -= expired + lapsed + forgotten;
+        }
+        self.changes += usize::from(!is_expiry);
+        self.events += 1;
+        server.at = self.histories.push(server.at, Rc::from(bytes));
+        server.note_sync();
+        if server.at.offset.is_multiple_of(2) {
+            *self.histories.digest(server.at) = Some(digest_of(&server.sale));
+        }
+        Ok(Done {
+            slot: applied.slot,
+            entry: event.entry(),
+        })
+    }
 }
 
 impl Host for Deciding<'_> {
@@ -344,47 +434,8 @@ impl Host for Deciding<'_> {
     }
 
     fn commit(&mut self, mut event: Event<'_>) -> Result<Done, Fault> {
-        let server = &mut *self.server;
-        let books = server.books.as_mut().ok_or("a replica decides")?;
-        if event.entry().is_some() {
-            let ms = books.entries + 1;
-            set_entry(&mut event, EntryId { ms, seq: ms * 7 });
-        }
-        let mut bytes = Vec::new();
-        encode_event(&event, &mut bytes);
-        let decoded =
-            decode_event(&bytes, server.sale.hasher()).map_err(|error| error.to_string())?;
-        if decoded != event {
-            return Err(format!("encoded {event:?}, decoded {decoded:?}"));
-        }
-        let fits = server.sale.check(&event);
-        fits.map_err(|divergence| format!("its own primary, {divergence}: {event:?}"))?;
-        self.seen = notable(books, &decoded).or(self.seen);
-        let applied = server.sale.apply(&event);
-        let decider = Decider {
-            clock_ms: self.clock_ms,
-            bounds: server.config.bounds,
-            budget: server.config.sweep_max,
-        };
-        books.book(&decoded, Some(&decider))?;
-        refuse_twice(&server.sale, &event)?;
-        let is_expiry = matches!(
-            event.change,
-            Change::Swept { .. } | Change::Expired { .. } | Change::Lapsed { .. }
-        );
-        self.sweeps += usize::from(matches!(event.change, Change::Swept { .. }));
-        self.changes += usize::from(!is_expiry);
-        self.events += 1;
-        let entry = event.entry();
-        server.at = self.histories.push(server.at, Rc::from(bytes));
-        server.note_sync();
-        if server.at.offset.is_multiple_of(2) {
-            *self.histories.digest(server.at) = Some(digest_of(&server.sale));
-        }
-        Ok(Done {
-            slot: applied.slot,
-            entry,
-        })
+        self.enter(&mut event)?;
+        self.carry_out(&event)
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Act {
     Duplicate,
     /// A request that is on its way is lost.
     Lose,
+    /// A gateway sends requests that are on their way together, as a batch.
+    Gather,
     /// A client hears who the primary is.
     Hear,
     /// The primary's timer.
@@ -123,6 +125,7 @@ fn weights(dice: &mut Dice) -> Vec<(Act, u64)> {
         (Act::Deliver, 130),
         (Act::Duplicate, 15),
         (Act::Lose, 15),
+        (Act::Gather, dice.of(&[0, 40, 80])),
         (Act::Hear, 15),
         (Act::Sweep, dice.of(&[0, 20, 50, 100])),
         (Act::Clock, dice.of(&[60, 110, 160])),

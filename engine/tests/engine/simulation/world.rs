@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::clients::{Asking, Client, Request, Told};
-use super::history::{Histories, missed_alike};
+use super::history::{At, Histories, missed_alike};
 use super::judge::Case;
 use super::ledger::{Ledger, must};
 use super::reply::Reply;
@@ -37,7 +37,7 @@ pub struct World {
     pub clients: Vec<Client>,
     pub requests: Vec<Request>,
     /// Requests on their way, each with the server it goes to.
-    wire: Vec<(usize, usize)>,
+    pub wire: Vec<(usize, usize)>,
     ids: usize,
     events: u64,
     /// Requests carried out, faults, sweeps, and steps of replication.
@@ -48,6 +48,35 @@ pub struct World {
     pub notes: Option<Vec<String>>,
     /// Nothing that was acknowledged can have been lost so far.
     pub is_durable: bool,
+}
+
+/// Where the answer to a request is given.
+#[derive(Clone, Copy)]
+pub struct Standing {
+    at: At,
+    /// Which life of the id it is about.
+    life: u32,
+    is_known: bool,
+}
+
+impl Standing {
+    /// `None` for a request that is not held against what was said before.
+    pub fn of(server: &Server, op: &Op) -> Result<Option<Standing>, Fault> {
+        let books = server.books.as_ref().ok_or("a replica answers")?;
+        let (life, is_known) = match (op, id_of(op)) {
+            (_, Some(id)) => {
+                let id = bytes(id);
+                (books.life(&id), books.record(&id).is_some())
+            }
+            (Op::Restock { reference, .. }, _) if reference.is_some() => (0, false),
+            _ => return Ok(None),
+        };
+        Ok(Some(Standing {
+            at: server.at,
+            life,
+            is_known,
+        }))
+    }
 }
 
 impl World {
@@ -132,6 +161,7 @@ impl World {
                 self.count("request lost");
                 Ok(())
             }
+            Act::Gather => self.gather(dice),
             Act::Hear => {
                 let client = dice.index(self.clients.len());
                 self.clients[client].knows = self.primary;
@@ -209,6 +239,12 @@ impl World {
         });
         self.count(reply.word());
         let told = self.told(request, to, &reply)?;
+        self.keep(dice, request, told);
+        Ok(())
+    }
+
+    /// The client keeps what it was told, unless the reply is lost.
+    pub fn keep(&mut self, dice: &mut Dice, request: usize, told: Option<Told>) {
         if dice.one_in(8) {
             self.count("reply lost");
         } else if let Some(told) = told {
@@ -216,7 +252,6 @@ impl World {
             kept.truncate(2);
             kept.insert(0, told);
         }
-        Ok(())
     }
 
     /// One command or sweep on a server that takes itself for the primary.
@@ -225,15 +260,7 @@ impl World {
         let clock_ms = server.clock_ms(self.now_ms);
         let books = server.books.as_ref().ok_or("a replica decides")?;
         let now_ms = books.time(clock_ms);
-        let mut deciding = Deciding {
-            server,
-            histories: &mut self.histories,
-            clock_ms,
-            seen: None,
-            sweeps: 0,
-            changes: 0,
-            events: 0,
-        };
+        let mut deciding = Deciding::new(server, &mut self.histories, clock_ms);
         let played = play::play(&mut deciding, clock_ms, op)?;
         let (changes, events) = (deciding.changes, deciding.events as u64);
         let (notable, swept) = (deciding.seen, deciding.sweeps > 0);
@@ -256,11 +283,7 @@ impl World {
         for id in id_of(op).into_iter().chain(replaced_of(op)) {
             books.compare_id(&server.sale, &bytes(id))?;
         }
-        let before = self.events / FULL_LOOK_EVERY;
-        self.events += events;
-        if self.events / FULL_LOOK_EVERY > before {
-            books.compare_all(&server.sale)?;
-        }
+        self.look_now_and_then(at, events)?;
         if let Some(what) = notable {
             self.count(what);
         }
@@ -270,23 +293,42 @@ impl World {
         Ok(reply)
     }
 
+    /// Looks at the whole sale after so many more events, if it is time.
+    pub fn look_now_and_then(&mut self, at: usize, events: u64) -> Result<(), Fault> {
+        let before = self.events / FULL_LOOK_EVERY;
+        self.events += events;
+        if self.events / FULL_LOOK_EVERY > before {
+            let server = &self.servers[at];
+            let books = server.books.as_ref().ok_or("a replica decides")?;
+            books.compare_all(&server.sale)?;
+        }
+        Ok(())
+    }
+
     /// Holds an answer against what the client was told before about the same request;
     /// what it is told now.
     fn told(&mut self, request: usize, by: usize, reply: &Reply) -> Result<Option<Told>, Fault> {
         let server = &self.servers[by];
-        let books = server.books.as_ref().ok_or("a replica answers")?;
-        let Request { op, told, .. } = &self.requests[request];
-        let (life, record) = match (op, id_of(op)) {
-            (_, Some(id)) => {
-                let id = bytes(id);
-                (books.life(&id), books.record(&id))
-            }
-            (Op::Restock { reference, .. }, _) if reference.is_some() => (0, None),
-            _ => return Ok(None),
+        let Some(standing) = Standing::of(server, &self.requests[request].op)? else {
+            return Ok(None);
         };
+        self.told_there(request, by, reply, &standing)
+    }
+
+    /// The same for an answer that was given there, before later entries of a batch.
+    pub fn told_there(
+        &mut self,
+        request: usize,
+        by: usize,
+        reply: &Reply,
+        standing: &Standing,
+    ) -> Result<Option<Told>, Fault> {
+        let server = &self.servers[by];
+        let Request { told, .. } = &self.requests[request];
+        let Standing { at, life, is_known } = *standing;
         let (mut replayed, mut other_history, mut missed) = (false, false, false);
         for before in told {
-            if !self.histories.leads_through(server.at, before.at) {
+            if !self.histories.leads_through(at, before.at) {
                 other_history = true;
                 continue;
             }
@@ -302,7 +344,7 @@ impl World {
                 before.reply,
                 Reply::Sold(_) | Reply::Refunded(_) | Reply::AlreadySold(_) | Reply::Restocked(_)
             );
-            if record.is_none() && !is_order {
+            if !is_known && !is_order {
                 // Forgotten since, or never known.
                 continue;
             }
@@ -310,7 +352,7 @@ impl World {
             replayed |= !matches!(before.reply, Reply::No(_));
         }
         let told = Told {
-            at: server.at,
+            at,
             missed: server.missed.clone(),
             life,
             reply: reply.clone(),

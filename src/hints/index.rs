@@ -1,12 +1,12 @@
 //! Which sale has a deadline next: hints for the timer, by moment and by place.
 //!
-//! Edge: pure. A hint says where a sale was when it was written down; the sale may
-//! have been moved or freed since. Whoever follows one opens the key and looks.
+//! Edge: pure. A hint names the place of a sale when the hint was set; the sale may have
+//! been moved or freed since. Whoever follows a hint opens the key and looks.
 //!
 //! # Invariants
 //!
 //! 1. A place (database and key name) has at most one hint.
-//! 2. Each hint stands once by place and once by moment, at the same moment.
+//! 2. Each hint is once in `by_place` and once in `by_moment`, with the same moment.
 //! 3. Where a place has an heir, it has a hint.
 
 use std::collections::{BTreeSet, HashMap};
@@ -26,9 +26,9 @@ pub struct Hint {
 pub struct ExpiryIndex {
     by_place: HashMap<Place, u64>,
     by_moment: BTreeSet<(u64, Place)>,
-    /// When the sale is due that was loaded for a place where another one is.
+    /// When a sale is due that was loaded for the place of another one.
     heirs: HashMap<Place, u64>,
-    /// Taken, and not to be followed for now.
+    /// Hints that were taken and must not be followed for now.
     held: Vec<Hint>,
 }
 
@@ -37,12 +37,12 @@ impl ExpiryIndex {
         self.by_place.len()
     }
 
-    /// When the next hint is due, in Unix milliseconds. O(log hints).
+    /// Returns when the next hint is due, in Unix milliseconds. O(log hints).
     pub fn first_due_ms(&self) -> Option<u64> {
         self.by_moment.first().map(|(due_ms, _)| *due_ms)
     }
 
-    /// Writes a hint down in the place of an older one. O(log hints).
+    /// Sets the hint of a place, and forgets an older one. O(log hints).
     pub fn set(&mut self, hint: Hint) {
         let Hint { place, due_ms } = hint;
         self.remove(&place);
@@ -50,8 +50,8 @@ impl ExpiryIndex {
         self.by_place.insert(place, due_ms);
     }
 
-    /// Writes the hint of a loaded sale down; where its place has one, not before the sale
-    /// that is there leaves. Was there none? O(log hints).
+    /// Sets the hint of a loaded sale, and returns true, if its place has none. Else the hint
+    /// waits until the sale that is there leaves. O(log hints).
     pub fn set_loaded(&mut self, hint: Hint) -> bool {
         let is_free = !self.by_place.contains_key(&hint.place);
         if is_free {
@@ -62,8 +62,8 @@ impl ExpiryIndex {
         is_free
     }
 
-    /// The sale at a place leaves it: forgets its hint, or puts that of its heir in its
-    /// place. O(log hints).
+    /// Forgets the hint of the sale that leaves a place, or replaces it by that of its heir.
+    /// O(log hints).
     pub fn leave(&mut self, place: &Place) {
         match self.heirs.remove_entry(place) {
             Some((place, due_ms)) => self.set(Hint { place, due_ms }),
@@ -89,12 +89,12 @@ impl ExpiryIndex {
         Some(Hint { place, due_ms })
     }
 
-    /// Keeps a hint aside that was taken.
+    /// Keeps a hint aside that was taken, until [`ExpiryIndex::release`].
     pub fn hold(&mut self, hint: Hint) {
         self.held.push(hint);
     }
 
-    /// Takes back all hints kept aside; was there one? O(held log hints).
+    /// Takes back all hints kept aside; returns whether there was one. O(held log hints).
     pub fn release(&mut self) -> bool {
         let held = std::mem::take(&mut self.held);
         let is_any = !held.is_empty();
@@ -107,7 +107,7 @@ impl ExpiryIndex {
         is_any
     }
 
-    /// Forgets everything in a database, or everything. O(hints).
+    /// Forgets the hints of a database, or all of them. O(hints).
     pub fn clear(&mut self, database: Option<i32>) {
         self.release();
         let Some(database) = database else {

@@ -1,0 +1,48 @@
+//! Broken invariants on demand, for tests: no input leads to one, and what is done about them
+//! has to be seen to work.
+//!
+//! Edge: in debug builds alone, and for sales of certain names. In a release build every
+//! function here is empty.
+
+use crate::ffi::Text;
+
+/// Where a test wants something to break: the key is named after it.
+#[derive(Clone, Copy)]
+pub enum Point {
+    /// A panic before anything is decided.
+    Plan,
+    /// A panic in the middle of a change that was decided here.
+    Apply,
+    /// The same of a change that was decided elsewhere.
+    Replay,
+    /// A panic when overdue reservations are returned.
+    Sweep,
+    /// Counts that cannot be right after a change.
+    Fault,
+}
+
+/// Panics if `key` is named after this point.
+#[inline]
+pub fn panic_at(point: Point, key: Text<'_>) {
+    assert!(!is_at(point, key), "rehearsed");
+}
+
+/// Reports whether `key` is named after this point.
+#[cfg(debug_assertions)]
+pub fn is_at(point: Point, key: Text<'_>) -> bool {
+    let name: &[u8] = match point {
+        Point::Plan => b"rehearsal:plan",
+        Point::Apply => b"rehearsal:apply",
+        Point::Replay => b"rehearsal:replay",
+        Point::Sweep => b"rehearsal:sweep",
+        Point::Fault => b"rehearsal:fault",
+    };
+    key.bytes() == name
+}
+
+/// As in a debug build, but never.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub const fn is_at(_: Point, _: Text<'_>) -> bool {
+    false
+}

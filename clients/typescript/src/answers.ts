@@ -603,6 +603,7 @@ export const ERRORS: Record<string, Advice> = {
   NOSALE: {"kind": "error", "http": 404, "retryAfter": null, "buyer": "Not on sale any more.", "authorised": "alarm; decide by your own database", "charged": "alarm; decide by your own database"},
   BUSYKEY: {"kind": "error", "http": 409, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"},
   OOM: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},
+  BROKEN: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},
   TRYAGAIN: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},
   LOADING: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},
   READONLY: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},

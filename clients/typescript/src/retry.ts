@@ -48,7 +48,7 @@ export interface RetryOptions {
 /**
  * Makes the call again until it is answered, or until `until`. Tries again after a lost connection,
  * a time-out, and errors that go away by themselves (`TRYAGAIN`, `LOADING`, `READONLY`,
- * `CLUSTERDOWN`, `MASTERDOWN`, `NOREPLICAS`, `MISCONF`, `BUSY`, `OOM`), after 20 ms doubling to 1 s
+ * `CLUSTERDOWN`, `MASTERDOWN`, `NOREPLICAS`, `MISCONF`, `BUSY`, `OOM`, `BROKEN`), after 20 ms doubling to 1 s
  * with full jitter. With `wait` also after a *not now*: after what the answer says, at most 2 s,
  * plus up to half of it. Never after a *no*. When no time is left, the last answer is returned or
  * the last error thrown; an error of the server is a `FlashSaleError`.

@@ -71,7 +71,7 @@ def retry(call: Callable[[], R], until: Until, wait: bool = False) -> R:
 
     Tries again after a lost connection, a time-out, and errors that go away by themselves
     (`TRYAGAIN`, `LOADING`, `READONLY`, `CLUSTERDOWN`, `MASTERDOWN`, `NOREPLICAS`, `MISCONF`, `BUSY`,
-    `OOM`), after 20 ms doubling to 1 s with full jitter. With `wait` also after a *not now*: after
+    `OOM`, `BROKEN`), after 20 ms doubling to 1 s with full jitter. With `wait` also after a *not now*: after
     what the answer says, at most 2 s, plus up to half of it. Never after a *no*. No try begins after
     `until`: then the last answer is returned, or the last error raised.
 

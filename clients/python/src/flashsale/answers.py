@@ -922,6 +922,7 @@ ERRORS: dict[str, tuple[bool, Advice]] = {
     "NOSALE": (False, Advice('error', 404, None, 'Not on sale any more.', 'alarm; decide by your own database', 'alarm; decide by your own database')),
     "BUSYKEY": (False, Advice('error', 409, None, '-', 'none', 'none')),
     "OOM": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),
+    "BROKEN": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),
     "TRYAGAIN": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),
     "LOADING": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),
     "READONLY": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),

@@ -19,7 +19,7 @@ use crate::sale::event::codec::{
 use crate::sale::event::parts::take_moment;
 use crate::sale::event::{Change, Event};
 use crate::table::hash::Hasher;
-use crate::wire::{CodecError, NameReader, Writer};
+use crate::wire::{CodecError, Collector, NameReader, Writer};
 
 /// Longest head of a container, in bytes: version, kind, and two numbers.
 const HEAD_BYTES_MAX: usize = 2 + 9 + 9;
@@ -172,7 +172,9 @@ impl ContainerWriter {
     #[inline]
     pub fn push(&mut self, event: &Event<'_>) {
         debug_assert!(event.at_ms == self.at_ms && is_of_batch(&event.change));
-        put_event(&mut Writer(&mut self.bytes), event, false);
+        let mut collector = Collector::new(&mut self.bytes);
+        put_event(&mut Writer(&mut collector), event, false);
+        collector.flush();
         self.count += 1;
     }
 

@@ -96,14 +96,37 @@ impl Batch {
     }
 
     /// Decides an entry, at the cost of its single command.
+    #[inline(always)]
     pub fn decide<'a>(&mut self, sale: &Sale, entry: &Entry<'a>) -> Decision<'a> {
         if let Some(event) = sale.plan_expire(self.now_ms, entry.id()) {
             return Decision::First(event);
         }
-        let answer = match self.plan(sale, entry) {
-            Ok(decision) => return decision,
-            Err(answer) => answer,
+        let (now_ms, bounds) = (self.now_ms, &self.bounds);
+        let answer = match entry {
+            Entry::Reserve(ask) => match sale.plan_reserve(now_ms, ask, bounds) {
+                Ok(event) => return Decision::Change(event),
+                Err(answer) => answer,
+            },
+            Entry::Release(id) => match sale.plan_release(now_ms, *id, None, bounds) {
+                Ok(event) => return Decision::Change(event),
+                Err(answer) => answer,
+            },
+            Entry::Buy { ask, reference } => {
+                match sale.plan_buy(now_ms, ask, *reference, None, bounds) {
+                    Ok(pending) => return Decision::Order(pending),
+                    Err(answer) => answer,
+                }
+            }
+            Entry::Checkout(ask) => match sale.plan_checkout(now_ms, ask) {
+                Ok(pending) => return Decision::Order(pending),
+                Err(answer) => answer,
+            },
         };
+        self.lift_or_say(sale, entry, answer)
+    }
+
+    /// Returns overdue reservations, if that could lift this refusal; else says it.
+    fn lift_or_say<'a>(&mut self, sale: &Sale, entry: &Entry<'_>, answer: Answer) -> Decision<'a> {
         if !self.could_lift(sale, entry, &answer) {
             return Decision::Say(answer);
         }
@@ -113,21 +136,6 @@ impl Batch {
             // A late checkout: expired is expired, whatever else is overdue.
             None if matches!(answer, Answer::Expired { .. }) => Decision::Say(answer),
             None => Decision::Say(Answer::RETRY_NOW),
-        }
-    }
-
-    #[inline]
-    fn plan<'a>(&self, sale: &Sale, entry: &Entry<'a>) -> Result<Decision<'a>, Answer> {
-        let (now_ms, bounds) = (self.now_ms, &self.bounds);
-        match entry {
-            Entry::Reserve(ask) => sale.plan_reserve(now_ms, ask, bounds).map(Decision::Change),
-            Entry::Buy { ask, reference } => sale
-                .plan_buy(now_ms, ask, *reference, None, bounds)
-                .map(Decision::Order),
-            Entry::Checkout(ask) => sale.plan_checkout(now_ms, ask).map(Decision::Order),
-            Entry::Release(id) => sale
-                .plan_release(now_ms, *id, None, bounds)
-                .map(Decision::Change),
         }
     }
 

@@ -64,7 +64,10 @@ impl<'c> BatchCommit<'c> {
 
     /// Carries out an event that was just planned for this sale.
     pub fn commit(&mut self, event: &Event<'_>) -> Done {
-        count_clock_step(self.key.sale(), event);
+        if self.events.as_ref().is_some_and(ContainerWriter::is_empty) {
+            // After the first one, the sale's last change is of this moment.
+            count_clock_step(self.key.sale(), event);
+        }
         if !event.change.makes_reservation() {
             scripts::note_change(self.ctx);
         }
@@ -74,7 +77,7 @@ impl<'c> BatchCommit<'c> {
             events.push(event);
         }
         rehearsal::panic_at(Point::Apply, self.key.name());
-        let applied = self.key.apply(event);
+        let applied = self.key.apply_uncounted(event);
         broken::look(self.ctx, &mut self.key);
         note_news(event, &applied.stock, &mut self.news);
         count(event);
@@ -108,6 +111,7 @@ impl<'c> BatchCommit<'c> {
     /// Sends on what was carried out, and tells the server and the timer.
     fn send(&mut self, events: &mut ContainerWriter) {
         let (ctx, name) = (self.ctx, self.key.name());
+        self.key.count();
         let orders = self.orders.as_ref().filter(|_| self.has_entries);
         let orders = orders.map(OrdersKey::name);
         ctx.replicate(APPLY, name, orders, events.finish());

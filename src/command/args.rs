@@ -333,7 +333,16 @@ fn digit(letter: u8) -> Option<u64> {
 }
 
 /// Digits alone, without leading zeros, at most 2^53 - 1.
+#[inline(always)]
 fn parse_integer(word: &[u8]) -> Option<u64> {
+    // Most quantities have one.
+    match *word {
+        [only] => digit(only),
+        _ => parse_digits(word),
+    }
+}
+
+fn parse_digits(word: &[u8]) -> Option<u64> {
     let (first, rest) = word.split_first()?;
     let mut value = digit(*first)?;
     // Beyond sixteen digits the sum could overflow.

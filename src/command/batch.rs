@@ -20,7 +20,6 @@
 use smallvec::SmallVec;
 
 use crate::change::batch_commit::BatchCommit;
-use crate::change::commit::Done;
 use crate::clock;
 use crate::command::args::Args;
 use crate::command::open;
@@ -34,9 +33,7 @@ use crate::info;
 use crate::orders::OrdersKey;
 use crate::rehearsal::{self, Point};
 use crate::scripts;
-use flashsale_engine::sale::{
-    Answer, Ask, AskLines, Batch, Decision, Entry, Event, NAME_BYTES_MAX, Slot,
-};
+use flashsale_engine::sale::{Answer, Ask, AskLines, Batch, Decision, Entry, NAME_BYTES_MAX};
 
 /// Entries that are read before the first of them is decided.
 const CHUNK: usize = 8;
@@ -136,15 +133,20 @@ pub fn answer<'a>(
     let mut first = command.keys.len() + 3;
     for words in entries.words.chunks(entries.width * CHUNK) {
         let words = words.chunks(entries.width);
-        let mut chunk: SmallVec<[Result<Asked<'a>, Error>; CHUNK]> =
-            words.map(|words| read(Args::of(words))).collect();
+        let mut chunk: SmallVec<[Result<Asked<'a>, Error>; CHUNK]> = SmallVec::new();
+        for words in words.clone() {
+            chunk.push(read(Args::of(words)));
+        }
         if let Err(reason) = caught(|| open.fetch(&mut chunk)) {
             open.break_off(&reason);
         }
-        for asked in &chunk {
+        for (asked, words) in chunk.iter().zip(words) {
             let answered = match asked {
-                Ok(asked) => text(call, first + asked.id_at)
-                    .and_then(|id| open.answer_caught(call.reply(), id, &asked.entry)),
+                Ok(asked) => text(call, first + asked.id_at).and_then(|text| {
+                    let bytes = words.get(asked.id_at).copied().unwrap_or_default();
+                    let id = Id { text, bytes };
+                    open.answer_caught(call.reply(), id, &asked.entry)
+                }),
                 Err(error) => Err(error.clone()),
             };
             if let Err(error) = answered {
@@ -161,6 +163,14 @@ pub fn answer<'a>(
 fn reply_error(reply: Reply<'_>, error: &Error) {
     info::count_error(error.code);
     reply.error(&error.to_string());
+}
+
+/// The id of an entry as the client spelled it.
+#[derive(Clone, Copy)]
+struct Id<'a> {
+    /// As the server has it.
+    text: Text<'a>,
+    bytes: &'a [u8],
 }
 
 /// A sale opened for a batch.
@@ -223,7 +233,7 @@ impl<'c> OpenBatch<'c> {
     fn answer_caught(
         &mut self,
         reply: Reply<'_>,
-        id: Text<'_>,
+        id: Id<'_>,
         entry: &Entry<'_>,
     ) -> Result<(), Error> {
         if let Some(reason) = self.commit.sale().broken() {
@@ -253,41 +263,45 @@ impl<'c> OpenBatch<'c> {
     /// # Errors
     ///
     /// The answer is an error; nothing is written then.
-    fn answer(&mut self, reply: Reply<'_>, id: Text<'_>, entry: &Entry<'_>) -> Result<(), Error> {
+    fn answer(&mut self, reply: Reply<'_>, id: Id<'_>, entry: &Entry<'_>) -> Result<(), Error> {
         loop {
-            match self.batch.decide(self.commit.sale(), entry) {
-                Decision::First(event) => {
-                    self.commit.commit(&event);
+            let decision = self.batch.decide(self.commit.sale(), entry);
+            match decision {
+                Decision::First(ref event) => {
+                    self.commit.commit(event);
                 }
-                Decision::Change(event) => {
-                    self.refuse_at_maxmemory(event.change.makes_reservation())?;
-                    let done = self.commit.commit(&event);
+                Decision::Change(ref event) => {
+                    let makes_reservation = event.change.makes_reservation();
+                    self.refuse_at_maxmemory(makes_reservation)?;
+                    let done = self.commit.commit(event);
                     self.is_answering = true;
-                    self.reply(reply, id.bytes(), &event, &done);
+                    if makes_reservation {
+                        let sale = self.commit.sale();
+                        reply::reserved_now(reply, sale, id.bytes, event, &done);
+                    } else {
+                        reply::status(reply, Word::Released, 2);
+                        reply.bytes(id.bytes);
+                    }
                     return Ok(());
+                }
+                Decision::TooLarge => {
+                    return Err(Error::new(
+                        "id: its cart is larger than what is left of the 10000 lines of a batch, \
+                         send it by itself",
+                    ));
                 }
                 Decision::Order(pending) => {
                     self.refuse_at_maxmemory(pending.change().makes_reservation())?;
-                    let done = self.commit.commit_order(pending, id)?;
+                    let done = self.commit.commit_order(pending, id.text)?;
                     self.is_answering = true;
-                    reply::with_entry(reply, Word::Sold, id.bytes(), done.entry);
+                    reply::with_entry(reply, Word::Sold, id.bytes, done.entry);
                     return Ok(());
                 }
                 Decision::Say(answer) => {
                     self.is_answering = true;
-                    return self.say(reply, id.bytes(), entry, answer);
+                    return self.say(reply, id.bytes, entry, answer);
                 }
             }
-        }
-    }
-
-    fn reply(&self, reply: Reply<'_>, id: &[u8], event: &Event<'_>, done: &Done) {
-        if event.change.makes_reservation() {
-            let slot = done.slot.unwrap_or(Slot::MAX);
-            reply::reserved(reply, self.commit.sale(), id, slot);
-        } else {
-            reply::status(reply, Word::Released, 2);
-            reply.bytes(id);
         }
     }
 

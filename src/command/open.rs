@@ -106,16 +106,30 @@ impl<'c> OpenSale<'c> {
     /// Plans; when overdue reservations could lift the refusal, returns them and plans
     /// again. While even more overdue ones could, the refusal of new units becomes "try
     /// again at once".
+    #[inline(always)]
     pub fn plan_swept<P>(
         &mut self,
         could_lift: impl Fn(&Sale, u64, &Answer) -> bool,
         plan: impl Fn(&Sale, u64) -> Result<P, Answer>,
     ) -> Result<P, Answer> {
-        let now_ms = self.now_ms;
-        match plan(self.sale(), now_ms) {
-            Err(answer) if could_lift(self.sale(), now_ms, &answer) => {}
-            plan => return plan,
+        // Returned where it is made: a plan is large.
+        let mut planned = plan(self.sale(), self.now_ms);
+        if let Err(answer) = &planned
+            && could_lift(self.sale(), self.now_ms, answer)
+        {
+            planned = self.sweep_and_plan(could_lift, plan);
         }
+        planned
+    }
+
+    /// Returns overdue reservations and plans once more.
+    #[cold]
+    fn sweep_and_plan<P>(
+        &mut self,
+        could_lift: impl Fn(&Sale, u64, &Answer) -> bool,
+        plan: impl Fn(&Sale, u64) -> Result<P, Answer>,
+    ) -> Result<P, Answer> {
+        let now_ms = self.now_ms;
         if let Some(event) = self.sale().plan_sweep(now_ms, config::sweep_max()) {
             self.commit(&event);
         }

@@ -5,12 +5,14 @@
 
 use std::io::Write;
 
+use crate::change::commit::Done;
 use crate::config;
 use crate::error::{Code, Error, echo};
 use crate::ffi::Reply;
 use crate::info::{self, Outcome};
 use flashsale_engine::sale::{
-    Answer, Ask, EntryId, ItemIndex, NameBuffer, RestockAsk, Sale, Slot, Which,
+    Answer, Ask, Change, EntryId, Event, ItemIndex, NameBuffer, RestockAsk, Sale, Slot, Terms,
+    Which,
 };
 
 /// Makes the words and the list of them in one go, so that none is missing in it.
@@ -21,7 +23,7 @@ macro_rules! words {
         pub enum Word { $($word),* }
 
         impl Word {
-            /// Every word; `docs/reference/answers.md` has a row for each.
+            /// Every word; `clients/answers.json` describes each.
             #[cfg(test)]
             const ALL: &'static [Word] = &[$(Word::$word),*];
 
@@ -117,13 +119,28 @@ impl<'r, 'a> About<'r, 'a> {
 }
 
 /// `["RESERVED", id, expires_at_ms, remaining, user_remaining]`
-pub fn reserved(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
+#[inline(always)]
+pub fn reserved(reply: Reply<'_>, id: &[u8], terms: &Terms) {
     status(reply, Word::Reserved, 5);
-    let terms = sale.terms(slot);
     reply.bytes(id);
     reply.integer(terms.expires_at_ms);
     reply.integer(terms.remaining);
     user_remaining(reply, terms.user_remaining);
+}
+
+/// The same for a reservation that this event has just made or extended, at this slot.
+pub fn reserved_now(reply: Reply<'_>, sale: &Sale, id: &[u8], event: &Event<'_>, done: &Done) {
+    // Such an event is always about one reservation.
+    let slot = done.slot.unwrap_or(Slot::MAX);
+    let terms = match &event.change {
+        Change::Reserved {
+            lines,
+            expires_at_ms,
+            ..
+        } => sale.terms_made(slot, lines, *expires_at_ms),
+        _ => sale.terms(slot),
+    };
+    reserved(reply, id, &terms);
 }
 
 /// What USERLIMIT leaves a user, -1 without one.
@@ -219,7 +236,7 @@ pub fn answer(
         reply.bytes(sale.item(item).sku);
     };
     match answer {
-        Answer::Reserved { slot } => reserved(reply, sale, about.id, slot),
+        Answer::Reserved { slot } => reserved(reply, about.id, &sale.terms(slot)),
         Answer::Sold { order } => with_entry(reply, Word::Sold, about.id, order),
         Answer::Refunded { entry } => with_entry(reply, Word::Refunded, about.id, entry),
         Answer::AlreadySold { slot } => already_sold(reply, sale, about.id, slot),
@@ -354,23 +371,21 @@ mod tests {
 
     use super::*;
 
-    const PAGE: &str = include_str!("../../docs/reference/answers.md");
+    const ANSWERS: &str = include_str!("../../clients/answers.json");
 
     #[test]
-    fn the_page_on_answers_has_every_word() {
-        // Other tables of the page have fewer columns.
-        let rows = PAGE
+    fn answers_json_has_every_word() {
+        let (words, _) = ANSWERS
+            .split_once("\n  \"errors\": [")
+            .expect("words, then errors");
+        // A word is a key two levels deep.
+        let described: BTreeSet<&str> = words
             .lines()
-            .filter(|line| line.starts_with("| `") && line.split('|').count() == 8);
-        let described: BTreeSet<&str> = rows
-            .map(|row| {
-                let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-                let is_complete = cells[1..7].iter().all(|cell| !cell.is_empty());
-                assert!(is_complete, "an empty cell: {row}");
-                cells[1].split('`').nth(1).unwrap_or_default()
-            })
+            .filter_map(|line| line.strip_prefix("    \"")?.strip_suffix("\": {"))
             .collect();
-        let words: BTreeSet<&str> = Word::ALL.iter().map(|word| word.text()).collect();
-        assert_eq!(described, words);
+        // `OK` is no array, and so no word of this enum.
+        let sent = Word::ALL.iter().map(|word| word.text());
+        let sent: BTreeSet<&str> = sent.chain(["OK"]).collect();
+        assert_eq!(described, sent);
     }
 }

@@ -56,8 +56,16 @@ impl LiveSale {
     /// able to make a change that is not replicated.
     #[inline(always)]
     pub fn apply(&mut self, event: &Event<'_>) -> Applied {
-        let applied = self.sale.apply(event);
+        let applied = self.apply_uncounted(event);
         self.count();
+        applied
+    }
+
+    /// Carries an event out as [`LiveSale::apply`] does, but leaves the gauges to
+    /// [`LiveSale::count`]: many events together need them once.
+    #[inline(always)]
+    pub fn apply_uncounted(&mut self, event: &Event<'_>) -> Applied {
+        let applied = self.sale.apply(event);
         if matches!(event.change, Change::Marked { .. } | Change::Resumed { .. }) {
             self.count_diverged();
         }
@@ -104,7 +112,8 @@ impl LiveSale {
         self.hinted_due_ms = hints::NO_HINT;
     }
 
-    fn count(&mut self) {
+    /// Brings this sale's shares of the gauges up to date.
+    pub fn count(&mut self) {
         let sale = &self.sale;
         for (gauge, share, now) in [
             (&RESERVATIONS_OPEN, &mut self.open, sale.reservations_open()),
@@ -133,6 +142,7 @@ impl LiveSale {
 
     #[cold]
     fn measure(&mut self) {
+        self.count();
         let bytes = self.sale.memory_bytes() as u64;
         MEMORY_BYTES.shift(self.memory_bytes, bytes);
         self.memory_bytes = bytes;

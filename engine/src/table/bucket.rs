@@ -9,8 +9,9 @@ pub const WIDTH: usize = 10;
 /// Low bits of a tag that become directory bits.
 pub const DIRECTORY_BITS: u8 = 4;
 
-/// A cache line, where the allocator aligns large pieces to one.
-#[derive(Clone, Copy)]
+/// A cache line, where the allocator aligns large pieces to one. No `Copy`: a chunk of them
+/// was once copied to fetch one.
+#[derive(Clone)]
 pub struct Bucket {
     /// The first `len` are entries, here and in `slots`.
     tags: [u16; WIDTH],

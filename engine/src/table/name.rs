@@ -55,7 +55,7 @@ pub struct Key<'a> {
     /// Where a look-up looks first, [`NONE`] for nowhere. Only a hint: the name there is
     /// compared, and where it is another one the look-up goes by the hash.
     likely: SlotNumber,
-    /// After so many insertions into its table the name was not there, see
+    /// After so many insertions of hashes like this the name was not in its table, see
     /// [`Index::insertions`](super::index::Index::insertions); 0 when that is not known.
     absent_after: u32,
 }
@@ -111,6 +111,15 @@ impl<'a> Key<'a> {
     #[inline]
     pub(crate) fn note_likely(&mut self, slot: SlotNumber) {
         self.likely = slot;
+    }
+
+    /// The key with the slot where its name was found, if it was.
+    #[inline]
+    pub(crate) fn found_at(mut self, slot: Option<SlotNumber>) -> Key<'a> {
+        if let Some(slot) = slot {
+            self.note_likely(slot);
+        }
+        self
     }
 
     /// Where to look first.
@@ -334,7 +343,7 @@ impl Names {
                 .is_some_and(|long| **long == *bytes),
             // Of a packed name the kind is above that of every short one.
             (kind, Spelling::Bytes(bytes)) => {
-                usize::from(kind - 1) == bytes.len() && name.bytes.starts_with(bytes)
+                usize::from(kind - 1) == bytes.len() && begins_with(&name.bytes, bytes)
             }
             _ => false,
         }
@@ -360,6 +369,18 @@ impl PackedName {
     fn slot(&self) -> SlotNumber {
         u128::from_le_bytes(self.bytes) as SlotNumber
     }
+}
+
+/// Reports whether these bytes begin with a name: without a call for the names that are as
+/// long as most are.
+#[inline(always)]
+fn begins_with(kept: &[u8; INLINE_BYTES_MAX], name: &[u8]) -> bool {
+    // Both ends, which overlap.
+    if let (Some(&first), Some(&last)) = (name.first_chunk(), name.last_chunk::<8>()) {
+        let kept_last = kept.get(..name.len()).and_then(<[u8]>::last_chunk::<8>);
+        return kept.first_chunk::<8>() == Some(&first) && kept_last == Some(&last);
+    }
+    kept.starts_with(name)
 }
 
 /// A name in 16 bytes, if it fits.

@@ -1,4 +1,5 @@
-//! A segment of the index: chunks of buckets that share some bits of their hashes.
+//! A segment of the index: chunks of buckets that share some bits of their hashes. The one of
+//! a small index has a few buckets instead.
 //!
 //! Edge: tags and slots; which hashes a segment is for is `index.rs`.
 
@@ -15,9 +16,9 @@ const CHUNK_BUCKETS: usize = 16;
 pub const CHUNKS_MAX: usize = 8;
 /// Entries that a segment has room for when it is split.
 pub const ENTRIES_MAX: usize = CHUNKS_MAX * CHUNK_BUCKETS * WIDTH;
-/// Entries of a chunk, on average, when its segment is full: nine tenths, so that few
+/// Entries of a bucket, on average, when its segment is full: nine tenths, so that few
 /// entries go past their bucket.
-const CHUNK_ENTRIES: usize = CHUNK_BUCKETS * WIDTH * 9 / 10;
+const BUCKET_ENTRIES: u32 = WIDTH as u32 * 9 / 10;
 /// Splits that move entries by the bits kept of their hashes.
 pub const SPLITS_PER_REFRESH: u8 = DIRECTORY_BITS;
 
@@ -51,30 +52,17 @@ fn bucket_of(chunks: &mut [Box<Chunk>], at: usize) -> &mut Bucket {
     &mut chunks[at / CHUNK_BUCKETS].0[at % CHUNK_BUCKETS]
 }
 
-/// The bucket an entry belongs in. By the high bits of the tag: the low ones are the
-/// first to become directory bits, which all entries share.
+/// The bucket of so many that an entry belongs in. By the high bits of the tag: the low ones
+/// are the first to become directory bits, which all entries share.
 #[inline]
-fn home(chunks: usize, tag: u16) -> usize {
-    const TAGS_PER_BUCKET_OF_ONE: u32 = (1 << 16) / CHUNK_BUCKETS as u32;
-    (u32::from(tag) * chunks as u32 / TAGS_PER_BUCKET_OF_ONE) as usize
+fn home(buckets: u32, tag: u16) -> usize {
+    (u64::from(tag) * u64::from(buckets) >> u16::BITS) as usize
 }
 
-/// Adds an entry to chunks that have room for it.
-#[inline]
-fn insert(chunks: &mut [Box<Chunk>], tag: u16, slot: SlotNumber) {
-    let mut at = home(chunks.len(), tag);
-    loop {
-        step();
-        let bucket = bucket_of(chunks, at);
-        if bucket.push(tag, slot) {
-            return;
-        }
-        bucket.pass(tag);
-        at += 1;
-        if at == chunks.len() * CHUNK_BUCKETS {
-            at = 0;
-        }
-    }
+/// How many entries these chunks have.
+fn entries_of(chunks: &[Box<Chunk>]) -> u32 {
+    let buckets = chunks.iter().flat_map(|chunk| &chunk.0);
+    buckets.map(|bucket| bucket.len() as u32).sum()
 }
 
 /// Entries that are to go where there is room when all others are at home. On the stack,
@@ -87,7 +75,13 @@ pub type Chunks = SmallVec<[Box<Chunk>; CHUNKS_MAX]>;
 pub struct Segment {
     /// More than [`CHUNKS_MAX`] where it cannot be split.
     pub chunks: Chunks,
+    /// The buckets before there is a chunk: half of one at most.
+    few: Box<[Bucket]>,
     len: u32,
+    /// How many buckets there are.
+    buckets: u32,
+    /// See [`Segment::insertions`].
+    insertions: u32,
     /// How many directory bits all entries of this segment share.
     pub depth: u8,
     /// The bit of the hash a tag begins with.
@@ -95,11 +89,15 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// A segment that is full: the first entry brings the first chunk.
-    pub fn new(depth: u8, base: u8) -> Segment {
+    /// A segment of these chunks, which are empty. Without one it is full: the first entry
+    /// brings the first bucket.
+    pub fn new(depth: u8, base: u8, chunks: Chunks) -> Segment {
         Segment {
-            chunks: Chunks::new(),
+            few: Box::default(),
             len: 0,
+            buckets: (chunks.len() * CHUNK_BUCKETS) as u32,
+            insertions: 1,
+            chunks,
             depth,
             base,
         }
@@ -116,13 +114,19 @@ impl Segment {
     }
 
     #[inline]
-    pub fn home(&self, tag: u16) -> usize {
-        home(self.chunks.len(), tag)
+    fn home(&self, tag: u16) -> usize {
+        home(self.buckets, tag)
     }
 
     #[inline]
     fn buckets(&self) -> usize {
-        self.chunks.len() * CHUNK_BUCKETS
+        self.buckets as usize
+    }
+
+    /// A number that is another one after each insertion; never 0.
+    #[inline]
+    pub fn insertions(&self) -> u32 {
+        self.insertions
     }
 
     /// Fetches the bucket that a look-up of this tag begins with.
@@ -130,19 +134,25 @@ impl Segment {
     pub fn touch(&self, tag: u16) {
         let home = self.home(tag);
         if let Some(chunk) = self.chunks.get(home / CHUNK_BUCKETS) {
-            prefetch_index(chunk.0, home % CHUNK_BUCKETS);
+            prefetch_index(&chunk.0[..], home % CHUNK_BUCKETS);
         }
     }
 
     /// A bucket; `None` where there is none yet.
     #[inline]
-    pub fn bucket(&self, at: usize) -> Option<&Bucket> {
-        let chunk = self.chunks.get(at / CHUNK_BUCKETS)?;
-        Some(&chunk.0[at % CHUNK_BUCKETS])
+    fn bucket(&self, at: usize) -> Option<&Bucket> {
+        match self.chunks.get(at / CHUNK_BUCKETS) {
+            Some(chunk) => Some(&chunk.0[at % CHUNK_BUCKETS]),
+            None => self.few.get(at),
+        }
     }
 
+    #[inline]
     fn bucket_mut(&mut self, at: usize) -> &mut Bucket {
-        bucket_of(&mut self.chunks, at)
+        match self.chunks.get_mut(at / CHUNK_BUCKETS) {
+            Some(chunk) => &mut chunk.0[at % CHUNK_BUCKETS],
+            None => &mut self.few[at],
+        }
     }
 
     #[inline]
@@ -152,7 +162,7 @@ impl Segment {
 
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.len as usize >= self.chunks.len() * CHUNK_ENTRIES
+        self.len >= self.buckets * BUCKET_ENTRIES
     }
 
     /// The bucket and the place in it of the entry that `is_it` recognises, and its slot.
@@ -160,10 +170,21 @@ impl Segment {
     pub fn find(
         &self,
         tag: u16,
+        is_it: impl FnMut(SlotNumber) -> bool,
+    ) -> Option<(usize, usize, SlotNumber)> {
+        self.find_from(self.home(tag), tag, is_it)
+    }
+
+    /// Finds the entry as [`Segment::find`] does, but begins at a bucket behind the home of the
+    /// tag.
+    #[inline]
+    fn find_from(
+        &self,
+        mut at: usize,
+        tag: u16,
         mut is_it: impl FnMut(SlotNumber) -> bool,
     ) -> Option<(usize, usize, SlotNumber)> {
         let home = self.home(tag);
-        let mut at = home;
         loop {
             step();
             let bucket = self.bucket(at)?;
@@ -184,16 +205,44 @@ impl Segment {
     }
 
     /// The slot of the first entry with this tag.
+    #[inline(always)]
     pub fn first_of(&self, tag: u16) -> Option<SlotNumber> {
-        let (_, _, slot) = self.find(tag, |_| true)?;
+        let home = self.home(tag);
+        let bucket = self.bucket(home)?;
+        match bucket.places(tag).next() {
+            Some(place) => Some(bucket.slot(place)),
+            None if !bucket.has_passed(tag) => None,
+            None => self.first_behind(home, tag),
+        }
+    }
+
+    /// The slot of the first entry with this tag that went past its home.
+    fn first_behind(&self, home: usize, tag: u16) -> Option<SlotNumber> {
+        let (_, _, slot) = self.find_from(self.next(home), tag, |_| true)?;
         Some(slot)
     }
 
     /// Adds an entry; there is room for it.
     #[inline]
     pub fn insert(&mut self, tag: u16, slot: SlotNumber) {
-        insert(&mut self.chunks, tag, slot);
+        self.put(tag, slot);
         self.len += 1;
+        self.insertions = self.insertions.wrapping_add(1).max(1);
+    }
+
+    /// Puts an entry where there is room for it.
+    #[inline]
+    fn put(&mut self, tag: u16, slot: SlotNumber) {
+        let mut at = self.home(tag);
+        loop {
+            step();
+            let bucket = self.bucket_mut(at);
+            if bucket.push(tag, slot) {
+                return;
+            }
+            bucket.pass(tag);
+            at = self.next(at);
+        }
     }
 
     pub fn remove(&mut self, tag: u16, is_it: impl FnMut(SlotNumber) -> bool) -> bool {
@@ -249,72 +298,109 @@ impl Segment {
         None
     }
 
+    /// Makes room without a chunk; false where one is to be added.
+    pub fn grow_few(&mut self) -> bool {
+        let buckets = (self.buckets() * 2).max(1);
+        if buckets < CHUNK_BUCKETS {
+            self.buckets = buckets as u32;
+            self.put_few(vec![Bucket::EMPTY; buckets].into());
+        }
+        buckets < CHUNK_BUCKETS
+    }
+
+    /// Replaces the few buckets by these, and puts what they had where it belongs now.
+    fn put_few(&mut self, few: Box<[Bucket]>) {
+        for bucket in &std::mem::replace(&mut self.few, few) {
+            for (tag, slot) in bucket.entries() {
+                self.put(tag, slot);
+            }
+        }
+    }
+
     /// Makes room by one more chunk. Every home moves up or stays, so from the last chunk
     /// to the first each is emptied into those that have been. What had gone past the last
     /// bucket of a chunk may get home to one that has not been: it is moved again with that.
     pub fn grow(&mut self, chunk: Box<Chunk>) {
         let mut astray = Astray::new();
         self.chunks.push(chunk);
-        let chunks = &mut self.chunks[..];
+        self.buckets = (self.chunks.len() * CHUNK_BUCKETS) as u32;
+        let (buckets, chunks) = (self.buckets, &mut self.chunks[..]);
         for from in (0..chunks.len() - 1).rev() {
             let old = std::mem::replace(&mut *chunks[from], Chunk::EMPTY);
             old.each_entry(|tag, slot| {
-                let home = home(chunks.len(), tag);
-                if !bucket_of(chunks, home).push(tag, slot) {
+                if !bucket_of(chunks, home(buckets, tag)).push(tag, slot) {
                     astray.push((tag, slot));
                 }
             });
         }
         for (tag, slot) in astray {
-            insert(chunks, tag, slot);
+            self.put(tag, slot);
         }
+        self.put_few(Box::default());
     }
 
     /// Moves what has the next directory bit set into a new segment of these chunks, and the
-    /// rest into as many of its own: from the first chunk to the last each is emptied into
-    /// those that have been. Returns the new segment and the chunks left over.
+    /// rest into as many of its own. Returns the new segment and the chunks left over.
     pub fn split(
         &mut self,
         chunks: Chunks,
         hash_of: impl Fn(SlotNumber) -> u64,
     ) -> (Segment, Chunks) {
         let (bit, used) = (self.depth, self.depth - self.base);
-        let is_fresh = used == SPLITS_PER_REFRESH;
+        let (each, own) = (chunks.len(), self.chunks.len());
         self.depth += 1;
-        if is_fresh {
+        self.buckets = (each * CHUNK_BUCKETS) as u32;
+        // Behind its own for as long as it takes.
+        self.chunks.extend(chunks);
+        let astray = if used == SPLITS_PER_REFRESH {
             self.base = self.depth;
-        }
-        self.len = 0;
-        let (each, base) = (chunks.len(), self.base);
-        let mut upper = Segment {
-            chunks,
-            ..Segment::new(self.depth, base)
+            let base = self.base;
+            self.divide(own, |_, slot| {
+                let hash = hash_of(slot);
+                ((hash >> base) as u16, hash >> bit & 1 == 1)
+            })
+        } else {
+            self.divide(own, |tag, _| (tag, tag >> used & 1 == 1))
         };
+        let mut chunks = std::mem::take(&mut self.chunks).into_iter();
+        self.chunks = chunks.by_ref().take(each).collect();
+        let left_over = chunks.by_ref().take(own - each).collect();
+        let mut upper = Segment {
+            insertions: self.insertions,
+            ..Segment::new(self.depth, self.base, chunks.collect())
+        };
+        for (segment, astray) in [&mut *self, &mut upper].into_iter().zip(astray) {
+            segment.len = entries_of(&segment.chunks);
+            segment.take_in(astray);
+        }
+        (upper, left_over)
+    }
+
+    /// Moves entries into the chunks behind the first `own`, where `divided` says so, and the
+    /// others into as many of the first, from now on by the tag that it gives: from the first
+    /// chunk to the last each is emptied into those that have been. Returns what found no
+    /// room at home, of each side.
+    #[inline(always)]
+    fn divide(
+        &mut self,
+        own: usize,
+        divided: impl Fn(u16, SlotNumber) -> (u16, bool),
+    ) -> [Astray; 2] {
         let mut astray = [Astray::new(), Astray::new()];
-        for from in 0..self.chunks.len() {
-            let old = std::mem::replace(&mut *self.chunks[from], Chunk::EMPTY);
+        let (buckets, chunks) = (self.buckets, &mut self.chunks[..]);
+        for from in 0..own {
+            let old = std::mem::replace(&mut *chunks[from], Chunk::EMPTY);
             old.each_entry(|tag, slot| {
-                let (tag, goes_up) = if is_fresh {
-                    let hash = hash_of(slot);
-                    ((hash >> base) as u16, hash >> bit & 1 == 1)
-                } else {
-                    (tag, tag >> used & 1 == 1)
-                };
-                let home = home(each, tag);
-                let to = if goes_up { &mut upper } else { &mut *self };
+                let (tag, goes_up) = divided(tag, slot);
+                let side = usize::from(goes_up);
+                let home = home(buckets, tag) + side * own * CHUNK_BUCKETS;
                 let is_emptied = goes_up || home / CHUNK_BUCKETS <= from;
-                if is_emptied && to.bucket_mut(home).push(tag, slot) {
-                    to.len += 1;
-                } else {
-                    astray[usize::from(goes_up)].push((tag, slot));
+                if !(is_emptied && bucket_of(chunks, home).push(tag, slot)) {
+                    astray[side].push((tag, slot));
                 }
             });
         }
-        let left_over = self.chunks.drain(each..).collect();
-        let [of_lower, of_upper] = astray;
-        self.take_in(of_lower);
-        upper.take_in(of_upper);
-        (upper, left_over)
+        astray
     }
 
     /// Adds entries, which may be more than there is room for.
@@ -323,7 +409,8 @@ impl Segment {
             if self.is_full() {
                 self.grow(Box::new(Chunk::EMPTY));
             }
-            self.insert(tag, slot);
+            self.put(tag, slot);
+            self.len += 1;
         }
     }
 
@@ -333,6 +420,6 @@ impl Segment {
         } else {
             0
         };
-        self.chunks.len() * size_of::<Chunk>() + list
+        self.few.len() * size_of::<Bucket>() + self.chunks.len() * size_of::<Chunk>() + list
     }
 }

@@ -32,7 +32,7 @@ mod writer;
 
 pub use error::CodecError;
 pub use reader::{NameReader, Reader};
-pub use writer::Writer;
+pub use writer::{Collector, Sink, Writer};
 
 /// The first byte of a number that takes two, four or eight more.
 const TWO_BYTES: u8 = 251;

@@ -3,10 +3,89 @@
 use super::{EIGHT_BYTES, FOUR_BYTES, LENGTH_255, TWO_BYTES, ULID_MARK, WITH_OPTIONS};
 use crate::table::name::{NameBuffer, Spelling};
 
-/// Appends values to a buffer.
-pub struct Writer<'a>(pub &'a mut Vec<u8>);
+/// What takes the bytes of a [`Writer`].
+pub trait Sink {
+    fn push(&mut self, byte: u8);
+    fn extend(&mut self, bytes: &[u8]);
+}
 
-impl Writer<'_> {
+impl Sink for Vec<u8> {
+    #[inline]
+    fn push(&mut self, byte: u8) {
+        self.push(byte);
+    }
+
+    #[inline]
+    fn extend(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Bytes that are collected before they reach the buffer: as many as most events have.
+const COLLECTED: usize = 64;
+
+/// Collects small pieces and appends them to a buffer together: a buffer looks for room once
+/// for each piece it takes.
+pub struct Collector<'a> {
+    to: &'a mut Vec<u8>,
+    bytes: [u8; COLLECTED],
+    len: usize,
+}
+
+impl Collector<'_> {
+    #[inline(always)]
+    pub fn new(to: &mut Vec<u8>) -> Collector<'_> {
+        Collector {
+            to,
+            bytes: [0; COLLECTED],
+            len: 0,
+        }
+    }
+
+    /// Appends what was collected, which is lost otherwise.
+    #[inline]
+    pub fn flush(&mut self) {
+        let bytes = self.bytes.get(..self.len).unwrap_or_default();
+        self.to.extend_from_slice(bytes);
+        self.len = 0;
+    }
+
+    /// Appends a piece that is not collected, behind those that were.
+    #[cold]
+    fn append(&mut self, bytes: &[u8]) {
+        self.flush();
+        self.to.extend_from_slice(bytes);
+    }
+}
+
+impl Sink for Collector<'_> {
+    #[inline(always)]
+    fn push(&mut self, byte: u8) {
+        match self.bytes.get_mut(self.len) {
+            Some(place) => {
+                *place = byte;
+                self.len += 1;
+            }
+            None => self.append(&[byte]),
+        }
+    }
+
+    #[inline(always)]
+    fn extend(&mut self, bytes: &[u8]) {
+        match self.bytes.get_mut(self.len..self.len + bytes.len()) {
+            Some(places) => {
+                places.copy_from_slice(bytes);
+                self.len += bytes.len();
+            }
+            None => self.append(bytes),
+        }
+    }
+}
+
+/// Appends values to a buffer.
+pub struct Writer<'a, S: Sink = Vec<u8>>(pub &'a mut S);
+
+impl<S: Sink> Writer<'_, S> {
     #[inline]
     pub fn tag(&mut self, tag: u8) {
         self.0.push(tag);
@@ -43,29 +122,29 @@ impl Writer<'_> {
 
     /// A number of full width: four bytes, little endian.
     pub fn full_u32(&mut self, number: u32) {
-        self.0.extend_from_slice(&number.to_le_bytes());
+        self.0.extend(&number.to_le_bytes());
     }
 
     /// A number of full width: eight bytes, little endian.
     pub fn full_u64(&mut self, number: u64) {
-        self.0.extend_from_slice(&number.to_le_bytes());
+        self.0.extend(&number.to_le_bytes());
     }
 
     /// Bytes whose number is known where they are read.
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
+        self.0.extend(bytes);
     }
 
     /// Sixteen bytes, big endian.
     pub fn wide(&mut self, number: u128) {
-        self.0.extend_from_slice(&number.to_be_bytes());
+        self.0.extend(&number.to_be_bytes());
     }
 
     #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
-        self.0.extend_from_slice(bytes);
+        self.0.extend(bytes);
     }
 
     /// A user, id or REF.

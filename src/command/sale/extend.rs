@@ -13,7 +13,6 @@
 use crate::command::args::{Args, once};
 use crate::command::open::OpenSale;
 use crate::command::reply::{self, About};
-use crate::command::sale::reserve::reply_reserved;
 use crate::command::{Handler, SINCE};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
@@ -73,7 +72,7 @@ impl Handler for Extend {
         match open.sale().plan_extend(open.now_ms, id_key, ms, user) {
             Ok(event) => {
                 let done = open.commit(&event);
-                reply_reserved(call, open.sale(), id, &done);
+                reply::reserved_now(call.reply(), open.sale(), id, &event, &done);
                 Ok(())
             }
             Err(answer) => reply::answer(call.reply(), open.sale(), &About::id(id), answer),

@@ -28,7 +28,6 @@
 
 use ulid::ULID_LEN;
 
-use crate::change::commit::Done;
 use crate::command::args::{Args, once};
 use crate::command::items::{UNITS, parse_units};
 use crate::command::open::OpenSale;
@@ -38,7 +37,7 @@ use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::names;
-use flashsale_engine::sale::{self, Ask, Sale};
+use flashsale_engine::sale::{self, Ask};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RESERVE",
@@ -134,25 +133,23 @@ impl Handler for Reserve {
         if let Some(old) = replaced {
             open.expire(old);
         }
-        let (ask, bounds) = (
-            sale::Reserve {
-                user,
-                ask,
-                id: id_key,
-                hold_ms,
-                replaces: replaced,
-            },
-            config::bounds(),
-        );
+        let bounds = config::bounds();
+        let ask = sale::Reserve {
+            user,
+            ask,
+            id: id_key,
+            hold_ms,
+            replaces: replaced,
+        };
         let plan = open.plan_swept(
             |sale, now_ms, answer| sale.overdue_could_lift(now_ms, answer, user),
             |sale, now_ms| sale.plan_reserve(now_ms, &ask, &bounds),
         );
         match plan {
-            Ok(event) => {
+            Ok(ref event) => {
                 open.refuse_at_maxmemory()?;
-                let done = open.commit(&event);
-                reply_reserved(call, open.sale(), id, &done);
+                let done = open.commit(event);
+                reply::reserved_now(call.reply(), open.sale(), id, event, &done);
                 Ok(())
             }
             Err(answer) => {
@@ -165,13 +162,6 @@ impl Handler for Reserve {
             }
         }
     }
-}
-
-/// The reply to a reservation that was just made or extended.
-pub fn reply_reserved(call: &Call<'_>, sale: &Sale, id: &[u8], done: &Done) {
-    // Such an event is always about one reservation.
-    let slot = done.slot.unwrap_or(sale::Slot::MAX);
-    reply::reserved(call.reply(), sale, id, slot);
 }
 
 #[cfg(test)]

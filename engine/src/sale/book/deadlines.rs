@@ -239,9 +239,8 @@ mod tests {
                 reserved_at_ms: 0,
                 expires_at_ms: 0,
                 ended_at_ms: 0,
-                order: None,
             };
-            records.insert(aside.pack(slot, new, Links::NOWHERE));
+            records.insert(aside.pack(slot, &new, None, Links::NOWHERE));
         }
         records
     }

@@ -192,7 +192,7 @@ impl Items {
 
     /// Moves units of one item and notes what buyers will see. A move of more units than
     /// there are moves none, see [`Items::is_overdrawn`].
-    #[inline]
+    #[inline(always)]
     pub fn shift(&mut self, item: ItemIndex, by: Move, changes: &mut StockChanges) {
         let Some(item) = self.items.get_mut(item as usize) else {
             return;

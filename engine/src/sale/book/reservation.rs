@@ -121,7 +121,13 @@ impl Aside {
 
     /// Packs a new record; where it will be kept, and stand in its queue, is known already.
     #[inline(always)]
-    pub fn pack(&mut self, slot: Slot, new: NewReservation<'_>, in_queue: Links) -> Packed {
+    pub fn pack(
+        &mut self,
+        slot: Slot,
+        new: &NewReservation<'_>,
+        order: Option<OrderRecord>,
+        in_queue: Links,
+    ) -> Packed {
         let mut record = Packed {
             id: self.names.pack(new.id.spelling()),
             status: new.status,
@@ -134,7 +140,7 @@ impl Aside {
             },
             hold_ms: NO_DEADLINE,
             in_queue,
-            own: self.own_links(new.status, new.ended_at_ms, new.order),
+            own: self.own_links(new.status, new.ended_at_ms, order),
         };
         if new.status.is_final() {
             record.cart = self.carts.shorten(record.cart);
@@ -238,7 +244,7 @@ impl Aside {
     }
 }
 
-/// A reservation that is to be kept.
+/// A reservation that is to be kept; what was sold has an order besides.
 pub struct NewReservation<'a> {
     pub id: Key<'a>,
     /// [`NONE`] for an id that was released before it was seen, by nobody in particular.
@@ -251,8 +257,6 @@ pub struct NewReservation<'a> {
     pub expires_at_ms: u64,
     /// When it was released; else 0.
     pub ended_at_ms: u64,
-    /// What was sold has one.
-    pub order: Option<OrderRecord>,
 }
 
 impl NewReservation<'_> {
@@ -472,7 +476,7 @@ mod tests {
         let mut aside = Aside::new();
         let mut sold = aside.pack(
             0,
-            NewReservation {
+            &NewReservation {
                 id: HASHER.key(b"an id of more than sixteen bytes"),
                 user: NONE,
                 status: Status::Sold,
@@ -480,8 +484,8 @@ mod tests {
                 reserved_at_ms: 1,
                 expires_at_ms: 1 << 50,
                 ended_at_ms: 0,
-                order: order(),
             },
+            order(),
             Links::NOWHERE,
         );
         let with_order = aside.heap_bytes();
@@ -525,9 +529,8 @@ mod tests {
                 reserved_at_ms,
                 expires_at_ms,
                 ended_at_ms: expires_at_ms / 2,
-                order: None,
             };
-            let record = aside.pack(slot, new, Links::NOWHERE);
+            let record = aside.pack(slot, &new, None, Links::NOWHERE);
             let seen = Reservation::new(slot, &record, &aside);
             assert_eq!(seen.reserved_at_ms(), reserved_at_ms);
             assert_eq!(seen.expires_at_ms(), expires_at_ms);

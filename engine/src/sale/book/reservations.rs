@@ -23,7 +23,7 @@ use crate::sale::book::reservation::{
 use crate::sale::book::users::{Chain, UserSlot, Users};
 use crate::sale::units::Line;
 use crate::table::hash::Hasher;
-use crate::table::index::Index;
+use crate::table::index::{Index, Likely};
 use crate::table::name::Key;
 use crate::table::slab::{NONE, Slab};
 
@@ -105,27 +105,29 @@ impl Reservations {
         self.ended.first().or_else(|| self.late.first())
     }
 
-    #[inline]
+    // Compiled into each caller, as a call would copy the key.
+    #[inline(always)]
     pub fn find(&self, id: Key<'_>) -> Option<Slot> {
         let likely = id.likely();
-        if self.is_at(likely, id) {
+        if self.is_at(likely, &id) {
             return Some(likely);
         }
-        if id.is_absent(self.by_id.insertions()) {
-            debug_assert_eq!(self.search(id), None);
+        if id.is_absent(self.by_id.insertions(id.hash())) {
+            debug_assert_eq!(self.search(&id), None);
             return None;
         }
-        self.search(id)
+        self.search(&id)
     }
 
     /// Is the reservation of this id at this slot?
     #[inline(always)]
-    fn is_at(&self, slot: Slot, id: Key<'_>) -> bool {
+    fn is_at(&self, slot: Slot, id: &Key<'_>) -> bool {
         let record = self.records.get(slot);
         record.is_some_and(|record| self.aside.is_id(record, id.spelling()))
     }
 
-    fn search(&self, id: Key<'_>) -> Option<Slot> {
+    #[inline(never)]
+    fn search(&self, id: &Key<'_>) -> Option<Slot> {
         debug_assert_eq!(id.hash(), self.hasher.hash(id.spelling()));
         self.by_id.find(id.hash(), |slot| self.is_at(slot, id))
     }
@@ -141,11 +143,11 @@ impl Reservations {
     #[inline]
     pub fn touch_likely(&self, id: &mut Key<'_>) {
         match self.by_id.likely(id.hash()) {
-            Some(slot) => {
+            Likely::At(slot) => {
                 self.records.touch(slot);
                 id.note_likely(slot);
             }
-            None => id.note_absent(self.by_id.insertions()),
+            Likely::Absent { insertions } => id.note_absent(insertions),
         }
     }
 
@@ -243,20 +245,36 @@ impl Reservations {
     /// Keeps a reservation and files it where its status says. Where that is known, little
     /// is left of it, so it is compiled into each caller.
     #[inline(always)]
-    pub fn insert(&mut self, new: NewReservation<'_>, users: &mut Users) -> Slot {
-        let (hash, status, user) = (new.id.hash(), new.status, new.user);
+    pub fn insert(
+        &mut self,
+        new: &NewReservation<'_>,
+        order: Option<OrderRecord>,
+        users: &mut Users,
+    ) -> Slot {
+        let is_open = new.status == Status::Open;
+        let before = is_open.then(|| users.push_newest(new.user, self.next_slot()));
+        self.insert_behind(new, order, before)
+    }
+
+    /// The same where the chain before an open reservation is known: its user has it as the
+    /// newest already.
+    #[inline(always)]
+    pub fn insert_behind(
+        &mut self,
+        new: &NewReservation<'_>,
+        order: Option<OrderRecord>,
+        before: Option<Chain>,
+    ) -> Slot {
+        let (hash, status) = (new.id.hash(), new.status);
         let at_ms = new.queued_at_ms();
         let slot = self.next_slot();
         let in_queue = match self.queue_of(status) {
             Some((queue, records)) => queue.append(records, at_ms, slot),
             None => Links::NOWHERE,
         };
-        let mut record = self.aside.pack(slot, new, in_queue);
-        let mut chain = None;
-        if status == Status::Open {
-            let before = users.push_newest(user, slot);
+        let mut record = self.aside.pack(slot, new, order, in_queue);
+        if let Some(before) = before {
             record.own = self.chain_behind(before, slot);
-            chain = Some(before);
         }
         let kept_at = self.records.insert(record);
         debug_assert_eq!(kept_at, slot);
@@ -265,7 +283,7 @@ impl Reservations {
             let id = Reservation::new(slot, &records[slot], aside).id();
             hasher.hash(id)
         });
-        if chain.is_some_and(|before| before.open == CHAIN_SHORT_MAX) {
+        if before.is_some_and(|before| before.open == CHAIN_SHORT_MAX) {
             self.link_forward(slot);
         }
         slot

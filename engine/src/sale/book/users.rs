@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use crate::sale::units::ItemIndex;
 use crate::table::hash::Hasher;
-use crate::table::index::Index;
+use crate::table::index::{Index, Likely};
 use crate::table::name::{Key, Names, PackedName, Spelling};
 use crate::table::slab::{NONE, Slab, SlotNumber};
 
@@ -91,6 +91,7 @@ impl Packed {
         is_small
     }
 
+    #[inline(always)]
     fn unpack(&self) -> Sums {
         let (reserved, sold) = (u64::from(self.reserved), u64::from(self.sold));
         Sums {
@@ -161,27 +162,29 @@ impl Users {
         self.tracks_items
     }
 
-    #[inline]
+    // Compiled into each caller, as a call would copy the key.
+    #[inline(always)]
     pub fn find(&self, name: Key<'_>) -> Option<UserSlot> {
         let likely = name.likely();
-        if self.is_at(likely, name) {
+        if self.is_at(likely, &name) {
             return Some(likely);
         }
-        if name.is_absent(self.by_name.insertions()) {
-            debug_assert_eq!(self.search(name), None);
+        if name.is_absent(self.by_name.insertions(name.hash())) {
+            debug_assert_eq!(self.search(&name), None);
             return None;
         }
-        self.search(name)
+        self.search(&name)
     }
 
     /// Is the user of this name at this slot?
     #[inline(always)]
-    fn is_at(&self, slot: UserSlot, name: Key<'_>) -> bool {
+    fn is_at(&self, slot: UserSlot, name: &Key<'_>) -> bool {
         let user = self.users.get(slot);
         user.is_some_and(|user| self.names.is(&user.name, name.spelling()))
     }
 
-    fn search(&self, name: Key<'_>) -> Option<UserSlot> {
+    #[inline(never)]
+    fn search(&self, name: &Key<'_>) -> Option<UserSlot> {
         debug_assert_eq!(name.hash(), self.hasher.hash(name.spelling()));
         self.by_name
             .find(name.hash(), |slot| self.is_at(slot, name))
@@ -198,11 +201,11 @@ impl Users {
     #[inline]
     pub fn touch_likely(&self, name: &mut Key<'_>) {
         match self.by_name.likely(name.hash()) {
-            Some(user) => {
+            Likely::At(user) => {
                 self.users.touch(user);
                 name.note_likely(user);
             }
-            None => name.note_absent(self.by_name.insertions()),
+            Likely::Absent { insertions } => name.note_absent(insertions),
         }
     }
 
@@ -217,15 +220,17 @@ impl Users {
     }
 
     /// A user's sums; zeros for nobody.
-    #[inline]
+    #[inline(always)]
     pub fn sums(&self, user: UserSlot) -> Sums {
         match self.users.get(user) {
             None => Sums::default(),
-            Some(record) if record.named_by == WIDE => {
-                self.wide.get(&user).copied().unwrap_or_default()
-            }
+            Some(record) if record.named_by == WIDE => self.wide_sums(user),
             Some(record) => record.unpack(),
         }
+    }
+
+    fn wide_sums(&self, user: UserSlot) -> Sums {
+        self.wide.get(&user).copied().unwrap_or_default()
     }
 
     fn change(&mut self, user: UserSlot, change: impl FnOnce(&mut Sums)) {
@@ -297,6 +302,50 @@ impl Users {
         } else {
             self.change(user, |sums| sums.open = sums.open.saturating_sub(1));
         }
+    }
+
+    /// The user of this name, who has one more open reservation from now on, of so many
+    /// units, and the chain before: [`Users::retain`], [`Users::account`] and
+    /// [`Users::push_newest`] in one look at the user.
+    #[inline(always)]
+    pub fn reserve(&mut self, name: Key<'_>, units: u64, newest: SlotNumber) -> (UserSlot, Chain) {
+        let likely = name.likely();
+        match self.users.get_mut(likely) {
+            Some(record)
+                if record.named_by < WIDE - 1
+                    && record.open < u8::MAX
+                    && units <= u64::from(u16::MAX - record.reserved)
+                    && self.names.is(&record.name, name.spelling()) =>
+            {
+                let before = Chain {
+                    newest: std::mem::replace(&mut record.newest, newest),
+                    open: record.open.into(),
+                };
+                record.named_by += 1;
+                record.open += 1;
+                record.reserved += units as u16;
+                (likely, before)
+            }
+            _ => self.reserve_elsewhere(name, units, newest),
+        }
+    }
+
+    /// The same where the user is not in the likely place, or its sums are not small.
+    fn reserve_elsewhere(
+        &mut self,
+        name: Key<'_>,
+        units: u64,
+        newest: SlotNumber,
+    ) -> (UserSlot, Chain) {
+        let user = self.retain(name);
+        let units = i64::try_from(units).unwrap_or(i64::MAX);
+        let by = Account {
+            reserved: units,
+            sold: 0,
+            counted: units,
+        };
+        self.account(user, by);
+        (user, self.push_newest(user, newest))
     }
 
     /// One past the highest slot in use.

@@ -272,6 +272,7 @@ fn take_record(
     let reserved_at_ms = take_moment(from)?;
     let expires_at_ms = u64::try_from(from.signed()?.saturating_add(reserved_at_ms.cast_signed()))
         .map_err(|_| CodecError::Invalid("a deadline"))?;
+    let mut order = None;
     let mut new = NewReservation {
         status,
         expires_at_ms,
@@ -291,7 +292,7 @@ fn take_record(
         Status::InGrace => sale.reservations.late().last_ms() > Some(expires_at_ms),
         Status::Expired => sale.reservations.ended().last_ms() > Some(expires_at_ms),
         Status::Sold => {
-            new.order = Some(take_order(from)?);
+            order = Some(take_order(from)?);
             false
         }
     };
@@ -319,7 +320,7 @@ fn take_record(
         chains.note(sale, sale.reservations.next_slot(), new.user, &position);
     }
     sale.count_loaded(new.user, status, &lines);
-    sale.reservations.insert(new, &mut sale.users);
+    sale.reservations.insert(&new, order, &mut sale.users);
     Ok(())
 }
 

@@ -116,17 +116,15 @@ impl Sale {
                 replaces,
             } => {
                 self.make_room(*forgets);
-                let user = self.users.retain(*user);
-                let mut reserved_at_ms = at_ms;
-                match replaces {
-                    None => self.move_units(user, lines, (-1, 1, 0), 1, seen),
-                    Some(old) => reserved_at_ms = self.replace(*old, user, lines, at_ms, seen)?,
-                }
-                let new = NewReservation {
+                let names = (*id, *user);
+                let open = Open {
+                    lines,
                     expires_at_ms: *expires_at_ms,
-                    ..new_reservation(*id, user, lines, reserved_at_ms)
                 };
-                Some(self.reservations.insert(new, &mut self.users))
+                match replaces {
+                    None => Some(self.reserve(names, open, at_ms, seen)),
+                    Some(old) => self.replace(*old, names, open, at_ms, seen),
+                }
             }
             Change::Bought {
                 id,
@@ -140,10 +138,10 @@ impl Sale {
                 self.move_units(user, lines, (-1, 0, 1), 1, seen);
                 let new = NewReservation {
                     status: Status::Sold,
-                    order: Some(OrderRecord::new(at_ms, order.entry, order.reference)),
                     ..new_reservation(*id, user, lines, at_ms)
                 };
-                Some(self.reservations.insert(new, &mut self.users))
+                let order = OrderRecord::new(at_ms, order.entry, order.reference);
+                Some(self.reservations.insert(&new, Some(order), &mut self.users))
             }
             Change::ReleasedUnseen { id, user, forgets } => {
                 self.make_room(*forgets);
@@ -153,7 +151,7 @@ impl Sale {
                     ended_at_ms: at_ms,
                     ..new_reservation(*id, user, &[], 0)
                 };
-                Some(self.reservations.insert(new, &mut self.users))
+                Some(self.reservations.insert(&new, None, &mut self.users))
             }
             Change::Sold { id, order } => self.sell(*id, order, at_ms, seen),
             Change::Released { id } => self.end(*id, Status::Released, at_ms, seen),
@@ -227,21 +225,43 @@ impl Sale {
         }
     }
 
-    /// Takes the units of an open reservation for another one with `lines`, of which
-    /// items see the difference alone, and releases it. The moment of its making.
+    /// Keeps a new reservation. Its user is looked at once.
+    #[inline(always)]
+    fn reserve(
+        &mut self,
+        (id, user): (Key<'_>, Key<'_>),
+        open: Open<'_>,
+        at_ms: u64,
+        seen: &mut StockChanges,
+    ) -> Slot {
+        for line in open.lines {
+            self.items
+                .shift(line.item, shifted(-1, 1, 0, line.qty), seen);
+        }
+        let units = units_of(open.lines);
+        let slot = self.reservations.next_slot();
+        let (user, before) = self.users.reserve(user, units, slot);
+        self.count_lines(user, open.lines, 1);
+        let new = open_reservation(id, user, open, at_ms);
+        self.reservations.insert_behind(&new, None, Some(before))
+    }
+
+    /// Keeps a reservation in the place of an open one, which is released: items see the
+    /// difference alone, and the moment of its making goes over.
     fn replace(
         &mut self,
         old: Key<'_>,
-        user: UserSlot,
-        lines: &[Line],
+        (id, user): (Key<'_>, Key<'_>),
+        open: Open<'_>,
         at_ms: u64,
         seen: &mut StockChanges,
-    ) -> Option<u64> {
+    ) -> Option<Slot> {
+        let user = self.users.retain(user);
         let slot = self.reservations.find(old)?;
         let record = self.reservations.get(slot)?;
         let (old_user, old_lines) = (record.user(), record.lines());
         let reserved_at_ms = record.reserved_at_ms();
-        for (item, more) in differences(&old_lines, lines) {
+        for (item, more) in differences(&old_lines, open.lines) {
             let by = Move {
                 available: -more,
                 reserved: more,
@@ -250,10 +270,11 @@ impl Sale {
             self.items.shift(item, by, seen);
         }
         self.account(old_user, &old_lines, (-1, 0), -1);
-        self.account(user, lines, (1, 0), 1);
+        self.account(user, open.lines, (1, 0), 1);
         self.reservations
             .end(slot, &mut self.users, Status::Released, at_ms);
-        Some(reserved_at_ms)
+        let new = open_reservation(id, user, open, reserved_at_ms);
+        Some(self.reservations.insert(&new, None, &mut self.users))
     }
 
     /// Moves the units of `lines` between an item's counts, and with them the user's:
@@ -275,15 +296,21 @@ impl Sale {
         self.account(user, lines, (reserved, sold), counts);
     }
 
-    /// The user's part of a move of `lines`.
+    /// Counts `lines` against ITEMLIMIT, or back.
     #[inline]
-    fn account(&mut self, user: UserSlot, lines: &[Line], signs: (i64, i64), counts: i64) {
-        let (reserved, sold) = signs;
+    fn count_lines(&mut self, user: UserSlot, lines: &[Line], counts: i64) {
         if counts != 0 && self.users.tracks_items() {
             for line in lines {
                 self.users.count(user, line.item, counts * signed(line.qty));
             }
         }
+    }
+
+    /// The user's part of a move of `lines`.
+    #[inline]
+    fn account(&mut self, user: UserSlot, lines: &[Line], signs: (i64, i64), counts: i64) {
+        let (reserved, sold) = signs;
+        self.count_lines(user, lines, counts);
         let units = signed(units_of(lines));
         let by = Account {
             reserved: reserved * units,
@@ -451,7 +478,29 @@ fn differences(old: &[Line], new: &[Line]) -> impl Iterator<Item = (ItemIndex, i
     pairs.into_iter().filter(|&(_, more)| more != 0)
 }
 
+/// What an open reservation has beside its names.
+#[derive(Clone, Copy)]
+struct Open<'a> {
+    lines: &'a [Line],
+    expires_at_ms: u64,
+}
+
+/// An open reservation.
+#[inline(always)]
+fn open_reservation<'a>(
+    id: Key<'a>,
+    user: UserSlot,
+    open: Open<'a>,
+    reserved_at_ms: u64,
+) -> NewReservation<'a> {
+    NewReservation {
+        expires_at_ms: open.expires_at_ms,
+        ..new_reservation(id, user, open.lines, reserved_at_ms)
+    }
+}
+
 /// A reservation with what is common to all of them; open, and never due.
+#[inline(always)]
 pub(crate) fn new_reservation<'a>(
     id: Key<'a>,
     user: UserSlot,
@@ -466,6 +515,5 @@ pub(crate) fn new_reservation<'a>(
         reserved_at_ms,
         expires_at_ms: 0,
         ended_at_ms: 0,
-        order: None,
     }
 }

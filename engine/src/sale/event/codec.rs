@@ -22,7 +22,7 @@ use crate::sale::event::parts::{
 use crate::sale::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
 use crate::sale::units::{INTEGER_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, has_twice};
 use crate::table::hash::Hasher;
-use crate::wire::{CodecError, NameReader, Writer};
+use crate::wire::{CodecError, Collector, NameReader, Writer};
 
 /// The version this server writes; it reads all before it, too.
 pub const EVENT_VERSION: u8 = 2;
@@ -57,17 +57,22 @@ const NO_RESTOCK: u8 = 1;
 /// Options of `Resumed`: which mark.
 const LIFTS_MARK: u8 = 1;
 
+/// What an event is written with.
+pub(super) type Out<'a, 'b> = Writer<'a, Collector<'b>>;
+
 /// Appends the bytes of an event.
 #[inline]
 pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
-    let out = &mut Writer(out);
+    let mut collector = Collector::new(out);
+    let out = &mut Writer(&mut collector);
     out.tag(EVENT_VERSION);
     put_event(out, event, true);
+    collector.flush();
 }
 
 /// Appends an event without its version, and without its moment where its container has that.
 #[inline]
-pub(super) fn put_event(out: &mut Writer<'_>, event: &Event<'_>, with_moment: bool) {
+pub(super) fn put_event(out: &mut Out<'_, '_>, event: &Event<'_>, with_moment: bool) {
     let has_option = has_option(&event.change);
     out.tag_with_options(kind(&event.change), has_option);
     if with_moment {
@@ -92,7 +97,7 @@ fn has_option(change: &Change<'_>) -> bool {
 }
 
 #[inline]
-fn put_fields(out: &mut Writer<'_>, event: &Event<'_>) {
+fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
     match &event.change {
         Change::Created(created) => put_created(out, created),
         Change::Reserved {
@@ -160,7 +165,7 @@ fn put_fields(out: &mut Writer<'_>, event: &Event<'_>) {
 
 /// Appends the option of a change that has one.
 #[cold]
-fn put_option(out: &mut Writer<'_>, change: &Change<'_>) {
+fn put_option(out: &mut Out<'_, '_>, change: &Change<'_>) {
     match change {
         Change::Reserved {
             replaces: Some(old),
@@ -287,7 +292,7 @@ fn take_option<'a>(
     Ok(true)
 }
 
-fn put_forgets(out: &mut Writer<'_>, forgets: Forgets) {
+fn put_forgets(out: &mut Out<'_, '_>, forgets: Forgets) {
     out.tag(match forgets {
         Forgets::Nothing => 0,
         Forgets::Oldest => 1,
@@ -389,7 +394,7 @@ fn take_deadline(from: &mut NameReader<'_>, at_ms: u64) -> Result<u64, CodecErro
     }
 }
 
-fn put_order(out: &mut Writer<'_>, order: &Order<'_>) {
+fn put_order(out: &mut Out<'_, '_>, order: &Order<'_>) {
     put_entry(out, order.entry);
     out.option(order.reference, Writer::name);
     out.option(order.payload, Writer::bytes);
@@ -403,7 +408,7 @@ fn take_order<'a>(from: &mut NameReader<'a>) -> Result<Order<'a>, CodecError> {
     })
 }
 
-fn put_refund(out: &mut Writer<'_>, refund: &Refund<'_>) {
+fn put_refund(out: &mut Out<'_, '_>, refund: &Refund<'_>) {
     out.name(refund.id);
     put_lines(out, &refund.lines);
     put_entry(out, refund.entry);
@@ -424,7 +429,7 @@ fn take_refund<'a>(from: &mut NameReader<'a>) -> Result<Refund<'a>, CodecError> 
     })
 }
 
-fn put_created(out: &mut Writer<'_>, created: &Created<'_>) {
+fn put_created(out: &mut Out<'_, '_>, created: &Created<'_>) {
     out.wide(created.sale_id);
     out.bytes(created.orders);
     put_options(out, &created.options);

@@ -19,7 +19,7 @@ use crate::sale::event::codec::{
 use crate::sale::event::parts::take_moment;
 use crate::sale::event::{Change, Event};
 use crate::table::hash::Hasher;
-use crate::wire::{CodecError, NameReader, Writer};
+use crate::wire::{CodecError, Collector, NameReader, Writer};
 
 /// Longest head of a container, in bytes: version, kind, and two numbers.
 const HEAD_BYTES_MAX: usize = 2 + 9 + 9;
@@ -111,6 +111,11 @@ impl<'a> Container<'a> {
         (read, self.count - self.left)
     }
 
+    /// The bytes of the events that were not read, and their number.
+    pub fn unread(&self) -> (&'a [u8], u64) {
+        (self.from.rest(), self.left)
+    }
+
     fn take_event(&mut self) -> Result<Event<'a>, CodecError> {
         let change = take_body(EVENT_VERSION, self.at_ms, &mut self.from)?;
         if !is_of_batch(&change) {
@@ -167,7 +172,9 @@ impl ContainerWriter {
     #[inline]
     pub fn push(&mut self, event: &Event<'_>) {
         debug_assert!(event.at_ms == self.at_ms && is_of_batch(&event.change));
-        put_event(&mut Writer(&mut self.bytes), event, false);
+        let mut collector = Collector::new(&mut self.bytes);
+        put_event(&mut Writer(&mut collector), event, false);
+        collector.flush();
         self.count += 1;
     }
 

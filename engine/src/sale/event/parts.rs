@@ -5,7 +5,7 @@ use crate::sale::state::MarkId;
 use crate::sale::units::{
     EntryId, INTEGER_MAX, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX, SKU_BYTES_MAX,
 };
-use crate::wire::{CodecError, NameReader, Writer};
+use crate::wire::{CodecError, NameReader, Sink, Writer};
 
 /// An integer of the contract: at most 2^53 - 1.
 pub(crate) fn take_integer(from: &mut NameReader<'_>) -> Result<u64, CodecError> {
@@ -58,7 +58,7 @@ pub(crate) fn take_reason<'a>(from: &mut NameReader<'a>) -> Result<&'a str, Code
 }
 
 #[inline]
-pub(crate) fn put_entry(out: &mut Writer<'_>, entry: EntryId) {
+pub(crate) fn put_entry<S: Sink>(out: &mut Writer<'_, S>, entry: EntryId) {
     out.number(entry.ms);
     out.number(entry.seq);
 }
@@ -70,7 +70,7 @@ pub(crate) fn take_entry(from: &mut NameReader<'_>) -> Result<EntryId, CodecErro
     })
 }
 
-pub(crate) fn put_options(out: &mut Writer<'_>, options: &Options) {
+pub(crate) fn put_options<S: Sink>(out: &mut Writer<'_, S>, options: &Options) {
     for limit in [
         options.user_limit,
         options.item_limit,
@@ -110,7 +110,7 @@ pub(crate) fn take_options(from: &mut NameReader<'_>) -> Result<Options, CodecEr
 
 /// Appends the lines of a cart.
 #[inline(always)]
-pub(crate) fn put_lines(out: &mut Writer<'_>, lines: &[Line]) {
+pub(crate) fn put_lines<S: Sink>(out: &mut Writer<'_, S>, lines: &[Line]) {
     out.list(lines.iter(), |out, line| {
         out.number(u64::from(line.item));
         out.number(line.qty);

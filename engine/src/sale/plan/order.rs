@@ -45,7 +45,7 @@ impl Sale {
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
-        let user = self.admit(now_ms, ask.user, &lines, None)?;
+        let slot = self.admit(now_ms, &ask.user, &lines, None)?;
         let forgets = self.room(now_ms, bounds)?;
         let order = Order {
             reference: reference.map(Spelling::of),
@@ -54,7 +54,7 @@ impl Sale {
         };
         let change = Change::Bought {
             id: ask.id,
-            user,
+            user: ask.user.found_at(slot),
             lines,
             order,
             forgets,

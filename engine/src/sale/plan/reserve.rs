@@ -40,20 +40,44 @@ impl Sale {
         if let Some(slot) = self.find(ask.id) {
             return Err(self.replay(slot, now_ms, ask));
         }
-        let replaced = match ask.replaces {
-            None => None,
-            Some(old) => Some(self.replaceable(now_ms, old)?),
-        };
+        match ask.replaces {
+            None => self.plan_new(now_ms, ask, bounds, None),
+            Some(old) => self.plan_replacement(now_ms, ask, bounds, old),
+        }
+    }
+
+    /// REPLACE. By itself, so that a reservation which replaces none asks nothing about that.
+    #[inline(never)]
+    fn plan_replacement<'a>(
+        &self,
+        now_ms: u64,
+        ask: &Reserve<'a>,
+        bounds: &Bounds,
+        old: Key<'_>,
+    ) -> Plan<'a> {
+        let replaced = self.replaceable(now_ms, old)?;
+        self.plan_new(now_ms, ask, bounds, Some(&replaced))
+    }
+
+    /// The rows of a new id.
+    #[inline(always)]
+    fn plan_new<'a>(
+        &self,
+        now_ms: u64,
+        ask: &Reserve<'a>,
+        bounds: &Bounds,
+        replaced: Option<&Replaced>,
+    ) -> Plan<'a> {
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
-        let user = self.admit(now_ms, ask.user, &lines, replaced.as_ref())?;
+        let slot = self.admit(now_ms, &ask.user, &lines, replaced)?;
         let forgets = self.room(now_ms, bounds)?;
         let hold_ms = ask.hold_ms.unwrap_or(u64::MAX).min(self.options.hold_ms);
         let expires_at_ms = now_ms.saturating_add(hold_ms).min(INTEGER_MAX);
         let change = Change::Reserved {
             id: ask.id,
-            user,
+            user: ask.user.found_at(slot),
             lines,
             expires_at_ms: replaced.map_or(expires_at_ms, |replaced| replaced.expires_at_ms),
             forgets,
@@ -194,16 +218,16 @@ impl Sale {
         Ok(lines)
     }
 
-    /// Rows 4 to 12: the window, the limits and the stock. The user as it is looked up, with
-    /// the place where it was found if it was looked for.
+    /// Rows 4 to 12: the window, the limits and the stock. Returns where the user was found,
+    /// if it was looked for.
     #[inline(always)]
-    pub(crate) fn admit<'a>(
+    pub(crate) fn admit(
         &self,
         now_ms: u64,
-        mut user: Key<'a>,
+        user: &Key<'_>,
         lines: &[Line],
         replaced: Option<&Replaced>,
-    ) -> Result<Key<'a>, Answer> {
+    ) -> Result<Option<UserSlot>, Answer> {
         let options = &self.options;
         if let Some(at_ms) = self.ended_at_ms(now_ms) {
             return Err(Answer::Ended { at_ms });
@@ -224,13 +248,13 @@ impl Sale {
         {
             return Err(Answer::OrderLimit { limit });
         }
+        let mut slot = None;
         if options.user_limit.is_some() || options.item_limit.is_some() {
-            let slot = self.users.find(user).unwrap_or(NONE);
-            user.note_likely(slot);
-            self.admit_user(slot, lines, units, replaced)?;
+            slot = self.users.find(*user);
+            self.admit_user(slot.unwrap_or(NONE), lines, units, replaced)?;
         }
         self.admit_stock(now_ms, lines, units, replaced)?;
-        Ok(user)
+        Ok(slot)
     }
 
     /// Rows 8 and 9, also asked again for a checkout within its grace.

@@ -170,9 +170,15 @@ impl Link {
         let Value::Array(found) = self.ask(&command).await? else {
             return Ok(Vec::new());
         };
+        let last = self.last_id(stream).await?;
         let mut groups = Vec::new();
         for one in found {
             let mut group = group_of(&one);
+            // After a failover the server's own number stays too large: it is counted by
+            // entries read, and replicas are not told of those.
+            if group.last_delivered == last {
+                group.lag = Some(0);
+            }
             if group.pending > 0 {
                 let mut command = redis::cmd("XPENDING");
                 command.arg(stream).arg(&group.name);
@@ -183,6 +189,15 @@ impl Link {
             groups.push(group);
         }
         Ok(groups)
+    }
+
+    /// Returns the ID of the newest entry there ever was.
+    async fn last_id(&self, stream: &[u8]) -> Result<String, RedisError> {
+        let mut command = redis::cmd("XINFO");
+        command.arg("STREAM").arg(stream);
+        let facts = pairs(&self.ask(&command).await?);
+        let last = facts.iter().find(|(name, _)| name == "last-generated-id");
+        Ok(last.map(|(_, id)| string(id)).unwrap_or_default())
     }
 
     /// Removes entries before an ID, as far as that is cheap.

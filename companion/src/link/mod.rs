@@ -34,10 +34,20 @@ pub enum LinkError {
 impl std::fmt::Display for LinkError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Redis(error) => formatter.write_str(&error.to_string().replace('\n', " ")),
+            Self::Redis(error) => formatter.write_str(&explain(error)),
             Self::NoPrimary(text) => formatter.write_str(text),
         }
     }
+}
+
+/// Describes an error in one line, as the server words it.
+pub fn explain(error: &RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        (Some(code), None) => code.to_owned(),
+        _ => error.to_string(),
+    }
+    .replace('\n', " ")
 }
 
 impl From<RedisError> for LinkError {

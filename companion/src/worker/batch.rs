@@ -306,7 +306,8 @@ impl<'a, 'b> Filling<'a, 'b> {
 
     async fn insert_letters(&mut self) -> Result<(), sqlx::Error> {
         for letter in std::mem::take(&mut self.letters) {
-            if !dead::insert(self.database, self.stream, &letter, self.delivery).await? {
+            // A number of its own: two letters of one key may be in one batch.
+            if !dead::insert(self.database, self.stream, &letter, new_delivery()).await? {
                 self.outcome.duplicates += 1;
                 continue;
             }

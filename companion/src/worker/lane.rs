@@ -76,15 +76,16 @@ impl Lane {
         }
     }
 
-    /// Runs until the program is to stop.
-    pub async fn run(mut self, first: Link) {
+    /// Runs until the program is to stop, beginning with entries that `first` was handed.
+    pub async fn run(mut self, first: Link, claimed: Vec<Raw>) {
         let mut link = Some(first);
+        let mut claimed = claimed;
         let mut backoff = Backoff::default();
         let stop = self.shared.stop.clone();
         while !stop.is_set() {
             let driven = match link.take() {
                 Some(link) => self
-                    .drive(&link, &mut backoff)
+                    .drive(&link, std::mem::take(&mut claimed), &mut backoff)
                     .await
                     .map_err(LinkError::from),
                 None => self.reconnect(&mut link).await,
@@ -123,7 +124,12 @@ impl Lane {
 
     /// Reads, stores and acknowledges by one connection, until it breaks or the program is to
     /// stop.
-    async fn drive(&mut self, link: &Link, backoff: &mut Backoff) -> Result<(), RedisError> {
+    async fn drive(
+        &mut self,
+        link: &Link,
+        mut in_hand: Vec<Raw>,
+        backoff: &mut Backoff,
+    ) -> Result<(), RedisError> {
         let shared = Arc::clone(&self.shared);
         link.make_group(&self.stream, &shared.group).await?;
         let mut cursor = Cursor {
@@ -131,7 +137,6 @@ impl Lane {
             claim_from: "0-0".into(),
             claim_at: Instant::now() + CLAIM_EVERY,
         };
-        let mut in_hand: Vec<Raw> = Vec::new();
         loop {
             if in_hand.is_empty() {
                 if shared.stop.is_set() {

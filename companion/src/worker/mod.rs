@@ -26,7 +26,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::link::{Address, Link, LinkError};
+use crate::link::{Address, Link, LinkError, Raw, explain};
 use crate::log;
 use crate::options::Failure;
 use crate::sql::{self, Database, Dialect, describe};
@@ -133,8 +133,9 @@ async fn work(options: Options, rules: Rules) -> Result<u8, Failure> {
     });
     let mut lanes = JoinSet::new();
     for stream in &streams {
-        let link = open_stream(&shared, stream).await?;
-        lanes.spawn(Lane::new(Arc::clone(&shared), stream.clone(), &link).run(link));
+        let (link, claimed) = open_stream(&shared, stream).await?;
+        let lane = Lane::new(Arc::clone(&shared), stream.clone(), &link);
+        lanes.spawn(lane.run(link, claimed));
         tokio::spawn(watch::watch_stream(
             Arc::clone(&shared),
             stream.clone(),
@@ -159,8 +160,9 @@ async fn work(options: Options, rules: Rules) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Connects to the primary of a stream and makes its group, or says why that is impossible.
-async fn open_stream(shared: &Shared, stream: &[u8]) -> Result<Link, Failure> {
+/// Connects to the primary of a stream, makes its group, and takes over what others have left;
+/// or says why that is impossible.
+async fn open_stream(shared: &Shared, stream: &[u8]) -> Result<(Link, Vec<Raw>), Failure> {
     let shown = String::from_utf8_lossy(stream).into_owned();
     let cannot = |text: String| Failure::CannotGoOn(text);
     let link = Link::connect(&shared.address, stream).await;
@@ -176,11 +178,8 @@ async fn open_stream(shared: &Shared, stream: &[u8]) -> Result<Link, Failure> {
             link.server, link.version
         )));
     }
-    if link.run_id.is_empty() {
-        log::warn("this user has no right to INFO: another primary will go unnoticed");
-    }
     let made = link.make_group(stream, &shared.group).await;
-    made.map_err(|error| cannot(format!("{shown}: XGROUP CREATE: {error}")))?;
+    made.map_err(|error| cannot(format!("{shown}: XGROUP CREATE: {}", explain(&error))))?;
     if let Some(idle_ms) = link
         .consumer_idle_ms(stream, &shared.group, &shared.name)
         .await
@@ -191,17 +190,23 @@ async fn open_stream(shared: &Shared, stream: &[u8]) -> Result<Link, Failure> {
             shared.name
         ));
     }
-    // With nothing to claim it changes nothing, and shows a missing right before the sale.
+    // A missing right shows here and not after the first crash. What it hands over is the
+    // first batch: XAUTOCLAIM drops trimmed entries for good, whoever reads its answer.
     let (group, name) = (&shared.group, &shared.name);
-    let tried = link
-        .claim(stream, group, name, u128::from(u32::MAX), "0-0", 1)
+    let idle_ms = shared.claim_after.as_millis();
+    let claimed = link
+        .claim(stream, group, name, idle_ms, "0-0", shared.batch)
         .await;
-    tried.map_err(|error| cannot(format!("{shown}: XAUTOCLAIM: {error}")))?;
+    let claimed =
+        claimed.map_err(|error| cannot(format!("{shown}: XAUTOCLAIM: {}", explain(&error))))?;
+    if link.run_id.is_empty() {
+        log::warn("this user has no right to INFO: another primary will go unnoticed");
+    }
     log::info(format!(
         "{shown}: reading from {} as {} of the group {}",
         link.server, shared.name, shared.group
     ));
-    Ok(link)
+    Ok((link, claimed.entries))
 }
 
 /// Returns the order streams of a split sale, from the hash of its parts.
@@ -212,7 +217,8 @@ async fn streams_of_parts(address: &Address, sale: &str) -> Result<Vec<Vec<u8>>,
         .await
         .map_err(cannot)?;
     let found = link.ask(redis::cmd("HVALS").arg(&key)).await;
-    let found = found.map_err(|error| Failure::CannotGoOn(format!("{key}: HVALS: {error}")))?;
+    let found =
+        found.map_err(|error| Failure::CannotGoOn(format!("{key}: HVALS: {}", explain(&error))))?;
     let parts = match found {
         redis::Value::Array(parts) if !parts.is_empty() => parts,
         _ => {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::dead;
 use super::lane::Shared;
 use super::metrics::Gauges;
-use crate::link::{Group, Link, entry_ms};
+use crate::link::{Group, Link, entry_ms, explain};
 use crate::log;
 use crate::sql::Database;
 
@@ -87,7 +87,7 @@ async fn trim_stream(link: &Link, stream: &[u8], shown: &str, groups: &[Group], 
         Ok(removed) => log::info(format!(
             "{shown}: trimmed {removed} entries before {before}"
         )),
-        Err(error) => log::warn(format!("{shown}: XTRIM: {error}")),
+        Err(error) => log::warn(format!("{shown}: XTRIM: {}", explain(&error))),
     }
 }
 

@@ -8,7 +8,7 @@ mod commands;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, RedisError, Value};
+use redis::{AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, RedisError, Value};
 
 pub use address::{Address, Way};
 pub use commands::{Fields, Group, Raw, entry_ms, string};
@@ -117,7 +117,10 @@ impl Link {
     }
 
     async fn open(address: &Address, host: &str, port: u16) -> Result<Self, LinkError> {
-        let client = Client::open(address.url(host, port))?;
+        let info = address.url(host, port).into_connection_info()?;
+        // CLIENT SETINFO would be one right more, which Redis 7.0 does not even know.
+        let settings = info.redis_settings().clone().set_skip_set_lib_name();
+        let client = Client::open(info.set_redis_settings(settings))?;
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(Some(ANSWER_WITHIN))
             .set_connection_timeout(Some(CONNECT_WITHIN));

@@ -13,6 +13,7 @@
 mod bench;
 mod loops;
 mod outcomes;
+mod page;
 mod servers;
 mod startup;
 mod worker;

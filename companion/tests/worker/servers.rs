@@ -10,7 +10,7 @@ use tempfile::TempDir;
 /// Waits for a condition, and says what was waited for if it never comes.
 #[track_caller]
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !holds() {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(20));
@@ -254,7 +254,7 @@ impl DatabaseServer {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             self.process = Some(Process(command.spawn().expect("the database")));
             loop {

@@ -51,6 +51,8 @@ pub struct Lane {
     database: Option<Database>,
     run_id: String,
     sql_backoff: Backoff,
+    /// The database has failed, and the log says so.
+    sql_is_away: bool,
 }
 
 /// Where the next entries are read.
@@ -73,6 +75,7 @@ impl Lane {
             database: None,
             run_id,
             sql_backoff: Backoff::default(),
+            sql_is_away: false,
         }
     }
 
@@ -251,7 +254,7 @@ impl Lane {
         // A broken connection cannot be told from a sound one by the error alone.
         self.database = None;
         let wait = self.sql_backoff.next();
-        if self.sql_backoff.is_first() {
+        if !std::mem::replace(&mut self.sql_is_away, true) {
             log::warn(format!(
                 "{}: SQL: {}; trying again until it succeeds",
                 self.shown,
@@ -296,6 +299,9 @@ impl Lane {
         };
         self.database = Some(database);
         self.sql_backoff.reset();
+        if std::mem::take(&mut self.sql_is_away) {
+            log::info(format!("{}: SQL: it succeeded", self.shown));
+        }
         shared.metrics.count(&outcome, begin.elapsed());
         outcome.log(&self.shown);
         Ok(())

@@ -8,7 +8,8 @@ use crate::worker::{
     Fields, Proxy, Worker, append, event, is_all_acknowledged, order, refund, with, without,
 };
 
-fn entries_wanted() -> usize {
+/// Returns how many entries the kill loops are made of.
+pub fn entries_wanted() -> usize {
     let wanted = std::env::var("FLASHSALE_LOOP_ENTRIES").ok();
     wanted.map_or(2_000, |number| number.parse().expect("a number"))
 }

@@ -14,6 +14,7 @@ mod bench;
 mod loops;
 mod outcomes;
 mod page;
+mod places;
 mod servers;
 mod startup;
 mod worker;

@@ -10,7 +10,9 @@ use tempfile::TempDir;
 /// Waits for a condition, and says what was waited for if it never comes.
 #[track_caller]
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(120);
+    // Longer in a long run, where a database works off 100,000 entries.
+    let patience = Duration::from_secs(120 + crate::loops::entries_wanted() as u64 / 100);
+    let deadline = Instant::now() + patience;
     while !holds() {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(20));

@@ -29,12 +29,18 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// Starts the worker `w1` on the stream `tea:orders`.
     pub fn start(redis_url: &str, sql_url: &str, more: &[&str]) -> Self {
+        let ours = ["--orders", "tea:orders", "--name", "w1"];
+        Self::start_with(redis_url, sql_url, &[&ours, more].concat())
+    }
+
+    pub fn start_with(redis_url: &str, sql_url: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let log = folder.path().join("log");
         let child = Command::new(env!("CARGO_BIN_EXE_flashsale"))
-            .args(["worker", "--orders", "tea:orders", "--name", "w1"])
-            .args(more)
+            .arg("worker")
+            .args(arguments)
             .env("FLASHSALE_REDIS", redis_url)
             .env("FLASHSALE_SQL", sql_url)
             .stdout(Stdio::null())

@@ -86,6 +86,10 @@ impl Address {
         for (host, port) in &self.servers {
             match self.ask_sentinel(host, *port, name).await {
                 Ok(server) => return Ok(server),
+                Err(LinkError::Redis(error)) => {
+                    let text = super::explain(&error);
+                    last = LinkError::NoPrimary(format!("the Sentinel {host}:{port}: {text}"));
+                }
                 Err(error) => last = error,
             }
         }

@@ -80,8 +80,12 @@ impl Link {
         };
         let mut last = LinkError::NoPrimary("no server given".into());
         for (host, port) in servers {
+            let server = format!("{host}:{port}");
             match Self::to(address, host, port, key).await {
                 Ok(link) => return Ok(link),
+                Err(LinkError::Redis(error)) => {
+                    last = LinkError::NoPrimary(format!("{server}: {}", explain(&error)));
+                }
                 Err(error) => last = error,
             }
         }

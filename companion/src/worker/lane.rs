@@ -196,7 +196,8 @@ impl Lane {
     /// Stores a batch, whatever it takes. Reports `false` if the program is to stop before
     /// that.
     async fn store(&mut self, entries: &[Raw]) -> bool {
-        let mut parts: VecDeque<Range<usize>> = VecDeque::from([0..entries.len()]);
+        let mut parts: VecDeque<Range<usize>> = VecDeque::new();
+        parts.push_back(0..entries.len());
         let mut attempts = 0;
         while let Some(part) = parts.pop_front() {
             let found = &entries[part.clone()];

@@ -164,8 +164,8 @@ impl Options {
             "journal" => self.with_journal = true,
             "group" => given.group = Some(parser.value()?.string()?),
             "name" => given.name = Some(parser.value()?.string()?),
-            "batch" => self.batch = parser.value()?.parse()?,
-            "attempts" => self.attempts = parser.value()?.parse()?,
+            "batch" => self.batch = number(name, parser)?,
+            "attempts" => self.attempts = number(name, parser)?,
             "claim-after" => self.claim_after = duration(name, parser)?,
             "trim" => self.trim = Some(duration(name, parser)?),
             "metrics" => self.metrics = Some(parser.value()?.string()?),
@@ -267,6 +267,12 @@ fn event_and_file(text: &str) -> Result<(String, String), Failure> {
             "--on {text}: it is --on EVENT=FILE"
         ))),
     }
+}
+
+fn number<N: std::str::FromStr>(name: &str, parser: &mut lexopt::Parser) -> Result<N, Failure> {
+    let text = parser.value()?.string()?;
+    text.parse()
+        .map_err(|_| Failure::Usage(format!("--{name}: {text:?} is no number")))
 }
 
 fn duration(name: &str, parser: &mut lexopt::Parser) -> Result<Duration, Failure> {

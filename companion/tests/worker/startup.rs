@@ -59,6 +59,7 @@ fn wrong_usage_ends_with_2_and_one_line() {
         "--batch is a number from 1 to 2000",
         &all(&["--batch", "2001", "--orders", "a"]),
     );
+    fails(2, "--batch: \"x\" is no number", &all(&["--batch", "x"]));
     fails(
         2,
         "--claim-after: \"60\" is no duration",
@@ -147,15 +148,18 @@ fn what_is_missing_at_the_start_ends_with_3_and_one_line() {
             "line 1: the database does not accept it: no such table: jobs",
         ),
         (
-            "SELEC 1",
-            "the database does not accept it: near \"SELEC\": syntax error",
+            "GARBAGE 1",
+            "the database does not accept it: near \"GARBAGE\": syntax error",
         ),
         ("SELECT 1; COMMIT", "COMMIT has no place in a hook"),
     ] {
         std::fs::write(&hook, text).expect("a file");
         fails_with(says, &["--then", &hook]);
     }
-    fails_with("Redis: ", &["--redis", "redis://127.0.0.1:1"]);
+    fails_with(
+        "Redis: 127.0.0.1:1: Connection refused",
+        &["--redis", "redis://127.0.0.1:1"],
+    );
     fails_with(
         "XGROUP CREATE: ",
         &[

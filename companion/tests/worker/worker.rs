@@ -114,7 +114,7 @@ pub fn refund(id: &str, reference: &str) -> Fields {
 pub fn event(word: &str, id: &str, seq: i64) -> Fields {
     let entry = with(&order(id, ""), "event", word);
     let entry = with(&entry, "expires_at_ms", "1795203153164");
-    with(&entry, "seq", &seq.to_string())
+    with(&entry, "seq", seq.to_string())
 }
 
 /// The same entry with another value of a field.

@@ -196,14 +196,13 @@ impl Splitter<'_> {
         while let Some((at, character)) = characters.next() {
             if has_escapes && character == '\\' {
                 characters.next();
-            } else if character == end {
-                if characters
+            } else if character == end
+                && characters
                     .next_if(|(_, next)| *next == end && end != ']')
                     .is_none()
-                {
-                    self.take(at + 1);
-                    return Ok(());
-                }
+            {
+                self.take(at + 1);
+                return Ok(());
             }
         }
         Err(format!("line {begin}: a quote without an end"))

@@ -241,8 +241,19 @@ impl Database {
         values: &[Value],
         kinds: &[Kind],
     ) -> Result<Vec<Vec<Value>>, sqlx::Error> {
+        self.query_and_keep(sql, values, kinds, false).await
+    }
+
+    /// Does the same; with `keep` the connection keeps the statement prepared.
+    pub async fn query_and_keep(
+        &mut self,
+        sql: &str,
+        values: &[Value],
+        kinds: &[Kind],
+        keep: bool,
+    ) -> Result<Vec<Vec<Value>>, sqlx::Error> {
         each!(self, connection, Db => {
-            let rows = bound!(Db, sql, values, false).fetch_all(connection).await?;
+            let rows = bound!(Db, sql, values, keep).fetch_all(connection).await?;
             rows.iter().map(|row| values_of(row, kinds)).collect()
         })
     }

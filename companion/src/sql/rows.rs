@@ -53,8 +53,13 @@ impl Database {
                     tuples(rows.len(), table.columns.len()),
                 );
                 let values = rows.concat();
-                self.query(&sql, &values, &kinds(&table.columns[..table.key]))
-                    .await?
+                self.query_and_keep(
+                    &sql,
+                    &values,
+                    &kinds(&table.columns[..table.key]),
+                    is_full(rows.len()),
+                )
+                .await?
             }
             Dialect::Mysql => return self.insert_marked(table, rows, delivery).await,
         };
@@ -80,7 +85,7 @@ impl Database {
             values.extend_from_slice(row);
             values.push(delivery.into());
         }
-        self.execute(&sql, &values, false).await?;
+        self.execute(&sql, &values, is_full(rows.len())).await?;
         let keys: Vec<Key> = rows.iter().map(|row| row[..table.key].to_vec()).collect();
         let delivery_column = [("delivery", Kind::Int)];
         let found = self.find(table, &keys, &delivery_column).await?;
@@ -232,6 +237,13 @@ impl Database {
             .map(|row| super::database::values_of(row, kinds))
             .collect()
     }
+}
+
+/// Reports whether a statement for so many rows is worth keeping. Full batches have a round
+/// number of rows, and thousands of parameters to parse; a statement kept for every number
+/// would take memory.
+fn is_full(rows: usize) -> bool {
+    rows.is_multiple_of(100)
 }
 
 fn kinds(columns: &[(&'static str, Kind)]) -> Vec<Kind> {

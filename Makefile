@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 .DEFAULT_GOAL := help
 # In the order written, also with -j.
 .NOTPARALLEL:
-.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-clients test-cluster test-docker test-kubernetes test-asan fuzz soak pictures lint hooks deny msrv build-arm64 release sbom deb image version clean
+.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-clients test-cluster test-docker test-kubernetes companion test-companion bench-companion lint-companion test-asan fuzz soak pictures lint hooks deny msrv build-arm64 release sbom deb image version clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -77,6 +77,30 @@ test-docker: ## build the image on Redis 7, Redis 8 and Valkey 8, and test each 
 test-kubernetes: ## play deploy/kubernetes with containers: an upgrade, all lost at once, a lost disk
 	@$(SETUP) lint
 	@./scripts/test_kubernetes.sh
+
+# A workspace of its own: its crates are compiled for nobody who wants the module alone.
+COMPANION := CARGO_TARGET_DIR=$(CURDIR)/target/companion cargo
+IN_COMPANION := --manifest-path companion/Cargo.toml --locked
+
+companion: ## build the program beside the module: target/companion/release/flashsale
+	@$(SETUP) companion
+	$(COMPANION) build --release $(IN_COMPANION)
+
+# Kill loops over 2,000 entries; ENTRIES=100000 for a long run.
+test-companion: ## test the companion against Redis, SQLite, PostgreSQL and MariaDB (ENTRIES=100000)
+	@$(SETUP) build companion server databases
+	cargo build --locked
+	FLASHSALE_DATABASES=required FLASHSALE_LOOP_ENTRIES=$(or $(ENTRIES),2000) \
+	  $(COMPANION) test $(IN_COMPANION) -- --test-threads=2 $(ARGS)
+
+bench-companion: ## measure how many orders a second one worker stores, 5 minutes
+	@$(SETUP) companion server databases
+	FLASHSALE_DATABASES=required $(COMPANION) test --release $(IN_COMPANION) --test worker -- bench:: --ignored --nocapture
+
+lint-companion: ## check the companion's formatting and lints
+	@$(SETUP) companion lint
+	cargo fmt --manifest-path companion/Cargo.toml --check
+	$(COMPANION) clippy --all-targets $(IN_COMPANION) -- -D warnings
 
 test-asan: ## run the tests on servers under AddressSanitizer (Linux; ARGS="--test server NAME")
 	@$(SETUP) build server

@@ -19,6 +19,8 @@
 #           with what builds and checks them, target/clients
 #   compose docker compose, where a Docker engine answers; never the engine itself
 #   profile valgrind
+#   companion  a newer Rust than the module asks for, as companion/Cargo.toml states it
+#   databases  PostgreSQL and MariaDB, to test the companion with
 #   monitoring  Prometheus with promtool, and redis_exporter
 #   servers  Redis 8.2 and Valkey 9.1, target/servers; no Rust is needed for it
 #   debian-servers  Redis 8.0 and Valkey 8.1 of Debian 13, target/servers as well
@@ -79,6 +81,9 @@ package_for() { # NEED MANAGER
     arm64:apt-get) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
     deb:apt-get) echo dpkg-dev lintian ;;
     qemu:apt-get) echo qemu-user-static ;;
+    databases:apt-get) echo postgresql mariadb-server ;;
+    databases:dnf) echo postgresql-server mariadb-server ;;
+    databases:pacman|databases:brew) echo postgresql mariadb ;;
     profile:apt-get|profile:dnf|profile:pacman) echo valgrind ;;
     monitoring:apt-get) echo prometheus prometheus-redis-exporter ;;
     # Those have no redis_exporter; promtool comes with Prometheus.
@@ -557,6 +562,25 @@ need_monitoring() {
     say "SKIPPED: no Prometheus or no redis_exporter here; what needs them will not be tested"
 }
 
+# --- companion --------------------------------------------------------------------
+
+need_companion() {
+  rust_min=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/companion/Cargo.toml")
+  have cc || install_packages cc
+  need_rust
+}
+
+have_databases() {
+  { have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; } && have mariadbd
+}
+
+# The tests start them on free ports and in folders of their own; no service is wanted.
+need_databases() {
+  have_databases && return
+  (install_quietly databases postgresql mariadb) || true
+  have_databases || die "please install PostgreSQL and MariaDB"
+}
+
 # --- profile ----------------------------------------------------------------------
 
 need_profile() {
@@ -581,6 +605,8 @@ for need in "$@"; do
     debian-servers) need_debian_servers ;;
     monitoring) need_monitoring ;;
     profile) need_profile ;;
+    companion) need_companion ;;
+    databases) need_databases ;;
     compose) need_compose ;;
     *) die "unknown need: $need" ;;
   esac

@@ -1,0 +1,196 @@
+//! A connection to the primary that has a stream: found directly, by Sentinel, or in a
+//! cluster. It never reconnects by itself, so that an XACK goes to the server, and by the
+//! connection, that its entries were read from.
+
+mod address;
+mod commands;
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, RedisError, Value};
+
+pub use address::{Address, Way};
+pub use commands::{Fields, Group, Raw, entry_ms, string};
+
+/// How long the server may keep a read waiting for entries.
+pub const BLOCK_MS: u64 = 5_000;
+
+/// A command that is unanswered for so long has lost its connection. It is longer than BLOCK.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// A redirection leads to a redirection so often at most.
+const REDIRECTIONS: usize = 5;
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub enum LinkError {
+    Redis(RedisError),
+    /// No primary could be found, in words.
+    NoPrimary(String),
+}
+
+impl std::fmt::Display for LinkError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Redis(error) => formatter.write_str(&explain(error)),
+            Self::NoPrimary(text) => formatter.write_str(text),
+        }
+    }
+}
+
+/// Describes an error in one line, as the server words it.
+pub fn explain(error: &RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        (Some(code), None) => code.to_owned(),
+        _ => error.to_string(),
+    }
+    .replace('\n', " ")
+}
+
+impl From<RedisError> for LinkError {
+    fn from(error: RedisError) -> Self {
+        Self::Redis(error)
+    }
+}
+
+/// One connection to a primary.
+#[derive(Clone)]
+pub struct Link {
+    connection: MultiplexedConnection,
+    /// Another one after a restart or a failover; empty if the user may not ask.
+    pub run_id: String,
+    pub version: String,
+    pub server: String,
+    client_id: i64,
+}
+
+impl Link {
+    /// Connects to the primary that has the key.
+    ///
+    /// # Errors
+    ///
+    /// No server answers, or none is a primary.
+    pub async fn connect(address: &Address, key: &[u8]) -> Result<Self, LinkError> {
+        let servers = match &address.way {
+            Way::Sentinel(name) => vec![address.ask_sentinels(name).await?],
+            Way::Cluster | Way::Direct => address.servers.clone(),
+        };
+        let mut last = LinkError::NoPrimary("no server given".into());
+        for (host, port) in servers {
+            let server = format!("{host}:{port}");
+            match Self::to(address, host, port, key).await {
+                Ok(link) => return Ok(link),
+                Err(LinkError::Redis(error)) => {
+                    last = LinkError::NoPrimary(format!("{server}: {}", explain(&error)));
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn to(
+        address: &Address,
+        mut host: String,
+        mut port: u16,
+        key: &[u8],
+    ) -> Result<Self, LinkError> {
+        for _ in 0..REDIRECTIONS {
+            let link = Self::open(address, &host, port).await?;
+            if address.way != Way::Cluster {
+                return Ok(link);
+            }
+            let mut command = redis::cmd("XPENDING");
+            command.arg(key).arg("flashsale-where-are-you");
+            // Any other answer, NOGROUP for one, comes from the node that has the slot.
+            match link.ask(&command).await {
+                Err(error) => match error.redirect_node() {
+                    Some((node, _)) => (host, port) = split_node(node, &host)?,
+                    None if error.is_io_error() => return Err(error.into()),
+                    None => return Ok(link),
+                },
+                Ok(_) => return Ok(link),
+            }
+        }
+        Err(LinkError::NoPrimary(
+            "the cluster redirects without end".into(),
+        ))
+    }
+
+    async fn open(address: &Address, host: &str, port: u16) -> Result<Self, LinkError> {
+        let info = address.url(host, port).into_connection_info()?;
+        // CLIENT SETINFO would be one right more, which Redis 7.0 does not even know.
+        let settings = info.redis_settings().clone().set_skip_set_lib_name();
+        let client = Client::open(info.set_redis_settings(settings))?;
+        let config = AsyncConnectionConfig::new()
+            .set_response_timeout(Some(ANSWER_WITHIN))
+            .set_connection_timeout(Some(CONNECT_WITHIN));
+        let connection = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
+        let mut link = Self {
+            connection,
+            run_id: String::new(),
+            version: String::new(),
+            server: format!("{host}:{port}"),
+            client_id: 0,
+        };
+        link.learn().await?;
+        Ok(link)
+    }
+
+    /// Asks the server what it is. A user without INFO can do without: then another primary
+    /// goes unnoticed.
+    async fn learn(&mut self) -> Result<(), LinkError> {
+        if let Ok(Value::Int(id)) = self.ask(redis::cmd("CLIENT").arg("ID")).await {
+            self.client_id = id;
+        }
+        let info = match self
+            .ask(redis::cmd("INFO").arg("server").arg("replication"))
+            .await
+        {
+            Ok(info) => string(&info),
+            Err(error) if error.code() == Some("NOPERM") => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let value = |name: &str| {
+            let line = info
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.unwrap_or_default().trim().to_owned()
+        };
+        self.run_id = value("run_id");
+        self.version = value("redis_version");
+        if value("role") == "slave" {
+            return Err(LinkError::NoPrimary(format!(
+                "{} is a replica",
+                self.server
+            )));
+        }
+        Ok(())
+    }
+
+    /// Sends a command and waits for its answer.
+    ///
+    /// # Errors
+    ///
+    /// The server answers an error, or not at all.
+    pub async fn ask(&self, command: &Cmd) -> Result<Value, RedisError> {
+        let value = self.connection.clone().send_packed_command(command).await?;
+        match value {
+            Value::ServerError(error) => Err(error.into()),
+            value => Ok(value),
+        }
+    }
+}
+
+fn split_node(node: &str, host_before: &str) -> Result<(String, u16), LinkError> {
+    let wrong = || LinkError::NoPrimary(format!("the cluster redirects to {node:?}"));
+    let (host, port) = node.rsplit_once(':').ok_or_else(wrong)?;
+    // Without a host: the one that has answered.
+    let host = if host.is_empty() { host_before } else { host };
+    Ok((host.to_owned(), port.parse().map_err(|_| wrong())?))
+}

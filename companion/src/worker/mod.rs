@@ -1,0 +1,232 @@
+//! `flashsale worker`: the order stream into SQL, each order exactly once.
+//!
+//! # How it holds
+//!
+//! 1. An entry is acknowledged after the COMMIT of its row, by the connection it was read by.
+//!    Killed before the COMMIT, nothing has happened; after it, the row is found there.
+//! 2. A row has a key that the entry brings along, and never the stream ID: what arrives
+//!    twice is one row, and its hook runs once, in the transaction that inserts the row.
+//! 3. What cannot be stored is a dead letter in SQL before it is acknowledged.
+
+mod batch;
+mod dead;
+mod dead_commands;
+pub mod entry;
+mod hook;
+mod lane;
+mod metrics;
+mod options;
+mod row;
+mod units;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::link::{Address, Link, LinkError, Raw, explain};
+use crate::log;
+use crate::options::Failure;
+use crate::sql::{self, Database, Dialect, describe};
+use crate::stop::Stop;
+
+use batch::Rules;
+use hook::Hooks;
+use lane::{Lane, Shared};
+use metrics::Metrics;
+use options::{Options, Task};
+
+/// How long a stop may take; what is not done then is done by the next start.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// XAUTOCLAIM names the entries that were trimmed since this version.
+const REDIS_AT_LEAST: u32 = 7;
+
+/// Runs the subcommand, and returns the exit code.
+///
+/// # Errors
+///
+/// Wrong usage; something at the start is not as it has to be.
+pub async fn run(arguments: lexopt::Parser) -> Result<u8, Failure> {
+    let mut options = Options::parse(arguments)?;
+    if options.task == Task::Help {
+        print!("{}", options::HELP);
+        return Ok(0);
+    }
+    let mut database = open_database(&options.sql_url).await?;
+    sql::migrate(&mut database)
+        .await
+        .map_err(Failure::CannotGoOn)?;
+    let hooks = Hooks::read(&options.hooks, options.dialect)?;
+    hooks.check(&mut database).await?;
+    let rules = Rules {
+        hooks,
+        with_journal: options.with_journal,
+        with_reservations: options.with_reservations,
+    };
+    match std::mem::replace(&mut options.task, Task::Work) {
+        Task::Help | Task::Migrate => {
+            database.close().await;
+            Ok(0)
+        }
+        Task::DeadList => dead_commands::list(&mut database).await,
+        Task::DeadRetry(numbers) => {
+            dead_commands::retry(&mut database, &rules, &numbers, options.without_hooks).await
+        }
+        Task::DeadDrop(numbers) => dead_commands::drop(&mut database, &numbers).await,
+        Task::Work => {
+            warn_of_settings(&mut database).await;
+            database.close().await;
+            work(options, rules).await
+        }
+    }
+}
+
+async fn open_database(url: &str) -> Result<Database, Failure> {
+    let opened = Database::connect(url).await;
+    opened.map_err(|error| {
+        Failure::CannotGoOn(format!(
+            "the database cannot be opened: {}",
+            describe(&error)
+        ))
+    })
+}
+
+/// Warns of a server that answers COMMIT before the transaction is on disk.
+async fn warn_of_settings(database: &mut Database) {
+    if database.dialect() != Dialect::Mysql {
+        return;
+    }
+    let sql = "SELECT @@innodb_flush_log_at_trx_commit";
+    if let Ok(rows) = database.query(sql, &[], &[sql::Kind::Int]).await
+        && rows.first().is_some_and(|row| row[0].int() != 1)
+    {
+        log::warn(
+            "innodb_flush_log_at_trx_commit is not 1: with the power, the database may lose orders that are acknowledged",
+        );
+    }
+}
+
+async fn work(options: Options, rules: Rules) -> Result<u8, Failure> {
+    let cannot = |text: String| Failure::CannotGoOn(text);
+    let stop = Stop::on_signals().map_err(|error| cannot(format!("signals: {error}")))?;
+    let Some(address) = options.address else {
+        return Err(Failure::Usage("give --redis URL".into()));
+    };
+    let streams = match &options.group_of {
+        Some(sale) => streams_of_parts(&address, sale).await?,
+        None => options.orders.clone(),
+    };
+    let shared = Arc::new(Shared {
+        address,
+        sql_url: options.sql_url,
+        group: options.group,
+        name: options.name,
+        batch: options.batch,
+        attempts: options.attempts,
+        claim_after: options.claim_after,
+        rules,
+        metrics: Arc::new(Metrics::default()),
+        stop: stop.clone(),
+    });
+    let mut lanes = JoinSet::new();
+    for stream in &streams {
+        let (link, claimed) = open_stream(&shared, stream).await?;
+        let lane = Lane::new(Arc::clone(&shared), stream.clone(), &link);
+        lanes.spawn(lane.run(link, claimed));
+        tokio::spawn(watch::watch_stream(
+            Arc::clone(&shared),
+            stream.clone(),
+            options.trim,
+        ));
+    }
+    if let Some(place) = &options.metrics {
+        let listener = TcpListener::bind(place).await;
+        let listener = listener.map_err(|error| cannot(format!("--metrics {place}: {error}")))?;
+        let metrics = Arc::clone(&shared.metrics);
+        tokio::spawn(async move { metrics::serve(listener, &metrics).await });
+        tokio::spawn(watch::watch_dead(Arc::clone(&shared)));
+    }
+    stop.wait().await;
+    log::info("stopping: finishing what is in hand");
+    let all = async { while lanes.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_WITHIN, all).await.is_err() {
+        log::warn(
+            "stopped in the middle of a batch: it is still pending, and the next start stores it",
+        );
+    }
+    Ok(0)
+}
+
+/// Connects to the primary of a stream, makes its group, and takes over what others have left;
+/// or says why that is impossible.
+async fn open_stream(shared: &Shared, stream: &[u8]) -> Result<(Link, Vec<Raw>), Failure> {
+    let shown = String::from_utf8_lossy(stream).into_owned();
+    let cannot = |text: String| Failure::CannotGoOn(text);
+    let link = Link::connect(&shared.address, stream).await;
+    let link = link.map_err(|error| cannot(format!("Redis: {error}")))?;
+    let major = link
+        .version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse().ok());
+    if major.is_some_and(|major: u32| major < REDIS_AT_LEAST) {
+        return Err(cannot(format!(
+            "{} is Redis {}: 7.0 or later is needed, or Valkey",
+            link.server, link.version
+        )));
+    }
+    let made = link.make_group(stream, &shared.group).await;
+    made.map_err(|error| cannot(format!("{shown}: XGROUP CREATE: {}", explain(&error))))?;
+    if let Some(idle_ms) = link
+        .consumer_idle_ms(stream, &shared.group, &shared.name)
+        .await
+        && idle_ms < 2_000
+    {
+        log::warn(format!(
+            "{shown}: the consumer {} was active {idle_ms} ms ago: if another worker runs under this name, give each a --name",
+            shared.name
+        ));
+    }
+    // A missing right shows here and not after the first crash. What it hands over is the
+    // first batch: XAUTOCLAIM drops trimmed entries for good, whoever reads its answer.
+    let (group, name) = (&shared.group, &shared.name);
+    let idle_ms = shared.claim_after.as_millis();
+    let claimed = link
+        .claim(stream, group, name, idle_ms, "0-0", shared.batch)
+        .await;
+    let claimed =
+        claimed.map_err(|error| cannot(format!("{shown}: XAUTOCLAIM: {}", explain(&error))))?;
+    if link.run_id.is_empty() {
+        log::warn("this user has no right to INFO: another primary will go unnoticed");
+    }
+    log::info(format!(
+        "{shown}: reading from {} as {} of the group {}",
+        link.server, shared.name, shared.group
+    ));
+    Ok((link, claimed.entries))
+}
+
+/// Returns the order streams of a split sale, from the hash of its parts.
+async fn streams_of_parts(address: &Address, sale: &str) -> Result<Vec<Vec<u8>>, Failure> {
+    let key = format!("{{{sale}}}:parts");
+    let cannot = |error: LinkError| Failure::CannotGoOn(format!("Redis: {error}"));
+    let link = Link::connect(address, key.as_bytes())
+        .await
+        .map_err(cannot)?;
+    let found = link.ask(redis::cmd("HVALS").arg(&key)).await;
+    let found =
+        found.map_err(|error| Failure::CannotGoOn(format!("{key}: HVALS: {}", explain(&error))))?;
+    let parts = match found {
+        redis::Value::Array(parts) if !parts.is_empty() => parts,
+        _ => {
+            return Err(Failure::CannotGoOn(format!(
+                "{key} is not there: {sale} is no split sale; give its stream by --orders"
+            )));
+        }
+    };
+    let stream = |part: &redis::Value| format!("{}:orders", crate::link::string(part)).into_bytes();
+    Ok(parts.iter().map(stream).collect())
+}

@@ -39,7 +39,7 @@ impl Gateway {
     /// # Errors
     ///
     /// What the client reports of the whole batch, such as a wrong password. Lost connections
-    /// and time-outs are no answer: the batch is sent again.
+    /// and timeouts are no answer: the batch is sent again.
     pub fn reserve(&self, user: &str, qty: &str, id: &str) -> Option<RedisResult<Value>> {
         let (answer, answered) = channel();
         let entry = [user, qty, id].map(str::to_owned);

@@ -56,7 +56,7 @@ fn bucket_of(chunks: &mut [Box<Chunk>], at: usize) -> &mut Bucket {
 /// are the first to become directory bits, which all entries share.
 #[inline]
 fn home(buckets: u32, tag: u16) -> usize {
-    (u64::from(tag) * u64::from(buckets) >> u16::BITS) as usize
+    ((u64::from(tag) * u64::from(buckets)) >> u16::BITS) as usize
 }
 
 /// How many entries these chunks have.

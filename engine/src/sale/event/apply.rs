@@ -277,7 +277,8 @@ impl Sale {
 
     /// Moves the units of `lines` between an item's counts, and with them the user's:
     /// `signs` say what they are added to, `counts` what that does to the limits.
-    #[inline]
+    // Where the signs are known, little is left of it.
+    #[inline(always)]
     fn move_units(
         &mut self,
         user: UserSlot,
@@ -305,7 +306,7 @@ impl Sale {
     }
 
     /// The user's part of a move of `lines`.
-    #[inline]
+    #[inline(always)]
     fn account(&mut self, user: UserSlot, lines: &[Line], signs: (i64, i64), counts: i64) {
         let (reserved, sold) = signs;
         self.count_lines(user, lines, counts);

@@ -37,6 +37,8 @@ check formatting cargo fmt --all --check
 check spelling "$tools/python/bin/typos" --hidden --format brief
 # Files and headings that links name, and the shape of tables: .rumdl.toml.
 check links "$tools/python/bin/rumdl" check --quiet .
+# What is written from clients/answers.json and clients/commands.json.
+check generated python3 -m clients.generator --check
 check scripts "$tools/python/bin/shellcheck" "${scripts[@]}"
 
 if [ "$quick" = no ]; then

@@ -15,6 +15,8 @@
 #   bare-amd64, bare-arm64  Debian 12 with redis-server, target/tools, to load a release in
 #   python  redis-py in a virtual environment, target/clients/python
 #   node    node-redis, target/clients/node
+#   client-libraries  what the clients of clients/ are built on, the oldest and the newest,
+#           with what builds and checks them, target/clients
 #   compose docker compose, where a Docker engine answers; never the engine itself
 #   profile valgrind
 #   monitoring  Prometheus with promtool, and redis_exporter
@@ -357,6 +359,48 @@ need_node() {
   give_up node-redis "$log" "${npm[@]}" view redis version
 }
 
+# The libraries below our own clients. What cannot be had is an error: a client that was not
+# tested must not look as if it was.
+need_client_libraries() {
+  local age
+  for age in oldest newest; do
+    need_client_python "$age"
+    need_client_node "$age"
+  done
+}
+
+need_client_python() { # oldest or newest
+  local from=$root/clients/python/tests folder=$clients/client-python-$1 log=$clients/client-python-$1.log
+  is_installed "$from" "$folder" "$1.txt" && return
+  python3 -c 'import ensurepip, venv' 2>/dev/null || install_packages python
+  say "installing the $1 redis-py below target/clients"
+  rm -rf "$folder"
+  mkdir -p "$clients"
+  if ! { python3 -m venv "$folder" && "$folder/bin/python" -m pip --disable-pip-version-check --no-input \
+    install -q --only-binary=:all: -r "$from/$1.txt"; } >"$log" 2>&1; then
+    tail -n5 "$log" >&2
+    die "redis-py could not be installed ($log)"
+  fi
+  cp "$from/$1.txt" "$folder/"
+}
+
+need_client_node() { # oldest or newest
+  local from=$root/clients/typescript folder=$clients/client-node-$1 log=$clients/client-node-$1.log
+  [ "$1" = newest ] || from=$from/tests/$1
+  is_installed "$from" "$folder" package.json package-lock.json && return
+  { have node && have npm; } || install_packages npm
+  at_least "$(node --version | tr -d v)" 20.14 || die "the client for TypeScript needs Node.js 20.14 or later"
+  say "installing the $1 node-redis below target/clients"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  cp "$from/.npmrc" "$from/package.json" "$from/package-lock.json" "$folder/"
+  (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund) >"$log" 2>&1 || {
+    rm -f "$folder"/package*.json
+    tail -n5 "$log" >&2
+    die "node-redis could not be installed ($log)"
+  }
+}
+
 # --- servers ----------------------------------------------------------------------
 
 # A folder for each server, NAME-VERSION, with its program in it.
@@ -532,6 +576,7 @@ for need in "$@"; do
     server) need_server ;;
     python) need_python ;;
     node) need_node ;;
+    client-libraries) need_client_libraries ;;
     servers) need_servers ;;
     debian-servers) need_debian_servers ;;
     monitoring) need_monitoring ;;

@@ -19,17 +19,19 @@ pub enum Code {
     NoSku,
     BusyKey,
     Oom,
+    Broken,
 }
 
 impl Code {
     /// Every code, in the order of the contract.
-    pub const ALL: [Code; 6] = [
+    pub const ALL: [Code; 7] = [
         Code::Err,
         Code::WrongType,
         Code::NoSale,
         Code::NoSku,
         Code::BusyKey,
         Code::Oom,
+        Code::Broken,
     ];
 
     /// The word itself: public interface.
@@ -41,6 +43,7 @@ impl Code {
             Code::NoSku => "NOSKU",
             Code::BusyKey => "BUSYKEY",
             Code::Oom => "OOM",
+            Code::Broken => "BROKEN",
         }
     }
 }
@@ -68,9 +71,8 @@ impl Error {
     /// The sale broke an invariant, and takes no change.
     #[cold]
     pub fn broken(reason: &str) -> Error {
-        Error::new(format!(
-            "key: the sale is broken and takes no change, see FLASHSALE.DOCTOR: {reason}"
-        ))
+        let text = format!("key: the sale takes no change, see FLASHSALE.DOCTOR: {reason}");
+        Error::with(Code::Broken, text)
     }
 
     /// What is wrong, without the code.

@@ -4,7 +4,7 @@
 //! Edge: in debug builds alone, and for sales of certain names. In a release build every
 //! function here is empty.
 
-use crate::ffi::Text;
+use crate::ffi::{Ctx, Text};
 
 /// Where a test wants something to break: the key is named after it.
 #[derive(Clone, Copy)]
@@ -15,6 +15,8 @@ pub enum Point {
     Apply,
     /// The same of a change that was decided elsewhere.
     Replay,
+    /// The same, but not while an AOF is loaded.
+    Follow,
     /// A panic when overdue reservations are returned.
     Sweep,
     /// Counts that cannot be right after a change.
@@ -27,6 +29,15 @@ pub fn panic_at(point: Point, key: Text<'_>) {
     assert!(!is_at(point, key), "rehearsed");
 }
 
+/// As [`panic_at`], for a change that was decided elsewhere.
+#[inline]
+pub fn panic_in_replay(ctx: Ctx<'_>, key: Text<'_>) {
+    panic_at(Point::Replay, key);
+    if is_at(Point::Follow, key) {
+        assert!(ctx.flags().is_loading(), "rehearsed");
+    }
+}
+
 /// Reports whether `key` is named after this point.
 #[cfg(debug_assertions)]
 pub fn is_at(point: Point, key: Text<'_>) -> bool {
@@ -34,13 +45,14 @@ pub fn is_at(point: Point, key: Text<'_>) -> bool {
         Point::Plan => b"rehearsal:plan",
         Point::Apply => b"rehearsal:apply",
         Point::Replay => b"rehearsal:replay",
+        Point::Follow => b"rehearsal:follow",
         Point::Sweep => b"rehearsal:sweep",
         Point::Fault => b"rehearsal:fault",
     };
     key.bytes() == name
 }
 
-/// As in a debug build, but never.
+/// Reports that no key is named after this point: this is a release build.
 #[cfg(not(debug_assertions))]
 #[inline]
 pub const fn is_at(_: Point, _: Text<'_>) -> bool {

@@ -47,7 +47,7 @@ mod times;
 mod wave;
 mod wire;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -229,15 +229,30 @@ fn run(options: &Options) -> Outcome<()> {
     println!("{:>8}  {}", "options", report.options);
     bench.measure_rows(&mut report)?;
     bench.measure_growth(&mut report)?;
-    report.targets = targets::judge(&report);
+    let wave = report.wave.as_ref();
+    report.targets = targets::judge(&report.rows, report.batches, &report.growths, wave);
     println!("\n{}", heading("Targets"));
     println!("{}", report.target_table().markdown());
     report.write(&options.out)?;
+    draw(&report, &options.out)?;
     println!(
         "{} seconds; bench.md, bench.csv, summary.md and the pictures are in {}",
         started.elapsed().as_secs(),
         options.out.display()
     );
+    Ok(())
+}
+
+/// Draws `bench.svg` and `batch.svg`, as far as their rows were measured.
+fn draw(report: &Report, folder: &Path) -> Outcome<()> {
+    for (name, picture) in [
+        ("bench.svg", plot::svg(report)?),
+        ("batch.svg", plot_batch::svg(report)?),
+    ] {
+        if let Some(picture) = picture {
+            std::fs::write(folder.join(name), picture)?;
+        }
+    }
     Ok(())
 }
 

@@ -7,8 +7,6 @@ use crate::batch::Batches;
 use crate::bout::{BATCHES, Figures, Mode};
 use crate::growth::{Growth, Kind};
 use crate::machine::Facts;
-use crate::plot;
-use crate::plot_batch;
 use crate::print::commas;
 use crate::reply::Outcome;
 use crate::table::{Table, number};
@@ -456,19 +454,12 @@ impl Report {
         text
     }
 
-    /// Writes `bench.md`, `bench.csv`, the pictures `bench.svg` and `batch.svg`, and the
-    /// `summary.md` of the page on performance.
+    /// Writes `bench.md`, `bench.csv`, and the `summary.md` of the page on performance.
     pub fn write(&self, folder: &Path) -> Outcome<()> {
         fs::create_dir_all(folder)?;
         fs::write(folder.join("bench.md"), self.markdown())?;
         fs::write(folder.join("bench.csv"), self.csv())?;
         fs::write(folder.join("summary.md"), self.summary())?;
-        if let Some(picture) = plot::svg(self)? {
-            fs::write(folder.join("bench.svg"), picture)?;
-        }
-        if let Some(picture) = plot_batch::svg(self)? {
-            fs::write(folder.join("batch.svg"), picture)?;
-        }
         Ok(())
     }
 }

@@ -7,7 +7,6 @@
 use crate::batch::Batches;
 use crate::bout::{Figures, Mode};
 use crate::growth::{Growth, Kind};
-use crate::report::Report;
 use crate::wave::Wave;
 
 /// One aim and what was measured.
@@ -79,15 +78,19 @@ const BLOOM_RATIOS: [(&str, &str, f64); 2] = [
     ("BF.MEXISTS 100", "RedisBloom MEXISTS 100", 3.0),
 ];
 
-/// All targets.
-pub fn judge(report: &Report) -> Vec<Target> {
-    let rows = &report.rows;
+/// All targets, against what was measured.
+pub fn judge(
+    rows: &[Figures],
+    measured: Option<Batches>,
+    growths: &[Growth],
+    wave: Option<&Wave>,
+) -> Vec<Target> {
     let mut targets = ratios(rows);
     targets.extend(bloom(rows));
     targets.extend(batch_ratios(rows));
-    targets.extend(batches(report.batches));
-    targets.extend(sizes(&report.growths));
-    targets.extend(stalls(&report.growths, report.wave.as_ref()));
+    targets.extend(batches(measured));
+    targets.extend(sizes(growths));
+    targets.extend(stalls(growths, wave));
     targets
 }
 

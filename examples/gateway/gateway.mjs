@@ -1,13 +1,28 @@
 // A gateway in miniature: reservations of many buyers as batches over a few connections.
 //
-//     gateway.mjs PORT SALE BUYERS     so many buyers ask for a unit at once
+//     gateway.mjs PORT SALE BUYERS     so many buyers ask for a unit of a sale at once
 //
-// Needs node-redis.
+// Needs node-redis (`npm install redis` beside a copy of this file), and a sale:
+// FLASHSALE.CREATE hats hats:orders STOCK 7.
 
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { createClient, ErrorReply } from "redis";
+import {
+  ClientOfflineError, ConnectionTimeoutError, createClient, SocketClosedUnexpectedlyError,
+  SocketTimeoutError, TimeoutError,
+} from "redis";
+
+const LOST = [ClientOfflineError, ConnectionTimeoutError, SocketClosedUnexpectedlyError,
+  SocketTimeoutError, TimeoutError];
+// Errors of the system, such as ECONNRESET, have a `syscall`.
+const isLost = (error) => error.syscall || LOST.some((kind) => error instanceof kind);
+
+// The text to send. What has none must not reach a batch: all its buyers would fail.
+function word(argument) {
+  if (["string", "number", "bigint"].includes(typeof argument)) return String(argument);
+  throw new TypeError(`${typeof argument} is neither text nor a number`);
+}
 
 export class Gateway {
   #waiting = [];
@@ -20,9 +35,10 @@ export class Gateway {
   }
 
   // What RESERVE would answer; rejects with what would be an error.
-  reserve(user, qty, id) {
+  async reserve(user, qty, id) {
+    const entry = [user, qty, id].map(word);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ entry: [user, String(qty), id], resolve, reject });
+      this.#waiting.push({ entry, resolve, reject });
       this.#serve();
     });
   }
@@ -49,8 +65,9 @@ export class Gateway {
       try {
         return await client.sendCommand([...words, ...entries.flat()]);
       } catch (error) {
-        if (error instanceof ErrorReply) return entries.map(() => error); // the whole batch
-        await sleep(100); // then the same line again
+        if (!isLost(error)) return entries.map(() => error); // the answer to the whole batch
+        console.error(`gateway: the same batch again: ${error}`);
+        await sleep(100);
       }
     }
   }
@@ -76,5 +93,9 @@ async function main(port, sale, buyers) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [port, sale, buyers] = process.argv.slice(2);
+  if (buyers === undefined) {
+    console.error("usage: gateway.mjs PORT SALE BUYERS");
+    process.exit(1);
+  }
   await main(Number(port), sale, Number(buyers));
 }

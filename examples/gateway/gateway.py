@@ -1,8 +1,8 @@
 """A gateway in miniature: reservations of many buyers as batches over two connections.
 
-    gateway.py PORT SALE BUYERS     so many buyers ask for a unit at once
+    gateway.py PORT SALE BUYERS     so many buyers ask for a unit of a sale at once
 
-Needs redis-py.
+Needs redis-py (`pip install redis`), and a sale: FLASHSALE.CREATE hats hats:orders STOCK 7.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import sys
 import uuid
 
 import redis.asyncio
-from redis.exceptions import ConnectionError, ResponseError, TimeoutError
+from redis.exceptions import AuthenticationError, ConnectionError, TimeoutError
 
 
 class Gateway:
@@ -22,9 +22,19 @@ class Gateway:
 
     async def reserve(self, user, qty, id):
         """What RESERVE would answer; raises what would be an error."""
+        entry = [self.word(argument) for argument in (user, qty, id)]
         answer = asyncio.get_running_loop().create_future()
-        self.waiting.put_nowait(((user, qty, id), answer))
+        self.waiting.put_nowait((entry, answer))
         return await answer
+
+    @staticmethod
+    def word(argument):
+        """The bytes to send. What has none must not reach a batch: all its buyers would fail."""
+        if isinstance(argument, bytes):
+            return argument
+        if isinstance(argument, bool) or not isinstance(argument, (str, int)):
+            raise TypeError(f"{argument!r} is neither text nor an integer")
+        return str(argument).encode()
 
     async def serve(self):
         """One connection: whenever it is free, it takes whatever waits."""
@@ -47,10 +57,12 @@ class Gateway:
             try:
                 return await self.client.execute_command(
                     "FLASHSALE.MRESERVE", self.sale, "ENTRIES", len(entries), *words)
-            except (ConnectionError, TimeoutError):
-                await asyncio.sleep(0.1)  # then the same line again
-            except ResponseError as error:
-                return [error] * len(entries)  # the whole batch was refused
+            except Exception as error:
+                is_lost = isinstance(error, (ConnectionError, TimeoutError))
+                if not is_lost or isinstance(error, AuthenticationError):
+                    return [error] * len(entries)  # the answer to the whole batch
+                print(f"gateway: the same batch again: {error}", file=sys.stderr)
+                await asyncio.sleep(0.1)
 
 
 async def main(port, sale, buyers):
@@ -62,4 +74,6 @@ async def main(port, sale, buyers):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("usage: gateway.py PORT SALE BUYERS")
     asyncio.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

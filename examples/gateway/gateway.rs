@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use redis::{Client, Connection, ConnectionLike, Value};
+use redis::{Client, Connection, ConnectionLike, RedisResult, Value};
 
 /// Entries of the largest batch.
 const MOST: usize = 128;
@@ -16,7 +16,7 @@ const MOST: usize = 128;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A buyer's `user qty id`, and where the answer goes.
-type Waiting = ([String; 3], Sender<Value>);
+type Waiting = ([String; 3], Sender<RedisResult<Value>>);
 
 /// Where buyers ask. It ends its connections when it is dropped.
 pub struct Gateway(Sender<Waiting>);
@@ -33,9 +33,14 @@ impl Gateway {
         Gateway(gate)
     }
 
-    /// Waits for the answer to a buyer: what RESERVE would have answered, or an error.
-    /// Returns `None` when the gateway has ended.
-    pub fn reserve(&self, user: &str, qty: &str, id: &str) -> Option<Value> {
+    /// Waits for the answer to a buyer: what RESERVE would have answered, or an error of the
+    /// server as a value. Returns `None` when the gateway has ended.
+    ///
+    /// # Errors
+    ///
+    /// What the client reports of the whole batch, such as a wrong password. Lost connections
+    /// and time-outs are no answer: the batch is sent again.
+    pub fn reserve(&self, user: &str, qty: &str, id: &str) -> Option<RedisResult<Value>> {
         let (answer, answered) = channel();
         let entry = [user, qty, id].map(str::to_owned);
         self.0.send((entry, answer)).ok()?;
@@ -53,7 +58,7 @@ fn serve(client: &Client, sale: &str, waiting: &Mutex<Receiver<Waiting>>) {
             command.arg(entry);
         }
         let answers = match send(client, &mut connection, &command.get_packed_command()) {
-            Value::Array(answers) => answers,
+            Ok(Value::Array(answers)) => answers.into_iter().map(Ok).collect(),
             // One error for the whole batch is everybody's.
             error => vec![error; batch.len()],
         };
@@ -76,8 +81,10 @@ fn take(waiting: &Mutex<Receiver<Waiting>>) -> Option<Vec<Waiting>> {
 /// carried out; the same line again is right in either case, because an entry that was carried
 /// out is answered like the first time.
 ///
+/// Any other error is the answer: the same line would meet it again.
+///
 /// `query` would turn an error among the elements into an error of the whole batch.
-fn send(client: &Client, connection: &mut Option<Connection>, batch: &[u8]) -> Value {
+fn send(client: &Client, connection: &mut Option<Connection>, batch: &[u8]) -> RedisResult<Value> {
     loop {
         let opened = connection
             .take()
@@ -86,9 +93,13 @@ fn send(client: &Client, connection: &mut Option<Connection>, batch: &[u8]) -> V
         match answered {
             Ok((answer, open)) => {
                 *connection = Some(open);
-                return answer;
+                return Ok(answer);
             }
-            Err(_) => thread::sleep(PAUSE),
+            Err(error) if error.is_io_error() => {
+                eprintln!("gateway: the same batch again: {error}");
+                thread::sleep(PAUSE);
+            }
+            Err(error) => return Err(error),
         }
     }
 }

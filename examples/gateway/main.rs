@@ -24,6 +24,7 @@ use std::thread;
 
 use gateway::Gateway;
 use print::commas;
+use redis::{RedisResult, Value};
 use reply::{Outcome, Reply};
 use server::{Server, Setup};
 
@@ -81,8 +82,9 @@ fn buy(gateway: &Gateway, buyer: u64) -> Vec<String> {
     let user = format!("buyer-{buyer}");
     let turns = 0..TURNS;
     let answers = turns.map(|turn| gateway.reserve(&user, "1", &format!("{user}-{turn}")));
-    answers
-        .flatten()
-        .map(|answer| Reply::new(answer).word)
-        .collect()
+    let word = |answer: RedisResult<Value>| match answer {
+        Ok(answer) => Reply::new(answer).word,
+        Err(error) => error.to_string(),
+    };
+    answers.flatten().map(word).collect()
 }

@@ -16,7 +16,7 @@ use crate::ffi::{Ctx, Text};
 use crate::info;
 use crate::news::News;
 use crate::orders::OrdersKey;
-use crate::rehearsal::{self, Point};
+use crate::rehearsal;
 use crate::timer::alarm;
 use flashsale_engine::sale::{Change, Container, ContainerWriter, Event};
 
@@ -50,6 +50,9 @@ pub fn replay<'c>(
         // Of a broken sale nothing is marked, and the line is passed on as it came: it is sound
         // where it is replayed from the AOF.
         if let Some(reason) = follower.key.sale().broken() {
+            if let Some(own) = &mut follower.own {
+                own.push_read(container.unread());
+            }
             return Err(Error::broken(reason));
         }
         let misfit = match container.next() {
@@ -102,7 +105,7 @@ impl<'c> Follower<'c> {
         } else if let Some(own) = &mut self.own {
             own.push(event);
         }
-        rehearsal::panic_at(Point::Replay, self.key.name());
+        rehearsal::panic_in_replay(self.ctx, self.key.name());
         let applied = self.key.apply(event);
         broken::look(self.ctx, &mut self.key);
         note_news(event, &applied.stock, &mut self.news);

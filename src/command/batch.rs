@@ -284,6 +284,12 @@ impl<'c> OpenBatch<'c> {
                     }
                     return Ok(());
                 }
+                Decision::TooLarge => {
+                    return Err(Error::new(
+                        "id: its cart is larger than what is left of the 10000 lines of a batch, \
+                         send it by itself",
+                    ));
+                }
                 Decision::Order(pending) => {
                     self.refuse_at_maxmemory(pending.change().makes_reservation())?;
                     let done = self.commit.commit_order(pending, id.text)?;

@@ -94,8 +94,9 @@ fn shown<T>(result: Result<T, Error>) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use flashsale_fuzz::corpus::{Pieces, with_length};
+    use flashsale_fuzz::corpus::with_length;
     use flashsale_fuzz::meter::peak_of;
+    use flashsale_fuzz::mutate::Pieces;
     use flashsale_fuzz::seeded::{Target, allowed};
 
     use super::*;

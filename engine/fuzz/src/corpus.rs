@@ -1,14 +1,11 @@
 //! Valid inputs of each target, in pieces: what is damaged, spliced and doubled.
 
 use super::dice::Dice;
-use super::mutate;
+use super::mutate::{self, Pieces};
 use super::samples::{HASHER, NOW_MS, batch, busy_sale, encoded, events, is_of_batch};
 use super::targets::copy_of_base;
 use crate::requests::{Names, request};
 use flashsale_engine::sale::*;
-
-/// An input as the parts it is made of: events, elements of a snapshot, words.
-pub type Pieces = Vec<Vec<u8>>;
 
 /// Every kind of event, and events that fit the sale they are tried on.
 pub fn of_events() -> Vec<Pieces> {

@@ -1,7 +1,9 @@
 //! Damage: to bytes, and to the pieces they are made of.
 
-use super::corpus::Pieces;
 use super::dice::Dice;
+
+/// An input as the parts it is made of: events, elements of a snapshot, words.
+pub type Pieces = Vec<Vec<u8>>;
 
 /// Numbers at the edges of something.
 const EDGES: [u64; 16] = [

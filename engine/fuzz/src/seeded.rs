@@ -8,10 +8,9 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-use crate::corpus::Pieces;
 use crate::dice::Dice;
 use crate::meter::peak_of;
-use crate::mutate;
+use crate::mutate::{self, Pieces};
 
 /// Decoding N bytes may have this many times N bytes at its peak. The dearest there is
 /// is a short record with a deadline of its own and a user of its own.

@@ -13,7 +13,7 @@ fn elements(con: &mut Con, line: &str) -> Vec<String> {
 
 #[track_caller]
 fn is_broken(answer: &str) {
-    let words = "the sale is broken and takes no change, see FLASHSALE.DOCTOR";
+    let words = "the sale takes no change, see FLASHSALE.DOCTOR";
     assert!(answer.contains(words), "{answer}");
 }
 

@@ -2,7 +2,8 @@
 //!
 //! **Goal**: in each language every buyer gets the answer to their own request, an error
 //! included, few commands reach the server, and buyers notice nothing when connections are
-//! lost: nobody reserves twice.
+//! lost: nobody reserves twice. An argument that cannot be sent is an error of its buyer alone,
+//! and an error that would come again, such as a wrong password, is answered.
 //!
 //! **Method**: buyers ask by the hundred, some of them nonsense, while a second connection kills
 //! the gateway's. The Rust gateway is included by path. `redis_py.py` and `node_redis.mjs` do
@@ -15,6 +16,7 @@ mod example;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread;
+use std::time::Duration;
 
 use crate::support::clients::{node, packages, python, run_script};
 use crate::support::{Con, Server, render, wait_until};
@@ -36,7 +38,8 @@ fn ask(gateway: &Gateway, qty: impl Fn(usize) -> &'static str + Sync) -> BTreeMa
         let words = turns.map(|request| {
             let id = format!("id-{request}");
             let answer = gateway.reserve(&format!("user-{request}"), qty(request), &id);
-            let said = render(&answer.expect("an answer")).replace("(error) ", "");
+            let said =
+                render(&answer.expect("an answer").expect("a reply")).replace("(error) ", "");
             let said = said.trim_start_matches(['[', '"']);
             if said.starts_with("RESERVED") {
                 assert!(said.contains(&id), "{id}: {said}");
@@ -129,6 +132,21 @@ fn buyers_notice_nothing_of_lost_connections() {
     server
         .conn()
         .says("FLASHSALE.STOCK hats", "[default 8999 1000 0]");
+}
+
+#[test]
+fn a_wrong_password_is_answered_and_not_tried_for_ever() {
+    let server = Server::any();
+    let url = format!("redis://nobody:wrong@{}/", server.address());
+    let gateway = Gateway::open(&redis::Client::open(url).expect("a URL"), "hats", 2);
+    let (said, heard) = std::sync::mpsc::channel();
+    thread::spawn(move || said.send(gateway.reserve("ann", "1", "ann-1")));
+    let answer = heard.recv_timeout(Duration::from_secs(20));
+    let error = answer
+        .expect("in time")
+        .expect("an answer")
+        .expect_err("none");
+    assert_eq!(error.kind(), redis::ErrorKind::AuthenticationFailed);
 }
 
 #[test]

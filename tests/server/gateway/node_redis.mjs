@@ -2,13 +2,13 @@
 //
 //     node_redis.mjs PORT        beside a copy of gateway.mjs
 //
-// Asks by the hundred, loses connections, and ends at the first answer that is not what it
-// has to be.
+// Asks by the hundred and for nonsense, loses connections, and ends at the first answer that is
+// not what it has to be.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
-import { createClient } from "redis";
+import { ClientClosedError, createClient } from "redis";
 import { connect, Gateway } from "./gateway.mjs";
 
 const port = Number(process.argv[2]);
@@ -62,15 +62,33 @@ for (let turn = 0; turn < 10; turn += 1) {
 }
 same(await stock(), [9999 - BUYERS, BUYERS, 0]);
 
+// What cannot be sent is the error of its buyer alone, and the others go on.
+const sound = [["odd", 1, "odd-1"], ["odd", "1", "odd-2"], [17, 1n, 18]];
+const wrong = [[undefined, 1, "id"], ["user", null, "id"], ["user", 1, {}], [Symbol("user"), 1, "id"]];
+const settled = await Promise.allSettled(
+  [...sound, ...wrong, ...sound].map((words) => gateway.reserve(...words)));
+settled.forEach(({ value, reason }, index) => {
+  if (index < 3 || index >= 7) same(value?.[0], "RESERVED");
+  else assert(reason instanceof TypeError, `${reason}`);
+});
+
 // An error of the whole batch is everybody's.
 await send("DEL hats");
 same(await ask(gateway), { "NOSALE key": BUYERS });
 
+// What would come again is answered, and not tried for ever.
+let tries = 0;
+const broken = new Gateway([{ async sendCommand() { tries += 1; throw new RangeError("broken"); } }], "hats");
+for (const id of ["ann-1", "ann-2"]) await assert.rejects(broken.reserve("ann", 1, id), RangeError);
+same(tries, 2);
 for (const client of clients) client.destroy();
+await assert.rejects(gateway.reserve("ann", 1, "ann-1"), ClientClosedError);
 await create(7);
 const program = new URL("./gateway.mjs", import.meta.url).pathname;
 const said = execFileSync(process.execPath, [program, String(port), "hats", "10"], { encoding: "utf8" });
 same(said, "{ RESERVED: 7, ALLRESERVED: 3 }\n");
+const { status, stderr } = spawnSync(process.execPath, [program], { encoding: "utf8" });
+same([status, stderr], [1, "usage: gateway.mjs PORT SALE BUYERS\n"]);
 other.destroy();
 const { version } = createRequire(import.meta.url)("redis/package.json");
 console.log(`ran: the gateway, node-redis ${version} on Node.js ${process.versions.node}`);

@@ -2,8 +2,8 @@
 
     redis_py.py PORT
 
-Asks by the hundred, loses connections, and ends at the first answer that is not what it has
-to be.
+Asks by the hundred and for nonsense, loses connections, and ends at the first answer that is
+not what it has to be.
 """
 
 import asyncio
@@ -79,6 +79,17 @@ async def main(**options):
             same(await asked, {"RESERVED": BUYERS})
         same(await stock(), [9999 - BUYERS, BUYERS, 0])
 
+        # What cannot be sent is the error of its buyer alone, and the others go on.
+        wrong = [("user", None, "id"), (None, 1, "id"), ("user", 1, 7.5), ("user", True, "id"),
+                 ("\ud800", 1, "id"), ([], 1, "id")]
+        sound = [("odd", "1", "odd-1"), (b"odd", 1, b"odd-2"), (17, 1, 18)]
+        asked = [gateway.reserve(*words) for words in sound + wrong + sound]
+        said = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 20)
+        for answer in said[:3] + said[-3:]:
+            same(answer[0], "RESERVED")
+        for answer in said[3:-3]:
+            assert isinstance(answer, (TypeError, UnicodeError)), repr(answer)
+
         # A buyer who does not wait any longer does no harm.
         gone = asyncio.create_task(gateway.reserve("gone", 1, "gone-1"))
         await asyncio.sleep(0)
@@ -91,7 +102,31 @@ async def main(**options):
         for task in gateway.tasks:
             assert not task.done()
             task.cancel()
+
+        # What would come again is answered, and not tried for ever.
+        stranger = redis.asyncio.Redis(**options, username="nobody", password="wrong")
+        async with stranger:
+            gateway = Gateway(stranger, "hats")
+            await refused(gateway, redis.AuthenticationError)
+            stranger.execute_command = broken
+            await refused(gateway, ZeroDivisionError)
+            await refused(gateway, ZeroDivisionError)
+            for task in gateway.tasks:
+                assert not task.done()
+                task.cancel()
         await create(7)
+
+
+async def broken(*words):
+    raise ZeroDivisionError
+
+
+async def refused(gateway, kind):
+    """All who ask get this error, within a time."""
+    asked = asyncio.gather(*(gateway.reserve("ann", 1, f"ann-{n}") for n in range(3)),
+                           return_exceptions=True)
+    for answer in await asyncio.wait_for(asked, 20):
+        assert isinstance(answer, kind), repr(answer)
 
 
 asyncio.run(main(protocol=2))
@@ -100,4 +135,6 @@ asyncio.run(main(protocol=3, retry=Retry(NoBackoff(), 0)))
 words = [sys.executable, EXAMPLE, str(PORT), "hats", "10"]
 said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
 same(said, "{'RESERVED': 7, 'ALLRESERVED': 3}\n")
+said = subprocess.run([sys.executable, EXAMPLE], capture_output=True, text=True)
+same((said.returncode, said.stderr), (1, "usage: gateway.py PORT SALE BUYERS\n"))
 print(f"ran: the gateway, redis-py {redis.__version__} on Python {sys.version.split()[0]}")

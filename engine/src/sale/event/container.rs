@@ -111,6 +111,11 @@ impl<'a> Container<'a> {
         (read, self.count - self.left)
     }
 
+    /// The bytes of the events that were not read, and their number.
+    pub fn unread(&self) -> (&'a [u8], u64) {
+        (self.from.rest(), self.left)
+    }
+
     fn take_event(&mut self) -> Result<Event<'a>, CodecError> {
         let change = take_body(EVENT_VERSION, self.at_ms, &mut self.from)?;
         if !is_of_batch(&change) {

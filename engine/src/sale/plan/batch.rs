@@ -8,14 +8,17 @@
 //!
 //! # Invariants
 //!
-//! 1. An entry is answered as its single command would be at this moment, but for the budget
-//!    of sweeps, which all entries share: else a batch of refusals could return `sweep-max`
-//!    reservations for each of them.
+//! 1. An entry is answered as its single command would be at this moment, but for three budgets
+//!    that all entries share, so that a batch costs no more than its number of entries says:
+//!    of sweeps, else a batch of refusals could return `sweep-max` reservations for each of
+//!    them; of looks at a user's open reservations; and of lines of large carts.
 //! 2. What expires on the way is decided in its place between the entries.
 
 use crate::sale::ask::answer::Answer;
 use crate::sale::ask::request::{Bounds, Checkout, Reserve};
+use crate::sale::book::reservation::Reservation;
 use crate::sale::event::{Event, Pending};
+use crate::sale::plan::expiry::{CHAIN_LOOKS_MAX, LINES_PER_COUNT};
 use crate::sale::state::Sale;
 use crate::table::name::Key;
 
@@ -41,6 +44,8 @@ pub enum Decision<'a> {
     Order(Pending<'a>),
     /// Nothing changes.
     Say(Answer),
+    /// Nothing changes: the cart is larger than what the batch has left for large ones.
+    TooLarge,
 }
 
 impl<'a> Entry<'a> {
@@ -72,7 +77,16 @@ pub struct Batch {
     bounds: Bounds,
     /// What is left of the budget of sweeps.
     sweep_left: u32,
+    /// What is left of the budget of looks at users' open reservations.
+    looks_left: u32,
+    /// What is left of the budget of large carts, in lines.
+    lines_left: usize,
 }
+
+/// Looks of a batch at users' open reservations: that many of the longest.
+const LOOKS_MAX: u32 = 10 * CHAIN_LOOKS_MAX;
+/// Lines of all large carts that the entries of a batch change.
+const LINES_MAX: usize = 10_000;
 
 impl Batch {
     /// Begins a batch at a moment of the sale; all its entries together return about
@@ -82,6 +96,8 @@ impl Batch {
             now_ms,
             bounds,
             sweep_left: sweep_max,
+            looks_left: LOOKS_MAX,
+            lines_left: LINES_MAX,
         }
     }
 
@@ -98,6 +114,10 @@ impl Batch {
     /// Decides an entry, at the cost of its single command.
     #[inline(always)]
     pub fn decide<'a>(&mut self, sale: &Sale, entry: &Entry<'a>) -> Decision<'a> {
+        // With fewer items there are no large carts.
+        if sale.items.len() > LINES_PER_COUNT && !self.has_room_for(sale, entry.id()) {
+            return Decision::TooLarge;
+        }
         if let Some(event) = sale.plan_expire(self.now_ms, entry.id()) {
             return Decision::First(event);
         }
@@ -125,6 +145,19 @@ impl Batch {
         self.lift_or_say(sale, entry, answer)
     }
 
+    /// Takes the lines of this id's cart out of the budget, if it is a large one and there are
+    /// as many left.
+    fn has_room_for(&mut self, sale: &Sale, id: Key<'_>) -> bool {
+        let record = sale.find(id).and_then(|slot| sale.record(slot));
+        let lines = record.map_or(0, Reservation::lines_len);
+        let left = match lines {
+            0..=LINES_PER_COUNT => Some(self.lines_left),
+            _ => self.lines_left.checked_sub(lines),
+        };
+        self.lines_left = left.unwrap_or(self.lines_left);
+        left.is_some()
+    }
+
     /// Returns overdue reservations, if that could lift this refusal; else says it.
     fn lift_or_say<'a>(&mut self, sale: &Sale, entry: &Entry<'_>, answer: Answer) -> Decision<'a> {
         if !self.could_lift(sale, entry, &answer) {
@@ -140,15 +173,123 @@ impl Batch {
     }
 
     /// Reports whether returning overdue reservations could lift this refusal.
-    fn could_lift(&self, sale: &Sale, entry: &Entry<'_>, answer: &Answer) -> bool {
+    fn could_lift(&mut self, sale: &Sale, entry: &Entry<'_>, answer: &Answer) -> bool {
         match (entry, answer) {
             (Entry::Buy { .. } | Entry::Checkout(_), Answer::Expired { .. }) => {
                 sale.overdue_could_grant_grace(self.now_ms, entry.id())
             }
             (Entry::Reserve(ask) | Entry::Buy { ask, .. }, _) => {
-                sale.overdue_could_lift(self.now_ms, answer, ask.user)
+                let looks = &mut self.looks_left;
+                sale.overdue_could_lift_within(self.now_ms, answer, ask.user, looks)
             }
             (Entry::Checkout(_) | Entry::Release(_), _) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sale::ask::request::Ask;
+    use crate::sale::book::options::Options;
+    use crate::sale::event::{Change, Created, Forgets};
+    use crate::sale::units::{Line, Lines};
+    use crate::table::hash::HASHER;
+
+    const AT_MS: u64 = 1_700_000_000_000;
+    const BOUNDS: Bounds = Bounds {
+        items_max: 10_000,
+        reservations_max: 10_000,
+    };
+
+    fn sale(items: usize, user_limit: u64) -> Sale {
+        let skus: Vec<Vec<u8>> = (0..items).map(|sku| sku.to_string().into_bytes()).collect();
+        let created = Created {
+            sale_id: 7,
+            orders: b"orders",
+            options: Options {
+                user_limit: Some(user_limit),
+                ..Options::new(1_000, 3_600_000)
+            },
+            items: skus.iter().map(|sku| (&sku[..], 1_000_000)).collect(),
+        };
+        let change = Change::Created(Box::new(created));
+        let event = Event {
+            at_ms: AT_MS,
+            change,
+        };
+        Sale::create(&event, HASHER).expect("a sale")
+    }
+
+    fn reserve(sale: &mut Sale, user: &str, id: &str, items: u32, expires_at_ms: u64) {
+        let change = Change::Reserved {
+            id: HASHER.key(id.as_bytes()),
+            user: HASHER.key(user.as_bytes()),
+            lines: (0..items)
+                .map(|item| Line { item, qty: 1 })
+                .collect::<Lines>(),
+            expires_at_ms,
+            forgets: Forgets::Nothing,
+            replaces: None,
+        };
+        sale.apply(&Event {
+            at_ms: AT_MS,
+            change,
+        });
+    }
+
+    fn checkout(id: &str) -> Entry<'_> {
+        Entry::Checkout(Checkout {
+            id: HASHER.key(id.as_bytes()),
+            user: None,
+            reference: None,
+            payload: None,
+        })
+    }
+
+    #[test]
+    fn large_carts_of_a_batch_have_so_many_lines_in_all() {
+        let mut sale = sale(2_000, 1_000_000);
+        let ids: Vec<String> = (0..7).map(|id| id.to_string()).collect();
+        for (id, items) in ids
+            .iter()
+            .zip([2_000, 16, 4_000, 2_000, 2_000, 2_000, 1_000])
+        {
+            reserve(&mut sale, "ann", id, items.min(2_000), AT_MS + 9);
+        }
+        let mut batch = Batch::new(AT_MS, BOUNDS, 1);
+        let mut decided =
+            |id: &str| matches!(batch.decide(&sale, &checkout(id)), Decision::Order(_));
+        let fits: Vec<bool> = ids.iter().map(|id| decided(id)).collect();
+        assert_eq!(fits, [true, true, true, true, true, true, false]);
+        // What has no more lines than a cart of a small sale has goes on.
+        assert!(decided("1"));
+    }
+
+    /// One user is at the limit with very many open reservations, and another's is overdue.
+    #[test]
+    fn a_batch_looks_at_so_many_reservations_of_users() {
+        let mut sale = sale(1, 1_000);
+        for id in 0..1_000 {
+            reserve(&mut sale, "ann", &id.to_string(), 1, AT_MS + 9);
+        }
+        reserve(&mut sale, "bob", "overdue", 1, AT_MS - 1);
+        let ask = Entry::Reserve(Reserve {
+            user: HASHER.key(b"ann"),
+            ask: Ask::Qty(1),
+            id: HASHER.key(b"new"),
+            hold_ms: None,
+            replaces: None,
+        });
+        let mut batch = Batch::new(AT_MS, BOUNDS, 0);
+        for entry in 0..12 {
+            let said = match batch.decide(&sale, &ask) {
+                Decision::Say(answer) => answer,
+                other => panic!("{other:?}"),
+            };
+            // Out of looks, it is "try again at once", which is always true.
+            let is_final = matches!(said, Answer::UserLimit { .. });
+            assert_eq!(is_final, entry < 10, "{entry}: {said:?}");
         }
     }
 }

@@ -13,10 +13,10 @@ use crate::table::slab::NONE;
 
 /// Of a user with more open reservations than this none is looked at: one of them may be
 /// overdue.
-const CHAIN_LOOKS_MAX: u32 = 1_000;
+pub(super) const CHAIN_LOOKS_MAX: u32 = 1_000;
 
 /// So many lines of a reservation count as one reservation towards `sweep-max`.
-const LINES_PER_COUNT: usize = 16;
+pub(super) const LINES_PER_COUNT: usize = 16;
 
 /// Counts the reservations, from the first on, that a sweep may take before its budget is
 /// used up, and takes their cost out of it. The last one may cost more than there is left:
@@ -125,14 +125,27 @@ impl Sale {
     /// Units in stock and under SALELIMIT come from anybody's, a user's own limits only
     /// from that user's.
     pub fn overdue_could_lift(&self, now_ms: u64, answer: &Answer, user: Key<'_>) -> bool {
+        self.overdue_could_lift_within(now_ms, answer, user, &mut { CHAIN_LOOKS_MAX })
+    }
+
+    /// As [`Sale::overdue_could_lift`], and takes what it looks at out of a budget that
+    /// several decisions share: "yes" where that is not enough.
+    pub(super) fn overdue_could_lift_within(
+        &self,
+        now_ms: u64,
+        answer: &Answer,
+        user: Key<'_>,
+        looks_left: &mut u32,
+    ) -> bool {
         if !self.has_overdue(now_ms) {
             return false;
         }
         match answer {
             Answer::AllReserved { .. } => true,
-            Answer::UserLimit { .. } => self.user_has_overdue(now_ms, user, |_| true),
+            Answer::UserLimit { .. } => self.user_has_overdue(now_ms, user, looks_left, |_| true),
             Answer::ItemLimit { item, .. } => {
-                self.user_has_overdue(now_ms, user, |record| record.has_item(*item))
+                let counts = |record: Reservation<'_>| record.has_item(*item);
+                self.user_has_overdue(now_ms, user, looks_left, counts)
             }
             _ => false,
         }
@@ -145,14 +158,17 @@ impl Sale {
         &self,
         now_ms: u64,
         user: Key<'_>,
+        looks_left: &mut u32,
         counts: impl Fn(Reservation<'_>) -> bool,
     ) -> bool {
         let chain = self.users.chain(self.users.find(user).unwrap_or(NONE));
-        chain.open > CHAIN_LOOKS_MAX
-            || self
-                .reservations
-                .iter_chain(chain)
-                .any(|(_, record)| Sale::is_overdue(record, now_ms) && counts(record))
+        if chain.open > CHAIN_LOOKS_MAX.min(*looks_left) {
+            return true;
+        }
+        *looks_left -= chain.open;
+        self.reservations
+            .iter_chain(chain)
+            .any(|(_, record)| Sale::is_overdue(record, now_ms) && counts(record))
     }
 
     /// For how much longer a checkout of this expired reservation may still succeed, 0 when

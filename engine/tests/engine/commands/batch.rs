@@ -69,6 +69,7 @@ pub fn play_batch(
                     host.apply(&event)?;
                     continue;
                 }
+                Decision::TooLarge => return Err("a cart too large for a batch".to_owned()),
                 Decision::Change(event) => event,
                 Decision::Order(pending) => {
                     let mut event = unentered(pending);

@@ -1,0 +1,381 @@
+"""The methods of a sale, three times: at once, with `await`, in a pipeline. Written by `python3 -m clients.generator`; change `answers.json` instead."""
+
+from __future__ import annotations
+
+from typing import Iterable, overload
+
+from . import _calls, answers
+from ._base import FlashSaleError, Json, Name, Units
+from ._send import AsyncSender, PipelineSender, Queued, Sender
+
+
+class SaleMethods(Sender):
+    """Each command, sent at once."""
+
+    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None) -> answers.AlterAnswer:
+        """Changes options of a sale."""
+        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms))
+
+    def audit(self, *, orders: bool = False) -> answers.Audit:
+        """Recounts a sale from its reservations up, and against its order stream. With
+        `orders=True` every order and refund is compared with its entry in the stream.
+        """
+        return self._send(_calls.audit(self.key, self.orders, orders=orders))
+
+    def bind(self, orders: Name) -> answers.BindAnswer:
+        """Gives a sale another order stream. This object goes on with the stream that it
+        was made with: make a new one.
+        """
+        return self._send(_calls.bind(self.key, orders))
+
+    def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None) -> answers.BuyAnswer:
+        """Sells units to a user in one step and appends the order to the stream. `id` is
+        the idempotency token: keep it, and send it again with each retry.
+        """
+        return self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload))
+
+    def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> answers.CheckoutAnswer:
+        """Turns a reservation into a sale and appends the order to the stream."""
+        return self._send(_calls.checkout(self.key, self.orders, id, user=user, ref=ref, payload=payload))
+
+    def close(self) -> answers.CloseAnswer:
+        """Ends a sale for good."""
+        return self._send(_calls.close(self.key))
+
+    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
+        """Makes a sale of one or several items. Without `saleid` it is not safe to repeat:
+        `retry` refuses it.
+        """
+        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, saleid=saleid))
+
+    def extend(self, id: Name, ms: int, *, user: Name | None = None) -> answers.ExtendAnswer:
+        """Moves the deadline of an open reservation."""
+        return self._send(_calls.extend(self.key, id, ms, user=user))
+
+    def get(self, id: Name) -> answers.Reservation | None:
+        """Tells everything about a reservation."""
+        return self._send(_calls.get(self.key, id))
+
+    def info(self) -> answers.SaleInfo:
+        """Tells everything about a sale as a whole."""
+        return self._send(_calls.info(self.key))
+
+    def mbuy(self, entries: Iterable[tuple[Name, int, Name, Name]], *, sku: Name | None = None) -> list[answers.BuyAnswer | FlashSaleError]:
+        """Sells units to many users and appends the orders to the stream, each as BUY does.
+        `entries` are `(user, qty, id, ref)`, each answered or refused by itself; `ref` may
+        be empty.
+        """
+        return self._send(_calls.mbuy(self.key, self.orders, entries, sku=sku))
+
+    def mcheckout(self, entries: Iterable[tuple[Name, Name]]) -> list[answers.CheckoutAnswer | FlashSaleError]:
+        """Turns many reservations into sales and appends the orders to the stream, each as
+        CHECKOUT does. `entries` are `(id, ref)`, each answered or refused by itself; `ref`
+        may be empty.
+        """
+        return self._send(_calls.mcheckout(self.key, self.orders, entries))
+
+    def mrelease(self, entries: Iterable[Name]) -> list[answers.ReleaseAnswer | FlashSaleError]:
+        """Gives the units of many reservations back, each as RELEASE does. `entries` are
+        ids, each answered or refused by itself.
+        """
+        return self._send(_calls.mrelease(self.key, entries))
+
+    def mreserve(self, entries: Iterable[tuple[Name, int, Name]], *, sku: Name | None = None, hold_ms: int | None = None) -> list[answers.ReserveAnswer | FlashSaleError]:
+        """Sets units aside for many users, each as RESERVE does. `entries` are `(user, qty,
+        id)`, each answered or refused by itself.
+        """
+        return self._send(_calls.mreserve(self.key, entries, sku=sku, hold_ms=hold_ms))
+
+    def pause(self) -> answers.PauseAnswer:
+        """Stops new reservations until RESUME."""
+        return self._send(_calls.pause(self.key))
+
+    @overload
+    def refund(self, id: Name, qty: None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
+
+    @overload
+    def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
+
+    def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
+        """Takes back all or part of an order. A part (`qty`) needs a `ref`."""
+        return self._send(_calls.refund(self.key, self.orders, id, qty, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
+
+    def release(self, id: Name, *, user: Name | None = None) -> answers.ReleaseAnswer:
+        """Gives a reservation's units back before its deadline."""
+        return self._send(_calls.release(self.key, id, user=user))
+
+    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None) -> answers.ReserveAnswer:
+        """Sets units aside for a user until a deadline. `id` is the idempotency token: keep
+        it, and send it again with each retry.
+        """
+        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace))
+
+    def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
+        """Adds units to the stock of items, or takes some away. With `ref=None` it is not
+        safe to repeat: `retry` refuses it.
+        """
+        return self._send(_calls.restock(self.key, delta, new=new, ref=ref))
+
+    def resume(self) -> answers.ResumeAnswer:
+        """Lets new reservations in again."""
+        return self._send(_calls.resume(self.key))
+
+    def scan(self, cursor: int, *, count: int | None = None, state: Name | None = None) -> answers.ScanPage:
+        """Goes through the ids of a sale."""
+        return self._send(_calls.scan(self.key, cursor, count=count, state=state))
+
+    def stock(self, *sku: Name) -> list[answers.ItemStock | None]:
+        """Tells the stock of items."""
+        return self._send(_calls.stock(self.key, *sku))
+
+    def user(self, user: Name) -> answers.UserUnits:
+        """Tells what one user has reserved and bought."""
+        return self._send(_calls.user(self.key, user))
+
+
+class AsyncSaleMethods(AsyncSender):
+    """Each command, to be awaited."""
+
+    async def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None) -> answers.AlterAnswer:
+        """Changes options of a sale."""
+        return await self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms))
+
+    async def audit(self, *, orders: bool = False) -> answers.Audit:
+        """Recounts a sale from its reservations up, and against its order stream. With
+        `orders=True` every order and refund is compared with its entry in the stream.
+        """
+        return await self._send(_calls.audit(self.key, self.orders, orders=orders))
+
+    async def bind(self, orders: Name) -> answers.BindAnswer:
+        """Gives a sale another order stream. This object goes on with the stream that it
+        was made with: make a new one.
+        """
+        return await self._send(_calls.bind(self.key, orders))
+
+    async def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None) -> answers.BuyAnswer:
+        """Sells units to a user in one step and appends the order to the stream. `id` is
+        the idempotency token: keep it, and send it again with each retry.
+        """
+        return await self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload))
+
+    async def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> answers.CheckoutAnswer:
+        """Turns a reservation into a sale and appends the order to the stream."""
+        return await self._send(_calls.checkout(self.key, self.orders, id, user=user, ref=ref, payload=payload))
+
+    async def close(self) -> answers.CloseAnswer:
+        """Ends a sale for good."""
+        return await self._send(_calls.close(self.key))
+
+    async def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
+        """Makes a sale of one or several items. Without `saleid` it is not safe to repeat:
+        `retry` refuses it.
+        """
+        return await self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, saleid=saleid))
+
+    async def extend(self, id: Name, ms: int, *, user: Name | None = None) -> answers.ExtendAnswer:
+        """Moves the deadline of an open reservation."""
+        return await self._send(_calls.extend(self.key, id, ms, user=user))
+
+    async def get(self, id: Name) -> answers.Reservation | None:
+        """Tells everything about a reservation."""
+        return await self._send(_calls.get(self.key, id))
+
+    async def info(self) -> answers.SaleInfo:
+        """Tells everything about a sale as a whole."""
+        return await self._send(_calls.info(self.key))
+
+    async def mbuy(self, entries: Iterable[tuple[Name, int, Name, Name]], *, sku: Name | None = None) -> list[answers.BuyAnswer | FlashSaleError]:
+        """Sells units to many users and appends the orders to the stream, each as BUY does.
+        `entries` are `(user, qty, id, ref)`, each answered or refused by itself; `ref` may
+        be empty.
+        """
+        return await self._send(_calls.mbuy(self.key, self.orders, entries, sku=sku))
+
+    async def mcheckout(self, entries: Iterable[tuple[Name, Name]]) -> list[answers.CheckoutAnswer | FlashSaleError]:
+        """Turns many reservations into sales and appends the orders to the stream, each as
+        CHECKOUT does. `entries` are `(id, ref)`, each answered or refused by itself; `ref`
+        may be empty.
+        """
+        return await self._send(_calls.mcheckout(self.key, self.orders, entries))
+
+    async def mrelease(self, entries: Iterable[Name]) -> list[answers.ReleaseAnswer | FlashSaleError]:
+        """Gives the units of many reservations back, each as RELEASE does. `entries` are
+        ids, each answered or refused by itself.
+        """
+        return await self._send(_calls.mrelease(self.key, entries))
+
+    async def mreserve(self, entries: Iterable[tuple[Name, int, Name]], *, sku: Name | None = None, hold_ms: int | None = None) -> list[answers.ReserveAnswer | FlashSaleError]:
+        """Sets units aside for many users, each as RESERVE does. `entries` are `(user, qty,
+        id)`, each answered or refused by itself.
+        """
+        return await self._send(_calls.mreserve(self.key, entries, sku=sku, hold_ms=hold_ms))
+
+    async def pause(self) -> answers.PauseAnswer:
+        """Stops new reservations until RESUME."""
+        return await self._send(_calls.pause(self.key))
+
+    @overload
+    async def refund(self, id: Name, qty: None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
+
+    @overload
+    async def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
+
+    async def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
+        """Takes back all or part of an order. A part (`qty`) needs a `ref`."""
+        return await self._send(_calls.refund(self.key, self.orders, id, qty, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
+
+    async def release(self, id: Name, *, user: Name | None = None) -> answers.ReleaseAnswer:
+        """Gives a reservation's units back before its deadline."""
+        return await self._send(_calls.release(self.key, id, user=user))
+
+    async def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None) -> answers.ReserveAnswer:
+        """Sets units aside for a user until a deadline. `id` is the idempotency token: keep
+        it, and send it again with each retry.
+        """
+        return await self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace))
+
+    async def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
+        """Adds units to the stock of items, or takes some away. With `ref=None` it is not
+        safe to repeat: `retry` refuses it.
+        """
+        return await self._send(_calls.restock(self.key, delta, new=new, ref=ref))
+
+    async def resume(self) -> answers.ResumeAnswer:
+        """Lets new reservations in again."""
+        return await self._send(_calls.resume(self.key))
+
+    async def scan(self, cursor: int, *, count: int | None = None, state: Name | None = None) -> answers.ScanPage:
+        """Goes through the ids of a sale."""
+        return await self._send(_calls.scan(self.key, cursor, count=count, state=state))
+
+    async def stock(self, *sku: Name) -> list[answers.ItemStock | None]:
+        """Tells the stock of items."""
+        return await self._send(_calls.stock(self.key, *sku))
+
+    async def user(self, user: Name) -> answers.UserUnits:
+        """Tells what one user has reserved and bought."""
+        return await self._send(_calls.user(self.key, user))
+
+
+class PipelineMethods(PipelineSender):
+    """Each command, put into the pipeline; its answer comes with the others."""
+
+    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None) -> Queued[answers.AlterAnswer]:
+        """Changes options of a sale."""
+        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms))
+
+    def audit(self, *, orders: bool = False) -> Queued[answers.Audit]:
+        """Recounts a sale from its reservations up, and against its order stream. With
+        `orders=True` every order and refund is compared with its entry in the stream.
+        """
+        return self._send(_calls.audit(self.key, self.orders, orders=orders))
+
+    def bind(self, orders: Name) -> Queued[answers.BindAnswer]:
+        """Gives a sale another order stream. This object goes on with the stream that it
+        was made with: make a new one.
+        """
+        return self._send(_calls.bind(self.key, orders))
+
+    def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None) -> Queued[answers.BuyAnswer]:
+        """Sells units to a user in one step and appends the order to the stream. `id` is
+        the idempotency token: keep it, and send it again with each retry.
+        """
+        return self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload))
+
+    def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> Queued[answers.CheckoutAnswer]:
+        """Turns a reservation into a sale and appends the order to the stream."""
+        return self._send(_calls.checkout(self.key, self.orders, id, user=user, ref=ref, payload=payload))
+
+    def close(self) -> Queued[answers.CloseAnswer]:
+        """Ends a sale for good."""
+        return self._send(_calls.close(self.key))
+
+    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, saleid: Name | None = None) -> Queued[answers.CreateAnswer]:
+        """Makes a sale of one or several items. Without `saleid` it is not safe to repeat:
+        `retry` refuses it.
+        """
+        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, saleid=saleid))
+
+    def extend(self, id: Name, ms: int, *, user: Name | None = None) -> Queued[answers.ExtendAnswer]:
+        """Moves the deadline of an open reservation."""
+        return self._send(_calls.extend(self.key, id, ms, user=user))
+
+    def get(self, id: Name) -> Queued[answers.Reservation | None]:
+        """Tells everything about a reservation."""
+        return self._send(_calls.get(self.key, id))
+
+    def info(self) -> Queued[answers.SaleInfo]:
+        """Tells everything about a sale as a whole."""
+        return self._send(_calls.info(self.key))
+
+    def mbuy(self, entries: Iterable[tuple[Name, int, Name, Name]], *, sku: Name | None = None) -> Queued[list[answers.BuyAnswer | FlashSaleError]]:
+        """Sells units to many users and appends the orders to the stream, each as BUY does.
+        `entries` are `(user, qty, id, ref)`, each answered or refused by itself; `ref` may
+        be empty.
+        """
+        return self._send(_calls.mbuy(self.key, self.orders, entries, sku=sku))
+
+    def mcheckout(self, entries: Iterable[tuple[Name, Name]]) -> Queued[list[answers.CheckoutAnswer | FlashSaleError]]:
+        """Turns many reservations into sales and appends the orders to the stream, each as
+        CHECKOUT does. `entries` are `(id, ref)`, each answered or refused by itself; `ref`
+        may be empty.
+        """
+        return self._send(_calls.mcheckout(self.key, self.orders, entries))
+
+    def mrelease(self, entries: Iterable[Name]) -> Queued[list[answers.ReleaseAnswer | FlashSaleError]]:
+        """Gives the units of many reservations back, each as RELEASE does. `entries` are
+        ids, each answered or refused by itself.
+        """
+        return self._send(_calls.mrelease(self.key, entries))
+
+    def mreserve(self, entries: Iterable[tuple[Name, int, Name]], *, sku: Name | None = None, hold_ms: int | None = None) -> Queued[list[answers.ReserveAnswer | FlashSaleError]]:
+        """Sets units aside for many users, each as RESERVE does. `entries` are `(user, qty,
+        id)`, each answered or refused by itself.
+        """
+        return self._send(_calls.mreserve(self.key, entries, sku=sku, hold_ms=hold_ms))
+
+    def pause(self) -> Queued[answers.PauseAnswer]:
+        """Stops new reservations until RESUME."""
+        return self._send(_calls.pause(self.key))
+
+    @overload
+    def refund(self, id: Name, qty: None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]: ...
+
+    @overload
+    def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]: ...
+
+    def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]:
+        """Takes back all or part of an order. A part (`qty`) needs a `ref`."""
+        return self._send(_calls.refund(self.key, self.orders, id, qty, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
+
+    def release(self, id: Name, *, user: Name | None = None) -> Queued[answers.ReleaseAnswer]:
+        """Gives a reservation's units back before its deadline."""
+        return self._send(_calls.release(self.key, id, user=user))
+
+    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None) -> Queued[answers.ReserveAnswer]:
+        """Sets units aside for a user until a deadline. `id` is the idempotency token: keep
+        it, and send it again with each retry.
+        """
+        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace))
+
+    def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> Queued[answers.RestockAnswer]:
+        """Adds units to the stock of items, or takes some away. With `ref=None` it is not
+        safe to repeat: `retry` refuses it.
+        """
+        return self._send(_calls.restock(self.key, delta, new=new, ref=ref))
+
+    def resume(self) -> Queued[answers.ResumeAnswer]:
+        """Lets new reservations in again."""
+        return self._send(_calls.resume(self.key))
+
+    def scan(self, cursor: int, *, count: int | None = None, state: Name | None = None) -> Queued[answers.ScanPage]:
+        """Goes through the ids of a sale."""
+        return self._send(_calls.scan(self.key, cursor, count=count, state=state))
+
+    def stock(self, *sku: Name) -> Queued[list[answers.ItemStock | None]]:
+        """Tells the stock of items."""
+        return self._send(_calls.stock(self.key, *sku))
+
+    def user(self, user: Name) -> Queued[answers.UserUnits]:
+        """Tells what one user has reserved and bought."""
+        return self._send(_calls.user(self.key, user))

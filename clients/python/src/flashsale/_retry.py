@@ -1,0 +1,86 @@
+"""The same call again, until it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from datetime import datetime
+from typing import Any, Awaitable, Callable, TypeVar, Union
+
+import redis
+from redis.exceptions import AuthenticationError, AuthorizationError, RedisClusterException
+
+from . import answers
+from ._base import FlashSaleError, NotNow
+from ._send import at_once, is_repeating, settle
+
+R = TypeVar("R")
+# Unix time in seconds, or a date that knows its zone.
+Until = Union[float, datetime]
+
+PAUSE_MIN, PAUSE_MAX = 0.02, 1.0
+# After a *not now*: a RELEASE frees units before any deadline.
+WAIT_MAX = 2.0
+# asyncio.TimeoutError is a class of its own up to Python 3.10.
+LOST = (redis.ConnectionError, redis.TimeoutError, RedisClusterException, OSError, asyncio.TimeoutError)
+
+
+def may_repeat(error: BaseException) -> bool:
+    """Is it a lost connection, a time-out or an error that goes away by itself?"""
+    if isinstance(error, FlashSaleError):
+        return error.code in answers.ERRORS and answers.ERRORS[error.code][0]
+    return isinstance(error, LOST) and not isinstance(error, (AuthenticationError, AuthorizationError))
+
+
+def pause_after_error(tries: int) -> float:
+    return random.uniform(0, min(PAUSE_MAX, PAUSE_MIN * 2 ** min(tries, 16)))
+
+
+def pause_after(answer: NotNow) -> float:
+    after = answer.advice.retry_after
+    pause = min(WAIT_MAX, getattr(answer, after) / 1000) if isinstance(after, str) else WAIT_MAX
+    return float(pause + random.uniform(0, pause / 2))
+
+
+async def repeat(call: Callable[[], Any], until: Until, wait: bool, sleep: Callable[[float], Any]) -> Any:
+    end = until.timestamp() if isinstance(until, datetime) else until
+    tries = 0
+    token = is_repeating.set(True)
+    try:
+        while True:
+            try:
+                answer = await settle(call())
+            except Exception as error:
+                pause, tries = pause_after_error(tries), tries + 1
+                if not may_repeat(error) or time.time() + pause >= end:
+                    raise
+            else:
+                if not wait or not isinstance(answer, NotNow):
+                    return answer
+                pause, tries = pause_after(answer), 0
+                if time.time() + pause >= end:
+                    return answer
+            await settle(sleep(pause))
+    finally:
+        is_repeating.reset(token)
+
+
+def retry(call: Callable[[], R], until: Until, wait: bool = False) -> R:
+    """Makes the call again until it is answered, or until `until` (`time.time() + 30`).
+
+    Tries again after a lost connection, a time-out, and errors that go away by themselves
+    (`TRYAGAIN`, `LOADING`, `READONLY`, `CLUSTERDOWN`, `MASTERDOWN`, `NOREPLICAS`, `MISCONF`, `BUSY`,
+    `OOM`, `BROKEN`), after 20 ms doubling to 1 s with full jitter. With `wait` also after a *not now*: after
+    what the answer says, at most 2 s, plus up to half of it. Never after a *no*. No try begins after
+    `until`: then the last answer is returned, or the last error raised.
+
+    Make the id before, outside of `call`. A CREATE without `saleid` and a RESTOCK without `ref`
+    raise `UnsafeCall`.
+    """
+    return at_once(repeat(call, until, wait, time.sleep))  # type: ignore[no-any-return]
+
+
+async def retry_async(call: Callable[[], Awaitable[R]], until: Until, wait: bool = False) -> R:
+    """`retry` for `AsyncSale`: `await retry_async(lambda: sale.reserve(...), until)`."""
+    return await repeat(call, until, wait, asyncio.sleep)  # type: ignore[no-any-return]

@@ -1,0 +1,934 @@
+"""The status words, what each is made of and what it means. Written by `python3 -m clients.generator`; change `answers.json` instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Mapping, Union
+
+from ._base import Advice, Fault, Name, No, NotNow, Other, Read, StrEnum, Word, Yes
+
+__all__ = [
+    "Status",
+    "RestockedItem",
+    "Ok",
+    "Reserved",
+    "Sold",
+    "Released",
+    "Refunded",
+    "Restocked",
+    "Expired",
+    "AlreadySold",
+    "Mismatch",
+    "NoReservation",
+    "Ended",
+    "NotStarted",
+    "Paused",
+    "OrderLimit",
+    "UserLimit",
+    "ItemLimit",
+    "SaleLimit",
+    "SoldOut",
+    "AllReserved",
+    "NotSold",
+    "TooFew",
+    "ReservedNow",
+    "ReservedLonger",
+    "SoldNow",
+    "SoldBefore",
+    "SoldReplaced",
+    "ReleasedNow",
+    "ReleasedBefore",
+    "ReleasedReplaced",
+    "RefundedNow",
+    "RefundedBefore",
+    "RefundedReplaced",
+    "ExpiredInGrace",
+    "ExpiredForGood",
+    "ExpiredBefore",
+    "ExpiredReplaced",
+    "MismatchOfId",
+    "MismatchOfRefund",
+    "MismatchOfRestock",
+    "NoReservationToSell",
+    "NoReservationOfId",
+    "NoReservationReplaced",
+    "EndedForBuyers",
+    "EndedForGood",
+    "NotSoldSoMany",
+    "NotSoldAtAll",
+    "ItemStock",
+    "Reservation",
+    "UserUnits",
+    "SaleInfo",
+    "ScanPage",
+    "Audit",
+    "Finding",
+    "AlterAnswer",
+    "BindAnswer",
+    "BuyAnswer",
+    "CheckoutAnswer",
+    "CloseAnswer",
+    "CreateAnswer",
+    "ExtendAnswer",
+    "PauseAnswer",
+    "RefundAnswer",
+    "ReleaseAnswer",
+    "ReserveAnswer",
+    "RestockAnswer",
+    "ResumeAnswer",
+]
+
+
+class Status(StrEnum):
+    """Every status word."""
+
+    OK = "OK"
+    RESERVED = "RESERVED"
+    SOLD = "SOLD"
+    RELEASED = "RELEASED"
+    REFUNDED = "REFUNDED"
+    RESTOCKED = "RESTOCKED"
+    EXPIRED = "EXPIRED"
+    ALREADYSOLD = "ALREADYSOLD"
+    MISMATCH = "MISMATCH"
+    NORESERVATION = "NORESERVATION"
+    ENDED = "ENDED"
+    NOTSTARTED = "NOTSTARTED"
+    PAUSED = "PAUSED"
+    ORDERLIMIT = "ORDERLIMIT"
+    USERLIMIT = "USERLIMIT"
+    ITEMLIMIT = "ITEMLIMIT"
+    SALELIMIT = "SALELIMIT"
+    SOLDOUT = "SOLDOUT"
+    ALLRESERVED = "ALLRESERVED"
+    NOTSOLD = "NOTSOLD"
+    TOOFEW = "TOOFEW"
+
+
+@dataclass(frozen=True)
+class RestockedItem:
+    """An item after a RESTOCK."""
+
+    sku: str
+    total: int
+    available: int
+
+
+@dataclass(frozen=True)
+class Ok(Yes):
+    """`OK`. Done, now or before. Final: yes. Next: nothing."""
+
+    status: ClassVar[Status] = Status.OK
+    advice: ClassVar[Advice] = Advice('yes', 200, None, '-', 'none', 'none')
+
+
+@dataclass(frozen=True)
+class Reserved(Word):
+    """`["RESERVED", id, expires_at_ms, remaining, user_remaining, units]`. What it means
+    depends on the command: see its subclasses.
+    """
+
+    status: ClassVar[Status] = Status.RESERVED
+    id: Name
+    expires_at_ms: int
+    remaining: int
+    user_remaining: int
+    units: tuple[Name, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReservedNow(Reserved, Yes):
+    """RESERVE: the units are set aside until `expires_at_ms`. Final: until then. Next: take the
+    payment, then CHECKOUT.
+    """
+
+    advice: ClassVar[Advice] = Advice('yes', 201, None, 'Yours until {expires_at_ms}.', "make the payment's intent now", 'none')
+
+
+@dataclass(frozen=True)
+class ReservedLonger(Reserved, Yes):
+    """EXTEND: the units are set aside until `expires_at_ms`, which is later than before, or the
+    same at MAXHOLD. Final: until then. Next: take the payment, then CHECKOUT.
+    """
+
+    advice: ClassVar[Advice] = Advice('yes', 200, None, 'Yours until {expires_at_ms}.', 'none', 'none')
+
+
+@dataclass(frozen=True)
+class Sold(Word):
+    """`["SOLD", id, order_id, units]`. What it means depends on the command: see its
+    subclasses.
+    """
+
+    status: ClassVar[Status] = Status.SOLD
+    id: Name
+    order_id: str
+    units: tuple[Name, ...] = ()
+
+
+@dataclass(frozen=True)
+class SoldNow(Sold, Yes):
+    """CHECKOUT, BUY, RESERVE: the order is in the stream, now or since an earlier request.
+    Final: yes. Next: show the order.
+    """
+
+    advice: ClassVar[Advice] = Advice('yes', 200, None, 'Bought. Your order is {order_id}.', 'capture, when the `order` entry comes', 'keep')
+
+
+@dataclass(frozen=True)
+class SoldBefore(Sold, No):
+    """RELEASE, EXTEND: too late, the reservation was sold. Final: yes. Next: to undo it for the
+    buyer: REFUND.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'Already bought. Ask for a refund.', 'capture, when the `order` entry comes', 'keep')
+
+
+@dataclass(frozen=True)
+class SoldReplaced(Sold, No):
+    """RESERVE, about the id in `replace`: the old reservation was sold, so the cart cannot be
+    changed. Final: yes. Next: show the order of the old id.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'Already bought.', 'none: the answer is about the old id', 'none: the answer is about the old id')
+
+
+@dataclass(frozen=True)
+class Released(Word):
+    """`["RELEASED", id]`. What it means depends on the command: see its subclasses."""
+
+    status: ClassVar[Status] = Status.RELEASED
+    id: Name
+
+
+@dataclass(frozen=True)
+class ReleasedNow(Released, Yes):
+    """RELEASE: the units are back, and this id can never be sold. Final: yes. Next: nothing."""
+
+    advice: ClassVar[Advice] = Advice('yes', 200, None, 'Cancelled.', 'cancel', 'refund')
+
+
+@dataclass(frozen=True)
+class ReleasedBefore(Released, No):
+    """CHECKOUT, BUY, RESERVE, EXTEND: the id was given back. Final: yes. Next: reserve under a
+    new id.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'Cancelled. Nothing was charged.', 'cancel: this is final', 'refund: this is final')
+
+
+@dataclass(frozen=True)
+class ReleasedReplaced(Released, No):
+    """RESERVE, about the id in `replace`: the old reservation was given back. Final: yes. Next:
+    begin anew: reserve under a new id, without REPLACE.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'Your cart has changed. Please start again.', 'none: the answer is about the old id', 'none: the answer is about the old id')
+
+
+@dataclass(frozen=True)
+class Refunded(Word):
+    """`["REFUNDED", id, entry_id]`. What it means depends on the command: see its subclasses."""
+
+    status: ClassVar[Status] = Status.REFUNDED
+    id: Name
+    entry_id: str
+
+
+@dataclass(frozen=True)
+class RefundedNow(Refunded, Yes):
+    """REFUND: the units were taken back, and a `refund` entry is in the stream. Final: yes.
+    Next: nothing.
+    """
+
+    advice: ClassVar[Advice] = Advice('yes', 200, None, 'Given back.', 'none', 'the consumer of the stream refunds the amount of the `refund` entry, once for each (`sale_id`, `id`, `ref`)')
+
+
+@dataclass(frozen=True)
+class RefundedBefore(Refunded, No):
+    """CHECKOUT, BUY, RESERVE, RELEASE, EXTEND: the whole order has been taken back since.
+    Final: yes. Next: reserve under a new id.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'This order was given back.', 'cancel', 'if `ref` of GET is another payment, refund this one; if it is this one, it has been refunded: do nothing')
+
+
+@dataclass(frozen=True)
+class RefundedReplaced(Refunded, No):
+    """RESERVE, about the id in `replace`: the order of the old reservation has been taken back.
+    Final: yes. Next: begin anew: reserve under a new id, without REPLACE.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'Your cart has changed. Please start again.', 'none: the answer is about the old id', 'none: the answer is about the old id')
+
+
+@dataclass(frozen=True)
+class Restocked(Yes):
+    """`["RESTOCKED", items]`. Done; the stock as it is now. Final: yes. Next: nothing."""
+
+    status: ClassVar[Status] = Status.RESTOCKED
+    advice: ClassVar[Advice] = Advice('yes', 200, None, '-', 'none', 'none')
+    items: tuple[RestockedItem, ...]
+
+
+@dataclass(frozen=True)
+class Expired(Word):
+    """`["EXPIRED", id, expires_at_ms, grace_left_ms]`. What it means depends on the command:
+    see its subclasses.
+    """
+
+    status: ClassVar[Status] = Status.EXPIRED
+    id: Name
+    expires_at_ms: int
+    grace_left_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class ExpiredInGrace(Expired, NotNow):
+    """CHECKOUT, BUY, with `grace_left_ms` above 0: not paid in time; for `grace_left_ms` a
+    later CHECKOUT can still succeed, if the units come back. Final: no. Next: send the CHECKOUT
+    again every few seconds until `grace_left_ms` is 0, or RELEASE now.
+    """
+
+    advice: ClassVar[Advice] = Advice('not now', 202, None, 'We are checking your order.', 'again until it is 0, then give back; or give back now', 'again until it is 0, then give back; or give back now')
+
+
+@dataclass(frozen=True)
+class ExpiredForGood(Expired, No):
+    """CHECKOUT, BUY, with `grace_left_ms` 0: not paid in time, and past GRACE. Final: yes, also
+    if GRACE is raised later. Next: reserve under a new id.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'Your time was up. Please try again.', 'give back', 'give back')
+
+
+@dataclass(frozen=True)
+class ExpiredBefore(Expired, No):
+    """RESERVE, EXTEND: the deadline has passed; this says nothing about a CHECKOUT, which can
+    still succeed within GRACE. Final: for reserving, yes. Next: reserve under a new id.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'Your time was up. Please try again.', 'none from here: CHECKOUT or RELEASE decides', 'none from here: CHECKOUT or RELEASE decides')
+
+
+@dataclass(frozen=True)
+class ExpiredReplaced(Expired, No):
+    """RESERVE, about the id in `replace`: the old reservation was not paid in time. Final: yes.
+    Next: begin anew: reserve under a new id, without REPLACE.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'Your cart has changed. Please start again.', 'none: the answer is about the old id', 'none: the answer is about the old id')
+
+
+@dataclass(frozen=True)
+class AlreadySold(No):
+    """`["ALREADYSOLD", id, ref]`. A second payment for one order; the first one is `ref`.
+    Final: yes. Next: show the order.
+    """
+
+    status: ClassVar[Status] = Status.ALREADYSOLD
+    advice: ClassVar[Advice] = Advice('no', 200, None, 'Bought.', 'cancel **this** payment, without RELEASE; the one in `ref` stands. If `ref` is empty, the order was sold without a REF, possibly for this payment: a person decides', 'refund **this** payment, without RELEASE. If `ref` is empty: a person decides')
+    id: Name
+    ref: Name
+
+
+@dataclass(frozen=True)
+class Mismatch(Word):
+    """`["MISMATCH", id]`. What it means depends on the command: see its subclasses."""
+
+    status: ClassVar[Status] = Status.MISMATCH
+    id: Name
+
+
+@dataclass(frozen=True)
+class MismatchOfId(Mismatch, Fault):
+    """RESERVE, BUY: the id belongs to another user or another cart. Final: yes. Next: find the
+    bug; new requests take new ids.
+    """
+
+    advice: ClassVar[Advice] = Advice('fault', 422, None, 'Something went wrong. Please start again.', "alarm; cancel **without** RELEASE: the id is another cart's", 'alarm; refund **without** RELEASE')
+
+
+@dataclass(frozen=True)
+class MismatchOfRefund(Mismatch, Fault):
+    """REFUND: the REF was used for other units, or with other flags; nothing changed. Final:
+    yes. Next: look at what was refunded under this REF.
+    """
+
+    advice: ClassVar[Advice] = Advice('fault', 422, None, '-', 'none from here', 'none from here')
+
+
+@dataclass(frozen=True)
+class MismatchOfRestock(Mismatch, Fault):
+    """RESTOCK: the REF, in the place of an id, was used for other deltas; nothing changed.
+    Final: yes. Next: use a new REF.
+    """
+
+    advice: ClassVar[Advice] = Advice('fault', 422, None, '-', 'none', 'none')
+
+
+@dataclass(frozen=True)
+class NoReservation(Word):
+    """`["NORESERVATION", id]`. What it means depends on the command: see its subclasses."""
+
+    status: ClassVar[Status] = Status.NORESERVATION
+    id: Name
+
+
+@dataclass(frozen=True)
+class NoReservationToSell(NoReservation, Fault):
+    """CHECKOUT: the id is unknown (forgotten, lost, mistyped, not yet arrived), or it is not
+    `USER`'s. Final: no. Next: look with GET. For a real payment, send BUY with the same id,
+    user, items and REF.
+    """
+
+    advice: ClassVar[Advice] = Advice('fault', 404, None, 'We are checking your order.', 'that BUY decides: `SOLD` capture; a *no* give back; `MISMATCH` as in its own row', 'that BUY decides: `SOLD` keep; a *no* give back; `MISMATCH` as in its own row')
+
+
+@dataclass(frozen=True)
+class NoReservationOfId(NoReservation, Fault):
+    """RELEASE, EXTEND, REFUND: the id is not `USER`'s; or, for EXTEND and REFUND, it is
+    unknown. Final: no. Next: look with GET; a person decides.
+    """
+
+    advice: ClassVar[Advice] = Advice('fault', 404, None, 'We do not know this order.', 'alarm', 'alarm')
+
+
+@dataclass(frozen=True)
+class NoReservationReplaced(NoReservation, No):
+    """RESERVE, about the id in `replace`: the old reservation is unknown. Final: yes. Next:
+    begin anew: reserve under a new id, without REPLACE.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'Your cart has changed. Please start again.', 'none: the answer is about the old id', 'none: the answer is about the old id')
+
+
+@dataclass(frozen=True)
+class Ended(Word):
+    """`["ENDED", ended_at_ms]`. What it means depends on the command: see its subclasses."""
+
+    status: ClassVar[Status] = Status.ENDED
+    ended_at_ms: int
+
+
+@dataclass(frozen=True)
+class EndedForBuyers(Ended, No):
+    """RESERVE, BUY: the sale is over. Final: yes, unless END is moved. Next: say so to the
+    buyer.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'The sale is over.', 'BUY: give back', 'give back')
+
+
+@dataclass(frozen=True)
+class EndedForGood(Ended, No):
+    """PAUSE, RESUME, ALTER: the sale was closed, which cannot be undone. Final: yes. Next:
+    nothing.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, '-', 'none', 'none')
+
+
+@dataclass(frozen=True)
+class NotStarted(NotNow):
+    """`["NOTSTARTED", starts_in_ms]`. Before START. Final: no. Next: ask again after
+    `starts_in_ms` plus a random moment.
+    """
+
+    status: ClassVar[Status] = Status.NOTSTARTED
+    advice: ClassVar[Advice] = Advice('not now', 409, 'starts_in_ms', 'The sale starts in {starts_in_ms}.', 'BUY: give back', 'give back')
+    starts_in_ms: int
+
+
+@dataclass(frozen=True)
+class Paused(NotNow):
+    """`["PAUSED", paused_at_ms]`. The operator paused the sale, or this copy of it missed a
+    change and does not sell (diverged). Final: no. Next: ask again after some seconds.
+    """
+
+    status: ClassVar[Status] = Status.PAUSED
+    advice: ClassVar[Advice] = Advice('not now', 409, 5, 'One moment, the sale is paused.', 'BUY: ask again for as long as you like, then give back', 'BUY: ask again for as long as you like, then give back')
+    paused_at_ms: int
+
+
+@dataclass(frozen=True)
+class OrderLimit(No):
+    """`["ORDERLIMIT", limit]`. Too many units in one reservation. Final: for this quantity.
+    Next: ask for `limit` or fewer.
+    """
+
+    status: ClassVar[Status] = Status.ORDERLIMIT
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'At most {limit} in one order.', 'BUY: give back', 'give back')
+    limit: int
+
+
+@dataclass(frozen=True)
+class UserLimit(No):
+    """`["USERLIMIT", user_remaining]`. The user would have too many units. Final: for this
+    quantity, until one of this user's reservations is given back. Next: ask for
+    `user_remaining` or fewer; USER lists the user's open reservations.
+    """
+
+    status: ClassVar[Status] = Status.USERLIMIT
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'You have all you may have. Go on to your cart.', 'BUY: give back', 'give back')
+    user_remaining: int
+
+
+@dataclass(frozen=True)
+class ItemLimit(No):
+    """`["ITEMLIMIT", item_remaining, sku]`. The user would have too many units of this SKU.
+    Final: the same, for this SKU. Next: ask for `item_remaining` or fewer.
+    """
+
+    status: ClassVar[Status] = Status.ITEMLIMIT
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'You have all you may have of this item. Go on to your cart.', 'BUY: give back', 'give back')
+    item_remaining: int
+    sku: str
+
+
+@dataclass(frozen=True)
+class SaleLimit(No):
+    """`["SALELIMIT", sale_remaining]`. The sale has sold what SALELIMIT allows. Final: for this
+    quantity, unless REFUND or ALTER makes room. Next: ask for `sale_remaining` or fewer.
+    """
+
+    status: ClassVar[Status] = Status.SALELIMIT
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'Sold out.', 'BUY: give back', 'give back')
+    sale_remaining: int
+
+
+@dataclass(frozen=True)
+class SoldOut(No):
+    """`["SOLDOUT", available, sku]`. Too few, and open reservations could not make up the rest.
+    Final: for this quantity, unless RESTOCK, REFUND or ALTER makes room. Next: ask for
+    `available` or fewer; at 0 it is sold out.
+    """
+
+    status: ClassVar[Status] = Status.SOLDOUT
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'Sold out.', 'BUY: give back', 'give back')
+    available: int
+    sku: str
+
+
+@dataclass(frozen=True)
+class AllReserved(NotNow):
+    """`["ALLRESERVED", retry_in_ms, sku]`. Only open reservations stand in the way; some may
+    come back. Without a SKU, they stand in the way of SALELIMIT. Final: no. Next: ask again
+    after `retry_in_ms` plus a random moment.
+    """
+
+    status: ClassVar[Status] = Status.ALLRESERVED
+    advice: ClassVar[Advice] = Advice('not now', 409, 'retry_in_ms', 'All are in carts just now. Asking again for you.', 'BUY: ask again for as long as you like, then give back', 'BUY: ask again for as long as you like, then give back')
+    retry_in_ms: int
+    sku: str | None = None
+
+
+@dataclass(frozen=True)
+class NotSold(Word):
+    """`["NOTSOLD", left, sku]`. What it means depends on the command: see its subclasses."""
+
+    status: ClassVar[Status] = Status.NOTSOLD
+    left: int
+    sku: str | None = None
+
+
+@dataclass(frozen=True)
+class NotSoldSoMany(NotSold, No):
+    """REFUND, with a SKU: more than `left` units were to be taken back; nothing changed. Final:
+    no. Next: ask for `left` or fewer.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'No more than {left} can be returned.', 'none from here', 'none from here')
+
+
+@dataclass(frozen=True)
+class NotSoldAtAll(NotSold, No):
+    """REFUND, without a SKU: the reservation was never sold. Final: no. Next: RELEASE it
+    instead.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'This was not bought.', 'none from here', 'look in your own database')
+
+
+@dataclass(frozen=True)
+class TooFew(No):
+    """`["TOOFEW", available, sku]`. The request takes away more than `available` units; nothing
+    changed. Final: no. Next: ask for `available` or fewer.
+    """
+
+    status: ClassVar[Status] = Status.TOOFEW
+    advice: ClassVar[Advice] = Advice('no', 409, None, '-', 'none', 'none')
+    available: int
+    sku: str
+
+
+@dataclass(frozen=True)
+class ItemStock:
+    """What STOCK answers."""
+
+    sku: str
+    available: int
+    reserved: int
+    sold: int
+
+
+@dataclass(frozen=True)
+class Reservation(Read):
+    """What GET answers."""
+
+    state: str
+    user: Name | None
+    items: tuple[tuple[str, int], ...] | None
+    refunded: tuple[tuple[str, int], ...] | None
+    reserved_at_ms: int | None
+    expires_at_ms: int | None
+    sold_at_ms: int | None
+    released_at_ms: int | None
+    order_id: str | None
+    ref: Name | None
+
+
+@dataclass(frozen=True)
+class UserUnits(Read):
+    """What USER answers."""
+
+    reserved: int
+    sold: int
+    counted: int
+    user_remaining: int
+    open: int
+    reservations: tuple[Name, ...]
+
+
+@dataclass(frozen=True)
+class SaleInfo(Read):
+    """What INFO answers."""
+
+    sale_id: str
+    orders: Name
+    state: str
+    now_ms: int
+    created_at_ms: int
+    paused_at_ms: int | None
+    closed_at_ms: int | None
+    userlimit: int | None
+    itemlimit: int | None
+    orderlimit: int | None
+    salelimit: int | None
+    hold_ms: int
+    maxhold_ms: int
+    grace_ms: int
+    start_at_ms: int | None
+    end_at_ms: int | None
+    keep_ms: int
+    remember_ms: int
+    items: int
+    total: int
+    available: int
+    reserved: int
+    sold: int
+    refunded: int
+    users: int
+    reservations_open: int
+    reservations_remembered: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class ScanPage:
+    """What SCAN answers."""
+
+    cursor: int
+    ids: tuple[Name, ...]
+
+
+@dataclass(frozen=True)
+class Audit(Read):
+    """What AUDIT answers."""
+
+    consistent: bool
+    differences: tuple[str, ...]
+    reservations: int
+    entries: int | None
+    trimmed: int | None
+    entries_added: int | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What DOCTOR answers."""
+
+    severity: str
+    topic: str
+    advice: str
+
+
+AlterAnswer = Union[
+    Ok,
+    EndedForGood,
+    Other,
+]
+
+BindAnswer = Union[
+    Ok,
+    Other,
+]
+
+BuyAnswer = Union[
+    SoldNow,
+    ReleasedBefore,
+    RefundedBefore,
+    ExpiredInGrace,
+    ExpiredForGood,
+    AlreadySold,
+    MismatchOfId,
+    EndedForBuyers,
+    NotStarted,
+    Paused,
+    OrderLimit,
+    UserLimit,
+    ItemLimit,
+    SaleLimit,
+    SoldOut,
+    AllReserved,
+    Other,
+]
+
+CheckoutAnswer = Union[
+    SoldNow,
+    ReleasedBefore,
+    RefundedBefore,
+    ExpiredInGrace,
+    ExpiredForGood,
+    AlreadySold,
+    NoReservationToSell,
+    Other,
+]
+
+CloseAnswer = Union[
+    Ok,
+    Other,
+]
+
+CreateAnswer = Union[
+    Ok,
+    Other,
+]
+
+ExtendAnswer = Union[
+    ReservedLonger,
+    SoldBefore,
+    ReleasedBefore,
+    RefundedBefore,
+    ExpiredBefore,
+    NoReservationOfId,
+    Other,
+]
+
+PauseAnswer = Union[
+    Ok,
+    EndedForGood,
+    Other,
+]
+
+RefundAnswer = Union[
+    RefundedNow,
+    MismatchOfRefund,
+    NoReservationOfId,
+    NotSoldSoMany,
+    NotSoldAtAll,
+    Other,
+]
+
+ReleaseAnswer = Union[
+    SoldBefore,
+    ReleasedNow,
+    RefundedBefore,
+    NoReservationOfId,
+    Other,
+]
+
+ReserveAnswer = Union[
+    ReservedNow,
+    SoldReplaced,
+    SoldNow,
+    ReleasedReplaced,
+    ReleasedBefore,
+    RefundedReplaced,
+    RefundedBefore,
+    ExpiredReplaced,
+    ExpiredBefore,
+    MismatchOfId,
+    NoReservationReplaced,
+    EndedForBuyers,
+    NotStarted,
+    Paused,
+    OrderLimit,
+    UserLimit,
+    ItemLimit,
+    SaleLimit,
+    SoldOut,
+    AllReserved,
+    Other,
+]
+
+RestockAnswer = Union[
+    Restocked,
+    MismatchOfRestock,
+    TooFew,
+    Other,
+]
+
+ResumeAnswer = Union[
+    Ok,
+    EndedForGood,
+    Other,
+]
+
+# The classes of each command and word, with the condition of each; the first that holds.
+ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
+    "ALTER": {
+        "OK": [(None, Ok)],
+        "ENDED": [(None, EndedForGood)],
+    },
+    "BIND": {
+        "OK": [(None, Ok)],
+    },
+    "BUY": {
+        "SOLD": [(None, SoldNow)],
+        "RELEASED": [(None, ReleasedBefore)],
+        "REFUNDED": [(None, RefundedBefore)],
+        "EXPIRED": [('grace_left_ms > 0', ExpiredInGrace), ('grace_left_ms = 0', ExpiredForGood)],
+        "ALREADYSOLD": [(None, AlreadySold)],
+        "MISMATCH": [(None, MismatchOfId)],
+        "ENDED": [(None, EndedForBuyers)],
+        "NOTSTARTED": [(None, NotStarted)],
+        "PAUSED": [(None, Paused)],
+        "ORDERLIMIT": [(None, OrderLimit)],
+        "USERLIMIT": [(None, UserLimit)],
+        "ITEMLIMIT": [(None, ItemLimit)],
+        "SALELIMIT": [(None, SaleLimit)],
+        "SOLDOUT": [(None, SoldOut)],
+        "ALLRESERVED": [(None, AllReserved)],
+    },
+    "CHECKOUT": {
+        "SOLD": [(None, SoldNow)],
+        "RELEASED": [(None, ReleasedBefore)],
+        "REFUNDED": [(None, RefundedBefore)],
+        "EXPIRED": [('grace_left_ms > 0', ExpiredInGrace), ('grace_left_ms = 0', ExpiredForGood)],
+        "ALREADYSOLD": [(None, AlreadySold)],
+        "NORESERVATION": [(None, NoReservationToSell)],
+    },
+    "CLOSE": {
+        "OK": [(None, Ok)],
+    },
+    "CREATE": {
+        "OK": [(None, Ok)],
+    },
+    "EXTEND": {
+        "RESERVED": [(None, ReservedLonger)],
+        "SOLD": [(None, SoldBefore)],
+        "RELEASED": [(None, ReleasedBefore)],
+        "REFUNDED": [(None, RefundedBefore)],
+        "EXPIRED": [(None, ExpiredBefore)],
+        "NORESERVATION": [(None, NoReservationOfId)],
+    },
+    "PAUSE": {
+        "OK": [(None, Ok)],
+        "ENDED": [(None, EndedForGood)],
+    },
+    "REFUND": {
+        "REFUNDED": [(None, RefundedNow)],
+        "MISMATCH": [(None, MismatchOfRefund)],
+        "NORESERVATION": [(None, NoReservationOfId)],
+        "NOTSOLD": [('sku', NotSoldSoMany), ('no sku', NotSoldAtAll)],
+    },
+    "RELEASE": {
+        "SOLD": [(None, SoldBefore)],
+        "RELEASED": [(None, ReleasedNow)],
+        "REFUNDED": [(None, RefundedBefore)],
+        "NORESERVATION": [(None, NoReservationOfId)],
+    },
+    "RESERVE": {
+        "RESERVED": [(None, ReservedNow)],
+        "SOLD": [('replaced', SoldReplaced), (None, SoldNow)],
+        "RELEASED": [('replaced', ReleasedReplaced), (None, ReleasedBefore)],
+        "REFUNDED": [('replaced', RefundedReplaced), (None, RefundedBefore)],
+        "EXPIRED": [('replaced', ExpiredReplaced), (None, ExpiredBefore)],
+        "MISMATCH": [(None, MismatchOfId)],
+        "NORESERVATION": [('replaced', NoReservationReplaced)],
+        "ENDED": [(None, EndedForBuyers)],
+        "NOTSTARTED": [(None, NotStarted)],
+        "PAUSED": [(None, Paused)],
+        "ORDERLIMIT": [(None, OrderLimit)],
+        "USERLIMIT": [(None, UserLimit)],
+        "ITEMLIMIT": [(None, ItemLimit)],
+        "SALELIMIT": [(None, SaleLimit)],
+        "SOLDOUT": [(None, SoldOut)],
+        "ALLRESERVED": [(None, AllReserved)],
+    },
+    "RESTOCK": {
+        "RESTOCKED": [(None, Restocked)],
+        "MISMATCH": [(None, MismatchOfRestock)],
+        "TOOFEW": [(None, TooFew)],
+    },
+    "RESUME": {
+        "OK": [(None, Ok)],
+        "ENDED": [(None, EndedForGood)],
+    },
+}
+
+# Name and type of the details of each word.
+DETAILS: dict[str, list[tuple[str, str]]] = {
+    "OK": [],
+    "RESERVED": [("id", "name"), ("expires_at_ms", "integer"), ("remaining", "integer"), ("user_remaining", "integer"), ("units", "names?")],
+    "SOLD": [("id", "name"), ("order_id", "text"), ("units", "names?")],
+    "RELEASED": [("id", "name")],
+    "REFUNDED": [("id", "name"), ("entry_id", "text")],
+    "RESTOCKED": [("items", "stocks")],
+    "EXPIRED": [("id", "name"), ("expires_at_ms", "integer"), ("grace_left_ms", "integer?")],
+    "ALREADYSOLD": [("id", "name"), ("ref", "name")],
+    "MISMATCH": [("id", "name")],
+    "NORESERVATION": [("id", "name")],
+    "ENDED": [("ended_at_ms", "integer")],
+    "NOTSTARTED": [("starts_in_ms", "integer")],
+    "PAUSED": [("paused_at_ms", "integer")],
+    "ORDERLIMIT": [("limit", "integer")],
+    "USERLIMIT": [("user_remaining", "integer")],
+    "ITEMLIMIT": [("item_remaining", "integer"), ("sku", "text")],
+    "SALELIMIT": [("sale_remaining", "integer")],
+    "SOLDOUT": [("available", "integer"), ("sku", "text")],
+    "ALLRESERVED": [("retry_in_ms", "integer"), ("sku", "text?")],
+    "NOTSOLD": [("left", "integer"), ("sku", "text?")],
+    "TOOFEW": [("available", "integer"), ("sku", "text")],
+}
+
+# Name and type of the fields of each read.
+FIELDS: dict[str, Mapping[str, str]] = {
+    "ItemStock": {"sku": "text", "available": "integer", "reserved": "integer", "sold": "integer"},
+    "Reservation": {"state": "text", "user": "name?", "items": "lines?", "refunded": "lines?", "reserved_at_ms": "integer?", "expires_at_ms": "integer?", "sold_at_ms": "integer?", "released_at_ms": "integer?", "order_id": "text?", "ref": "name?"},
+    "UserUnits": {"reserved": "integer", "sold": "integer", "counted": "integer", "user_remaining": "integer", "open": "integer", "reservations": "names"},
+    "SaleInfo": {"sale_id": "text", "orders": "name", "state": "text", "now_ms": "integer", "created_at_ms": "integer", "paused_at_ms": "integer?", "closed_at_ms": "integer?", "userlimit": "integer?", "itemlimit": "integer?", "orderlimit": "integer?", "salelimit": "integer?", "hold_ms": "integer", "maxhold_ms": "integer", "grace_ms": "integer", "start_at_ms": "integer?", "end_at_ms": "integer?", "keep_ms": "integer", "remember_ms": "integer", "items": "integer", "total": "integer", "available": "integer", "reserved": "integer", "sold": "integer", "refunded": "integer", "users": "integer", "reservations_open": "integer", "reservations_remembered": "integer", "memory_bytes": "integer"},
+    "ScanPage": {"cursor": "cursor", "ids": "names"},
+    "Audit": {"consistent": "boolean", "differences": "texts", "reservations": "integer", "entries": "integer?", "trimmed": "integer?", "entries_added": "integer?"},
+    "Finding": {"severity": "text", "topic": "text", "advice": "text"},
+}
+
+# Errors of the module and the server, and whether the same call may be sent again.
+ERRORS: dict[str, tuple[bool, Advice]] = {
+    "ERR": (False, Advice('error', 400, None, 'Something went wrong.', 'alarm; move no money', 'alarm; move no money')),
+    "WRONGTYPE": (False, Advice('error', 500, None, 'Something went wrong.', 'alarm; move no money', 'alarm; move no money')),
+    "NOSKU": (False, Advice('error', 404, None, 'Not on sale.', 'alarm; decide by your own database', 'alarm; decide by your own database')),
+    "NOSALE": (False, Advice('error', 404, None, 'Not on sale any more.', 'alarm; decide by your own database', 'alarm; decide by your own database')),
+    "BUSYKEY": (False, Advice('error', 409, None, '-', 'none', 'none')),
+    "OOM": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),
+    "BROKEN": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),
+    "TRYAGAIN": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),
+    "LOADING": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),
+    "READONLY": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),
+    "CLUSTERDOWN": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),
+    "MASTERDOWN": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),
+    "NOREPLICAS": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),
+    "MISCONF": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),
+    "BUSY": (True, Advice('error', 503, 1, 'Asking again for you.', 'no answer, no money: the same line again', 'no answer, no money: the same line again')),
+}

@@ -1,0 +1,235 @@
+"""What needs no server of ours: ids, odd replies, errors, and what is sent again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import flashsale
+import pytest
+import redis
+import redis.asyncio
+from conftest import CLIENTS
+from fake import CUT, FakeServer
+from flashsale import AsyncSale, FlashSaleError, Sale, UnsafeCall, new_id, part_of, retry, retry_async
+from flashsale import _decode as decode
+from flashsale import _encode as encode
+from flashsale import _retry
+
+ERRORS = json.loads((CLIENTS / "answers.json").read_text())["errors"]
+RESERVED = b"*5\r\n$8\r\nRESERVED\r\n$1\r\na\r\n:1\r\n:2\r\n:-1\r\n"
+ALLRESERVED = b"*3\r\n$11\r\nALLRESERVED\r\n:30\r\n$1\r\ns\r\n"
+
+
+def sale_at(server: FakeServer) -> Sale:
+    return Sale(redis.Redis(port=server.port, protocol=2, socket_timeout=5), "s", "s:o")
+
+
+def soon(seconds: float = 5) -> float:
+    return time.time() + seconds
+
+
+def test_ids_are_ulids_of_now_that_nobody_can_guess() -> None:
+    ids = {new_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    for one in ids:
+        assert len(one) == 26 and set(one) <= set("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+        number = 0
+        for letter in one[:10]:
+            number = number * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(letter)
+        assert abs(number - time.time() * 1000) < 60_000
+    # Neighbours share no more than the moment.
+    assert len({one[10:20] for one in ids}) == 1000
+
+
+def test_the_part_of_a_user_is_that_of_the_contract() -> None:
+    assert part_of("123456789", 16) == 12
+    assert part_of(b"123456789", 16) == 12
+    assert part_of("{a}b", 16) != part_of("{a}c", 16) or part_of("{a}b", 1024) != part_of("{a}c", 1024)
+    assert new_id(12).endswith("0C") and new_id(1023).endswith("ZZ")
+    with pytest.raises(ValueError):
+        new_id(1024)
+
+
+def test_units_are_a_number_or_lines() -> None:
+    assert encode.units(None, 2) == [2]
+    assert encode.units("STOCK", 2) == ["STOCK", 2]
+    assert encode.units("QTY", None) == []
+    assert encode.units(None, {"a": 1, "b": 2}) == ["ITEMS", 2, "a", 1, "b", 2]
+    assert encode.units(None, [("a", 1), ("a", 2)]) == ["ITEMS", 2, "a", 1, "a", 2]
+    assert encode.json({"ü": 1}) == '{"ü":1}'
+
+
+def test_a_newer_module_breaks_nothing() -> None:
+    answer = decode.answer("RESERVE")
+    other = answer([b"LATER", b"a", 5, [b"x", b"\xff"]])
+    assert isinstance(other, flashsale.Other)
+    assert (other.status, other.rest) == ("LATER", ("a", 5, ("x", b"\xff")))
+    longer = answer([b"RESERVED", b"a", 1, 2, -1, [b"A-12", b"A-13"], b"more"])
+    assert isinstance(longer, flashsale.Reserved)
+    assert (longer.units, longer.rest) == (("A-12", "A-13"), ("more",))
+    # Appended, and no list: no units.
+    assert answer([b"RESERVED", b"a", 1, 2, -1, 7]).rest == (7,)
+    # A detail is missing, or the word is none of this command: unknown as well.
+    assert isinstance(answer([b"RESERVED", b"a"]), flashsale.Other)
+    assert isinstance(answer([b"TOOFEW", 1, b"a"]), flashsale.Other)
+    read = decode.read_map(flashsale.UserUnits)({b"reserved": 1, b"later": b"x"})
+    assert read.reserved == 1 and read.more == {"later": "x"}
+
+
+def test_text_gives_text_and_other_bytes_stay_bytes() -> None:
+    answer = decode.answer("RELEASE")
+    assert answer([b"RELEASED", "ü".encode()]).id == "ü"
+    assert answer([b"RELEASED", b"\xff"]).id == b"\xff"
+    # The largest integer is exact.
+    assert decode.answer("BUY")([b"SOLDOUT", 9007199254740991, b"a"]).available == 9007199254740991
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error["code"])
+def test_an_error_has_its_code_and_only_some_are_tried_again(error: dict[str, Any]) -> None:
+    code, again = error["code"], error["again"]
+    with FakeServer(f"-{code} key: some text\r\n".encode(), RESERVED) as server:
+        sale = sale_at(server)
+        if again:
+            answer = retry(lambda: sale.reserve("ann", 1, id="a"), soon())
+            assert isinstance(answer, flashsale.Reserved)
+            assert server.received[0] == server.received[-1]
+        else:
+            with pytest.raises(FlashSaleError) as raised:
+                retry(lambda: sale.reserve("ann", 1, id="a"), soon())
+            assert (raised.value.code, raised.value.text) == (code, "key: some text")
+            assert len(server.received) == 1
+
+
+def test_these_errors_go_away_by_themselves() -> None:
+    again = {error["code"] for error in ERRORS if error["again"]}
+    lost = "TRYAGAIN LOADING READONLY CLUSTERDOWN MASTERDOWN NOREPLICAS MISCONF BUSY OOM BROKEN"
+    assert again == set(lost.split())
+
+
+def test_a_text_that_begins_with_a_word_in_capitals_is_no_code() -> None:
+    with FakeServer(b"-ERR HOLD is too long\r\n") as server:
+        with pytest.raises(FlashSaleError) as raised:
+            sale_at(server).pause()
+    assert (raised.value.code, raised.value.text) == ("ERR", "HOLD is too long")
+
+
+def test_a_lost_connection_is_tried_again_with_the_same_words() -> None:
+    with FakeServer(*[CUT] * 6, RESERVED) as server:
+        retry(lambda: sale_at(server).reserve("ann", 1, id="a"), soon())
+        assert len(server.received) == 7
+        assert all(one == server.received[0] for one in server.received)
+
+
+def test_not_now_is_waited_for_only_when_asked() -> None:
+    with FakeServer(ALLRESERVED, ALLRESERVED, ALLRESERVED, RESERVED) as server:
+        sale = sale_at(server)
+        answer = retry(lambda: sale.reserve("ann", 1, id="a"), soon())
+        assert isinstance(answer, flashsale.AllReserved) and answer.retry_in_ms == 30
+        began = time.monotonic()
+        answer = retry(lambda: sale.reserve("ann", 1, id="a"), soon(), wait=True)
+        assert isinstance(answer, flashsale.Reserved)
+        assert 0.06 <= time.monotonic() - began < 1
+    # No time is left: the answer as it is.
+    with FakeServer(ALLRESERVED) as server:
+        answer = retry(lambda: sale_at(server).reserve("ann", 1, id="a"), soon(0.01), wait=True)
+        assert isinstance(answer, flashsale.AllReserved)
+
+
+def test_pauses_are_as_long_as_promised() -> None:
+    paused, later = flashsale.Paused(0), flashsale.NotStarted(60_000)
+    for answer in (paused, later):
+        pauses = [_retry.pause_after(answer) for _ in range(1000)]
+        assert 2 <= min(pauses) and max(pauses) <= 3
+    for tries, most in [(0, 0.02), (1, 0.04), (6, 1.0), (1000, 1.0)]:
+        pauses = [_retry.pause_after_error(tries) for _ in range(1000)]
+        assert 0 <= min(pauses) < most / 4 and most * 3 / 4 < max(pauses) <= most
+
+
+def test_a_no_is_never_tried_again_and_no_time_is_exceeded() -> None:
+    with FakeServer(b"*3\r\n$7\r\nSOLDOUT\r\n:0\r\n$1\r\ns\r\n") as server:
+        answer = retry(lambda: sale_at(server).reserve("ann", 1, id="a"), soon(), wait=True)
+        assert isinstance(answer, flashsale.SoldOut) and len(server.received) == 1
+    began = time.monotonic()
+    with FakeServer(*[b"-LOADING x\r\n"] * 1000) as server:
+        with pytest.raises(FlashSaleError):
+            retry(lambda: sale_at(server).reserve("ann", 1, id="a"), soon(0.5))
+    assert time.monotonic() - began < 1
+
+
+def unsafe(sale: Any) -> list[Any]:
+    return [lambda: sale.create(1), lambda: sale.restock(1, ref=None)]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_what_is_not_safe_to_repeat_is_sent_once(which: int) -> None:
+    # redis-py itself sends again, from 6 on: not this.
+    with FakeServer(CUT, b"+OK\r\n") as server:
+        with pytest.raises(redis.ConnectionError):
+            unsafe(sale_at(server))[which]()
+        assert len(server.received) == 1
+    with FakeServer() as server:
+        sale = sale_at(server)
+        with pytest.raises(UnsafeCall):
+            retry(unsafe(sale)[which], soon())
+        with pytest.raises(UnsafeCall), sale.pipeline() as pipe:
+            unsafe(pipe)[which]()
+        assert server.received == []
+    with FakeServer(CUT, b"+OK\r\n") as server:
+        retry(lambda: sale_at(server).create(1, saleid=new_id()), soon())
+        assert len(server.received) == 2
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_what_is_not_safe_to_repeat_is_sent_once_by_asyncio(which: int) -> None:
+    async def run() -> None:
+        with FakeServer(CUT, b"+OK\r\n") as server:
+            client = redis.asyncio.Redis(port=server.port, protocol=2)
+            sale = AsyncSale(client, "s", "s:o")
+            with pytest.raises(redis.ConnectionError):
+                await unsafe(sale)[which]()
+            assert len(server.received) == 1
+            with pytest.raises(UnsafeCall):
+                await retry_async(unsafe(sale)[which], soon())
+            assert len(server.received) == 1
+            await client.connection_pool.disconnect()
+
+    asyncio.run(run())
+
+
+def test_a_part_is_not_refunded_without_a_ref() -> None:
+    with FakeServer() as server, pytest.raises(TypeError):
+        sale_at(server).refund("a", qty=1)  # type: ignore[call-overload]
+
+
+def test_an_id_cannot_be_forgotten() -> None:
+    with FakeServer() as server:
+        for method in (sale_at(server).reserve, sale_at(server).buy):
+            with pytest.raises(TypeError):
+                method("ann", 1)  # type: ignore[call-arg]
+        with pytest.raises(TypeError):
+            sale_at(server).restock(1)  # type: ignore[call-arg]
+
+
+def test_advice_is_there_for_every_answer_and_error() -> None:
+    other = decode.answer("RESERVE")([b"LATER"])
+    assert (other.advice.http, other.retry_after_s) == (500, None)
+    assert decode.answer("RESERVE")([b"NOTSTARTED", 1001]).retry_after_s == 2
+    assert flashsale.Paused(0).retry_after_s == 5
+    assert FlashSaleError("OOM", "x").advice.http == 503 and FlashSaleError("NEW", "x").advice.http == 400
+
+
+def test_bases_tell_yes_from_no() -> None:
+    assert isinstance(decode.answer("RELEASE")([b"RELEASED", b"a"]), flashsale.Yes)
+    no = decode.answer("CHECKOUT")([b"RELEASED", b"a"])
+    assert isinstance(no, flashsale.Released) and isinstance(no, flashsale.No)
+    assert isinstance(decode.answer("CHECKOUT")([b"EXPIRED", b"a", 1, 5]), flashsale.NotNow)
+    assert isinstance(decode.answer("CHECKOUT")([b"EXPIRED", b"a", 1, 0]), flashsale.No)
+    assert isinstance(decode.answer("BUY")([b"MISMATCH", b"a"]), flashsale.Fault)
+    assert no.status is flashsale.Status.RELEASED and no.status == "RELEASED" and f"{no.status}" == "RELEASED"
+    # About the id that was to be replaced.
+    answer = decode.answer("RESERVE", "old")([b"SOLD", b"old", b"1-0"])
+    assert isinstance(answer, flashsale.SoldReplaced) and isinstance(answer, flashsale.No)
+    assert isinstance(decode.answer("RESERVE", "old")([b"SOLD", b"new", b"1-0"]), flashsale.Yes)

@@ -1,0 +1,615 @@
+// The status words, what each is made of and what it means. Written by `python3 -m clients.generator`; change `answers.json` instead.
+
+import type { Advice, Answer, Other, Read } from "./base.js";
+
+/** An item after a RESTOCK. */
+export interface RestockedItem {
+  sku: string;
+  total: number;
+  available: number;
+}
+
+/** `OK`. Done, now or before. Final: yes. Next: nothing. */
+export interface Ok<_N = string> extends Answer {
+  status: "OK";
+  kind: "yes";
+}
+
+/**
+ * `["RESERVED", id, expires_at_ms, remaining, user_remaining, units]`. What it means depends on
+ * the command: see `advice`.
+ */
+export interface Reserved<N = string> extends Answer {
+  status: "RESERVED";
+  kind: "yes";
+  id: N;
+  expiresAtMs: number;
+  remaining: number;
+  userRemaining: number;
+  units: N[];
+}
+
+/** `["SOLD", id, order_id, units]`. What it means depends on the command: see `advice`. */
+export interface Sold<K extends "yes" | "no" = "yes" | "no", N = string> extends Answer {
+  status: "SOLD";
+  kind: K;
+  id: N;
+  orderId: string;
+  units: N[];
+}
+
+/** `["RELEASED", id]`. What it means depends on the command: see `advice`. */
+export interface Released<K extends "yes" | "no" = "yes" | "no", N = string> extends Answer {
+  status: "RELEASED";
+  kind: K;
+  id: N;
+}
+
+/** `["REFUNDED", id, entry_id]`. What it means depends on the command: see `advice`. */
+export interface Refunded<K extends "yes" | "no" = "yes" | "no", N = string> extends Answer {
+  status: "REFUNDED";
+  kind: K;
+  id: N;
+  entryId: string;
+}
+
+/** `["RESTOCKED", items]`. Done; the stock as it is now. Final: yes. Next: nothing. */
+export interface Restocked<_N = string> extends Answer {
+  status: "RESTOCKED";
+  kind: "yes";
+  items: RestockedItem[];
+}
+
+/**
+ * `["EXPIRED", id, expires_at_ms, grace_left_ms]`. What it means depends on the command: see
+ * `advice`.
+ */
+export interface Expired<K extends "not now" | "no" = "not now" | "no", N = string> extends Answer {
+  status: "EXPIRED";
+  kind: K;
+  id: N;
+  expiresAtMs: number;
+  graceLeftMs: number | null;
+}
+
+/**
+ * `["ALREADYSOLD", id, ref]`. A second payment for one order; the first one is `ref`. Final: yes.
+ * Next: show the order.
+ */
+export interface AlreadySold<N = string> extends Answer {
+  status: "ALREADYSOLD";
+  kind: "no";
+  id: N;
+  ref: N;
+}
+
+/** `["MISMATCH", id]`. What it means depends on the command: see `advice`. */
+export interface Mismatch<N = string> extends Answer {
+  status: "MISMATCH";
+  kind: "fault";
+  id: N;
+}
+
+/** `["NORESERVATION", id]`. What it means depends on the command: see `advice`. */
+export interface NoReservation<K extends "no" | "fault" = "no" | "fault", N = string> extends Answer {
+  status: "NORESERVATION";
+  kind: K;
+  id: N;
+}
+
+/** `["ENDED", ended_at_ms]`. What it means depends on the command: see `advice`. */
+export interface Ended<_N = string> extends Answer {
+  status: "ENDED";
+  kind: "no";
+  endedAtMs: number;
+}
+
+/**
+ * `["NOTSTARTED", starts_in_ms]`. Before START. Final: no. Next: ask again after `startsInMs`
+ * plus a random moment.
+ */
+export interface NotStarted<_N = string> extends Answer {
+  status: "NOTSTARTED";
+  kind: "not now";
+  startsInMs: number;
+}
+
+/**
+ * `["PAUSED", paused_at_ms]`. The operator paused the sale, or this copy of it missed a change
+ * and does not sell (diverged). Final: no. Next: ask again after some seconds.
+ */
+export interface Paused<_N = string> extends Answer {
+  status: "PAUSED";
+  kind: "not now";
+  pausedAtMs: number;
+}
+
+/**
+ * `["ORDERLIMIT", limit]`. Too many units in one reservation. Final: for this quantity. Next: ask
+ * for `limit` or fewer.
+ */
+export interface OrderLimit<_N = string> extends Answer {
+  status: "ORDERLIMIT";
+  kind: "no";
+  limit: number;
+}
+
+/**
+ * `["USERLIMIT", user_remaining]`. The user would have too many units. Final: for this quantity,
+ * until one of this user's reservations is given back. Next: ask for `userRemaining` or fewer;
+ * USER lists the user's open reservations.
+ */
+export interface UserLimit<_N = string> extends Answer {
+  status: "USERLIMIT";
+  kind: "no";
+  userRemaining: number;
+}
+
+/**
+ * `["ITEMLIMIT", item_remaining, sku]`. The user would have too many units of this SKU. Final:
+ * the same, for this SKU. Next: ask for `itemRemaining` or fewer.
+ */
+export interface ItemLimit<_N = string> extends Answer {
+  status: "ITEMLIMIT";
+  kind: "no";
+  itemRemaining: number;
+  sku: string;
+}
+
+/**
+ * `["SALELIMIT", sale_remaining]`. The sale has sold what SALELIMIT allows. Final: for this
+ * quantity, unless REFUND or ALTER makes room. Next: ask for `saleRemaining` or fewer.
+ */
+export interface SaleLimit<_N = string> extends Answer {
+  status: "SALELIMIT";
+  kind: "no";
+  saleRemaining: number;
+}
+
+/**
+ * `["SOLDOUT", available, sku]`. Too few, and open reservations could not make up the rest.
+ * Final: for this quantity, unless RESTOCK, REFUND or ALTER makes room. Next: ask for `available`
+ * or fewer; at 0 it is sold out.
+ */
+export interface SoldOut<_N = string> extends Answer {
+  status: "SOLDOUT";
+  kind: "no";
+  available: number;
+  sku: string;
+}
+
+/**
+ * `["ALLRESERVED", retry_in_ms, sku]`. Only open reservations stand in the way; some may come
+ * back. Without a SKU, they stand in the way of SALELIMIT. Final: no. Next: ask again after
+ * `retryInMs` plus a random moment.
+ */
+export interface AllReserved<_N = string> extends Answer {
+  status: "ALLRESERVED";
+  kind: "not now";
+  retryInMs: number;
+  sku: string | null;
+}
+
+/** `["NOTSOLD", left, sku]`. What it means depends on the command: see `advice`. */
+export interface NotSold<_N = string> extends Answer {
+  status: "NOTSOLD";
+  kind: "no";
+  left: number;
+  sku: string | null;
+}
+
+/**
+ * `["TOOFEW", available, sku]`. The request takes away more than `available` units; nothing
+ * changed. Final: no. Next: ask for `available` or fewer.
+ */
+export interface TooFew<_N = string> extends Answer {
+  status: "TOOFEW";
+  kind: "no";
+  available: number;
+  sku: string;
+}
+
+/** What STOCK answers. */
+export interface ItemStock<_N = string> {
+  sku: string;
+  available: number;
+  reserved: number;
+  sold: number;
+}
+
+/** What GET answers. */
+export interface Reservation<N = string> extends Read {
+  state: string;
+  user: N | null;
+  items: [sku: string, qty: number][] | null;
+  refunded: [sku: string, qty: number][] | null;
+  reservedAtMs: number | null;
+  expiresAtMs: number | null;
+  soldAtMs: number | null;
+  releasedAtMs: number | null;
+  orderId: string | null;
+  ref: N | null;
+}
+
+/** What USER answers. */
+export interface UserUnits<N = string> extends Read {
+  reserved: number;
+  sold: number;
+  counted: number;
+  userRemaining: number;
+  open: number;
+  reservations: N[];
+}
+
+/** What INFO answers. */
+export interface SaleInfo<N = string> extends Read {
+  saleId: string;
+  orders: N;
+  state: string;
+  nowMs: number;
+  createdAtMs: number;
+  pausedAtMs: number | null;
+  closedAtMs: number | null;
+  userlimit: number | null;
+  itemlimit: number | null;
+  orderlimit: number | null;
+  salelimit: number | null;
+  holdMs: number;
+  maxholdMs: number;
+  graceMs: number;
+  startAtMs: number | null;
+  endAtMs: number | null;
+  keepMs: number;
+  rememberMs: number;
+  items: number;
+  total: number;
+  available: number;
+  reserved: number;
+  sold: number;
+  refunded: number;
+  users: number;
+  reservationsOpen: number;
+  reservationsRemembered: number;
+  memoryBytes: number;
+}
+
+/** What SCAN answers. */
+export interface ScanPage<N = string> {
+  cursor: number;
+  ids: N[];
+}
+
+/** What AUDIT answers. */
+export interface Audit<_N = string> extends Read {
+  consistent: boolean;
+  differences: string[];
+  reservations: number;
+  entries: number | null;
+  trimmed: number | null;
+  entriesAdded: number | null;
+}
+
+/** What DOCTOR answers. */
+export interface Finding<_N = string> {
+  severity: string;
+  topic: string;
+  advice: string;
+}
+
+export type AlterAnswer<N = string> =
+  | Ok<N>
+  | Ended<N>
+  | Other;
+
+export type BindAnswer<N = string> =
+  | Ok<N>
+  | Other;
+
+export type BuyAnswer<N = string> =
+  | Sold<"yes", N>
+  | Released<"no", N>
+  | Refunded<"no", N>
+  | Expired<"not now", N>
+  | Expired<"no", N>
+  | AlreadySold<N>
+  | Mismatch<N>
+  | Ended<N>
+  | NotStarted<N>
+  | Paused<N>
+  | OrderLimit<N>
+  | UserLimit<N>
+  | ItemLimit<N>
+  | SaleLimit<N>
+  | SoldOut<N>
+  | AllReserved<N>
+  | Other;
+
+export type CheckoutAnswer<N = string> =
+  | Sold<"yes", N>
+  | Released<"no", N>
+  | Refunded<"no", N>
+  | Expired<"not now", N>
+  | Expired<"no", N>
+  | AlreadySold<N>
+  | NoReservation<"fault", N>
+  | Other;
+
+export type CloseAnswer<N = string> =
+  | Ok<N>
+  | Other;
+
+export type CreateAnswer<N = string> =
+  | Ok<N>
+  | Other;
+
+export type ExtendAnswer<N = string> =
+  | Reserved<N>
+  | Sold<"no", N>
+  | Released<"no", N>
+  | Refunded<"no", N>
+  | Expired<"no", N>
+  | NoReservation<"fault", N>
+  | Other;
+
+export type PauseAnswer<N = string> =
+  | Ok<N>
+  | Ended<N>
+  | Other;
+
+export type RefundAnswer<N = string> =
+  | Refunded<"yes", N>
+  | Mismatch<N>
+  | NoReservation<"fault", N>
+  | NotSold<N>
+  | Other;
+
+export type ReleaseAnswer<N = string> =
+  | Sold<"no", N>
+  | Released<"yes", N>
+  | Refunded<"no", N>
+  | NoReservation<"fault", N>
+  | Other;
+
+export type ReserveAnswer<N = string> =
+  | Reserved<N>
+  | Sold<"no", N>
+  | Sold<"yes", N>
+  | Released<"no", N>
+  | Refunded<"no", N>
+  | Expired<"no", N>
+  | Mismatch<N>
+  | NoReservation<"no", N>
+  | Ended<N>
+  | NotStarted<N>
+  | Paused<N>
+  | OrderLimit<N>
+  | UserLimit<N>
+  | ItemLimit<N>
+  | SaleLimit<N>
+  | SoldOut<N>
+  | AllReserved<N>
+  | Other;
+
+export type RestockAnswer<N = string> =
+  | Restocked<N>
+  | Mismatch<N>
+  | TooFew<N>
+  | Other;
+
+export type ResumeAnswer<N = string> =
+  | Ok<N>
+  | Ended<N>
+  | Other;
+
+/** Every status word. */
+export const STATUSES = [
+  "OK",
+  "RESERVED",
+  "SOLD",
+  "RELEASED",
+  "REFUNDED",
+  "RESTOCKED",
+  "EXPIRED",
+  "ALREADYSOLD",
+  "MISMATCH",
+  "NORESERVATION",
+  "ENDED",
+  "NOTSTARTED",
+  "PAUSED",
+  "ORDERLIMIT",
+  "USERLIMIT",
+  "ITEMLIMIT",
+  "SALELIMIT",
+  "SOLDOUT",
+  "ALLRESERVED",
+  "NOTSOLD",
+  "TOOFEW",
+] as const;
+export type Status = (typeof STATUSES)[number];
+
+type Rows = Record<string, Record<string, [when: string | null, advice: Advice][]>>;
+const OkAdvice: Advice = {"kind": "yes", "http": 200, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
+const ReservedNowAdvice: Advice = {"kind": "yes", "http": 201, "retryAfter": null, "buyer": "Yours until {expiresAtMs}.", "authorised": "make the payment's intent now", "charged": "none"};
+const ReservedLongerAdvice: Advice = {"kind": "yes", "http": 200, "retryAfter": null, "buyer": "Yours until {expiresAtMs}.", "authorised": "none", "charged": "none"};
+const SoldNowAdvice: Advice = {"kind": "yes", "http": 200, "retryAfter": null, "buyer": "Bought. Your order is {orderId}.", "authorised": "capture, when the `order` entry comes", "charged": "keep"};
+const SoldBeforeAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "Already bought. Ask for a refund.", "authorised": "capture, when the `order` entry comes", "charged": "keep"};
+const SoldReplacedAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "Already bought.", "authorised": "none: the answer is about the old id", "charged": "none: the answer is about the old id"};
+const ReleasedNowAdvice: Advice = {"kind": "yes", "http": 200, "retryAfter": null, "buyer": "Cancelled.", "authorised": "cancel", "charged": "refund"};
+const ReleasedBeforeAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "Cancelled. Nothing was charged.", "authorised": "cancel: this is final", "charged": "refund: this is final"};
+const ReleasedReplacedAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "Your cart has changed. Please start again.", "authorised": "none: the answer is about the old id", "charged": "none: the answer is about the old id"};
+const RefundedNowAdvice: Advice = {"kind": "yes", "http": 200, "retryAfter": null, "buyer": "Given back.", "authorised": "none", "charged": "the consumer of the stream refunds the amount of the `refund` entry, once for each (`sale_id`, `id`, `ref`)"};
+const RefundedBeforeAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "This order was given back.", "authorised": "cancel", "charged": "if `ref` of GET is another payment, refund this one; if it is this one, it has been refunded: do nothing"};
+const RefundedReplacedAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "Your cart has changed. Please start again.", "authorised": "none: the answer is about the old id", "charged": "none: the answer is about the old id"};
+const RestockedAdvice: Advice = {"kind": "yes", "http": 200, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
+const ExpiredInGraceAdvice: Advice = {"kind": "not now", "http": 202, "retryAfter": null, "buyer": "We are checking your order.", "authorised": "again until it is 0, then give back; or give back now", "charged": "again until it is 0, then give back; or give back now"};
+const ExpiredForGoodAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "Your time was up. Please try again.", "authorised": "give back", "charged": "give back"};
+const ExpiredBeforeAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "Your time was up. Please try again.", "authorised": "none from here: CHECKOUT or RELEASE decides", "charged": "none from here: CHECKOUT or RELEASE decides"};
+const ExpiredReplacedAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "Your cart has changed. Please start again.", "authorised": "none: the answer is about the old id", "charged": "none: the answer is about the old id"};
+const AlreadySoldAdvice: Advice = {"kind": "no", "http": 200, "retryAfter": null, "buyer": "Bought.", "authorised": "cancel **this** payment, without RELEASE; the one in `ref` stands. If `ref` is empty, the order was sold without a REF, possibly for this payment: a person decides", "charged": "refund **this** payment, without RELEASE. If `ref` is empty: a person decides"};
+const MismatchOfIdAdvice: Advice = {"kind": "fault", "http": 422, "retryAfter": null, "buyer": "Something went wrong. Please start again.", "authorised": "alarm; cancel **without** RELEASE: the id is another cart's", "charged": "alarm; refund **without** RELEASE"};
+const MismatchOfRefundAdvice: Advice = {"kind": "fault", "http": 422, "retryAfter": null, "buyer": "-", "authorised": "none from here", "charged": "none from here"};
+const MismatchOfRestockAdvice: Advice = {"kind": "fault", "http": 422, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
+const NoReservationToSellAdvice: Advice = {"kind": "fault", "http": 404, "retryAfter": null, "buyer": "We are checking your order.", "authorised": "that BUY decides: `SOLD` capture; a *no* give back; `MISMATCH` as in its own row", "charged": "that BUY decides: `SOLD` keep; a *no* give back; `MISMATCH` as in its own row"};
+const NoReservationOfIdAdvice: Advice = {"kind": "fault", "http": 404, "retryAfter": null, "buyer": "We do not know this order.", "authorised": "alarm", "charged": "alarm"};
+const NoReservationReplacedAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "Your cart has changed. Please start again.", "authorised": "none: the answer is about the old id", "charged": "none: the answer is about the old id"};
+const EndedForBuyersAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "The sale is over.", "authorised": "BUY: give back", "charged": "give back"};
+const EndedForGoodAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
+const NotStartedAdvice: Advice = {"kind": "not now", "http": 409, "retryAfter": "startsInMs", "buyer": "The sale starts in {startsInMs}.", "authorised": "BUY: give back", "charged": "give back"};
+const PausedAdvice: Advice = {"kind": "not now", "http": 409, "retryAfter": 5, "buyer": "One moment, the sale is paused.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
+const OrderLimitAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "At most {limit} in one order.", "authorised": "BUY: give back", "charged": "give back"};
+const UserLimitAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "You have all you may have. Go on to your cart.", "authorised": "BUY: give back", "charged": "give back"};
+const ItemLimitAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "You have all you may have of this item. Go on to your cart.", "authorised": "BUY: give back", "charged": "give back"};
+const SaleLimitAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "Sold out.", "authorised": "BUY: give back", "charged": "give back"};
+const SoldOutAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "Sold out.", "authorised": "BUY: give back", "charged": "give back"};
+const AllReservedAdvice: Advice = {"kind": "not now", "http": 409, "retryAfter": "retryInMs", "buyer": "All are in carts just now. Asking again for you.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
+const NotSoldSoManyAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "No more than {left} can be returned.", "authorised": "none from here", "charged": "none from here"};
+const NotSoldAtAllAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "This was not bought.", "authorised": "none from here", "charged": "look in your own database"};
+const TooFewAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
+
+/** What each word means by command; the first row whose condition holds. */
+export const ROWS: Rows = {
+  ALTER: {
+    OK: [[null, OkAdvice]],
+    ENDED: [[null, EndedForGoodAdvice]],
+  },
+  BIND: {
+    OK: [[null, OkAdvice]],
+  },
+  BUY: {
+    SOLD: [[null, SoldNowAdvice]],
+    RELEASED: [[null, ReleasedBeforeAdvice]],
+    REFUNDED: [[null, RefundedBeforeAdvice]],
+    EXPIRED: [["grace_left_ms > 0", ExpiredInGraceAdvice], ["grace_left_ms = 0", ExpiredForGoodAdvice]],
+    ALREADYSOLD: [[null, AlreadySoldAdvice]],
+    MISMATCH: [[null, MismatchOfIdAdvice]],
+    ENDED: [[null, EndedForBuyersAdvice]],
+    NOTSTARTED: [[null, NotStartedAdvice]],
+    PAUSED: [[null, PausedAdvice]],
+    ORDERLIMIT: [[null, OrderLimitAdvice]],
+    USERLIMIT: [[null, UserLimitAdvice]],
+    ITEMLIMIT: [[null, ItemLimitAdvice]],
+    SALELIMIT: [[null, SaleLimitAdvice]],
+    SOLDOUT: [[null, SoldOutAdvice]],
+    ALLRESERVED: [[null, AllReservedAdvice]],
+  },
+  CHECKOUT: {
+    SOLD: [[null, SoldNowAdvice]],
+    RELEASED: [[null, ReleasedBeforeAdvice]],
+    REFUNDED: [[null, RefundedBeforeAdvice]],
+    EXPIRED: [["grace_left_ms > 0", ExpiredInGraceAdvice], ["grace_left_ms = 0", ExpiredForGoodAdvice]],
+    ALREADYSOLD: [[null, AlreadySoldAdvice]],
+    NORESERVATION: [[null, NoReservationToSellAdvice]],
+  },
+  CLOSE: {
+    OK: [[null, OkAdvice]],
+  },
+  CREATE: {
+    OK: [[null, OkAdvice]],
+  },
+  EXTEND: {
+    RESERVED: [[null, ReservedLongerAdvice]],
+    SOLD: [[null, SoldBeforeAdvice]],
+    RELEASED: [[null, ReleasedBeforeAdvice]],
+    REFUNDED: [[null, RefundedBeforeAdvice]],
+    EXPIRED: [[null, ExpiredBeforeAdvice]],
+    NORESERVATION: [[null, NoReservationOfIdAdvice]],
+  },
+  PAUSE: {
+    OK: [[null, OkAdvice]],
+    ENDED: [[null, EndedForGoodAdvice]],
+  },
+  REFUND: {
+    REFUNDED: [[null, RefundedNowAdvice]],
+    MISMATCH: [[null, MismatchOfRefundAdvice]],
+    NORESERVATION: [[null, NoReservationOfIdAdvice]],
+    NOTSOLD: [["sku", NotSoldSoManyAdvice], ["no sku", NotSoldAtAllAdvice]],
+  },
+  RELEASE: {
+    SOLD: [[null, SoldBeforeAdvice]],
+    RELEASED: [[null, ReleasedNowAdvice]],
+    REFUNDED: [[null, RefundedBeforeAdvice]],
+    NORESERVATION: [[null, NoReservationOfIdAdvice]],
+  },
+  RESERVE: {
+    RESERVED: [[null, ReservedNowAdvice]],
+    SOLD: [["replaced", SoldReplacedAdvice], [null, SoldNowAdvice]],
+    RELEASED: [["replaced", ReleasedReplacedAdvice], [null, ReleasedBeforeAdvice]],
+    REFUNDED: [["replaced", RefundedReplacedAdvice], [null, RefundedBeforeAdvice]],
+    EXPIRED: [["replaced", ExpiredReplacedAdvice], [null, ExpiredBeforeAdvice]],
+    MISMATCH: [[null, MismatchOfIdAdvice]],
+    NORESERVATION: [["replaced", NoReservationReplacedAdvice]],
+    ENDED: [[null, EndedForBuyersAdvice]],
+    NOTSTARTED: [[null, NotStartedAdvice]],
+    PAUSED: [[null, PausedAdvice]],
+    ORDERLIMIT: [[null, OrderLimitAdvice]],
+    USERLIMIT: [[null, UserLimitAdvice]],
+    ITEMLIMIT: [[null, ItemLimitAdvice]],
+    SALELIMIT: [[null, SaleLimitAdvice]],
+    SOLDOUT: [[null, SoldOutAdvice]],
+    ALLRESERVED: [[null, AllReservedAdvice]],
+  },
+  RESTOCK: {
+    RESTOCKED: [[null, RestockedAdvice]],
+    MISMATCH: [[null, MismatchOfRestockAdvice]],
+    TOOFEW: [[null, TooFewAdvice]],
+  },
+  RESUME: {
+    OK: [[null, OkAdvice]],
+    ENDED: [[null, EndedForGoodAdvice]],
+  },
+};
+
+/** Name and type of the details of each word. */
+export const DETAILS: Record<string, [name: string, type: string][]> = {
+  OK: [],
+  RESERVED: [["id", "name"], ["expiresAtMs", "integer"], ["remaining", "integer"], ["userRemaining", "integer"], ["units", "names?"]],
+  SOLD: [["id", "name"], ["orderId", "text"], ["units", "names?"]],
+  RELEASED: [["id", "name"]],
+  REFUNDED: [["id", "name"], ["entryId", "text"]],
+  RESTOCKED: [["items", "stocks"]],
+  EXPIRED: [["id", "name"], ["expiresAtMs", "integer"], ["graceLeftMs", "integer?"]],
+  ALREADYSOLD: [["id", "name"], ["ref", "name"]],
+  MISMATCH: [["id", "name"]],
+  NORESERVATION: [["id", "name"]],
+  ENDED: [["endedAtMs", "integer"]],
+  NOTSTARTED: [["startsInMs", "integer"]],
+  PAUSED: [["pausedAtMs", "integer"]],
+  ORDERLIMIT: [["limit", "integer"]],
+  USERLIMIT: [["userRemaining", "integer"]],
+  ITEMLIMIT: [["itemRemaining", "integer"], ["sku", "text"]],
+  SALELIMIT: [["saleRemaining", "integer"]],
+  SOLDOUT: [["available", "integer"], ["sku", "text"]],
+  ALLRESERVED: [["retryInMs", "integer"], ["sku", "text?"]],
+  NOTSOLD: [["left", "integer"], ["sku", "text?"]],
+  TOOFEW: [["available", "integer"], ["sku", "text"]],
+};
+
+/** Name of the server, name here and type of the fields of each read. */
+export const FIELDS: Record<string, [field: string, name: string, type: string][]> = {
+  STOCK: [["sku", "sku", "text"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"]],
+  GET: [["state", "state", "text"], ["user", "user", "name?"], ["items", "items", "lines?"], ["refunded", "refunded", "lines?"], ["reserved_at_ms", "reservedAtMs", "integer?"], ["expires_at_ms", "expiresAtMs", "integer?"], ["sold_at_ms", "soldAtMs", "integer?"], ["released_at_ms", "releasedAtMs", "integer?"], ["order_id", "orderId", "text?"], ["ref", "ref", "name?"]],
+  USER: [["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["counted", "counted", "integer"], ["user_remaining", "userRemaining", "integer"], ["open", "open", "integer"], ["reservations", "reservations", "names"]],
+  INFO: [["sale_id", "saleId", "text"], ["orders", "orders", "name"], ["state", "state", "text"], ["now_ms", "nowMs", "integer"], ["created_at_ms", "createdAtMs", "integer"], ["paused_at_ms", "pausedAtMs", "integer?"], ["closed_at_ms", "closedAtMs", "integer?"], ["userlimit", "userlimit", "integer?"], ["itemlimit", "itemlimit", "integer?"], ["orderlimit", "orderlimit", "integer?"], ["salelimit", "salelimit", "integer?"], ["hold_ms", "holdMs", "integer"], ["maxhold_ms", "maxholdMs", "integer"], ["grace_ms", "graceMs", "integer"], ["start_at_ms", "startAtMs", "integer?"], ["end_at_ms", "endAtMs", "integer?"], ["keep_ms", "keepMs", "integer"], ["remember_ms", "rememberMs", "integer"], ["items", "items", "integer"], ["total", "total", "integer"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["refunded", "refunded", "integer"], ["users", "users", "integer"], ["reservations_open", "reservationsOpen", "integer"], ["reservations_remembered", "reservationsRemembered", "integer"], ["memory_bytes", "memoryBytes", "integer"]],
+  SCAN: [["cursor", "cursor", "cursor"], ["ids", "ids", "names"]],
+  AUDIT: [["consistent", "consistent", "boolean"], ["differences", "differences", "texts"], ["reservations", "reservations", "integer"], ["entries", "entries", "integer?"], ["trimmed", "trimmed", "integer?"], ["entries_added", "entriesAdded", "integer?"]],
+  DOCTOR: [["severity", "severity", "text"], ["topic", "topic", "text"], ["advice", "advice", "text"]],
+};
+
+/** Errors of the module and the server; `retryAfter` where the same call may be sent again. */
+export const ERRORS: Record<string, Advice> = {
+  ERR: {"kind": "error", "http": 400, "retryAfter": null, "buyer": "Something went wrong.", "authorised": "alarm; move no money", "charged": "alarm; move no money"},
+  WRONGTYPE: {"kind": "error", "http": 500, "retryAfter": null, "buyer": "Something went wrong.", "authorised": "alarm; move no money", "charged": "alarm; move no money"},
+  NOSKU: {"kind": "error", "http": 404, "retryAfter": null, "buyer": "Not on sale.", "authorised": "alarm; decide by your own database", "charged": "alarm; decide by your own database"},
+  NOSALE: {"kind": "error", "http": 404, "retryAfter": null, "buyer": "Not on sale any more.", "authorised": "alarm; decide by your own database", "charged": "alarm; decide by your own database"},
+  BUSYKEY: {"kind": "error", "http": 409, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"},
+  OOM: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},
+  BROKEN: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},
+  TRYAGAIN: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},
+  LOADING: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},
+  READONLY: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},
+  CLUSTERDOWN: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},
+  MASTERDOWN: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},
+  NOREPLICAS: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},
+  MISCONF: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},
+  BUSY: {"kind": "error", "http": 503, "retryAfter": 1, "buyer": "Asking again for you.", "authorised": "no answer, no money: the same line again", "charged": "no answer, no money: the same line again"},
+};

@@ -1,0 +1,442 @@
+// Each command as node-redis takes it: `createClient({ modules: { flashsale } })`. Written by `python3 -m clients.generator`; change `answers.json` instead.
+
+import type {
+  AlterAnswer,
+  BindAnswer,
+  BuyAnswer,
+  CheckoutAnswer,
+  CloseAnswer,
+  CreateAnswer,
+  ExtendAnswer,
+  PauseAnswer,
+  RefundAnswer,
+  ReleaseAnswer,
+  ReserveAnswer,
+  RestockAnswer,
+  ResumeAnswer,
+  Audit,
+  Finding,
+  ItemStock,
+  Reservation,
+  SaleInfo,
+  ScanPage,
+  UserUnits,
+} from "./answers.js";
+import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";
+import * as decode from "./decode.js";
+import { insist, option, units } from "./encode.js";
+
+/** Options of ALTER. */
+export interface AlterOptions {
+  userlimit?: number | undefined;
+  itemlimit?: number | undefined;
+  orderlimit?: number | undefined;
+  salelimit?: number | undefined;
+  holdMs?: number | undefined;
+  maxholdMs?: number | undefined;
+  graceMs?: number | undefined;
+  startAtMs?: number | undefined;
+  endAtMs?: number | undefined;
+  keepMs?: number | undefined;
+  rememberMs?: number | undefined;
+}
+
+/** Options of AUDIT. */
+export interface AuditOptions {
+  orders?: Name;
+}
+
+/** Options of BUY. */
+export interface BuyOptions {
+  id: Name;
+  ref?: Name | undefined;
+  payload?: Json | undefined;
+}
+
+/** Options of CHECKOUT. */
+export interface CheckoutOptions {
+  user?: Name | undefined;
+  ref?: Name | undefined;
+  payload?: Json | undefined;
+}
+
+/** Options of CREATE. */
+export interface CreateOptions {
+  userlimit?: number | undefined;
+  itemlimit?: number | undefined;
+  orderlimit?: number | undefined;
+  salelimit?: number | undefined;
+  holdMs?: number | undefined;
+  maxholdMs?: number | undefined;
+  graceMs?: number | undefined;
+  startAtMs?: number | undefined;
+  endAtMs?: number | undefined;
+  keepMs?: number | undefined;
+  rememberMs?: number | undefined;
+  saleid?: Name | undefined;
+}
+
+/** Options of EXTEND. */
+export interface ExtendOptions {
+  user?: Name | undefined;
+}
+
+/** Options of MBUY. */
+export interface MbuyOptions {
+  sku?: Name | undefined;
+}
+
+/** Options of MRESERVE. */
+export interface MreserveOptions {
+  sku?: Name | undefined;
+  holdMs?: number | undefined;
+}
+
+/** Options of REFUND. */
+export interface RefundOptions {
+  ref?: Name | undefined;
+  user?: Name | undefined;
+  norestock?: boolean;
+  restorelimit?: boolean;
+}
+
+/** Options of RELEASE. */
+export interface ReleaseOptions {
+  user?: Name | undefined;
+}
+
+/** Options of RESERVE. */
+export interface ReserveOptions {
+  id: Name;
+  holdMs?: number | undefined;
+  replace?: Name | undefined;
+}
+
+/** Options of RESTOCK. */
+export interface RestockOptions {
+  new?: boolean;
+  ref: Name | null;
+}
+
+/** Options of SCAN. */
+export interface ScanOptions {
+  count?: number | undefined;
+  state?: Name | undefined;
+}
+
+/** The module for `createClient`, `createClientPool`, `createCluster` and `createSentinel`. */
+export const flashsale = {
+  /** Changes options of a sale. */
+  alter: {
+    parseCommand(parser: Parser, key: Name, options: AlterOptions = {}): void {
+      parser.push("FLASHSALE.ALTER");
+      parser.pushKey(key);
+      parser.push(...option("USERLIMIT", options.userlimit));
+      parser.push(...option("ITEMLIMIT", options.itemlimit));
+      parser.push(...option("ORDERLIMIT", options.orderlimit));
+      parser.push(...option("SALELIMIT", options.salelimit));
+      parser.push(...option("HOLD", options.holdMs));
+      parser.push(...option("MAXHOLD", options.maxholdMs));
+      parser.push(...option("GRACE", options.graceMs));
+      parser.push(...option("START", options.startAtMs));
+      parser.push(...option("END", options.endAtMs));
+      parser.push(...option("KEEP", options.keepMs));
+      parser.push(...option("REMEMBER", options.rememberMs));
+    },
+    transformReply: (reply: unknown, preserve?: unknown) => decode.answer("ALTER", reply, preserve) as AlterAnswer<Text>,
+  },
+  /**
+   * Recounts a sale from its reservations up, and against its order stream. With `orders` every
+   * order and refund is compared with its entry in that stream.
+   */
+  audit: {
+    IS_READ_ONLY: true,
+    parseCommand(parser: Parser, key: Name, options: AuditOptions = {}): void {
+      parser.push("FLASHSALE.AUDIT");
+      parser.pushKey(key);
+      if (options.orders !== undefined) parser.pushKey(options.orders);
+    },
+    transformReply: (reply: unknown) => decode.map("AUDIT", reply) as Audit<Text>,
+  },
+  /** Gives a sale another order stream. */
+  bind: {
+    parseCommand(parser: Parser, key: Name, orders: Name): void {
+      parser.push("FLASHSALE.BIND");
+      parser.pushKey(key);
+      parser.pushKey(orders);
+    },
+    transformReply: (reply: unknown, preserve?: unknown) => decode.answer("BIND", reply, preserve) as BindAnswer<Text>,
+  },
+  /**
+   * Sells units to a user in one step and appends the order to the stream. `id` is the
+   * idempotency token: keep it, and send it again with each retry.
+   */
+  buy: {
+    parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units, options: BuyOptions): void {
+      parser.push("FLASHSALE.BUY");
+      parser.pushKey(key);
+      parser.pushKey(orders);
+      parser.push(user);
+      parser.push(...units(null, qty));
+      parser.push(...option("ID", options.id));
+      parser.push(...option("REF", options.ref));
+      parser.push(...option("PAYLOAD", options.payload));
+    },
+    transformReply: (reply: unknown, preserve?: unknown) => decode.answer("BUY", reply, preserve) as BuyAnswer<Text>,
+  },
+  /** Turns a reservation into a sale and appends the order to the stream. */
+  checkout: {
+    parseCommand(parser: Parser, key: Name, orders: Name, id: Name, options: CheckoutOptions = {}): void {
+      parser.push("FLASHSALE.CHECKOUT");
+      parser.pushKey(key);
+      parser.pushKey(orders);
+      parser.push(id);
+      parser.push(...option("USER", options.user));
+      parser.push(...option("REF", options.ref));
+      parser.push(...option("PAYLOAD", options.payload));
+    },
+    transformReply: (reply: unknown, preserve?: unknown) => decode.answer("CHECKOUT", reply, preserve) as CheckoutAnswer<Text>,
+  },
+  /** Ends a sale for good. */
+  close: {
+    parseCommand(parser: Parser, key: Name): void {
+      parser.push("FLASHSALE.CLOSE");
+      parser.pushKey(key);
+    },
+    transformReply: (reply: unknown, preserve?: unknown) => decode.answer("CLOSE", reply, preserve) as CloseAnswer<Text>,
+  },
+  /**
+   * Makes a sale of one or several items. Without `saleid` it is not safe to repeat: `retry`
+   * refuses it.
+   */
+  create: {
+    parseCommand(parser: Parser, key: Name, orders: Name, stock: Units, options: CreateOptions = {}): void {
+      insist("CREATE", "saleid", options.saleid);
+      parser.push("FLASHSALE.CREATE");
+      parser.pushKey(key);
+      parser.pushKey(orders);
+      parser.push(...units("STOCK", stock));
+      parser.push(...option("USERLIMIT", options.userlimit));
+      parser.push(...option("ITEMLIMIT", options.itemlimit));
+      parser.push(...option("ORDERLIMIT", options.orderlimit));
+      parser.push(...option("SALELIMIT", options.salelimit));
+      parser.push(...option("HOLD", options.holdMs));
+      parser.push(...option("MAXHOLD", options.maxholdMs));
+      parser.push(...option("GRACE", options.graceMs));
+      parser.push(...option("START", options.startAtMs));
+      parser.push(...option("END", options.endAtMs));
+      parser.push(...option("KEEP", options.keepMs));
+      parser.push(...option("REMEMBER", options.rememberMs));
+      parser.push(...option("SALEID", options.saleid));
+    },
+    transformReply: (reply: unknown, preserve?: unknown) => decode.answer("CREATE", reply, preserve) as CreateAnswer<Text>,
+  },
+  /**
+   * Tells what would hurt a sale on this server. In a cluster it asks one node: `doctorOf` asks
+   * all.
+   */
+  doctor: {
+    IS_READ_ONLY: true,
+    parseCommand(parser: Parser): void {
+      parser.push("FLASHSALE.DOCTOR");
+    },
+    transformReply: (reply: unknown) => decode.rows("DOCTOR", reply) as Finding<Text>[],
+  },
+  /** Moves the deadline of an open reservation. */
+  extend: {
+    parseCommand(parser: Parser, key: Name, id: Name, ms: number, options: ExtendOptions = {}): void {
+      parser.push("FLASHSALE.EXTEND");
+      parser.pushKey(key);
+      parser.push(id);
+      parser.push(String(ms));
+      parser.push(...option("USER", options.user));
+    },
+    transformReply: (reply: unknown, preserve?: unknown) => decode.answer("EXTEND", reply, preserve) as ExtendAnswer<Text>,
+  },
+  /** Tells everything about a reservation. */
+  get: {
+    IS_READ_ONLY: true,
+    parseCommand(parser: Parser, key: Name, id: Name): void {
+      parser.push("FLASHSALE.GET");
+      parser.pushKey(key);
+      parser.push(id);
+    },
+    transformReply: (reply: unknown) => decode.map("GET", reply) as Reservation<Text> | null,
+  },
+  /** Tells the syntax of every command and what it does. */
+  help: {
+    IS_READ_ONLY: true,
+    parseCommand(parser: Parser): void {
+      parser.push("FLASHSALE.HELP");
+    },
+    transformReply: (reply: unknown) => decode.texts(reply) as string[],
+  },
+  /** Tells everything about a sale as a whole. */
+  info: {
+    IS_READ_ONLY: true,
+    parseCommand(parser: Parser, key: Name): void {
+      parser.push("FLASHSALE.INFO");
+      parser.pushKey(key);
+    },
+    transformReply: (reply: unknown) => decode.map("INFO", reply) as SaleInfo<Text>,
+  },
+  /**
+   * Sells units to many users and appends the orders to the stream, each as BUY does. Each entry
+   * is answered or refused by itself.
+   */
+  mbuy: {
+    parseCommand(parser: Parser, key: Name, orders: Name, entries: { user: Name; qty: number; id: Name; ref?: Name }[], options: MbuyOptions = {}): void {
+      parser.push("FLASHSALE.MBUY");
+      parser.pushKey(key);
+      parser.pushKey(orders);
+      parser.push("ENTRIES", String(entries.length), ...entries.flatMap((one) => [one.user, String(one.qty), one.id, one.ref ?? ""]));
+      parser.push(...option("SKU", options.sku));
+    },
+    transformReply: (reply: unknown) => decode.batch("BUY", reply) as (BuyAnswer<Text> | FlashSaleError)[],
+  },
+  /**
+   * Turns many reservations into sales and appends the orders to the stream, each as CHECKOUT
+   * does. Each entry is answered or refused by itself.
+   */
+  mcheckout: {
+    parseCommand(parser: Parser, key: Name, orders: Name, entries: { id: Name; ref?: Name }[]): void {
+      parser.push("FLASHSALE.MCHECKOUT");
+      parser.pushKey(key);
+      parser.pushKey(orders);
+      parser.push("ENTRIES", String(entries.length), ...entries.flatMap((one) => [one.id, one.ref ?? ""]));
+    },
+    transformReply: (reply: unknown) => decode.batch("CHECKOUT", reply) as (CheckoutAnswer<Text> | FlashSaleError)[],
+  },
+  /**
+   * Gives the units of many reservations back, each as RELEASE does. Each entry is answered or
+   * refused by itself.
+   */
+  mrelease: {
+    parseCommand(parser: Parser, key: Name, entries: Name[]): void {
+      parser.push("FLASHSALE.MRELEASE");
+      parser.pushKey(key);
+      parser.push("ENTRIES", String(entries.length), ...entries.flatMap((one) => [one]));
+    },
+    transformReply: (reply: unknown) => decode.batch("RELEASE", reply) as (ReleaseAnswer<Text> | FlashSaleError)[],
+  },
+  /**
+   * Sets units aside for many users, each as RESERVE does. Each entry is answered or refused by
+   * itself.
+   */
+  mreserve: {
+    parseCommand(parser: Parser, key: Name, entries: { user: Name; qty: number; id: Name }[], options: MreserveOptions = {}): void {
+      parser.push("FLASHSALE.MRESERVE");
+      parser.pushKey(key);
+      parser.push("ENTRIES", String(entries.length), ...entries.flatMap((one) => [one.user, String(one.qty), one.id]));
+      parser.push(...option("SKU", options.sku));
+      parser.push(...option("HOLD", options.holdMs));
+    },
+    transformReply: (reply: unknown) => decode.batch("RESERVE", reply) as (ReserveAnswer<Text> | FlashSaleError)[],
+  },
+  /** Stops new reservations until RESUME. */
+  pause: {
+    parseCommand(parser: Parser, key: Name): void {
+      parser.push("FLASHSALE.PAUSE");
+      parser.pushKey(key);
+    },
+    transformReply: (reply: unknown, preserve?: unknown) => decode.answer("PAUSE", reply, preserve) as PauseAnswer<Text>,
+  },
+  /** Takes back all or part of an order. A part (`qty`) needs a `ref`. */
+  refund: {
+    parseCommand(parser: Parser, key: Name, orders: Name, id: Name, options: RefundOptions & ({ qty?: undefined } | { qty: Units; ref: Name }) = {}): void {
+      if (options.qty !== undefined && options.ref === undefined) throw new TypeError("a refund of a part needs a ref");
+      parser.push("FLASHSALE.REFUND");
+      parser.pushKey(key);
+      parser.pushKey(orders);
+      parser.push(id);
+      parser.push(...units("QTY", options.qty));
+      parser.push(...option("REF", options.ref));
+      parser.push(...option("USER", options.user));
+      if (options.norestock) parser.push("NORESTOCK");
+      if (options.restorelimit) parser.push("RESTORELIMIT");
+    },
+    transformReply: (reply: unknown, preserve?: unknown) => decode.answer("REFUND", reply, preserve) as RefundAnswer<Text>,
+  },
+  /** Gives a reservation's units back before its deadline. */
+  release: {
+    parseCommand(parser: Parser, key: Name, id: Name, options: ReleaseOptions = {}): void {
+      parser.push("FLASHSALE.RELEASE");
+      parser.pushKey(key);
+      parser.push(id);
+      parser.push(...option("USER", options.user));
+    },
+    transformReply: (reply: unknown, preserve?: unknown) => decode.answer("RELEASE", reply, preserve) as ReleaseAnswer<Text>,
+  },
+  /**
+   * Sets units aside for a user until a deadline. `id` is the idempotency token: keep it, and
+   * send it again with each retry.
+   */
+  reserve: {
+    parseCommand(parser: Parser, key: Name, user: Name, qty: Units, options: ReserveOptions): void {
+      parser.push("FLASHSALE.RESERVE");
+      parser.pushKey(key);
+      parser.push(user);
+      parser.push(...units(null, qty));
+      parser.push(...option("ID", options.id));
+      parser.push(...option("HOLD", options.holdMs));
+      parser.push(...option("REPLACE", options.replace));
+      parser.preserve = options.replace;
+    },
+    transformReply: (reply: unknown, preserve?: unknown) => decode.answer("RESERVE", reply, preserve) as ReserveAnswer<Text>,
+  },
+  /**
+   * Adds units to the stock of items, or takes some away. With `ref: null` it is not safe to
+   * repeat: `retry` refuses it.
+   */
+  restock: {
+    parseCommand(parser: Parser, key: Name, delta: Units, options: RestockOptions): void {
+      insist("RESTOCK", "ref", options.ref);
+      parser.push("FLASHSALE.RESTOCK");
+      parser.pushKey(key);
+      parser.push(...units(null, delta));
+      if (options.new) parser.push("NEW");
+      parser.push(...option("REF", options.ref));
+    },
+    transformReply: (reply: unknown, preserve?: unknown) => decode.answer("RESTOCK", reply, preserve) as RestockAnswer<Text>,
+  },
+  /** Lets new reservations in again. */
+  resume: {
+    parseCommand(parser: Parser, key: Name): void {
+      parser.push("FLASHSALE.RESUME");
+      parser.pushKey(key);
+    },
+    transformReply: (reply: unknown, preserve?: unknown) => decode.answer("RESUME", reply, preserve) as ResumeAnswer<Text>,
+  },
+  /** Goes through the ids of a sale. */
+  scan: {
+    IS_READ_ONLY: true,
+    parseCommand(parser: Parser, key: Name, cursor: number, options: ScanOptions = {}): void {
+      parser.push("FLASHSALE.SCAN");
+      parser.pushKey(key);
+      parser.push(String(cursor));
+      parser.push(...option("COUNT", options.count));
+      parser.push(...option("STATE", options.state));
+    },
+    transformReply: (reply: unknown) => decode.tuple("SCAN", reply) as ScanPage<Text>,
+  },
+  /** Tells the stock of items. */
+  stock: {
+    IS_READ_ONLY: true,
+    parseCommand(parser: Parser, key: Name, ...skus: Name[]): void {
+      parser.push("FLASHSALE.STOCK");
+      parser.pushKey(key);
+      parser.push(...skus);
+    },
+    transformReply: (reply: unknown) => decode.rows("STOCK", reply) as (ItemStock<Text> | null)[],
+  },
+  /** Tells what one user has reserved and bought. */
+  user: {
+    IS_READ_ONLY: true,
+    parseCommand(parser: Parser, key: Name, user: Name): void {
+      parser.push("FLASHSALE.USER");
+      parser.pushKey(key);
+      parser.push(user);
+    },
+    transformReply: (reply: unknown) => decode.map("USER", reply) as UserUnits<Text>,
+  },
+} as const;

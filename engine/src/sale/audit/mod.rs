@@ -405,7 +405,7 @@ mod tests {
     use crate::sale::book::items::{Move, StockChanges};
     use crate::sale::book::refunds::RefundRecord;
     use crate::sale::book::reservation::Slot;
-    use crate::sale::book::users::Account;
+    use crate::sale::book::user::Account;
     use crate::table::slab::NONE;
 
     fn slot(sale: &Sale, id: &[u8]) -> Slot {

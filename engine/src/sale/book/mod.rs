@@ -8,4 +8,6 @@ pub mod refunds;
 pub mod reservation;
 pub mod reservations;
 pub mod restock_refs;
+pub mod user;
+pub mod user_chain;
 pub mod users;

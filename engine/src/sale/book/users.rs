@@ -17,92 +17,15 @@
 
 use std::collections::BTreeMap;
 
+use crate::sale::book::user::{Account, Packed, Sums, WIDE};
 use crate::sale::units::ItemIndex;
 use crate::table::hash::Hasher;
 use crate::table::index::{Index, Likely};
-use crate::table::name::{Key, Names, PackedName, Spelling};
+use crate::table::name::{Key, Names, Spelling};
 use crate::table::slab::{NONE, Slab, SlotNumber};
 
 /// The number of a user in its sale; [`NONE`] for nobody.
 pub type UserSlot = SlotNumber;
-
-/// One user's sums, in units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sums {
-    pub reserved: u64,
-    pub sold: u64,
-    pub counted: u64,
-    /// Open reservations.
-    pub open: u32,
-    /// Reservations in any state that name this user.
-    named_by: u32,
-}
-
-/// A user in its table.
-struct Packed {
-    name: PackedName,
-    open: u8,
-    reserved: u16,
-    sold: u16,
-    /// [`WIDE`] when the sums are kept elsewhere.
-    named_by: u16,
-    /// The newest of its open reservations, the end of its chain.
-    newest: SlotNumber,
-}
-
-const WIDE: u16 = u16::MAX;
-
-impl Packed {
-    /// Keeps the sums here; false if they do not fit.
-    fn pack(&mut self, sums: &Sums) -> bool {
-        let small = (
-            u8::try_from(sums.open),
-            u16::try_from(sums.reserved),
-            u16::try_from(sums.sold),
-            u16::try_from(sums.named_by),
-        );
-        let (Ok(open), Ok(reserved), Ok(sold), Ok(named_by)) = small else {
-            return false;
-        };
-        if named_by == WIDE || sums.counted != sums.reserved + sums.sold {
-            return false;
-        }
-        self.open = open;
-        self.reserved = reserved;
-        self.sold = sold;
-        self.named_by = named_by;
-        true
-    }
-
-    /// Changes the sums where they are; false, and nothing changed, if they are kept
-    /// elsewhere or have to be from now on.
-    #[inline(always)]
-    fn account(&mut self, by: Account) -> bool {
-        let reserved = u16::try_from(i64::from(self.reserved).saturating_add(by.reserved));
-        let sold = u16::try_from(i64::from(self.sold).saturating_add(by.sold));
-        let follows = by.counted == by.reserved.saturating_add(by.sold);
-        let (Ok(reserved), Ok(sold)) = (reserved, sold) else {
-            return false;
-        };
-        let is_small = follows && self.named_by != WIDE;
-        if is_small {
-            (self.reserved, self.sold) = (reserved, sold);
-        }
-        is_small
-    }
-
-    #[inline(always)]
-    fn unpack(&self) -> Sums {
-        let (reserved, sold) = (u64::from(self.reserved), u64::from(self.sold));
-        Sums {
-            reserved,
-            sold,
-            counted: reserved + sold,
-            open: u32::from(self.open),
-            named_by: u32::from(self.named_by),
-        }
-    }
-}
 
 /// A user's open reservations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,14 +34,6 @@ pub struct Chain {
     pub newest: SlotNumber,
     /// How many there are.
     pub open: u32,
-}
-
-/// A change of a user's sums, in units.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Account {
-    pub reserved: i64,
-    pub sold: i64,
-    pub counted: i64,
 }
 
 struct Tally {

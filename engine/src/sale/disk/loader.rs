@@ -9,7 +9,8 @@
 use crate::sale::book::items::Stock;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Reservation, Status};
 use crate::sale::book::restock_refs::{Deltas, ItemDelta};
-use crate::sale::book::users::{Account, UserSlot};
+use crate::sale::book::user::Account;
+use crate::sale::book::users::UserSlot;
 use crate::sale::disk::chains::{Chains, take_position};
 use crate::sale::disk::snapshot::{
     BROKEN, CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINES, MARK, NO_CART,

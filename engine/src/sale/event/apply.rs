@@ -9,7 +9,8 @@ use crate::sale::book::refunds::RefundRecord;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Slot, Status};
 use crate::sale::book::reservations::Reservations;
 use crate::sale::book::restock_refs::{Deltas, RestockRefs};
-use crate::sale::book::users::{Account, UserSlot, Users};
+use crate::sale::book::user::Account;
+use crate::sale::book::users::{UserSlot, Users};
 use crate::sale::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
 use crate::sale::state::{Mark, MarkId, Sale};
 use crate::sale::units::{ItemIndex, Line, units_of};
@@ -116,14 +117,13 @@ impl Sale {
                 replaces,
             } => {
                 self.make_room(*forgets);
-                let names = (*id, *user);
-                let open = Open {
-                    lines,
+                let new = NewReservation {
                     expires_at_ms: *expires_at_ms,
+                    ..new_reservation(*id, NONE, lines, at_ms)
                 };
                 match replaces {
-                    None => Some(self.reserve(names, open, at_ms, seen)),
-                    Some(old) => self.replace(*old, names, open, at_ms, seen),
+                    None => Some(self.reserve(*user, lines, new, seen)),
+                    Some(old) => self.replace(*old, *user, lines, new, seen),
                 }
             }
             Change::Bought {
@@ -225,24 +225,23 @@ impl Sale {
         }
     }
 
-    /// Keeps a new reservation. Its user is looked at once.
+    /// Keeps a new reservation of this user, who is looked at once.
     #[inline(always)]
     fn reserve(
         &mut self,
-        (id, user): (Key<'_>, Key<'_>),
-        open: Open<'_>,
-        at_ms: u64,
+        user: Key<'_>,
+        lines: &[Line],
+        mut new: NewReservation<'_>,
         seen: &mut StockChanges,
     ) -> Slot {
-        for line in open.lines {
-            self.items
-                .shift(line.item, shifted(-1, 1, 0, line.qty), seen);
+        for line in lines {
+            let by = shifted(-1, 1, 0, line.qty);
+            self.items.shift(line.item, by, seen);
         }
-        let units = units_of(open.lines);
         let slot = self.reservations.next_slot();
-        let (user, before) = self.users.reserve(user, units, slot);
-        self.count_lines(user, open.lines, 1);
-        let new = open_reservation(id, user, open, at_ms);
+        let (user, before) = self.users.reserve(user, units_of(lines), slot);
+        self.count_lines(user, lines, 1);
+        new.user = user;
         self.reservations.insert_behind(&new, None, Some(before))
     }
 
@@ -251,17 +250,17 @@ impl Sale {
     fn replace(
         &mut self,
         old: Key<'_>,
-        (id, user): (Key<'_>, Key<'_>),
-        open: Open<'_>,
-        at_ms: u64,
+        user: Key<'_>,
+        lines: &[Line],
+        mut new: NewReservation<'_>,
         seen: &mut StockChanges,
     ) -> Option<Slot> {
-        let user = self.users.retain(user);
+        new.user = self.users.retain(user);
         let slot = self.reservations.find(old)?;
         let record = self.reservations.get(slot)?;
         let (old_user, old_lines) = (record.user(), record.lines());
-        let reserved_at_ms = record.reserved_at_ms();
-        for (item, more) in differences(&old_lines, open.lines) {
+        let at_ms = std::mem::replace(&mut new.reserved_at_ms, record.reserved_at_ms());
+        for (item, more) in differences(&old_lines, lines) {
             let by = Move {
                 available: -more,
                 reserved: more,
@@ -270,16 +269,16 @@ impl Sale {
             self.items.shift(item, by, seen);
         }
         self.account(old_user, &old_lines, (-1, 0), -1);
-        self.account(user, open.lines, (1, 0), 1);
+        self.account(new.user, lines, (1, 0), 1);
         self.reservations
             .end(slot, &mut self.users, Status::Released, at_ms);
-        let new = open_reservation(id, user, open, reserved_at_ms);
         Some(self.reservations.insert(&new, None, &mut self.users))
     }
 
     /// Moves the units of `lines` between an item's counts, and with them the user's:
     /// `signs` say what they are added to, `counts` what that does to the limits.
-    #[inline]
+    // Where the signs are known, little is left of it.
+    #[inline(always)]
     fn move_units(
         &mut self,
         user: UserSlot,
@@ -307,7 +306,7 @@ impl Sale {
     }
 
     /// The user's part of a move of `lines`.
-    #[inline]
+    #[inline(always)]
     fn account(&mut self, user: UserSlot, lines: &[Line], signs: (i64, i64), counts: i64) {
         let (reserved, sold) = signs;
         self.count_lines(user, lines, counts);
@@ -476,27 +475,6 @@ fn differences(old: &[Line], new: &[Line]) -> impl Iterator<Item = (ItemIndex, i
         same
     });
     pairs.into_iter().filter(|&(_, more)| more != 0)
-}
-
-/// What an open reservation has beside its names.
-#[derive(Clone, Copy)]
-struct Open<'a> {
-    lines: &'a [Line],
-    expires_at_ms: u64,
-}
-
-/// An open reservation.
-#[inline(always)]
-fn open_reservation<'a>(
-    id: Key<'a>,
-    user: UserSlot,
-    open: Open<'a>,
-    reserved_at_ms: u64,
-) -> NewReservation<'a> {
-    NewReservation {
-        expires_at_ms: open.expires_at_ms,
-        ..new_reservation(id, user, open.lines, reserved_at_ms)
-    }
 }
 
 /// A reservation with what is common to all of them; open, and never due.

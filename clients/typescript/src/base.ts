@@ -91,7 +91,7 @@ export const isNo = <A extends Kinded>(answer: A): answer is Extract<A, { kind: 
 /** A mistake of the caller, such as one id for two requests. */
 export const isFault = <A extends Kinded>(answer: A): answer is Extract<A, { kind: "fault" }> => answer.kind === "fault";
 
-/** An error that the module or the server answered. Nothing was changed. */
+/** An error that the module or the server answered. Nothing was changed, except perhaps with `BROKEN`. */
 export class FlashSaleError extends Error {
   /** The first word: `NOSALE`, `OOM`, `ERR`, `LOADING`. */
   readonly code: string;

@@ -187,7 +187,7 @@ fn sales_that_are_named_are_told_and_one_that_is_gone_is_no_error() {
     };
     let before = errors(&mut con);
     assert_eq!(before, errors(&mut con));
-    assert_eq!(before.len(), 6);
+    assert_eq!(before.len(), 7);
 }
 
 #[test]

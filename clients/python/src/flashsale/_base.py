@@ -101,7 +101,7 @@ class Read:
 
 
 class FlashSaleError(redis.ResponseError):
-    """An error that the module or the server answered. Nothing was changed.
+    """An error that the module or the server answered. Nothing was changed, except perhaps with `BROKEN`.
 
     `code` is its first word (`NOSALE`, `OOM`, `ERR`, `LOADING`), whatever redis-py makes of it;
     `text` is what follows.

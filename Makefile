@@ -40,11 +40,11 @@ demo: ## sell 10,000 units to 100,000 buyers and check the sale (ARGS="--units 5
 	cargo run --release --locked --example demo -- $(ARGS)
 
 # What is measured, and how: benches/server/main.rs. Have the machine to yourself.
-bench: ## measure it beside Redis's own commands and Lua, 15 minutes; tables and plot in target/bench
+bench: ## measure it beside Redis's own commands and Lua, half an hour; tables and plot in target/bench
 	@$(SETUP) build server
 	cargo bench --locked --bench server -- $(ARGS)
 
-bench-quick: ## the same at a glance, a minute or two
+bench-quick: ## the same at a glance, some minutes
 	@$(SETUP) build server
 	cargo bench --locked --bench server -- --quick $(ARGS)
 

@@ -218,6 +218,11 @@ fn change(change: &Change<'_>) -> String {
         Change::Marked { reason } => format!("marked: {reason}"),
         Change::Closed => "closed".to_owned(),
         Change::Bound { orders } => format!("bound orders={}", orders.escape_ascii()),
+        Change::Told(told) => {
+            let ids = told.ids().map(|id| format!(" {}-{}", id.ms, id.seq));
+            format!("told{}", ids.collect::<String>())
+        }
+        Change::Dropped { count } => format!("dropped {count}"),
     }
 }
 

@@ -145,7 +145,7 @@ pub(super) fn note_news(event: &Event<'_>, stock: &StockChanges, news: &mut News
     if let Some(name_of_event) = event.change.keyspace_event() {
         news.note(name_of_event);
     }
-    for change in stock {
+    for (_, change) in stock {
         news.note(match change {
             StockChange::AllReserved => c"flashsale.allreserved",
             StockChange::SoldOut => c"flashsale.soldout",

@@ -189,6 +189,7 @@ mod tests {
             end_at_ms: Some(WINDOW_MS_MIN + 9),
             keep_ms: Some(10),
             remember_ms: Some(11),
+            events: None,
         };
         assert_eq!(changes, expected);
     }

@@ -47,7 +47,9 @@ fn is_of_batch(change: &Change<'_>) -> bool {
         | Change::Paused
         | Change::Resumed { .. }
         | Change::Closed
-        | Change::Bound { .. } => false,
+        | Change::Bound { .. }
+        | Change::Told(_)
+        | Change::Dropped { .. } => false,
     }
 }
 

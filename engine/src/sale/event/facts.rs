@@ -6,6 +6,7 @@
 
 use std::ffi::CStr;
 
+use crate::sale::book::options::Events;
 use crate::sale::event::Change;
 
 /// What a change counts as.
@@ -23,6 +24,10 @@ pub enum Deed {
     Restocked,
     /// The sale itself changed: its options, window or stream.
     Altered,
+    /// An entry of the outbox was written to the stream.
+    Told,
+    /// An entry of the outbox was dropped.
+    Dropped,
 }
 
 impl Deed {
@@ -38,6 +43,8 @@ impl Deed {
         Deed::Refunded,
         Deed::Restocked,
         Deed::Altered,
+        Deed::Told,
+        Deed::Dropped,
     ];
 
     /// Returns the name of its counter.
@@ -53,6 +60,8 @@ impl Deed {
             Deed::Refunded => "refunded",
             Deed::Restocked => "restocked",
             Deed::Altered => "altered",
+            Deed::Told => "told",
+            Deed::Dropped => "dropped",
         }
     }
 }
@@ -62,6 +71,12 @@ impl Change<'_> {
     #[inline]
     pub fn makes_reservation(&self) -> bool {
         matches!(self, Change::Reserved { .. } | Change::Bought { .. })
+    }
+
+    /// Is this the ALTER to `EVENTS all`, if the sale did not have it?
+    #[inline]
+    pub(super) fn begins_events(&self) -> bool {
+        matches!(self, Change::Altered(options) if options.events == Events::All)
     }
 
     /// Can this change move the moment the key expires?
@@ -85,6 +100,8 @@ impl Change<'_> {
             Change::Swept { expired: 0, .. } | Change::Lapsed { .. } | Change::Marked { .. } => {
                 return None;
             }
+            // Nothing that a buyer reads has changed.
+            Change::Told(_) | Change::Dropped { .. } => return None,
             Change::Swept { .. } | Change::Expired { .. } => c"flashsale.expired",
             Change::Extended { .. } => c"flashsale.extended",
             Change::Refunded(_) => c"flashsale.refunded",
@@ -99,6 +116,9 @@ impl Change<'_> {
     /// Reports what this change counts as, and how often.
     #[inline]
     pub fn count(&self, mut report: impl FnMut(Deed, u64)) {
+        if !self.told().is_empty() {
+            report(Deed::Told, self.told().count());
+        }
         match self {
             Change::Created(_) => report(Deed::Created, 1),
             Change::Reserved { replaces, .. } => {
@@ -123,7 +143,8 @@ impl Change<'_> {
             | Change::Paused
             | Change::Resumed { .. }
             | Change::Closed => report(Deed::Altered, 1),
-            Change::Lapsed { .. } | Change::Marked { .. } => {}
+            Change::Dropped { count } => report(Deed::Dropped, *count),
+            Change::Lapsed { .. } | Change::Marked { .. } | Change::Told(_) => {}
         }
     }
 }

@@ -11,11 +11,17 @@ pub mod check;
 pub mod codec;
 pub mod container;
 pub mod facts;
+mod moves;
+mod order_codec;
 pub(crate) mod parts;
+mod queue;
+pub mod record;
+pub mod told;
 
 use std::borrow::Cow;
 
 use crate::sale::book::options::Options;
+use crate::sale::event::told::Told;
 use crate::sale::state::{MarkId, shorten_reason};
 use crate::sale::units::{EntryId, Lines};
 use crate::table::name::{Key, Spelling};
@@ -112,6 +118,14 @@ pub enum Change<'a> {
     Bound {
         orders: &'a [u8],
     },
+    /// The oldest entries of the outbox were written to the order stream.
+    Told(Told<'a>),
+    /// The oldest entries of the outbox will not be written: it held more than its bound,
+    /// which is configuration, so that a replica could not work this out.
+    Dropped {
+        /// Entries, at least 1; the report of earlier ones counts as one.
+        count: u64,
+    },
 }
 
 /// Which remembered id makes room for a new one. The bound is configuration, so a
@@ -145,6 +159,8 @@ pub struct Order<'a> {
     pub payload: Option<&'a [u8]>,
     /// Where the entry stands in the stream; zero while it is [`Pending`].
     pub entry: EntryId,
+    /// What waited in the outbox, and was written to the stream before it.
+    pub told: Told<'a>,
 }
 
 /// Units taken back from an order.
@@ -161,6 +177,8 @@ pub struct Refund<'a> {
     /// The units no longer count against the user's limits.
     pub restores_limit: bool,
     pub entry: EntryId,
+    /// What waited in the outbox, and was written to the stream before it.
+    pub told: Told<'a>,
 }
 
 /// A change of one item's stock.
@@ -177,6 +195,17 @@ impl<'a> Change<'a> {
     pub fn marked(reason: &'a str) -> Change<'a> {
         let reason = shorten_reason(reason);
         Change::Marked { reason }
+    }
+
+    /// Returns the entries of the outbox that were written to the stream with this change.
+    #[inline]
+    pub fn told(&self) -> Told<'a> {
+        match self {
+            Change::Sold { order, .. } | Change::Bought { order, .. } => order.told,
+            Change::Refunded(refund) => refund.told,
+            Change::Told(told) => *told,
+            _ => Told::default(),
+        }
     }
 }
 
@@ -220,6 +249,16 @@ impl<'a> Pending<'a> {
             _ => {}
         }
         event
+    }
+
+    /// Notes what was written to the stream before its own entry.
+    pub fn telling(mut self, told: Told<'a>) -> Pending<'a> {
+        match &mut self.0.change {
+            Change::Sold { order, .. } | Change::Bought { order, .. } => order.told = told,
+            Change::Refunded(refund) => refund.told = told,
+            _ => {}
+        }
+        self
     }
 }
 

@@ -10,11 +10,12 @@
 
 mod batch;
 mod forged;
+mod outbox;
 
 use flashsale_engine::sale::*;
 use flashsale_fuzz::samples::{
     HASHER, NOW_MS, ULID, busy_sale, digested, encoded, events, line, loaded, sale_of_version_2,
-    saved, set_entry, unentered,
+    saved, set_entry, telling_sale, unentered,
 };
 
 fn hex(bytes: &[u8]) -> String {

@@ -410,6 +410,8 @@ impl Kind {
             | Change::Resumed { .. }
             | Change::Closed
             | Change::Bound { .. }
+            | Change::Told(_)
+            | Change::Dropped { .. }
             | Change::Marked { .. } => Kind::Other(Did::Changed),
             Change::Created(_) | Change::Expired { .. } | Change::Lapsed { .. } => {
                 return Err(format!("no command plans {change:?}"));

@@ -85,8 +85,8 @@ impl Host for Engine {
         }
         let mut told = applied.stock.to_vec();
         let mut seen = changes_of_stock(&before, &stocks(&self.primary));
-        told.sort_by_key(|change| *change as u8);
-        seen.sort_by_key(|change| *change as u8);
+        told.sort_by_key(|(item, _)| *item);
+        seen.sort_by_key(|(item, _)| *item);
         if told != seen {
             return Err(format!(
                 "stock changed {seen:?}, announced {told:?}: {event:?}"
@@ -167,15 +167,16 @@ fn stocks(sale: &Sale) -> Vec<(u64, u64)> {
 }
 
 /// What a keyspace event has to say about each item, given what can be seen.
-fn changes_of_stock(before: &[(u64, u64)], after: &[(u64, u64)]) -> Vec<StockChange> {
+fn changes_of_stock(before: &[(u64, u64)], after: &[(u64, u64)]) -> Vec<(u32, StockChange)> {
     let mut changes = Vec::new();
-    for (item, (available, reserved)) in after.iter().enumerate() {
-        let (available_before, reserved_before) = before.get(item).copied().unwrap_or((0, 0));
+    for (item, (available, reserved)) in (0..).zip(after) {
+        let (available_before, reserved_before) =
+            before.get(item as usize).copied().unwrap_or((0, 0));
         let was_sold_out = available_before == 0 && reserved_before == 0;
         match (available, reserved) {
-            (0, 0) if !was_sold_out => changes.push(StockChange::SoldOut),
-            (0, 1..) if available_before > 0 => changes.push(StockChange::AllReserved),
-            (1.., _) if available_before == 0 => changes.push(StockChange::BackInStock),
+            (0, 0) if !was_sold_out => changes.push((item, StockChange::SoldOut)),
+            (0, 1..) if available_before > 0 => changes.push((item, StockChange::AllReserved)),
+            (1.., _) if available_before == 0 => changes.push((item, StockChange::BackInStock)),
             _ => {}
         }
     }

@@ -60,7 +60,7 @@ pub use audit::Differences;
 pub use audit::orders::{OrderAudit, OrderCount, OrderEntry, StreamState};
 pub use book::items::{Stock, StockChange, StockChanges};
 pub use book::options::{Changes, Events, NUMBER_NAMES, Options};
-pub use book::outbox::{Hole, Outbox};
+pub use book::outbox::{Hole, Outbox, OutboxCounts};
 pub use book::reservation::Slot;
 pub use disk::loader::Loader;
 pub use disk::snapshot::{digest, save};

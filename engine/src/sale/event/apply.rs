@@ -88,10 +88,10 @@ impl Sale {
             self.note_mark(reason);
             return Applied::default();
         }
-        self.last_change_at_ms = event.at_ms;
         if self.outbox.is_some() || event.change.begins_events() {
             return self.apply_and_queue(event);
         }
+        self.last_change_at_ms = event.at_ms;
         self.apply_change(event)
     }
 

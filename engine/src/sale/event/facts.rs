@@ -79,6 +79,12 @@ impl Change<'_> {
         matches!(self, Change::Altered(options) if options.events == Events::All)
     }
 
+    /// Is this a change of the outbox alone? The sale's time does not move.
+    #[inline]
+    pub(super) fn is_of_outbox(&self) -> bool {
+        matches!(self, Change::Told(_) | Change::Dropped { .. })
+    }
+
     /// Can this change move the moment the key expires?
     #[inline]
     pub fn moves_key_expiry(&self) -> bool {

@@ -118,10 +118,11 @@ pub enum Change<'a> {
     Bound {
         orders: &'a [u8],
     },
-    /// The oldest entries of the outbox were written to the order stream.
+    /// The oldest entries of the outbox were written to the order stream. Not a change of the
+    /// sale: its time does not move.
     Told(Told<'a>),
     /// The oldest entries of the outbox will not be written: it held more than its bound,
-    /// which is configuration, so that a replica could not work this out.
+    /// which is configuration, so that a replica could not work this out. Not a change of the sale either.
     Dropped {
         /// Entries, at least 1; the report of earlier ones counts as one.
         count: u64,

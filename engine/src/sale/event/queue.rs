@@ -35,6 +35,9 @@ impl Sale {
             outbox.drop_oldest(count);
         }
         let is_told = self.tells(&event.change);
+        if !event.change.is_of_outbox() {
+            self.last_change_at_ms = event.at_ms;
+        }
         if is_told {
             self.queue_before(&mut outbox, event);
         }

@@ -3,6 +3,7 @@
 //! Edge: decides nothing. What it commits goes to the primary as it was planned, and
 //! to the second sale as the bytes say, which is all a replica ever sees.
 
+use super::outbox::Untold;
 use super::reference::words;
 use super::translate::entry_word;
 use crate::commands::lines::{id_of, replaced_of};
@@ -10,7 +11,9 @@ pub use crate::commands::play::Fault;
 use crate::commands::play::{self, Did, Done, Host, Played};
 use crate::commands::requests::{Op, Setup, bytes};
 use flashsale_engine::sale;
-use flashsale_engine::sale::{Answer, Bounds, EntryId, Event, Hasher, Sale, StockChange};
+use flashsale_engine::sale::{
+    Answer, Bounds, Change, EntryId, Event, Hasher, Sale, StockChange, ToldWriter,
+};
 use flashsale_fuzz::samples::set_entry;
 
 /// What the two sales hash names with, which is nothing either may learn from.
@@ -26,6 +29,7 @@ pub struct Engine {
     /// What sweeps have left of it, while commands share it.
     pub sweep_left: Option<u32>,
     pub(super) entries: u64,
+    entries_told: u64,
     /// Bytes of all events so far, for the curious.
     pub event_bytes: usize,
 }
@@ -72,6 +76,7 @@ impl Host for Engine {
             ));
         }
         let before = stocks(&self.primary);
+        let untold = Untold::of(&self.primary);
         let applied = self.primary.apply(&event);
         let again = self.second.apply(&decoded);
         if let Some(fault) = self.primary.fault() {
@@ -84,14 +89,14 @@ impl Host for Engine {
             ));
         }
         let mut told = applied.stock.to_vec();
-        let mut seen = changes_of_stock(&before, &stocks(&self.primary));
+        let seen = changes_of_stock(&before, &stocks(&self.primary));
         told.sort_by_key(|(item, _)| *item);
-        seen.sort_by_key(|(item, _)| *item);
         if told != seen {
             return Err(format!(
                 "stock changed {seen:?}, announced {told:?}: {event:?}"
             ));
         }
+        untold.compare(&event, &seen, &self.primary)?;
         Ok(Done {
             slot: applied.slot,
             entry: event.entry(),
@@ -118,6 +123,7 @@ impl Engine {
                 sweep_max: setup.sweep_max,
                 sweep_left: None,
                 entries: 0,
+                entries_told: 0,
                 event_bytes: encoded.len(),
             })
         })
@@ -140,6 +146,35 @@ impl Engine {
                 forgotten,
             }) => words!["SWEPT", expired, lapsed, forgotten],
         })
+    }
+
+    /// Writes `most` of the entries that wait, as the timer does.
+    pub fn tell(&mut self, most: u64) -> Result<(), Fault> {
+        let count = self
+            .primary
+            .outbox()
+            .map_or(0, |outbox| outbox.count_weighing(most));
+        let mut writer = ToldWriter::default();
+        for _ in 0..count {
+            self.entries_told += 1;
+            let (ms, seq) = (self.entries_told / 5, self.entries_told);
+            writer.push(EntryId { ms, seq });
+        }
+        let at_ms = self.primary.last_change_at_ms();
+        if count > 0 {
+            let change = Change::Told(writer.finish());
+            self.commit(Event { at_ms, change })?;
+        }
+        Ok(())
+    }
+
+    /// Drops entries where more wait than may.
+    pub fn drop_above(&mut self, events_max: u64) -> Result<(), Fault> {
+        let at_ms = self.primary.last_change_at_ms();
+        match self.primary.plan_drop(at_ms, events_max) {
+            Some(event) => self.commit(event).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// The id that an answer is about: the command's, or the one it was to replace.

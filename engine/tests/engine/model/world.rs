@@ -66,6 +66,11 @@ impl World {
         if let Some(promise) = promise {
             promise.check(&self.engine.primary, &given)?;
         }
+        match self.steps % 7 {
+            0 => self.engine.tell(self.steps % 11)?,
+            3 => self.engine.drop_above(40)?,
+            _ => {}
+        }
         compare(&self.model, &self.engine.primary, step.clock_ms)?;
         self.scan.go_on(&self.model, &self.engine.primary)?;
         // The second sale changes only where the first does: looking now and then is

@@ -586,6 +586,15 @@ pub fn unentered(pending: Pending<'_>) -> Event<'_> {
     pending.entered(EntryId::default())
 }
 
+/// Notes what was written before the entry of an event, if it is one that has any.
+pub fn set_told<'a>(event: &mut Event<'a>, told: Told<'a>) {
+    match &mut event.change {
+        Change::Sold { order, .. } | Change::Bought { order, .. } => order.told = told,
+        Change::Refunded(refund) => refund.told = told,
+        _ => {}
+    }
+}
+
 /// Gives an event its entry, if it is one that has any.
 pub fn set_entry(event: &mut Event<'_>, at: EntryId) {
     match &mut event.change {

@@ -14,7 +14,7 @@ use flashsale_engine::sale;
 use flashsale_engine::sale::{
     Answer, Bounds, Change, EntryId, Event, Hasher, Sale, StockChange, ToldWriter,
 };
-use flashsale_fuzz::samples::set_entry;
+use flashsale_fuzz::samples::{set_entry, set_told};
 
 /// What the two sales hash names with, which is nothing either may learn from.
 const PRIMARY: Hasher = Hasher::new([1, 2]);
@@ -30,6 +30,8 @@ pub struct Engine {
     pub sweep_left: Option<u32>,
     pub(super) entries: u64,
     entries_told: u64,
+    /// Orders and refunds write what waits before their own entry.
+    pub tells_on_the_way: bool,
     /// Bytes of all events so far, for the curious.
     pub event_bytes: usize,
 }
@@ -54,8 +56,14 @@ impl Host for Engine {
     }
 
     /// Carries an event out on both sales, as `change::commit` and its replay do.
-    fn commit(&mut self, mut event: Event<'_>) -> Result<Done, Fault> {
+    fn commit(&mut self, event: Event<'_>) -> Result<Done, Fault> {
+        let mut told = ToldWriter::default();
+        let mut event = event;
         if event.entry().is_some() {
+            if self.tells_on_the_way {
+                self.write(5, &mut told);
+                set_told(&mut event, told.finish());
+            }
             self.entries += 1;
             let entry = EntryId {
                 ms: self.entries,
@@ -124,6 +132,7 @@ impl Engine {
                 sweep_left: None,
                 entries: 0,
                 entries_told: 0,
+                tells_on_the_way: false,
                 event_bytes: encoded.len(),
             })
         })
@@ -150,22 +159,29 @@ impl Engine {
 
     /// Writes `most` of the entries that wait, as the timer does.
     pub fn tell(&mut self, most: u64) -> Result<(), Fault> {
-        let count = self
-            .primary
-            .outbox()
-            .map_or(0, |outbox| outbox.count_weighing(most));
         let mut writer = ToldWriter::default();
-        for _ in 0..count {
-            self.entries_told += 1;
-            let (ms, seq) = (self.entries_told / 5, self.entries_told);
-            writer.push(EntryId { ms, seq });
-        }
+        let count = self.write(most, &mut writer);
         let at_ms = self.primary.last_change_at_ms();
         if count > 0 {
             let change = Change::Told(writer.finish());
             self.commit(Event { at_ms, change })?;
         }
         Ok(())
+    }
+
+    /// Gives `most` of the entries that wait their IDs, behind those of all orders so far;
+    /// returns how many.
+    fn write(&mut self, most: u64, writer: &mut ToldWriter) -> u64 {
+        let outbox = self.primary.outbox();
+        let count = outbox.map_or(0, |outbox| outbox.count_weighing(most));
+        for _ in 0..count {
+            self.entries_told += 1;
+            // Every third begins a run.
+            let seq = self.entries * 7 + self.entries_told + self.entries_told / 3;
+            let ms = self.entries;
+            writer.push(EntryId { ms, seq });
+        }
+        count
     }
 
     /// Drops entries where more wait than may.

@@ -238,3 +238,304 @@ fn bound() -> Alterations {
         ..Alterations::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sale::audit::fixture::sale;
+    use crate::sale::event::told::ToldWriter;
+    use crate::sale::event::{Forgets, Order};
+    use crate::sale::units::{EntryId, Lines, one_line};
+    use crate::table::hash::HASHER;
+
+    const AT_MS: u64 = 1_700_000_000_500;
+
+    /// The sale of the audits with `EVENTS all`; 93 units of `a` are available, 6 reserved.
+    fn telling() -> Sale {
+        let mut sale = sale();
+        let events = Events::All;
+        let options = Options {
+            events,
+            grace_ms: 100,
+            ..sale.options.clone()
+        };
+        apply(&mut sale, AT_MS, Change::Altered(Box::new(options)));
+        sale
+    }
+
+    fn apply(sale: &mut Sale, at_ms: u64, change: Change<'_>) {
+        let event = Event { at_ms, change };
+        assert_eq!(sale.check(&event), Ok(()));
+        sale.apply(&event);
+    }
+
+    /// Each entry that waits: its event, and the id, user, units and deadline, or what there
+    /// is instead.
+    fn told(sale: &Sale) -> Vec<String> {
+        let records = sale.outbox().expect("an outbox").read();
+        let shown = records.map(|record| {
+            let news = record.expect("a record").news;
+            let word = news.word();
+            match news {
+                News::Reservation {
+                    id,
+                    user,
+                    lines,
+                    expires_at_ms,
+                    replaced_by,
+                    ..
+                } => {
+                    let name = |name: Spelling<'_>| {
+                        let mut buffer = Default::default();
+                        name.bytes(&mut buffer).escape_ascii().to_string()
+                    };
+                    let units: Vec<u64> = lines.iter().map(|line| line.qty).collect();
+                    let by = replaced_by.map(|id| format!(" by {}", name(id)));
+                    let (id, user, by) = (name(id), name(user), by.unwrap_or_default());
+                    let left_ms = expires_at_ms.cast_signed() - AT_MS.cast_signed();
+                    format!("{word} {id} {user} {units:?} {left_ms}{by}")
+                }
+                News::Item { item, stock, .. } => format!(
+                    "{word} {item} {} {} {}",
+                    stock.available, stock.reserved, stock.sold
+                ),
+                News::Restocked { deltas, .. } => format!("{word} {deltas:?}"),
+                News::Altered(changed) => format!(
+                    "{word} {:?} {:?} {}",
+                    changed.numbers, changed.events, changed.orders
+                ),
+                News::Lost { qty } => format!("{word} {qty}"),
+                News::Paused | News::Resumed | News::Closed => word.to_owned(),
+            }
+        });
+        shown.collect()
+    }
+
+    /// What a change queues in the sale of these tests, behind the ALTER that began it.
+    fn queued(change: Change<'_>) -> Vec<String> {
+        queued_at(AT_MS, change)
+    }
+
+    fn queued_at(at_ms: u64, change: Change<'_>) -> Vec<String> {
+        let mut sale = telling();
+        apply(&mut sale, at_ms, change);
+        told(&sale).split_off(1)
+    }
+
+    fn reserved(lines: Lines, replaces: Option<Key<'static>>) -> Change<'static> {
+        Change::Reserved {
+            id: HASHER.key(b"new"),
+            user: HASHER.key(b"eve"),
+            lines,
+            // As REPLACE does, which keeps the deadline of the old one.
+            expires_at_ms: AT_MS + 500,
+            forgets: Forgets::Nothing,
+            replaces,
+        }
+    }
+
+    fn order(seq: u64) -> Order<'static> {
+        Order {
+            reference: None,
+            payload: None,
+            entry: EntryId { ms: 9, seq },
+            told: Default::default(),
+        }
+    }
+
+    #[test]
+    fn a_reservation_has_an_entry_for_each_thing_that_happened_to_it() {
+        let id = HASHER.key(b"open");
+        assert_eq!(
+            queued(reserved(one_line(0, 3), None)),
+            ["reserved new eve [3] 500"]
+        );
+        assert_eq!(
+            queued(reserved(one_line(0, 3), Some(id))),
+            [
+                "released open ann [2] 500 by new",
+                "reserved new eve [3] 500"
+            ]
+        );
+        let expires_at_ms = AT_MS + 7_000;
+        assert_eq!(
+            queued(Change::Extended { id, expires_at_ms }),
+            ["extended open ann [2] 7000"]
+        );
+        assert_eq!(
+            queued(Change::Released { id }),
+            ["released open ann [2] 500"]
+        );
+        assert_eq!(
+            queued_at(AT_MS + 500, Change::Expired { id }),
+            ["expired open ann [2] 500"]
+        );
+        let swept = Change::Swept {
+            expired: 2,
+            lapsed: 0,
+            forgotten: 0,
+        };
+        assert_eq!(
+            queued_at(AT_MS + 500, swept),
+            ["expired open ann [2] 500", "expired open2 ann [2] 500"]
+        );
+    }
+
+    #[test]
+    fn nothing_is_told_of_what_no_consumer_needs() {
+        let id = HASHER.key(b"unseen");
+        let (user, forgets) = (None, Forgets::Nothing);
+        let none = Vec::<String>::new();
+        assert_eq!(queued(Change::ReleasedUnseen { id, user, forgets }), none);
+        let id = HASHER.key(b"open");
+        let mut sale = telling();
+        apply(&mut sale, AT_MS + 500, Change::Expired { id });
+        apply(&mut sale, AT_MS + 600, Change::Lapsed { id });
+        // Expired for good: nothing is given back.
+        apply(&mut sale, AT_MS + 601, Change::Released { id });
+        assert_eq!(told(&sale).split_off(1), ["expired open ann [2] 500"]);
+    }
+
+    #[test]
+    fn what_is_released_within_its_grace_was_given_back() {
+        let id = HASHER.key(b"open");
+        let mut sale = telling();
+        apply(&mut sale, AT_MS + 500, Change::Expired { id });
+        apply(&mut sale, AT_MS + 501, Change::Released { id });
+        assert_eq!(
+            told(&sale).split_off(1),
+            ["expired open ann [2] 500", "released open ann [2] 500"]
+        );
+    }
+
+    #[test]
+    fn items_follow_with_their_counts_after_the_whole_change() {
+        let available = telling().items.stock(0).available;
+        let mut sale = telling();
+        apply(&mut sale, AT_MS, reserved(one_line(0, available), None));
+        // The difference crosses nothing.
+        let replaced = Change::Reserved {
+            id: HASHER.key(b"newer"),
+            user: HASHER.key(b"eve"),
+            lines: one_line(0, available),
+            expires_at_ms: AT_MS + 500,
+            forgets: Forgets::Nothing,
+            replaces: Some(HASHER.key(b"new")),
+        };
+        apply(&mut sale, AT_MS, replaced);
+        let swept = Change::Swept {
+            expired: 3,
+            lapsed: 0,
+            forgotten: 0,
+        };
+        apply(&mut sale, AT_MS + 500, swept);
+        let sold = sale.items.stock(0).sold;
+        assert_eq!(
+            told(&sale).split_off(1),
+            [
+                format!("reserved new eve [{available}] 500"),
+                format!("allreserved 0 0 {} {sold}", 4 + available),
+                format!("released new eve [{available}] 500 by newer"),
+                format!("reserved newer eve [{available}] 500"),
+                "expired open ann [2] 500".to_owned(),
+                "expired open2 ann [2] 500".to_owned(),
+                format!("expired newer eve [{available}] 500"),
+                format!("backinstock 0 {} 0 {sold}", 4 + available),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_sale_has_an_entry_for_each_change_of_it() {
+        assert_eq!(queued(Change::Paused), ["paused"]);
+        assert_eq!(queued(Change::Closed), ["closed"]);
+        assert_eq!(
+            queued(Change::Bound { orders: b"o2" }),
+            ["altered [] None true"]
+        );
+        let deltas = vec![
+            StockDelta {
+                sku: b"new"[..].into(),
+                delta: 5,
+            },
+            StockDelta {
+                sku: b"a"[..].into(),
+                delta: -3,
+            },
+        ];
+        let reference = Some(Spelling::of(b"truck"));
+        assert_eq!(
+            queued(Change::Restocked { deltas, reference }),
+            ["restocked [(2, 5), (0, -3)]", "backinstock 2 5 0 0"]
+        );
+        let mut sale = telling();
+        apply(&mut sale, AT_MS, Change::Paused);
+        apply(&mut sale, AT_MS, Change::Resumed { lifts: None });
+        assert_eq!(told(&sale)[1..], ["paused", "resumed"]);
+    }
+
+    #[test]
+    fn the_last_entry_of_all_is_that_there_are_no_more() {
+        let mut sale = telling();
+        let options = Options {
+            events: Events::Orders,
+            user_limit: Some(2),
+            ..sale.options.clone()
+        };
+        apply(&mut sale, AT_MS, Change::Altered(Box::new(options)));
+        apply(&mut sale, AT_MS, Change::Paused);
+        assert_eq!(
+            told(&sale),
+            [
+                "altered [(6, Some(100))] Some(All) false",
+                "altered [(0, Some(2))] Some(Orders) false"
+            ]
+        );
+        assert_eq!(sale.next_seq(AT_MS), None);
+    }
+
+    #[test]
+    fn an_order_takes_what_was_written_before_it_and_a_seq_of_its_own() {
+        let mut sale = telling();
+        apply(&mut sale, AT_MS, Change::Paused);
+        let mut writer = ToldWriter::default();
+        writer.push(EntryId { ms: 9, seq: 3 });
+        let order = Order {
+            told: writer.finish(),
+            ..order(4)
+        };
+        let next_seq = sale.next_seq(AT_MS);
+        assert_eq!(next_seq, Some(AT_MS * 1_000 + 2));
+        let id = HASHER.key(b"open");
+        let sold = Change::Sold { id, order };
+        let event = |change| Event {
+            at_ms: AT_MS,
+            change,
+        };
+        // Its own entry is behind what it told.
+        let own = EntryId { ms: 9, seq: 3 };
+        let before = Order {
+            entry: own,
+            ..order
+        };
+        assert_eq!(
+            sale.check(&event(Change::Sold { id, order: before })),
+            Err(crate::sale::event::check::Divergence::EntriesOutOfOrder)
+        );
+        apply(&mut sale, AT_MS, sold);
+        assert_eq!(told(&sale), ["paused"]);
+        assert_eq!(sale.next_seq(AT_MS), next_seq.map(|seq| seq + 1));
+    }
+
+    #[test]
+    fn what_is_told_or_dropped_leaves_the_time_of_the_sale_alone() {
+        let mut sale = telling();
+        apply(&mut sale, AT_MS, Change::Paused);
+        apply(&mut sale, AT_MS + 9, Change::Dropped { count: 1 });
+        assert_eq!(told(&sale), ["lost 1", "paused"]);
+        let mut writer = ToldWriter::default();
+        (0..2).for_each(|seq| writer.push(EntryId { ms: 9, seq }));
+        apply(&mut sale, AT_MS + 9, Change::Told(writer.finish()));
+        assert_eq!((told(&sale), sale.last_change_at_ms), (vec![], AT_MS));
+    }
+}

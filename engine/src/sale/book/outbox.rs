@@ -138,7 +138,7 @@ impl Outbox {
 
     /// Returns how many entries wait to be written, a hole among them.
     #[inline]
-    pub fn len(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.records + usize::from(self.hole.is_some())
     }
 
@@ -194,7 +194,7 @@ impl Outbox {
     ///
     /// There are records or a hole already, or its numbers are above the sale's.
     pub fn restore_hole(&mut self, hole: Hole) -> Result<(), CodecError> {
-        if self.len() > 0 || hole.qty == 0 || hole.qty > self.lost || hole.seq > self.seq {
+        if self.waiting() > 0 || hole.qty == 0 || hole.qty > self.lost || hole.seq > self.seq {
             return Err(CodecError::Invalid("the lost entries"));
         }
         self.hole = Some(hole);
@@ -274,7 +274,7 @@ impl Outbox {
             None => false,
         };
         let count = hole + self.records().take_while(fits).count() as u64;
-        count.max(1).min(self.len() as u64)
+        count.max(1).min(self.waiting() as u64)
     }
 
     /// Returns how many of the oldest entries to drop so that a box above `most` is at 99%
@@ -427,7 +427,7 @@ mod tests {
             assert_eq!(outbox.recount(), outbox.counted());
             outbox.note_written(1);
             assert_eq!(
-                (outbox.weight(), outbox.len(), outbox.heap_chunks()),
+                (outbox.weight(), outbox.waiting(), outbox.heap_chunks()),
                 (0, 0, 0)
             );
         }
@@ -452,7 +452,7 @@ mod tests {
         assert_eq!(outbox.recount(), outbox.counted());
         outbox.note_written(u64::MAX);
         assert_eq!(
-            (outbox.len(), outbox.weight(), outbox.heap_chunks()),
+            (outbox.waiting(), outbox.weight(), outbox.heap_chunks()),
             (0, 0, 0)
         );
     }
@@ -467,19 +467,19 @@ mod tests {
             Some(Hole { seq, at_ms, qty })
         };
         assert_eq!(
-            (outbox.hole(), outbox.lost, outbox.len()),
+            (outbox.hole(), outbox.lost, outbox.waiting()),
             (hole(3, 3), 3, 8)
         );
         // The hole goes with the next ones, and is not lost twice.
         outbox.drop_oldest(3);
         assert_eq!(
-            (outbox.hole(), outbox.lost, outbox.len()),
+            (outbox.hole(), outbox.lost, outbox.waiting()),
             (hole(5, 5), 5, 6)
         );
         assert_eq!((outbox.first_at_ms(), seqs(&outbox)[0]), (Some(5), 6_000));
         outbox.drop_oldest(0);
         outbox.note_written(1);
-        assert_eq!((outbox.hole(), outbox.lost, outbox.len()), (None, 5, 5));
+        assert_eq!((outbox.hole(), outbox.lost, outbox.waiting()), (None, 5, 5));
         outbox.note_written(2);
         assert_eq!((outbox.written, outbox.first_at_ms()), (3, Some(8)));
     }
@@ -501,7 +501,10 @@ mod tests {
         push(&mut outbox, 1_002, 400_000);
         let count = outbox.count_above(1_000).unwrap();
         outbox.drop_oldest(count);
-        assert_eq!((outbox.len(), outbox.weight(), outbox.lost), (1, 1, 1_002));
+        assert_eq!(
+            (outbox.waiting(), outbox.weight(), outbox.lost),
+            (1, 1, 1_002)
+        );
     }
 
     #[test]

@@ -166,7 +166,10 @@ impl Sale {
     }
 
     fn check_waiting(&self, count: u64) -> Result<(), Divergence> {
-        let waiting = self.outbox.as_ref().map_or(0, |outbox| outbox.len() as u64);
+        let waiting = self
+            .outbox
+            .as_ref()
+            .map_or(0, |outbox| outbox.waiting() as u64);
         if count > waiting {
             return Err(Divergence::TooFewEntries);
         }

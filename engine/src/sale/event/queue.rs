@@ -243,10 +243,11 @@ fn bound() -> Alterations {
 mod tests {
     use super::*;
     use crate::sale::audit::fixture::sale;
-    use crate::sale::event::told::ToldWriter;
+    use crate::sale::event::told::{Told, ToldWriter};
     use crate::sale::event::{Forgets, Order};
     use crate::sale::units::{EntryId, Lines, one_line};
     use crate::table::hash::HASHER;
+    use crate::table::name::NameBuffer;
 
     const AT_MS: u64 = 1_700_000_000_500;
 
@@ -286,7 +287,7 @@ mod tests {
                     ..
                 } => {
                     let name = |name: Spelling<'_>| {
-                        let mut buffer = Default::default();
+                        let mut buffer = NameBuffer::default();
                         name.bytes(&mut buffer).escape_ascii().to_string()
                     };
                     let units: Vec<u64> = lines.iter().map(|line| line.qty).collect();
@@ -339,7 +340,7 @@ mod tests {
             reference: None,
             payload: None,
             entry: EntryId { ms: 9, seq },
-            told: Default::default(),
+            told: Told::default(),
         }
     }
 

@@ -55,7 +55,7 @@ fn flipped_and_cut_outboxes_are_errors_or_consistent_sales() {
 #[test]
 fn more_entries_than_wait_do_not_fit() {
     let sale = telling_sale();
-    let waiting = sale.outbox().unwrap().len() as u64;
+    let waiting = sale.outbox().unwrap().waiting() as u64;
     let of = |change| Event {
         at_ms: NOW_MS + 70_000,
         change,

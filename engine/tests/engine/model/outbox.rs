@@ -31,7 +31,7 @@ pub struct Untold {
 fn outbox_of(sale: &Sale) -> Option<(u64, u64, u64)> {
     let outbox = sale.outbox()?;
     let counts = outbox.counts();
-    Some((counts.seq, outbox.len() as u64, counts.lost))
+    Some((counts.seq, outbox.waiting() as u64, counts.lost))
 }
 
 fn reservations(sale: &Sale) -> BTreeMap<String, Seen> {
@@ -86,7 +86,7 @@ impl Untold {
         let taken = event.change.told().count();
         if let Change::Dropped { count } = event.change {
             let dropped = outbox.counts().lost - lost;
-            let is_right = outbox.len() as u64 == before - count + 1
+            let is_right = outbox.waiting() as u64 == before - count + 1
                 && (dropped == count || dropped + 1 == count);
             return is_right
                 .then_some(())

@@ -62,7 +62,7 @@ impl World {
     /// Does one step on both sides and compares all there is to see.
     pub fn step(&mut self, step: &Step, after: After) -> Result<String, Fault> {
         let promise = Promise::of(&step.op, &self.engine.primary);
-        self.engine.tells_on_the_way = self.steps % 2 == 0;
+        self.engine.tells_on_the_way = self.steps.is_multiple_of(2);
         let given = self.answer(step)?;
         if let Some(promise) = promise {
             promise.check(&self.engine.primary, &given)?;

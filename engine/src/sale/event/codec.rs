@@ -21,7 +21,7 @@ use crate::sale::event::order_codec::{
     take_refund, take_refund_option,
 };
 use crate::sale::event::parts::{
-    put_lines, put_mark_id, put_options, take_integer, take_lines, take_mark_id, take_moment,
+    Out, put_lines, put_mark_id, put_options, take_integer, take_lines, take_mark_id, take_moment,
     take_options, take_positive, take_reason, take_sku,
 };
 use crate::sale::event::told::Told;
@@ -64,9 +64,6 @@ const LAPSED: u8 = 1;
 const EVENTS_ALL: u8 = 1;
 /// Options of `Resumed`: which mark.
 const LIFTS_MARK: u8 = 1;
-
-/// What an event is written with.
-pub(super) type Out<'a, 'b> = Writer<'a, Collector<'b>>;
 
 /// Appends the bytes of an event.
 #[inline]

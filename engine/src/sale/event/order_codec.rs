@@ -3,8 +3,7 @@
 //! Edge: the fields of a [`Change`](super::Change) that are common to some; the rest is
 //! `codec.rs`.
 
-use crate::sale::event::codec::Out;
-use crate::sale::event::parts::{put_entry, put_lines, take_entry, take_lines};
+use crate::sale::event::parts::{Out, put_entry, put_lines, take_entry, take_lines};
 use crate::sale::event::told::Told;
 use crate::sale::event::{Order, Refund};
 use crate::sale::units::PAYLOAD_BYTES_MAX;

@@ -5,7 +5,10 @@ use crate::sale::state::MarkId;
 use crate::sale::units::{
     EntryId, INTEGER_MAX, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX, SKU_BYTES_MAX,
 };
-use crate::wire::{CodecError, NameReader, Reader, Sink, Writer};
+use crate::wire::{CodecError, Collector, NameReader, Reader, Sink, Writer};
+
+/// What an event is written with.
+pub(super) type Out<'a, 'b> = Writer<'a, Collector<'b>>;
 
 /// An integer of the contract: at most 2^53 - 1.
 pub(crate) fn take_integer<H: Copy>(from: &mut Reader<'_, H>) -> Result<u64, CodecError> {

@@ -54,6 +54,8 @@ pub struct Ledger {
     pub refs: VecDeque<(Vec<u8>, Deltas)>,
     /// Entries of the order stream.
     pub entries: u64,
+    /// Entries of the outbox that were written.
+    pub told: u64,
     pub refunded: u64,
     /// Items at the beginning.
     pub made_with: usize,
@@ -116,6 +118,7 @@ impl Ledger {
             ended: BTreeMap::new(),
             refs: VecDeque::new(),
             entries: 0,
+            told: 0,
             refunded: 0,
             made_with: items.len(),
             orders_made: 0,
@@ -257,6 +260,10 @@ impl Ledger {
         if let Some(by) = by {
             let now = self.time(by.clock_ms);
             must(event.at_ms == now, "the moment is the sale's time")?;
+        }
+        self.told += event.change.told().count();
+        if let Change::Told(_) | Change::Dropped { .. } = event.change {
+            return Ok(());
         }
         let done = match &event.change {
             Change::Reserved { .. } | Change::Bought { .. } | Change::ReleasedUnseen { .. } => {

@@ -25,6 +25,7 @@ mod judge;
 mod judge_refunds;
 mod judge_refusals;
 mod ledger;
+mod notable;
 mod operator;
 mod record;
 mod reply;

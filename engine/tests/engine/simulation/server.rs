@@ -4,15 +4,14 @@
 use std::rc::Rc;
 
 use super::history::{At, Histories, Missed, Part, missed_alike};
-use super::ledger::{Decider, Ledger, spelled};
-use super::record::Fate;
+use super::ledger::{Decider, Ledger};
+use super::notable::notable;
 use crate::commands::copies::{loaded, reloaded, saved};
 use crate::commands::play::{Done, Fault, Host};
-use flashsale_engine::sale::Forgets;
 use flashsale_engine::sale::{
-    self, Bounds, Change, EntryId, Event, Hasher, Sale, decode_event, encode_event,
+    self, Bounds, Change, EntryId, Event, Hasher, Sale, ToldWriter, decode_event, encode_event,
 };
-use flashsale_fuzz::samples::set_entry;
+use flashsale_fuzz::samples::{set_entry, set_told};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -360,6 +359,39 @@ impl<'w> Deciding<'w> {
         }
     }
 
+    /// Writes the oldest entries that wait, as the timer does.
+    pub fn tell(&mut self, most: u64) -> Result<(), Fault> {
+        let mut writer = ToldWriter::default();
+        self.write(most, &mut writer)?;
+        let told = writer.finish();
+        if told.is_empty() {
+            return Ok(());
+        }
+        let at_ms = self.server.sale.time(self.clock_ms).now_ms;
+        let change = Change::Told(told);
+        self.carry_out(&Event { at_ms, change }).map(|_| ())
+    }
+
+    /// Drops the oldest entries, if more wait than may; returns whether it did.
+    pub fn drop_above(&mut self, events_max: u64) -> Result<bool, Fault> {
+        let sale = &self.server.sale;
+        let now_ms = sale.time(self.clock_ms).now_ms;
+        match sale.plan_drop(now_ms, events_max) {
+            Some(event) => self.carry_out(&event).map(|_| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Gives the oldest entries that wait their IDs.
+    pub fn write(&self, most: u64, writer: &mut ToldWriter) -> Result<(), Fault> {
+        let books = self.server.books.as_ref().ok_or("a replica decides")?;
+        let outbox = self.server.sale.outbox();
+        let count = outbox.map_or(0, |outbox| outbox.count_weighing(most));
+        let (ms, last) = (books.entries, books.entries * 7 + books.told);
+        (1..=count).for_each(|n| writer.push(EntryId { ms, seq: last + n }));
+        Ok(())
+    }
+
     /// Gives an order its entry.
     pub fn enter(&self, event: &mut Event<'_>) -> Result<(), Fault> {
         if event.entry().is_some() {
@@ -394,7 +426,11 @@ impl<'w> Deciding<'w> {
         refuse_twice(&server.sale, event)?;
         let is_expiry = matches!(
             event.change,
-            Change::Swept { .. } | Change::Expired { .. } | Change::Lapsed { .. }
+            Change::Swept { .. }
+                | Change::Expired { .. }
+                | Change::Lapsed { .. }
+                | Change::Told(_)
+                | Change::Dropped { .. }
         );
         if let Change::Swept {
             expired,
@@ -433,57 +469,13 @@ impl Host for Deciding<'_> {
         self.server.config.sweep_max
     }
 
-    fn commit(&mut self, mut event: Event<'_>) -> Result<Done, Fault> {
+    fn commit(&mut self, event: Event<'_>) -> Result<Done, Fault> {
+        let (mut told, mut event) = (ToldWriter::default(), event);
+        if event.entry().is_some() {
+            self.write(self.server.config.sweep_max.into(), &mut told)?;
+            set_told(&mut event, told.finish());
+        }
         self.enter(&mut event)?;
         self.carry_out(&event)
-    }
-}
-
-/// What an event is to the counters, when it is one of the rarer ones.
-fn notable(books: &Ledger, event: &Event<'_>) -> Option<&'static str> {
-    let is_expired = |id| {
-        let record = books.record(&spelled(id));
-        record.is_some_and(|record| matches!(record.fate, Fate::Late | Fate::Expired))
-    };
-    let life = |id| books.life(&spelled(id));
-    match &event.change {
-        Change::Sold { id, .. } if is_expired(*id) => Some("checkout within its grace"),
-        Change::Released { id } if is_expired(*id) => Some("release of an expired id"),
-        Change::ReleasedUnseen { .. } => Some("release before the reserve"),
-        Change::Reserved { forgets, .. } | Change::Bought { forgets, .. }
-            if *forgets != Forgets::Nothing =>
-        {
-            Some(match books.ended.is_empty() {
-                true => "room made by forgetting one past its grace",
-                false => "room made by forgetting",
-            })
-        }
-        Change::Reserved {
-            replaces: Some(old),
-            user,
-            ..
-        } => {
-            let same = books
-                .record(&spelled(*old))
-                .is_some_and(|record| record.user.as_deref() == Some(&spelled(*user)[..]));
-            Some(match same {
-                true => "a cart that changed",
-                false => "a cart that became another user's",
-            })
-        }
-        Change::Reserved { id, .. } | Change::Bought { id, .. } if life(*id) > 0 => {
-            Some("another life of a forgotten id")
-        }
-        Change::Extended { .. } => Some("extended"),
-        Change::Refunded(refund) if !refund.restocks => Some("refund without restock"),
-        Change::Refunded(refund) if refund.restores_limit => Some("refund with RESTORELIMIT"),
-        Change::Closed => Some("closed"),
-        Change::Resumed { lifts: Some(_) } => Some(match books.closed_at_ms {
-            Some(_) => "RESUME of a marked copy after CLOSE",
-            None => "RESUME of a marked copy",
-        }),
-        Change::Bound { .. } => Some("bound to another stream"),
-        Change::Restocked { .. } => Some("restocked"),
-        _ => None,
     }
 }

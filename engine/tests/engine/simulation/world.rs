@@ -262,6 +262,11 @@ impl World {
         let now_ms = books.time(clock_ms);
         let mut deciding = Deciding::new(server, &mut self.histories, clock_ms);
         let played = play::play(&mut deciding, clock_ms, op)?;
+        if let Op::Sweep(most) = op
+            && !deciding.drop_above(20)?
+        {
+            deciding.tell(u64::from(*most))?;
+        }
         let (changes, events) = (deciding.changes, deciding.events as u64);
         let (notable, swept) = (deciding.seen, deciding.sweeps > 0);
         must(changes <= 1, "a request changes something once")?;

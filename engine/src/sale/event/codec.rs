@@ -168,7 +168,7 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
         Change::Paused | Change::Resumed { .. } | Change::Closed => {}
         Change::Bound { orders } => out.bytes(orders),
         Change::Marked { reason } => out.bytes(reason.as_bytes()),
-        Change::Told(told) => out.bytes(told.runs()),
+        Change::Told(told) => out.bytes(told.bytes()),
         Change::Dropped { count } => out.number(*count),
     }
 }

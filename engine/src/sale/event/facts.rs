@@ -8,6 +8,7 @@ use std::ffi::CStr;
 
 use crate::sale::book::options::Events;
 use crate::sale::event::Change;
+use crate::sale::event::told::Told;
 
 /// What a change counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,9 +123,6 @@ impl Change<'_> {
     /// Reports what this change counts as, and how often.
     #[inline]
     pub fn count(&self, mut report: impl FnMut(Deed, u64)) {
-        if !self.told().is_empty() {
-            report(Deed::Told, self.told().count());
-        }
         match self {
             Change::Created(_) => report(Deed::Created, 1),
             Change::Reserved { replaces, .. } => {
@@ -132,7 +130,10 @@ impl Change<'_> {
                 report(Deed::Released, u64::from(replaces.is_some()));
                 report(Deed::Reserved, 1);
             }
-            Change::Sold { .. } | Change::Bought { .. } => report(Deed::Sold, 1),
+            Change::Sold { order, .. } | Change::Bought { order, .. } => {
+                report(Deed::Sold, 1);
+                report_told(order.told, report);
+            }
             Change::Released { .. } | Change::ReleasedUnseen { .. } => report(Deed::Released, 1),
             Change::Expired { .. } => report(Deed::Expired, 1),
             Change::Swept {
@@ -142,7 +143,11 @@ impl Change<'_> {
                 report(Deed::Forgotten, u64::from(*forgotten));
             }
             Change::Extended { .. } => report(Deed::Extended, 1),
-            Change::Refunded(_) => report(Deed::Refunded, 1),
+            Change::Refunded(refund) => {
+                report(Deed::Refunded, 1);
+                report_told(refund.told, report);
+            }
+            Change::Told(told) => report_told(*told, report),
             Change::Restocked { .. } => report(Deed::Restocked, 1),
             Change::Altered(_)
             | Change::Bound { .. }
@@ -150,7 +155,15 @@ impl Change<'_> {
             | Change::Resumed { .. }
             | Change::Closed => report(Deed::Altered, 1),
             Change::Dropped { count } => report(Deed::Dropped, *count),
-            Change::Lapsed { .. } | Change::Marked { .. } | Change::Told(_) => {}
+            Change::Lapsed { .. } | Change::Marked { .. } => {}
         }
+    }
+}
+
+/// Most orders are behind no other entry.
+#[inline]
+fn report_told(told: Told<'_>, mut report: impl FnMut(Deed, u64)) {
+    if !told.is_empty() {
+        report(Deed::Told, told.count());
     }
 }

@@ -14,35 +14,43 @@ use crate::wire::{CodecError, Reader, Writer};
 const RUN_BYTES_MIN: usize = 3;
 
 /// The entries that were written, oldest first; none by default.
+///
+/// Only the bytes are kept: every order has one of these, and most are empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told<'a> {
     runs: &'a [u8],
-    count: u64,
-    last: Option<EntryId>,
 }
 
 impl<'a> Told<'a> {
-    /// Returns how many there are.
-    #[inline]
-    pub fn count(self) -> u64 {
-        self.count
-    }
-
     #[inline]
     pub fn is_empty(self) -> bool {
-        self.count == 0
+        self.runs.is_empty()
     }
 
-    /// Returns where the last one stands.
+    /// Returns how many there are. O(runs).
+    #[inline]
+    pub fn count(self) -> u64 {
+        if self.is_empty() {
+            return 0;
+        }
+        self.runs().map(|(_, number)| number).sum()
+    }
+
+    /// Returns where the last one stands. O(runs).
+    #[inline]
     pub fn last(self) -> Option<EntryId> {
-        self.last
+        if self.is_empty() {
+            return None;
+        }
+        self.runs().last().map(|(first, number)| EntryId {
+            ms: first.ms,
+            seq: first.seq + (number - 1),
+        })
     }
 
     /// Returns where each one stands, in order.
     pub fn ids(self) -> impl Iterator<Item = EntryId> + 'a {
-        let mut from = Reader::new(self.runs, ());
-        let runs = std::iter::from_fn(move || take_run(&mut from).ok());
-        runs.flat_map(|(first, number)| {
+        self.runs().flat_map(|(first, number)| {
             (0..number).map(move |n| EntryId {
                 ms: first.ms,
                 seq: first.seq + n,
@@ -50,8 +58,14 @@ impl<'a> Told<'a> {
         })
     }
 
+    fn runs(self) -> impl Iterator<Item = (EntryId, u64)> + 'a {
+        let mut from = Reader::new(self.runs, ());
+        std::iter::from_fn(move || take_run(&mut from).ok())
+    }
+
     /// Returns the bytes of all runs.
-    pub(super) fn runs(self) -> &'a [u8] {
+    #[inline]
+    pub(super) fn bytes(self) -> &'a [u8] {
         self.runs
     }
 
@@ -65,29 +79,21 @@ impl<'a> Told<'a> {
     ///
     /// There is none, the IDs do not ascend, two runs could be one, or a number is damaged.
     pub(super) fn take(runs: &'a [u8]) -> Result<Told<'a>, CodecError> {
-        let mut told = Told {
-            runs,
-            ..Told::default()
-        };
+        const WRONG: CodecError = CodecError::Invalid("the IDs of entries");
         let mut from = Reader::new(runs, ());
+        let (mut last, mut count) = (None::<EntryId>, 0_u64);
         while !from.rest().is_empty() {
             let (first, number) = take_run(&mut from)?;
-            let ascends = told
-                .last
-                .is_none_or(|last| first > last && !follows(last, first));
-            let more = number.checked_sub(1);
-            let last_seq = more.and_then(|more| first.seq.checked_add(more));
-            let count = told.count.checked_add(number);
-            let (true, Some(seq), Some(count)) = (ascends, last_seq, count) else {
-                return Err(CodecError::Invalid("the IDs of entries"));
-            };
-            told.last = Some(EntryId { ms: first.ms, seq });
-            told.count = count;
+            let ascends = last.is_none_or(|last| first > last && !follows(last, first));
+            let more = number.checked_sub(1).filter(|_| ascends).ok_or(WRONG)?;
+            let seq = first.seq.checked_add(more).ok_or(WRONG)?;
+            count = count.checked_add(number).ok_or(WRONG)?;
+            last = Some(EntryId { ms: first.ms, seq });
         }
-        if told.is_empty() {
-            return Err(CodecError::Invalid("the IDs of entries"));
+        if count == 0 {
+            return Err(WRONG);
         }
-        Ok(told)
+        Ok(Told { runs })
     }
 }
 
@@ -111,7 +117,6 @@ pub struct ToldWriter {
     first: EntryId,
     /// In the last run.
     number: u64,
-    count: u64,
     last: Option<EntryId>,
 }
 
@@ -123,7 +128,6 @@ impl ToldWriter {
             self.first = at;
         }
         self.number += 1;
-        self.count += 1;
         self.last = Some(at);
     }
 
@@ -139,11 +143,7 @@ impl ToldWriter {
     /// Returns the entries that were added. None may be added after that.
     pub fn finish(&mut self) -> Told<'_> {
         self.put_run();
-        Told {
-            runs: &self.runs,
-            count: self.count,
-            last: self.last,
-        }
+        Told { runs: &self.runs }
     }
 }
 

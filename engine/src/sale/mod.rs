@@ -34,11 +34,12 @@
 //! | what is asked, and answered | `ask/` |
 //! | where does a refusal come from | `plan/` |
 //! | what happened, and what it does | `event/`: `mod.rs`, `apply.rs`; may a replayed one: `check.rs` |
+//! | which entries are queued for the stream, and told | `event/queue.rs`, `event/record.rs`, `event/told.rs` |
 //! | what is kept | `state.rs`, `book/` |
 //! | what becomes of a sale that breaks an invariant | `broken.rs` |
 //! | what is read | `views.rs` |
 //! | does it add up, and agree with the stream | `audit/` |
-//! | what is on disk and on the wire | `disk/`, `event/codec.rs`, `event/container.rs`, `event/parts.rs` |
+//! | what is on disk and on the wire | `disk/`, `event/codec.rs`, `event/order_codec.rs`, `event/container.rs`, `event/parts.rs` |
 
 pub(crate) mod ask;
 pub(crate) mod audit;

@@ -5,6 +5,8 @@
 //! moments, deadlines, ids, stream IDs, and choices that depended on configuration.
 //! What a change is to keyspace events, counters and the key is in `facts.rs`, its bytes in
 //! `codec.rs`, what it does in `apply.rs`; the events of a batch travel in one `container.rs`.
+//! `queue.rs` queues the entries that a change has in the order stream, as a `record.rs` each;
+//! `told.rs` says where they were written.
 
 pub mod apply;
 pub mod check;

@@ -202,16 +202,6 @@ impl Sale {
         let outbox = self.outbox.as_ref()?;
         (self.options.events == Events::All).then(|| outbox.next_seq(at_ms))
     }
-
-    /// Returns the event that drops the oldest entries, if more than `events_max` wait: see
-    /// [`Outbox::count_above`].
-    pub fn plan_drop(&self, now_ms: u64, events_max: u64) -> Option<Event<'static>> {
-        let count = self.outbox.as_ref()?.count_above(events_max)?;
-        Some(Event {
-            at_ms: now_ms,
-            change: Change::Dropped { count },
-        })
-    }
 }
 
 fn set_deadline(news: &mut News<'_>, at_ms: u64) {

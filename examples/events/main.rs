@@ -11,8 +11,8 @@ use std::io::{self, BufRead, Write};
 use std::{env, fs, process};
 
 use flashsale_engine::sale::{
-    Change, CodecError, Container, Event, Forgets, Hasher, Line, NameBuffer, Options, Order,
-    Spelling, decode_event,
+    Change, CodecError, Container, Event, Events, Forgets, Hasher, Line, NameBuffer, Options,
+    Order, Spelling, decode_event,
 };
 
 /// Events are only read here: how their names are hashed is nothing to them.
@@ -243,6 +243,7 @@ fn options(options: &Options) -> String {
     ]
     .iter()
     .filter_map(|(name, value)| value.map(|value| format!(" {name}={value}")))
+    .chain((options.events == Events::All).then(|| " events=all".to_owned()))
     .collect()
 }
 

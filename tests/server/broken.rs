@@ -58,6 +58,7 @@ fn a_panic_is_an_error_and_the_end_of_one_sale() {
     };
     let line = "FLASHSALE.RESERVE rehearsal:plan ann 1 ID r1";
     breaks(&mut con, line);
+    assert_eq!(con.info("flashsale", "flashsale_error_broken"), "1");
     assert_broken(&mut con, sale);
     // Neither a snapshot nor a rewrite makes it sound, and both can be loaded.
     con.run("BGREWRITEAOF");

@@ -105,6 +105,16 @@ fn an_order_whose_change_panics_is_an_order_of_every_copy() {
 }
 
 #[test]
+fn a_read_that_panics_is_an_error_and_the_server_lives() {
+    let sale = "rehearsal:read";
+    let Some((_server, mut con)) = server(sale) else {
+        return;
+    };
+    breaks(&mut con, "FLASHSALE.SCAN rehearsal:read 0");
+    assert_broken(&mut con, sale);
+}
+
+#[test]
 fn a_sweep_that_panics_is_not_tried_again() {
     let sale = "rehearsal:sweep";
     let Some((server, mut con)) = server(sale) else {

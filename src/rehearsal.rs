@@ -21,6 +21,8 @@ pub enum Point {
     Sweep,
     /// Counts that cannot be right after a change.
     Fault,
+    /// A panic of a command that only reads.
+    Read,
 }
 
 /// Panics if `key` is named after this point.
@@ -48,6 +50,7 @@ pub fn is_at(point: Point, key: Text<'_>) -> bool {
         Point::Follow => b"rehearsal:follow",
         Point::Sweep => b"rehearsal:sweep",
         Point::Fault => b"rehearsal:fault",
+        Point::Read => b"rehearsal:read",
     };
     key.bytes() == name
 }

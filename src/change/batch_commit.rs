@@ -119,10 +119,7 @@ impl<'c> BatchCommit<'c> {
         if let Some(orders) = orders {
             ctx.signal_modified(orders);
         }
-        // The deadlines of a broken sale may lead nowhere.
-        if self.key.sale().broken().is_none() {
-            alarm::note(ctx, &mut self.key);
-        }
+        alarm::note(ctx, &mut self.key);
     }
 }
 

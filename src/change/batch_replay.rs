@@ -33,12 +33,12 @@ pub fn replay<'c>(
     ctx: Ctx<'c>,
     name: Text<'c>,
     orders: Option<Text<'c>>,
-    mut container: Container<'_>,
+    container: Container<'c>,
     meet: Meet<'_>,
 ) -> Result<(), Error> {
     let mut follower = Follower {
         ctx,
-        at_ms: container.at_ms(),
+        container,
         key: datatype::open_write(ctx, name)?,
         orders_name: orders,
         orders: None,
@@ -46,16 +46,11 @@ pub fn replay<'c>(
         news: News::about(ctx, name),
     };
     loop {
-        let so_far = container.read();
-        // Of a broken sale nothing is marked, and the line is passed on as it came: it is sound
-        // where it is replayed from the AOF.
+        let so_far = follower.container.read();
         if let Some(reason) = follower.key.sale().broken() {
-            if let Some(own) = &mut follower.own {
-                own.push_read(container.unread());
-            }
             return Err(Error::broken(reason));
         }
-        let misfit = match container.next() {
+        let misfit = match follower.container.next() {
             None => return Ok(()),
             Some(Ok(event)) => follower.follow(&event, so_far),
             Some(Err(damage)) => Err(Error::new(damage.to_string())),
@@ -71,7 +66,7 @@ pub fn replay<'c>(
 /// A copy of a sale while it follows a batch. Dropping it passes the batch on.
 struct Follower<'c> {
     ctx: Ctx<'c>,
-    at_ms: u64,
+    container: Container<'c>,
     key: SaleKey<'c>,
     /// The stream, where the line names one.
     orders_name: Option<Text<'c>>,
@@ -133,7 +128,7 @@ impl<'c> Follower<'c> {
     /// Notes that the copy missed an event, in the sale and where the event would stand.
     fn mark(&mut self, reason: &str, so_far: (&[u8], u64)) {
         let event = Event {
-            at_ms: self.at_ms,
+            at_ms: self.container.at_ms(),
             change: Change::marked(reason),
         };
         self.own(so_far).push(&event);
@@ -143,7 +138,7 @@ impl<'c> Follower<'c> {
     /// Returns the container that is passed on in the place of the line. A new one begins with
     /// the events so far.
     fn own(&mut self, so_far: (&[u8], u64)) -> &mut ContainerWriter {
-        let at_ms = self.at_ms;
+        let at_ms = self.container.at_ms();
         self.own.get_or_insert_with(|| {
             let mut own = ContainerWriter::new(Vec::new(), at_ms);
             own.push_read(so_far);
@@ -153,7 +148,7 @@ impl<'c> Follower<'c> {
 
     /// Sends the container that takes the place of the line, and begins another one.
     fn send_own(&mut self, orders: Option<Text<'c>>) {
-        let next = ContainerWriter::new(Vec::new(), self.at_ms);
+        let next = ContainerWriter::new(Vec::new(), self.container.at_ms());
         if let Some(mut own) = self.own.replace(next)
             && !own.is_empty()
         {
@@ -165,7 +160,13 @@ impl<'c> Follower<'c> {
 
 impl Drop for Follower<'_> {
     fn drop(&mut self) {
-        if self.own.is_some() {
+        let is_panicking = std::thread::panicking();
+        if let Some(own) = &mut self.own {
+            // Of a sale that broke nothing is marked, and the rest is passed on as it came: it
+            // is sound where it is replayed from the AOF.
+            if is_panicking || self.key.sale().broken().is_some() {
+                own.push_read(self.container.unread());
+            }
             self.send_own(self.orders_name);
         } else {
             self.ctx.replicate_verbatim();
@@ -174,8 +175,8 @@ impl Drop for Follower<'_> {
         if let Some(orders) = &self.orders {
             self.ctx.signal_modified(orders.name());
         }
-        // After a panic, or in a broken sale, deadlines may lead nowhere.
-        if !std::thread::panicking() && self.key.sale().broken().is_none() {
+        // After a panic, deadlines may lead nowhere.
+        if !is_panicking {
             alarm::note(self.ctx, &mut self.key);
         }
     }

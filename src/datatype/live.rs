@@ -90,6 +90,10 @@ impl LiveSale {
     pub fn note(&mut self, place: impl Fn() -> Place) -> Option<u64> {
         if self.is_marked() {
             marks::note(place());
+            // The deadlines of a broken sale may lead nowhere, and are not to be met.
+            if self.sale.broken().is_some() {
+                return None;
+            }
         }
         let due_ms = self.sale.next_due_ms()?;
         hints::note(&mut self.hinted_due_ms, due_ms, place).then_some(due_ms)

@@ -11,6 +11,7 @@ use redis_module::raw::{
     RedisModuleType, RedisModuleTypeMethods,
 };
 
+use super::call::caught;
 use super::context::{Ctx, c_string};
 use super::text::Text;
 use crate::place::Place;
@@ -207,7 +208,8 @@ unsafe extern "C" fn rdb_load<T: NativeType>(
             is_of_file: flags as u32 & raw::REDISMODULE_CTX_FLAGS_LOADING != 0,
         }
     };
-    match T::load(origin, &mut next) {
+    // A client sends these bytes, by RESTORE: a panic over them is damage.
+    match caught(|| T::load(origin, &mut next)).unwrap_or_else(Err) {
         Ok(value) => Box::into_raw(Box::new(value)).cast(),
         Err(reason) => {
             // SAFETY: see above.

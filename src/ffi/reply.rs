@@ -3,6 +3,8 @@
 use std::ffi::{CStr, c_int, c_long};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use redis_module::raw::RedisModuleCtx;
+
 use super::context::{Ctx, c_string};
 
 /// The call in progress has begun its reply. Commands run one at a time.
@@ -23,10 +25,15 @@ pub(super) fn has_begun() -> bool {
 pub struct Reply<'c>(Ctx<'c>);
 
 impl<'c> Reply<'c> {
-    /// Begins the reply of a call.
     pub fn new(ctx: Ctx<'c>) -> Reply<'c> {
-        HAS_BEGUN.store(true, Ordering::Relaxed);
         Reply(ctx)
+    }
+
+    /// Notes that something is written now, and returns where.
+    #[inline]
+    fn begin(self) -> *mut RedisModuleCtx {
+        HAS_BEGUN.store(true, Ordering::Relaxed);
+        self.0.raw()
     }
 
     pub fn ok(self) {
@@ -34,7 +41,7 @@ impl<'c> Reply<'c> {
         // copies what it is given.
         unsafe {
             api!(RedisModule_ReplyWithSimpleString(
-                self.0.raw(),
+                self.begin(),
                 c"OK".as_ptr()
             ));
         }
@@ -45,7 +52,7 @@ impl<'c> Reply<'c> {
         // SAFETY: see `ok`.
         unsafe {
             api!(RedisModule_ReplyWithSimpleString(
-                self.0.raw(),
+                self.begin(),
                 text.as_ptr()
             ));
         }
@@ -55,7 +62,7 @@ impl<'c> Reply<'c> {
     pub fn boolean(self, value: bool) {
         // SAFETY: see `ok`.
         unsafe {
-            api!(RedisModule_ReplyWithBool(self.0.raw(), c_int::from(value)));
+            api!(RedisModule_ReplyWithBool(self.begin(), c_int::from(value)));
         }
     }
 
@@ -64,7 +71,7 @@ impl<'c> Reply<'c> {
         let line = c_string(line);
         // SAFETY: see `ok`.
         unsafe {
-            api!(RedisModule_ReplyWithError(self.0.raw(), line.as_ptr()));
+            api!(RedisModule_ReplyWithError(self.begin(), line.as_ptr()));
         }
     }
 
@@ -72,7 +79,7 @@ impl<'c> Reply<'c> {
     pub fn array(self, len: usize) {
         // SAFETY: see `ok`.
         unsafe {
-            api!(RedisModule_ReplyWithArray(self.0.raw(), len as c_long));
+            api!(RedisModule_ReplyWithArray(self.begin(), len as c_long));
         }
     }
 
@@ -80,7 +87,7 @@ impl<'c> Reply<'c> {
     pub fn map(self, len: usize) {
         // SAFETY: see `ok`.
         unsafe {
-            api!(RedisModule_ReplyWithMap(self.0.raw(), len as c_long));
+            api!(RedisModule_ReplyWithMap(self.begin(), len as c_long));
         }
     }
 
@@ -88,7 +95,7 @@ impl<'c> Reply<'c> {
         // SAFETY: see `ok`.
         unsafe {
             api!(RedisModule_ReplyWithStringBuffer(
-                self.0.raw(),
+                self.begin(),
                 bytes.as_ptr().cast(),
                 bytes.len()
             ));
@@ -102,13 +109,13 @@ impl<'c> Reply<'c> {
 
     pub fn signed(self, value: i64) {
         // SAFETY: see `ok`.
-        let _: c_int = unsafe { api!(RedisModule_ReplyWithLongLong(self.0.raw(), value)) };
+        let _: c_int = unsafe { api!(RedisModule_ReplyWithLongLong(self.begin(), value)) };
     }
 
     pub fn null(self) {
         // SAFETY: see `ok`.
         unsafe {
-            api!(RedisModule_ReplyWithNull(self.0.raw()));
+            api!(RedisModule_ReplyWithNull(self.begin()));
         }
     }
 }

@@ -58,6 +58,7 @@ fn a_panic_is_an_error_and_the_end_of_one_sale() {
     };
     let line = "FLASHSALE.RESERVE rehearsal:plan ann 1 ID r1";
     breaks(&mut con, line);
+    assert_eq!(con.info("flashsale", "flashsale_error_broken"), "1");
     assert_broken(&mut con, sale);
     // Neither a snapshot nor a rewrite makes it sound, and both can be loaded.
     con.run("BGREWRITEAOF");
@@ -101,6 +102,16 @@ fn an_order_whose_change_panics_is_an_order_of_every_copy() {
     assert_eq!(con.int("XLEN orders"), 1);
     con.says("FLASHSALE.STOCK rehearsal:apply", "[default 8 0 1]");
     assert_eq!(con.info("flashsale", "flashsale_sales_diverged"), "0");
+}
+
+#[test]
+fn a_read_that_panics_is_an_error_and_the_server_lives() {
+    let sale = "rehearsal:read";
+    let Some((_server, mut con)) = server(sale) else {
+        return;
+    };
+    breaks(&mut con, "FLASHSALE.SCAN rehearsal:read 0");
+    assert_broken(&mut con, sale);
 }
 
 #[test]

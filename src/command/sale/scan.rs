@@ -15,6 +15,7 @@ use crate::command::{Handler, SINCE, text};
 use crate::datatype;
 use crate::error::{Error, echo};
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
+use crate::rehearsal::{self, Point};
 use flashsale_engine::sale::State;
 
 const COUNT_DEFAULT: u64 = 10;
@@ -91,6 +92,7 @@ impl Handler for Scan {
         let key = datatype::open_read(call.ctx(), text(call, 1)?)?;
         let (sale, reply) = (key.sale(), call.reply());
         let count = usize::try_from(count).unwrap_or(usize::MAX);
+        rehearsal::panic_at(Point::Read, key.name());
         let mut slots = Vec::new();
         let next = sale.scan(cursor, count, state, &mut |slot| slots.push(slot));
         reply.array(2);

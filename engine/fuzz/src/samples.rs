@@ -338,6 +338,8 @@ pub fn is_of_batch(change: &Change<'_>) -> bool {
             | Change::Expired { .. }
             | Change::Lapsed { .. }
             | Change::Marked { .. }
+            | Change::Told(_)
+            | Change::Dropped { .. }
     )
 }
 

@@ -82,7 +82,7 @@ impl Change<'_> {
 
     /// Is this a change of the outbox alone? The sale's time does not move.
     #[inline]
-    pub(super) fn is_of_outbox(&self) -> bool {
+    pub fn is_of_outbox(&self) -> bool {
         matches!(self, Change::Told(_) | Change::Dropped { .. })
     }
 

@@ -77,6 +77,8 @@ pub struct Batch {
     bounds: Bounds,
     /// What is left of the budget of sweeps.
     sweep_left: u32,
+    /// The whole of it.
+    sweep_max: u32,
     /// What is left of the budget of looks at users' open reservations.
     looks_left: u32,
     /// What is left of the budget of large carts, in lines.
@@ -96,6 +98,7 @@ impl Batch {
             now_ms,
             bounds,
             sweep_left: sweep_max,
+            sweep_max,
             looks_left: LOOKS_MAX,
             lines_left: LINES_MAX,
         }
@@ -163,11 +166,15 @@ impl Batch {
         if !self.could_lift(sale, entry, &answer) {
             return Decision::Say(answer);
         }
+        let is_late = matches!(answer, Answer::Expired { .. });
+        if !is_late && sale.has_backlog(self.sweep_max) {
+            return Decision::Say(Answer::RETRY_NOW);
+        }
         // A sweep leaves nothing overdue or no budget, so that this ends.
         match sale.plan_sweep_within(self.now_ms, &mut self.sweep_left) {
             Some(event) => Decision::First(event),
             // A late checkout: expired is expired, whatever else is overdue.
-            None if matches!(answer, Answer::Expired { .. }) => Decision::Say(answer),
+            None if is_late => Decision::Say(answer),
             None => Decision::Say(Answer::RETRY_NOW),
         }
     }

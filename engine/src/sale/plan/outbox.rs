@@ -1,6 +1,7 @@
-//! Decides which of the entries that wait are dropped.
+//! Decides which of the entries that wait are dropped, and whether so many wait that no command
+//! may add to them what it need not.
 //!
-//! Edge: reads the outbox and returns an event. What a command decides does not depend on it.
+//! Edge: reads the outbox and returns an event, or yes or no.
 
 use crate::sale::event::{Change, Event};
 use crate::sale::state::Sale;
@@ -14,5 +15,14 @@ impl Sale {
             at_ms: now_ms,
             change: Change::Dropped { count },
         })
+    }
+
+    /// Reports whether entries wait that count more than `sweep_max`. Then RESERVE and BUY
+    /// return no overdue reservations, or one wave of deadlines would flood the outbox; the
+    /// timer returns them.
+    #[inline]
+    pub fn has_backlog(&self, sweep_max: u32) -> bool {
+        let outbox = self.outbox.as_ref();
+        outbox.is_some_and(|outbox| outbox.weight() > u64::from(sweep_max))
     }
 }

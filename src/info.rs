@@ -216,6 +216,11 @@ pub fn count_deed(deed: Deed, times: u64) {
     }
 }
 
+/// Returns how often a change did this.
+pub fn deeds(deed: Deed) -> u64 {
+    DEEDS.get(deed as usize).map_or(0, Counter::get)
+}
+
 /// Counts one outcome, or several.
 pub fn count(outcome: Outcome, times: u64) {
     if let Some(counter) = OUTCOMES.get(outcome as usize) {

@@ -17,9 +17,7 @@ use crate::rehearsal::{self, Point};
 use crate::scratch;
 use crate::scripts;
 use crate::timer::alarm;
-use flashsale_engine::sale::{
-    EntryId, Event, Sale, Slot, StockChange, StockChanges, encode_event,
-};
+use flashsale_engine::sale::{EntryId, Event, Sale, Slot, StockChange, StockChanges, encode_event};
 
 /// The command that carries events.
 pub(super) const APPLY: &CStr = c"FLASHSALE.APPLY";

@@ -101,20 +101,23 @@ const MOMENT: Argument = Argument::unix_time("unix-ms");
 /// The option that is a word.
 const EVENTS: &str = "EVENTS";
 
-/// Both words of EVENTS.
-const EVENTS_WORDS: Argument = Argument::one_of(
+/// EVENTS and both of its words.
+const EVENTS_WORD: Argument = Argument::block(
     "events",
-    &[
-        Argument::flag("orders", "ORDERS"),
-        Argument::flag("all", "ALL"),
-    ],
+    &[Argument::one_of(
+        "entries",
+        &[
+            Argument::flag("orders", "orders"),
+            Argument::flag("all", "all"),
+        ],
+    )],
 )
 .after(EVENTS)
 .since("0.2.0");
 
 /// The options in the argument tree of ALTER, each to be chosen.
 pub const ARGUMENTS: [Argument; CHOICES.len() + 1] = {
-    let mut arguments = [EVENTS_WORDS; CHOICES.len() + 1];
+    let mut arguments = [EVENTS_WORD; CHOICES.len() + 1];
     let mut at = 0;
     while at < CHOICES.len() {
         arguments[at] = CHOICES[at].argument.after(CHOICES[at].keyword);

@@ -4,8 +4,8 @@ use super::marks;
 use crate::clock;
 use crate::hints;
 use crate::info::{
-    self, EVENTS_WAITING, MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_KNOWN_MAX, RESERVATIONS_OPEN, SALES,
-    SALES_DIVERGED, USERS,
+    self, EVENTS_WAITING, MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_KNOWN_MAX,
+    RESERVATIONS_OPEN, SALES, SALES_DIVERGED, USERS,
 };
 use crate::place::Place;
 use flashsale_engine::sale::{Applied, Change, Event, Outbox, Sale};

@@ -23,7 +23,8 @@ use crate::error::{Error, echo};
 use crate::ffi::{self, Ctx, Field, Kind, Mode, Text};
 use entry::{Entry, Texts};
 use flashsale_engine::sale::{
-    Change, EntryId, Event, OrderAudit, OrderCount, Outbox, Pending, Sale, StreamState, Told, ToldWriter,
+    Change, EntryId, Event, OrderAudit, OrderCount, Outbox, Pending, Sale, StreamState, Told,
+    ToldWriter,
 };
 use names::WORDS;
 use read::{Seen, read_entry};
@@ -172,9 +173,8 @@ impl<'c> OrdersKey<'c> {
         let records = sale.outbox().into_iter().flat_map(Outbox::read);
         for record in records.take(usize::try_from(count).unwrap_or(usize::MAX)) {
             let record = record.map_err(|damage| Error::new(damage.to_string()))?;
-            let added = news::with_fields(&record, sale, key, |fields| {
-                self.0.stream_add(None, fields)
-            });
+            let added =
+                news::with_fields(&record, sale, key, |fields| self.0.stream_add(None, fields));
             let (ms, seq) = added.map_err(|()| no_further_entry())?;
             at.push(EntryId { ms, seq });
         }
@@ -255,4 +255,3 @@ fn no_further_entry() -> Error {
 fn bytes_of((name, value): &Field) -> (&[u8], &[u8]) {
     (name.as_text().bytes(), value.as_text().bytes())
 }
-

@@ -51,23 +51,13 @@ pub(super) fn with_fields<R>(
         } = recent;
         let (names, word) = (&*NAMES, record.news.word());
         let seq = text_of_number(record.seq);
-        let moment = || text_of_number(record.at_ms);
+        let spell_id = || TextBuf::new(spell(sale, &mut [0; ULID_LEN]));
         let frame = Frame {
-            head: [
-                [
-                    names.event.as_text(),
-                    event.same(word, || TextBuf::new(word.as_bytes())),
-                ],
-                [names.sale.as_text(), key],
-                [
-                    names.sale_id.as_text(),
-                    sale_id.same(sale.sale_id(), || {
-                        TextBuf::new(spell(sale, &mut [0; ULID_LEN]))
-                    }),
-                ],
-                [names.seq.as_text(), seq.as_text()],
-            ],
-            at_ms: [names.at_ms.as_text(), at_ms.same(record.at_ms, moment)],
+            event: event.same(word, || TextBuf::new(word.as_bytes())),
+            key,
+            sale_id: sale_id.same(sale.sale_id(), spell_id),
+            seq: seq.as_text(),
+            at_ms: at_ms.same(record.at_ms, || text_of_number(record.at_ms)),
         };
         match &record.news {
             News::Reservation {
@@ -92,15 +82,10 @@ pub(super) fn with_fields<R>(
                 with_item(&frame, sale.item(*item).sku, *stock, &mut add)
             }
             News::Restocked { deltas, reference } => {
-                let items = TextBuf::new(&items_json(sale, deltas.iter().copied()));
-                let reference = reference.map(text_of);
+                let items = items_json(sale, deltas.iter().copied());
                 let qty = record.news.qty().unwrap_or_default().to_string();
-                let qty = TextBuf::new(qty.as_bytes());
-                let middle = [
-                    [names.qty.as_text(), qty.as_text()],
-                    [names.items.as_text(), items.as_text()],
-                ];
-                frame.with_middle(&middle, [None, None], reference.as_ref(), &mut add)
+                let texts = [qty.as_bytes(), &items].map(TextBuf::new);
+                with_restocked(&frame, &texts, reference.map(text_of), &mut add)
             }
             News::Altered(changed) => {
                 let options = TextBuf::new(options_json(changed).as_bytes());
@@ -108,10 +93,8 @@ pub(super) fn with_fields<R>(
                 frame.with_middle(&middle, [None, None], None, &mut add)
             }
             News::Lost { qty: lost } => {
-                let middle = [[
-                    names.qty.as_text(),
-                    qty.same(*lost, || text_of_number(*lost)),
-                ]];
+                let lost = qty.same(*lost, || text_of_number(*lost));
+                let middle = [[names.qty.as_text(), lost]];
                 frame.with_middle(&middle, [None, None], None, &mut add)
             }
             News::Paused | News::Resumed | News::Closed => {
@@ -121,15 +104,18 @@ pub(super) fn with_fields<R>(
     })
 }
 
-/// The fields that every entry has.
+/// The values that every entry has.
 struct Frame<'t> {
-    head: [Field<'t>; 4],
-    at_ms: Field<'t>,
+    event: Text<'t>,
+    key: Text<'t>,
+    sale_id: Text<'t>,
+    seq: Text<'t>,
+    at_ms: Text<'t>,
 }
 
 impl Frame<'_> {
-    /// Lends all fields of an entry: those of its own stand in the middle, and of the last ones
-    /// `after_moment` before `ref`.
+    /// Lends all fields of an entry: the `middle` ones stand before `at_ms`, `after_moment` behind
+    /// it, and `last` behind `ref`.
     fn with_middle<R>(
         &self,
         middle: &[Field<'_>],
@@ -142,9 +128,14 @@ impl Frame<'_> {
         // There also when empty: consumers tell entries apart by it.
         let reference = reference.map_or(none, TextBuf::as_text);
         let mut fields: SmallVec<[Field<'_>; FIELDS_MAX]> = SmallVec::new();
-        fields.extend(self.head);
+        fields.extend([
+            [names.event.as_text(), self.event],
+            [names.sale.as_text(), self.key],
+            [names.sale_id.as_text(), self.sale_id],
+            [names.seq.as_text(), self.seq],
+        ]);
         fields.extend(middle.iter().copied());
-        fields.push(self.at_ms);
+        fields.push([names.at_ms.as_text(), self.at_ms]);
         fields.extend(after_moment);
         fields.push([names.reference.as_text(), reference]);
         fields.extend(last);
@@ -210,6 +201,20 @@ fn with_item<R>(
     frame.with_middle(&middle, [None, None], None, add)
 }
 
+fn with_restocked<R>(
+    frame: &Frame<'_>,
+    [qty, items]: &[TextBuf; 2],
+    reference: Option<TextBuf>,
+    add: &mut impl FnMut(&mut [Text<'_>]) -> R,
+) -> R {
+    let names = &*NAMES;
+    let middle = [
+        [names.qty.as_text(), qty.as_text()],
+        [names.items.as_text(), items.as_text()],
+    ];
+    frame.with_middle(&middle, [None, None], reference.as_ref(), add)
+}
+
 /// Spells what an ALTER or a BIND changed: `{"userlimit":2,"end_at_ms":null,"orders":true}`
 fn options_json(changed: &Alterations) -> String {
     let number = |&(option, value): &(u8, Option<u64>)| {
@@ -218,7 +223,11 @@ fn options_json(changed: &Alterations) -> String {
         format!("\"{name}\":{value}")
     };
     let mut parts: Vec<String> = changed.numbers.iter().map(number).collect();
-    parts.extend(changed.events.map(|events| format!("\"events\":\"{}\"", events.word())));
+    parts.extend(
+        changed
+            .events
+            .map(|events| format!("\"events\":\"{}\"", events.word())),
+    );
     parts.extend(changed.orders.then(|| "\"orders\":true".to_owned()));
     format!("{{{}}}", parts.join(","))
 }

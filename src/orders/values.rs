@@ -83,7 +83,11 @@ pub(super) enum Items<'r> {
 
 impl<'r> Items<'r> {
     /// Spells the lines of a cart, or finds them spelled.
-    pub(super) fn of(sale: &Sale, lines: &[Line], recent: &'r mut Recent<(Box<[u8]>, u64)>) -> Items<'r> {
+    pub(super) fn of(
+        sale: &Sale,
+        lines: &[Line],
+        recent: &'r mut Recent<(Box<[u8]>, u64)>,
+    ) -> Items<'r> {
         let pairs = || lines.iter().map(|line| (line.item, line.qty));
         let spell = || TextBuf::new(&items_json(sale, pairs()));
         let [line] = lines else {

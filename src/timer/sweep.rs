@@ -76,7 +76,9 @@ fn follow(ctx: Ctx<'_>, hint: Hint, now_ms: u64, budget: &mut Budget) {
     let at_ms = key.sale().time(now_ms).now_ms;
     if let Some(event) = key.sale().plan_sweep_within(at_ms, &mut budget.sweep) {
         if matches!(event.change, Change::Swept { expired, .. } if expired > 0) {
-            info::note_sweep(now_ms.saturating_sub(hint.due_ms));
+            // Not the hint's moment, which may be that of an entry.
+            let due_ms = key.sale().next_due_ms().unwrap_or(now_ms);
+            info::note_sweep(now_ms.saturating_sub(due_ms));
         }
         commit::commit(ctx, &mut key, &event, &mut news);
     }

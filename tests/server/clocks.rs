@@ -6,7 +6,7 @@
 //! `support/clock.rs`). Replicas get clocks of their own.
 
 use crate::support::clock::{Clock, DAY_MS, HOUR_MS, MINUTE_MS, wait_ms};
-use crate::support::workload::{create, play, settle};
+use crate::support::workload::{create_with_orders_alone as create, play, settle};
 use crate::support::{Con, Dice, Feed, Server, replicate, unix_ms, wait_for_replica, wait_until};
 
 /// The step back that is waited out.

@@ -102,15 +102,12 @@ const MOMENT: Argument = Argument::unix_time("unix-ms");
 const EVENTS: &str = "EVENTS";
 
 /// EVENTS and both of its words.
-const EVENTS_WORD: Argument = Argument::block(
+const EVENTS_WORD: Argument = Argument::one_of(
     "events",
-    &[Argument::one_of(
-        "entries",
-        &[
-            Argument::flag("orders", "orders"),
-            Argument::flag("all", "all"),
-        ],
-    )],
+    &[
+        Argument::flag("only-orders", "orders"),
+        Argument::flag("everything", "all"),
+    ],
 )
 .after(EVENTS)
 .since("0.2.0");

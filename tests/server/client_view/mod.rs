@@ -166,6 +166,8 @@ fn command_docs_say_which_version_a_command_and_an_option_came_with() {
     }
     later.sort();
     let expected = [
+        "flashsale.alter events 0.2.0",
+        "flashsale.create events 0.2.0",
         "flashsale.create ulid 0.2.0",
         "flashsale.reserve old-id 0.2.0",
     ];

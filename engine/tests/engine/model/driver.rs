@@ -28,6 +28,8 @@ pub struct Engine {
     pub sweep_max: u32,
     /// What sweeps have left of it, while commands share it.
     pub sweep_left: Option<u32>,
+    /// The last command swept nothing on the way, because so many entries waited.
+    pub met_backlog: bool,
     pub(super) entries: u64,
     entries_told: u64,
     /// Orders and refunds write what waits before their own entry.
@@ -47,6 +49,14 @@ impl Host for Engine {
 
     fn sweep_max(&self) -> u32 {
         self.sweep_left.unwrap_or(self.sweep_max)
+    }
+
+    fn backlog_max(&self) -> u32 {
+        self.sweep_max
+    }
+
+    fn met_backlog(&mut self) {
+        self.met_backlog = true;
     }
 
     fn has_swept(&mut self, left: u32) {
@@ -130,6 +140,7 @@ impl Engine {
                 bounds: setup.bounds(),
                 sweep_max: setup.sweep_max,
                 sweep_left: None,
+                met_backlog: false,
                 entries: 0,
                 entries_told: 0,
                 tells_on_the_way: false,

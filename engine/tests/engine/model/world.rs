@@ -49,8 +49,11 @@ impl World {
 
     /// Does one step on both sides; the answer, when they agree about it.
     pub fn answer(&mut self, step: &Step) -> Result<String, Fault> {
-        let expected = self.model.answer(step.clock_ms, &step.op);
+        self.engine.met_backlog = false;
         let given = self.engine.answer(step.clock_ms, &step.op)?;
+        // The model knows no entries that wait.
+        self.model.has_backlog = self.engine.met_backlog;
+        let expected = self.model.answer(step.clock_ms, &step.op);
         if expected == given {
             return Ok(given);
         }

@@ -280,6 +280,7 @@ impl World {
             now_ms,
             changed: changes > 0,
             swept,
+            has_backlog: server.sale.has_backlog(server.config.sweep_max),
             bounds: server.config.bounds,
         };
         case.judge()

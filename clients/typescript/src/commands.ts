@@ -39,7 +39,7 @@ export interface AlterOptions {
   endAtMs?: number | undefined;
   keepMs?: number | undefined;
   rememberMs?: number | undefined;
-  events?: "ORDERS" | "ALL" | undefined;
+  events?: "orders" | "all" | undefined;
 }
 
 /** Options of AUDIT. */
@@ -74,7 +74,7 @@ export interface CreateOptions {
   endAtMs?: number | undefined;
   keepMs?: number | undefined;
   rememberMs?: number | undefined;
-  events?: "ORDERS" | "ALL" | undefined;
+  events?: "orders" | "all" | undefined;
   saleid?: Name | undefined;
 }
 

@@ -11,7 +11,7 @@ from ._base import Call, FlashSaleError, Json, Name, Units
 from ._encode import Wire
 
 
-def alter(key: Name, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["ORDERS", "ALL"] | None = None) -> Call[answers.AlterAnswer]:
+def alter(key: Name, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None) -> Call[answers.AlterAnswer]:
     args: list[Wire] = ["FLASHSALE.ALTER", key]
     if userlimit is not None:
         args += ["USERLIMIT", userlimit]
@@ -81,7 +81,7 @@ def close(key: Name) -> Call[answers.CloseAnswer]:
     return Call(args, decode.answer("CLOSE"))
 
 
-def create(key: Name, orders: Name, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["ORDERS", "ALL"] | None = None, saleid: Name | None = None) -> Call[answers.CreateAnswer]:
+def create(key: Name, orders: Name, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Call[answers.CreateAnswer]:
     args: list[Wire] = ["FLASHSALE.CREATE", key, orders]
     args += encode.units('STOCK', stock)
     if userlimit is not None:

@@ -8,7 +8,7 @@
 //! sending cannot be forgotten, and a panic in the middle of a batch loses nothing.
 
 use super::broken;
-use super::carry::{APPLY, Done, count, count_clock_step, note_news};
+use super::carry::{APPLY, Done, count, count_clock_step, count_rare, note_news};
 use super::outbox::{self, Written};
 use crate::config;
 use crate::datatype::SaleKey;
@@ -169,6 +169,7 @@ impl<'c> BatchCommit<'c> {
     }
 
     /// Drops the oldest entries that wait, if they count more than `events-max`.
+    #[inline(never)]
     fn drop_above(&mut self) {
         if let Some(event) = outbox::plan_drop(self.key.sale()) {
             self.commit_of_outbox(event.change);
@@ -184,7 +185,7 @@ impl<'c> BatchCommit<'c> {
         events.push(&event);
         self.key.apply_uncounted(&event);
         broken::look(self.ctx, &mut self.key);
-        count(&event);
+        count_rare(&event);
     }
 
     /// Breaks off the sale after a panic. What was carried out before is sent on all the same.

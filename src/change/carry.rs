@@ -116,7 +116,14 @@ pub(super) fn count_clock_step(sale: &Sale, event: &Event<'_>) {
 }
 
 /// Counts what was decided here; a replica counts its replays alone.
-#[inline]
+#[inline(always)]
 pub(super) fn count(event: &Event<'_>) {
     event.change.count(info::count_deed);
+}
+
+/// As [`count`], for changes that are rare: the code of [`count`] is to stay where it is hot.
+#[cold]
+#[inline(never)]
+pub(super) fn count_rare(event: &Event<'_>) {
+    count(event);
 }

@@ -3,7 +3,7 @@
 //! [`commit_order`] do so for an event decided here, `replay.rs` for one that was decided
 //! elsewhere.
 
-use super::carry::{Done, announce, carry_out, count, send};
+use super::carry::{Done, announce, carry_out, count_rare, send};
 use super::outbox;
 use crate::datatype::{self, SaleKey};
 use crate::error::Error;
@@ -62,6 +62,6 @@ pub fn commit_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Resul
     send(ctx, name, None, event);
     scripts::note_change(ctx);
     announce(ctx, &mut key, None, event, &StockChanges::new(), &mut news);
-    count(event);
+    count_rare(event);
     Ok(())
 }

@@ -11,7 +11,7 @@
 //! the sale is not signalled as modified: a WATCH on it should not break over one's own RESERVE.
 
 use super::broken;
-use super::carry::{Done, carry_out, count, send};
+use super::carry::{Done, carry_out, count_rare, send};
 use crate::config;
 use crate::datatype::SaleKey;
 use crate::error::Error;
@@ -125,6 +125,7 @@ fn commit_written<'c>(
 }
 
 /// Drops the oldest entries, if those that wait count more than `events-max`.
+#[inline(never)]
 pub fn drop_above(ctx: Ctx<'_>, key: &mut SaleKey<'_>) {
     if let Some(event) = plan_drop(key.sale()) {
         carry_out_of_outbox(ctx, key, None, &event);
@@ -147,7 +148,7 @@ fn carry_out_of_outbox(
     send(ctx, key.name(), orders, event);
     key.apply(event);
     broken::look(ctx, key);
-    count(event);
+    count_rare(event);
 }
 
 /// Appends the entries of an event that was decided elsewhere, at their IDs: those that waited,

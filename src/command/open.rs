@@ -97,10 +97,18 @@ impl<'c> OpenSale<'c> {
 
     /// Expires this id now if its deadline has passed, and ends its grace if that is over: a
     /// decision about it must not depend on whether the sweep came by.
+    #[inline(always)]
     pub fn expire(&mut self, id: Key<'_>) {
         while let Some(event) = self.key.sale().plan_expire(self.now_ms, id) {
-            self.commit(&event);
+            self.commit_expiry(&event);
         }
+    }
+
+    /// Carries out what expires on the way, which few commands meet.
+    #[cold]
+    #[inline(never)]
+    fn commit_expiry(&mut self, event: &Event<'_>) {
+        self.commit(event);
     }
 
     /// Plans; when overdue reservations could lift the refusal, returns them and plans
@@ -136,7 +144,7 @@ impl<'c> OpenSale<'c> {
             return Err(Answer::RETRY_NOW);
         }
         if let Some(event) = self.sale().plan_sweep(now_ms, sweep_max) {
-            self.commit(&event);
+            self.commit_expiry(&event);
         }
         match plan(self.sale(), now_ms) {
             // A late checkout: expired is expired, whatever else is overdue.

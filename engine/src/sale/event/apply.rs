@@ -88,16 +88,24 @@ impl Sale {
             self.note_mark(reason);
             return Applied::default();
         }
-        if self.outbox.is_some() || event.change.begins_events() {
-            return self.apply_and_queue(event);
+        // Most sales have no outbox. The change is carried out in one place all the same, so
+        // that its code is there once.
+        let has_outbox = self.outbox.is_some() || event.change.begins_events();
+        if has_outbox {
+            self.begin_to_queue(event);
+        } else {
+            self.last_change_at_ms = event.at_ms;
         }
-        self.last_change_at_ms = event.at_ms;
-        self.apply_change(event)
+        let applied = self.apply_change(event);
+        if has_outbox {
+            self.end_queueing(event, &applied.stock);
+        }
+        applied
     }
 
     /// Carries out a change, and queues no entry of it.
     #[inline(always)]
-    pub(super) fn apply_change(&mut self, event: &Event<'_>) -> Applied {
+    fn apply_change(&mut self, event: &Event<'_>) -> Applied {
         let mut stock = StockChanges::new();
         let slot = self.apply_to_reservation(event, &mut stock);
         Applied { slot, stock }

@@ -121,7 +121,7 @@ impl Change<'_> {
     }
 
     /// Reports what this change counts as, and how often.
-    #[inline]
+    #[inline(always)]
     pub fn count(&self, mut report: impl FnMut(Deed, u64)) {
         match self {
             Change::Created(_) => report(Deed::Created, 1),

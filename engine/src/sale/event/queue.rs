@@ -19,37 +19,44 @@ use crate::sale::book::items::StockChanges;
 use crate::sale::book::options::{Events, Options};
 use crate::sale::book::outbox::Outbox;
 use crate::sale::book::reservation::Slot;
-use crate::sale::event::apply::Applied;
 use crate::sale::event::record::{Alterations, News, ReservationEvent, of_reservation};
 use crate::sale::event::{Change, Event, StockDelta};
 use crate::sale::state::Sale;
 use crate::table::name::{Key, Spelling};
 
 impl Sale {
-    /// Carries out an event in a sale that has an outbox, or is to have one.
+    /// Queues the entries that are known before an event is carried out, in a sale that has an
+    /// outbox or is to have one; and takes out of it what the event says was written or dropped.
     #[inline(never)] // Most sales have none, and their code is to stay small.
-    pub(super) fn apply_and_queue(&mut self, event: &Event<'_>) -> Applied {
+    pub(super) fn begin_to_queue(&mut self, event: &Event<'_>) {
         let mut outbox = self.outbox.take().unwrap_or_else(Outbox::empty);
         outbox.note_written(event.change.told().count());
         if let Change::Dropped { count } = event.change {
             outbox.drop_oldest(count);
         }
-        let is_told = self.tells(&event.change);
         if !event.change.is_of_outbox() {
             self.last_change_at_ms = event.at_ms;
         }
-        if is_told {
+        if self.tells(&event.change) {
             self.queue_before(&mut outbox, event);
         }
-        let applied = self.apply_change(event);
-        if is_told {
-            self.queue_after(&mut outbox, event, &applied.stock);
+        self.outbox = Some(outbox);
+    }
+
+    /// Queues the entries that are known once an event was carried out.
+    #[inline(never)] // As above.
+    pub(super) fn end_queueing(&mut self, event: &Event<'_>, crossed: &StockChanges) {
+        let Some(mut outbox) = self.outbox.take() else {
+            return;
+        };
+        // An ALTER to `EVENTS orders` has no entry here.
+        if self.tells(&event.change) {
+            self.queue_after(&mut outbox, event, crossed);
         }
         if let Change::Bound { .. } = event.change {
             outbox.begin_stream();
         }
         self.outbox = Some(outbox);
-        applied
     }
 
     /// Does this change have entries? An ALTER to `EVENTS orders` is the last one that has.

@@ -33,6 +33,7 @@ mod run;
 mod seen;
 mod server;
 mod step;
+mod stream;
 mod world;
 
 use std::collections::BTreeMap;

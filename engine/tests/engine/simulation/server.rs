@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::history::{At, Histories, Missed, Part, missed_alike};
 use super::ledger::{Decider, Ledger};
 use super::notable::notable;
+use super::stream::Stream;
 use crate::commands::copies::{loaded, reloaded, saved};
 use crate::commands::play::{Done, Fault, Host};
 use flashsale_engine::sale::{
@@ -27,6 +28,8 @@ pub enum Role {
 struct Aof {
     /// A rewritten base, and the offset it was saved at; else everything from CREATE on.
     base: Option<(Vec<Vec<u8>>, usize)>,
+    /// The stream as it was then.
+    stream: Stream,
     /// Everything up to this offset is on disk.
     durable: usize,
 }
@@ -50,6 +53,8 @@ pub struct Server {
     pub config: Config,
     /// The books of its history, as long as it decides.
     pub books: Option<Ledger>,
+    /// What it has of the order stream.
+    pub stream: Stream,
     aof: Aof,
 }
 
@@ -94,6 +99,7 @@ impl Server {
             role,
             config,
             books: None,
+            stream: Stream::default(),
             aof: Aof::default(),
         })
     }
@@ -118,7 +124,8 @@ impl Server {
             offset: self.at.offset + 1,
             ..self.at
         };
-        match carry_out(&mut self.sale, &histories.event(next))? {
+        let part = histories.event(next);
+        match carry_out(&mut self.sale, &mut self.stream, &part)? {
             Carried::Out { keeps_mark: true } => seen.push("RESUME of a sound primary"),
             Carried::Out { .. } => {}
             Carried::Not(divergence) if !self.is_like_its_primary(histories, next) => {
@@ -158,7 +165,7 @@ impl Server {
         };
         let mut bytes = Vec::new();
         encode_event(&marked, &mut bytes);
-        must_carry_out(&mut self.sale, &Part::alone(bytes.into()))
+        must_carry_out(&mut self.sale, &mut self.stream, &Part::alone(bytes.into()))
     }
 
     /// What its own AOF says next.
@@ -166,7 +173,7 @@ impl Server {
         self.at.offset += 1;
         match self.missed.get(&self.at.offset).cloned() {
             Some(reason) => self.mark(&reason),
-            None => must_carry_out(&mut self.sale, &histories.event(self.at)),
+            None => must_carry_out(&mut self.sale, &mut self.stream, &histories.event(self.at)),
         }
     }
 
@@ -209,8 +216,10 @@ impl Server {
         let at = from.at;
         self.at = at;
         self.missed = from.missed.clone();
+        self.stream = from.stream.clone();
         self.aof = Aof {
             base: Some((chunks, at.offset)),
+            stream: from.stream.clone(),
             durable: at.offset,
         };
         Ok(())
@@ -225,6 +234,7 @@ impl Server {
     /// An AOF rewrite.
     pub fn rewrite(&mut self) {
         self.aof.base = Some((saved(&self.sale), self.at.offset));
+        self.aof.stream = self.stream.clone();
         self.aof.durable = self.at.offset;
     }
 
@@ -252,6 +262,7 @@ impl Server {
             None => (created(&histories.created, self.config.hasher())?, 0),
         };
         self.sale = sale;
+        self.stream = self.aof.stream.clone();
         self.at.offset = from;
         self.missed.retain(|offset, _| *offset <= kept);
         while self.at.offset < kept {
@@ -265,6 +276,9 @@ impl Server {
     pub fn take_over(&mut self, histories: &mut Histories) -> Result<(), Fault> {
         let books = self.books_so_far(histories)?;
         books.compare_all(&self.sale)?;
+        if self.missed.is_empty() {
+            self.stream.judge(&self.sale, &books)?;
+        }
         self.books = Some(books);
         self.role = Role::Primary;
         self.at = histories.fork(self.at, self.missed.clone());
@@ -283,12 +297,13 @@ enum Carried {
 }
 
 /// Carries a replicated event out, if it fits.
-fn carry_out(sale: &mut Sale, part: &Part) -> Result<Carried, Fault> {
+fn carry_out(sale: &mut Sale, stream: &mut Stream, part: &Part) -> Result<Carried, Fault> {
     let event = part.event(sale.hasher())?;
     if let Err(divergence) = sale.check(&event) {
         return Ok(Carried::Not(divergence.to_string()));
     }
     let was_marked = sale.mark().is_some();
+    stream.follow(sale, &event)?;
     sale.apply(&event);
     refuse_twice(sale, &event)?;
     Ok(Carried::Out {
@@ -299,8 +314,8 @@ fn carry_out(sale: &mut Sale, part: &Part) -> Result<Carried, Fault> {
 }
 
 /// Carries an event out that has to fit.
-fn must_carry_out(sale: &mut Sale, part: &Part) -> Result<(), Fault> {
-    match carry_out(sale, part)? {
+fn must_carry_out(sale: &mut Sale, stream: &mut Stream, part: &Part) -> Result<(), Fault> {
+    match carry_out(sale, stream, part)? {
         Carried::Out { .. } => Ok(()),
         Carried::Not(divergence) => Err(format!("its own AOF: {divergence}")),
     }
@@ -416,6 +431,7 @@ impl<'w> Deciding<'w> {
         let fits = server.sale.check(event);
         fits.map_err(|divergence| format!("its own primary, {divergence}: {event:?}"))?;
         self.seen = notable(books, &decoded).or(self.seen);
+        server.stream.follow(&server.sale, event)?;
         let applied = server.sale.apply(event);
         let decider = Decider {
             clock_ms: self.clock_ms,

@@ -425,8 +425,19 @@ impl World {
                 self.mend(at)?;
             }
         }
-        let books = self.servers[self.primary].books.as_ref();
-        books.map_or(Ok(()), |books| books.compare_all(self.sale()))
+        let primary = &self.servers[self.primary];
+        let Some(books) = &primary.books else {
+            return Ok(());
+        };
+        books.compare_all(self.sale())?;
+        if primary.missed.is_empty() {
+            primary.stream.judge(&primary.sale, books)?;
+        }
+        let is_same = |copy: &Server| !copy.missed.is_empty() || copy.stream == primary.stream;
+        must(
+            self.servers.iter().all(is_same),
+            "every copy has the same entries at the same IDs",
+        )
     }
 
     fn sale(&self) -> &Sale {

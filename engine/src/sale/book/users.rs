@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use crate::sale::book::user::{Account, Packed, Sums, WIDE};
 use crate::sale::units::ItemIndex;
 use crate::table::hash::Hasher;
-use crate::table::index::{Index, Likely};
+use crate::table::index::{Index, Likely, Rows};
 use crate::table::name::{Key, Names, Spelling};
 use crate::table::slab::{NONE, Slab, SlotNumber};
 
@@ -53,6 +53,24 @@ pub struct Users {
     /// The sale was made with ITEMLIMIT.
     tracks_items: bool,
     hasher: Hasher,
+}
+
+/// The names of all users, as the index hashes them again.
+struct UserNames<'a> {
+    users: &'a Slab<Packed>,
+    names: &'a Names,
+    hasher: Hasher,
+}
+
+impl Rows for UserNames<'_> {
+    fn hash(&self, slot: UserSlot) -> u64 {
+        let user = &self.users[slot];
+        self.hasher.hash(self.names.spelling(&user.name))
+    }
+
+    fn touch(&self, slot: UserSlot) {
+        self.users.touch(slot);
+    }
 }
 
 impl Users {
@@ -304,10 +322,12 @@ impl Users {
             named_by: 0,
             newest: NONE,
         });
-        let (users, names, hasher) = (&self.users, &self.names, &self.hasher);
-        self.by_name.insert(name.hash(), slot, |slot| {
-            hasher.hash(names.spelling(&users[slot].name))
-        });
+        let names = UserNames {
+            users: &self.users,
+            names: &self.names,
+            hasher: self.hasher,
+        };
+        self.by_name.insert(name.hash(), slot, names);
         slot
     }
 

@@ -36,6 +36,16 @@ pub struct Chain {
     pub open: u32,
 }
 
+/// What a new reservation finds at its user.
+#[derive(Clone, Copy, Debug)]
+pub struct Joined {
+    pub user: UserSlot,
+    /// The chain before it.
+    pub before: Chain,
+    /// Units that count against the user's limits, its own among them.
+    pub counted: u64,
+}
+
 struct Tally {
     user: UserSlot,
     item: ItemIndex,
@@ -53,6 +63,8 @@ pub struct Users {
     /// The sale was made with ITEMLIMIT.
     tracks_items: bool,
     hasher: Hasher,
+    /// How many users were taken out; never 0. See [`Key::is_found`].
+    removals: u32,
 }
 
 /// The names of all users, as the index hashes them again.
@@ -84,6 +96,7 @@ impl Users {
             by_user_and_item: Index::new(),
             tracks_items,
             hasher,
+            removals: 1,
         }
     }
 
@@ -107,6 +120,28 @@ impl Users {
             return None;
         }
         self.search(&name)
+    }
+
+    /// Finds the user of this name, which [`NONE`] stands for if there is none, and the units
+    /// that count against its limits; notes in the key where it was found.
+    #[inline(always)]
+    pub fn find_counted(&self, name: &mut Key<'_>) -> (UserSlot, u64) {
+        let likely = name.likely();
+        if let Some(user) = self.users.get(likely)
+            && self.names.is(&user.name, name.spelling())
+        {
+            name.note_found(likely, self.removals);
+            let counted = match user.named_by {
+                WIDE => self.wide_sums(likely).counted,
+                _ => user.unpack().counted,
+            };
+            return (likely, counted);
+        }
+        let slot = self.find(*name).unwrap_or(NONE);
+        if slot != NONE {
+            name.note_found(slot, self.removals);
+        }
+        (slot, self.sums(slot).counted)
     }
 
     /// Is the user of this name at this slot?
@@ -237,19 +272,21 @@ impl Users {
         }
     }
 
-    /// The user of this name, who has one more open reservation from now on, of so many
-    /// units, and the chain before: [`Users::retain`], [`Users::account`] and
-    /// [`Users::push_newest`] in one look at the user.
+    /// Adds an open reservation of so many units to the user of this name: as
+    /// [`Users::retain`], [`Users::account`] and [`Users::push_newest`] do, in one look at the
+    /// user.
     #[inline(always)]
-    pub fn reserve(&mut self, name: Key<'_>, units: u64, newest: SlotNumber) -> (UserSlot, Chain) {
-        let likely = name.likely();
+    pub fn reserve(&mut self, name: Key<'_>, units: u64, newest: SlotNumber) -> Joined {
+        let (likely, removals) = (name.likely(), self.removals);
         match self.users.get_mut(likely) {
             Some(record)
                 if record.named_by < WIDE - 1
                     && record.open < u8::MAX
                     && units <= u64::from(u16::MAX - record.reserved)
-                    && self.names.is(&record.name, name.spelling()) =>
+                    && (name.is_found(removals)
+                        || self.names.is(&record.name, name.spelling())) =>
             {
+                debug_assert!(self.names.is(&record.name, name.spelling()));
                 let before = Chain {
                     newest: std::mem::replace(&mut record.newest, newest),
                     open: record.open.into(),
@@ -257,19 +294,18 @@ impl Users {
                 record.named_by += 1;
                 record.open += 1;
                 record.reserved += units as u16;
-                (likely, before)
+                Joined {
+                    user: likely,
+                    before,
+                    counted: record.unpack().counted,
+                }
             }
             _ => self.reserve_elsewhere(name, units, newest),
         }
     }
 
     /// The same where the user is not in the likely place, or its sums are not small.
-    fn reserve_elsewhere(
-        &mut self,
-        name: Key<'_>,
-        units: u64,
-        newest: SlotNumber,
-    ) -> (UserSlot, Chain) {
+    fn reserve_elsewhere(&mut self, name: Key<'_>, units: u64, newest: SlotNumber) -> Joined {
         let user = self.retain(name);
         let units = i64::try_from(units).unwrap_or(i64::MAX);
         let by = Account {
@@ -278,7 +314,11 @@ impl Users {
             counted: units,
         };
         self.account(user, by);
-        (user, self.push_newest(user, newest))
+        Joined {
+            user,
+            before: self.push_newest(user, newest),
+            counted: self.sums(user).counted,
+        }
     }
 
     /// One past the highest slot in use.
@@ -345,6 +385,7 @@ impl Users {
         let hash = self.hasher.hash(self.names.spelling(&name));
         self.by_name.remove(hash, |slot| slot == user);
         self.users.remove(user);
+        self.removals = self.removals.wrapping_add(1).max(1);
         self.names.remove(name);
         self.wide.remove(&user);
     }

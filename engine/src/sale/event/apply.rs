@@ -23,6 +23,8 @@ use crate::table::slab::NONE;
 pub struct Applied {
     /// The one reservation it was about.
     pub slot: Option<Slot>,
+    /// Of a new reservation: the units that count against its user's limits now.
+    pub counted: u64,
     /// What buyers see of the stock now.
     pub stock: StockChanges,
 }
@@ -100,12 +102,22 @@ impl Sale {
         }
         self.last_change_at_ms = event.at_ms;
         let mut stock = StockChanges::new();
-        let slot = self.apply_to_reservation(event, &mut stock);
-        Applied { slot, stock }
+        let mut counted = 0;
+        let slot = self.apply_to_reservation(event, &mut stock, &mut counted);
+        Applied {
+            slot,
+            counted,
+            stock,
+        }
     }
 
     #[inline(always)]
-    fn apply_to_reservation(&mut self, event: &Event<'_>, seen: &mut StockChanges) -> Option<Slot> {
+    fn apply_to_reservation(
+        &mut self,
+        event: &Event<'_>,
+        seen: &mut StockChanges,
+        counted: &mut u64,
+    ) -> Option<Slot> {
         let at_ms = event.at_ms;
         match &event.change {
             Change::Reserved {
@@ -122,8 +134,8 @@ impl Sale {
                     ..new_reservation(*id, NONE, lines, at_ms)
                 };
                 match replaces {
-                    None => Some(self.reserve(*user, lines, new, seen)),
-                    Some(old) => self.replace(*old, *user, lines, new, seen),
+                    None => Some(self.reserve(*user, lines, new, seen, counted)),
+                    Some(old) => self.replace(*old, *user, lines, new, seen, counted),
                 }
             }
             Change::Bought {
@@ -233,16 +245,19 @@ impl Sale {
         lines: &[Line],
         mut new: NewReservation<'_>,
         seen: &mut StockChanges,
+        counted: &mut u64,
     ) -> Slot {
         for line in lines {
             let by = shifted(-1, 1, 0, line.qty);
             self.items.shift(line.item, by, seen);
         }
         let slot = self.reservations.next_slot();
-        let (user, before) = self.users.reserve(user, units_of(lines), slot);
-        self.count_lines(user, lines, 1);
-        new.user = user;
-        self.reservations.insert_behind(&new, None, Some(before))
+        let joined = self.users.reserve(user, units_of(lines), slot);
+        self.count_lines(joined.user, lines, 1);
+        new.user = joined.user;
+        *counted = joined.counted;
+        self.reservations
+            .insert_behind(&new, None, Some(joined.before))
     }
 
     /// Keeps a reservation in the place of an open one, which is released: items see the
@@ -254,6 +269,7 @@ impl Sale {
         lines: &[Line],
         mut new: NewReservation<'_>,
         seen: &mut StockChanges,
+        counted: &mut u64,
     ) -> Option<Slot> {
         new.user = self.users.retain(user);
         let slot = self.reservations.find(old)?;
@@ -270,6 +286,7 @@ impl Sale {
         }
         self.account(old_user, &old_lines, (-1, 0), -1);
         self.account(new.user, lines, (1, 0), 1);
+        *counted = self.users.sums(new.user).counted;
         self.reservations
             .end(slot, &mut self.users, Status::Released, at_ms);
         Some(self.reservations.insert(&new, None, &mut self.users))

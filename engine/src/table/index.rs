@@ -148,8 +148,9 @@ impl Index {
         } else {
             self.segment_bytes -= self.segments[at].heap_bytes();
             if !self.segments[at].grow_few() {
-                let chunk = self.take_chunk();
-                self.segments[at].grow(chunk);
+                let more = self.segments[at].chunks_to_grow();
+                let chunks = (0..more).map(|_| self.take_chunk()).collect();
+                self.segments[at].grow(chunks);
             }
             self.segment_bytes += self.segments[at].heap_bytes();
         }

@@ -365,15 +365,26 @@ impl Segment {
         }
     }
 
-    /// Makes room by one more chunk. Every home moves up or stays, so from the last chunk
-    /// to the first each is emptied into those that have been. What had gone past the last
-    /// bucket of a chunk may get home to one that has not been: it is moved again with that.
-    pub fn grow(&mut self, chunk: Box<Chunk>) {
+    /// Returns how many chunks are to be added to a segment that is full: two from five on,
+    /// as each growth moves all entries, but none that it does not need until it is split.
+    pub fn chunks_to_grow(&self) -> usize {
+        let chunks = self.chunks.len();
+        let last = (self.split_at as usize).div_ceil(CHUNK_ENTRIES);
+        let more = if chunks < 5 { 1 } else { 2 };
+        more.min(last.saturating_sub(chunks)).max(1)
+    }
+
+    /// Makes room by these chunks, which are empty. Every home moves up or stays, so from the
+    /// last old chunk to the first each is emptied into those that have been. What had gone
+    /// past the last bucket of a chunk may get home to one that has not been: it is moved
+    /// again with that.
+    pub fn grow(&mut self, more: Chunks) {
+        let own = self.chunks.len();
         let mut astray = Astray::new();
-        self.chunks.push(chunk);
+        self.chunks.extend(more);
         self.count_buckets(self.chunks.len() * CHUNK_BUCKETS);
         let (buckets, chunks) = (self.buckets, &mut self.chunks[..]);
-        for from in (0..chunks.len() - 1).rev() {
+        for from in (0..own).rev() {
             let old = std::mem::replace(&mut *chunks[from], Chunk::EMPTY);
             old.each_entry(|tag, slot| {
                 if !bucket_of(chunks, home(buckets, tag)).push(tag, slot) {
@@ -456,7 +467,7 @@ impl Segment {
     fn take_in(&mut self, entries: Astray) {
         for (tag, slot) in entries {
             if self.len >= self.buckets * BUCKET_ENTRIES {
-                self.grow(Box::new(Chunk::EMPTY));
+                self.grow(Chunks::from_iter([Box::new(Chunk::EMPTY)]));
             }
             self.put(tag, slot);
             self.len += 1;

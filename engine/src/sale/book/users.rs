@@ -523,6 +523,20 @@ mod tests {
     }
 
     #[test]
+    fn a_user_that_was_found_is_compared_again_when_another_may_have_its_slot() {
+        let mut users = Users::new(HASHER, false);
+        let ann = users.retain(HASHER.key(b"ann"));
+        let mut key = HASHER.key(b"ann");
+        assert_eq!(users.find_counted(&mut key), (ann, 0));
+        users.release(ann);
+        let bob = users.retain(HASHER.key(b"bob"));
+        assert_eq!(bob, ann);
+        let joined = users.reserve(key, 3, 0);
+        assert_eq!(users.name(joined.user), Some(Spelling::of(b"ann")));
+        assert_eq!((joined.counted, users.sums(bob).counted), (3, 0));
+    }
+
+    #[test]
     fn a_user_is_28_bytes() {
         assert_eq!(size_of::<Packed>(), 28);
         assert_eq!(size_of::<Option<Packed>>(), 28);

@@ -101,24 +101,14 @@ impl Sale {
             return Applied::default();
         }
         self.last_change_at_ms = event.at_ms;
-        let mut stock = StockChanges::new();
-        let mut counted = 0;
-        let slot = self.apply_to_reservation(event, &mut stock, &mut counted);
-        Applied {
-            slot,
-            counted,
-            stock,
-        }
+        let mut applied = Applied::default();
+        applied.slot = self.apply_to_reservation(event, &mut applied);
+        applied
     }
 
     #[inline(always)]
-    fn apply_to_reservation(
-        &mut self,
-        event: &Event<'_>,
-        seen: &mut StockChanges,
-        counted: &mut u64,
-    ) -> Option<Slot> {
-        let at_ms = event.at_ms;
+    fn apply_to_reservation(&mut self, event: &Event<'_>, told: &mut Applied) -> Option<Slot> {
+        let (at_ms, seen) = (event.at_ms, &mut told.stock);
         match &event.change {
             Change::Reserved {
                 id,
@@ -129,13 +119,11 @@ impl Sale {
                 replaces,
             } => {
                 self.make_room(*forgets);
-                let new = NewReservation {
-                    expires_at_ms: *expires_at_ms,
-                    ..new_reservation(*id, NONE, lines, at_ms)
-                };
+                let mut new = new_reservation(*id, NONE, lines, at_ms);
+                new.expires_at_ms = *expires_at_ms;
                 match replaces {
-                    None => Some(self.reserve(*user, lines, new, seen, counted)),
-                    Some(old) => self.replace(*old, *user, lines, new, seen, counted),
+                    None => Some(self.reserve(*user, lines, new, told)),
+                    Some(old) => self.replace(*old, *user, lines, new, told),
                 }
             }
             Change::Bought {
@@ -244,18 +232,16 @@ impl Sale {
         user: Key<'_>,
         lines: &[Line],
         mut new: NewReservation<'_>,
-        seen: &mut StockChanges,
-        counted: &mut u64,
+        told: &mut Applied,
     ) -> Slot {
         for line in lines {
             let by = shifted(-1, 1, 0, line.qty);
-            self.items.shift(line.item, by, seen);
+            self.items.shift(line.item, by, &mut told.stock);
         }
         let slot = self.reservations.next_slot();
         let joined = self.users.reserve(user, units_of(lines), slot);
         self.count_lines(joined.user, lines, 1);
-        new.user = joined.user;
-        *counted = joined.counted;
+        (new.user, told.counted) = (joined.user, joined.counted);
         self.reservations
             .insert_behind(&new, None, Some(joined.before))
     }
@@ -268,8 +254,7 @@ impl Sale {
         user: Key<'_>,
         lines: &[Line],
         mut new: NewReservation<'_>,
-        seen: &mut StockChanges,
-        counted: &mut u64,
+        told: &mut Applied,
     ) -> Option<Slot> {
         new.user = self.users.retain(user);
         let slot = self.reservations.find(old)?;
@@ -282,11 +267,11 @@ impl Sale {
                 reserved: more,
                 sold: 0,
             };
-            self.items.shift(item, by, seen);
+            self.items.shift(item, by, &mut told.stock);
         }
         self.account(old_user, &old_lines, (-1, 0), -1);
         self.account(new.user, lines, (1, 0), 1);
-        *counted = self.users.sums(new.user).counted;
+        told.counted = self.users.sums(new.user).counted;
         self.reservations
             .end(slot, &mut self.users, Status::Released, at_ms);
         Some(self.reservations.insert(&new, None, &mut self.users))

@@ -3,7 +3,7 @@
 //! Extendible hashing (Fagin, Nievergelt, Pippenger and Strong, 1979) over segments of
 //! at most 1,152 entries: a table that doubles as a whole stops the server for seconds
 //! at ten million entries, here no insertion pays for more than one segment. A segment is one
-//! to eight chunks of 1 KiB. It grows by a chunk at a time, and is split in two when it has
+//! to eight chunks of 1 KiB. It grows by a chunk or two at a time, and is split in two when it has
 //! as many entries as it may have, which is another number for each segment: hashes fill all
 //! of them evenly, so with one number most would be split at the same time, dozens by one
 //! batch. Chunks that a split leaves over are the next ones that segments grow by. So nothing

@@ -143,7 +143,7 @@ impl Batch {
                 continue;
             }
             let (now_ms, bounds) = (self.now_ms, &self.bounds);
-            let answer = match entry {
+            let mut answer = match entry {
                 Entry::Reserve(ask) => match carrier.sale().plan_reserve(now_ms, ask, bounds) {
                     Ok(ref event) => return carrier.change(event),
                     Err(answer) => answer,
@@ -166,13 +166,11 @@ impl Batch {
                     Err(answer) => answer,
                 },
             };
-            match self.lift(carrier.sale(), entry, answer) {
-                Ok(answer) => return carrier.say(entry, answer),
-                Err(event) => {
-                    if let ControlFlow::Break(answered) = carrier.expire(&event) {
-                        return answered;
-                    }
-                }
+            let Some(event) = self.lift(carrier.sale(), entry, &mut answer) else {
+                return carrier.say(entry, answer);
+            };
+            if let ControlFlow::Break(answered) = carrier.expire(&event) {
+                return answered;
             }
         }
     }
@@ -190,24 +188,24 @@ impl Batch {
         left.is_some()
     }
 
-    /// Returns what there is to say, or as an error the event that returns overdue
-    /// reservations first, if that could lift this refusal.
+    /// Returns the event that returns overdue reservations first, if that could lift this
+    /// refusal. Where the budget of sweeps is used up, the refusal becomes "try again at once".
     fn lift(
         &mut self,
         sale: &Sale,
         entry: &Entry<'_>,
-        answer: Answer,
-    ) -> Result<Answer, Event<'static>> {
-        if !self.could_lift(sale, entry, &answer) {
-            return Ok(answer);
+        answer: &mut Answer,
+    ) -> Option<Event<'static>> {
+        if !self.could_lift(sale, entry, answer) {
+            return None;
         }
         // A sweep leaves nothing overdue or no budget, so that this ends.
-        match sale.plan_sweep_within(self.now_ms, &mut self.sweep_left) {
-            Some(event) => Err(event),
-            // A late checkout: expired is expired, whatever else is overdue.
-            None if matches!(answer, Answer::Expired { .. }) => Ok(answer),
-            None => Ok(Answer::RETRY_NOW),
+        let event = sale.plan_sweep_within(self.now_ms, &mut self.sweep_left);
+        // A late checkout: expired is expired, whatever else is overdue.
+        if event.is_none() && !matches!(answer, Answer::Expired { .. }) {
+            *answer = Answer::RETRY_NOW;
         }
+        event
     }
 
     /// Reports whether returning overdue reservations could lift this refusal.

@@ -83,6 +83,7 @@ impl<'c> BatchCommit<'c> {
         count(event);
         Done {
             slot: applied.slot,
+            counted: applied.counted,
             entry: event.entry().unwrap_or_default(),
         }
     }

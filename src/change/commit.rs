@@ -31,6 +31,8 @@ pub(super) const APPLY: &CStr = c"FLASHSALE.APPLY";
 pub struct Done {
     /// The one reservation it was about.
     pub slot: Option<Slot>,
+    /// Of a new reservation: the units that count against its user's limits now.
+    pub counted: u64,
     /// Where its entry stands in the order stream; 0-0 without one.
     pub entry: EntryId,
 }
@@ -86,6 +88,7 @@ fn carry_out<'c>(
     count(event);
     Done {
         slot: applied.slot,
+        counted: applied.counted,
         entry: event.entry().unwrap_or_default(),
     }
 }

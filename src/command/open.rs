@@ -1,6 +1,6 @@
 //! A sale opened for one decision, at one moment.
 
-use crate::change::commit::{self, Done};
+use crate::change::{Done, commit};
 use crate::clock;
 use crate::command::reply::{self, About};
 use crate::command::text;
@@ -100,8 +100,15 @@ impl<'c> OpenSale<'c> {
     #[inline(always)]
     pub fn expire(&mut self, id: Key<'_>) {
         while let Some(event) = self.key.sale().plan_expire(self.now_ms, id) {
-            self.commit(&event);
+            self.commit_expiry(&event);
         }
+    }
+
+    /// Carries out what expires on the way, which few commands meet.
+    #[cold]
+    #[inline(never)]
+    fn commit_expiry(&mut self, event: &Event<'_>) {
+        self.commit(event);
     }
 
     /// Looks at what was planned: when overdue reservations could lift the refusal, returns
@@ -118,20 +125,25 @@ impl<'c> OpenSale<'c> {
         if let Err(answer) = planned
             && could_lift(self.sale(), self.now_ms, answer)
         {
-            *planned = self.sweep_and_plan(could_lift, plan);
+            let is_late = matches!(answer, Answer::Expired { .. });
+            *planned = self.sweep_and_plan(is_late, could_lift, plan);
         }
     }
 
-    /// Returns overdue reservations and plans once more.
+    /// Returns overdue reservations and plans once more; `is_late` is a checkout within GRACE.
     #[cold]
     fn sweep_and_plan<P>(
         &mut self,
+        is_late: bool,
         could_lift: impl Fn(&Sale, u64, &Answer) -> bool,
         plan: impl Fn(&Sale, u64) -> Result<P, Answer>,
     ) -> Result<P, Answer> {
-        let now_ms = self.now_ms;
-        if let Some(event) = self.sale().plan_sweep(now_ms, config::sweep_max()) {
-            self.commit(&event);
+        let (now_ms, sweep_max) = (self.now_ms, config::sweep_max());
+        if !is_late && self.sale().has_backlog(sweep_max) {
+            return Err(Answer::RETRY_NOW);
+        }
+        if let Some(event) = self.sale().plan_sweep(now_ms, sweep_max) {
+            self.commit_expiry(&event);
         }
         match plan(self.sale(), now_ms) {
             // A late checkout: expired is expired, whatever else is overdue.

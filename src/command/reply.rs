@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use crate::change::commit::Done;
+use crate::change::Done;
 use crate::config;
 use crate::error::{Code, Error, echo};
 use crate::ffi::Reply;

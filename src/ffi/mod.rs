@@ -68,7 +68,7 @@ pub use native::{Chunk, NativeType, Origin, Stored, TypeHandle, TypeSpec, regist
 pub use register::{add_acl_category, add_category, register_alias, register_command};
 pub use reply::Reply;
 pub use server::server_info;
-pub use slots::{imports_whole_slots, may_access_slot};
+pub use slots::{Taken, imports_whole_slots, may_access_slot};
 pub use spec::{Argument, ArgumentKind, CommandSpec, KeySpec};
 pub use stream::Field;
 pub use text::{Text, TextBuf};

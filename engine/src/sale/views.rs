@@ -5,6 +5,7 @@
 
 use crate::sale::book::items::Stock;
 use crate::sale::book::options::Options;
+use crate::sale::book::outbox::Outbox;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::state::Sale;
 use crate::sale::units::{EntryId, INTEGER_MAX, ItemIndex, Line, Lines, USER_IDS_MAX};
@@ -189,6 +190,12 @@ pub struct InfoView<'s> {
     pub users: u64,
     pub reservations_open: u64,
     pub reservations_remembered: u64,
+    /// Entries that wait to be written to the order stream.
+    pub events_waiting: u64,
+    /// Entries that were dropped, for good.
+    pub events_lost: u64,
+    /// Of the newest entry; `None` if `EVENTS all` was never asked for.
+    pub seq: Option<u64>,
     pub memory_bytes: u64,
 }
 
@@ -362,6 +369,8 @@ impl Sale {
     pub fn info(&self, clock_ms: u64) -> InfoView<'_> {
         let now_ms = self.time(clock_ms).now_ms.min(INTEGER_MAX);
         let totals = self.items.totals();
+        let outbox = self.outbox.as_deref();
+        let counts = outbox.map(Outbox::counts);
         InfoView {
             sale_id: self.sale_id,
             orders: &self.orders,
@@ -380,6 +389,9 @@ impl Sale {
             users: self.users.len() as u64,
             reservations_open: self.reservations_open(),
             reservations_remembered: self.reservations.remembered_len() as u64,
+            events_waiting: outbox.map_or(0, |outbox| outbox.waiting() as u64),
+            events_lost: counts.map_or(0, |counts| counts.lost),
+            seq: counts.map(|counts| counts.seq),
             memory_bytes: self.memory_bytes() as u64,
         }
     }

@@ -198,9 +198,14 @@ impl<S: Sink> Writer<'_, S> {
 
     /// The one option of what has one.
     pub fn one_option(&mut self, tag: u8, put: impl FnOnce(&mut Writer<'_>)) {
+        self.number(1);
+        self.an_option(tag, put);
+    }
+
+    /// One of several options, whose number and order are the caller's affair.
+    pub fn an_option(&mut self, tag: u8, put: impl FnOnce(&mut Writer<'_>)) {
         let mut value = Vec::new();
         put(&mut Writer(&mut value));
-        self.number(1);
         self.tag(tag);
         self.bytes(&value);
     }

@@ -91,6 +91,8 @@ pub struct Batch {
     bounds: Bounds,
     /// What is left of the budget of sweeps.
     sweep_left: u32,
+    /// The whole of it.
+    sweep_max: u32,
     /// What is left of the budget of looks at users' open reservations.
     looks_left: u32,
     /// What is left of the budget of large carts, in lines.
@@ -110,6 +112,7 @@ impl Batch {
             now_ms,
             bounds,
             sweep_left: sweep_max,
+            sweep_max,
             looks_left: LOOKS_MAX,
             lines_left: LINES_MAX,
         }
@@ -199,10 +202,15 @@ impl Batch {
         if !self.could_lift(sale, entry, answer) {
             return None;
         }
+        let is_late = matches!(answer, Answer::Expired { .. });
+        if !is_late && sale.has_backlog(self.sweep_max) {
+            *answer = Answer::RETRY_NOW;
+            return None;
+        }
         // A sweep leaves nothing overdue or no budget, so that this ends.
         let event = sale.plan_sweep_within(self.now_ms, &mut self.sweep_left);
         // A late checkout: expired is expired, whatever else is overdue.
-        if event.is_none() && !matches!(answer, Answer::Expired { .. }) {
+        if event.is_none() && !is_late {
             *answer = Answer::RETRY_NOW;
         }
         event

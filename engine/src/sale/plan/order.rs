@@ -7,6 +7,7 @@ use crate::sale::OrderPlan;
 use crate::sale::ask::answer::Answer;
 use crate::sale::ask::request::{Bounds, Checkout, Reserve};
 use crate::sale::book::reservation::{Reservation, Slot, Status};
+use crate::sale::event::told::Told;
 use crate::sale::event::{Change, Order, Pending};
 use crate::sale::plan::reserve::Unknown;
 use crate::sale::state::Sale;
@@ -51,6 +52,7 @@ impl Sale {
             reference: reference.map(Spelling::of),
             payload,
             entry: EntryId::default(),
+            told: Told::default(),
         };
         let change = Change::Bought {
             id: ask.id,
@@ -87,6 +89,7 @@ impl Sale {
             reference: ask.reference.map(Spelling::of),
             payload: ask.payload,
             entry: EntryId::default(),
+            told: Told::default(),
         };
         Ok(Pending::new(now_ms, Change::Sold { id: ask.id, order }))
     }

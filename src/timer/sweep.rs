@@ -69,7 +69,7 @@ fn follow(ctx: Ctx<'_>, hint: Hint, now_ms: u64, budget: &mut Budget) {
     };
     // The sale here now may be another one than when the hint was set. In either case, what
     // is overdue in it expires, or its own next moment becomes the hint.
-    rehearsal::panic_at(Point::Sweep, key.name());
+    rehearsal::panic_at(Point::Sweep, key.name().bytes());
     key.forget_hint();
     // Not again in this go, whatever is queued.
     key.look_again_at(now_ms.saturating_add(1));

@@ -73,7 +73,7 @@ pub use event::facts::Deed;
 pub use event::record::{Alterations, News, Record, ReservationEvent};
 pub use event::told::{Told, ToldWriter};
 pub use event::{Change, Created, Event, Forgets, Order, Pending, Refund, StockDelta};
-pub use plan::batch::{Batch, Decision, Entry};
+pub use plan::batch::{Batch, Carrier, Entry};
 pub use plan::manage::CreateAsk;
 pub use state::{MarkId, Sale, Time};
 pub use units::{

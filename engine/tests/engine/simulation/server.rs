@@ -125,6 +125,9 @@ impl Server {
             ..self.at
         };
         let part = histories.event(next);
+        if !self.is_like_its_primary(histories, next) {
+            self.stream.doubt();
+        }
         match carry_out(&mut self.sale, &mut self.stream, &part)? {
             Carried::Out { keeps_mark: true } => seen.push("RESUME of a sound primary"),
             Carried::Out { .. } => {}
@@ -148,6 +151,7 @@ impl Server {
     /// place of the event.
     pub fn miss(&mut self, reason: String) -> Result<(), Fault> {
         self.at.offset += 1;
+        self.stream.doubt();
         self.mark(&reason)?;
         self.missed.insert(self.at.offset, reason);
         self.note_sync();
@@ -171,6 +175,9 @@ impl Server {
     /// What its own AOF says next.
     fn replay(&mut self, histories: &Histories) -> Result<(), Fault> {
         self.at.offset += 1;
+        if !self.is_like_its_primary(histories, self.at) {
+            self.stream.doubt();
+        }
         match self.missed.get(&self.at.offset).cloned() {
             Some(reason) => self.mark(&reason),
             None => must_carry_out(&mut self.sale, &mut self.stream, &histories.event(self.at)),
@@ -276,9 +283,7 @@ impl Server {
     pub fn take_over(&mut self, histories: &mut Histories) -> Result<(), Fault> {
         let books = self.books_so_far(histories)?;
         books.compare_all(&self.sale)?;
-        if self.missed.is_empty() {
-            self.stream.judge(&self.sale, &books)?;
-        }
+        self.stream.judge(&self.sale, &books)?;
         self.books = Some(books);
         self.role = Role::Primary;
         self.at = histories.fork(self.at, self.missed.clone());

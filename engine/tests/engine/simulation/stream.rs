@@ -31,9 +31,23 @@ enum Kind {
 
 /// The entries of one server's stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stream(Vec<Entry>);
+pub struct Stream {
+    entries: Vec<Entry>,
+    /// It followed a primary that had missed something else than this copy, or missed an event
+    /// itself: nobody can say which entries it should have, nor at which IDs.
+    is_doubtful: bool,
+}
 
 impl Stream {
+    pub fn doubt(&mut self) {
+        self.is_doubtful = true;
+    }
+
+    /// Has it the same entries as another one, as far as can be said?
+    pub fn is_like(&self, other: &Stream) -> bool {
+        self.is_doubtful || other.is_doubtful || self == other
+    }
+
     /// Appends what an event says that is about to be carried out.
     pub fn follow(&mut self, sale: &Sale, event: &Event<'_>) -> Result<(), Fault> {
         let outbox = sale.outbox().into_iter();
@@ -58,18 +72,21 @@ impl Stream {
     }
 
     fn append(&mut self, entry: Entry) -> Result<(), Fault> {
-        let ascends = self.0.last().is_none_or(|last| last.at < entry.at);
-        must(ascends, "the IDs of the stream ascend")?;
-        self.0.push(entry);
+        let ascends = self.entries.last().is_none_or(|last| last.at < entry.at);
+        must(ascends || self.is_doubtful, "the IDs of the stream ascend")?;
+        self.entries.push(entry);
         Ok(())
     }
 
     /// Each entry that the ledger knows of is here once, waits, or is among the lost; and what
     /// was lost is told.
     pub fn judge(&self, sale: &Sale, books: &Ledger) -> Result<(), Fault> {
+        if self.is_doubtful {
+            return Ok(());
+        }
         let mut seqs = BTreeSet::new();
         let (mut others, mut told_lost) = (0, 0);
-        for entry in &self.0 {
+        for entry in &self.entries {
             let is_new = entry.seq.is_none_or(|seq| seqs.insert(seq));
             must(is_new, "no entry is written twice")?;
             match entry.kind {

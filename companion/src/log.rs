@@ -43,7 +43,7 @@ pub fn now_ms() -> i64 {
 
 /// Formats milliseconds since 1970 as UTC, by the algorithm `civil_from_days` of Howard
 /// Hinnant ("chrono-Compatible Low-Level Date Algorithms").
-fn timestamp(ms: i64) -> String {
+pub fn timestamp(ms: i64) -> String {
     let (days, ms) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);

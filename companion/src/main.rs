@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod link;
+mod load;
 mod log;
 mod options;
 mod retry;
@@ -60,6 +61,7 @@ async fn run() -> Result<u8, Failure> {
     let mut arguments = lexopt::Parser::from_env();
     match arguments.next()? {
         Some(lexopt::Arg::Value(word)) if word == "worker" => worker::run(arguments).await,
+        Some(lexopt::Arg::Value(word)) if word == "load" => load::run(arguments).await,
         Some(lexopt::Arg::Value(word)) => Err(Failure::Usage(format!(
             "there is no subcommand {}: see flashsale --help",
             word.display()

@@ -17,16 +17,21 @@ impl From<lexopt::Error> for Failure {
     }
 }
 
-/// Parses a duration such as `500ms`, `60s`, `15m`, `24h` or `7d`.
+/// Parses a duration such as `500ms`, `1.5s`, `15m`, `24h` or `7d`.
 ///
 /// # Errors
 ///
-/// Any other text, and a duration of 0.
+/// Any other text, parts of a millisecond, and a duration of 0.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no duration: give a number with ms, s, m, h or d");
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let is_number = |letter: char| letter.is_ascii_digit() || letter == '.';
+    let (number, unit) = text.split_at(text.len() - text.trim_start_matches(is_number).len());
+    let (whole, part) = match number.split_once('.') {
+        Some((_, "")) => return Err(wrong()),
+        Some((whole, part)) => (whole, part),
+        None => (number, ""),
+    };
+    let whole: u64 = whole.parse().map_err(|_| wrong())?;
     let factor = match unit {
         "ms" => 1,
         "s" => 1_000,
@@ -35,10 +40,22 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400_000,
         _ => return Err(wrong()),
     };
-    match number.checked_mul(factor) {
-        Some(ms) if ms > 0 && i64::try_from(ms).is_ok() => Ok(Duration::from_millis(ms)),
-        _ => Err(wrong()),
+    let mut ms = whole.checked_mul(factor).ok_or_else(wrong)?;
+    let mut tenth = factor;
+    for digit in part.chars() {
+        let digit = digit.to_digit(10).ok_or_else(wrong)?;
+        if tenth % 10 != 0 {
+            return Err(wrong());
+        }
+        tenth /= 10;
+        ms = ms
+            .checked_add(tenth * u64::from(digit))
+            .ok_or_else(wrong)?;
     }
+    if ms == 0 || i64::try_from(ms).is_err() {
+        return Err(wrong());
+    }
+    Ok(Duration::from_millis(ms))
 }
 
 #[cfg(test)]
@@ -50,12 +67,18 @@ mod tests {
         assert_eq!(parse_duration("60s"), Ok(Duration::from_secs(60)));
         assert_eq!(parse_duration("7d"), Ok(Duration::from_secs(604_800)));
         assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1_500)));
+        assert_eq!(parse_duration("0.25m"), Ok(Duration::from_secs(15)));
         for wrong in [
             "",
             "60",
             "s",
             "0s",
-            "1.5s",
+            "1.5ms",
+            "1.s",
+            ".5s",
+            "1.2.3s",
+            "1.0005s",
             "-1s",
             "1w",
             "99999999999999999d",

@@ -6,11 +6,6 @@
 pub struct Chance(u64);
 
 impl Chance {
-    /// Begins with a seed.
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
     /// Begins anew for one of many, so that what it draws depends on nobody else's draws.
     pub fn of(seed: u64, number: u64) -> Self {
         let mut chance = Self(seed ^ number.wrapping_mul(0xD1B5_4A32_D192_ED03));
@@ -50,7 +45,7 @@ mod tests {
     /// The first numbers of the reference implementation for the seed 1234567.
     #[test]
     fn draws_what_the_reference_draws() {
-        let mut chance = Chance::new(1_234_567);
+        let mut chance = Chance(1_234_567);
         let drawn = [chance.next(), chance.next(), chance.next()];
         assert_eq!(
             drawn,

@@ -28,8 +28,11 @@ use super::visit::{Next, Rules, Visit};
 
 /// Most requests that are handed over before the answers are looked at.
 const HAND_OVER_MAX: usize = 512;
-/// Longest look at nothing: a stop has to be noticed.
-const LOOK_MS: u64 = 20;
+/// One round of the loop: what is due and what was answered within it share their system calls.
+/// A poll cannot wait for less than a millisecond, a sleep can.
+const ROUND: Duration = Duration::from_micros(200);
+/// How long the first answers are waited for at a time.
+const LOOK: Duration = Duration::from_millis(20);
 /// How often the live view gets new numbers.
 const PUBLISH_US: u64 = 200_000;
 /// Who is still there so long after a stop, or unanswered so long, is given up.
@@ -133,8 +136,7 @@ impl<'w> Driver<'w> {
             if std::time::Instant::now() > deadline {
                 return Err(std::io::ErrorKind::TimedOut.into());
             }
-            self.poll
-                .poll(&mut events, Some(Duration::from_millis(LOOK_MS)))?;
+            self.poll.poll(&mut events, Some(LOOK))?;
             for lane in &mut self.lanes {
                 lane.flush()?;
                 lane.read()?;
@@ -163,8 +165,10 @@ impl<'w> Driver<'w> {
                 self.tally.users = self.tally.users.max(1);
                 return Ok(self.tally);
             }
-            let pause = self.pause(now_us);
-            match self.poll.poll(&mut events, Some(pause)) {
+            if !self.is_busy(now_us) {
+                std::thread::sleep(ROUND);
+            }
+            match self.poll.poll(&mut events, Some(Duration::ZERO)) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 other => other?,
             }
@@ -175,14 +179,12 @@ impl<'w> Driver<'w> {
         }
     }
 
-    /// Returns how long nothing is due.
-    fn pause(&mut self, now_us: u64) -> Duration {
+    /// Reports whether something was due before this round, so that there is no time to sleep.
+    fn is_busy(&mut self, now_us: u64) -> bool {
         let arrival = self.arrivals.peek().map(|buyer| buyer.arrives_us);
         let step = self.due.peek().map(|Reverse(due)| due.at_us);
-        let connect = self.lanes.iter().filter_map(Lane::connects_at).min();
-        let next = [arrival, step, connect].into_iter().flatten().min();
-        let wait_us = next.map_or(u64::MAX, |next| next.saturating_sub(now_us));
-        Duration::from_micros(wait_us.min(LOOK_MS * 1_000))
+        let next = [arrival, step].into_iter().flatten().min();
+        self.stopped_us.is_none() && next.is_some_and(|next| next <= now_us)
     }
 
     fn hand_over(&mut self, now_us: u64) {

@@ -134,13 +134,17 @@ impl Lane {
         let Some(stream) = &mut self.stream else {
             return Ok(());
         };
-        let mut piece = [0; 16 * 1_024];
+        let mut piece = [0; 32 * 1_024];
         loop {
             match stream.read(&mut piece) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(read) => {
                     self.is_up = true;
                     self.input.extend_from_slice(&piece[..read]);
+                    // A short read has emptied the socket (epoll(7)).
+                    if read < piece.len() {
+                        return Ok(());
+                    }
                 }
                 Err(error) if is_not_now(&error) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -21,6 +21,7 @@ pub mod live;
 mod machine;
 mod options;
 mod own;
+mod plots;
 mod report;
 mod request;
 mod resp;
@@ -280,6 +281,7 @@ impl Stage {
             typed: options.typed.clone(),
             checks,
             void_by_ms,
+            p95_us: u64::try_from(options.p95.as_micros()).unwrap_or(u64::MAX),
             sold: books.stock.iter().map(|item| item[2]).sum(),
             stock: expected.stock.iter().sum(),
             samples: samples.clone(),

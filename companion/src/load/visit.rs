@@ -7,8 +7,10 @@ use super::request::{Request, Step};
 use super::resp::Reply;
 use super::tally::{Bought, Tally};
 
-/// Longest wait between two attempts, beyond what the server asked for.
-const PATIENCE_MS: u64 = 1_600;
+/// The first and the longest wait between two attempts, beyond what the server asked for: of a
+/// page in a browser, not of a script.
+const WAIT_MS: u64 = 500;
+const WAIT_MS_MAX: u64 = 2_000;
 /// A buyer decides and pays within so long.
 const THINK_MS: (u64, u64) = (5, 120);
 
@@ -49,7 +51,7 @@ impl Visit {
         Self {
             buyer,
             attempt: 0,
-            wait_ms: 100,
+            wait_ms: WAIT_MS,
             expires_at_ms: 0,
             told_us: 0,
             before: None,
@@ -265,7 +267,7 @@ impl Visit {
     fn wait(&mut self, reply: &Reply, now_us: u64) -> Next {
         let asked_ms = reply.number(0).unwrap_or(1).max(1).unsigned_abs();
         let jitter_us = self.buyer.chance.below(self.wait_ms * 1_000);
-        self.wait_ms = (self.wait_ms * 2).min(PATIENCE_MS);
+        self.wait_ms = (self.wait_ms * 2).min(WAIT_MS_MAX);
         Next::At {
             us: now_us + asked_ms * 1_000 + jitter_us,
             step: Step::Reserve,

@@ -122,10 +122,9 @@ fn tiles(report: &Report) -> String {
     let peak = busiest.unwrap_or(0) * 1_000_000 / report.tally.series.column_us;
     let mut tiles = vec![
         ("units sold", commas(report.sold)),
-        ("units on sale", commas(report.stock)),
         ("buyers", commas(report.tally.users)),
         ("requests", commas(report.tally.requests())),
-        ("answers/s at most", commas(peak)),
+        ("peak answers/s", commas(peak)),
         ("p50", format!("{} ms", quantile(0.5))),
         ("p95", format!("{} ms", quantile(0.95))),
         ("p99", format!("{} ms", quantile(0.99))),

@@ -1,0 +1,1 @@
+//! What `flashsale top` prints.

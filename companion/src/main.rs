@@ -1,12 +1,15 @@
 //! `flashsale`: the program beside the module.
 //!
 //! It speaks to a server like any client. `flashsale worker` moves the order stream into SQL
-//! tables, each order exactly once; docs/companion.md is its manual.
+//! tables, each order exactly once; `flashsale load` lets a crowd at a sale and checks the books;
+//! `flashsale top` shows a sale in the terminal. docs/companion.md is their manual.
 //!
 //! | Folder | |
 //! |---|---|
 //! | `link` | one connection to the primary, which never reconnects by itself |
 //! | `sql` | three databases by one interface, the tables, which errors pass |
+//! | `load` | buyers and their habits, the driver, the books and their checks, the report |
+//! | `top` | what a sale and its server look like now |
 //! | `worker` | entries, hooks, one batch, reading and acknowledging |
 
 #![forbid(unsafe_code)]
@@ -15,10 +18,12 @@ mod link;
 mod load;
 mod log;
 mod options;
+mod plain;
 mod retry;
 mod secret;
 mod sql;
 mod stop;
+mod top;
 mod worker;
 
 use std::process::ExitCode;
@@ -30,8 +35,10 @@ flashsale: the program beside the flashsale module
 
   flashsale worker ...       moves the order stream into your SQL tables, each order once
   flashsale worker dead ...  lists, retries and drops what could not be stored
+  flashsale load ...         lets a crowd at a sale, and checks the books at the end
+  flashsale top ...          shows sales and their server in the terminal
 
-`flashsale worker --help` lists its options. Exit codes: 0 done, 1 the answer is no,
+`flashsale worker --help`, and so on, lists the options. Exit codes: 0 done, 1 the answer is no,
 2 wrong usage, 3 cannot go on.
 ";
 
@@ -62,6 +69,7 @@ async fn run() -> Result<u8, Failure> {
     match arguments.next()? {
         Some(lexopt::Arg::Value(word)) if word == "worker" => worker::run(arguments).await,
         Some(lexopt::Arg::Value(word)) if word == "load" => load::run(arguments).await,
+        Some(lexopt::Arg::Value(word)) if word == "top" => top::run(arguments).await,
         Some(lexopt::Arg::Value(word)) => Err(Failure::Usage(format!(
             "there is no subcommand {}: see flashsale --help",
             word.display()

@@ -3,7 +3,8 @@
 
 use std::fmt::Write;
 
-use super::checks::commas;
+use crate::plain::commas;
+
 
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 250.0;

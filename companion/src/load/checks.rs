@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::plain::commas;
+
 use super::books::{Books, Units};
 use super::buyer::ITEMS;
 use super::tally::{Bought, Tally};
@@ -372,17 +374,4 @@ fn sql(rows: &HashMap<String, u64>, books: &Books) -> Check {
     wrong.extend(more.map(|id| format!("{id} is in SQL alone")));
     let figures = format!("{} rows", commas(rows.len() as u64));
     Check::of("rows in SQL = orders of the stream", figures, wrong)
-}
-
-/// Writes a number with a comma every three digits.
-pub fn commas(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

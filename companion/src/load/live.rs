@@ -2,8 +2,9 @@
 
 use std::io::{IsTerminal, Write};
 
+use crate::plain::{bar, commas, ms};
+
 use super::buyer::ITEMS;
-use super::checks::commas;
 
 /// What the driver and the watcher say of the moment.
 #[derive(Clone, Default)]
@@ -128,50 +129,9 @@ fn screen(live: &Snapshot, rate: u64) -> String {
     text
 }
 
-/// Draws available, reserved and sold units as a bar of text with its figures.
-pub fn bar([available, reserved, sold]: [u64; 3], width: u64) -> String {
-    let total = (available + reserved + sold).max(1);
-    let filled = |units: u64| (units * width).div_ceil(total).min(width);
-    let sold_part = filled(sold);
-    let reserved_part = filled(reserved).min(width - sold_part);
-    let rest = width - sold_part - reserved_part;
-    let part = |letter: &str, count: u64| letter.repeat(count as usize);
-    format!(
-        "[{}{}{}] {} sold, {} reserved, {} available",
-        part("#", sold_part),
-        part("+", reserved_part),
-        part(".", rest),
-        commas(sold),
-        commas(reserved),
-        commas(available)
-    )
-}
-
-/// Writes microseconds as milliseconds.
-pub fn ms(us: u64) -> String {
-    let ms = us as f64 / 1e3;
-    if ms < 10.0 {
-        format!("{ms:.2}")
-    } else {
-        format!("{ms:.0}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn draws_a_bar() {
-        assert_eq!(
-            bar([5, 3, 2], 10),
-            "[##+++.....] 2 sold, 3 reserved, 5 available"
-        );
-        assert_eq!(bar([0, 0, 0], 4), "[....] 0 sold, 0 reserved, 0 available");
-        // The smallest part is seen, and the bar is never too long.
-        assert!(bar([0, 1, 9_999], 10).starts_with("[##########]"));
-        assert!(bar([9_999, 0, 1], 10).starts_with("[#.........]"));
-    }
 
     #[test]
     fn says_the_moment_in_one_line() {

@@ -17,7 +17,7 @@ pub async fn facts(link: &Link, options: &Options) -> Vec<(&'static str, String)
     let program = format!(
         "flashsale {}, commit {}",
         env!("CARGO_PKG_VERSION"),
-        COMMIT.unwrap_or("?")
+        COMMIT.filter(|commit| !commit.is_empty()).unwrap_or("?")
     );
     let target = match options.own {
         Some(_) => format!("{} of its own, with a replica", link.server),

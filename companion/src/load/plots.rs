@@ -1,7 +1,8 @@
 //! The four plots of the report: rate, latency, stock and answers over time.
 
+use crate::plain::ms;
+
 use super::chart::{Chart, Curve, Scale};
-use super::live::ms;
 use super::report::Report;
 use super::series::{Column, WORDS};
 

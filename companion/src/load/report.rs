@@ -1,8 +1,10 @@
 //! What became of a run, and the HTML page about it.
 
+use crate::plain::{commas, ms};
+
 use super::chart::escape;
-use super::checks::{Check, commas};
-use super::live::{by_word, ms};
+use super::checks::Check;
+use super::live::by_word;
 use super::options::Shape;
 use super::plots::plots;
 use super::request::{COMMANDS, Sale};

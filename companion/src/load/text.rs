@@ -2,8 +2,9 @@
 
 use std::io::IsTerminal;
 
-use super::checks::{Check, commas};
-use super::live::ms;
+use crate::plain::{commas, ms};
+
+use super::checks::Check;
 use super::options::{Options, Shape};
 use super::report::Report;
 use super::request::{COMMANDS, Sale};

@@ -48,9 +48,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             return Err(wrong());
         }
         tenth /= 10;
-        ms = ms
-            .checked_add(tenth * u64::from(digit))
-            .ok_or_else(wrong)?;
+        ms = ms.checked_add(tenth * u64::from(digit)).ok_or_else(wrong)?;
     }
     if ms == 0 || i64::try_from(ms).is_err() {
         return Err(wrong());

@@ -91,7 +91,12 @@ impl Link {
         count: usize,
     ) -> Result<Vec<Raw>, RedisError> {
         let mut command = redis::cmd("XRANGE");
-        command.arg(stream).arg(from).arg("+").arg("COUNT").arg(count);
+        command
+            .arg(stream)
+            .arg(from)
+            .arg("+")
+            .arg("COUNT")
+            .arg(count);
         Ok(entries(self.ask(&command).await?))
     }
 

@@ -223,9 +223,7 @@ impl Link {
             pipeline.add_command(command);
         }
         let mut connection = self.connection.clone();
-        connection
-            .send_packed_commands(&pipeline, 0, count)
-            .await
+        connection.send_packed_commands(&pipeline, 0, count).await
     }
 }
 

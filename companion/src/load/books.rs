@@ -155,7 +155,8 @@ impl Stream {
         let text = |name: &str| field(name).unwrap_or_default();
         let (event, id) = (text("event"), text("id"));
         if event != "order" {
-            self.strange.push(format!("{} is a {event:?} of {id}", entry.id));
+            self.strange
+                .push(format!("{} is a {event:?} of {id}", entry.id));
             return;
         }
         let order = Order {
@@ -189,7 +190,11 @@ async fn scan(link: &Link, sale: &Sale) -> Result<HashMap<String, Known>, RedisE
             _ => HashSet::new(),
         };
         let found = look_up(link, sale, ids.iter().collect()).await?;
-        all.extend(found.into_iter().filter_map(|(id, known)| Some((id, known?))));
+        all.extend(
+            found
+                .into_iter()
+                .filter_map(|(id, known)| Some((id, known?))),
+        );
         cursor = parts.first().map(string).unwrap_or_default();
         if cursor.is_empty() || cursor == "0" {
             return Ok(all);
@@ -230,7 +235,9 @@ fn known_of(answer: &Value) -> Option<Known> {
             "order_id" => known.order_id = string(&value),
             "items" => {
                 if let Value::Array(items) = &value {
-                    items.iter().for_each(|item| add_units(&mut known.units, item));
+                    items
+                        .iter()
+                        .for_each(|item| add_units(&mut known.units, item));
                 }
             }
             _ => {}
@@ -305,14 +312,18 @@ async fn find_replica(link: &Link, address: &Address) -> Option<Link> {
     let line = info.get("slave0")?;
     let part = |name: &str| {
         let mut parts = line.split(',').filter_map(|part| part.split_once('='));
-        parts.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+        parts
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.to_owned())
     };
     let server = (part("ip")?, part("port")?.parse().ok()?);
     let address = address.of_server(server, Way::Direct);
     let replica = Link::connect_to_any(&address).await.ok()?;
     while Instant::now() < deadline {
         let info = replica.info("replication").await.ok()?;
-        let reached = info.get("slave_repl_offset").and_then(|at| at.parse::<u64>().ok());
+        let reached = info
+            .get("slave_repl_offset")
+            .and_then(|at| at.parse::<u64>().ok());
         if reached.is_some_and(|reached| reached >= offset) {
             return Some(replica);
         }
@@ -329,7 +340,10 @@ async fn find_replica(link: &Link, address: &Address) -> Option<Link> {
 pub async fn read_sql(url: &str, sale_id: &str) -> Result<SqlRows, sqlx::Error> {
     let mut database = Database::connect(url).await?;
     // A ULID, from the server: nothing in it needs a quote.
-    let sale_id: String = sale_id.chars().filter(char::is_ascii_alphanumeric).collect();
+    let sale_id: String = sale_id
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
     let sql = format!("SELECT id, qty FROM flashsale_orders WHERE sale_id = '{sale_id}'");
     let rows = database.query(&sql, &[], &[Kind::Bytes, Kind::Int]).await?;
     database.close().await;

@@ -100,7 +100,10 @@ pub enum Rush {
     /// So many within a time, half of them in its first third.
     Within { buyers: u64, time: Duration },
     /// So many a second, at random, until the time is over or somebody stops it.
-    Rate { a_second: f64, time: Option<Duration> },
+    Rate {
+        a_second: f64,
+        time: Option<Duration>,
+    },
 }
 
 /// The buyers in the order of their arrival.
@@ -233,7 +236,10 @@ fn draw_habit(manners: &Manners, chance: &mut Chance) -> Habit {
 
 /// Deals the stock to the items; what does not divide goes to the first.
 pub fn deal(stock: u64) -> Vec<u64> {
-    let mut dealt: Vec<u64> = ITEMS.iter().map(|(_, tenths)| stock * tenths / 10).collect();
+    let mut dealt: Vec<u64> = ITEMS
+        .iter()
+        .map(|(_, tenths)| stock * tenths / 10)
+        .collect();
     dealt[0] += stock - dealt.iter().sum::<u64>();
     dealt
 }
@@ -268,7 +274,14 @@ mod tests {
         assert_eq!(users, Some(19_999));
         // All habits are there, and each twin.
         let of = |habit| one.iter().filter(|buyer| buyer.habit == habit).count();
-        for habit in [Plain, Abandons, ChangesMind, ChangesCart, PaysInGrace, PaysTooLate] {
+        for habit in [
+            Plain,
+            Abandons,
+            ChangesMind,
+            ChangesCart,
+            PaysInGrace,
+            PaysTooLate,
+        ] {
             assert!(of(habit) > 200, "{habit:?}");
         }
         assert!(of(PaysTwice) > 100 && of(WantsPallet) > 100);

@@ -5,7 +5,6 @@ use std::fmt::Write;
 
 use crate::plain::commas;
 
-
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 250.0;
 const LEFT: f64 = 58.0;
@@ -61,7 +60,8 @@ impl Chart {
                 match value {
                     Some(value) => {
                         let letter = if is_down { 'L' } else { 'M' };
-                        let _ = write!(path, "{letter}{:.1} {:.1}", self.x(*second), axis.y(*value));
+                        let _ =
+                            write!(path, "{letter}{:.1} {:.1}", self.x(*second), axis.y(*value));
                         is_down = true;
                     }
                     None => is_down = false,
@@ -76,7 +76,10 @@ impl Chart {
     pub fn areas(&self) -> String {
         let mut floor = vec![0.0; self.seconds.len()];
         let sum = |at: usize| -> f64 {
-            let values = self.curves.iter().map(|curve| curve.values[at].unwrap_or(0.0));
+            let values = self
+                .curves
+                .iter()
+                .map(|curve| curve.values[at].unwrap_or(0.0));
             values.sum()
         };
         let top = (0..self.seconds.len()).map(sum).fold(0.0, f64::max);
@@ -171,7 +174,11 @@ impl Chart {
                 escape(curve.label)
             );
         }
-        let _ = write!(svg, r#"<span class="unit">{}, by seconds</span></p>"#, self.unit);
+        let _ = write!(
+            svg,
+            r#"<span class="unit">{}, by seconds</span></p>"#,
+            self.unit
+        );
         svg
     }
 }
@@ -225,7 +232,9 @@ impl Axis {
 fn nice_step(rough: f64) -> f64 {
     let power = 10_f64.powf(rough.max(1e-3).log10().floor());
     let factors = [1.0, 2.0, 5.0, 10.0];
-    let fits = factors.into_iter().find(|factor| factor * power >= rough - 1e-12);
+    let fits = factors
+        .into_iter()
+        .find(|factor| factor * power >= rough - 1e-12);
     fits.unwrap_or(10.0) * power
 }
 
@@ -284,7 +293,10 @@ mod tests {
         let axis = Axis::new(Scale::Log(0.1), 35.0);
         assert_eq!(axis.ticks.len(), 4);
         assert!((axis.y(0.1) - (HEIGHT - BOTTOM)).abs() < 1e-6);
-        assert_eq!([nice_step(0.3), nice_step(1.0), nice_step(3.0)], [0.5, 1.0, 5.0]);
+        assert_eq!(
+            [nice_step(0.3), nice_step(1.0), nice_step(3.0)],
+            [0.5, 1.0, 5.0]
+        );
         let texts = [shown(50_000.0), shown(2_000.0), shown(0.5), shown(1.5e6)];
         assert_eq!(texts, ["50 k", "2,000", "0.5", "1.5 M"]);
     }
@@ -309,6 +321,9 @@ mod tests {
         });
         let svg = chart.areas();
         assert_eq!(svg.matches("class=\"area").count(), 2);
-        assert!(svg.contains("<text x=\"50\" y=\"16.0\" class=\"end\">100</text>"), "{svg}");
+        assert!(
+            svg.contains("<text x=\"50\" y=\"16.0\" class=\"end\">100</text>"),
+            "{svg}"
+        );
     }
 }

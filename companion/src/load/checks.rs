@@ -167,7 +167,12 @@ fn user_limit(expected: &Expected, books: &Books) -> Check {
         .iter()
         .filter(|(_, units)| **units > expected.user_limit);
     let over: Vec<String> = over
-        .map(|(user, units)| format!("{user} bought {units}, and may have {}", expected.user_limit))
+        .map(|(user, units)| {
+            format!(
+                "{user} bought {units}, and may have {}",
+                expected.user_limit
+            )
+        })
         .collect();
     let figures = format!("{} of {} users", over.len(), commas(by_user.len() as u64));
     Check::of("users above the limit: 0", figures, over)
@@ -232,7 +237,10 @@ fn units_of(bought: &Bought) -> Units {
 }
 
 fn without_entry(books: &Books) -> Check {
-    let sold = books.known.iter().filter(|(_, known)| known.state == "sold");
+    let sold = books
+        .known
+        .iter()
+        .filter(|(_, known)| known.state == "sold");
     let (mut count, mut missing) = (0_u64, Vec::new());
     for (id, known) in sold {
         count += 1;
@@ -242,7 +250,10 @@ fn without_entry(books: &Books) -> Check {
                 "{id} is sold as {}, its entry is {}",
                 known.order_id, order.entry_id
             )),
-            None => missing.push(format!("{id} is sold as {}, which is not there", known.order_id)),
+            None => missing.push(format!(
+                "{id} is sold as {}, which is not there",
+                known.order_id
+            )),
         }
     }
     let figures = format!("{} of {} sold", missing.len(), commas(count));
@@ -347,11 +358,19 @@ fn audit(books: &Books) -> Check {
     if !books.audit.consistent && differences.is_empty() {
         differences.push("AUDIT does not say that the sale is consistent".into());
     }
-    Check::of("AUDIT finds no difference", format!("asked {}", books.audit.place), differences)
+    Check::of(
+        "AUDIT finds no difference",
+        format!("asked {}", books.audit.place),
+        differences,
+    )
 }
 
 fn surprises(tally: &Tally) -> Check {
-    let figures = format!("{} of {}", commas(tally.surprises), commas(tally.requests()));
+    let figures = format!(
+        "{} of {}",
+        commas(tally.surprises),
+        commas(tally.requests())
+    );
     Check {
         passed: tally.surprises == 0,
         name: "answers that no rule allows: 0",
@@ -366,11 +385,15 @@ fn sql(rows: &HashMap<String, u64>, books: &Books) -> Check {
         let units: u64 = order.units.iter().sum();
         match rows.get(id) {
             Some(qty) if *qty == units => {}
-            Some(qty) => wrong.push(format!("{id} has {qty} units in SQL, {units} in the stream")),
+            Some(qty) => wrong.push(format!(
+                "{id} has {qty} units in SQL, {units} in the stream"
+            )),
             None => wrong.push(format!("{id} of {} is not in SQL", order.entry_id)),
         }
     }
-    let more = rows.keys().filter(|id| !books.stream.by_id.contains_key(*id));
+    let more = rows
+        .keys()
+        .filter(|id| !books.stream.by_id.contains_key(*id));
     wrong.extend(more.map(|id| format!("{id} is in SQL alone")));
     let figures = format!("{} rows", commas(rows.len() as u64));
     Check::of("rows in SQL = orders of the stream", figures, wrong)

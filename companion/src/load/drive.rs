@@ -8,8 +8,7 @@
 //! 2. A request that is handed over late is the load's own fault, and is recorded as such.
 //! 3. What was unanswered on a broken connection is sent again as it was, in its order.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::iter::Peekable;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,6 +17,7 @@ use std::time::Duration;
 
 use mio::{Events, Poll};
 
+use super::agenda::{Agenda, Due};
 use super::buyer::{Arrivals, ITEMS};
 use super::lane::{Asked, Flight, Lane};
 use super::live::Snapshot;
@@ -39,7 +39,13 @@ const PUBLISH_US: u64 = 200_000;
 const STOP_US: u64 = 10_000_000;
 const SILENCE_US: u64 = 30_000_000;
 /// A server that says one of these is asked again.
-const PASSING: [&str; 5] = ["LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"];
+const PASSING: [&str; 5] = [
+    "LOADING",
+    "READONLY",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+];
 const ASK_AGAIN_US: u64 = 50_000;
 
 /// What the driver and the others share.
@@ -66,15 +72,6 @@ impl World {
     }
 }
 
-/// A request that waits for its moment.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Due {
-    at_us: u64,
-    intended_us: u64,
-    visit: usize,
-    step: Step,
-}
-
 /// All connections and all visits.
 pub struct Driver<'w> {
     world: &'w World,
@@ -83,7 +80,7 @@ pub struct Driver<'w> {
     arrivals: Peekable<Arrivals>,
     visits: Vec<Option<Visit>>,
     free: Vec<usize>,
-    due: BinaryHeap<Reverse<Due>>,
+    agenda: Agenda,
     /// By kind, where requests travel in batches; the last are those that go alone.
     waiting: Vec<VecDeque<Asked>>,
     tally: Tally,
@@ -112,7 +109,7 @@ impl<'w> Driver<'w> {
             arrivals: arrivals.peekable(),
             visits: Vec::new(),
             free: Vec::new(),
-            due: BinaryHeap::new(),
+            agenda: Agenda::default(),
             waiting: vec![VecDeque::new(); ITEMS.len() + 3],
             tally: Tally::new(column_us),
             recent: histogram(2),
@@ -129,7 +126,12 @@ impl<'w> Driver<'w> {
         let (address, greetings) = (self.world.address(), &self.world.greetings);
         let deadline = std::time::Instant::now() + Duration::from_secs(10);
         for lane in &mut self.lanes {
-            lane.connect(address, self.poll.registry(), (&greetings.0, greetings.1), 0);
+            lane.connect(
+                address,
+                self.poll.registry(),
+                (&greetings.0, greetings.1),
+                0,
+            );
         }
         let mut events = Events::with_capacity(256);
         while !self.lanes.iter().all(Lane::is_up) {
@@ -181,10 +183,13 @@ impl<'w> Driver<'w> {
 
     /// Reports whether something was due before this round, so that there is no time to sleep.
     fn is_busy(&mut self, now_us: u64) -> bool {
-        let arrival = self.arrivals.peek().map(|buyer| buyer.arrives_us);
-        let step = self.due.peek().map(|Reverse(due)| due.at_us);
-        let next = [arrival, step].into_iter().flatten().min();
-        self.stopped_us.is_none() && next.is_some_and(|next| next <= now_us)
+        self.agenda.is_due(now_us) || self.arrival(now_us).is_some()
+    }
+
+    /// Returns the moment of the next arrival, if it has come.
+    fn arrival(&mut self, now_us: u64) -> Option<u64> {
+        let at_us = self.arrivals.peek()?.arrives_us;
+        (at_us <= now_us && self.stopped_us.is_none()).then_some(at_us)
     }
 
     fn hand_over(&mut self, now_us: u64) {
@@ -192,41 +197,30 @@ impl<'w> Driver<'w> {
             self.stopped_us = Some(now_us);
         }
         for _ in 0..HAND_OVER_MAX {
-            let arrival = self.arrivals.peek().map(|buyer| buyer.arrives_us);
-            let arrival = arrival.filter(|at_us| *at_us <= now_us && self.stopped_us.is_none());
-            let step = self.due.peek().map(|Reverse(due)| due.at_us);
-            let step = step.filter(|at_us| *at_us <= now_us);
-            let asked = match (arrival, step) {
-                (Some(arrival), step) if step.is_none_or(|step| arrival < step) => {
-                    let Some(buyer) = self.arrivals.next() else {
-                        return;
-                    };
-                    self.tally.users = self.tally.users.max(buyer.user + 1);
-                    Asked {
-                        visit: self.enter(Visit::new(buyer)),
-                        step: Step::Reserve,
-                        intended_us: arrival,
-                    }
-                }
-                (_, Some(at_us)) => {
-                    let Some(Reverse(due)) = self.due.pop() else {
-                        return;
-                    };
-                    self.tally
-                        .behind
-                        .saturating_record(now_us.saturating_sub(at_us));
-                    self.send(Asked {
-                        visit: due.visit,
-                        step: due.step,
-                        intended_us: due.intended_us,
-                    });
-                    continue;
-                }
-                _ => return,
-            };
-            let late_us = now_us.saturating_sub(asked.intended_us);
-            self.tally.behind.saturating_record(late_us);
-            self.send(asked);
+            // In turn, so that neither of them keeps the other waiting.
+            let step = self.agenda.take(now_us);
+            let arrival = self.arrival(now_us).and_then(|_| self.arrivals.next());
+            if step.is_none() && arrival.is_none() {
+                return;
+            }
+            if let Some(due) = step {
+                let asked = Asked {
+                    visit: due.visit,
+                    step: due.step,
+                    intended_us: due.intended_us,
+                };
+                self.send(asked, now_us.saturating_sub(due.at_us));
+            }
+            if let Some(buyer) = arrival {
+                self.tally.users = self.tally.users.max(buyer.user + 1);
+                let intended_us = buyer.arrives_us;
+                let asked = Asked {
+                    visit: self.enter(Visit::new(buyer)),
+                    step: Step::Reserve,
+                    intended_us,
+                };
+                self.send(asked, now_us.saturating_sub(intended_us));
+            }
         }
     }
 
@@ -248,7 +242,9 @@ impl<'w> Driver<'w> {
         Some(visit.request(asked.step))
     }
 
-    fn send(&mut self, asked: Asked) {
+    /// Hands a request over, so late.
+    fn send(&mut self, asked: Asked, late_us: u64) {
+        self.tally.behind.saturating_record(late_us);
         let Some(request) = self.request(&asked) else {
             return;
         };
@@ -280,7 +276,11 @@ impl<'w> Driver<'w> {
             let Some((_, queue)) = fronts.min() else {
                 return;
             };
-            let most = if queue + 1 == self.waiting.len() { 1 } else { most };
+            let most = if queue + 1 == self.waiting.len() {
+                1
+            } else {
+                most
+            };
             let count = most.min(self.waiting[queue].len());
             let taken: Vec<Asked> = self.waiting[queue].drain(..count).collect();
             let flight = match kind_of(queue) {
@@ -391,29 +391,35 @@ impl<'w> Driver<'w> {
         };
         let reply = Reply::new(answer);
         if reply.is_error && PASSING.contains(&reply.word.as_str()) {
-            self.due.push(Reverse(Due {
+            self.agenda.add(Due {
                 at_us: now_us + ASK_AGAIN_US,
                 intended_us: asked.intended_us,
                 visit: asked.visit,
                 step: asked.step,
-            }));
+            });
             return;
         }
         self.tally
             .count(asked.step, &reply, asked.intended_us, now_us);
         self.recent
             .saturating_record(now_us.saturating_sub(asked.intended_us));
-        let next = visit.take(asked.step, reply, now_us, &self.world.rules, &mut self.tally);
+        let next = visit.take(
+            asked.step,
+            reply,
+            now_us,
+            &self.world.rules,
+            &mut self.tally,
+        );
         match next {
             Next::At { us, step } => {
                 // An answer may come when the moment it speaks of has passed.
                 let at_us = us.max(now_us);
-                self.due.push(Reverse(Due {
+                self.agenda.add(Due {
                     at_us,
                     intended_us: at_us,
                     visit: asked.visit,
                     step,
-                }));
+                });
             }
             Next::Leaves => {
                 self.visits[asked.visit] = None;
@@ -427,7 +433,11 @@ impl<'w> Driver<'w> {
         if is_empty && (self.stopped_us.is_some() || self.arrivals.peek().is_none()) {
             return true;
         }
-        let unanswered = self.lanes.iter().map(|lane| lane.flights.len()).sum::<usize>()
+        let unanswered = self
+            .lanes
+            .iter()
+            .map(|lane| lane.flights.len())
+            .sum::<usize>()
             + self.waiting.iter().map(VecDeque::len).sum::<usize>();
         let is_silent = unanswered > 0 && now_us > self.heard_us + SILENCE_US;
         let is_overdue = self
@@ -444,7 +454,11 @@ impl<'w> Driver<'w> {
             return;
         }
         self.published_us = now_us;
-        let mut live = self.world.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut live = self
+            .world
+            .live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         live.at_us = now_us;
         live.answers = self.tally.answers.clone();
         live.users = self.tally.users;

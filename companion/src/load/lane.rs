@@ -199,5 +199,8 @@ impl Lane {
 
 /// Also while the connection is being made.
 fn is_not_now(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected)
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::NotConnected
+    )
 }

@@ -29,7 +29,10 @@ pub async fn facts(link: &Link, options: &Options) -> Vec<(&'static str, String)
         ("module", module(link).await),
         ("load", program),
         ("machine", machine()),
-        ("day", log::timestamp(log::now_ms())[..16].replace('T', " ") + " UTC"),
+        (
+            "day",
+            log::timestamp(log::now_ms())[..16].replace('T', " ") + " UTC",
+        ),
     ]
 }
 

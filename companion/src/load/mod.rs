@@ -9,6 +9,7 @@
 //!    replica, rows in SQL. What the server says while it sells proves nothing.
 //! 4. Nothing is killed but what `--own` has started.
 
+mod agenda;
 mod books;
 mod buyer;
 mod chance;
@@ -163,7 +164,8 @@ impl Stage {
         };
         let worker = match &options.worker_sql {
             Some(sql) => Some(
-                Worker::start(&redis_url, sql, &world.sale.orders).map_err(Failure::CannotGoOn)?,
+                Worker::start(&redis_url, &address.way, sql, &world.sale.orders)
+                    .map_err(Failure::CannotGoOn)?,
             ),
             None => None,
         };
@@ -196,7 +198,11 @@ impl Stage {
     /// server is the primary then.
     async fn play(&self, options: &Options) -> Result<(Tally, Link), Failure> {
         println!("{}", text::opening(options, &self.world.sale, &self.facts));
-        let taken = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let taken = self
+            .driver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let (arrivals, column_us) = taken.ok_or_else(no_target)?;
         let stop = Stop::on_signals().map_err(|error| cannot("signals", error))?;
         let watching = {
@@ -225,7 +231,11 @@ impl Stage {
 
     /// The address of the primary, also after a promotion.
     fn address(&self) -> Address {
-        let own = self.watch.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = self
+            .watch
+            .own
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match &*own {
             Some(own) => self
                 .watch
@@ -250,7 +260,11 @@ impl Stage {
             .await
             .map_err(failed)?;
         if let Some(url) = &options.worker_sql {
-            let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let worker = self
+                .worker
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
             if let Some(worker) = worker {
                 worker.stop();
             }
@@ -258,7 +272,12 @@ impl Stage {
             books.sql = Some(rows.map_err(|error| cannot("reading SQL", error))?);
         }
         let expected = Expected {
-            stock: self.watch.totals.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            stock: self
+                .watch
+                .totals
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
             user_limit: options.user_limit,
             p95: options.p95,
             behind: options.behind,
@@ -274,7 +293,11 @@ impl Stage {
             command.arg(&sale.key).arg(&sale.orders);
             link.ask(&command).await.map_err(failed)?;
         }
-        let samples = self.watch.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let samples = self
+            .watch
+            .samples
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         Ok(Report {
             shape: options.shape,
             seed: options.seed,
@@ -413,13 +436,21 @@ async fn sale_id(link: &Link, sale: &Sale) -> Result<String, Failure> {
     let info = link.ask(&command).await;
     let info = info.map_err(|error| cannot("FLASHSALE.INFO", explain(&error)))?;
     let id = pairs(&info).into_iter().find(|(name, _)| name == "sale_id");
-    id.map(|(_, id)| string(&id))
-        .ok_or_else(|| cannot("FLASHSALE.INFO", "it has no sale_id: 0.2.0 or later is needed"))
+    id.map(|(_, id)| string(&id)).ok_or_else(|| {
+        cannot(
+            "FLASHSALE.INFO",
+            "it has no sale_id: 0.2.0 or later is needed",
+        )
+    })
 }
 
 fn socket_of(server: &str) -> Result<SocketAddr, Failure> {
-    let mut found = server.to_socket_addrs().map_err(|error| cannot(server, error))?;
-    found.next().ok_or_else(|| cannot(server, "it has no address"))
+    let mut found = server
+        .to_socket_addrs()
+        .map_err(|error| cannot(server, error))?;
+    found
+        .next()
+        .ok_or_else(|| cannot(server, "it has no address"))
 }
 
 /// Returns what each of the buyers' connections begins with, and how many commands that is.

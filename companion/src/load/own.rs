@@ -55,7 +55,9 @@ impl Own {
 
     /// Returns the port of the primary; after a promotion, that of the survivor.
     pub fn port(&self) -> u16 {
-        self.primary.as_ref().map_or(self.replica.port, |server| server.port)
+        self.primary
+            .as_ref()
+            .map_or(self.replica.port, |server| server.port)
     }
 
     /// Returns the URL of whichever is the primary, for a program that looks for it.
@@ -96,7 +98,14 @@ impl Server {
         let port = port.map_err(cannot)?.port();
         let mut process = Command::new(&program)
             .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
-            .args(["--save", "", "--appendonly", "yes", "--logfile", "server.log"])
+            .args([
+                "--save",
+                "",
+                "--appendonly",
+                "yes",
+                "--logfile",
+                "server.log",
+            ])
             .args(["--repl-diskless-sync-delay", "0", "--dir"])
             .arg(folder.path())
             .arg("--loadmodule")
@@ -118,7 +127,9 @@ impl Server {
             folder,
             port,
         };
-        server.wait_until("it answers", |server| server.ask(&redis::cmd("PING")).is_ok())?;
+        server.wait_until("it answers", |server| {
+            server.ask(&redis::cmd("PING")).is_ok()
+        })?;
         Ok(server)
     }
 

@@ -17,7 +17,8 @@ pub fn plots(report: &Report) -> String {
         ("Stock", stock(report)),
         ("Answers", answers(report)),
     ];
-    let section = |(title, svg): &(&str, String)| format!("<section><h2>{title}</h2>{svg}</section>");
+    let section =
+        |(title, svg): &(&str, String)| format!("<section><h2>{title}</h2>{svg}</section>");
     let sections: Vec<String> = plots.iter().map(section).collect();
     format!("<div class=\"two\">{}</div>", sections.concat())
 }
@@ -31,7 +32,10 @@ impl Report {
     fn chart(&self, title: &str, unit: &'static str, scale: Scale) -> Chart {
         let wide = self.tally.series.column_us as f64 / 1e6;
         let middles = (0..self.columns().len()).map(|at| (at as f64 + 0.5) * wide);
-        let killed = self.tally.killed_us.map(|us| (us as f64 / 1e6, "primary killed"));
+        let killed = self
+            .tally
+            .killed_us
+            .map(|us| (us as f64 / 1e6, "primary killed"));
         Chart {
             title: title.into(),
             unit,
@@ -50,10 +54,16 @@ impl Report {
 }
 
 fn rate(report: &Report) -> String {
-    let mut chart = report.chart("Requests due and answers a second", "a second", Scale::Linear);
+    let mut chart = report.chart(
+        "Requests due and answers a second",
+        "a second",
+        Scale::Linear,
+    );
     let of = |value: &dyn Fn(&Column) -> u64| {
         let columns = report.columns().iter();
-        columns.map(|column| report.a_second(value(column))).collect()
+        columns
+            .map(|column| report.a_second(value(column)))
+            .collect()
     };
     chart.curves = vec![
         Curve {
@@ -127,7 +137,9 @@ fn answers(report: &Report) -> String {
         chart.curves.push(Curve {
             label,
             class,
-            values: columns.map(|column| report.a_second(column.answers[at])).collect(),
+            values: columns
+                .map(|column| report.a_second(column.answers[at]))
+                .collect(),
         });
     }
     chart.areas()

@@ -76,13 +76,19 @@ impl Report {
         let mut answers = self.tally.answers.clone();
         answers.sort_by(|one, other| (one.0, other.2, &one.1).cmp(&(other.0, one.2, &other.1)));
         let named = answers.into_iter();
-        named.map(|(row, word, count)| (COMMANDS[row], word, count)).collect()
+        named
+            .map(|(row, word, count)| (COMMANDS[row], word, count))
+            .collect()
     }
 }
 
 /// Writes the page: one file, which asks nobody for anything.
 pub fn page(report: &Report) -> String {
-    let title = format!("flashsale load {}, seed {}", report.shape.word(), report.seed);
+    let title = format!(
+        "flashsale load {}, seed {}",
+        report.shape.word(),
+        report.seed
+    );
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -120,7 +126,9 @@ fn verdict(report: &Report) -> String {
 fn tiles(report: &Report) -> String {
     let quantile = |share| ms(report.tally.all_latency.value_at_quantile(share));
     let columns = report.tally.series.columns.iter();
-    let busiest = columns.map(|column| column.answers.iter().sum::<u64>()).max();
+    let busiest = columns
+        .map(|column| column.answers.iter().sum::<u64>())
+        .max();
     let peak = busiest.unwrap_or(0) * 1_000_000 / report.tally.series.column_us;
     let mut tiles = vec![
         ("units sold", commas(report.sold)),
@@ -134,7 +142,8 @@ fn tiles(report: &Report) -> String {
     if report.tally.killed_us.is_some() {
         tiles.push(("lost in failover", commas(report.tally.lost_to_failover)));
     }
-    let tile = |(name, value): &(&str, String)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>");
+    let tile =
+        |(name, value): &(&str, String)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>");
     let tiles: Vec<String> = tiles.iter().map(tile).collect();
     format!("<dl class=\"tiles\">{}</dl>\n", tiles.concat())
 }
@@ -188,8 +197,12 @@ fn latency(report: &Report) -> String {
     let rows = each.chain(all).chain(late);
     let rows = rows.filter(|(_, latency)| !latency.is_empty());
     let row = |(name, latency): (&str, &hdrhistogram::Histogram<u64>)| {
-        let cells = [0.5, 0.95, 0.99, 0.999, 1.0]
-            .map(|share| format!("<td class=\"n\">{}</td>", ms(latency.value_at_quantile(share))));
+        let cells = [0.5, 0.95, 0.99, 0.999, 1.0].map(|share| {
+            format!(
+                "<td class=\"n\">{}</td>",
+                ms(latency.value_at_quantile(share))
+            )
+        });
         format!("<tr><td>{name}</td>{}</tr>", cells.concat())
     };
     let rows: Vec<String> = rows.map(row).collect();

@@ -4,7 +4,7 @@ use super::buyer::{ITEMS, Line};
 use super::resp::{push_command, push_header, push_word};
 
 /// What a buyer is about to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     Reserve,
     /// RESERVE with REPLACE.
@@ -194,7 +194,10 @@ mod tests {
         );
         assert_eq!(cart.kind(), None);
         let pay = request(Step::PayAgain);
-        assert_eq!(alone(&pay), "FLASHSALE.CHECKOUT s o cart-1 REF again-cart-1");
+        assert_eq!(
+            alone(&pay),
+            "FLASHSALE.CHECKOUT s o cart-1 REF again-cart-1"
+        );
         assert_eq!(alone(&request(Step::Release)), "FLASHSALE.RELEASE s cart-1");
         let batch = |step| {
             let two = [request(step), request(step)];
@@ -210,6 +213,9 @@ mod tests {
             batch(Step::Checkout),
             "FLASHSALE.MCHECKOUT s o ENTRIES 2 cart-1 pay-cart-1 cart-1 pay-cart-1"
         );
-        assert_eq!(batch(Step::Release), "FLASHSALE.MRELEASE s ENTRIES 2 cart-1 cart-1");
+        assert_eq!(
+            batch(Step::Release),
+            "FLASHSALE.MRELEASE s ENTRIES 2 cart-1 cart-1"
+        );
     }
 }

@@ -147,7 +147,9 @@ impl Reply {
     /// Returns the whole reply on one line.
     pub fn line(&self) -> String {
         let details: Vec<String> = self.details.iter().map(text_of).collect();
-        format!("{} {}", self.word, details.join(" ")).trim_end().to_owned()
+        format!("{} {}", self.word, details.join(" "))
+            .trim_end()
+            .to_owned()
     }
 }
 
@@ -195,7 +197,10 @@ mod tests {
     fn an_error_is_a_reply_with_its_code() {
         let reply = Reply::new(Answer::Error("NOSALE no such sale".into()));
         assert!(reply.is_error);
-        assert_eq!((reply.word.as_str(), reply.text(0)), ("NOSALE", "no such sale".into()));
+        assert_eq!(
+            (reply.word.as_str(), reply.text(0)),
+            ("NOSALE", "no such sale".into())
+        );
     }
 
     #[test]

@@ -104,7 +104,10 @@ mod tests {
             series.answered(at * 1_000, at * 1_000 + 500, 500, "SOLD");
         }
         assert!(series.columns.len() <= COLUMNS_MAX && series.column_us == 4_000);
-        assert_eq!(series.columns.iter().map(|one| one.answers[1]).sum::<u64>(), 1_000);
+        assert_eq!(
+            series.columns.iter().map(|one| one.answers[1]).sum::<u64>(),
+            1_000
+        );
         let latencies = series.columns.iter().flat_map(|one| &one.latency);
         assert_eq!(latencies.map(|one| one.len()).sum::<u64>(), 1_000);
     }

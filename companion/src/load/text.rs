@@ -13,9 +13,17 @@ use super::request::{COMMANDS, Sale};
 const MEANINGS: [(&str, &str, &str); 19] = [
     ("RESERVE", "RESERVED", "units set aside"),
     ("RESERVE", "SOLD", "a second click met its own order"),
-    ("RESERVE", "EXPIRED", "a second click came after the deadline: a new id"),
+    (
+        "RESERVE",
+        "EXPIRED",
+        "a second click came after the deadline: a new id",
+    ),
     ("RESERVE", "NOTSTARTED", "too early: asked again"),
-    ("RESERVE", "ALLRESERVED", "others might not pay: asked again"),
+    (
+        "RESERVE",
+        "ALLRESERVED",
+        "others might not pay: asked again",
+    ),
     ("RESERVE", "SOLDOUT", "for good, or one fewer will do"),
     ("RESERVE", "USERLIMIT", "too many for one user"),
     ("RESERVE", "ORDERLIMIT", "too many for one order"),
@@ -91,7 +99,10 @@ fn page(report: &Report, colours: bool) -> String {
         );
     }
     if report.kept {
-        text += &format!("The sale is still there: {} and {}.\n", report.sale.key, report.sale.orders);
+        text += &format!(
+            "The sale is still there: {} and {}.\n",
+            report.sale.key, report.sale.orders
+        );
     }
     text += &format!("The same crowd comes again with --seed {}.\n", report.seed);
     text
@@ -121,7 +132,8 @@ fn answers(report: &Report, colours: bool, text: &mut String) {
 }
 
 fn latency(report: &Report, colours: bool, text: &mut String) {
-    let heading = "Latency in ms       p50      p95      p99    p99.9      max   (from the intended moment)";
+    let heading =
+        "Latency in ms       p50      p95      p99    p99.9      max   (from the intended moment)";
     *text += &format!("\n{}\n", paint(heading, "1", colours));
     let all = [("all", &report.tally.all_latency)];
     let each = COMMANDS.iter().copied().zip(&report.tally.latency);

@@ -2,6 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
+use crate::link::Way;
 use crate::log;
 
 /// A worker that runs. Dropping it ends the process.
@@ -13,11 +14,18 @@ impl Worker {
     /// # Errors
     ///
     /// The system refuses to start it, in words.
-    pub fn start(redis_url: &str, sql_url: &str, orders: &str) -> Result<Self, String> {
+    pub fn start(redis_url: &str, way: &Way, sql_url: &str, orders: &str) -> Result<Self, String> {
         let program = std::env::current_exe();
         let cannot = |error: std::io::Error| format!("cannot start the worker: {error}");
         let child = Command::new(program.map_err(cannot)?)
-            .args(["worker", "--group", "load", "--name", "load", "--orders", orders])
+            .args([
+                "worker", "--group", "load", "--name", "load", "--orders", orders,
+            ])
+            .args(match way {
+                Way::Direct => vec![],
+                Way::Sentinel(name) => vec!["--sentinel", name],
+                Way::Cluster => vec!["--cluster"],
+            })
             .env("FLASHSALE_REDIS", redis_url)
             .env("FLASHSALE_SQL", sql_url)
             .stdin(Stdio::null())

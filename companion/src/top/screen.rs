@@ -29,7 +29,10 @@ pub fn draw(now: &Look, before: &Look) -> String {
         _ => 0.0,
     };
     for server in &now.servers {
-        let earlier = before.servers.iter().find(|known| known.name == server.name);
+        let earlier = before
+            .servers
+            .iter()
+            .find(|known| known.name == server.name);
         draw_server(server, earlier, seconds, &mut text);
     }
     if let Some(dead) = &now.dead {
@@ -86,7 +89,9 @@ fn draw_sale(sale: &Sale, text: &mut String) {
 
 fn draw_group(group: &Group, text: &mut String) {
     let name = harmless(&String::from_utf8_lossy(&group.name));
-    let lag = group.lag.map_or("?".into(), |lag| commas(lag.unsigned_abs()));
+    let lag = group
+        .lag
+        .map_or("?".into(), |lag| commas(lag.unsigned_abs()));
     *text += &format!("  group {name}: lag {lag}, {} pending", group.pending);
     if let Some(ms) = group.oldest.as_deref().and_then(entry_ms) {
         let age_ms = log::now_ms().saturating_sub(ms).max(0);
@@ -103,7 +108,8 @@ fn draw_server(server: &Server, before: Option<&Server>, seconds: f64, text: &mu
         1 => "1 replica: ".to_owned(),
         count => format!("{count} replicas: "),
     };
-    let of = |(place, state, lag): &(String, String, String)| format!("{place} {state}, {lag} s behind");
+    let of =
+        |(place, state, lag): &(String, String, String)| format!("{place} {state}, {lag} s behind");
     let replicas: Vec<String> = server.replicas.iter().map(of).collect();
     if !replicas.is_empty() {
         *text += &format!("{}\n", replicas.join("; "));
@@ -135,7 +141,10 @@ fn draw_server(server: &Server, before: Option<&Server>, seconds: f64, text: &mu
     );
     for (name, what) in [
         ("sales_diverged", "sales are diverged: see FLASHSALE.DOCTOR"),
-        ("replay_divergence", "events did not fit: see FLASHSALE.DOCTOR"),
+        (
+            "replay_divergence",
+            "events did not fit: see FLASHSALE.DOCTOR",
+        ),
     ] {
         if counter(name) > 0 {
             *text += &format!("  {} {what}\n", counter(name));

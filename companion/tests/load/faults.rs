@@ -30,7 +30,9 @@ fn assert_names(load: Load, checks: &[&str], says: &str) {
 fn a_server_that_sells_one_unit_more_is_named() {
     let redis = Redis::with_module();
     let load = Load::start(&redis.url(), &[&SHORT, &PATIENT]);
-    wait_until("the sale is there", || redis.ask::<i64>("EXISTS {tea}") == 1);
+    wait_until("the sale is there", || {
+        redis.ask::<i64>("EXISTS {tea}") == 1
+    });
     redis.ask::<redis::Value>("FLASHSALE.RESTOCK {tea} ITEMS 1 red 1");
     assert_names(load, &[OVERSOLD, INFO], "red: 151 sold of 150");
     // What is to be looked into is still there.
@@ -71,7 +73,10 @@ fn an_entry_that_was_never_sold_is_named() {
     for check in [LIMIT, WITHOUT_SALE, UNTOLD, AUDIT] {
         assert!(failed.contains(&check), "{check} in\n{text}");
     }
-    assert!(text.contains(&format!("{} bought ", field("user"))), "{text}");
+    assert!(
+        text.contains(&format!("{} bought ", field("user"))),
+        "{text}"
+    );
     assert!(text.contains("sells forged, which is unknown"), "{text}");
 }
 
@@ -86,10 +91,21 @@ fn a_server_that_says_sold_and_does_not_sell_is_named() {
     let failed = failed(&text);
     assert!(failed.contains(&PROMISES), "{text}");
     // The other books agree with each other.
-    for check in [OVERSOLD, LIMIT, WITHOUT_ENTRY, WITHOUT_SALE, RECOUNT, INFO, AUDIT] {
+    for check in [
+        OVERSOLD,
+        LIMIT,
+        WITHOUT_ENTRY,
+        WITHOUT_SALE,
+        RECOUNT,
+        INFO,
+        AUDIT,
+    ] {
         assert!(!failed.contains(&check), "{check} in\n{text}");
     }
-    assert!(text.contains("was told SOLD 1700000000000-0, and is "), "{text}");
+    assert!(
+        text.contains("was told SOLD 1700000000000-0, and is "),
+        "{text}"
+    );
 }
 
 #[test]
@@ -140,6 +156,14 @@ fn a_load_that_stalls_itself_is_void() {
     signal(load.pid(), "CONT");
     let (code, text) = load.end();
     // Late is no fault of the server: p95 is not held against it.
-    assert_eq!((code, failed(&text)), (1, vec![]), "{:?}: {text}", stopped.elapsed());
-    assert!(text.contains("VOID: the books are right, the load was late."), "{text}");
+    assert_eq!(
+        (code, failed(&text)),
+        (1, vec![]),
+        "{:?}: {text}",
+        stopped.elapsed()
+    );
+    assert!(
+        text.contains("VOID: the books are right, the load was late."),
+        "{text}"
+    );
 }

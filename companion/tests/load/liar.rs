@@ -34,7 +34,8 @@ fn serve(client: TcpStream, server: TcpStream, has_lied: &AtomicBool) -> Option<
         if words[0] == "FLASHSALE.CHECKOUT" && !has_lied.swap(true, Ordering::Relaxed) {
             let (id, order) = (words[3], "1700000000000-0");
             let (id_length, length) = (id.len(), order.len());
-            let lie = format!("*3\r\n$4\r\nSOLD\r\n${id_length}\r\n{id}\r\n${length}\r\n{order}\r\n");
+            let lie =
+                format!("*3\r\n$4\r\nSOLD\r\n${id_length}\r\n{id}\r\n${length}\r\n{order}\r\n");
             to_client.write_all(lie.as_bytes()).ok()?;
             continue;
         }
@@ -53,7 +54,10 @@ fn one(from: &mut impl BufRead) -> Option<Vec<u8>> {
             return None;
         }
         left -= 1;
-        let line = std::str::from_utf8(&bytes[at..]).ok()?.trim_end().to_owned();
+        let line = std::str::from_utf8(&bytes[at..])
+            .ok()?
+            .trim_end()
+            .to_owned();
         let length = || line[1..].parse::<i64>().ok();
         match line.as_bytes()[0] {
             b'*' => left += length()?.max(0),

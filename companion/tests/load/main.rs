@@ -14,6 +14,7 @@ mod servers;
 
 mod faults;
 mod liar;
+mod page;
 mod runs;
 mod top;
 
@@ -32,7 +33,9 @@ const PATIENT: [&str; 4] = ["--p95", "60s", "--behind", "60s"];
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flashsale"));
     command.args(arguments);
-    command.env_remove("FLASHSALE_REDIS").env_remove("FLASHSALE_SQL");
+    command
+        .env_remove("FLASHSALE_REDIS")
+        .env_remove("FLASHSALE_SQL");
     command.stdin(Stdio::null());
     command
 }
@@ -92,7 +95,9 @@ fn wait_for_orders(redis: &Redis, count: i64) {
 
 /// Returns the names of the checks that failed.
 fn failed(text: &str) -> Vec<&str> {
-    let lines = text.lines().filter_map(|line| line.strip_prefix("  FAIL  "));
+    let lines = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("  FAIL  "));
     lines
         .map(|line| line.split("  ").next().unwrap_or_default().trim())
         .collect()

@@ -67,10 +67,18 @@ fn writes_a_report_with_the_verdict_first() {
 #[test]
 fn kills_its_own_primary_and_checks_the_survivor() {
     let module = module_path();
-    let own = ["--own", module.to_str().expect("a path"), "--kill-at", "700ms"];
+    let own = [
+        "--own",
+        module.to_str().expect("a path"),
+        "--kill-at",
+        "700ms",
+    ];
     let (code, text) = run(&[&["load"][..], &SHORT, &PATIENT, &own].concat());
     assert_eq!((code, failed(&text)), (0, vec![]), "{text}");
-    assert!(text.contains("killed the primary, promoted 127.0.0.1:"), "{text}");
+    assert!(
+        text.contains("killed the primary, promoted 127.0.0.1:"),
+        "{text}"
+    );
     assert!(text.contains("lost to the failover: "), "{text}");
     // Both servers are gone.
     for port in text.split("127.0.0.1:").skip(1) {
@@ -88,7 +96,10 @@ fn compares_the_rows_of_its_worker_with_the_stream() {
     let worker = ["--worker-sql", &sqlite, "--keep"];
     let (code, text) = Load::start(&redis.url(), &[&SHORT, &PATIENT, &worker]).end();
     assert_eq!((code, failed(&text)), (0, vec![]), "{text}");
-    assert!(text.contains("rows in SQL = orders of the stream"), "{text}");
+    assert!(
+        text.contains("rows in SQL = orders of the stream"),
+        "{text}"
+    );
     let rows = Sql::open(&sqlite)
         .expect("a database")
         .number("SELECT count(*) FROM flashsale_orders");
@@ -124,13 +135,33 @@ fn says_what_keeps_it_from_starting() {
         (2, vec![], "say which: spike, tail or soak"),
         (2, vec!["rush"], "\"rush\" is none of spike, tail and soak"),
         (2, vec!["spike"], "give --target URL"),
-        (2, vec!["spike", "--pay", "2", "--own", "x"], "shares from 0 to 1"),
-        (2, vec!["spike", "--kill-at", "1s"], "kills only what --own has started"),
-        (2, vec!["spike", "--target", "http://a"], "a gateway is not driven yet"),
+        (
+            2,
+            vec!["spike", "--pay", "2", "--own", "x"],
+            "shares from 0 to 1",
+        ),
+        (
+            2,
+            vec!["spike", "--kill-at", "1s"],
+            "kills only what --own has started",
+        ),
+        (
+            2,
+            vec!["spike", "--target", "http://a"],
+            "a gateway is not driven yet",
+        ),
         (2, vec!["spike", "--own", "a", "--target", "b"], "not both"),
-        (3, vec!["spike", "--own", "/nowhere.so"], "--own /nowhere.so: "),
+        (
+            3,
+            vec!["spike", "--own", "/nowhere.so"],
+            "--own /nowhere.so: ",
+        ),
         (3, target(secret), "Redis: 127.0.0.1:1: "),
-        (3, target(&plain_url), "has no FLASHSALE.CREATE: the module flashsale 0.2.0"),
+        (
+            3,
+            target(&plain_url),
+            "has no FLASHSALE.CREATE: the module flashsale 0.2.0",
+        ),
         (3, target(&sold_url), "FLASHSALE.CREATE: BUSYKEY"),
     ] {
         let (ended, text) = run(&[&["load"][..], &arguments].concat());

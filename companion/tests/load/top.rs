@@ -67,9 +67,14 @@ fn shows_rates_while_a_load_runs() {
     crate::wait_for_orders(&redis, 50);
     let (code, text) = run(&["top", "--once", "--redis", &redis.url(), "--sale", "{tea}"]);
     assert_eq!(code, 0, "{text}");
-    let rates = text.lines().find(|line| line.contains("answers a second: "));
+    let rates = text
+        .lines()
+        .find(|line| line.contains("answers a second: "));
     let rates = rates.expect("a line of rates");
-    assert!(rates.contains("allreserved ") || rates.contains("soldout "), "{rates}");
+    assert!(
+        rates.contains("allreserved ") || rates.contains("soldout "),
+        "{rates}"
+    );
     let (code, text) = load.end();
     assert_eq!(code, 0, "{text}");
 }
@@ -80,9 +85,21 @@ fn says_what_keeps_it_from_looking() {
     let url = redis.url();
     for (code, arguments, says) in [
         (2, vec!["--once"], "give --redis URL"),
-        (2, vec!["--cluster", "--redis", "redis://a"], "takes the names of the sales"),
-        (3, vec!["--once", "--redis", "redis://127.0.0.1:1"], "Redis: 127.0.0.1:1: "),
-        (3, vec!["--once", "--redis", &url, "--sale", "tea"], "tea: NOSALE"),
+        (
+            2,
+            vec!["--cluster", "--redis", "redis://a"],
+            "takes the names of the sales",
+        ),
+        (
+            3,
+            vec!["--once", "--redis", "redis://127.0.0.1:1"],
+            "Redis: 127.0.0.1:1: ",
+        ),
+        (
+            3,
+            vec!["--once", "--redis", &url, "--sale", "tea"],
+            "tea: NOSALE",
+        ),
     ] {
         let (ended, text) = run(&[&["top"][..], &arguments].concat());
         assert_eq!(ended, code, "{arguments:?}: {text}");

@@ -79,7 +79,7 @@ fn carry_out<'c>(
     // Before it is carried out: should that panic, an entry that is in the stream is an order
     // of every copy.
     send(ctx, key.name(), entry_in, event);
-    rehearsal::panic_at(Point::Apply, key.name());
+    rehearsal::panic_at(Point::Apply, key.name().bytes());
     let applied = key.apply(event);
     broken::look(ctx, key);
     announce(ctx, key, entry_in, event, &applied.stock, news);

@@ -27,7 +27,7 @@ use crate::command::reply::{self, About, Word};
 use crate::command::text;
 use crate::config;
 use crate::datatype;
-use crate::error::Error;
+use crate::error::{Error, echo};
 use crate::ffi::{Call, CommandSpec, Ctx, Reply, Text, caught};
 use crate::info;
 use crate::orders::OrdersKey;
@@ -88,6 +88,16 @@ impl<'a> Entries<'a> {
 
     fn len(&self) -> usize {
         self.words.len() / self.width.max(1)
+    }
+
+    /// Returns what to say when the next word is none of the options behind the entries. Most
+    /// likely n is too small.
+    pub fn unknown_option(&self, args: &Args<'_>) -> Error {
+        let (word, words) = (echo(args.peek()), self.words.len());
+        Error::new(format!(
+            "syntax: unknown option '{word}' after the {words} words of ENTRIES {}, see FLASHSALE.HELP",
+            self.len()
+        ))
     }
 }
 
@@ -195,7 +205,7 @@ impl<'c> OpenBatch<'c> {
         } else {
             None
         };
-        rehearsal::panic_at(Point::Plan, key.name());
+        rehearsal::panic_at(Point::Plan, key.name().bytes());
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
         Ok(OpenBatch {
             ctx,

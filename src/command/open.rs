@@ -50,7 +50,7 @@ impl<'c> OpenSale<'c> {
     ) -> Result<OpenSale<'c>, Error> {
         let key = datatype::open_write(call.ctx(), text(call, 1)?)?;
         let news = News::about(call.ctx(), key.name());
-        rehearsal::panic_at(Point::Plan, key.name());
+        rehearsal::panic_at(Point::Plan, key.name().bytes());
         key.sale().touch(id.as_deref(), user.as_deref());
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
         key.sale().touch_records(id, user);

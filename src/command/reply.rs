@@ -322,7 +322,8 @@ pub fn error_of(about: &About<'_, '_>, answer: Answer) -> Option<Error> {
             }
             None => Error::with(
                 Code::NoSku,
-                "ITEMS: missing, the sale has several items and none is 'default'",
+                "sku: missing, the sale has several items and none is 'default': name one by \
+                 ITEMS, in a batch by SKU",
             ),
         }),
         Answer::Full => Some(Error::with(

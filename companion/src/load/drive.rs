@@ -23,7 +23,8 @@ use super::lane::{Asked, Flight, Lane};
 use super::live::Snapshot;
 use super::request::{Kind, Request, Sale, Step, push_batch};
 use super::resp::{Answer, Reply};
-use super::tally::{Tally, histogram};
+use super::series::histogram;
+use super::tally::Tally;
 use super::visit::{Next, Rules, Visit};
 
 /// Most requests that are handed over before the answers are looked at.

@@ -2,10 +2,11 @@
 //!
 //! Edge: a fact that cannot be had is `?`.
 
+use std::time::SystemTime;
+
 use redis::Value;
 
 use crate::link::{Link, pairs, string};
-use crate::log;
 
 use super::options::Options;
 
@@ -19,6 +20,7 @@ pub async fn facts(link: &Link, options: &Options) -> Vec<(&'static str, String)
         env!("CARGO_PKG_VERSION"),
         COMMIT.filter(|commit| !commit.is_empty()).unwrap_or("?")
     );
+    let day = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let target = match options.own {
         Some(_) => format!("{} of its own, with a replica", link.server),
         None => link.server.clone(),
@@ -29,10 +31,7 @@ pub async fn facts(link: &Link, options: &Options) -> Vec<(&'static str, String)
         ("module", module(link).await),
         ("load", program),
         ("machine", machine()),
-        (
-            "day",
-            log::timestamp(log::now_ms())[..16].replace('T', " ") + " UTC",
-        ),
+        ("day", day),
     ]
 }
 

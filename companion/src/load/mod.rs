@@ -21,6 +21,7 @@ mod lane;
 pub mod live;
 mod machine;
 mod options;
+mod outcome;
 mod own;
 mod plots;
 mod report;
@@ -40,19 +41,20 @@ use std::time::Duration;
 
 use redis::Value;
 
+use crate::failure::Failure;
 use crate::link::{Address, Link, Way, explain, pairs, string};
 use crate::log;
-use crate::options::Failure;
 use crate::stop::Stop;
 
 use buyer::{Arrivals, ITEMS, Manners, Rush, deal};
-use checks::{Check, Expected};
+use checks::Expected;
 use clock::Clock;
 use drive::{Driver, World};
 use live::Snapshot;
-use options::{Options, Shape};
+pub use options::Options;
+use options::Shape;
+use outcome::Outcome;
 use own::Own;
-use report::Report;
 use request::Sale;
 use tally::Tally;
 use visit::Rules;
@@ -74,34 +76,27 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(60);
 /// # Errors
 ///
 /// Wrong usage; something at the start is not as it has to be; the server is gone at the end.
-pub async fn run(arguments: lexopt::Parser) -> Result<u8, Failure> {
-    let fresh_seed = log::now_ms().unsigned_abs() % 1_000_000;
-    let Some(options) = Options::parse(arguments, fresh_seed)? else {
-        print!("{}", options::HELP);
-        return Ok(0);
-    };
+pub async fn run(options: Options) -> Result<u8, Failure> {
+    log::begin(options.log);
+    let seed = options.seed(log::now_ms());
     let own = match &options.own {
         Some(module) => Some(Own::start(module).map_err(Failure::CannotGoOn)?),
         None => None,
     };
     let address = match &own {
         Some(own) => Address::parse(&own.url(), Way::Direct).map_err(Failure::CannotGoOn)?,
-        None => options.address.clone().ok_or_else(no_target)?,
+        None => options.address()?,
     };
-    let stage = Stage::set(&options, address, own).await?;
+    let stage = Stage::set(&options, seed, address, own).await?;
     let (tally, link) = stage.play(&options).await?;
-    let report = stage.check(&options, tally, link).await?;
-    text::print(&report);
+    let outcome = stage.check(&options, tally, link).await?;
+    text::print(&outcome);
     if let Some(path) = &options.report {
-        std::fs::write(path, report::page(&report))
+        std::fs::write(path, report::page(&outcome))
             .map_err(|error| Failure::CannotGoOn(format!("--report {path}: {error}")))?;
         println!("The report is {path}.");
     }
-    Ok(u8::from(!report.holds()))
-}
-
-fn no_target() -> Failure {
-    Failure::Usage("give --target URL or --own FILE.so".into())
+    Ok(u8::from(!outcome.holds()))
 }
 
 fn cannot(what: &str, error: impl std::fmt::Display) -> Failure {
@@ -114,6 +109,7 @@ struct Stage {
     watch: Arc<Watch>,
     driver: Mutex<Option<(Arrivals, u64)>>,
     worker: Mutex<Option<Worker>>,
+    seed: u64,
     sale_id: String,
     /// Name and value, for the report.
     facts: Vec<(&'static str, String)>,
@@ -121,9 +117,13 @@ struct Stage {
 
 impl Stage {
     /// Makes the sale, and everything but the connections of the buyers.
-    async fn set(options: &Options, address: Address, own: Option<Own>) -> Result<Self, Failure> {
-        let key = options.sale.clone();
-        let key = key.unwrap_or_else(|| format!("load:{}", log::now_ms()));
+    async fn set(
+        options: &Options,
+        seed: u64,
+        address: Address,
+        own: Option<Own>,
+    ) -> Result<Self, Failure> {
+        let key = options.sale(log::now_ms());
         // One hash tag, so that both are on one node of a cluster.
         let sale = Sale {
             orders: format!("{{{key}}}:orders"),
@@ -133,7 +133,7 @@ impl Stage {
         check_commands(&link, options).await?;
         let clock = Clock::start_in(LEAD_MS, server_ms(&link).await?);
         let manners = Manners {
-            seed: options.seed,
+            seed,
             pay: options.pay,
             retry: options.retry,
             user_limit: options.user_limit,
@@ -150,25 +150,15 @@ impl Stage {
                 user_limit: options.user_limit,
                 grace_ms: GRACE_MS,
             },
-            connections: options.connections,
-            batch: options.batch,
+            connections: options.connections.into(),
+            batch: options.batch.map(usize::from),
             address: Mutex::new(socket_of(&link.server)?),
             greetings: greetings(&address),
             stop: AtomicBool::new(false),
             killed_us: AtomicU64::new(0),
             live: Mutex::new(Snapshot::default()),
         });
-        let redis_url = match &own {
-            Some(own) => own.url(),
-            None => address.whole_url(),
-        };
-        let worker = match &options.worker_sql {
-            Some(sql) => Some(
-                Worker::start(&redis_url, &address.way, sql, &world.sale.orders)
-                    .map_err(Failure::CannotGoOn)?,
-            ),
-            None => None,
-        };
+        let worker = start_worker(options, &address, own.as_ref(), &world.sale)?;
         let watch = Watch {
             world: Arc::clone(&world),
             address,
@@ -189,6 +179,7 @@ impl Stage {
             watch: Arc::new(watch),
             driver: Mutex::new(Some((arrivals, column_us))),
             worker: Mutex::new(worker),
+            seed,
             sale_id,
             facts,
         })
@@ -197,13 +188,16 @@ impl Stage {
     /// Lets the buyers in, and returns what they were told, with a connection to whichever
     /// server is the primary then.
     async fn play(&self, options: &Options) -> Result<(Tally, Link), Failure> {
-        println!("{}", text::opening(options, &self.world.sale, &self.facts));
+        println!(
+            "{}",
+            text::opening(options, self.seed, &self.world.sale, &self.facts)
+        );
         let taken = self
             .driver
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let (arrivals, column_us) = taken.ok_or_else(no_target)?;
+        let (arrivals, column_us) = taken.ok_or_else(|| cannot("the buyers", "they have come"))?;
         let stop = Stop::on_signals().map_err(|error| cannot("signals", error))?;
         let watching = {
             let watch = Arc::clone(&self.watch);
@@ -246,7 +240,7 @@ impl Stage {
     }
 
     /// Reads the books, and makes the report of them.
-    async fn check(&self, options: &Options, tally: Tally, link: Link) -> Result<Report, Failure> {
+    async fn check(&self, options: &Options, tally: Tally, link: Link) -> Result<Outcome, Failure> {
         let failed = |error: redis::RedisError| cannot("reading the books", explain(&error));
         let sale = &self.world.sale;
         let at_most = Duration::from_millis(HOLD_MS + GRACE_MS + 5_000);
@@ -288,7 +282,7 @@ impl Stage {
         checks.extend(checks::check_service(&expected, &tally));
         let void_by_ms = checks::void_by(&expected, &tally);
         let holds = void_by_ms.is_none() && checks.iter().all(|check| check.passed);
-        if holds && !options.keeps && options.own.is_none() {
+        if holds && !options.keep && options.own.is_none() {
             let mut command = redis::cmd("UNLINK");
             command.arg(&sale.key).arg(&sale.orders);
             link.ask(&command).await.map_err(failed)?;
@@ -298,10 +292,10 @@ impl Stage {
             .samples
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        Ok(Report {
+        Ok(Outcome {
             shape: options.shape,
-            seed: options.seed,
-            typed: options.typed.clone(),
+            seed: self.seed,
+            typed: options::typed(std::env::args().skip(1), self.seed),
             checks,
             void_by_ms,
             p95_us: u64::try_from(options.p95.as_micros()).unwrap_or(u64::MAX),
@@ -309,7 +303,7 @@ impl Stage {
             stock: expected.stock.iter().sum(),
             samples: samples.clone(),
             facts: self.facts.clone(),
-            kept: (!holds || options.keeps) && options.own.is_none(),
+            kept: (!holds || options.keep) && options.own.is_none(),
             sale: sale.clone(),
             tally,
         })
@@ -335,13 +329,6 @@ impl Stage {
     }
 }
 
-impl Report {
-    /// Reports whether the run counts and everything holds.
-    fn holds(&self) -> bool {
-        self.void_by_ms.is_none() && self.checks.iter().all(|check: &Check| check.passed)
-    }
-}
-
 fn rush(options: &Options) -> Rush {
     match options.shape {
         Shape::Spike => Rush::Within {
@@ -349,14 +336,29 @@ fn rush(options: &Options) -> Rush {
             time: options.within,
         },
         Shape::Tail => Rush::Rate {
-            a_second: options.rate,
+            a_second: options.rate(),
             time: Some(options.lasts),
         },
         Shape::Soak => Rush::Rate {
-            a_second: options.rate,
+            a_second: options.rate(),
             time: None,
         },
     }
+}
+
+/// Starts the worker, if one is asked for.
+fn start_worker(
+    options: &Options,
+    address: &Address,
+    own: Option<&Own>,
+    sale: &Sale,
+) -> Result<Option<Worker>, Failure> {
+    let Some(sql) = &options.worker_sql else {
+        return Ok(None);
+    };
+    let redis_url = own.map_or_else(|| address.whole_url(), Own::url);
+    let started = Worker::start(&redis_url, &address.way, sql, &sale.orders);
+    started.map(Some).map_err(Failure::CannotGoOn)
 }
 
 async fn connect(address: &Address, sale: &Sale) -> Result<Link, Failure> {

@@ -3,19 +3,19 @@
 use crate::plain::ms;
 
 use super::chart::{Chart, Curve, Scale};
-use super::report::Report;
+use super::outcome::Outcome;
 use super::series::{Column, WORDS};
 
 /// The lowest latency that a plot shows, in ms.
 const LOWEST_MS: f64 = 0.1;
 
 /// Draws all of them.
-pub fn plots(report: &Report) -> String {
+pub fn plots(outcome: &Outcome) -> String {
     let plots = [
-        ("Rate", rate(report)),
-        ("Latency by the moment a request was due", latency(report)),
-        ("Stock", stock(report)),
-        ("Answers", answers(report)),
+        ("Rate", rate(outcome)),
+        ("Latency by the moment a request was due", latency(outcome)),
+        ("Stock", stock(outcome)),
+        ("Answers", answers(outcome)),
     ];
     let section =
         |(title, svg): &(&str, String)| format!("<section><h2>{title}</h2>{svg}</section>");
@@ -23,7 +23,7 @@ pub fn plots(report: &Report) -> String {
     format!("<div class=\"two\">{}</div>", sections.concat())
 }
 
-impl Report {
+impl Outcome {
     fn columns(&self) -> &[Column] {
         &self.tally.series.columns
     }
@@ -53,16 +53,16 @@ impl Report {
     }
 }
 
-fn rate(report: &Report) -> String {
-    let mut chart = report.chart(
+fn rate(outcome: &Outcome) -> String {
+    let mut chart = outcome.chart(
         "Requests due and answers a second",
         "a second",
         Scale::Linear,
     );
     let of = |value: &dyn Fn(&Column) -> u64| {
-        let columns = report.columns().iter();
+        let columns = outcome.columns().iter();
         columns
-            .map(|column| report.a_second(value(column)))
+            .map(|column| outcome.a_second(value(column)))
             .collect()
     };
     chart.curves = vec![
@@ -80,12 +80,12 @@ fn rate(report: &Report) -> String {
     chart.lines()
 }
 
-fn latency(report: &Report) -> String {
-    let mut chart = report.chart("p50, p95 and p99 over time", "ms", Scale::Log(LOWEST_MS));
+fn latency(outcome: &Outcome) -> String {
+    let mut chart = outcome.chart("p50, p95 and p99 over time", "ms", Scale::Log(LOWEST_MS));
     let curve = |label, class, share| Curve {
         label,
         class,
-        values: report
+        values: outcome
             .columns()
             .iter()
             .map(|column| {
@@ -99,14 +99,14 @@ fn latency(report: &Report) -> String {
         curve("p95", "c1", 0.95),
         curve("p99", "c3", 0.99),
     ];
-    let bound = format!("bound of p95 in all, {} ms", ms(report.p95_us));
-    chart.bound = Some((report.p95_us as f64 / 1e3, bound));
+    let bound = format!("bound of p95 in all, {} ms", ms(outcome.p95_us));
+    chart.bound = Some((outcome.p95_us as f64 / 1e3, bound));
     chart.lines()
 }
 
-fn stock(report: &Report) -> String {
-    let mut chart = report.chart("Units sold, reserved and available", "units", Scale::Linear);
-    chart.seconds = report
+fn stock(outcome: &Outcome) -> String {
+    let mut chart = outcome.chart("Units sold, reserved and available", "units", Scale::Linear);
+    chart.seconds = outcome
         .samples
         .iter()
         .map(|sample| sample.at_us as f64 / 1e6)
@@ -114,7 +114,7 @@ fn stock(report: &Report) -> String {
     let curve = |label, class, part: usize| Curve {
         label,
         class,
-        values: report
+        values: outcome
             .samples
             .iter()
             .map(|sample| Some(sample.stock.iter().map(|item| item[part]).sum::<u64>() as f64))
@@ -128,17 +128,17 @@ fn stock(report: &Report) -> String {
     chart.areas()
 }
 
-fn answers(report: &Report) -> String {
-    let mut chart = report.chart("Answers a second by word", "a second", Scale::Linear);
+fn answers(outcome: &Outcome) -> String {
+    let mut chart = outcome.chart("Answers a second by word", "a second", Scale::Linear);
     let colours = ["c1", "c2", "c3", "c4", "c5", "c6"];
     let labels = WORDS.iter().copied().chain(["others"]);
     for (at, (label, class)) in labels.zip(colours).enumerate() {
-        let columns = report.columns().iter();
+        let columns = outcome.columns().iter();
         chart.curves.push(Curve {
             label,
             class,
             values: columns
-                .map(|column| report.a_second(column.answers[at]))
+                .map(|column| outcome.a_second(column.answers[at]))
                 .collect(),
         });
     }

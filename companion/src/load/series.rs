@@ -2,13 +2,16 @@
 
 use hdrhistogram::Histogram;
 
-use super::tally::histogram;
-
 /// Most columns of a plot: more than there are pixels to show them.
 const COLUMNS_MAX: usize = 400;
 
 /// The words that have a colour of their own; all others are one.
 pub const WORDS: [&str; 5] = ["RESERVED", "SOLD", "ALLRESERVED", "SOLDOUT", "EXPIRED"];
+
+/// Returns a histogram of 1 microsecond to 2 minutes.
+pub fn histogram(digits: u8) -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 120_000_000, digits).expect("bounds that are in order")
+}
 
 /// What happened in one column.
 #[derive(Clone)]

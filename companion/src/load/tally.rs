@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use super::buyer::{ITEMS, Line};
 use super::request::{COMMANDS, Step};
 use super::resp::Reply;
-use super::series::Series;
+use super::series::{Series, histogram};
 
 /// How many surprises are kept in words; all are counted.
 const SURPRISES_MAX: usize = 10;
@@ -60,11 +60,6 @@ pub struct Tally {
     /// How late requests were handed over, through the load's own fault.
     pub behind: Histogram<u64>,
     pub series: Series,
-}
-
-/// Returns a histogram of 1 microsecond to 2 minutes.
-pub fn histogram(digits: u8) -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 120_000_000, digits).expect("bounds that are in order")
 }
 
 impl Tally {

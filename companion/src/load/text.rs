@@ -6,58 +6,19 @@ use crate::plain::{commas, ms};
 
 use super::checks::Check;
 use super::options::{Options, Shape};
-use super::report::Report;
+use super::outcome::{Outcome, meaning};
 use super::request::{COMMANDS, Sale};
 
-/// What a status word meant to the buyers.
-const MEANINGS: [(&str, &str, &str); 19] = [
-    ("RESERVE", "RESERVED", "units set aside"),
-    ("RESERVE", "SOLD", "a second click met its own order"),
-    (
-        "RESERVE",
-        "EXPIRED",
-        "a second click came after the deadline: a new id",
-    ),
-    ("RESERVE", "NOTSTARTED", "too early: asked again"),
-    (
-        "RESERVE",
-        "ALLRESERVED",
-        "others might not pay: asked again",
-    ),
-    ("RESERVE", "SOLDOUT", "for good, or one fewer will do"),
-    ("RESERVE", "USERLIMIT", "too many for one user"),
-    ("RESERVE", "ORDERLIMIT", "too many for one order"),
-    ("REPLACE", "RESERVED", "another item instead"),
-    ("REPLACE", "ALLRESERVED", "the cart stayed as it was"),
-    ("REPLACE", "SOLDOUT", "the cart stayed as it was"),
-    ("REPLACE", "USERLIMIT", "the cart stayed as it was"),
-    ("REPLACE", "EXPIRED", "too late: a new id"),
-    ("CHECKOUT", "SOLD", "an order, or the same one again"),
-    ("CHECKOUT", "EXPIRED", "paid too late: a new id"),
-    ("CHECKOUT", "ALREADYSOLD", "paid twice: money to give back"),
-    ("CHECKOUT", "NORESERVATION", "lost to the failover"),
-    ("RELEASE", "RELEASED", "units given back"),
-    ("RELEASE", "EXPIRED", "given back by its deadline"),
-];
-
-/// Returns what a word means, if a load can meet it.
-pub fn meaning(command: &str, word: &str) -> &'static str {
-    let known = MEANINGS
-        .iter()
-        .find(|(at, name, _)| *at == command && *name == word);
-    known.map_or("not expected", |(_, _, meaning)| meaning)
-}
-
 /// Returns the lines before the first buyer.
-pub fn opening(options: &Options, sale: &Sale, facts: &[(&str, String)]) -> String {
+pub fn opening(options: &Options, seed: u64, sale: &Sale, facts: &[(&str, String)]) -> String {
     let rush = match options.shape {
         Shape::Spike => format!(
             "{} buyers within {:?}",
             commas(options.buyers),
             options.within
         ),
-        Shape::Tail => format!("{} buyers a second for {:?}", options.rate, options.lasts),
-        Shape::Soak => format!("{} buyers a second until stopped", options.rate),
+        Shape::Tail => format!("{} buyers a second for {:?}", options.rate(), options.lasts),
+        Shape::Soak => format!("{} buyers a second until stopped", options.rate()),
     };
     let how = match options.batch {
         Some(most) => format!("2 connections, {most} requests a batch"),
@@ -67,7 +28,7 @@ pub fn opening(options: &Options, sale: &Sale, facts: &[(&str, String)]) -> Stri
         "{}: {rush}, {} units, {how}, seed {}\nsale {}\n",
         options.shape.word(),
         commas(options.stock),
-        options.seed,
+        seed,
         sale.key
     );
     for (name, value) in facts {
@@ -77,34 +38,34 @@ pub fn opening(options: &Options, sale: &Sale, facts: &[(&str, String)]) -> Stri
 }
 
 /// Prints everything.
-pub fn print(report: &Report) {
-    print!("{}", page(report, std::io::stdout().is_terminal()));
+pub fn print(outcome: &Outcome) {
+    print!("{}", page(outcome, std::io::stdout().is_terminal()));
 }
 
-fn page(report: &Report, colours: bool) -> String {
+fn page(outcome: &Outcome, colours: bool) -> String {
     let colours = colours && std::env::var_os("NO_COLOR").is_none();
-    let mut text = format!("\n{}\n", paint(&report.summary(), "1", colours));
-    answers(report, colours, &mut text);
-    latency(report, colours, &mut text);
+    let mut text = format!("\n{}\n", paint(&outcome.summary(), "1", colours));
+    answers(outcome, colours, &mut text);
+    latency(outcome, colours, &mut text);
     text += &format!("\n{}\n", paint("Checks", "1", colours));
-    let width = report.checks.iter().map(|check| check.name.len()).max();
-    for check in &report.checks {
+    let width = outcome.checks.iter().map(|check| check.name.len()).max();
+    for check in &outcome.checks {
         push_check(check, width.unwrap_or(0), colours, &mut text);
     }
-    text += &format!("\n{}\n", paint(&report.verdict(), "1", colours));
-    if let Some(ms) = report.void_by_ms {
+    text += &format!("\n{}\n", paint(&outcome.verdict(), "1", colours));
+    if let Some(ms) = outcome.void_by_ms {
         text += &format!(
             "The load itself was up to {ms:.0} ms late: its latencies mean nothing. Give it a quieter \
              machine, fewer buyers, or --behind.\n"
         );
     }
-    if report.kept {
+    if outcome.kept {
         text += &format!(
             "The sale is still there: {} and {}.\n",
-            report.sale.key, report.sale.orders
+            outcome.sale.key, outcome.sale.orders
         );
     }
-    text += &format!("The same crowd comes again with --seed {}.\n", report.seed);
+    text += &format!("The same crowd comes again with --seed {}.\n", outcome.seed);
     text
 }
 
@@ -120,9 +81,9 @@ fn push_check(check: &Check, width: usize, colours: bool, text: &mut String) {
     }
 }
 
-fn answers(report: &Report, colours: bool, text: &mut String) {
+fn answers(outcome: &Outcome, colours: bool, text: &mut String) {
     *text += &format!("\n{}\n", paint("Answers", "1", colours));
-    for (command, word, count) in report.answers() {
+    for (command, word, count) in outcome.answers() {
         *text += &format!(
             "  {command:<8}  {word:<13} {:>10}  {}\n",
             commas(count),
@@ -131,13 +92,13 @@ fn answers(report: &Report, colours: bool, text: &mut String) {
     }
 }
 
-fn latency(report: &Report, colours: bool, text: &mut String) {
+fn latency(outcome: &Outcome, colours: bool, text: &mut String) {
     let heading =
         "Latency in ms       p50      p95      p99    p99.9      max   (from the intended moment)";
     *text += &format!("\n{}\n", paint(heading, "1", colours));
-    let all = [("all", &report.tally.all_latency)];
-    let each = COMMANDS.iter().copied().zip(&report.tally.latency);
-    let late = [("load late", &report.tally.behind)];
+    let all = [("all", &outcome.tally.all_latency)];
+    let each = COMMANDS.iter().copied().zip(&outcome.tally.latency);
+    let late = [("load late", &outcome.tally.behind)];
     for (name, latency) in each.chain(all).chain(late) {
         if latency.is_empty() {
             continue;

@@ -132,25 +132,29 @@ fn says_what_keeps_it_from_starting() {
     let target = |url| vec!["spike", "--target", url, "--sale", "tea"];
     let secret = "redis://:hidden@127.0.0.1:1";
     for (code, arguments, says) in [
-        (2, vec![], "say which: spike, tail or soak"),
-        (2, vec!["rush"], "\"rush\" is none of spike, tail and soak"),
+        (
+            2,
+            vec![],
+            "the following required arguments were not provided:\n  <SHAPE>",
+        ),
+        (2, vec!["rush"], "[possible values: spike, tail, soak]"),
         (2, vec!["spike"], "give --target URL"),
         (
             2,
             vec!["spike", "--pay", "2", "--own", "x"],
-            "shares from 0 to 1",
+            "it is a number from 0 to 1",
         ),
-        (
-            2,
-            vec!["spike", "--kill-at", "1s"],
-            "kills only what --own has started",
-        ),
+        (2, vec!["spike", "--kill-at", "1s"], "--own <FILE.so>"),
         (
             2,
             vec!["spike", "--target", "http://a"],
             "a gateway is not driven yet",
         ),
-        (2, vec!["spike", "--own", "a", "--target", "b"], "not both"),
+        (
+            2,
+            vec!["spike", "--own", "a", "--target", "b"],
+            "cannot be used with",
+        ),
         (
             3,
             vec!["spike", "--own", "/nowhere.so"],

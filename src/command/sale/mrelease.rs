@@ -44,7 +44,9 @@ const WIDTH: usize = 1;
 fn parse(mut args: Args<'_>, batch_max: u64) -> Result<Entries<'_>, Error> {
     args.word("key")?;
     let entries = Entries::parse(&mut args, WIDTH, batch_max)?;
-    args.end()?;
+    if !args.is_empty() {
+        return Err(entries.unknown_option(&args));
+    }
     Ok(entries)
 }
 

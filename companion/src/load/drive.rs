@@ -277,19 +277,17 @@ impl<'w> Driver<'w> {
             let Some((_, queue)) = fronts.min() else {
                 return;
             };
-            let most = if queue + 1 == self.waiting.len() {
-                1
-            } else {
-                most
-            };
             let count = most.min(self.waiting[queue].len());
             let taken: Vec<Asked> = self.waiting[queue].drain(..count).collect();
-            let flight = match kind_of(queue) {
-                Some(kind) => Flight::Batch(kind, taken),
-                None => Flight::Alone(taken[0]),
+            let flights: Vec<Flight> = match kind_of(queue) {
+                Some(kind) => vec![Flight::Batch(kind, taken)],
+                // Commands of their own, but one after the other without a wait.
+                None => taken.into_iter().map(Flight::Alone).collect(),
             };
-            self.push(at, &flight);
-            self.lanes[at].flights.push_back(flight);
+            for flight in flights {
+                self.push(at, &flight);
+                self.lanes[at].flights.push_back(flight);
+            }
         }
     }
 

@@ -18,7 +18,7 @@ mod checks;
 mod clock;
 mod drive;
 mod lane;
-pub mod live;
+mod live;
 mod machine;
 mod options;
 mod outcome;

@@ -52,7 +52,9 @@ fn the_page_names_options_that_there_are() {
             &text[..end.unwrap_or(text.len())]
         });
         for option in options.filter(|option| !option.starts_with('-') && !option.is_empty()) {
-            let is_there = option == "help" || help.contains(&format!("--{option} "));
+            let is_there = help
+                .split_whitespace()
+                .any(|word| word.strip_prefix("--") == Some(option));
             assert!(is_there, "--{option}");
         }
     }

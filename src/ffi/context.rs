@@ -48,6 +48,11 @@ impl Flags {
         self.0 & raw::REDISMODULE_CTX_FLAGS_LUA != 0
     }
 
+    /// The server is a node of a cluster.
+    pub fn is_cluster(self) -> bool {
+        self.0 & raw::REDISMODULE_CTX_FLAGS_CLUSTER != 0
+    }
+
     /// `maxmemory` is set, and is this server's to keep to.
     pub fn has_maxmemory(self) -> bool {
         self.0 & raw::REDISMODULE_CTX_FLAGS_MAXMEMORY != 0

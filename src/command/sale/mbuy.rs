@@ -86,6 +86,7 @@ impl<'a> Request<'a> {
             replaces: None,
         };
         Ok(Asked {
+            id,
             id_at: 2,
             entry: Entry::Buy { ask, reference },
         })

@@ -62,7 +62,11 @@ fn read(mut args: Args<'_>) -> Result<Asked<'_>, Error> {
         reference: batch::reference(&mut args)?,
         payload: None,
     });
-    Ok(Asked { id_at: 0, entry })
+    Ok(Asked {
+        id,
+        id_at: 0,
+        entry,
+    })
 }
 
 pub struct MultiCheckout;

@@ -53,7 +53,11 @@ fn parse(mut args: Args<'_>, batch_max: u64) -> Result<Entries<'_>, Error> {
 fn read(mut args: Args<'_>) -> Result<Asked<'_>, Error> {
     let id = args.name("id")?;
     let entry = Entry::Release(names::key(id));
-    Ok(Asked { id_at: 0, entry })
+    Ok(Asked {
+        id,
+        id_at: 0,
+        entry,
+    })
 }
 
 pub struct MultiRelease;

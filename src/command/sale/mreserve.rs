@@ -91,7 +91,11 @@ impl<'a> Request<'a> {
             hold_ms: self.hold_ms,
             replaces: None,
         });
-        Ok(Asked { id_at: 2, entry })
+        Ok(Asked {
+            id,
+            id_at: 2,
+            entry,
+        })
     }
 }
 

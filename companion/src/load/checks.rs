@@ -398,3 +398,175 @@ fn sql(rows: &HashMap<String, u64>, books: &Books) -> Check {
     let figures = format!("{} rows", commas(rows.len() as u64));
     Check::of("rows in SQL = orders of the stream", figures, wrong)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::books::{Known, Order};
+    use super::super::request::Step;
+    use super::super::resp::{Answer, Reply};
+    use super::*;
+
+    fn expected() -> Expected {
+        Expected {
+            stock: vec![5, 3, 2],
+            user_limit: 2,
+            p95: Duration::from_millis(200),
+            behind: Duration::from_millis(10),
+            restocks: false,
+            lag: Some(0),
+        }
+    }
+
+    /// One order of two units, and books that agree on it.
+    fn sound() -> (Tally, Books) {
+        let mut tally = Tally::new(100_000);
+        let bought = Bought {
+            order_id: "1-0".into(),
+            user: 7,
+            first: (0, 2),
+            second: None,
+            told_us: 5,
+        };
+        tally.bought.insert("a".into(), bought);
+        tally.released.push("b".into());
+        tally.sold_out_units = [Some(4), None, Some(3)];
+        let known = |state: &str, order_id: &str| Known {
+            state: state.into(),
+            user: "user-7".into(),
+            units: [2, 0, 0],
+            order_id: order_id.into(),
+        };
+        let order = Order {
+            entry_id: "1-0".into(),
+            user: "user-7".into(),
+            units: [2, 0, 0],
+        };
+        let mut books = Books {
+            stock: vec![[3, 0, 2], [3, 0, 0], [2, 0, 0]],
+            sql: Some([("a".to_owned(), 2)].into()),
+            ..Books::default()
+        };
+        for (name, value) in [
+            ("total", 10),
+            ("available", 8),
+            ("reserved", 0),
+            ("sold", 2),
+        ] {
+            books.info.insert(name.into(), value);
+        }
+        books.info.insert("reservations_open".into(), 0);
+        books.stream.by_id.insert("a".into(), order);
+        let reservations = [("a", known("sold", "1-0")), ("b", known("released", ""))];
+        for (id, known) in reservations {
+            books.known.insert(id.into(), known.clone());
+            books.promised.insert(id.into(), Some(known));
+        }
+        books.audit.consistent = true;
+        (tally, books)
+    }
+
+    fn failed(tally: &Tally, books: &Books) -> Vec<&'static str> {
+        let checks = check_books(&expected(), tally, books);
+        let failed = checks.iter().filter(|check| !check.passed);
+        failed.map(|check| check.name).collect()
+    }
+
+    #[test]
+    fn sound_books_pass_and_each_fault_is_named() {
+        let (tally, books) = sound();
+        assert_eq!(failed(&tally, &books), Vec::<&str>::new());
+        type Fault = (&'static [&'static str], fn(&mut Tally, &mut Books));
+        let faults: [Fault; 12] = [
+            (&["oversold: 0", "totals of INFO = STOCK"], |_, books| {
+                books.stock[1][0] = 4
+            }),
+            (&["users above the limit: 0"], |_, books| {
+                // Another order of this user, with everything that belongs to it.
+                let order = books.stream.by_id["a"].clone();
+                books.stream.by_id.insert("c".into(), order.clone());
+                books.known.insert("c".into(), books.known["a"].clone());
+                books.stock[0] = [1, 0, 4];
+            }),
+            (&["promises kept"], |_, books| {
+                books.promised.insert("a".into(), None);
+            }),
+            (&["promises kept"], |_, books| {
+                let sold = books.promised["a"].clone();
+                books.promised.insert("b".into(), sold);
+            }),
+            (&["sold without an entry in the stream: 0"], |_, books| {
+                let known = books.known.get_mut("a").expect("a");
+                known.order_id = "2-0".into();
+            }),
+            (&["entries without a sale: 0"], |_, books| {
+                let order = books.stream.by_id.get_mut("a").expect("a");
+                order.user = "user-8".into();
+            }),
+            (&["entries without a sale: 0"], |_, books| {
+                books.stream.strange.push("a is sold twice".into());
+            }),
+            (&["orders nobody was told of: 0"], |tally, _| {
+                tally.bought.clear()
+            }),
+            (&["SOLDOUT was the truth"], |tally, _| {
+                tally.sold_out_units[0] = Some(3)
+            }),
+            (&["AUDIT finds no difference"], |_, books| {
+                books.audit.consistent = false
+            }),
+            (&["answers that no rule allows: 0"], |tally, _| {
+                tally.unexpected("what?".into())
+            }),
+            (&["rows in SQL = orders of the stream"], |_, books| {
+                books.sql = Some([("a".to_owned(), 1), ("z".to_owned(), 1)].into());
+            }),
+        ];
+        for (at, (names, fault)) in faults.iter().enumerate() {
+            let (mut tally, mut books) = sound();
+            fault(&mut tally, &mut books);
+            let failed = failed(&tally, &books);
+            assert!(
+                names.iter().all(|name| failed.contains(name)),
+                "{at}: {failed:?}"
+            );
+            // What is no fault of the books' totals names nothing else.
+            assert!(failed.len() <= names.len() + 3, "{at}: {failed:?}");
+        }
+    }
+
+    /// What a replica had not been sent yet is lost, and counted; what it had is not.
+    #[test]
+    fn only_the_last_promises_before_a_kill_may_be_lost() {
+        let (mut tally, mut books) = sound();
+        books.promised.insert("a".into(), None);
+        tally.killed_us = Some(6);
+        let check = promises(&tally, &books);
+        assert!(
+            check.passed && check.figures.contains("failover: 1 orders"),
+            "{check:?}"
+        );
+        tally.killed_us = Some(60_000_000);
+        assert!(!promises(&tally, &books).passed);
+        tally.killed_us = Some(4);
+        assert!(!promises(&tally, &books).passed);
+    }
+
+    #[test]
+    fn a_late_load_is_void_and_not_slow() {
+        let (mut tally, _) = sound();
+        let reply = Reply::new(Answer::Text("RESERVED".into()));
+        tally.count(Step::Reserve, &reply, 0, 300_000);
+        let names = |tally: &Tally| -> Vec<bool> {
+            let checks = check_service(&expected(), tally);
+            checks.iter().map(|check| check.passed).collect()
+        };
+        assert_eq!(
+            (void_by(&expected(), &tally), names(&tally)),
+            (None, vec![true, false])
+        );
+        tally.behind.saturating_record(11_000);
+        assert!(void_by(&expected(), &tally).is_some());
+        tally.unanswered = 1;
+        assert_eq!(names(&tally), [false]);
+    }
+}

@@ -201,3 +201,26 @@ fn leaves_no_server_behind_when_it_is_killed() {
         std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
     });
 }
+
+#[test]
+fn finds_the_node_of_a_cluster_and_gives_its_password() {
+    let module = module_path();
+    let redis = Redis::start(&[
+        "--loadmodule",
+        module.to_str().expect("a path"),
+        "--cluster-enabled",
+        "yes",
+    ]);
+    redis.ask::<redis::Value>("CLUSTER ADDSLOTSRANGE 0 16383");
+    wait_until("the cluster is whole", || {
+        redis
+            .ask::<String>("CLUSTER INFO")
+            .contains("cluster_state:ok")
+    });
+    redis.ask::<redis::Value>("ACL SETUSER shop on >hidden ~* +@all");
+    redis.ask::<redis::Value>("ACL SETUSER default off");
+    let url = format!("redis://shop:hidden@127.0.0.1:{}", redis.port);
+    let (code, text) = Load::start(&url, &[&SHORT, &PATIENT, &["--cluster"]]).end();
+    assert_eq!((code, failed(&text)), (0, vec![]), "{text}");
+    assert!(!text.contains("hidden"), "{text}");
+}

@@ -89,6 +89,7 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
     };
     let stage = Stage::set(&options, seed, address, own).await?;
     let (tally, link) = stage.play(&options).await?;
+    leave_at_the_next_signal()?;
     let outcome = stage.check(&options, tally, link).await?;
     text::print(&outcome);
     if let Some(path) = &options.report {
@@ -97,6 +98,18 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
         println!("The report is {path}.");
     }
     Ok(u8::from(!outcome.holds()))
+}
+
+/// Lets a signal end the program while the books are read, which may take minutes after a soak.
+/// The guards of its servers and of its worker end those.
+fn leave_at_the_next_signal() -> Result<(), Failure> {
+    let stop = Stop::on_signals().map_err(|error| cannot("signals", error))?;
+    tokio::spawn(async move {
+        stop.wait().await;
+        log::warn("stopped before the books were checked");
+        std::process::exit(3);
+    });
+    Ok(())
 }
 
 fn cannot(what: &str, error: impl std::fmt::Display) -> Failure {

@@ -1,12 +1,14 @@
 //! `flashsale`: the program beside the module.
 //!
 //! It speaks to a server like any client. `flashsale worker` moves the order stream into SQL
-//! tables, each order exactly once; docs/companion.md is its manual.
+//! tables, each order exactly once; `flashsale serve` is the way from browsers to a sale, by
+//! HTTP. docs/companion.md is the manual.
 //!
 //! | Folder | |
 //! |---|---|
 //! | `link` | one connection to the primary, which never reconnects by itself |
 //! | `sql` | three databases by one interface, the tables, which errors pass |
+//! | `serve` | the gateway: queues and batches, answers over HTTP, the live view, the page |
 //! | `worker` | entries, hooks, one batch, reading and acknowledging |
 
 #![forbid(unsafe_code)]
@@ -14,8 +16,10 @@
 mod link;
 mod log;
 mod options;
+mod prometheus;
 mod retry;
 mod secret;
+mod serve;
 mod sql;
 mod stop;
 mod worker;
@@ -29,8 +33,9 @@ flashsale: the program beside the flashsale module
 
   flashsale worker ...       moves the order stream into your SQL tables, each order once
   flashsale worker dead ...  lists, retries and drops what could not be stored
+  flashsale serve ...        an HTTP gateway to a sale, with a page for buyers
 
-`flashsale worker --help` lists its options. Exit codes: 0 done, 1 the answer is no,
+`flashsale worker --help` and `flashsale serve --help` list the options. Exit codes: 0 done, 1 the answer is no,
 2 wrong usage, 3 cannot go on.
 ";
 
@@ -60,6 +65,7 @@ async fn run() -> Result<u8, Failure> {
     let mut arguments = lexopt::Parser::from_env();
     match arguments.next()? {
         Some(lexopt::Arg::Value(word)) if word == "worker" => worker::run(arguments).await,
+        Some(lexopt::Arg::Value(word)) if word == "serve" => serve::run(arguments).await,
         Some(lexopt::Arg::Value(word)) => Err(Failure::Usage(format!(
             "there is no subcommand {}: see flashsale --help",
             word.display()

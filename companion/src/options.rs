@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::link::Way;
+
 /// Ends the program with an exit code of its own and one line on stderr.
 #[derive(Debug)]
 pub enum Failure {
@@ -15,6 +17,38 @@ impl From<lexopt::Error> for Failure {
     fn from(error: lexopt::Error) -> Self {
         Self::Usage(format!("{error}: see --help"))
     }
+}
+
+/// Chooses how to find the primary, from `--sentinel NAME` and `--cluster`.
+///
+/// # Errors
+///
+/// Both are given.
+pub fn way_of(sentinel: Option<String>, is_cluster: bool) -> Result<Way, Failure> {
+    match (sentinel, is_cluster) {
+        (Some(_), true) => Err(Failure::Usage("--sentinel or --cluster, not both".into())),
+        (Some(name), false) => Ok(Way::Sentinel(name)),
+        (None, true) => Ok(Way::Cluster),
+        (None, false) => Ok(Way::Direct),
+    }
+}
+
+/// Chooses how to log, from the value of `--log`.
+///
+/// # Errors
+///
+/// Any value but `text` and `json`.
+pub fn use_log(value: &str) -> Result<(), Failure> {
+    match value {
+        "text" => {}
+        "json" => crate::log::use_json(),
+        other => {
+            return Err(Failure::Usage(format!(
+                "--log {other}: there are text and json"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Parses a duration such as `500ms`, `60s`, `15m`, `24h` or `7d`.

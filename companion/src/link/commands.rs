@@ -287,8 +287,8 @@ fn raw(value: Value) -> Option<Raw> {
     })
 }
 
-/// Names and values of a flat list.
-fn pairs(value: &Value) -> Vec<(String, Value)> {
+/// Returns the names and values of a flat list.
+pub fn pairs(value: &Value) -> Vec<(String, Value)> {
     let Value::Array(flat) = value else {
         return Vec::new();
     };

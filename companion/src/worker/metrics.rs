@@ -1,7 +1,6 @@
 //! What Prometheus is shown, and the small server that shows it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::batch::Outcome;
+use crate::prometheus::{CONTENT_TYPE, Page};
 
 /// Upper bounds of `batch_seconds`.
 const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -107,7 +107,7 @@ impl Metrics {
 
 impl Numbers {
     fn text(&self) -> String {
-        let mut page = Page(String::new());
+        let mut page = Page::new("worker");
         page.family("rows_total", "counter", "New rows by table.");
         for (table, rows) in &self.rows {
             page.line("rows_total", &[("table", table)], rows);
@@ -185,37 +185,7 @@ impl Numbers {
         page.line("batch_seconds_bucket", &[("le", "+Inf")], self.batches);
         page.line("batch_seconds_sum", &[], self.batch_seconds);
         page.line("batch_seconds_count", &[], self.batches);
-        page.0
-    }
-}
-
-/// A page in the text format.
-struct Page(String);
-
-impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            self.0,
-            "# HELP flashsale_worker_{name} {help}\n# TYPE flashsale_worker_{name} {kind}"
-        );
-    }
-
-    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        let label = |(name, value): &(&str, &str)| {
-            let value = value
-                .replace('\\', "\\\\")
-                .replace('"', "\\\"")
-                .replace('\n', "\\n");
-            format!("{name}=\"{value}\"")
-        };
-        let labels: Vec<String> = labels.iter().map(label).collect();
-        let labels = if labels.is_empty() {
-            String::new()
-        } else {
-            format!("{{{}}}", labels.join(","))
-        };
-        let _ = writeln!(self.0, "flashsale_worker_{name}{labels} {value}");
+        page.text()
     }
 }
 
@@ -247,7 +217,7 @@ async fn answer(mut stream: TcpStream, metrics: &Metrics) -> std::io::Result<()>
         ("404 Not Found", "There is /metrics.\n".to_owned())
     };
     let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {status}\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await?;

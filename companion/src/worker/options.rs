@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use lexopt::ValueExt;
 
-use crate::link::{Address, Way};
-use crate::options::{Failure, parse_duration};
+use crate::link::Address;
+use crate::options::{Failure, parse_duration, use_log, way_of};
 use crate::secret::url_of;
 use crate::sql::{Dialect, dialect_of};
 
@@ -169,15 +169,7 @@ impl Options {
             "claim-after" => self.claim_after = duration(name, parser)?,
             "trim" => self.trim = Some(duration(name, parser)?),
             "metrics" => self.metrics = Some(parser.value()?.string()?),
-            "log" => match parser.value()?.string()?.as_str() {
-                "text" => {}
-                "json" => crate::log::use_json(),
-                other => {
-                    return Err(Failure::Usage(format!(
-                        "--log {other}: there are text and json"
-                    )));
-                }
-            },
+            "log" => use_log(&parser.value()?.string()?)?,
             "migrate-only" => given.migrate_only = true,
             "without-hooks" => self.without_hooks = true,
             _ => {
@@ -216,12 +208,7 @@ impl Options {
         {
             return usage("the name of a stream has 1 to 900 bytes");
         }
-        let way = match (given.sentinel, given.is_cluster) {
-            (Some(_), true) => return usage("--sentinel or --cluster, not both"),
-            (Some(name), false) => Way::Sentinel(name),
-            (None, true) => Way::Cluster,
-            (None, false) => Way::Direct,
-        };
+        let way = way_of(given.sentinel, given.is_cluster)?;
         let url = url_of(given.redis, "--redis", "FLASHSALE_REDIS")?;
         self.address = Some(Address::parse(&url, way).map_err(Failure::Usage)?);
         Ok(())

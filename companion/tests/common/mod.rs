@@ -1,6 +1,8 @@
 //! Redis on free ports of the loopback, in folders that vanish; each process is ended by its
 //! pid.
 
+pub mod session;
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

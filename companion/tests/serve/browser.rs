@@ -67,7 +67,7 @@ impl Driver {
             "--no-sandbox",
             "--disable-gpu",
             "--disable-dev-shm-usage",
-            "--window-size=900,900",
+            "--window-size=640,620",
             "--hide-scrollbars",
             "--lang=en-GB",
         ];
@@ -435,23 +435,23 @@ fn restarts_are_survived(driver: &Driver) {
     let browser = driver.browser(Screen::Desk);
     browser.open(&gateway);
     redis.kill();
-    browser.wait_for("it says so", "!$('away').hidden");
+    browser.wait_for("it says so", "$('away').textContent");
     browser.click("reserve");
     browser.wait_for_text("reserve", "Asking again for you");
     browser.shoot("away");
     browser.check_legible("away");
     redis.run(&["--loadmodule", module.to_str().expect("a path")]);
     browser.wait_for("held", "!$('held').hidden");
-    browser.wait_for("it says no more", "$('away').hidden");
+    browser.wait_for("it says no more", "!$('away').textContent");
     assert_eq!(reserved(&redis), 1);
     // The gateway itself.
     gateway.kill();
-    browser.wait_for("it says so", "!$('away').hidden");
+    browser.wait_for("it says so", "$('away').textContent");
     browser.click("pay");
     browser.wait_for_text("verdict", "We are checking your order");
     gateway.restart(&redis.url());
     browser.wait_for("bought", "!$('bought').hidden");
-    browser.wait_for("it says no more", "$('away').hidden");
+    browser.wait_for("it says no more", "!$('away').textContent");
     assert_eq!(redis.ask::<i64>("XLEN shoes:orders"), 1);
 }
 
@@ -510,8 +510,9 @@ fn it_works_by_keyboard_alone(driver: &Driver) {
 }
 
 fn it_can_be_read_in_the_dark(driver: &Driver) {
-    let redis = sale("ITEMS 2 red 60 blue 25 USERLIMIT 1 HOLD 300000");
+    let redis = sale("ITEMS 2 red 60 blue 25 HOLD 300000");
     redis.ask::<redis::Value>("FLASHSALE.RESERVE shoes y ITEMS 2 red 8 blue 2 ID y");
+    redis.ask::<String>("FLASHSALE.ALTER shoes USERLIMIT 1");
     let gateway = Gateway::start(&redis.url(), &[]);
     let browser = driver.browser(Screen::DeskInTheDark);
     browser.open(&gateway);

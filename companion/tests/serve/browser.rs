@@ -76,7 +76,7 @@ impl Driver {
         }
         let mut options = json!({"args": arguments});
         if screen == Screen::Phone {
-            let metrics = json!({"width": 360, "height": 740, "pixelRatio": 2.0, "touch": true});
+            let metrics = json!({"width": 360, "height": 740, "pixelRatio": 1.0, "touch": true});
             options["mobileEmulation"] = json!({"deviceMetrics": metrics});
         }
         let mut wanted = serde_json::Map::new();

@@ -31,7 +31,7 @@ pub enum Unanswered {
 
 #[derive(Clone)]
 struct Held {
-    link: Link,
+    link: Arc<Link>,
     /// Counts the connections, so that a late failure of an old one does not end a new one.
     number: u64,
 }
@@ -43,7 +43,10 @@ pub struct Keeper(Arc<watch::Sender<Option<Held>>>);
 impl Keeper {
     /// Takes over a connection, and keeps it from now on.
     pub fn start(link: Link, address: Address, probe: Cmd, metrics: Arc<Metrics>) -> Self {
-        let (sender, _) = watch::channel(Some(Held { link, number: 0 }));
+        let (sender, _) = watch::channel(Some(Held {
+            link: Arc::new(link),
+            number: 0,
+        }));
         let keeper = Self(Arc::new(sender));
         let ours = keeper.clone();
         tokio::spawn(async move { ours.keep(address, probe, &metrics).await });
@@ -62,7 +65,7 @@ impl Keeper {
             if since.elapsed() > IS_SOUND_AFTER {
                 backoff.reset();
             }
-            let link = reconnect(&address, &probe, &mut backoff).await;
+            let link = Arc::new(reconnect(&address, &probe, &mut backoff).await);
             number += 1;
             self.0.send_replace(Some(Held { link, number }));
         }

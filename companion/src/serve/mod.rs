@@ -155,10 +155,11 @@ async fn check_commands(link: &Link) -> Result<(), Failure> {
     command.arg("INFO").arg(&COMMANDS);
     let known = match link.ask(&command).await {
         Ok(Value::Array(known)) => known,
+        Err(error) if error.code() != Some("NOPERM") => {
+            return Err(Failure::CannotGoOn(format!("Redis: {}", explain(&error))));
+        }
         // Without that right the first request shows what is missing.
-        Err(error) if error.code() == Some("NOPERM") => return Ok(()),
-        Ok(_) => return Ok(()),
-        Err(error) => return Err(Failure::CannotGoOn(format!("Redis: {}", explain(&error)))),
+        _ => return Ok(()),
     };
     let unknown = COMMANDS
         .iter()

@@ -54,16 +54,15 @@ impl Queues {
         if self.waiting >= self.most {
             return false;
         }
-        self.queue(sku).push_back(entry);
         self.waiting += 1;
-        true
-    }
-
-    fn queue(&mut self, sku: &str) -> &mut VecDeque<Entry> {
-        if !self.by_sku.contains_key(sku) {
-            self.turns.push_back(sku.to_owned());
+        match self.by_sku.get_mut(sku) {
+            Some(queue) => queue.push_back(entry),
+            None => {
+                self.turns.push_back(sku.to_owned());
+                self.by_sku.insert(sku.to_owned(), VecDeque::from([entry]));
+            }
         }
-        self.by_sku.entry(sku.to_owned()).or_default()
+        true
     }
 
     /// Takes what waits for the SKU whose turn it is, at most [`BATCH_MOST`]. Nobody waits
@@ -100,9 +99,16 @@ impl Queues {
             return;
         }
         self.waiting += batch.len();
-        let queue = self.queue(sku);
-        for entry in batch.into_iter().rev() {
-            queue.push_front(entry);
+        let mut queue = VecDeque::from(batch);
+        match self.by_sku.get_mut(sku) {
+            Some(behind) => {
+                queue.append(behind);
+                *behind = queue;
+            }
+            None => {
+                self.turns.push_front(sku.to_owned());
+                self.by_sku.insert(sku.to_owned(), queue);
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Answers over HTTP: JSON for what is done, `application/problem+json` (RFC 9457) for what
 //! is not.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use redis::{RedisError, Value};
@@ -145,18 +147,31 @@ fn details(word: &Word, elements: &[Value]) -> Map<String, Json> {
 fn of_error(error: &RedisError) -> Reply {
     let code = error.code().unwrap_or("UNKNOWN");
     let Some(fault) = fault_of(code) else {
-        log::warn(format!("the server answers: {}", explain(error)));
+        warn_of(error);
         return Reply::problem(500, code, "Something went wrong.");
     };
     let mut reply = Reply::problem(fault.http, code, fault.buyer);
     reply.after = fault.again.then_some(1);
     if fault.http >= 500 {
-        log::warn(format!("the server answers: {}", explain(error)));
+        warn_of(error);
     } else {
         // Such as "ERR quantity must be ...": for whoever writes the shop.
         reply = reply.with("error", explain(error).into());
     }
     reply
+}
+
+/// Logs an error that is nobody's request, once a second at most: in a rush every request meets
+/// it.
+fn warn_of(error: &RedisError) {
+    static LOGGED_MS: AtomicI64 = AtomicI64::new(0);
+    let (now_ms, before_ms) = (log::now_ms(), LOGGED_MS.load(Ordering::Relaxed));
+    let is_due = now_ms - before_ms >= 1_000;
+    let swap =
+        || LOGGED_MS.compare_exchange(before_ms, now_ms, Ordering::Relaxed, Ordering::Relaxed);
+    if is_due && swap().is_ok() {
+        log::warn(format!("the server answers: {}", explain(error)));
+    }
 }
 
 /// Rounds up to whole seconds, at least 1.
@@ -183,9 +198,9 @@ fn sentence(row: &Row, members: &Map<String, Json>) -> String {
 /// Words a duration by its largest unit, rounded up.
 fn duration(seconds: u64) -> String {
     let (number, unit) = match seconds {
-        ..120 => (seconds, "second"),
-        ..7_200 => (seconds.div_ceil(60), "minute"),
-        ..172_800 => (seconds.div_ceil(3_600), "hour"),
+        0..120 => (seconds, "second"),
+        120..7_200 => (seconds.div_ceil(60), "minute"),
+        7_200..172_800 => (seconds.div_ceil(3_600), "hour"),
         _ => (seconds.div_ceil(86_400), "day"),
     };
     let plural = if number == 1 { "" } else { "s" };

@@ -188,3 +188,29 @@ fn under_load_batches_grow() {
     assert!(calls <= 6, "{calls} calls for 64 reservations");
     assert_eq!(gateway.number("batch_entries_total", "") as i64, 64);
 }
+
+/// Two nodes with half of the slots each, of which one is named, and the other has the sale.
+#[test]
+fn the_node_of_the_sale_is_found_in_a_cluster() {
+    let module = crate::common::module_path();
+    let module = module.to_str().expect("a path");
+    let node = || Redis::start(&["--cluster-enabled", "yes", "--loadmodule", module]);
+    let nodes = [node(), node()];
+    nodes[0].ask::<String>("CLUSTER ADDSLOTSRANGE 0 8191");
+    nodes[1].ask::<String>("CLUSTER ADDSLOTSRANGE 8192 16383");
+    nodes[0].ask::<String>(&format!("CLUSTER MEET 127.0.0.1 {}", nodes[1].port));
+    wait_until("the cluster is up", || {
+        nodes.iter().all(|node| {
+            node.ask::<String>("CLUSTER INFO")
+                .contains("cluster_state:ok")
+        })
+    });
+    // `{a}` is in slot 15495.
+    nodes[1].ask::<String>("FLASHSALE.CREATE {a} {a}:orders ITEMS 2 red 9 blue 9");
+    let sale = ["--cluster", "--sale", "{a}", "--orders", "{a}:orders"];
+    let gateway = Gateway::start_with(&nodes[0].url(), &sale);
+    let ann = Buyer::new(&gateway);
+    assert_eq!(ann.reserve("a1", r#"{"red": 1}"#).status, 201);
+    assert_eq!(ann.reserve("a2", r#"{"red": 1, "blue": 1}"#).status, 201);
+    assert_eq!(ann.pay("a1", "p").answer(), "SOLD");
+}

@@ -132,6 +132,22 @@ fn a_thousand_readers_cost_the_server_what_one_costs() {
     assert_eq!(calls(&redis, "stock"), before);
 }
 
+/// What is silent for too long is taken for dead by what stands between.
+#[test]
+fn a_silent_stream_gets_a_comment() {
+    let redis = sale("STOCK 10");
+    let gateway = Gateway::start(&redis.url(), &[]);
+    let mut watcher = Watcher::new(&gateway);
+    watcher.sale();
+    let begin = Instant::now();
+    assert_eq!(watcher.next(":").as_deref(), Some(""));
+    assert!(
+        begin.elapsed() > Duration::from_secs(10),
+        "{:?}",
+        begin.elapsed()
+    );
+}
+
 /// A slow reader is given the newest state, and not all those before it.
 #[test]
 fn the_newest_state_wins() {

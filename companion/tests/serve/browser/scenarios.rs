@@ -1,247 +1,12 @@
-//! The page in headless Chromium.
-//!
-//! **Goal**: what a buyer clicks is one reservation, through double clicks, reloads, two tabs
-//! and restarts; each state of a sale is shown, in words; it works on a phone, by keyboard
-//! alone, and in the dark.
-//!
-//! **Method**: each scenario has a Redis, a gateway and a browser of its own, driven by
-//! WebDriver. Without chromedriver the test says so and passes. With `FLASHSALE_SCREENSHOTS`
-//! each state is kept as a picture in that folder, to be looked at.
+//! What a buyer does, and what the page shows.
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use fantoccini::actions::{InputSource, KeyAction, KeyActions};
-use fantoccini::{Client, ClientBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use crate::common::{Process, Redis, free_port, module_path, wait_until};
+use super::driver::{Driver, Screen};
+use crate::common::{Redis, module_path};
 use crate::gateway::{Gateway, sale};
-
-/// A driver of browsers that runs.
-struct Driver {
-    port: u16,
-    runtime: tokio::runtime::Runtime,
-    _process: Process,
-}
-
-/// How a browser is to look at the page.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Screen {
-    Desk,
-    DeskInTheDark,
-    Phone,
-}
-
-impl Driver {
-    /// Starts the driver; `None` where there is none.
-    fn start() -> Option<Self> {
-        let port = free_port();
-        let process = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(process) = process else {
-            eprintln!("SKIPPED: chromedriver is not installed (make test-companion installs it)");
-            return None;
-        };
-        wait_until("the driver listens", || {
-            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        Some(Self {
-            port,
-            runtime: runtime.expect("a runtime"),
-            _process: Process(process),
-        })
-    }
-
-    fn browser(&self, screen: Screen) -> Browser<'_> {
-        // As root, and in containers, Chromium has no sandbox.
-        let mut arguments = vec![
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--window-size=640,620",
-            "--hide-scrollbars",
-            "--lang=en-GB",
-        ];
-        if screen == Screen::DeskInTheDark {
-            arguments.push("--blink-settings=preferredColorScheme=0");
-        }
-        let mut options = json!({"args": arguments});
-        if screen == Screen::Phone {
-            let metrics = json!({"width": 360, "height": 740, "pixelRatio": 1.0, "touch": true});
-            options["mobileEmulation"] = json!({"deviceMetrics": metrics});
-        }
-        let mut wanted = serde_json::Map::new();
-        wanted.insert("goog:chromeOptions".into(), options);
-        let url = format!("http://127.0.0.1:{}", self.port);
-        let mut builder = ClientBuilder::new(HttpConnector::new());
-        let connecting = builder.capabilities(wanted).connect(&url);
-        let client = self.runtime.block_on(connecting).expect("a browser");
-        Browser {
-            driver: self,
-            client: Some(client),
-        }
-    }
-}
-
-/// A browser with the page open.
-struct Browser<'d> {
-    driver: &'d Driver,
-    client: Option<Client>,
-}
-
-impl Drop for Browser<'_> {
-    fn drop(&mut self) {
-        if let Some(client) = self.client.take() {
-            let _ = self.driver.runtime.block_on(client.close());
-        }
-    }
-}
-
-impl Browser<'_> {
-    fn client(&self) -> &Client {
-        self.client.as_ref().expect("an open browser")
-    }
-
-    fn wait<T>(&self, future: impl Future<Output = Result<T, fantoccini::error::CmdError>>) -> T {
-        self.driver
-            .runtime
-            .block_on(future)
-            .expect("the browser answers")
-    }
-
-    #[track_caller]
-    fn open(&self, gateway: &Gateway) {
-        self.wait(self.client().goto(&gateway.url()));
-        self.wait_for(
-            "the sale is shown",
-            "!$('choice').hidden || !$('held').hidden || !$('bought').hidden",
-        );
-    }
-
-    fn run(&self, script: &str) -> Json {
-        self.wait(self.client().execute(script, Vec::new()))
-    }
-
-    /// Evaluates an expression, in which `$` finds what has an id.
-    fn is(&self, expression: &str) -> bool {
-        self.run(&format!("return Boolean({expression})")) == true
-    }
-
-    #[track_caller]
-    fn wait_for(&self, what: &str, expression: &str) {
-        let begin = std::time::Instant::now();
-        while !self.is(expression) {
-            let shown = self.run("return document.querySelector('main').innerText");
-            assert!(
-                begin.elapsed() < Duration::from_secs(30),
-                "waited in vain: {what}; the page shows {shown}"
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn text(&self, id: &str) -> String {
-        let text = self.run(&format!(
-            "return document.getElementById('{id}').textContent"
-        ));
-        text.as_str().unwrap_or_default().to_owned()
-    }
-
-    #[track_caller]
-    fn wait_for_text(&self, id: &str, part: &str) {
-        let expression = format!("document.getElementById('{id}').textContent.includes({part:?})");
-        self.wait_for(part, &expression);
-    }
-
-    fn click(&self, id: &str) {
-        self.run(&format!("document.getElementById('{id}').click()"));
-    }
-
-    fn press(&self, key: char) {
-        let actions = KeyActions::new("keys".to_owned())
-            .then(KeyAction::Down { value: key })
-            .then(KeyAction::Up { value: key });
-        self.wait(self.client().perform_actions(actions));
-    }
-
-    /// What has the focus: the id, or the label.
-    fn focus(&self) -> String {
-        let name = self.run("const it = document.activeElement; return it.id || it.getAttribute('aria-label') || it.tagName");
-        name.as_str().unwrap_or_default().to_owned()
-    }
-
-    /// Presses Tab until something has the focus.
-    #[track_caller]
-    fn tab_to(&self, id: &str) {
-        for _ in 0..20 {
-            if self.focus() == id {
-                return;
-            }
-            self.press('\u{e004}');
-        }
-        panic!("no way to {id} by Tab: at {}", self.focus());
-    }
-
-    /// Keeps a picture, if pictures are wanted.
-    fn shoot(&self, name: &str) {
-        let Ok(folder) = std::env::var("FLASHSALE_SCREENSHOTS") else {
-            return;
-        };
-        // Transitions end.
-        std::thread::sleep(Duration::from_millis(400));
-        let picture = self.wait(self.client().screenshot());
-        std::fs::create_dir_all(&folder).expect("a folder");
-        std::fs::write(format!("{folder}/{name}.png"), picture).expect("a picture");
-    }
-
-    /// What is shown can be read: nothing is cut off, and letters stand out from their ground.
-    #[track_caller]
-    fn check_legible(&self, state: &str) {
-        let wrong = self.run(LEGIBLE);
-        assert_eq!(wrong, json!([]), "{state}");
-    }
-}
-
-/// Lists what WCAG 2.2 AA would not pass: contrast below 4.5, a button below 44 pixels or without
-/// a name, and what is wider than the screen.
-const LEGIBLE: &str = r#"
-const wrong = [];
-const shown = (it) => it.offsetParent !== null && !it.closest(".sr");
-const numbers = (color) => (color.match(/[\d.]+/g) || []).map(Number);
-const part = (one) => (one /= 255) <= 0.03928 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4;
-const light = ([r, g, b]) => 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
-function ground(it) {
-  for (; it; it = it.parentElement) {
-    const color = numbers(getComputedStyle(it).backgroundColor);
-    if (color.length === 3 || color[3] === 1) return color;
-  }
-  return [255, 255, 255];
-}
-for (const it of document.querySelectorAll("main *")) {
-  const own = [...it.childNodes].some((one) => one.nodeType === 3 && one.textContent.trim());
-  if (!own || !shown(it)) continue;
-  const [a, b] = [light(numbers(getComputedStyle(it).color)), light(ground(it))];
-  const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  if (contrast < 4.5) wrong.push(`${it.textContent.trim()}: contrast ${contrast.toFixed(2)}`);
-}
-for (const it of document.querySelectorAll("button")) {
-  if (!shown(it)) continue;
-  const box = it.getBoundingClientRect();
-  if (box.width < 44 || box.height < 44) wrong.push(`${it.id || it.ariaLabel}: ${box.width} x ${box.height}`);
-  if (!(it.ariaLabel || it.textContent.trim())) wrong.push("a button without a name");
-}
-if (document.documentElement.scrollWidth > innerWidth) wrong.push(`${document.documentElement.scrollWidth} > ${innerWidth}`);
-return wrong;
-"#;
 
 /// Units of the first item that are reserved.
 fn reserved(redis: &Redis) -> i64 {
@@ -255,7 +20,7 @@ fn reserved(redis: &Redis) -> i64 {
         .sum()
 }
 
-fn two_clicks_are_one_reservation(driver: &Driver) {
+pub fn two_clicks_are_one_reservation(driver: &Driver) {
     let redis = sale("ITEMS 2 red 60 blue 25 USERLIMIT 3 HOLD 300000");
     redis.ask::<redis::Value>("FLASHSALE.BUY shoes shoes:orders x ITEMS 1 red 3 ID x REF x");
     redis.ask::<redis::Value>("FLASHSALE.RESERVE shoes y ITEMS 2 red 1 blue 2 ID y");
@@ -289,7 +54,7 @@ fn two_clicks_are_one_reservation(driver: &Driver) {
     browser.wait_for("the sale", "!$('choice').hidden");
 }
 
-fn a_reload_asks_for_the_same(driver: &Driver) {
+pub fn a_reload_asks_for_the_same(driver: &Driver) {
     let redis = sale("STOCK 60 HOLD 300000");
     let gateway = Gateway::start(&redis.url(), &[]);
     let browser = driver.browser(Screen::Desk);
@@ -327,7 +92,7 @@ fn a_reload_asks_for_the_same(driver: &Driver) {
     assert_eq!(reserved(&redis), 1);
 }
 
-fn a_second_tab_goes_on_with_the_first(driver: &Driver) {
+pub fn a_second_tab_goes_on_with_the_first(driver: &Driver) {
     let redis = sale("STOCK 60 USERLIMIT 1 HOLD 300000");
     let gateway = Gateway::start(&redis.url(), &[]);
     let browser = driver.browser(Screen::Desk);
@@ -349,7 +114,7 @@ fn a_second_tab_goes_on_with_the_first(driver: &Driver) {
     assert_eq!(reserved(&redis), 1);
 }
 
-fn an_expiry_is_seen(driver: &Driver) {
+pub fn an_expiry_is_seen(driver: &Driver) {
     let redis = sale("STOCK 60 HOLD 2000");
     let gateway = Gateway::start(&redis.url(), &[]);
     let browser = driver.browser(Screen::Desk);
@@ -368,7 +133,7 @@ fn an_expiry_is_seen(driver: &Driver) {
     browser.wait_for("held", "!$('held').hidden");
 }
 
-fn all_reserved_and_sold_out_are_seen(driver: &Driver) {
+pub fn all_reserved_and_sold_out_are_seen(driver: &Driver) {
     let redis = sale("STOCK 20 HOLD 300000");
     let gateway = Gateway::start(&redis.url(), &[]);
     let browser = driver.browser(Screen::Desk);
@@ -399,7 +164,7 @@ fn all_reserved_and_sold_out_are_seen(driver: &Driver) {
     assert_eq!(gateway.number("answers_total", "SOLDOUT") as i64, 0);
 }
 
-fn the_start_is_counted_down(driver: &Driver) {
+pub fn the_start_is_counted_down(driver: &Driver) {
     let redis = sale("ITEMS 2 red 60 blue 25");
     let now: (i64, i64) = redis.ask("TIME");
     let start = |s: i64| (now.0 + s) * 1_000;
@@ -428,7 +193,7 @@ fn the_start_is_counted_down(driver: &Driver) {
     browser.check_legible("over");
 }
 
-fn restarts_are_survived(driver: &Driver) {
+pub fn restarts_are_survived(driver: &Driver) {
     let mut redis = sale("STOCK 60 HOLD 300000");
     let module = module_path();
     let mut gateway = Gateway::start(&redis.url(), &[]);
@@ -455,7 +220,7 @@ fn restarts_are_survived(driver: &Driver) {
     assert_eq!(redis.ask::<i64>("XLEN shoes:orders"), 1);
 }
 
-fn it_fits_a_phone(driver: &Driver) {
+pub fn it_fits_a_phone(driver: &Driver) {
     let redis = sale(
         "ITEMS 3 trail-runner-red-41 60 trail-runner-midnight-blue-42 25 laces 400 HOLD 300000",
     );
@@ -481,7 +246,7 @@ fn it_fits_a_phone(driver: &Driver) {
     browser.check_legible("phone, bought");
 }
 
-fn it_works_by_keyboard_alone(driver: &Driver) {
+pub fn it_works_by_keyboard_alone(driver: &Driver) {
     let redis = sale("ITEMS 2 red 60 blue 25 HOLD 300000");
     let gateway = Gateway::start(&redis.url(), &[]);
     let browser = driver.browser(Screen::Desk);
@@ -509,7 +274,7 @@ fn it_works_by_keyboard_alone(driver: &Driver) {
     browser.tab_to("again");
 }
 
-fn it_can_be_read_in_the_dark(driver: &Driver) {
+pub fn it_can_be_read_in_the_dark(driver: &Driver) {
     let redis = sale("ITEMS 2 red 60 blue 25 HOLD 300000");
     redis.ask::<redis::Value>("FLASHSALE.RESERVE shoes y ITEMS 2 red 8 blue 2 ID y");
     redis.ask::<String>("FLASHSALE.ALTER shoes USERLIMIT 1");
@@ -529,36 +294,4 @@ fn it_can_be_read_in_the_dark(driver: &Driver) {
     browser.click("reserve");
     browser.wait_for_text("verdict", "You can go on");
     browser.check_legible("dark, refused");
-}
-
-type Scenario = (&'static str, fn(&Driver));
-
-const SCENARIOS: [Scenario; 10] = [
-    ("two clicks", two_clicks_are_one_reservation),
-    ("reload", a_reload_asks_for_the_same),
-    ("two tabs", a_second_tab_goes_on_with_the_first),
-    ("expiry", an_expiry_is_seen),
-    ("sold out", all_reserved_and_sold_out_are_seen),
-    ("start", the_start_is_counted_down),
-    ("restarts", restarts_are_survived),
-    ("phone", it_fits_a_phone),
-    ("keyboard", it_works_by_keyboard_alone),
-    ("dark", it_can_be_read_in_the_dark),
-];
-
-/// Plays every scenario, and names those that fail.
-#[test]
-fn a_buyer_is_served_in_a_browser() {
-    let Some(driver) = Driver::start() else {
-        return;
-    };
-    let only = std::env::var("FLASHSALE_SCENARIO").unwrap_or_default();
-    let mut failed = Vec::new();
-    for (name, scenario) in SCENARIOS.iter().filter(|(name, _)| name.contains(&only)) {
-        let play = std::panic::AssertUnwindSafe(|| scenario(&driver));
-        if std::panic::catch_unwind(play).is_err() {
-            failed.push(*name);
-        }
-    }
-    assert!(failed.is_empty(), "{failed:?}");
 }

@@ -76,13 +76,14 @@ impl<'c> BatchCommit<'c> {
         if let Some(events) = &mut self.events {
             events.push(event);
         }
-        rehearsal::panic_at(Point::Apply, self.key.name());
+        rehearsal::panic_at(Point::Apply, self.key.name().bytes());
         let applied = self.key.apply_uncounted(event);
         broken::look(self.ctx, &mut self.key);
         note_news(event, &applied.stock, &mut self.news);
         count(event);
         Done {
             slot: applied.slot,
+            counted: applied.counted,
             entry: event.entry().unwrap_or_default(),
         }
     }

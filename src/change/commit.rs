@@ -31,6 +31,8 @@ pub(super) const APPLY: &CStr = c"FLASHSALE.APPLY";
 pub struct Done {
     /// The one reservation it was about.
     pub slot: Option<Slot>,
+    /// Of a new reservation: the units that count against its user's limits now.
+    pub counted: u64,
     /// Where its entry stands in the order stream; 0-0 without one.
     pub entry: EntryId,
 }
@@ -79,13 +81,14 @@ fn carry_out<'c>(
     // Before it is carried out: should that panic, an entry that is in the stream is an order
     // of every copy.
     send(ctx, key.name(), entry_in, event);
-    rehearsal::panic_at(Point::Apply, key.name());
+    rehearsal::panic_at(Point::Apply, key.name().bytes());
     let applied = key.apply(event);
     broken::look(ctx, key);
     announce(ctx, key, entry_in, event, &applied.stock, news);
     count(event);
     Done {
         slot: applied.slot,
+        counted: applied.counted,
         entry: event.entry().unwrap_or_default(),
     }
 }

@@ -49,11 +49,11 @@ impl<'c> OpenSale<'c> {
         user: Option<&mut Key<'_>>,
     ) -> Result<OpenSale<'c>, Error> {
         let key = datatype::open_write(call.ctx(), text(call, 1)?)?;
-        let news = News::about(call.ctx(), key.name());
-        rehearsal::panic_at(Point::Plan, key.name());
+        rehearsal::panic_at(Point::Plan, key.name().bytes());
         key.sale().touch(id.as_deref(), user.as_deref());
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
         key.sale().touch_records(id, user);
+        let news = News::about(call.ctx(), key.name());
         Ok(OpenSale {
             ctx: call.ctx(),
             key,
@@ -97,29 +97,29 @@ impl<'c> OpenSale<'c> {
 
     /// Expires this id now if its deadline has passed, and ends its grace if that is over: a
     /// decision about it must not depend on whether the sweep came by.
+    #[inline(always)]
     pub fn expire(&mut self, id: Key<'_>) {
         while let Some(event) = self.key.sale().plan_expire(self.now_ms, id) {
             self.commit(&event);
         }
     }
 
-    /// Plans; when overdue reservations could lift the refusal, returns them and plans
-    /// again. While even more overdue ones could, the refusal of new units becomes "try
-    /// again at once".
+    /// Looks at what was planned: when overdue reservations could lift the refusal, returns
+    /// them and plans again. While even more overdue ones could, the refusal of new units
+    /// becomes "try again at once".
+    // A plan is large, so it stays where it was made.
     #[inline(always)]
     pub fn plan_swept<P>(
         &mut self,
+        planned: &mut Result<P, Answer>,
         could_lift: impl Fn(&Sale, u64, &Answer) -> bool,
         plan: impl Fn(&Sale, u64) -> Result<P, Answer>,
-    ) -> Result<P, Answer> {
-        // Returned where it is made: a plan is large.
-        let mut planned = plan(self.sale(), self.now_ms);
-        if let Err(answer) = &planned
+    ) {
+        if let Err(answer) = planned
             && could_lift(self.sale(), self.now_ms, answer)
         {
-            planned = self.sweep_and_plan(could_lift, plan);
+            *planned = self.sweep_and_plan(could_lift, plan);
         }
-        planned
     }
 
     /// Returns overdue reservations and plans once more.

@@ -79,12 +79,6 @@ impl<'c> Ctx<'c> {
         Flags(unsafe { api!(RedisModule_GetContextFlags(self.raw)) } as u32)
     }
 
-    /// The database the call runs in.
-    pub fn database(self) -> i32 {
-        // SAFETY: as above.
-        unsafe { api!(RedisModule_GetSelectedDb(self.raw)) }
-    }
-
     /// Continues in another database; false if there is no such one.
     pub fn select(self, database: i32) -> bool {
         // SAFETY: as above; a number out of range is refused.

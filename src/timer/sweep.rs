@@ -52,7 +52,7 @@ fn follow(ctx: Ctx<'_>, hint: Hint, now_ms: u64, budget: &mut u32) {
     };
     // The sale here now may be another one than when the hint was set. In either case, what
     // is overdue in it expires, or its own next moment becomes the hint.
-    rehearsal::panic_at(Point::Sweep, key.name());
+    rehearsal::panic_at(Point::Sweep, key.name().bytes());
     key.forget_hint();
     let at_ms = key.sale().time(now_ms).now_ms;
     let Some(event) = key.sale().plan_sweep_within(at_ms, budget) else {

@@ -51,7 +51,7 @@ pub struct Gate {
     queues: Mutex<Queues>,
     pushed: Notify,
     alone: Keeper,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
 }
 
 impl Gate {
@@ -64,14 +64,13 @@ impl Gate {
         address: &Address,
         sale: &str,
         orders: &str,
-        metrics: &Arc<Metrics>,
+        metrics: &Metrics,
     ) -> Result<Arc<Self>, LinkError> {
         let mut keepers = Vec::new();
         for _ in 0..=BATCHING {
             let probe = probe(sale);
             let link = Link::connect_by(address, &probe).await?;
-            let metrics = Arc::clone(metrics);
-            keepers.push(Keeper::start(link, address.clone(), probe, metrics));
+            keepers.push(Keeper::start(link, address.clone(), probe, metrics.clone()));
         }
         let alone = keepers.remove(0);
         let gate = Arc::new(Self {
@@ -80,7 +79,7 @@ impl Gate {
             queues: Mutex::new(Queues::new(WAITING_MOST)),
             pushed: Notify::new(),
             alone,
-            metrics: Arc::clone(metrics),
+            metrics: metrics.clone(),
         });
         for keeper in keepers {
             let gate = Arc::clone(&gate);
@@ -94,9 +93,11 @@ impl Gate {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns how many reservations wait for a connection.
-    pub fn waiting(&self) -> usize {
-        self.queues().waiting()
+    /// Shows how many reservations wait for a connection, and returns that.
+    fn count_waiting(&self) -> usize {
+        let waiting = self.queues().waiting();
+        self.metrics.set_waiting(waiting);
+        waiting
     }
 
     /// Reserves units of one SKU, in a batch with whatever else waits.
@@ -121,6 +122,7 @@ impl Gate {
         if !self.queues().push(sku, entry) {
             return Err(NoAnswer::Full);
         }
+        self.count_waiting();
         self.pushed.notify_one();
         match tokio::time::timeout(ANSWER_WITHIN, receiver).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -211,7 +213,7 @@ impl Gate {
                 tokio::task::yield_now().await;
                 continue;
             };
-            if self.waiting() > 0 {
+            if self.count_waiting() > 0 {
                 // A SKU is left over, for the other connection.
                 self.pushed.notify_one();
             }

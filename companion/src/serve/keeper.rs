@@ -42,7 +42,7 @@ pub struct Keeper(Arc<watch::Sender<Option<Held>>>);
 
 impl Keeper {
     /// Takes over a connection, and keeps it from now on.
-    pub fn start(link: Link, address: Address, probe: Cmd, metrics: Arc<Metrics>) -> Self {
+    pub fn start(link: Link, address: Address, probe: Cmd, metrics: Metrics) -> Self {
         let (sender, _) = watch::channel(Some(Held {
             link: Arc::new(link),
             number: 0,

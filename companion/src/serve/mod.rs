@@ -42,14 +42,14 @@ use axum::serve::ListenerExt;
 use redis::Value;
 use tokio::net::TcpListener;
 
-use crate::link::{Link, explain, pairs, string};
+use crate::failure::Failure;
+use crate::link::{Address, Link, explain, pairs, string};
 use crate::log;
-use crate::options::Failure;
 use crate::stop::Stop;
 
 use gate::Gate;
 use metrics::Metrics;
-use options::Options;
+pub use options::Options;
 use routes::App;
 use user::Who;
 use view::View;
@@ -76,34 +76,33 @@ const PAGE: &str = include_str!("page.html");
 /// # Errors
 ///
 /// Wrong usage; something at the start is not as it has to be.
-pub async fn run(arguments: lexopt::Parser) -> Result<u8, Failure> {
-    let Some(options) = Options::parse(arguments)? else {
-        print!("{}", options::HELP);
-        return Ok(0);
-    };
+pub async fn run(options: Options) -> Result<u8, Failure> {
+    log::begin(options.tell.log);
+    let address = options.redis.address()?;
     let cannot = |text: String| Failure::CannotGoOn(text);
     let stop = Stop::on_signals().map_err(|error| cannot(format!("signals: {error}")))?;
-    let link = Link::connect_by(&options.address, &gate::probe(&options.sale)).await;
+    let link = Link::connect_by(&address, &gate::probe(&options.sale)).await;
     let link = link.map_err(|error| cannot(format!("Redis: {error}")))?;
     check_commands(&link).await?;
     check_sale(&link, &options).await?;
-    let metrics = Arc::new(Metrics::default());
-    let gate = Gate::open(&options.address, &options.sale, &options.orders, &metrics).await;
-    let gate = gate.map_err(|error| cannot(format!("Redis: {error}")))?;
+    let numbers = match &options.tell.metrics {
+        Some(place) => crate::metrics::show_at(place).map(|()| None)?,
+        None => Some(crate::metrics::begin()?),
+    };
+    let metrics = Metrics::begin();
+    let gate = open(&address, &options, &metrics).await?;
     let app = Arc::new(App {
-        view: View::start(Arc::clone(&gate), Arc::clone(&metrics)),
+        view: View::start(Arc::clone(&gate), metrics.clone()),
         gate,
         who: options.user_header.map_or(Who::Cookie, Who::Header),
+        numbers,
         metrics,
         page: page_of(&options.sale),
         stop: stop.clone(),
     });
-    if let Some(place) = &options.metrics {
-        let listener = listen("--metrics", place).await?;
-        let router = routes::metrics_router(Arc::clone(&app));
-        tokio::spawn(axum::serve(listener, router).into_future());
-    }
-    let listener = listen("--listen", &options.listen).await?;
+    let listener = TcpListener::bind(&options.listen).await;
+    let listener =
+        listener.map_err(|error| cannot(format!("--listen {}: {error}", options.listen)))?;
     let place = listener.local_addr();
     let place = place.map_or_else(|_| options.listen.clone(), |place| place.to_string());
     log::info(format!(
@@ -111,18 +110,17 @@ pub async fn run(arguments: lexopt::Parser) -> Result<u8, Failure> {
         options.sale, link.server
     ));
     drop(link);
-    serve(
-        listener,
-        routes::router(app, options.metrics.is_none()),
-        stop,
-    )
-    .await;
+    serve(listener, routes::router(app), stop).await;
     Ok(0)
 }
 
-async fn listen(option: &str, place: &str) -> Result<TcpListener, Failure> {
-    let listener = TcpListener::bind(place).await;
-    listener.map_err(|error| Failure::CannotGoOn(format!("{option} {place}: {error}")))
+async fn open(
+    address: &Address,
+    options: &Options,
+    metrics: &Metrics,
+) -> Result<Arc<Gate>, Failure> {
+    let gate = Gate::open(address, &options.sale, &options.orders, metrics).await;
+    gate.map_err(|error| Failure::CannotGoOn(format!("Redis: {error}")))
 }
 
 /// Answers until the program is to stop, and then what is in hand.

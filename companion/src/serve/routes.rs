@@ -11,6 +11,7 @@ use axum::extract::{DefaultBodyLimit, Json, Path, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use metrics_exporter_prometheus::PrometheusHandle;
 use redis::Value;
 use serde::Deserialize;
 use serde_json::{Map, Value as Js, json};
@@ -23,7 +24,6 @@ use super::reply::{Reply, describe};
 use super::user::Who;
 use super::view::View;
 use crate::link::{pairs, string};
-use crate::prometheus;
 use crate::stop::Stop;
 
 /// The longest body.
@@ -34,7 +34,9 @@ pub struct App {
     pub gate: Arc<Gate>,
     pub view: Arc<View>,
     pub who: Who,
-    pub metrics: Arc<Metrics>,
+    pub metrics: Metrics,
+    /// What writes the numbers, unless they have a place of their own.
+    pub numbers: Option<PrometheusHandle>,
     pub page: Bytes,
     pub stop: Stop,
 }
@@ -42,9 +44,9 @@ pub struct App {
 type Shared = State<Arc<App>>;
 type Id = Result<Path<String>, PathRejection>;
 
-/// Returns the routes; `/metrics` is among them only if it has no place of its own.
-pub fn router(app: Arc<App>, with_metrics: bool) -> Router {
-    let mut router = Router::new()
+/// Returns the routes.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
         .route("/", get(page))
         .route("/events", get(events))
         .route("/sale", get(sale))
@@ -52,21 +54,11 @@ pub fn router(app: Arc<App>, with_metrics: bool) -> Router {
         .route("/reservations/{id}", get(look_up).delete(release))
         .route("/reservations/{id}/payment", post(pay))
         .route("/problems/{answer}", get(problem))
-        .route("/healthz", get(health));
-    if with_metrics {
-        router = router.route("/metrics", get(metrics));
-    }
-    router
+        .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
         .fallback(nowhere)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MOST))
-        .with_state(app)
-}
-
-/// Returns the routes of `--metrics`.
-pub fn metrics_router(app: Arc<App>) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics))
         .with_state(app)
 }
 
@@ -278,9 +270,12 @@ async fn health(State(app): Shared) -> Response<Body> {
     reply.send()
 }
 
-async fn metrics(State(app): Shared) -> impl IntoResponse {
-    let kind = [(header::CONTENT_TYPE, prometheus::CONTENT_TYPE)];
-    (kind, app.metrics.text(app.gate.waiting()))
+async fn metrics(State(app): Shared) -> Response<Body> {
+    const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+    match &app.numbers {
+        Some(numbers) => ([(header::CONTENT_TYPE, TEXT)], numbers.render()).into_response(),
+        None => nowhere().await,
+    }
 }
 
 async fn nowhere() -> Response<Body> {

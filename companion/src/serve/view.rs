@@ -128,7 +128,7 @@ impl Seen {
 /// The live view of one sale.
 pub struct View {
     gate: Arc<Gate>,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
     /// Changes only where readers have to be told, but always holds the newest.
     seen: watch::Sender<Seen>,
     looked_at: watch::Sender<Option<Instant>>,
@@ -137,7 +137,7 @@ pub struct View {
 
 impl View {
     /// Starts to look whenever somebody looks.
-    pub fn start(gate: Arc<Gate>, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn start(gate: Arc<Gate>, metrics: Metrics) -> Arc<Self> {
         let nothing = Seen::nothing(&NoAnswer::Late.reply());
         let view = Arc::new(Self {
             gate,

@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::common::free_port;
-
 pub struct Proxy {
     pub port: u16,
     shared: Arc<Shared>,
@@ -25,9 +23,9 @@ struct Shared {
 
 impl Proxy {
     pub fn start(target: u16) -> Self {
-        let port = free_port();
         let shared = Arc::new(Shared::default());
-        let listener = TcpListener::bind(("127.0.0.1", port)).expect("a port");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("its address").port();
         let ours = Arc::clone(&shared);
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {

@@ -67,7 +67,7 @@ pub use event::codec::{decode_event, encode_event};
 pub use event::container::{Container, ContainerWriter};
 pub use event::facts::Deed;
 pub use event::{Change, Created, Event, Forgets, Order, Pending, Refund, StockDelta};
-pub use plan::batch::{Batch, Decision, Entry};
+pub use plan::batch::{Batch, Carrier, Entry};
 pub use plan::manage::CreateAsk;
 pub use state::{MarkId, Sale, Time};
 pub use units::{

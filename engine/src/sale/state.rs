@@ -204,7 +204,7 @@ impl Sale {
     }
 
     /// The slot of a known id. O(1).
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, id: Key<'_>) -> Option<Slot> {
         self.reservations.find(id)
     }

@@ -6,11 +6,9 @@
 use crate::sale::book::items::Stock;
 use crate::sale::book::options::Options;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
-use crate::sale::book::users::UserSlot;
 use crate::sale::state::Sale;
 use crate::sale::units::{EntryId, INTEGER_MAX, ItemIndex, Line, Lines, USER_IDS_MAX};
 use crate::table::name::{Key, Name, NameBuffer, Spelling};
-use crate::table::slab::NONE;
 
 /// The state of a reservation, as GET and SCAN name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,23 +234,17 @@ impl Sale {
                 user_remaining: self.options.user_limit,
             };
         };
-        self.terms_of(record.user(), &record.lines(), record.expires_at_ms())
+        let counted = self.users.sums(record.user()).counted;
+        self.terms_made(counted, &record.lines(), record.expires_at_ms())
     }
 
-    /// The same for a reservation that was just made, of these lines and until this
-    /// moment: less is looked up.
-    #[inline]
-    pub fn terms_made(&self, slot: Slot, lines: &[Line], expires_at_ms: u64) -> Terms {
-        let user = self.record(slot).map_or(NONE, Reservation::user);
-        self.terms_of(user, lines, expires_at_ms)
-    }
-
+    /// The same for a reservation that was just made, of these lines and until this moment,
+    /// by a user with so many units that count: less is looked up.
     #[inline(always)]
-    fn terms_of(&self, user: UserSlot, lines: &[Line], expires_at_ms: u64) -> Terms {
+    pub fn terms_made(&self, counted: u64, lines: &[Line], expires_at_ms: u64) -> Terms {
         let available = lines
             .iter()
             .map(|line| self.items.stock(line.item).available);
-        let counted = self.users.sums(user).counted;
         Terms {
             expires_at_ms,
             remaining: available.min().unwrap_or(0),

@@ -105,6 +105,18 @@ impl<S: Sink> Writer<'_, S> {
         }
     }
 
+    /// Appends numbers one after the other: in one piece where each of them is a byte.
+    #[inline(always)]
+    pub fn numbers<const N: usize>(&mut self, numbers: [u64; N]) {
+        if numbers.iter().all(|&number| number < TWO_BYTES.into()) {
+            self.raw(&numbers.map(|number| number as u8));
+        } else {
+            for number in numbers {
+                self.number(number);
+            }
+        }
+    }
+
     fn large_number(&mut self, number: u64) {
         let [a, b, c, d, e, f, g, h] = number.to_le_bytes();
         // One array each, as a buffer looks for room once for each piece it takes.

@@ -23,6 +23,8 @@ use crate::table::slab::NONE;
 pub struct Applied {
     /// The one reservation it was about.
     pub slot: Option<Slot>,
+    /// Of a new reservation: the units that count against its user's limits now.
+    pub counted: u64,
     /// What buyers see of the stock now.
     pub stock: StockChanges,
 }
@@ -99,14 +101,14 @@ impl Sale {
             return Applied::default();
         }
         self.last_change_at_ms = event.at_ms;
-        let mut stock = StockChanges::new();
-        let slot = self.apply_to_reservation(event, &mut stock);
-        Applied { slot, stock }
+        let mut applied = Applied::default();
+        applied.slot = self.apply_to_reservation(event, &mut applied);
+        applied
     }
 
     #[inline(always)]
-    fn apply_to_reservation(&mut self, event: &Event<'_>, seen: &mut StockChanges) -> Option<Slot> {
-        let at_ms = event.at_ms;
+    fn apply_to_reservation(&mut self, event: &Event<'_>, told: &mut Applied) -> Option<Slot> {
+        let (at_ms, seen) = (event.at_ms, &mut told.stock);
         match &event.change {
             Change::Reserved {
                 id,
@@ -117,13 +119,11 @@ impl Sale {
                 replaces,
             } => {
                 self.make_room(*forgets);
-                let new = NewReservation {
-                    expires_at_ms: *expires_at_ms,
-                    ..new_reservation(*id, NONE, lines, at_ms)
-                };
+                let mut new = new_reservation(*id, NONE, lines, at_ms);
+                new.expires_at_ms = *expires_at_ms;
                 match replaces {
-                    None => Some(self.reserve(*user, lines, new, seen)),
-                    Some(old) => self.replace(*old, *user, lines, new, seen),
+                    None => Some(self.reserve(*user, lines, new, told)),
+                    Some(old) => self.replace(*old, *user, lines, new, told),
                 }
             }
             Change::Bought {
@@ -232,17 +232,18 @@ impl Sale {
         user: Key<'_>,
         lines: &[Line],
         mut new: NewReservation<'_>,
-        seen: &mut StockChanges,
+        told: &mut Applied,
     ) -> Slot {
         for line in lines {
             let by = shifted(-1, 1, 0, line.qty);
-            self.items.shift(line.item, by, seen);
+            self.items.shift(line.item, by, &mut told.stock);
         }
         let slot = self.reservations.next_slot();
-        let (user, before) = self.users.reserve(user, units_of(lines), slot);
-        self.count_lines(user, lines, 1);
-        new.user = user;
-        self.reservations.insert_behind(&new, None, Some(before))
+        let joined = self.users.reserve(user, units_of(lines), slot);
+        self.count_lines(joined.user, lines, 1);
+        (new.user, told.counted) = (joined.user, joined.counted);
+        self.reservations
+            .insert_behind(&new, None, Some(joined.before))
     }
 
     /// Keeps a reservation in the place of an open one, which is released: items see the
@@ -253,7 +254,7 @@ impl Sale {
         user: Key<'_>,
         lines: &[Line],
         mut new: NewReservation<'_>,
-        seen: &mut StockChanges,
+        told: &mut Applied,
     ) -> Option<Slot> {
         new.user = self.users.retain(user);
         let slot = self.reservations.find(old)?;
@@ -266,10 +267,11 @@ impl Sale {
                 reserved: more,
                 sold: 0,
             };
-            self.items.shift(item, by, seen);
+            self.items.shift(item, by, &mut told.stock);
         }
         self.account(old_user, &old_lines, (-1, 0), -1);
         self.account(new.user, lines, (1, 0), 1);
+        told.counted = self.users.sums(new.user).counted;
         self.reservations
             .end(slot, &mut self.users, Status::Released, at_ms);
         Some(self.reservations.insert(&new, None, &mut self.users))

@@ -292,6 +292,7 @@ fn take_option<'a>(
     Ok(true)
 }
 
+#[inline]
 fn put_forgets(out: &mut Out<'_, '_>, forgets: Forgets) {
     out.tag(match forgets {
         Forgets::Nothing => 0,

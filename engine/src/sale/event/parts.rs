@@ -111,6 +111,10 @@ pub(crate) fn take_options(from: &mut NameReader<'_>) -> Result<Options, CodecEr
 /// Appends the lines of a cart.
 #[inline(always)]
 pub(crate) fn put_lines<S: Sink>(out: &mut Writer<'_, S>, lines: &[Line]) {
+    // A list of one, which nearly all carts are, in one piece.
+    if let &[Line { item, qty }] = lines {
+        return out.numbers([1, u64::from(item), qty]);
+    }
     out.list(lines.iter(), |out, line| {
         out.number(u64::from(line.item));
         out.number(line.qty);

@@ -45,7 +45,7 @@ impl Sale {
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
-        let slot = self.admit(now_ms, &ask.user, &lines, None)?;
+        let user = self.admit(now_ms, ask.user, &lines, None)?;
         let forgets = self.room(now_ms, bounds)?;
         let order = Order {
             reference: reference.map(Spelling::of),
@@ -54,7 +54,7 @@ impl Sale {
         };
         let change = Change::Bought {
             id: ask.id,
-            user: ask.user.found_at(slot),
+            user,
             lines,
             order,
             forgets,
@@ -111,7 +111,9 @@ impl Sale {
         }
         let lines = record.lines();
         let units = units_of(&lines);
-        self.admit_user(record.user(), &lines, units, None)
+        let user = record.user();
+        let counted = self.users.sums(user).counted;
+        self.admit_user(user, counted, &lines, units, None)
             .and_then(|()| self.admit_stock(now_ms, &lines, units, None))
             .is_ok()
     }

@@ -89,15 +89,17 @@ companion: ## build the program beside the module: target/companion/release/flas
 	FLASHSALE_COMMIT=$$(git rev-parse --short=12 HEAD 2>/dev/null || true) $(COMPANION) build --release $(IN_COMPANION)
 
 # Kill loops over 2,000 entries; ENTRIES=100000 for a long run.
-test-companion: ## test the companion against Redis, SQLite, PostgreSQL and MariaDB (ENTRIES=100000)
-	@$(SETUP) build companion server databases
+test-companion: ## test the companion against Redis, databases and a browser (ENTRIES=100000)
+	@$(SETUP) build companion server databases browser
 	cargo build --locked
 	FLASHSALE_DATABASES=required FLASHSALE_LOOP_ENTRIES=$(or $(ENTRIES),2000) \
 	  $(COMPANION) test $(IN_COMPANION) -- --test-threads=2 $(ARGS)
 
-bench-companion: ## measure how many orders a second one worker stores, 5 minutes
-	@$(SETUP) companion server databases
+bench-companion: ## measure what one worker stores and one gateway carries in a second, 6 minutes
+	@$(SETUP) build companion server databases
+	cargo build --release --locked
 	FLASHSALE_DATABASES=required $(COMPANION) test --release $(IN_COMPANION) --test worker -- bench:: --ignored --nocapture
+	$(COMPANION) test --release $(IN_COMPANION) --test serve -- bench:: --ignored --nocapture
 
 lint-companion: ## check the companion's formatting and lints
 	@$(SETUP) companion lint

@@ -1,8 +1,9 @@
 //! `flashsale`: the program beside the module.
 //!
 //! It speaks to a server like any client. `flashsale worker` moves the order stream into SQL
-//! tables, each order exactly once; `flashsale load` lets a crowd at a sale and checks the books;
-//! `flashsale top` shows a sale in the terminal. docs/companion.md is their manual.
+//! tables, each order exactly once; `flashsale serve` is the way from browsers to a sale, by
+//! HTTP; `flashsale load` lets a crowd at a sale and checks the books; `flashsale top` shows a
+//! sale in the terminal. docs/companion.md is their manual.
 //!
 //! | Folder | |
 //! |---|---|
@@ -10,6 +11,7 @@
 //! | `sql` | three databases by one interface, the tables, which errors pass |
 //! | `load` | buyers and their habits, the driver, the books and their checks, the report |
 //! | `top` | what a sale and its server look like now |
+//! | `serve` | the gateway: queues and batches, answers over HTTP, the live view, the page |
 //! | `worker` | entries, hooks, one batch, reading and acknowledging |
 
 #![forbid(unsafe_code)]
@@ -23,6 +25,7 @@ mod options;
 mod plain;
 mod retry;
 mod secret;
+mod serve;
 mod sql;
 mod stop;
 mod top;
@@ -50,6 +53,7 @@ enum Command {
     Worker(Box<worker::Options>),
     Load(Box<load::Options>),
     Top(top::Options),
+    Serve(serve::Options),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
             Command::Worker(options) => worker::run(*options).await,
             Command::Load(options) => load::run(*options).await,
             Command::Top(options) => top::run(options).await,
+            Command::Serve(options) => serve::run(options).await,
         }
     };
     let code = match runtime.block_on(run) {

@@ -70,12 +70,24 @@ pub struct Link {
 }
 
 impl Link {
-    /// Connects to the primary that has the key.
+    /// Connects to the primary that has the key of a stream.
     ///
     /// # Errors
     ///
     /// No server answers, or none is a primary.
     pub async fn connect(address: &Address, key: &[u8]) -> Result<Self, LinkError> {
+        let mut probe = redis::cmd("XPENDING");
+        probe.arg(key).arg("flashsale-where-are-you");
+        Self::connect_by(address, &probe).await
+    }
+
+    /// Connects to the primary that answers the probe, a command with the key. In a cluster
+    /// all other nodes redirect it.
+    ///
+    /// # Errors
+    ///
+    /// No server answers, or none is a primary.
+    pub async fn connect_by(address: &Address, probe: &Cmd) -> Result<Self, LinkError> {
         let servers = match &address.way {
             Way::Sentinel(name) => vec![address.ask_sentinels(name).await?],
             Way::Cluster | Way::Direct => address.servers.clone(),
@@ -83,7 +95,7 @@ impl Link {
         let mut last = LinkError::NoPrimary("no server given".into());
         for (host, port) in servers {
             let server = format!("{host}:{port}");
-            match Self::to(address, host, port, key).await {
+            match Self::to(address, host, port, probe).await {
                 Ok(link) => return Ok(link),
                 Err(LinkError::Redis(error)) => {
                     last = LinkError::NoPrimary(format!("{server}: {}", explain(&error)));
@@ -98,7 +110,7 @@ impl Link {
         address: &Address,
         mut host: String,
         mut port: u16,
-        key: &[u8],
+        probe: &Cmd,
     ) -> Result<Self, LinkError> {
         for _ in 0..REDIRECTIONS {
             let link = Self::open(address, &host, port).await?;
@@ -109,10 +121,8 @@ impl Link {
             if address.way != Way::Cluster {
                 return Ok(link);
             }
-            let mut command = redis::cmd("XPENDING");
-            command.arg(key).arg("flashsale-where-are-you");
             // Any other answer, NOGROUP for one, comes from the node that has the slot.
-            match link.ask(&command).await {
+            match link.ask(probe).await {
                 Err(error) => match error.redirect_node() {
                     Some((node, _)) => (host, port) = split_node(node, &host)?,
                     None if error.is_io_error() => return Err(error.into()),

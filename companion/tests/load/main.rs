@@ -9,13 +9,15 @@
 //! the machine may be busy.
 
 #[allow(dead_code)]
-#[path = "../worker/servers.rs"]
-mod servers;
-
+#[path = "../common/mod.rs"]
+mod common;
 mod faults;
 mod liar;
 mod page;
 mod runs;
+#[allow(dead_code)]
+#[path = "../worker/servers.rs"]
+mod servers;
 mod top;
 
 use std::process::{Child, Command, Output, Stdio};

@@ -1,6 +1,6 @@
 //! docs/companion.md and the help, compared with what the program does.
 
-use crate::servers::Redis;
+use crate::common::Redis;
 use crate::{Load, PATIENT, SHORT, run};
 
 const PAGE: &str = include_str!("../../../docs/companion.md");

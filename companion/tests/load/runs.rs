@@ -1,6 +1,7 @@
 //! Runs in which all holds, and starts that cannot go on.
 
-use crate::servers::{Redis, Sql, module_path, signal, wait_until};
+use crate::common::module_path;
+use crate::servers::{Redis, Sql, signal, wait_until};
 use crate::{Load, PATIENT, SHORT, failed, run, wait_for_orders};
 
 #[test]

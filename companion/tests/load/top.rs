@@ -1,7 +1,8 @@
 //! What `flashsale top` prints of real servers.
 
+use crate::common::module_path;
 use crate::run;
-use crate::servers::{Redis, Sql, module_path};
+use crate::servers::{Redis, Sql};
 
 #[test]
 fn shows_sales_groups_replicas_and_dead_letters_once() {

@@ -16,13 +16,14 @@
 //! |---|---|
 //! | `gate`, `queue`, `keeper` | to the sale: batches, what waits for one, a connection that comes back |
 //! | `routes`, `user`, `key` | the requests, and who asks for what |
-//! | `reply`, `meaning`, `answers` | answers over HTTP, by the table of `clients/answers.json` |
+//! | `reply`, `lookup`, `meaning`, `answers` | answers over HTTP, by the table of `clients/answers.json` |
 //! | `view` | the live view, for GET /sale and GET /events |
 
 mod answers;
 mod gate;
 mod keeper;
 mod key;
+mod lookup;
 mod meaning;
 mod metrics;
 mod options;

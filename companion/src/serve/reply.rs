@@ -8,7 +8,8 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use redis::{RedisError, Value};
 use serde_json::{Map, Value as Json, json};
 
-use super::meaning::{After, Row, Type, Word, fault_of, row_of, word_of};
+use super::lookup::{fault_of, row_of, word_of};
+use super::meaning::{After, Row, Type, Word};
 use crate::link::{explain, string};
 use crate::log;
 

@@ -1,0 +1,207 @@
+"""The whole shop as processes of its own: server, provider, shop, jobs, worker, reconcile.
+
+`FLASHSALE_SERVER` is the server's program, `FLASHSALE_MODULE` the module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import httpx
+import redis
+
+SHOP = Path(os.environ.get("SHOP_FOLDER", Path(__file__).resolve().parents[1]))
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "clients/python/tests"))
+from servers import Server, free_port, until  # noqa: E402
+
+IS_SHORT = os.environ.get("FLASHSALE_RUN") == "short"
+PARTS = ("psp", "shop", "jobs", "worker", "reconcile")
+PRICES = {"red": 12900, "blue": 11900}
+PASSWORD = "correct horse"
+
+
+class Shop:
+    """A shop that is running, and what a test does to it and asks of it."""
+
+    def __init__(self, parts: tuple[str, ...] = PARTS, fsync: str = "everysec", late_ms: int = 0, copies: int = 1, stale_ms: int = 2000) -> None:
+        self.folder = tempfile.mkdtemp(prefix="flashsale-shop-")
+        self.server = Server("--appendonly", "yes", "--appendfsync", fsync)
+        self.secret = secrets.token_hex(16)
+        self.url, self.psp_url = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+        self.settings = {
+            "SHOP_REDIS": f"redis://127.0.0.1:{self.server.port}",
+            "SHOP_DB": f"{self.folder}/shop.db",
+            "SHOP_URL": self.url,
+            "SHOP_PSP": self.psp_url,
+            "SHOP_PSP_SECRET": self.secret,
+            "SHOP_ADMIN_PASSWORD": PASSWORD,
+            "SHOP_STALE_MS": str(stale_ms),
+            "PSP_LATE_MS": str(late_ms),
+            "PSP_COPIES_MAX": str(copies),
+        }
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.redis = self.server.client()
+        try:
+            for part in parts:
+                self.start(part)
+            self.db = sqlite3.connect(f"{self.folder}/shop.db", timeout=30, isolation_level=None)
+            self.db.row_factory = sqlite3.Row
+            for part, url in (("psp", self.psp_url + "/books"), ("shop", self.url)):
+                if part in parts:
+                    self.wait_for(url)
+        except BaseException:
+            self.end()
+            raise
+
+    def wait_for(self, url: str) -> None:
+        def is_up() -> bool:
+            with contextlib.suppress(httpx.HTTPError):
+                return httpx.get(url, timeout=5).status_code < 500
+            return False
+
+        until(is_up, f"{url}; see {self.folder}")
+
+    # --- processes
+
+    def start(self, *parts: str) -> None:
+        for part in parts:
+            with open(f"{self.folder}/{part}.log", "ab") as log:
+                command = [sys.executable, "-B", str(SHOP / f"{part}.py")]
+                self.processes[part] = subprocess.Popen(command, env=os.environ | self.settings, cwd=self.folder, stdout=log, stderr=log)
+
+    def kill(self, *parts: str) -> None:
+        """As `kill -9`."""
+        for part in parts:
+            self.processes[part].kill()
+            self.processes.pop(part).wait()
+
+    def end(self) -> None:
+        self.kill(*list(self.processes))
+        self.server.end()
+        if not os.environ.get("SHOP_KEEP"):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def log(self, part: str) -> str:
+        return Path(f"{self.folder}/{part}.log").read_text()
+
+    # --- the sale
+
+    def create(self, red: int = 10, blue: int = 10, hold_ms: int = 60_000, grace_ms: int = 0, userlimit: int = 2) -> None:
+        stock = ("ITEMS", 2, "red", red, "blue", blue, "USERLIMIT", userlimit, "HOLD", hold_ms, "GRACE", grace_ms)
+        self.redis.execute_command("FLASHSALE.CREATE", "shoes", "shoes:orders", *stock, "EVENTS", "all")
+
+    def call(self, command: str, *words: object) -> Any:
+        return self.redis.execute_command(f"FLASHSALE.{command}", "shoes", *words)
+
+    def map(self, command: str, *words: object) -> dict[str, Any]:
+        flat = self.call(command, *words)
+        return flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2]))
+
+    def cut(self, size: int) -> None:
+        """Kills the server, takes bytes off the end of its AOF, and starts it again."""
+        self.server.kill()
+        (aof,) = Path(self.server.folder).glob("appendonlydir/*.incr.aof")
+        os.truncate(aof, size)
+        self.server.start()
+
+    def aof_size(self) -> int:
+        (aof,) = Path(self.server.folder).glob("appendonlydir/*.incr.aof")
+        return aof.stat().st_size
+
+    # --- the books
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        return self.db.execute(query, values).fetchall()
+
+    def intent(self, reservation: str) -> Any:
+        (row,) = self.rows("SELECT * FROM intents WHERE reservation = ?", reservation)
+        return row
+
+    def state(self, reservation: str) -> str:
+        return str(self.intent(reservation)["state"])
+
+    def reaches(self, reservation: str, *states: str, seconds: float = 20) -> None:
+        until(lambda: self.state(reservation) in states, f"{states} of {reservation}; it is {dict(self.intent(reservation))}", seconds)
+
+    def is_idle(self) -> bool:
+        return not self.rows("SELECT * FROM jobs")
+
+    def alarms(self) -> list[str]:
+        return [row["topic"] for row in self.rows("SELECT topic FROM alarms")]
+
+    def books(self) -> Any:
+        return httpx.get(f"{self.psp_url}/books", timeout=10).json()
+
+    def payments(self, reservation: str) -> list[Any]:
+        intent = self.intent(reservation)["id"]
+        return [one for one in self.books()["payments"] if one["intent"] == intent]
+
+    def net(self) -> int:
+        books = self.books()
+        return int(books["captured"] - books["refunded"])
+
+    # --- the provider's webhooks, by hand
+
+    def webhook(self, payment: Any, state: str | None = None, signature: str | None = None) -> int:
+        told = {name: payment[name] for name in ("intent", "ref", "cents")}
+        body = json.dumps({**told, "state": state or payment["state"]}).encode()
+        signed = signature or hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
+        return httpx.post(f"{self.url}/webhook", content=body, headers={"Psp-Signature": signed}, timeout=10).status_code
+
+    def buyer(self) -> Buyer:
+        return Buyer(self)
+
+
+class Buyer:
+    """A browser: a cookie, and the ids that its page made."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.http = httpx.Client(base_url=shop.url, timeout=30)
+        self.http.get("/")
+
+    def new_id(self) -> str:
+        return secrets.token_hex(12)
+
+    def reserve(self, units: dict[str, int], id: str | None = None) -> str:
+        id = id or self.new_id()
+        reply = self.http.post("/cart", json={"id": id, "items": units})
+        assert reply.status_code == 201, reply.text
+        return id
+
+    def pay(self, id: str, method: str = "card", times: int = 1) -> None:
+        """Pays at the provider, whose redirect is not followed: its webhook comes."""
+        reply = self.http.post("/pay", json={"id": id})
+        assert reply.status_code == 200, reply.text
+        for _ in range(times):
+            assert httpx.post(reply.json()["pay_url"], data={"method": method}, timeout=10).status_code == 303
+
+    def order(self, id: str) -> Any:
+        return self.http.get(f"/order/{id}").json()
+
+
+@contextlib.contextmanager
+def running(**of: Any) -> Iterator[Shop]:
+    shop = Shop(**of)
+    try:
+        yield shop
+    finally:
+        shop.end()
+
+
+def wait(condition: Callable[[], object], what: str, seconds: float = 20) -> None:
+    until(condition, what, seconds)

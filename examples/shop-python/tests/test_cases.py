@@ -13,7 +13,7 @@ from typing import Iterator
 import httpx
 import pytest
 
-from harness import PASSWORD, PRICES, Shop, running, wait
+from harness import HTTP, PASSWORD, PRICES, Shop, running, wait
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_a_webhook_before_the_shop_knows_the_reference(long: Shop) -> None:
     ann.http.post("/pay", json={"id": id})
     long.db.execute("UPDATE intents SET psp_ref = NULL WHERE reservation = ?", (id,))
     (payment,) = long.payments(id)
-    httpx.post(f"{long.psp_url}/pay/{payment['ref']}", data={"method": "card"})
+    HTTP.post(f"{long.psp_url}/pay/{payment['ref']}", data={"method": "card"})
     long.reaches(id, "captured")
     assert long.intent(id)["psp_ref"] == payment["ref"]
 
@@ -189,7 +189,7 @@ def test_a_cart_that_changes_while_it_is_paid(long: Shop) -> None:
     assert ann.http.put("/cart", json=change).status_code == 201
     assert ann.http.put("/cart", json=change).status_code == 201
     (payment,) = long.payments(old)
-    httpx.post(f"{long.psp_url}/pay/{payment['ref']}", data={"method": "bank"})
+    HTTP.post(f"{long.psp_url}/pay/{payment['ref']}", data={"method": "bank"})
     long.reaches(old, "closed")
     wait(lambda: [one["captured"] - one["refunded"] for one in long.payments(old)] == [0], "the old payment given back")
     ann.pay(new)
@@ -214,7 +214,7 @@ def test_a_capture_that_fails_puts_the_units_back(long: Shop) -> None:
 
 
 def operator(shop: Shop) -> httpx.Client:
-    http = httpx.Client(base_url=shop.url, timeout=30)
+    http = httpx.Client(base_url=shop.url, timeout=30, verify=False)
     assert http.post("/admin/login", json={"password": PASSWORD}).status_code == 200
     return http
 
@@ -239,7 +239,7 @@ def test_the_operator_pauses_restocks_and_refunds(long: Shop) -> None:
 
 
 def test_the_admin_page_is_closed_without_its_password(long: Shop) -> None:
-    http = httpx.Client(base_url=long.url, timeout=30)
+    http = httpx.Client(base_url=long.url, timeout=30, verify=False)
     assert http.post("/admin/login", json={"password": "guess"}).status_code == 401
     assert http.get("/admin/state").status_code == 401
     assert http.post("/admin/act", json={"action": "pause"}).status_code == 401
@@ -289,7 +289,7 @@ def test_paid_after_grace_is_given_back(shop: Shop) -> None:
     # Without the job of `expired`, whose RELEASE would come first.
     shop.kill("worker")
     wait(lambda: shop.map("GET", id)["state"] == "expired", "the deadline")
-    httpx.post(f"{shop.psp_url}/pay/{payment['ref']}", data={"method": "bank"})
+    HTTP.post(f"{shop.psp_url}/pay/{payment['ref']}", data={"method": "bank"})
     shop.reaches(id, "closed")
     assert [one["captured"] - one["refunded"] for one in shop.payments(id)] == [0]
 

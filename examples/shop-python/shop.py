@@ -156,6 +156,9 @@ async def back(request: Request) -> Response:
 # --- the order ----------------------------------------------------------------------
 
 SAYS = {
+    "reserved": "Yours until the clock runs out.",
+    "expired": "Your time was up. Please try again.",
+    "released": "Cancelled. Nothing was charged.",
     "open": "Waiting for your payment.",
     "authorised": "We are checking your order.",
     "closing": "We are checking your order.",

@@ -17,6 +17,7 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
@@ -105,7 +106,7 @@ async def get(request: Request) -> Response:
 
 async def books(_: Request) -> Response:
     totals = {name: sum(getattr(one, name) for one in payments.values()) for name in ("captured", "refunded")}
-    return JSONResponse({**totals, "payments": [asdict(one) for one in payments.values()]})
+    return JSONResponse({**totals, "webhooks_on_their_way": len(tasks), "payments": [asdict(one) for one in payments.values()]})
 
 
 # --- webhooks -----------------------------------------------------------------------
@@ -177,4 +178,4 @@ app = Starlette(
 if __name__ == "__main__":
     if not SECRET:
         raise SystemExit("psp: set SHOP_PSP_SECRET")
-    uvicorn.run(app, host="127.0.0.1", port=int(URL.rsplit(":", 1)[1]), log_level="warning")
+    uvicorn.run(app, host="127.0.0.1", port=urlsplit(URL).port or 8001, log_level="warning")

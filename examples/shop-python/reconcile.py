@@ -55,20 +55,22 @@ def sell_again(db: sqlite3.Connection, row: Any) -> bool:
 
 
 def lost_refunds(db: sqlite3.Connection, sale_id: str) -> None:
-    """Refunds of the books that the sale does not know, with the same REF."""
-    for row in db.execute("SELECT * FROM refunds WHERE sale_id = ?", (sale_id,)).fetchall():
-        known = shoes.get(row["id"])
-        if known and known.state == "sold" and sum(qty for _, qty in known.refunded or ()) < row["qty"]:
+    """Makes refunds of the books again, with the same REF, of orders of which the sale knows fewer."""
+    for order in db.execute("SELECT id, sum(qty) AS qty FROM refunds WHERE sale_id = ? GROUP BY id", (sale_id,)).fetchall():
+        known = shoes.get(order["id"])
+        if not known or known.state != "sold" or sum(qty for _, qty in known.refunded or ()) >= order["qty"]:
+            continue
+        for row in db.execute("SELECT * FROM refunds WHERE sale_id = ? AND id = ?", (sale_id, order["id"])).fetchall():
             answer = shoes.refund(row["id"], units_of(row["items"]), ref=row["ref"])
             if not isinstance(answer, Refunded):
-                alarm(db, "refund", row["id"], f"the refund {row['ref']} is not in the sale: {answer.status}")
+                alarm(db, "refund", row["id"], f"the sale has lost the refund {row['ref']}, and says {answer.status}")
 
 
 LEFT = {
     "checkout": "SELECT id FROM intents WHERE state = 'authorised' AND changed_at_ms < :before",
     "give-back": "SELECT id FROM intents WHERE state = 'closing' AND changed_at_ms < :before OR state = 'open' AND expires_at_ms < :ended",
     "capture": "SELECT id FROM intents WHERE state = 'sold' AND changed_at_ms < :before",
-    "take-back": "SELECT i.id FROM intents i JOIN orders o ON o.id = i.reservation LEFT JOIN refunds r ON r.id = o.id"
+    "take-back": "SELECT i.id FROM intents i JOIN orders o ON o.id = i.reservation AND o.ref = i.psp_ref LEFT JOIN refunds r ON r.id = o.id"
     " WHERE i.state = 'closed' AND i.changed_at_ms < :before AND r.id IS NULL",
 }
 
@@ -86,7 +88,7 @@ def left_behind(db: sqlite3.Connection, grace_ms: int) -> None:
 
 
 def main() -> None:
-    db, run, compare_at_ms = connect(), "", 0
+    db, run, compare_at_ms, is_decided = connect(), "", 0, False
     while True:
         try:
             info, now_run = shoes.info(), str(shoes.redis.info("server")["run_id"])
@@ -97,10 +99,10 @@ def main() -> None:
                 # Once more soon: the worker may have had an entry in hand when the server died.
                 compare_at_ms = now_ms() + (EVERY_MS if now_run == run and is_decided else min(STALE_MS, 5000))
                 run = now_run
+            if sys.argv[1:] == ["once"] and is_decided:
+                break
         except (redis.RedisError, OSError) as error:
             print(f"reconcile: {error!r}; again in a moment", flush=True)
-        if sys.argv[1:] == ["once"]:
-            break
         time.sleep(min(STALE_MS / 1000, 1))
     for row in db.execute("SELECT * FROM alarms ORDER BY at_ms"):
         print(f"{row['topic']}: {row['id']}: {row['says']}")

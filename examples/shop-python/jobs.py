@@ -109,7 +109,7 @@ def give_back(db: sqlite3.Connection, intent: Any, _: str) -> Again:
 
 
 def capture(db: sqlite3.Connection, intent: Any, _: str) -> Again:
-    """Takes the money of an order that is in our books; takes the order back if there is none."""
+    """Takes the money of an order that is in our books, or takes the order back if the money is gone."""
     if intent["state"] != "sold":
         return None
     try:

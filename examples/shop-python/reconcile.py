@@ -3,8 +3,9 @@
     reconcile.py            now, after every new run_id of the server, and every night
     reconcile.py once       now
 
-What it cannot mend it writes into `alarms`, for a person. In production `flashsale
-reconcile` brings lost orders back, also those that no CHECKOUT or BUY can (IMPORT).
+A lost order is sold again by CHECKOUT or BUY, under the same id and REF. The sale may refuse
+that: the units are gone, a limit or END stands in the way, or the reservation has expired. Then
+the order stands in `alarms` as `owed`, and a person finds units or gives the money back.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def sell_again(db: sqlite3.Connection, row: Any) -> bool:
     answer: Any = shoes.checkout(row["id"], user=row["user"], **paid)
     if isinstance(answer, NoReservation):
         answer = shoes.buy(row["user"], units_of(row["items"]), id=row["id"], **paid)
-    if not isinstance(answer, (Sold, NotNow)):
+    if isinstance(answer, Sold):
+        db.execute("DELETE FROM alarms WHERE topic = 'owed' AND id = ?", (row["id"],))
+    elif not isinstance(answer, NotNow):
         says = f"{row['items']} for {row['user']} is paid, and the sale has lost it ({answer.status}): find units, or refund it."
         alarm(db, "owed", row["id"], says)
     return not isinstance(answer, NotNow)

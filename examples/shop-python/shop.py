@@ -227,7 +227,8 @@ class Stock:
             if isinstance(info.answer, FlashSaleError) or isinstance(stock.answer, FlashSaleError):
                 return self.text
             titles = {row["sku"]: (row["title"], row["cents"]) for row in db.execute("SELECT * FROM prices")}
-            items = [{**vars(item), "title": titles[item.sku][0], "cents": titles[item.sku][1]} for item in stock.answer if item and item.sku in titles]
+            on_sale = [item for item in stock.answer if item and item.sku in titles]
+            items = [{**vars(item), "title": titles[item.sku][0], "cents": titles[item.sku][1]} for item in on_sale]
             of = {"now_ms": info.answer.now_ms, "state": info.answer.state, "userlimit": info.answer.userlimit}
             self.text = json.dumps({**of, "currency": CURRENCY, "items": items})
         return self.text

@@ -36,10 +36,12 @@ if [ "${1:-}" = short ]; then
   export FLASHSALE_RUN=short
   rushed=0
   play test_rush.py >"$target/shops/rush.log" 2>&1 &
+  play test_jobs.py
   play test_cases.py
   wait $! || rushed=$?
   cat "$target/shops/rush.log"
   exit "$rushed"
 fi
+play test_jobs.py
 play test_cases.py
 play test_rush.py

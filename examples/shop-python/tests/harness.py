@@ -148,14 +148,19 @@ class Shop:
         return flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2]))
 
     def aof(self) -> Path:
-        (aof,) = Path(self.server.folder).glob("appendonlydir/*.incr.aof")
-        return aof
+        return max(Path(self.server.folder).glob("appendonlydir/*.incr.aof"), key=lambda file: file.stat().st_mtime_ns)
 
     def cut(self, size: int) -> None:
-        """Kills the server, cuts its AOF to a size (below 0: by so much), and starts it again."""
+        """Kills the server, cuts its AOF to a size (below 0: by so much), and starts it again.
+
+        Then the AOF is written anew, as the runbook says: a MULTI whose end was cut off stays in
+        the file otherwise, and the next start but one carries out half a transaction.
+        """
         self.server.kill()
         os.truncate(self.aof(), size if size >= 0 else self.aof_size() + size)
         self.server.start()
+        self.redis.bgrewriteaof()
+        until(lambda: self.redis.info("persistence")["aof_rewrite_in_progress"] == 0, "a new AOF")
 
     def aof_size(self) -> int:
         return self.aof().stat().st_size

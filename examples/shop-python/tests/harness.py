@@ -135,10 +135,15 @@ class Shop:
         stock = ("ITEMS", 2, "red", red, "blue", blue, "USERLIMIT", userlimit, "HOLD", hold_ms, "GRACE", grace_ms)
         self.redis.execute_command("FLASHSALE.CREATE", "shoes", "shoes:orders", *stock, "EVENTS", "all")
 
-    def group(self) -> dict[str, Any]:
-        """How far the worker is: `lag`, `pending`, `entries-read`."""
+    def reached(self) -> str:
+        """The entry that the worker was given last. After a restart `lag` and `entries-read` may be wrong."""
         groups = self.redis.xinfo_groups("shoes:orders")
-        return dict(groups[0]) if groups else {}
+        return str(groups[0]["last-delivered-id"]) if groups else ""
+
+    def is_read(self) -> bool:
+        """Whether every entry was read, and is acknowledged."""
+        last = self.redis.xrevrange("shoes:orders", count=1)
+        return bool(last and self.reached() == last[0][0] and not self.redis.xpending("shoes:orders", "books")["pending"])
 
     def call(self, command: str, *words: object) -> Any:
         return self.redis.execute_command(f"FLASHSALE.{command}", "shoes", *words)

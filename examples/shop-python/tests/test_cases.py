@@ -220,7 +220,7 @@ def test_a_capture_that_fails_puts_the_units_back(long: Shop) -> None:
     assert "failed" in ann.order(id)["says"]
     # The same entries once more.
     long.redis.execute_command("XGROUP", "SETID", "shoes:orders", "books", "0")
-    wait(lambda: (long.group()["lag"], long.group()["pending"]) == (0, 0), "every entry read again")
+    wait(long.is_read, "every entry read again")
     wait(long.is_idle, "every job done")
     assert [row["ref"] for row in long.rows("SELECT ref FROM refunds WHERE id = ?", id)] == ["capture-failed"]
 
@@ -392,12 +392,12 @@ def test_an_entry_is_acknowledged_after_its_transaction(shop: Shop) -> None:
     id = ann.reserve({"red": 1})
     ann.pay(id)
     shop.reaches(id, "authorised")
-    wait(lambda: shop.group().get("lag") == 0, "the worker at the end of the stream")
+    wait(shop.is_read, "the worker at the end of the stream")
     # The worker gets the entry, and cannot write it down.
-    read, ref = shop.group()["entries-read"], shop.intent(id)["psp_ref"]
+    read, ref = shop.reached(), shop.intent(id)["psp_ref"]
     shop.db.execute("BEGIN IMMEDIATE")
     shop.call("CHECKOUT", "shoes:orders", id, "REF", ref)
-    wait(lambda: shop.group()["entries-read"] > read, "the entry read")
+    wait(lambda: shop.reached() != read, "the entry read")
     time.sleep(0.5)
     shop.kill("worker")
     shop.db.execute("ROLLBACK")
@@ -451,7 +451,7 @@ def test_a_lost_checkout_whose_entry_was_read_is_sold_again(shop: Shop) -> None:
     id = lose_the_checkout(shop, (), "captured")
     shop.start("reconcile")
     wait(lambda: shop.map("GET", id)["state"] == "sold", "the order sold again")
-    wait(lambda: shop.group()["pending"] == 0, "its entry read")
+    wait(shop.is_read, "its entry read")
     assert (shop.state(id), shop.net(), shop.alarms()) == ("captured", PRICES["red"], [])
 
 

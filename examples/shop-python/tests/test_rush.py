@@ -168,8 +168,7 @@ def is_settled(shop: Shop) -> bool:
         return False
     decide_what_is_owed(shop)
     undecided = shop.rows(f"SELECT 1 FROM intents WHERE state IN {UNDECIDED}")
-    group = shop.group()
-    return bool(not undecided and (group["lag"], group["pending"]) == (0, 0) and shop.is_idle() and not shop.map("INFO")["reserved"])
+    return bool(not undecided and shop.is_read() and shop.is_idle() and not shop.map("INFO")["reserved"])
 
 
 def net_of(orders: Any, refunds: Any) -> dict[str, Counter[str]]:

@@ -29,18 +29,22 @@ echo "shop: types"
 (cd "$shop" && "$python" -m mypy --strict --cache-dir "$target/shops/mypy" ./*.py)
 (cd "$shop/tests" && MYPYPATH=..:$root/clients/python/tests "$python" -m mypy --strict --cache-dir "$target/shops/mypy" ./*.py)
 
-play() { "$python" -m pytest -q -p no:cacheprovider "$shop/tests/$1"; }
+play() { "$python" -m pytest -q -p no:cacheprovider "$shop/tests/$1" "${@:2}"; }
 
 if [ "${1:-}" = short ]; then
-  # The tests look at it. Both wait for deadlines most of the time.
+  # The tests look at it. All of them wait for deadlines most of the time.
   export FLASHSALE_RUN=short
-  rushed=0
+  failed=0
   play test_rush.py >"$target/shops/rush.log" 2>&1 &
-  play test_jobs.py
-  play test_cases.py
-  wait $! || rushed=$?
-  cat "$target/shops/rush.log"
-  exit "$rushed"
+  rush=$!
+  play test_cases.py -m long >"$target/shops/cases.log" 2>&1 &
+  cases=$!
+  play test_jobs.py || failed=1
+  play test_cases.py -m "not long" || failed=1
+  wait "$cases" || failed=1
+  wait "$rush" || failed=1
+  cat "$target/shops/cases.log" "$target/shops/rush.log"
+  exit "$failed"
 fi
 play test_jobs.py
 play test_cases.py

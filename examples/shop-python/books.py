@@ -1,0 +1,112 @@
+"""What all parts of the shop share: the settings, the database, the sale."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterator
+
+import redis
+import redis.asyncio
+from flashsale import AsyncSale, Sale
+
+HERE = Path(__file__).parent
+REDIS_URL = os.environ.get("SHOP_REDIS", "redis://127.0.0.1:6379")
+KEY, ORDERS = os.environ.get("SHOP_SALE", "shoes"), os.environ.get("SHOP_ORDERS", "shoes:orders")
+SHOP_URL = os.environ.get("SHOP_URL", "http://127.0.0.1:8000")
+IS_TLS = SHOP_URL.startswith("https:")
+# How long something may take before `reconcile` looks at it.
+STALE_MS = int(os.environ.get("SHOP_STALE_MS", "60000"))
+CURRENCY = "EUR"
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def sale() -> Sale:
+    return Sale(redis.Redis.from_url(REDIS_URL, socket_timeout=5), KEY, ORDERS)
+
+
+def async_sale() -> AsyncSale:
+    return AsyncSale(redis.asyncio.Redis.from_url(REDIS_URL, socket_timeout=5), KEY, ORDERS)
+
+
+def connect() -> sqlite3.Connection:
+    # Without isolation_level the transactions are ours: `transaction`.
+    db = sqlite3.connect(os.environ.get("SHOP_DB", "shop.db"), timeout=30, isolation_level=None)
+    db.row_factory = sqlite3.Row
+    # FULL: what was committed is there after a power cut, too.
+    db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'alarms'").fetchone():
+        db.executescript((HERE / "schema.sql").read_text())
+    return db
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing, and never open while somebody else is waited for."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def intent_of(db: sqlite3.Connection, column: str, value: object) -> Any:
+    return db.execute(f"SELECT * FROM intents WHERE {column} = ?", (value,)).fetchone()
+
+
+def move(db: sqlite3.Connection, intent: str, states: tuple[str, ...], to: str, psp_ref: str | None = None) -> bool:
+    """Moves an intent on, if it is in one of the states; says whether it was."""
+    marks = ", ".join("?" * len(states))
+    change = f"UPDATE intents SET state = ?, changed_at_ms = ?, psp_ref = coalesce(?, psp_ref) WHERE id = ? AND state IN ({marks})"
+    return db.execute(change, (to, now_ms(), psp_ref, intent, *states)).rowcount == 1
+
+
+def add_job(db: sqlite3.Connection, kind: str, intent: str, ref: str = "", due_at_ms: int = 0) -> None:
+    db.execute(
+        "INSERT INTO jobs (kind, intent, ref, due_at_ms) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET due_at_ms = min(due_at_ms, excluded.due_at_ms)",
+        (kind, intent, ref, due_at_ms),
+    )
+
+
+def alarm(db: sqlite3.Connection, topic: str, id: str, says: str) -> None:
+    """Writes down, once, what a person has to look at."""
+    db.execute("INSERT INTO alarms VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (topic, id, says, now_ms()))
+
+
+def cents_of(items: list[dict[str, Any]], prices: list[dict[str, Any]]) -> int:
+    """What units cost at the prices that were frozen in the intent."""
+    each = {line["sku"]: line["cents"] for line in prices}
+    return sum(each[line["sku"]] * line["qty"] for line in items)
+
+
+def units_of(items: str) -> dict[str, int]:
+    """The units of `items` as the client takes them."""
+    return {line["sku"]: line["qty"] for line in json.loads(items)}
+
+
+def payload_of(intent: Any) -> dict[str, Any]:
+    """What goes into the order stream: nothing personal."""
+    return {"intent": intent["id"], "cents": intent["cents"], "currency": CURRENCY}
+
+
+def write_off(db: sqlite3.Connection, reservation: str, ref: str) -> int:
+    """Takes an order out of our books that the sale does not have; says how many there were."""
+    insert = (
+        "INSERT INTO refunds SELECT sale_id, id, ?, qty, items, ? FROM orders"
+        " WHERE id = ? AND id NOT IN (SELECT id FROM refunds)"
+    )
+    with transaction(db):
+        written = db.execute(insert, (ref, now_ms(), reservation)).rowcount
+        if written and (intent := intent_of(db, "reservation", reservation)):
+            add_job(db, "refund", intent["id"], ref)
+    return written

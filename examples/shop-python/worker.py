@@ -1,0 +1,76 @@
+"""Reads the order stream into the books, each entry in one transaction, then XACK.
+
+An entry may come twice: after a crash, and after a failover under another stream ID. So
+whatever was there before is passed over. In production `flashsale worker` does this, with
+hooks in SQL (docs/companion.md).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from typing import Any
+
+from flashsale import Entry, FlashSaleError
+
+from books import add_job, alarm, connect, intent_of, move, sale, transaction
+
+shoes = sale()
+
+
+def read_order(db: sqlite3.Connection, entry: Entry, intent: Any) -> None:
+    of = (entry.sale_id, entry.id, entry.ref, entry.user, entry.qty, entry.fields["items"], entry.payload, entry.at_ms)
+    db.execute("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", of)
+    first = db.execute("SELECT ref FROM orders WHERE sale_id = ? AND id = ?", (entry.sale_id, entry.id)).fetchone()
+    if not intent:
+        alarm(db, "order without an intent", str(entry.id), f"sold to {entry.user!r} for {entry.ref!r}")
+    elif first["ref"] != entry.ref or intent["psp_ref"] != entry.ref:
+        # Not a second parcel: a payment more.
+        alarm(db, "paid twice", str(entry.id), f"sold for {entry.ref!r}, for {first['ref']} before; the intent has {intent['psp_ref']}")
+    elif move(db, intent["id"], ("open", "authorised", "closing"), "sold"):
+        add_job(db, "capture", intent["id"])
+    elif intent["state"] == "closed":
+        # Its money went back, so the units do.
+        add_job(db, "take-back", intent["id"])
+
+
+def read_refund(db: sqlite3.Connection, entry: Entry, intent: Any) -> None:
+    of = (entry.sale_id, entry.id, entry.ref, entry.qty, entry.fields["items"], entry.at_ms)
+    if db.execute("INSERT INTO refunds VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", of).rowcount == 1 and intent:
+        add_job(db, "refund", intent["id"], str(entry.ref))
+
+
+def read_expired(db: sqlite3.Connection, entry: Entry, intent: Any, grace_ms: int) -> None:
+    """Not final within GRACE, and RELEASE would end it: so the job waits."""
+    if intent and intent["state"] in ("open", "authorised"):
+        add_job(db, "give-back", intent["id"], due_at_ms=int(entry.fields["expires_at_ms"]) + grace_ms)
+
+
+def main() -> None:
+    db = connect()
+
+    def read(entry: Entry) -> None:
+        grace_ms = shoes.info().grace_ms if entry.event == "expired" else 0
+        with transaction(db):
+            intent = intent_of(db, "reservation", entry.id)
+            match entry.event:
+                case "order":
+                    read_order(db, entry, intent)
+                case "refund":
+                    read_refund(db, entry, intent)
+                case "expired":
+                    read_expired(db, entry, intent, grace_ms)
+                case _:
+                    pass  # Also what a newer module writes.
+
+    while True:
+        try:
+            shoes.consume("books", os.environ.get("SHOP_WORKER", "worker-1"), read)
+        except (FlashSaleError, sqlite3.OperationalError) as error:
+            print(f"worker: {error!r}; the entry stays pending", flush=True)
+            time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

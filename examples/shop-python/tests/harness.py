@@ -36,6 +36,14 @@ PASSWORD = "correct horse"
 HTTP = httpx.Client(timeout=10, verify=False)
 
 
+def command_of(part: str) -> list[str]:
+    """What starts a part of the shop in `SHOP_FOLDER`, be it Python or Node.js; the provider is one for both."""
+    if (SHOP / f"{part}.js").exists():
+        return ["node", str(SHOP / f"{part}.js")]
+    folder = SHOP if part != "psp" else Path(__file__).resolve().parents[1]
+    return [sys.executable, "-B", str(folder / f"{part}.py")]
+
+
 class Shop:
     """A shop that is running, and what a test does to it and asks of it."""
 
@@ -82,8 +90,7 @@ class Shop:
     def start(self, *parts: str) -> None:
         for part in parts:
             with open(f"{self.folder}/{part}.log", "ab") as log:
-                command = [sys.executable, "-B", str(SHOP / f"{part}.py")]
-                self.processes[part] = subprocess.Popen(command, env=os.environ | self.settings, cwd=self.folder, stdout=log, stderr=log)
+                self.processes[part] = subprocess.Popen(command_of(part), env=os.environ | self.settings, cwd=self.folder, stdout=log, stderr=log)
 
     def kill(self, *parts: str) -> None:
         """As `kill -9`."""

@@ -54,7 +54,8 @@ export const client = createClient({
   socket: { socketTimeout: 5000, reconnectStrategy: (tries) => Math.min(1000, 50 * 2 ** tries) },
 });
 client.on("error", () => {}); // Each call that it hits tells of it.
-client.connect();
+/** Connected for the first time; afterwards it connects again by itself. */
+export const connected = client.connect();
 export const sale = client.flashsale;
 
 /** Did nobody answer? Then nobody knows whether it happened, and the same is asked again. @param {unknown} error */

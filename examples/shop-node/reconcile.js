@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { FlashSaleError, isNotNow, pipeline } from "flashsale-client";
 
-import { addJob, alarm, client, isNoAnswer, KEY, ORDERS, rows, sale, STALE_MS, transaction, unitsOf } from "./books.js";
+import { addJob, alarm, client, connected, isNoAnswer, KEY, ORDERS, rows, sale, STALE_MS, transaction, unitsOf } from "./books.js";
 
 const EVERY_MS = Number(process.env.SHOP_RECONCILE_MS ?? 24 * 3600 * 1000);
 
@@ -84,6 +84,7 @@ function leftBehind(graceMs) {
 const isOnce = process.argv[2] === "once";
 let run = "";
 let compareAtMs = 0;
+await connected;
 for (;;) {
   try {
     const { graceMs, saleId } = await sale.info(KEY);

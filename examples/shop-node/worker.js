@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { consume, FlashSaleError } from "flashsale-client";
 
-import { addJob, alarm, change, client, intentOf, KEY, move, ORDERS, row, sale, transaction } from "./books.js";
+import { addJob, alarm, change, client, connected, intentOf, KEY, move, ORDERS, row, sale, transaction } from "./books.js";
 
 /** @import { Entry } from "flashsale-client" */
 /** @import { Intent } from "./books.js" */
@@ -56,7 +56,7 @@ async function read(entry) {
 // Reading waits for entries, so it has a connection of its own.
 const reader = client.duplicate();
 reader.on("error", () => {});
-reader.connect();
+await Promise.all([connected, reader.connect()]);
 for (;;) {
   try {
     await consume(reader, ORDERS, "books", process.env.SHOP_WORKER ?? "worker-1", read);

@@ -211,6 +211,7 @@ def test_books_stream_sale_and_money_agree_after_a_rush(fsync: str) -> None:
         shop.create(**STOCK, hold_ms=HOLD_MS, grace_ms=GRACE_MS, userlimit=USERLIMIT)
         tally, kills = asyncio.run(rush(shop, seed))
         try:
+            shop.wait_for(shop.url)
             until(lambda: is_settled(shop), "everything settled", 60)
             audit = shop.map("AUDIT", "shoes:orders")
             assert audit["consistent"] == 1, audit["differences"]

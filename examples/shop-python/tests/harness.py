@@ -113,6 +113,11 @@ class Shop:
         stock = ("ITEMS", 2, "red", red, "blue", blue, "USERLIMIT", userlimit, "HOLD", hold_ms, "GRACE", grace_ms)
         self.redis.execute_command("FLASHSALE.CREATE", "shoes", "shoes:orders", *stock, "EVENTS", "all")
 
+    def group(self) -> dict[str, Any]:
+        """How far the worker is: `lag`, `pending`, `entries-read`."""
+        groups = self.redis.xinfo_groups("shoes:orders")
+        return dict(groups[0]) if groups else {}
+
     def call(self, command: str, *words: object) -> Any:
         return self.redis.execute_command(f"FLASHSALE.{command}", "shoes", *words)
 

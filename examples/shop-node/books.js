@@ -53,7 +53,7 @@ export const client = createClient({
   pingInterval: 1000,
   socket: { socketTimeout: 5000, reconnectStrategy: (tries) => Math.min(1000, 50 * 2 ** tries) },
 });
-client.on("error", () => {}); // Each call that it hits tells of it.
+client.on("error", (error) => console.log(`sale: ${error.message || error.code}; connecting again`));
 /** Connected for the first time; afterwards it connects again by itself. */
 export const connected = client.connect();
 export const sale = client.flashsale;

@@ -134,7 +134,7 @@ const JOBS = {
 async function run({ kind, intent, ref, tries }) {
   let again;
   try {
-    again = await JOBS[kind]?.(/** @type {Intent} */ (intentOf("id", intent)), ref);
+    again = await JOBS[kind](/** @type {Intent} */ (intentOf("id", intent)), ref);
   } catch (error) {
     again = Math.min(30, 0.1 * 2 ** Math.min(tries, 9));
     if (!isNoAnswer(error)) alarm(kind, intent, `${error}; it is tried again`);

@@ -49,7 +49,7 @@ async function send(reply, answer, user) {
   return reply.code(answer.advice.http).send(body);
 }
 
-const app = fastify();
+const app = fastify({ logger: { level: "error" } });
 await app.register(cookies);
 
 app.setErrorHandler((/** @type {import("fastify").FastifyError} */ thrown, _, reply) => {

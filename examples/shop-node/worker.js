@@ -55,7 +55,7 @@ async function read(entry) {
 
 // Reading waits for entries, so it has a connection of its own.
 const reader = client.duplicate();
-reader.on("error", () => {});
+reader.on("error", () => {}); // The other connection tells.
 await Promise.all([connected, reader.connect()]);
 for (;;) {
   try {

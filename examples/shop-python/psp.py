@@ -105,7 +105,7 @@ async def get(request: Request) -> Response:
 
 async def books(_: Request) -> Response:
     totals = {name: sum(getattr(one, name) for one in payments.values()) for name in ("captured", "refunded")}
-    return JSONResponse({**totals, "payments": [asdict(one) for one in payments.values()]})
+    return JSONResponse({**totals, "webhooks_on_their_way": len(tasks), "payments": [asdict(one) for one in payments.values()]})
 
 
 # --- webhooks -----------------------------------------------------------------------

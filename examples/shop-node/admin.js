@@ -123,7 +123,9 @@ async function refund(reply, id, ref) {
   // NOTSOLD without a SKU: nothing of it was bought.
   const isUnknown = answer.status === "NORESERVATION" || (answer.status === "NOTSOLD" && answer.sku === null);
   const isLost = isUnknown && writeOff(id, ref) > 0;
-  if (!isLost && answer.status !== "REFUNDED") return reply.code(answer.advice.http).send({ says: `${answer.status}: there is nothing to refund.` });
+  if (!isLost && answer.status !== "REFUNDED") {
+    return reply.code(answer.advice.http).send({ says: `${answer.status}: there is nothing to refund.` });
+  }
   change("DELETE FROM alarms WHERE topic = 'owed' AND id = ?", id);
   return { says: "The money goes back." };
 }

@@ -39,8 +39,9 @@ export const CURRENCY = "EUR";
 /** @param {string} name */
 export const shared = (name) => readFileSync(new URL(name, SHARED), "utf8");
 
-/** Compares texts without telling by the time it takes how much of a guess was right. @param {string} a @param {string} b */
-export const isSame = (a, b) => timingSafeEqual(createHash("sha256").update(a).digest(), createHash("sha256").update(b).digest());
+const digest = (/** @type {string} */ text) => createHash("sha256").update(text).digest();
+/** Compares texts in a time that does not tell how much of a guess is right. @param {string} a @param {string} b */
+export const isSame = (a, b) => timingSafeEqual(digest(a), digest(b));
 
 // --- the sale -----------------------------------------------------------------------
 
@@ -139,7 +140,11 @@ export const unitsOf = (items) => Object.fromEntries(JSON.parse(items).map((/** 
 /** What goes into the order stream: nothing personal. @param {Intent} intent */
 export const payloadOf = ({ id, cents }) => ({ intent: id, cents, currency: CURRENCY });
 
-/** Takes an order out of our books that the sale does not have; says how many there were. @param {string} reservation @param {string} ref */
+/**
+ * Takes an order out of our books that the sale does not have; says how many there were.
+ *
+ * @param {string} reservation @param {string} ref
+ */
 export function writeOff(reservation, ref) {
   const insert = `INSERT INTO refunds SELECT sale_id, id, ?, qty, items, ? FROM orders
     WHERE id = ? AND id NOT IN (SELECT id FROM refunds)`;

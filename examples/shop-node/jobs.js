@@ -11,7 +11,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import {
-  addJob, alarm, centsOf, change, connected, intentOf, isNoAnswer, KEY, move, ORDERS, payloadOf, row, rows, sale, STALE_MS, unitsOf, writeOff,
+  addJob, alarm, centsOf, change, connected, intentOf, isNoAnswer, KEY, move, ORDERS, payloadOf, row, rows, sale, STALE_MS,
+  unitsOf, writeOff,
 } from "./books.js";
 import * as provider from "./provider.js";
 
@@ -53,7 +54,11 @@ async function checkout(intent) {
   addJob("give-back", id);
 }
 
-/** What is sold already, or was sold and given back: for this payment, or for another? @param {Intent} intent @param {string} says @returns {Again} */
+/**
+ * What is sold already, or was sold and given back: for this payment, or for another?
+ *
+ * @param {Intent} intent @param {string} says @returns {Again}
+ */
 async function asSold(intent, says) {
   const known = await sale.get(KEY, intent.reservation);
   // Redis has lost it since it answered: ask again.
@@ -63,7 +68,7 @@ async function asSold(intent, says) {
   if (!known.ref) alarm("sold without a REF", intent.id, `${says}: is it the order that ${intent.psp_ref} paid?`);
 }
 
-/** Gives a payment back without RELEASE: the reservation belongs to another one. @param {Intent} intent @param {string} says */
+/** Gives a payment back without RELEASE: the reservation is another's. @param {Intent} intent @param {string} says */
 async function notOurs({ id, psp_ref: ref }, says) {
   alarm("not ours", id, `${says}: the payment ${ref} was given back`);
   if (ref) await provider.giveBack(ref);
@@ -90,7 +95,7 @@ async function giveBack({ id, reservation, user }) {
   }
 }
 
-/** Takes the money of an order that is in our books; takes the order back if there is none. @param {Intent} intent @returns {Again} */
+/** Takes the money of an order in our books; takes the order back if there is none. @param {Intent} intent @returns {Again} */
 async function capture({ id, reservation, state, psp_ref: ref }) {
   if (state !== "sold" || !ref) return;
   try {

@@ -75,7 +75,8 @@ function leftBehind(graceMs) {
     for (const [kind, query] of Object.entries(LEFT)) {
       for (const { id } of rows(query, kind === "give-back" ? { before, ended: before - graceMs } : { before })) addJob(kind, id);
     }
-    for (const { id, user, items, cents } of rows("SELECT * FROM intents WHERE state = 'captured' AND reservation NOT IN (SELECT id FROM orders)")) {
+    const lone = "SELECT * FROM intents WHERE state = 'captured' AND reservation NOT IN (SELECT id FROM orders)";
+    for (const { id, user, items, cents } of rows(lone)) {
       alarm("captured without an order", id, `${cents} cents of ${user} for ${items}`);
     }
   });

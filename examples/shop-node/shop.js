@@ -88,7 +88,11 @@ app.route({
   },
 });
 
-/** Has the payment of a cart given back that is cancelled or was changed, if there is one. @param {string} reservation @param {string} user */
+/**
+ * Has the payment of a cart given back that is cancelled or was changed, if there is one.
+ *
+ * @param {string} reservation @param {string} user
+ */
 function giveBackSoon(reservation, user) {
   const intent = intentOf("reservation", reservation);
   if (intent?.user === user) addJob("give-back", intent.id);

@@ -15,7 +15,8 @@ import { addJob, alarm, change, client, connected, intentOf, KEY, move, ORDERS, 
 
 /** @param {Entry} entry @param {Intent | undefined} intent */
 function readOrder({ saleId, id, ref, user, qty, fields, payload, atMs }, intent) {
-  change("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", saleId, id, ref, user, qty, fields.items, payload, atMs);
+  const insert = "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+  change(insert, saleId, id, ref, user, qty, fields.items, payload, atMs);
   const first = row("SELECT ref FROM orders WHERE sale_id = ? AND id = ?", saleId, id).ref;
   if (!intent) {
     alarm("order without an intent", id, `sold to ${user} for ${ref}`);
@@ -36,9 +37,14 @@ function readRefund({ saleId, id, ref, qty, fields, atMs }, intent) {
   if (change(insert, saleId, id, ref, qty, fields.items, atMs) === 1 && intent) addJob("refund", intent.id, ref);
 }
 
-/** Not final within GRACE, and RELEASE would end it: so the job waits. @param {Entry} entry @param {Intent | undefined} intent @param {number} graceMs */
+/**
+ * Not final within GRACE, and RELEASE would end it: so the job waits.
+ *
+ * @param {Entry} entry @param {Intent | undefined} intent @param {number} graceMs
+ */
 function readExpired({ fields }, intent, graceMs) {
-  if (intent && ["open", "authorised"].includes(intent.state)) addJob("give-back", intent.id, "", Number(fields.expires_at_ms) + graceMs);
+  const dueAtMs = Number(fields.expires_at_ms) + graceMs;
+  if (intent && ["open", "authorised"].includes(intent.state)) addJob("give-back", intent.id, "", dueAtMs);
 }
 
 /** @param {Entry} entry */

@@ -11,7 +11,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import {
-  addJob, alarm, centsOf, change, connected, intentOf, isNoAnswer, KEY, move, ORDERS, payloadOf, row, rows, sale, STALE_MS,
+  addJob, alarm, centsOf, change, intentOf, isNoAnswer, KEY, move, ORDERS, payloadOf, row, rows, sale, STALE_MS,
   unitsOf, writeOff,
 } from "./books.js";
 import * as provider from "./provider.js";
@@ -149,7 +149,6 @@ async function run({ kind, intent, ref, tries }) {
   else change(`UPDATE jobs SET due_at_ms = ?, tries = tries + 1 ${where}`, Date.now() + again * 1000, kind, intent, ref);
 }
 
-await connected;
 for (;;) {
   const due = rows("SELECT * FROM jobs WHERE due_at_ms <= ? ORDER BY due_at_ms LIMIT 100", Date.now());
   for (const job of due) await run(job);

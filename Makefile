@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 .DEFAULT_GOAL := help
 # In the order written, also with -j.
 .NOTPARALLEL:
-.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-clients test-cluster test-docker test-kubernetes companion test-companion bench-companion lint-companion test-asan fuzz soak pictures lint hooks deny msrv build-arm64 release sbom deb image version clean
+.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-clients test-shops test-cluster test-docker test-kubernetes companion test-companion bench-companion lint-companion test-asan fuzz soak pictures lint hooks deny msrv build-arm64 release sbom deb image version clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -64,6 +64,10 @@ test-servers: ## run what needs a server on Redis 7.0, 8.0, 8.2, Valkey 8.1 and 
 test-clients: ## build and test the clients for Python and TypeScript (ARGS=short: their newest libraries, one server)
 	@$(SETUP) build server client-libraries
 	@./scripts/test_clients.sh $(ARGS)
+
+test-shops: ## play every case of examples/shop-python, then rush it while all is killed (ARGS=short)
+	@$(SETUP) build server shops
+	@./scripts/test_shops.sh $(ARGS)
 
 # One after the other: each starts six servers.
 test-cluster: ## move slots, hand over and kill primaries of a real cluster under load

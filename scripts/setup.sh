@@ -17,6 +17,7 @@
 #   node    node-redis, target/clients/node
 #   client-libraries  what the clients of clients/ are built on, the oldest and the newest,
 #           with what builds and checks them, target/clients
+#   shops   what examples/shop-python runs on, with what checks and tests it, target/shops
 #   compose docker compose, where a Docker engine answers; never the engine itself
 #   profile valgrind
 #   companion  a newer Rust than the module asks for, as companion/Cargo.toml states it
@@ -375,18 +376,25 @@ need_client_libraries() {
 }
 
 need_client_python() { # oldest or newest
-  local from=$root/clients/python/tests folder=$clients/client-python-$1 log=$clients/client-python-$1.log
-  is_installed "$from" "$folder" "$1.txt" && return
+  need_python_of "the $1 redis-py" clients/python/tests "$1.txt" "clients/client-python-$1"
+}
+
+need_shops() { need_python_of "what the shop runs on" examples/shop-python/tests requirements.txt shops/python; }
+
+# need_python_of WHAT SOURCE LIST FOLDER: a virtual environment of its own below target.
+need_python_of() {
+  local from=$root/$2 list=$3 folder=$root/target/$4 log=$root/target/$4.log
+  is_installed "$from" "$folder" "$list" && return
   python3 -c 'import ensurepip, venv' 2>/dev/null || install_packages python
-  say "installing the $1 redis-py below target/clients"
+  say "installing $1 below target/${4%%/*}"
   rm -rf "$folder"
-  mkdir -p "$clients"
+  mkdir -p "${folder%/*}"
   if ! { python3 -m venv "$folder" && "$folder/bin/python" -m pip --disable-pip-version-check --no-input \
-    install -q --only-binary=:all: -r "$from/$1.txt"; } >"$log" 2>&1; then
+    install -q --only-binary=:all: -r "$from/$list"; } >"$log" 2>&1; then
     tail -n5 "$log" >&2
-    die "redis-py could not be installed ($log)"
+    die "$1 could not be installed ($log)"
   fi
-  cp "$from/$1.txt" "$folder/"
+  cp "$from/$list" "$folder/"
 }
 
 need_client_node() { # oldest or newest
@@ -601,6 +609,7 @@ for need in "$@"; do
     python) need_python ;;
     node) need_node ;;
     client-libraries) need_client_libraries ;;
+    shops) need_shops ;;
     servers) need_servers ;;
     debian-servers) need_debian_servers ;;
     monitoring) need_monitoring ;;

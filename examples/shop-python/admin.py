@@ -14,12 +14,12 @@ import secrets
 import sqlite3
 import time
 
-from flashsale import EndedForGood, FlashSaleError, Ok, Refunded, RestockAnswer
+from flashsale import EndedForGood, FlashSaleError, NoReservation, NotSoldAtAll, Ok, Refunded, RestockAnswer, retry_async
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from books import HERE, ORDERS, async_sale, now_ms, write_off
+from books import HERE, IS_TLS, ORDERS, async_sale, now_ms, write_off
 
 PASSWORD = os.environ.get("SHOP_ADMIN_PASSWORD", "")
 # Sessions end with the process, and with the day.
@@ -47,7 +47,7 @@ async def login(request: Request) -> Response:
             await asyncio.sleep(1)
             return JSONResponse({"says": "That is not the password."}, 401)
     reply = JSONResponse({})
-    reply.set_cookie("admin", session(int(time.time()) + SESSION_S), path="/admin", httponly=True, samesite="strict")
+    reply.set_cookie("admin", session(int(time.time()) + SESSION_S), path="/admin", httponly=True, samesite="strict", secure=IS_TLS)
     return reply
 
 
@@ -80,6 +80,11 @@ async def state(request: Request) -> Response:
     return JSONResponse(body)
 
 
+def soon() -> float:
+    """Until when a call is sent again: each has a REF, or may be repeated anyway."""
+    return time.time() + 5
+
+
 async def act(request: Request) -> Response:
     """PAUSE, RESUME, RESTOCK, the refund of an order, and an alarm that was dealt with."""
     if not is_operator(request):
@@ -89,11 +94,11 @@ async def act(request: Request) -> Response:
     try:
         match asked["action"]:
             case "pause":
-                answer = await sale.pause()
+                answer = await retry_async(sale.pause, soon())
             case "resume":
-                answer = await sale.resume()
+                answer = await retry_async(sale.resume, soon())
             case "restock":
-                answer = await sale.restock({asked["sku"]: asked["delta"]}, ref=asked["ref"])
+                answer = await retry_async(lambda: sale.restock({asked["sku"]: asked["delta"]}, ref=asked["ref"]), soon())
             case "refund":
                 return await refund(request.app.state.db, asked["id"], asked["ref"])
             case "done":
@@ -111,9 +116,10 @@ async def refund(db: sqlite3.Connection, id: str, ref: str) -> Response:
 
     An order that the sale has lost has no such entry: then it is written off here.
     """
-    answer = await sale.refund(id, ref=ref)
-    if not isinstance(answer, Refunded) and not write_off(db, id, ref):
-        return JSONResponse({"says": f"{answer.status}: there is no such order."}, 404)
+    answer = await retry_async(lambda: sale.refund(id, ref=ref), soon())
+    is_lost = isinstance(answer, (NoReservation, NotSoldAtAll)) and write_off(db, id, ref)
+    if not is_lost and not isinstance(answer, Refunded):
+        return JSONResponse({"says": f"{answer.status}: there is nothing to refund."}, answer.advice.http)
     db.execute("DELETE FROM alarms WHERE topic = 'owed' AND id = ?", (id,))
     return JSONResponse({"says": "The money goes back."})
 

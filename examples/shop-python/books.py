@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 REDIS_URL = os.environ.get("SHOP_REDIS", "redis://127.0.0.1:6379")
 KEY, ORDERS = os.environ.get("SHOP_SALE", "shoes"), os.environ.get("SHOP_ORDERS", "shoes:orders")
 SHOP_URL = os.environ.get("SHOP_URL", "http://127.0.0.1:8000")
+IS_TLS = SHOP_URL.startswith("https:")
 # How long something may take before `reconcile` looks at it.
 STALE_MS = int(os.environ.get("SHOP_STALE_MS", "60000"))
 CURRENCY = "EUR"
@@ -41,7 +42,8 @@ def connect() -> sqlite3.Connection:
     db.row_factory = sqlite3.Row
     # FULL: what was committed is there after a power cut, too.
     db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
-    db.executescript((HERE / "schema.sql").read_text())
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'alarms'").fetchone():
+        db.executescript((HERE / "schema.sql").read_text())
     return db
 
 
@@ -99,10 +101,12 @@ def payload_of(intent: Any) -> dict[str, Any]:
 
 def write_off(db: sqlite3.Connection, reservation: str, ref: str) -> int:
     """Takes an order out of our books that the sale does not have; says how many there were."""
-    insert = "INSERT INTO refunds SELECT sale_id, id, ?, qty, items, ? FROM orders WHERE id = ? ON CONFLICT DO NOTHING"
+    insert = (
+        "INSERT INTO refunds SELECT sale_id, id, ?, qty, items, ? FROM orders"
+        " WHERE id = ? AND id NOT IN (SELECT id FROM refunds)"
+    )
     with transaction(db):
         written = db.execute(insert, (ref, now_ms(), reservation)).rowcount
-        intent = intent_of(db, "reservation", reservation)
-        if intent:
+        if written and (intent := intent_of(db, "reservation", reservation)):
             add_job(db, "refund", intent["id"], ref)
     return written

@@ -16,7 +16,6 @@ import sqlite3
 import time
 from typing import Any
 
-import redis
 from flashsale import (
     AllReserved,
     AlreadySold,
@@ -59,19 +58,36 @@ def checkout(db: sqlite3.Connection, intent: Any, _: str) -> Again:
             return 2
         case AllReserved() | Paused() if now_ms() < intent["changed_at_ms"] + STALE_MS:
             return 2
-        case AlreadySold(ref="") | Other():
-            alarm(db, "checkout", intent["id"], f"{answer}: is the order of {id} the one that {ref} paid?")
-        case Refunded() if (known := shoes.get(id)) and known.ref == ref:
-            pass  # Sold for this payment, and taken back: its entries do the rest.
-        case AlreadySold() | Refunded() | Mismatch():
-            # Another payment bought it, or another cart has the id. No RELEASE: it is not ours.
-            alarm(db, "checkout", intent["id"], f"{answer}: the payment {ref} was given back")
-            provider.give_back(ref, ref)
-            move(db, intent["id"], ("authorised",), "closed")
+        case AlreadySold() | Refunded():
+            return whose(db, intent)
+        case Mismatch():
+            not_ours(db, intent, f"the reservation {id} is another cart's")
+        case Other():
+            alarm(db, "checkout", intent["id"], f"{answer} is not known here")
         case _:
             # A no. EXPIRED or RELEASED, it takes a RELEASE before money goes back.
             add_job(db, "give-back", intent["id"])
     return None
+
+
+def whose(db: sqlite3.Connection, intent: Any) -> Again:
+    """Looks which payment a sold reservation was sold for."""
+    known, ref = shoes.get(intent["reservation"]), intent["psp_ref"]
+    if not known or known.state not in ("sold", "refunded"):
+        return 1  # Lost since then: what was asked is asked again.
+    if ref and not known.ref:
+        alarm(db, "sold without a REF", intent["id"], f"perhaps for {ref}; no money was moved")
+    elif ref != known.ref or not ref:
+        not_ours(db, intent, f"{intent['reservation']} was sold for {known.ref!r}")
+    return None  # If it is ours, its entries do the rest.
+
+
+def not_ours(db: sqlite3.Connection, intent: Any, says: str) -> None:
+    """Gives a payment back without RELEASE: the reservation belongs to another one."""
+    alarm(db, "not ours", intent["id"], f"{says}; the payment {intent['psp_ref']} was given back")
+    if intent["psp_ref"]:
+        provider.give_back(intent["psp_ref"], intent["psp_ref"])
+    move(db, intent["id"], ("authorised", "closing"), "closed")
 
 
 def give_back(db: sqlite3.Connection, intent: Any, _: str) -> Again:
@@ -86,14 +102,14 @@ def give_back(db: sqlite3.Connection, intent: Any, _: str) -> Again:
                 provider.give_back(intent["psp_ref"], intent["psp_ref"])
             move(db, intent["id"], ("closing",), "closed")
         case Sold() | Refunded():
-            pass  # Its entries do the rest.
+            return whose(db, intent)
         case _:
             alarm(db, "give back", intent["id"], f"{answer}: whose is the reservation {intent['reservation']}?")
     return None
 
 
 def capture(db: sqlite3.Connection, intent: Any, _: str) -> Again:
-    """Takes the money of an order that is in our books; takes the order back if there is none."""
+    """Takes the money of an order that is in our books, or takes the order back if the money is gone."""
     if intent["state"] != "sold":
         return None
     try:
@@ -144,7 +160,7 @@ def run(db: sqlite3.Connection, job: Any) -> None:
     again: float | None
     try:
         again = JOBS[job["kind"]](db, intent_of(db, "id", job["intent"]), job["ref"])
-    except (redis.RedisError, OSError, provider.Refused) as error:
+    except Exception as error:
         again = min(30, 0.1 * 2 ** min(job["tries"], 9))
         if not isinstance(error, OSError) and not may_repeat(error):
             alarm(db, job["kind"], job["intent"], f"{error!r}; it is tried again")

@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 def call(path: str, key: str = "", **body: Any) -> dict[str, Any]:
-    """POSTs with a body or an idempotency key, else GETs. An OSError is no answer: no money."""
+    """POSTs with a body or an idempotency key, else GETs. An OSError is no answer."""
     data = json.dumps(body).encode() if key else None
     headers = {"Authorization": f"Bearer {SECRET}", "Idempotency-Key": key, "Content-Type": "application/json"}
     try:
@@ -32,9 +32,12 @@ def call(path: str, key: str = "", **body: Any) -> dict[str, Any]:
             answer: dict[str, Any] = json.load(reply)
             return answer
     except urllib.error.HTTPError as error:
-        if error.code != 402:
+        if error.code >= 500:
             raise
-        raise Refused(json.load(error)["state"]) from error
+        if error.code == 402:
+            raise Refused(json.load(error)["state"]) from error
+        # Our mistake, and no reason to ask again every second.
+        raise RuntimeError(f"{path}: HTTP {error.code}") from error
 
 
 def create(intent: str, cents: int, currency: str, return_url: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
@@ -177,4 +178,4 @@ app = Starlette(
 if __name__ == "__main__":
     if not SECRET:
         raise SystemExit("psp: set SHOP_PSP_SECRET")
-    uvicorn.run(app, host="127.0.0.1", port=int(URL.rsplit(":", 1)[1]), log_level="warning")
+    uvicorn.run(app, host="127.0.0.1", port=urlsplit(URL).port or 8001, log_level="warning")

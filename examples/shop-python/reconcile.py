@@ -3,8 +3,9 @@
     reconcile.py            now, after every new run_id of the server, and every night
     reconcile.py once       now
 
-What it cannot mend it writes into `alarms`, for a person. In production `flashsale
-reconcile` brings lost orders back, also those that no CHECKOUT or BUY can (IMPORT).
+A lost order is sold again by CHECKOUT or BUY, under the same id and REF. The sale may refuse
+that: the units are gone, a limit or END stands in the way, or the reservation has expired. Then
+the order stands in `alarms` as `owed`, and a person finds units or gives the money back.
 """
 
 from __future__ import annotations
@@ -48,27 +49,31 @@ def sell_again(db: sqlite3.Connection, row: Any) -> bool:
     answer: Any = shoes.checkout(row["id"], user=row["user"], **paid)
     if isinstance(answer, NoReservation):
         answer = shoes.buy(row["user"], units_of(row["items"]), id=row["id"], **paid)
-    if not isinstance(answer, (Sold, NotNow)):
+    if isinstance(answer, Sold):
+        db.execute("DELETE FROM alarms WHERE topic = 'owed' AND id = ?", (row["id"],))
+    elif not isinstance(answer, NotNow):
         says = f"{row['items']} for {row['user']} is paid, and the sale has lost it ({answer.status}): find units, or refund it."
         alarm(db, "owed", row["id"], says)
     return not isinstance(answer, NotNow)
 
 
 def lost_refunds(db: sqlite3.Connection, sale_id: str) -> None:
-    """Refunds of the books that the sale does not know, with the same REF."""
-    for row in db.execute("SELECT * FROM refunds WHERE sale_id = ?", (sale_id,)).fetchall():
-        known = shoes.get(row["id"])
-        if known and known.state == "sold" and sum(qty for _, qty in known.refunded or ()) < row["qty"]:
+    """Makes refunds of the books again, with the same REF, of orders of which the sale knows fewer."""
+    for order in db.execute("SELECT id, sum(qty) AS qty FROM refunds WHERE sale_id = ? GROUP BY id", (sale_id,)).fetchall():
+        known = shoes.get(order["id"])
+        if not known or known.state != "sold" or sum(qty for _, qty in known.refunded or ()) >= order["qty"]:
+            continue
+        for row in db.execute("SELECT * FROM refunds WHERE sale_id = ? AND id = ?", (sale_id, order["id"])).fetchall():
             answer = shoes.refund(row["id"], units_of(row["items"]), ref=row["ref"])
             if not isinstance(answer, Refunded):
-                alarm(db, "refund", row["id"], f"the refund {row['ref']} is not in the sale: {answer.status}")
+                alarm(db, "refund", row["id"], f"the sale has lost the refund {row['ref']}, and says {answer.status}")
 
 
 LEFT = {
     "checkout": "SELECT id FROM intents WHERE state = 'authorised' AND changed_at_ms < :before",
     "give-back": "SELECT id FROM intents WHERE state = 'closing' AND changed_at_ms < :before OR state = 'open' AND expires_at_ms < :ended",
     "capture": "SELECT id FROM intents WHERE state = 'sold' AND changed_at_ms < :before",
-    "take-back": "SELECT i.id FROM intents i JOIN orders o ON o.id = i.reservation LEFT JOIN refunds r ON r.id = o.id"
+    "take-back": "SELECT i.id FROM intents i JOIN orders o ON o.id = i.reservation AND o.ref = i.psp_ref LEFT JOIN refunds r ON r.id = o.id"
     " WHERE i.state = 'closed' AND i.changed_at_ms < :before AND r.id IS NULL",
 }
 
@@ -86,7 +91,7 @@ def left_behind(db: sqlite3.Connection, grace_ms: int) -> None:
 
 
 def main() -> None:
-    db, run, compare_at_ms = connect(), "", 0
+    db, run, compare_at_ms, is_decided = connect(), "", 0, False
     while True:
         try:
             info, now_run = shoes.info(), str(shoes.redis.info("server")["run_id"])
@@ -97,10 +102,10 @@ def main() -> None:
                 # Once more soon: the worker may have had an entry in hand when the server died.
                 compare_at_ms = now_ms() + (EVERY_MS if now_run == run and is_decided else min(STALE_MS, 5000))
                 run = now_run
+            if sys.argv[1:] == ["once"] and is_decided:
+                break
         except (redis.RedisError, OSError) as error:
             print(f"reconcile: {error!r}; again in a moment", flush=True)
-        if sys.argv[1:] == ["once"]:
-            break
         time.sleep(min(STALE_MS / 1000, 1))
     for row in db.execute("SELECT * FROM alarms ORDER BY at_ms"):
         print(f"{row['topic']}: {row['id']}: {row['says']}")

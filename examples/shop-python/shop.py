@@ -11,21 +11,23 @@ import secrets
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 import uvicorn
 from flashsale import FlashSaleError, ReleaseAnswer, ReserveAnswer, ReservedNow, UserLimit, retry_async
 from flashsale.answers import ERRORS
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 import admin
 import provider
-from books import CURRENCY, HERE, SHOP_URL, add_job, alarm, async_sale, cents_of, connect, intent_of, move, now_ms, transaction
+from books import CURRENCY, HERE, IS_TLS, SHOP_URL, add_job, alarm, async_sale, cents_of, connect, intent_of, move, now_ms, transaction
 
 sale = async_sale()
 db: sqlite3.Connection
@@ -37,6 +39,17 @@ PAID = ("authorised", "captured")
 def user_of(request: Request) -> str:
     """Who asks: a random name in a cookie, until your shop has accounts."""
     return request.cookies.get("user", "")
+
+
+async def asked_by(request: Request) -> dict[str, Any]:
+    """What the page asks, with the id that it made."""
+    try:
+        asked = await request.json()
+        if user_of(request) and 16 <= len(asked["id"]) <= 64 and isinstance(asked["id"], str):
+            return dict(asked)
+    except (ValueError, TypeError, KeyError):
+        pass
+    raise HTTPException(400)
 
 
 async def answer_to(call: Callable[[], Awaitable[ReserveAnswer | ReleaseAnswer]], user: str) -> JSONResponse:
@@ -62,13 +75,13 @@ async def no_answer(_: Request, error: Exception) -> Response:
 
 async def cart(request: Request) -> Response:
     """POST reserves, PUT changes the cart in one step, DELETE cancels; `id` comes from the page."""
-    user, asked = user_of(request), await request.json()
+    user, asked = user_of(request), await asked_by(request)
     id, items, old = asked["id"], asked.get("items"), asked.get("old")
-    if not user or not isinstance(id, str) or not 16 <= len(id) <= 64:
-        return JSONResponse({"status": "ERROR", "says": "Please reload the page."}, 400)
     if request.method == "DELETE":
         give_back_soon(id, user)
         return await answer_to(lambda: sale.release(id, user=user), user)
+    if not isinstance(items, dict):
+        raise HTTPException(400)
     reply = await answer_to(lambda: sale.reserve(user, items, id=id, replace=old), user)
     if old and reply.status_code == ReservedNow.advice.http:
         give_back_soon(old, user)
@@ -88,13 +101,15 @@ def give_back_soon(reservation: str, user: str) -> None:
 
 async def pay(request: Request) -> Response:
     """Makes the intent, and the payment at the provider. The price is ours, never the browser's."""
-    user, id = user_of(request), (await request.json())["id"]
+    user, id = user_of(request), (await asked_by(request))["id"]
     intent = intent_of(db, "reservation", id)
     if not intent:
         cart = await sale.get(id)
         if not cart or cart.user != user or cart.state != "reserved" or not cart.expires_at_ms or not cart.items:
             return JSONResponse({"status": "ERROR", "says": "Your cart is gone. Please start again."}, 409)
         price = {row["sku"]: row["cents"] for row in db.execute("SELECT sku, cents FROM prices")}
+        if not all(sku in price for sku, _ in cart.items):
+            return JSONResponse({"status": "ERROR", "says": "This has no price yet."}, 409)
         items = [{"sku": sku, "qty": qty, "cents": price[sku]} for sku, qty in cart.items]
         with transaction(db):
             db.execute(
@@ -149,7 +164,8 @@ async def back(request: Request) -> Response:
     """Where the provider sends the buyer: often before the webhook, so we ask."""
     intent = intent_of(db, "id", request.path_params["intent"])
     if intent and intent["psp_ref"]:
-        take(await asyncio.to_thread(provider.get, intent["psp_ref"]))
+        with suppress(OSError):  # The webhook comes anyway.
+            take(await asyncio.to_thread(provider.get, intent["psp_ref"]))
     return RedirectResponse("/", 303)
 
 
@@ -194,7 +210,7 @@ async def page(request: Request) -> Response:
     reply = FileResponse(HERE / "shop.html", headers={"Cache-Control": "no-store"})
     if not user_of(request):
         # Lax: the buyer comes back from the provider's site.
-        reply.set_cookie("user", secrets.token_urlsafe(16), max_age=30 * 86400, httponly=True, samesite="lax")
+        reply.set_cookie("user", secrets.token_urlsafe(16), 30 * 86400, httponly=True, samesite="lax", secure=IS_TLS)
     return reply
 
 
@@ -211,7 +227,8 @@ class Stock:
             if isinstance(info.answer, FlashSaleError) or isinstance(stock.answer, FlashSaleError):
                 return self.text
             titles = {row["sku"]: (row["title"], row["cents"]) for row in db.execute("SELECT * FROM prices")}
-            items = [{**vars(item), "title": titles[item.sku][0], "cents": titles[item.sku][1]} for item in stock.answer if item]
+            on_sale = [item for item in stock.answer if item and item.sku in titles]
+            items = [{**vars(item), "title": titles[item.sku][0], "cents": titles[item.sku][1]} for item in on_sale]
             of = {"now_ms": info.answer.now_ms, "state": info.answer.state, "userlimit": info.answer.userlimit}
             self.text = json.dumps({**of, "currency": CURRENCY, "items": items})
         return self.text
@@ -259,5 +276,5 @@ app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=errors)
 if __name__ == "__main__":
     if not provider.SECRET:
         raise SystemExit("shop: set SHOP_PSP_SECRET")
-    port = int(SHOP_URL.rsplit(":", 1)[1])
+    port = urlsplit(SHOP_URL).port or 8000
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)

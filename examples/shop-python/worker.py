@@ -28,7 +28,7 @@ def read_order(db: sqlite3.Connection, entry: Entry, intent: Any) -> None:
     elif first["ref"] != entry.ref or intent["psp_ref"] != entry.ref:
         # Not a second parcel: a payment more.
         alarm(db, "paid twice", str(entry.id), f"sold for {entry.ref!r}, for {first['ref']} before; the intent has {intent['psp_ref']}")
-    elif move(db, intent["id"], ("authorised", "closing"), "sold"):
+    elif move(db, intent["id"], ("open", "authorised", "closing"), "sold"):
         add_job(db, "capture", intent["id"])
     elif intent["state"] == "closed":
         # Its money went back, so the units do.

@@ -31,6 +31,7 @@ from servers import Server, free_port, until  # noqa: E402
 IS_SHORT = os.environ.get("FLASHSALE_RUN") == "short"
 PARTS = ("psp", "shop", "jobs", "worker", "reconcile")
 PRICES = {"red": 12900, "blue": 11900}
+UNDECIDED = ("open", "authorised", "closing", "sold")
 PASSWORD = "correct horse"
 # Making the certificates of a client takes longer than the request.
 HTTP = httpx.Client(timeout=10, verify=False)
@@ -63,8 +64,9 @@ class Shop:
             "PSP_LATE_MS": str(late_ms),
             "PSP_COPIES_MAX": str(copies),
         }
+        self.base = 0
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.redis = self.server.client()
+        self.redis: Any = self.server.client()
         try:
             for part in parts:
                 self.start(part)
@@ -97,6 +99,26 @@ class Shop:
         for part in parts:
             self.processes[part].kill()
             self.processes.pop(part).wait()
+
+    def report(self) -> None:
+        """Prints what there is to know of a shop that does not do what it should."""
+        print(f"the folders: {self.folder}, {self.server.folder}")
+        print("ended:", {part: one.returncode for part, one in self.processes.items() if one.poll() is not None})
+        for query in (f"SELECT * FROM intents WHERE state IN {UNDECIDED}", "SELECT * FROM jobs", "SELECT * FROM alarms"):
+            print([dict(row) for row in self.rows(query)])
+
+    def reset(self) -> None:
+        """As new, for less than new processes would take."""
+        self.kill(*(part for part in ("jobs", "worker", "reconcile") if part in self.processes))
+        if self.server.process.poll() is not None:
+            self.server.start()
+        self.redis.flushall()
+        self.base = self.net() + self.base
+        if self.db.in_transaction:
+            self.db.execute("ROLLBACK")
+        for table in ("intents", "orders", "refunds", "jobs", "alarms"):
+            self.db.execute(f"DELETE FROM {table}")
+        self.start(*(part for part in PARTS if part not in self.processes))
 
     def end(self) -> None:
         self.kill(*list(self.processes))
@@ -167,8 +189,9 @@ class Shop:
         return [one for one in self.books()["payments"] if one["intent"] == intent]
 
     def net(self) -> int:
+        """What the shop has got, since the last reset."""
         books = self.books()
-        return int(books["captured"] - books["refunded"])
+        return int(books["captured"] - books["refunded"]) - self.base
 
     # --- the provider's webhooks, by hand
 
@@ -193,18 +216,33 @@ class Buyer:
     def new_id(self) -> str:
         return secrets.token_hex(12)
 
+    def ask(self, method: str, path: str, status: int, **body: object) -> Any:
+        """The same request again until there is an answer, as the page does."""
+        end = time.monotonic() + 20
+        while True:
+            reply = self.http.request(method, path, json=body)
+            if reply.status_code < 500 or time.monotonic() > end:
+                assert reply.status_code == status, reply.text
+                return reply.json()
+            time.sleep(0.1)
+
     def reserve(self, units: dict[str, int], id: str | None = None) -> str:
         id = id or self.new_id()
-        reply = self.http.post("/cart", json={"id": id, "items": units})
-        assert reply.status_code == 201, reply.text
+        self.ask("POST", "/cart", 201, id=id, items=units)
+        return id
+
+    def reserve_briefly(self, hold_ms: int = 2000) -> str:
+        """A pair of red shoes for less than the sale's HOLD, with an intent."""
+        id = self.new_id()
+        self.shop.call("RESERVE", self.http.cookies["user"], "ITEMS", 1, "red", 1, "ID", id, "HOLD", hold_ms)
+        self.ask("POST", "/pay", 200, id=id)
         return id
 
     def pay(self, id: str, method: str = "card", times: int = 1) -> None:
         """Pays at the provider, whose redirect is not followed: its webhook comes."""
-        reply = self.http.post("/pay", json={"id": id})
-        assert reply.status_code == 200, reply.text
+        url = self.ask("POST", "/pay", 200, id=id)["pay_url"]
         for _ in range(times):
-            assert HTTP.post(reply.json()["pay_url"], data={"method": method}).status_code == 303
+            assert HTTP.post(url, data={"method": method}).status_code == 303
 
     def order(self, id: str) -> Any:
         return self.http.get(f"/order/{id}").json()

@@ -6,7 +6,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { FlashSaleError } from "flashsale-client";
+import { FlashSaleError, retry } from "flashsale-client";
 
 import { change, client, IS_TLS, isSame, KEY, ORDERS, rows, sale, shared, writeOff } from "./books.js";
 
@@ -37,6 +37,9 @@ async function check(given) {
   await sleep(1000);
   return false;
 }
+
+/** The same call until it is answered: each has a REF, or may be repeated anyway. @template A @param {() => Promise<A>} call */
+const ask = (call) => retry(call, { until: Date.now() + 5000 });
 
 /** @param {FastifyInstance} app */
 export async function admin(app) {
@@ -75,11 +78,11 @@ export async function admin(app) {
     try {
       switch (asked.action) {
         case "pause":
-          return send(reply, await sale.pause(KEY));
+          return send(reply, await ask(() => sale.pause(KEY)));
         case "resume":
-          return send(reply, await sale.resume(KEY));
+          return send(reply, await ask(() => sale.resume(KEY)));
         case "restock":
-          return send(reply, await sale.restock(KEY, { [asked.sku]: asked.delta }, { ref: asked.ref }));
+          return send(reply, await ask(() => sale.restock(KEY, { [asked.sku]: asked.delta }, { ref: asked.ref })));
         case "refund":
           return await refund(reply, asked.id, asked.ref);
         case "done":
@@ -119,7 +122,7 @@ async function groups() {
  * @param {string} ref
  */
 async function refund(reply, id, ref) {
-  const answer = await sale.refund(KEY, ORDERS, id, { ref });
+  const answer = await ask(() => sale.refund(KEY, ORDERS, id, { ref }));
   // NOTSOLD without a SKU: nothing of it was bought.
   const isUnknown = answer.status === "NORESERVATION" || (answer.status === "NOTSOLD" && answer.sku === null);
   const isLost = isUnknown && writeOff(id, ref) > 0;

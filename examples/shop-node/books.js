@@ -67,7 +67,7 @@ export const isNoAnswer = (error) => error instanceof NoAnswer || mayRepeat(erro
 const db = new DatabaseSync(env.SHOP_DB ?? "shop.db");
 // FULL: what was committed is there after a power cut, too.
 db.exec("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-db.exec(shared("schema.sql"));
+if (!db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'alarms'").get()) db.exec(shared("schema.sql"));
 
 /** @param {string} sql @param {...any} values @returns {any[]} */
 export const rows = (sql, ...values) => db.prepare(sql).all(...values);

@@ -70,7 +70,7 @@ async function asSold(intent, says) {
 
 /** Gives a payment back without RELEASE: the reservation is another's. @param {Intent} intent @param {string} says */
 async function notOurs({ id, psp_ref: ref }, says) {
-  alarm("not ours", id, `${says}: the payment ${ref} was given back`);
+  alarm("not ours", id, `${says}; the payment ${ref} was given back`);
   if (ref) await provider.giveBack(ref);
   move(id, ["authorised", "closing"], "closed");
 }

@@ -3,14 +3,15 @@
 //     node reconcile.js         now, after every new run_id of the server, and every night
 //     node reconcile.js once    now
 //
-// What it cannot mend it writes into `alarms`, for a person. In production `flashsale
-// reconcile` brings lost orders back, also those that no CHECKOUT or BUY can (IMPORT).
+// A lost order is sold again by CHECKOUT or BUY, under the same id and REF. The sale may refuse
+// that: the units are gone, a limit or END stands in the way, or the reservation has expired. Then
+// the order stands in `alarms` as `owed`, and a person finds units or gives the money back.
 
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { FlashSaleError, isNotNow, pipeline } from "flashsale-client";
 
-import { addJob, alarm, client, connected, isNoAnswer, KEY, ORDERS, rows, sale, STALE_MS, transaction, unitsOf } from "./books.js";
+import { addJob, alarm, change, client, connected, isNoAnswer, KEY, ORDERS, rows, sale, STALE_MS, transaction, unitsOf } from "./books.js";
 
 const EVERY_MS = Number(process.env.SHOP_RECONCILE_MS ?? 24 * 3600 * 1000);
 
@@ -41,13 +42,15 @@ async function sellAgain({ id, user, ref, items, payload }) {
   let answer = await sale.checkout(KEY, ORDERS, id, { user, ...paid });
   if (answer.status === "NORESERVATION") answer = await sale.buy(KEY, ORDERS, user, unitsOf(items), { id, ...paid });
   if (isNotNow(answer)) return false;
-  if (answer.status !== "SOLD") {
+  if (answer.status === "SOLD") {
+    change("DELETE FROM alarms WHERE topic = 'owed' AND id = ?", id);
+  } else {
     alarm("owed", id, `${items} for ${user} is paid, and the sale has lost it (${answer.status}): find units, or refund it.`);
   }
   return true;
 }
 
-/** Refunds of the books that the sale does not know, with the same REF. @param {string} saleId */
+/** Makes refunds of the books again, with the same REF, of orders of which the sale knows fewer. @param {string} saleId */
 async function lostRefunds(saleId) {
   for (const { id, qty } of rows("SELECT id, sum(qty) AS qty FROM refunds WHERE sale_id = ? GROUP BY id", saleId)) {
     const known = await sale.get(KEY, id);
@@ -55,7 +58,7 @@ async function lostRefunds(saleId) {
     if (known?.state !== "sold" || refunded >= qty) continue;
     for (const { ref, items } of rows("SELECT * FROM refunds WHERE sale_id = ? AND id = ?", saleId, id)) {
       const answer = await sale.refund(KEY, ORDERS, id, { qty: unitsOf(items), ref });
-      if (answer.status !== "REFUNDED") alarm("refund", id, `the refund ${ref} is not in the sale: ${answer.status}`);
+      if (answer.status !== "REFUNDED") alarm("refund", id, `the sale has lost the refund ${ref}, and says ${answer.status}`);
     }
   }
 }
@@ -64,8 +67,8 @@ const LEFT = {
   checkout: "SELECT id FROM intents WHERE state = 'authorised' AND changed_at_ms < :before",
   "give-back": "SELECT id FROM intents WHERE state = 'closing' AND changed_at_ms < :before OR state = 'open' AND expires_at_ms < :ended",
   capture: "SELECT id FROM intents WHERE state = 'sold' AND changed_at_ms < :before",
-  "take-back": `SELECT i.id FROM intents i JOIN orders o ON o.id = i.reservation LEFT JOIN refunds r ON r.id = o.id
-    WHERE i.state = 'closed' AND i.changed_at_ms < :before AND r.id IS NULL`,
+  "take-back": `SELECT i.id FROM intents i JOIN orders o ON o.id = i.reservation AND o.ref = i.psp_ref
+    LEFT JOIN refunds r ON r.id = o.id WHERE i.state = 'closed' AND i.changed_at_ms < :before AND r.id IS NULL`,
 };
 
 /** Gives intents a job again whose answer or entry may have been lost. @param {number} graceMs */
@@ -85,6 +88,7 @@ function leftBehind(graceMs) {
 const isOnce = process.argv[2] === "once";
 let run = "";
 let compareAtMs = 0;
+let isDecided = false;
 await connected;
 for (;;) {
   try {
@@ -92,13 +96,13 @@ for (;;) {
     const nowRun = /run_id:(\w+)/.exec(await client.info("server"))?.[1] ?? "";
     leftBehind(graceMs);
     if (nowRun !== run || Date.now() >= compareAtMs) {
-      const isDecided = await lostOrders(saleId);
+      isDecided = await lostOrders(saleId);
       await lostRefunds(saleId);
       // Once more soon: the worker may have had an entry in hand when the server died.
       compareAtMs = Date.now() + (nowRun === run && isDecided ? EVERY_MS : Math.min(STALE_MS, 5000));
       run = nowRun;
     }
-    if (isOnce) break;
+    if (isOnce && isDecided) break;
   } catch (thrown) {
     const error = FlashSaleError.from(thrown);
     if (!isNoAnswer(error) && !(error instanceof FlashSaleError)) throw error;

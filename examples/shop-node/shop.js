@@ -53,7 +53,9 @@ const app = fastify({ logger: { level: "error" } });
 await app.register(cookies);
 
 app.setErrorHandler((/** @type {import("fastify").FastifyError} */ thrown, _, reply) => {
-  if (thrown.validation) return reply.code(400).send({ status: "ERROR", says: "Please reload the page." });
+  // What was asked was wrong.
+  const says = thrown.validation ? RELOAD : thrown.message;
+  if (thrown.statusCode && thrown.statusCode < 500) return reply.code(thrown.statusCode).send({ status: "ERROR", says });
   const error = FlashSaleError.from(thrown);
   // No answer, or an error. Perhaps it happened: the page asks again with the same id.
   const advice = error instanceof FlashSaleError ? (ERRORS[error.code] ?? ERRORS.ERR) : isNoAnswer(error) ? ERRORS.LOADING : null;
@@ -65,6 +67,7 @@ app.setErrorHandler((/** @type {import("fastify").FastifyError} */ thrown, _, re
 /** What a request must be made of; else it is a 400. @param {Record<string, object>} properties */
 const body = (properties) => ({ schema: { body: { type: "object", required: ["id"], properties } } });
 const ID = { type: "string", minLength: 16, maxLength: 64 };
+const RELOAD = "Please reload the page.";
 const UNITS = { type: "object", additionalProperties: { type: "integer", minimum: 1 } };
 
 // --- the cart -----------------------------------------------------------------------
@@ -76,12 +79,13 @@ app.route({
   ...body({ id: ID, old: ID, items: UNITS }),
   handler: async (request, reply) => {
     const user = userOf(request);
-    const { id, items = {}, old } = /** @type {{ id: string, items?: Record<string, number>, old?: string }} */ (request.body);
-    if (!user) return reply.code(400).send({ status: "ERROR", says: "Please reload the page." });
+    const { id, items, old } = /** @type {{ id: string, items?: Record<string, number>, old?: string }} */ (request.body);
+    if (!user) return reply.code(400).send({ status: "ERROR", says: RELOAD });
     if (request.method === "DELETE") {
       giveBackSoon(id, user);
       return send(reply, await ask(() => sale.release(KEY, id, { user })), user);
     }
+    if (!items) return reply.code(400).send({ status: "ERROR", says: RELOAD });
     const answer = await ask(() => sale.reserve(KEY, user, items, { id, replace: old }));
     if (old && answer.status === "RESERVED") giveBackSoon(old, user);
     return send(reply, answer, user);
@@ -119,7 +123,7 @@ async function newIntent(id, user) {
   const price = prices();
   const units = /** @type {[sku: string, qty: number][]} */ (cart.items);
   const lines = units.map(([sku, qty]) => /** @type {Line} */ ({ sku, qty, cents: price.get(sku)?.cents }));
-  if (lines.some(({ cents }) => !cents)) return undefined;
+  if (lines.some(({ cents }) => !cents)) throw Object.assign(new Error("This has no price yet."), { statusCode: 409 });
   change(
     `INSERT INTO intents (id, reservation, user, items, cents, expires_at_ms, changed_at_ms)
      VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,

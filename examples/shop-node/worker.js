@@ -49,13 +49,14 @@ function readExpired({ fields }, intent, graceMs) {
 
 /** @param {Entry} entry */
 async function read(entry) {
+  // The rest, also what a newer module writes, is no business of the books.
+  if (!["order", "refund", "expired"].includes(entry.event)) return;
   const graceMs = entry.event === "expired" ? (await sale.info(KEY)).graceMs : 0;
   transaction(() => {
     const intent = intentOf("reservation", entry.id);
     if (entry.event === "order") readOrder(entry, intent);
     else if (entry.event === "refund") readRefund(entry, intent);
-    else if (entry.event === "expired") readExpired(entry, intent, graceMs);
-    // The rest, also what a newer module writes, is no business of the books.
+    else readExpired(entry, intent, graceMs);
   });
 }
 

@@ -383,7 +383,7 @@ def test_an_entry_is_acknowledged_after_its_transaction(shop: Shop) -> None:
     id = ann.reserve({"red": 1})
     ann.pay(id)
     shop.reaches(id, "authorised")
-    wait(lambda: shop.group().get("lag") == 0, "the worker at the end of the stream")
+    wait(lambda: (shop.group().get("lag"), shop.group().get("pending")) == (0, 0), "the worker at the end of the stream")
     # The worker gets the entry, and cannot write it down.
     read, ref = shop.group()["entries-read"], shop.intent(id)["psp_ref"]
     shop.db.execute("BEGIN IMMEDIATE")

@@ -63,6 +63,8 @@ play() { "$python" -m pytest -q -p no:cacheprovider "examples/shop-python/tests/
 for shop in "${shops[@]}"; do
   echo "shop in $shop: types"
   "prepare_$shop"
+  # Looks into the jobs of this one.
+  [ "$shop" != python ] || play test_jobs.py
   if [ "${FLASHSALE_RUN:-}" = short ]; then
     # Both wait for deadlines most of the time.
     rushed=0

@@ -106,9 +106,11 @@ const send = (reply, answer) => reply.code(answer.advice.http).send({ says: answ
 async function groups() {
   const found = (await client.exists(ORDERS)) ? await client.xInfoGroups(ORDERS) : [];
   return Promise.all(
-    found.map(async ({ name, lag, pending }) => {
+    found.map(async ({ name, pending, ["last-delivered-id"]: last }) => {
       const { firstId } = await client.xPending(ORDERS, name);
-      return { name, lag, pending, oldest_pending_ms: firstId ? Date.now() - parseInt(firstId, 10) : 0 };
+      // Not `lag`, which may be far too large after a restart or a failover.
+      const behind = (await client.xRange(ORDERS, `(${last}`, "+", { COUNT: 1000 })).length;
+      return { name, behind, pending, oldest_pending_ms: firstId ? Date.now() - parseInt(firstId, 10) : 0 };
     }),
   );
 }

@@ -66,7 +66,9 @@ async def state(request: Request) -> Response:
         name = group["name"].decode()
         oldest = (await sale.redis.xpending(ORDERS, name))["min"]
         age_ms = now_ms() - int(oldest.split(b"-")[0]) if oldest else 0
-        shown.append({"name": name, "lag": group["lag"], "pending": group["pending"], "oldest_pending_ms": age_ms})
+        # Not `lag`, which may be far too large after a restart or a failover.
+        behind = len(await sale.redis.xrange(ORDERS, min=b"(" + group["last-delivered-id"], count=1000))
+        shown.append({"name": name, "behind": behind, "pending": group["pending"], "oldest_pending_ms": age_ms})
     db = request.app.state.db
     body = {
         "state": info.state,

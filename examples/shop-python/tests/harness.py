@@ -135,10 +135,15 @@ class Shop:
         stock = ("ITEMS", 2, "red", red, "blue", blue, "USERLIMIT", userlimit, "HOLD", hold_ms, "GRACE", grace_ms)
         self.redis.execute_command("FLASHSALE.CREATE", "shoes", "shoes:orders", *stock, "EVENTS", "all")
 
-    def group(self) -> dict[str, Any]:
-        """How far the worker is: `lag`, `pending`, `entries-read`."""
+    def reached(self) -> str:
+        """The entry that the worker was given last. After a restart `lag` and `entries-read` may be wrong."""
         groups = self.redis.xinfo_groups("shoes:orders")
-        return dict(groups[0]) if groups else {}
+        return str(groups[0]["last-delivered-id"]) if groups else ""
+
+    def is_read(self) -> bool:
+        """Whether every entry was read, and is acknowledged."""
+        last = self.redis.xrevrange("shoes:orders", count=1)
+        return bool(last and self.reached() == last[0][0] and not self.redis.xpending("shoes:orders", "books")["pending"])
 
     def call(self, command: str, *words: object) -> Any:
         return self.redis.execute_command(f"FLASHSALE.{command}", "shoes", *words)
@@ -148,14 +153,19 @@ class Shop:
         return flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2]))
 
     def aof(self) -> Path:
-        (aof,) = Path(self.server.folder).glob("appendonlydir/*.incr.aof")
-        return aof
+        return max(Path(self.server.folder).glob("appendonlydir/*.incr.aof"), key=lambda file: file.stat().st_mtime_ns)
 
     def cut(self, size: int) -> None:
-        """Kills the server, cuts its AOF to a size (below 0: by so much), and starts it again."""
+        """Kills the server, cuts its AOF to a size (below 0: by so much), and starts it again.
+
+        Then the AOF is written anew, as the runbook says: a MULTI whose end was cut off stays in
+        the file otherwise, and the next start but one carries out half a transaction.
+        """
         self.server.kill()
         os.truncate(self.aof(), size if size >= 0 else self.aof_size() + size)
         self.server.start()
+        self.redis.bgrewriteaof()
+        until(lambda: self.redis.info("persistence")["aof_rewrite_in_progress"] == 0, "a new AOF")
 
     def aof_size(self) -> int:
         return self.aof().stat().st_size

@@ -109,7 +109,7 @@ async function groups() {
     found.map(async ({ name, pending, ["last-delivered-id"]: last }) => {
       const { firstId } = await client.xPending(ORDERS, name);
       // Not `lag`, which may be far too large after a restart or a failover.
-      const behind = (await client.xRange(ORDERS, `(${last}`, "+", { COUNT: 1000 })).length;
+      const behind = (await client.xRange(ORDERS, `(${last}`, "+", { COUNT: 1000 }))?.length ?? 0;
       return { name, behind, pending, oldest_pending_ms: firstId ? Date.now() - parseInt(firstId, 10) : 0 };
     }),
   );

@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 .DEFAULT_GOAL := help
 # In the order written, also with -j.
 .NOTPARALLEL:
-.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-clients test-shops test-cluster test-docker test-kubernetes companion test-companion bench-companion lint-companion test-asan fuzz soak pictures lint hooks deny msrv build-arm64 release sbom deb image version clean
+.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-clients test-shops test-cluster test-docker test-kubernetes companion test-companion bench-companion lint-companion test-asan fuzz soak pictures lint hooks deny msrv build-arm64 release sbom deb release-companion image version clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -155,6 +155,10 @@ sbom: ## list what is linked in, as CycloneDX
 deb: release ## build the Debian package and load what it installs
 	@$(SETUP) build deb
 	@./scripts/release.sh deb
+
+release-companion: ## build the companion's tarball and run it where there is no Rust
+	@$(SETUP) companion
+	@./scripts/release.sh companion
 
 image: ## build the image of this version (IMAGE=flashsale:0.2.0)
 	docker build --label org.opencontainers.image.version=$(VERSION) \

@@ -30,7 +30,7 @@ port=$((20000 + RANDOM % 20000))
 while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
 valgrind --tool=callgrind --instr-atstart=no --callgrind-out-file="$work/profile" \
   "$server" --port "$port" --bind 127.0.0.1 --dir "$work" --save '' --appendonly no \
-  --loglevel warning --loadmodule "$module" >"$work/log" 2>&1 &
+  --loglevel warning --slowlog-log-slower-than -1 --loadmodule "$module" >"$work/log" 2>&1 &
 pid=$!
 cli() { redis-cli -p "$port" "$@"; }
 for _ in $(seq 300); do

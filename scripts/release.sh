@@ -4,6 +4,7 @@
 #   scripts/release.sh tarball    the module, its settings and licences, and a test of it
 #   scripts/release.sh sbom       the list of what is linked in, CycloneDX
 #   scripts/release.sh deb        the Debian package, and a test of it
+#   scripts/release.sh companion  the program beside the module and licences, and a test of it
 #
 # TARGET is the platform, x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu; this
 # machine's by default. The same commit gives the same bytes, with the same compiler.
@@ -31,6 +32,7 @@ esac
 folder=$PWD/target/release-artifacts
 build=$PWD/target/release-build
 package=$name-$version-${target%%-*}-linux-gnu
+program=$name-companion-$version-${target%%-*}-linux-gnu
 stage=$folder/$package
 
 # The moment of the commit, for all files; without git, that of the settings.
@@ -40,9 +42,12 @@ export SOURCE_DATE_EPOCH
 # --- the module -------------------------------------------------------------------
 
 # Where it was built is nobody's business, and would make the bytes differ.
+forget_paths() {
+  export RUSTFLAGS="--remap-path-prefix=$PWD=flashsale --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
+}
+
 build_module() {
-  local cargo_home=${CARGO_HOME:-$HOME/.cargo}
-  export RUSTFLAGS="--remap-path-prefix=$PWD=flashsale --remap-path-prefix=$cargo_home=cargo"
+  forget_paths
   if [ "$target" = "$host" ]; then
     cargo build --release --locked -p "$name" --lib --target "$target" --target-dir "$build"
   else
@@ -68,11 +73,12 @@ check_needed() { # FILE
   say "needs $needed and at most $highest"
 }
 
-# The licences of all that is linked in, which ask to be passed on with it.
+# write_third_party CRATE MANIFEST: the licences of all that is linked in, which ask to be
+# passed on with it.
 write_third_party() {
   local crate crate_version crate_folder file
-  echo "The module has these crates linked in. Their licences:"
-  cargo tree --locked -p "$name" --target "$target" -e normal,no-proc-macro --prefix none -f '{p}|{l}' |
+  echo "These crates are linked in. Their licences:"
+  cargo tree --locked -p "$1" --manifest-path "$2" --target "$target" -e normal,no-proc-macro --prefix none -f '{p}|{l}' |
     sed 's/ (\*)$//' | grep -v "^$name" | sort -u |
     while IFS='|' read -r crate licence; do
       crate_version=${crate#* v}
@@ -109,7 +115,7 @@ make_stage() {
   [ ! -e CHANGELOG.md ] || cp CHANGELOG.md "$stage/"
   cp -r docs "$stage/"
   sed 's|examples/install/systemd.conf|systemd.conf|' examples/install/systemd.conf >"$stage/systemd.conf"
-  write_third_party >"$stage/THIRD-PARTY.txt"
+  write_third_party "$name" Cargo.toml >"$stage/THIRD-PARTY.txt"
 }
 
 # --- a bare machine ---------------------------------------------------------------
@@ -120,13 +126,15 @@ bare_root() {
   scripts/setup.sh "bare-$debian" && [ -e "${root%/root}/.done" ]
 }
 
-# in_root PROGRAM ARGUMENT...: a program of it, by its own loader and with its own
-# libraries, so that it takes no privilege; one for another processor by way of QEMU.
+# in_root PROGRAM ARGUMENT...: a program of it, or one at a path, by its own loader and with
+# its own libraries, so that it takes no privilege; one for another processor by way of QEMU.
+emulator=
 in_root() {
-  local program=$1 libraries=$root/usr/lib/${target%%-*}-linux-gnu
+  local file=$1 libraries=$root/usr/lib/${target%%-*}-linux-gnu
+  [ "$file" != "${file#/}" ] || file=$root/usr/bin/$file
   shift
   # shellcheck disable=SC2086 # no word or one
-  env -i PATH=/nowhere $emulator "$libraries/$loader" --library-path "$libraries" "$root/usr/bin/$program" "$@"
+  env -i PATH=/nowhere $emulator "$libraries/$loader" --library-path "$libraries" "$file" "$@"
 }
 
 # check_load FILE: the server loads the module, by itself or named in settings, and sells.
@@ -136,7 +144,6 @@ check_load() {
     say "SKIPPED: Debian 12's redis-server cannot be had here; the module was not loaded"
     return
   fi
-  emulator=
   if [ "$target" != "$host" ] && ! emulator=$(command -v qemu-aarch64-static); then
     say "SKIPPED: no qemu-aarch64-static here; the module was not loaded"
     return
@@ -181,6 +188,27 @@ make_tarball() {
   same_archive "$package.tar.gz" "$package"
   same_archive "$package-debug.tar.gz" "$package-debug"
   note "$package.tar.gz" "$package-debug.tar.gz"
+}
+
+# The companion reads SQL and HTTP, and is larger than the module: a file of its own.
+make_companion() {
+  local stage=$folder/$program built=$build/$target/release/$name
+  forget_paths
+  CARGO_TARGET_DIR=$build cargo build --release --locked --manifest-path companion/Cargo.toml --target "$target"
+  rm -rf "$stage"
+  mkdir -p "$stage"
+  "${prefix}objcopy" --strip-debug --strip-unneeded "$built" "$stage/$name"
+  cp docs/companion.md LICENSE* CHANGELOG.md "$stage/"
+  write_third_party "$name-companion" companion/Cargo.toml >"$stage/THIRD-PARTY.txt"
+  check_needed "$stage/$name"
+  if bare_root; then
+    [ "$(in_root "$stage/$name" --version)" = "$name $version" ] || die "the companion does not run on Debian 12"
+    say "it runs on a bare Debian 12 ($debian)"
+  else
+    say "SKIPPED: no Debian 12 here; the companion was not run there"
+  fi
+  same_archive "$program.tar.gz" "$program"
+  note "$program.tar.gz"
 }
 
 # note FILE...: their checksums, beside them.
@@ -283,5 +311,6 @@ case ${1:-} in
   tarball) make_tarball ;;
   sbom) make_sbom ;;
   deb) make_deb ;;
-  *) die "say what: tarball, sbom or deb" ;;
+  companion) make_companion ;;
+  *) die "say what: tarball, sbom, deb or companion" ;;
 esac

@@ -95,6 +95,18 @@ const MAX_RESERVATIONS: Knob = Knob {
              its memory",
 };
 
+const EVENTS_MAX: Knob = Knob {
+    name: "events-max",
+    unit: "entries",
+    default: 100_000,
+    min: 1_000,
+    max: 10_000_000,
+    is_mutable: true,
+    reason: "most entries of one sale with EVENTS all that wait while its stream takes none, where \
+             one counts once for every 256 bytes it has begun: more bridges a longer outage of \
+             the stream, fewer keeps the memory for the sale",
+};
+
 const BF_INITIAL_SIZE: Knob = Knob {
     name: "bf-initial-size",
     unit: "items",
@@ -118,13 +130,14 @@ const BF_EXPANSION: Knob = Knob {
 };
 
 /// Every knob that is a number.
-pub const KNOBS: [&Knob; 8] = [
+pub const KNOBS: [&Knob; 9] = [
     &DEFAULT_HOLD,
     &DEFAULT_KEEP,
     &SWEEP_MAX,
     &BATCH_MAX,
     &MAX_ITEMS,
     &MAX_RESERVATIONS,
+    &EVENTS_MAX,
     &BF_INITIAL_SIZE,
     &BF_EXPANSION,
 ];
@@ -172,6 +185,7 @@ lazy_static! {
     static ref BATCH_MAX_VALUE: AtomicI64 = AtomicI64::new(BATCH_MAX.default);
     static ref MAX_ITEMS_VALUE: AtomicI64 = AtomicI64::new(MAX_ITEMS.default);
     static ref MAX_RESERVATIONS_VALUE: AtomicI64 = AtomicI64::new(MAX_RESERVATIONS.default);
+    static ref EVENTS_MAX_VALUE: AtomicI64 = AtomicI64::new(EVENTS_MAX.default);
     static ref BF_INITIAL_SIZE_VALUE: AtomicI64 = AtomicI64::new(BF_INITIAL_SIZE.default);
     static ref BF_EXPANSION_VALUE: AtomicI64 = AtomicI64::new(BF_EXPANSION.default);
 }
@@ -202,6 +216,7 @@ fn values() -> [&'static AtomicI64; KNOBS.len()] {
         &BATCH_MAX_VALUE,
         &MAX_ITEMS_VALUE,
         &MAX_RESERVATIONS_VALUE,
+        &EVENTS_MAX_VALUE,
         &BF_INITIAL_SIZE_VALUE,
         &BF_EXPANSION_VALUE,
     ]
@@ -229,6 +244,11 @@ pub fn sweep_max() -> u32 {
 /// `batch-max`.
 pub fn batch_max() -> u64 {
     read(&BATCH_MAX_VALUE)
+}
+
+/// `events-max`.
+pub fn events_max() -> u64 {
+    read(&EVENTS_MAX_VALUE)
 }
 
 /// What a sale may grow to.
@@ -419,6 +439,7 @@ mod tests {
                 1_000,
                 10_000,
                 4_000_000,
+                100_000,
                 100,
                 2
             ]
@@ -446,7 +467,7 @@ mod tests {
         let defaults = defaults(&arguments).unwrap();
         assert_eq!(
             defaults.numbers,
-            [1, 604_800_000, 7, 1_000, 10_000, 4_000_000, 100, 2]
+            [1, 604_800_000, 7, 1_000, 10_000, 4_000_000, 100_000, 100, 2]
         );
         assert_eq!(
             (defaults.error_rate.as_str(), defaults.flags),

@@ -4,6 +4,7 @@ use crate::damage;
 use crate::datatype::{self, marks};
 use crate::ffi::{Ctx, Hooks, LoadBeside, Text};
 use crate::hints;
+use crate::info;
 use crate::scripts;
 use crate::slots;
 use crate::timer::alarm;
@@ -21,6 +22,8 @@ impl Hooks for Server {
     fn role_changed(ctx: Ctx<'_>, is_primary: bool) {
         slots::note_change();
         scripts::look(ctx);
+        // What was queued before is not to be written in one go.
+        info::take_queued();
         if is_primary {
             alarm::rearm(ctx);
         } else {
@@ -32,6 +35,7 @@ impl Hooks for Server {
         slots::note_change();
         datatype::settle_partly_loaded(ctx, |key| slots::is_importing(ctx, key));
         damage::note_end();
+        info::take_queued();
         alarm::rearm(ctx);
     }
 

@@ -4,7 +4,7 @@
 //! written by the thread that runs commands; INFO may read them from anywhere.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -197,6 +197,15 @@ pub static BLOOMS: Gauge = Gauge::new();
 pub static BLOOM_BYTES: Gauge = Gauge::new();
 /// Sales that missed a change of their primary, and do not sell.
 pub static SALES_DIVERGED: Gauge = Gauge::new();
+/// Entries of all sales that wait to be written to their streams.
+pub static EVENTS_WAITING: Gauge = Gauge::new();
+/// Since when the oldest entry of a sale waits, each as what is left of all time then: the
+/// largest is the oldest of all.
+static EVENTS_WAITING_SINCE: Largest = Largest::new();
+/// How much was queued since the timer last wrote, in entries as `sweep-max` counts them.
+static EVENTS_QUEUED: Counter = Counter::new();
+/// Why the timer last left entries waiting, as the number of a [`Wait`].
+static EVENTS_WAIT: AtomicU8 = AtomicU8::new(0);
 /// Sales the timer has a deadline of.
 pub static SALES_WITH_DEADLINES: AtomicU64 = AtomicU64::new(0);
 
@@ -205,6 +214,11 @@ pub fn count_deed(deed: Deed, times: u64) {
     if let Some(counter) = DEEDS.get(deed as usize) {
         counter.add(times);
     }
+}
+
+/// Returns how often a change did this.
+pub fn deeds(deed: Deed) -> u64 {
+    DEEDS.get(deed as usize).map_or(0, Counter::get)
 }
 
 /// Counts one outcome, or several.
@@ -244,6 +258,71 @@ pub fn note_timer(took: Duration) {
     SWEEP_US_MAX.fetch_max(us, Ordering::Relaxed);
 }
 
+macro_rules! waits {
+    ($($(#[$doc:meta])* $variant:ident => $words:literal,)*) => {
+        /// Why the timer leaves entries waiting.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Wait { $($(#[$doc])* $variant,)* }
+
+        impl Wait {
+            const ALL: &[Wait] = &[$(Wait::$variant),*];
+
+            /// Says it.
+            pub fn words(self) -> &'static str {
+                match self { $(Wait::$variant => $words,)* }
+            }
+        }
+    };
+}
+
+waits! {
+    /// None was left waiting.
+    Nothing => "there are more than the timer has written so far",
+    WrongType => "the key of the stream holds another type",
+    AtLastId => "the stream takes no further entry, its last ID is the highest there is",
+    Elsewhere => "the slot moves, or is another server's",
+    OutOfMemory => "the server is above maxmemory",
+}
+
+/// Notes why the timer left entries waiting.
+pub fn note_wait(wait: Wait) {
+    EVENTS_WAIT.store(wait as u8, Ordering::Relaxed);
+}
+
+/// Returns why the timer last left entries waiting.
+pub fn last_wait() -> Wait {
+    let number = EVENTS_WAIT.load(Ordering::Relaxed);
+    let wait = Wait::ALL.get(usize::from(number));
+    wait.copied().unwrap_or(Wait::Nothing)
+}
+
+/// Replaces the moment since which a sale's oldest entry waits, in Unix milliseconds. O(log
+/// sales), or O(1) if it is the same.
+pub fn shift_waiting_since(from_ms: Option<u64>, to_ms: Option<u64>) {
+    let left = |at_ms: Option<u64>| at_ms.map_or(0, |at_ms| u64::MAX - at_ms);
+    EVENTS_WAITING_SINCE.shift(left(from_ms), left(to_ms));
+}
+
+/// Returns for how long the oldest entry of all sales has waited, in milliseconds.
+pub fn events_waiting_ms() -> u64 {
+    match EVENTS_WAITING_SINCE.get() {
+        0 => 0,
+        left => clock::now_ms().saturating_sub(u64::MAX - left),
+    }
+}
+
+/// Notes that entries were queued, by how much they count.
+pub fn note_queued(weight: u64) {
+    EVENTS_QUEUED.add(weight);
+}
+
+/// Returns how much was queued since this was last asked.
+pub fn take_queued() -> u64 {
+    let queued = EVENTS_QUEUED.get();
+    EVENTS_QUEUED.reset();
+    queued
+}
+
 /// The section `flashsale` of INFO.
 pub struct Info;
 
@@ -266,6 +345,8 @@ impl Source for Info {
         section.field("sweep_lag_ms", SWEEP_LAG_MS.load(Ordering::Relaxed));
         section.field("sweep_lag_ms_max", SWEEP_LAG_MS_MAX.load(Ordering::Relaxed));
         section.field("sweep_us_max", SWEEP_US_MAX.load(Ordering::Relaxed));
+        section.field("events_waiting", EVENTS_WAITING.get());
+        section.field("events_waiting_ms", events_waiting_ms());
         section.field("clock_steps_back", CLOCK_STEPS_BACK.get());
         section.field("events_replayed", EVENTS_REPLAYED.get());
         section.field("replay_divergence", REPLAY_DIVERGENCE.get());

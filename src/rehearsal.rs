@@ -23,26 +23,28 @@ pub enum Point {
     Fault,
     /// A panic of a command that only reads.
     Read,
+    /// A panic over the bytes of RESTORE.
+    Restore,
 }
 
 /// Panics if `key` is named after this point.
 #[inline]
-pub fn panic_at(point: Point, key: Text<'_>) {
+pub fn panic_at(point: Point, key: &[u8]) {
     assert!(!is_at(point, key), "rehearsed");
 }
 
 /// As [`panic_at`], for a change that was decided elsewhere.
 #[inline]
 pub fn panic_in_replay(ctx: Ctx<'_>, key: Text<'_>) {
-    panic_at(Point::Replay, key);
-    if is_at(Point::Follow, key) {
+    panic_at(Point::Replay, key.bytes());
+    if is_at(Point::Follow, key.bytes()) {
         assert!(ctx.flags().is_loading(), "rehearsed");
     }
 }
 
 /// Reports whether `key` is named after this point.
 #[cfg(debug_assertions)]
-pub fn is_at(point: Point, key: Text<'_>) -> bool {
+pub fn is_at(point: Point, key: &[u8]) -> bool {
     let name: &[u8] = match point {
         Point::Plan => b"rehearsal:plan",
         Point::Apply => b"rehearsal:apply",
@@ -51,13 +53,14 @@ pub fn is_at(point: Point, key: Text<'_>) -> bool {
         Point::Sweep => b"rehearsal:sweep",
         Point::Fault => b"rehearsal:fault",
         Point::Read => b"rehearsal:read",
+        Point::Restore => b"rehearsal:restore",
     };
-    key.bytes() == name
+    key == name
 }
 
 /// Reports that no key is named after this point: this is a release build.
 #[cfg(not(debug_assertions))]
 #[inline]
-pub const fn is_at(_: Point, _: Text<'_>) -> bool {
+pub const fn is_at(_: Point, _: &[u8]) -> bool {
     false
 }

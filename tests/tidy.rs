@@ -119,7 +119,7 @@ fn assert_nowhere(rule: &str, files: &[Source], words: &[&str], allowed: &[&str]
 
 #[test]
 fn every_file_says_what_it_is() {
-    let files = sources(&["src", "engine", "tests", "examples", "benches"]);
+    let files = sources(&["src", "engine", "tests", "examples", "benches", "companion"]);
     let broken: Vec<String> = files
         .iter()
         .filter(|file| file.opening().trim().is_empty())
@@ -185,7 +185,7 @@ fn the_table_of_server_tests_names_each_module_once() {
 #[test]
 fn files_and_functions_are_short() {
     let mut broken = Vec::new();
-    for file in sources(&["src", "engine/src"]) {
+    for file in sources(&["src", "engine/src", "companion/src"]) {
         let lines = file.lines_before_tests();
         if lines > FILE_LINES_MAX {
             broken.push(format!("{}: {lines} lines before its tests", file.path));
@@ -291,7 +291,7 @@ fn the_engine_asks_nobody() {
 
 #[test]
 fn no_files_use_each_other_in_a_circle() {
-    for folder in ["engine/src", "src"] {
+    for folder in ["engine/src", "src", "companion/src"] {
         let files = sources(&[folder]);
         let circles = imports::circles(folder, &files);
         assert_none("no circle of files", &circles);
@@ -530,7 +530,12 @@ fn dependencies(path: &str, heading: &str) -> (Vec<String>, Vec<String>) {
 #[test]
 fn every_dependency_says_what_it_is_for() {
     let (mut seen, mut broken) = (0, Vec::new());
-    for path in ["Cargo.toml", "engine/Cargo.toml", "engine/fuzz/Cargo.toml"] {
+    for path in [
+        "Cargo.toml",
+        "engine/Cargo.toml",
+        "engine/fuzz/Cargo.toml",
+        "companion/Cargo.toml",
+    ] {
         let (names, without) = dependencies(path, "dependencies");
         seen += names.len();
         broken.extend(without);

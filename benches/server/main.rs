@@ -22,6 +22,7 @@ mod batch;
 mod batch_rows;
 mod bloom;
 mod bout;
+mod events;
 mod growth;
 mod load;
 mod machine;
@@ -70,15 +71,16 @@ Usage: cargo bench --bench server -- [--quick] [option value ...]
   --users N          users of the sale and reservations in it before a row  [1000000]
   --rounds N         rounds over all rows, of which the median counts       [3]
   --sizes N[,N...]   reservations to grow to     [100000,1000000,10000000]
-  --parts P[,P...]   of memory, everysec, single, bloom, batch, growth, wave [all]
+  --parts P[,P...]   of memory, everysec, single, bloom, batch, growth, wave,
+                     events                                       [all]
   --out FOLDER       where tables and plot go   [target/bench]
 
 FLASHSALE_SERVER names the server program, FLASHSALE_MODULE the module,
 FLASHSALE_BENCH_BLOOM the module of RedisBloom to be loaded beside it.";
 
 /// What may be measured by itself.
-const PARTS: [&str; 7] = [
-    "memory", "everysec", "single", "bloom", "batch", "growth", "wave",
+const PARTS: [&str; 8] = [
+    "memory", "everysec", "single", "bloom", "batch", "growth", "wave", "events",
 ];
 
 /// What to measure.
@@ -365,6 +367,12 @@ impl Bench<'_> {
             println!("\n{}", heading("a wave of deadlines"));
             report.wave = Some(wave::measure(&setups.logged, count)?);
             println!("\n{}", report.wave_table().markdown());
+        }
+        if self.options.wants("events") {
+            println!("\n{}", heading("EVENTS all"));
+            let requests = self.options.users;
+            report.events = Some(events::measure(self.program, &setups.plain, requests)?);
+            println!("\n{}", report.events_table().markdown());
         }
         Ok(())
     }

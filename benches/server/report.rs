@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::batch::Batches;
 use crate::bout::{BATCHES, Figures, Mode};
+use crate::events::Events;
 use crate::growth::{Growth, Kind};
 use crate::machine::Facts;
 use crate::print::commas;
@@ -21,6 +22,7 @@ pub struct Report {
     pub rows: Vec<Figures>,
     pub growths: Vec<Growth>,
     pub wave: Option<Wave>,
+    pub events: Option<Events>,
     pub batches: Option<Batches>,
     pub targets: Vec<Target>,
     /// What was left out, and why.
@@ -276,6 +278,39 @@ impl Report {
         table
     }
 
+    /// What `EVENTS all` costs.
+    pub fn events_table(&self) -> Table {
+        let mut table = Table::new(&["EVENTS", "orders", "all", "all / orders"]);
+        let Some(events) = &self.events else {
+            return table;
+        };
+        for (name, [orders, all]) in [
+            ("RESERVE / s", events.reserve_per_second),
+            ("RESERVE and CHECKOUT / s", events.pair_per_second),
+        ] {
+            let cells = [number(orders, 0), number(all, 0), number(all / orders, 2)];
+            table.add(std::iter::once(name.to_owned()).chain(cells).collect());
+        }
+        for (name, value, places) in [
+            (
+                "half of 20,000 entries a second written after ms",
+                events.written_p50_ms,
+                0,
+            ),
+            ("99% of them", events.written_p99_ms, 0),
+            (
+                "a backlog of 100,000 written after ms",
+                events.drained_ms,
+                0,
+            ),
+            ("longest go of that, us", events.go_max_us, 0),
+        ] {
+            let cells = ["-".to_owned(), number(value, places), "-".to_owned()];
+            table.add(std::iter::once(name.to_owned()).chain(cells).collect());
+        }
+        table
+    }
+
     /// The few figures that the page on performance shows, each beside what it is compared with.
     pub fn summary(&self) -> String {
         let mut table = Table::new(&[
@@ -379,6 +414,10 @@ impl Report {
             text += "\n## A wave of deadlines\n\n";
             text += &self.wave_table().markdown();
         }
+        if self.events.is_some() {
+            text += "\n## EVENTS all\n\n";
+            text += &self.events_table().markdown();
+        }
         text
     }
 
@@ -439,6 +478,11 @@ impl Report {
         if let Some(wave) = &self.wave {
             for (measure, value) in wave.measures() {
                 add("wave", &wave.count.to_string(), measure, value);
+            }
+        }
+        if let Some(events) = &self.events {
+            for (measure, value) in events.measures() {
+                add("events", "all", measure, value);
             }
         }
         if let Some(batches) = &self.batches {

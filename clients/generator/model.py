@@ -31,7 +31,7 @@ class Param:
 
     kind: str  # plain, units, option, flag, rest, entries
     name: str
-    type: str  # name, integer, json, units, entries
+    type: str  # name, integer, json, units, entries; of a choice its words, "orders|all"
     token: str | None = None
     none: str = ""  # of an option: "", "never" (required), "if written" (no default)
     optional: bool = False  # of units
@@ -91,6 +91,8 @@ def option_name(token: str, argument: str) -> str:
 def type_of(argument: dict[str, Any]) -> str:
     if argument["name"] == "json":
         return "json"
+    if argument["type"] == "oneof":
+        return "|".join(word["token"] for word in argument["arguments"])
     return "integer" if argument["type"] in ("integer", "unix-time") else "name"
 
 
@@ -106,6 +108,8 @@ def params_of(command: str, arguments: list[dict[str, Any]]) -> Iterator[Param]:
         elif kind == "oneof" and "multiple" in flags:
             for option in inside:
                 yield Param("option", option_name(option["token"], option["name"]), type_of(option), option["token"])
+        elif kind == "oneof" and token:
+            yield Param("option", token.lower(), type_of(argument), token)
         elif kind == "oneof":
             number, items = inside
             if items["arguments"][0].get("token") != "ITEMS":

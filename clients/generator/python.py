@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from typing import Any
 
@@ -159,6 +160,8 @@ def annotation(param: Param) -> str:
         if len(param.fields) == 1:
             return "Iterable[Name]"
         return f"Iterable[tuple[{kinds}]]"
+    if "|" in param.type:
+        return f"Literal[{', '.join(json.dumps(word) for word in param.type.split('|'))}]"
     return PARAM_TYPES[param.type]
 
 
@@ -254,7 +257,7 @@ def call_function(model: Model, command: Command) -> str:
 
 def write_calls(model: Model) -> str:
     out = HEADER.format("Each command as words for the server, with the decoder of its reply.")
-    out += "\nfrom typing import Iterable\n\nfrom . import _decode as decode\nfrom . import _encode as encode\n"
+    out += "\nfrom typing import Iterable, Literal\n\nfrom . import _decode as decode\nfrom . import _encode as encode\n"
     out += "from . import answers\nfrom ._base import Call, FlashSaleError, Json, Name, Units\nfrom ._encode import Wire\n"
     return out + "".join(call_function(model, c) for c in model.commands if c.keys)
 
@@ -302,7 +305,7 @@ def method(model: Model, command: Command, style: str) -> str:
 
 def write_sale(model: Model) -> str:
     out = HEADER.format("The methods of a sale, three times: at once, with `await`, in a pipeline.")
-    out += "\nfrom typing import Iterable, overload\n\nfrom . import _calls, answers\n"
+    out += "\nfrom typing import Iterable, Literal, overload\n\nfrom . import _calls, answers\n"
     out += "from ._base import FlashSaleError, Json, Name, Units\nfrom ._send import AsyncSender, PipelineSender, Queued, Sender\n"
     for style, cls, base, text in [
         ("sync", "SaleMethods", "Sender", "Each command, sent at once."),

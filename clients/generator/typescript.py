@@ -143,7 +143,7 @@ def option_line(param: Param) -> str:
     if param.kind == "flag":
         kind = "Name" if param.type == "stream" else "boolean"
         return f"{camel(param.name)}?: {kind}"
-    kind = PARAM_TYPES[param.type]
+    kind = " | ".join(map(json.dumps, param.type.split("|"))) if "|" in param.type else PARAM_TYPES[param.type]
     return {"": f"{camel(param.name)}?: {kind} | undefined", "never": f"{param.name}: {kind}", "if written": f"{param.name}: {kind} | null"}[param.none]
 
 

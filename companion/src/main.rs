@@ -11,8 +11,10 @@
 
 #![forbid(unsafe_code)]
 
+mod failure;
 mod link;
 mod log;
+mod metrics;
 mod options;
 mod retry;
 mod secret;
@@ -22,25 +24,40 @@ mod worker;
 
 use std::process::ExitCode;
 
-use options::Failure;
+use clap::{Parser, Subcommand};
 
-const HELP: &str = "\
-flashsale: the program beside the flashsale module
+use failure::Failure;
 
-  flashsale worker ...       moves the order stream into your SQL tables, each order once
-  flashsale worker dead ...  lists, retries and drops what could not be stored
+/// The program beside the flashsale module
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 cannot go on."
+)]
+struct Flashsale {
+    #[command(subcommand)]
+    command: Command,
+}
 
-`flashsale worker --help` lists its options. Exit codes: 0 done, 1 the answer is no,
-2 wrong usage, 3 cannot go on.
-";
+#[derive(Subcommand)]
+enum Command {
+    Worker(Box<worker::Options>),
+}
 
 fn main() -> ExitCode {
+    // Wrong usage ends here with 2, help and version with 0.
+    let Flashsale { command } = Flashsale::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("threads for the runtime");
-    let code = match runtime.block_on(run()) {
+    let run = async {
+        match command {
+            Command::Worker(options) => worker::run(*options).await,
+        }
+    };
+    let code = match runtime.block_on(run) {
         Ok(code) => code,
         Err(Failure::Usage(text)) => {
             eprintln!("flashsale: {text}");
@@ -56,25 +73,13 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-async fn run() -> Result<u8, Failure> {
-    let mut arguments = lexopt::Parser::from_env();
-    match arguments.next()? {
-        Some(lexopt::Arg::Value(word)) if word == "worker" => worker::run(arguments).await,
-        Some(lexopt::Arg::Value(word)) => Err(Failure::Usage(format!(
-            "there is no subcommand {}: see flashsale --help",
-            word.display()
-        ))),
-        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => {
-            print!("{HELP}");
-            Ok(0)
-        }
-        Some(lexopt::Arg::Long("version")) => {
-            println!("flashsale {}", env!("CARGO_PKG_VERSION"));
-            Ok(0)
-        }
-        Some(other) => Err(other.unexpected().into()),
-        None => Err(Failure::Usage(
-            "no subcommand given: see flashsale --help".into(),
-        )),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_makes_sense() {
+        use clap::CommandFactory;
+        Flashsale::command().debug_assert();
     }
 }

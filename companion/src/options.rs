@@ -1,66 +1,72 @@
-//! What all subcommands share of the command line: failures, durations.
+//! What all subcommands share of the command line: where Redis and SQL are, and how to log.
 
-use std::time::Duration;
+use clap::Args;
 
-/// Ends the program with an exit code of its own and one line on stderr.
-#[derive(Debug)]
-pub enum Failure {
-    /// The command line makes no sense: exit code 2.
-    Usage(String),
-    /// The world is not as it has to be: exit code 3.
-    CannotGoOn(String),
+use crate::failure::Failure;
+use crate::link::{Address, Way};
+use crate::log::Format;
+use crate::secret::url_of;
+
+/// Where Redis is.
+#[derive(Args, Debug)]
+pub struct RedisOptions {
+    /// `redis://[user[:password]@]host:port[/db][,host:port...]` or `rediss://`: the first server
+    /// that is a primary. Or the variable FLASHSALE_REDIS, or the file that FLASHSALE_REDIS_FILE
+    /// names
+    #[arg(id = "redis", long, value_name = "URL")]
+    url: Option<String>,
+    /// The servers are Sentinels of this primary
+    #[arg(long, value_name = "NAME", conflicts_with = "cluster")]
+    sentinel: Option<String>,
+    /// The servers are nodes of a cluster
+    #[arg(long)]
+    cluster: bool,
 }
 
-impl From<lexopt::Error> for Failure {
-    fn from(error: lexopt::Error) -> Self {
-        Self::Usage(format!("{error}: see --help"))
+impl RedisOptions {
+    /// Returns the address that is given, wherever that is.
+    ///
+    /// # Errors
+    ///
+    /// None is given, or it makes no sense.
+    pub fn address(&self) -> Result<Address, Failure> {
+        let way = match &self.sentinel {
+            Some(name) => Way::Sentinel(name.clone()),
+            None if self.cluster => Way::Cluster,
+            None => Way::Direct,
+        };
+        let url = url_of(self.url.clone(), "--redis", "FLASHSALE_REDIS")?;
+        Address::parse(&url, way).map_err(Failure::Usage)
     }
 }
 
-/// Parses a duration such as `500ms`, `60s`, `15m`, `24h` or `7d`.
-///
-/// # Errors
-///
-/// Any other text, and a duration of 0.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no duration: give a number with ms, s, m, h or d");
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let factor = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(wrong()),
-    };
-    match number.checked_mul(factor) {
-        Some(ms) if ms > 0 && i64::try_from(ms).is_ok() => Ok(Duration::from_millis(ms)),
-        _ => Err(wrong()),
+/// Where the SQL database is.
+#[derive(Args, Debug)]
+pub struct SqlOptions {
+    /// `sqlite:FILE`, `postgres://...` or `mysql://...`. Or the variable FLASHSALE_SQL, or the file
+    /// that FLASHSALE_SQL_FILE names
+    #[arg(id = "sql", long, value_name = "URL", global = true)]
+    url: Option<String>,
+}
+
+impl SqlOptions {
+    /// Returns the URL that is given, wherever that is.
+    ///
+    /// # Errors
+    ///
+    /// None is given.
+    pub fn url(&self) -> Result<String, Failure> {
+        url_of(self.url.clone(), "--sql", "FLASHSALE_SQL")
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_durations_with_their_unit_alone() {
-        assert_eq!(parse_duration("60s"), Ok(Duration::from_secs(60)));
-        assert_eq!(parse_duration("7d"), Ok(Duration::from_secs(604_800)));
-        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
-        for wrong in [
-            "",
-            "60",
-            "s",
-            "0s",
-            "1.5s",
-            "-1s",
-            "1w",
-            "99999999999999999d",
-        ] {
-            assert!(parse_duration(wrong).is_err(), "{wrong}");
-        }
-    }
+/// How a subcommand tells what it does.
+#[derive(Args, Debug)]
+pub struct TellOptions {
+    /// How to log
+    #[arg(long, value_enum, default_value = "text", global = true)]
+    pub log: Format,
+    /// Shows numbers to Prometheus, at /metrics
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! URLs with passwords: from an option, the environment, or a file that the environment names.
 
-use crate::options::Failure;
+use crate::failure::Failure;
 
 /// Returns the URL given by an option, by the variable `name`, or by the file that the
 /// variable `name_FILE` names, in this order.

@@ -7,6 +7,8 @@
 //! **Method**: the decisions of a sale with many users are made on an allocator that
 //! counts the calls of this thread.
 
+use std::ops::ControlFlow;
+
 use flashsale_engine::sale::*;
 use flashsale_fuzz::meter::{Meter, allocations};
 
@@ -79,18 +81,49 @@ fn a_reservation_allocates_only_what_the_tables_grow_by() {
     assert!(spent < USERS / 30, "{spent} for {USERS} reservations");
 }
 
+/// Carries out what changes a sale, into a container, and answers nobody.
+struct Carrying<'s> {
+    sale: &'s mut Sale,
+    container: ContainerWriter,
+}
+
+impl<'a> Carrier<'a> for Carrying<'_> {
+    type Answered = ();
+
+    fn sale(&self) -> &Sale {
+        self.sale
+    }
+
+    fn expire(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+        self.container.push(event);
+        self.sale.apply(event);
+        ControlFlow::Continue(())
+    }
+
+    fn change(&mut self, event: &Event<'a>) {
+        self.container.push(event);
+        self.sale.apply(event);
+    }
+
+    fn order(&mut self, _: Pending<'a>) {}
+
+    fn say(&mut self, _: &Entry<'a>, _: Answer) {}
+
+    fn refuse_large(&mut self) {}
+}
+
 /// Carries out a batch of these entries, into a container that is written in `buffer`.
 fn carry_out(sale: &mut Sale, at_ms: u64, entries: &[Entry<'_>], buffer: Vec<u8>) -> Vec<u8> {
     let mut batch = Batch::new(at_ms, BOUNDS, 1_000);
-    let mut container = ContainerWriter::new(buffer, at_ms);
+    let mut carrying = Carrying {
+        sale,
+        container: ContainerWriter::new(buffer, at_ms),
+    };
     for entry in entries {
-        if let Decision::Change(event) = batch.decide(sale, entry) {
-            container.push(&event);
-            sale.apply(&event);
-        }
+        batch.play(&mut carrying, entry);
     }
-    container.finish();
-    container.into_buffer()
+    carrying.container.finish();
+    carrying.container.into_buffer()
 }
 
 #[test]

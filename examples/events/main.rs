@@ -11,8 +11,8 @@ use std::io::{self, BufRead, Write};
 use std::{env, fs, process};
 
 use flashsale_engine::sale::{
-    Change, CodecError, Container, Event, Forgets, Hasher, Line, NameBuffer, Options, Order,
-    Spelling, decode_event,
+    Change, CodecError, Container, Event, Events, Forgets, Hasher, Line, NameBuffer, Options,
+    Order, Spelling, decode_event,
 };
 
 /// Events are only read here: how their names are hashed is nothing to them.
@@ -218,6 +218,11 @@ fn change(change: &Change<'_>) -> String {
         Change::Marked { reason } => format!("marked: {reason}"),
         Change::Closed => "closed".to_owned(),
         Change::Bound { orders } => format!("bound orders={}", orders.escape_ascii()),
+        Change::Told(told) => {
+            let ids = told.ids().map(|id| format!(" {}-{}", id.ms, id.seq));
+            format!("told{}", ids.collect::<String>())
+        }
+        Change::Dropped { count } => format!("dropped {count}"),
     }
 }
 
@@ -238,6 +243,7 @@ fn options(options: &Options) -> String {
     ]
     .iter()
     .filter_map(|(name, value)| value.map(|value| format!(" {name}={value}")))
+    .chain((options.events == Events::All).then(|| " events=all".to_owned()))
     .collect()
 }
 

@@ -8,7 +8,9 @@
 //! sending cannot be forgotten, and a panic in the middle of a batch loses nothing.
 
 use super::broken;
-use super::commit::{APPLY, Done, count, count_clock_step, note_news};
+use super::carry::{APPLY, Done, count, count_clock_step, count_rare, note_news};
+use super::outbox::{self, Written};
+use crate::config;
 use crate::datatype::SaleKey;
 use crate::error::Error;
 use crate::ffi::{Ctx, Text};
@@ -18,7 +20,7 @@ use crate::rehearsal::{self, Point};
 use crate::scratch;
 use crate::scripts;
 use crate::timer::alarm;
-use flashsale_engine::sale::{ContainerWriter, Event, Pending, Sale};
+use flashsale_engine::sale::{Change, ContainerWriter, EntryId, Event, Pending, Sale};
 
 /// A sale, and perhaps its order stream, while a batch changes it.
 pub struct BatchCommit<'c> {
@@ -26,6 +28,8 @@ pub struct BatchCommit<'c> {
     key: SaleKey<'c>,
     orders: Option<OrdersKey<'c>>,
     has_entries: bool,
+    /// How much may still be written of the entries that wait.
+    write_left: u64,
     events: Option<ContainerWriter>,
     /// Behind the keys: told when those are closed.
     news: News<'c>,
@@ -48,6 +52,7 @@ impl<'c> BatchCommit<'c> {
             key,
             orders,
             has_entries: false,
+            write_left: config::sweep_max().into(),
             events: Some(ContainerWriter::new(scratch::take_of_batch(), at_ms)),
             news,
         }
@@ -64,6 +69,13 @@ impl<'c> BatchCommit<'c> {
 
     /// Carries out an event that was just planned for this sale.
     pub fn commit(&mut self, event: &Event<'_>) -> Done {
+        if self.key.sale().outbox().is_some() {
+            self.drop_above();
+        }
+        self.carry_out(event)
+    }
+
+    fn carry_out(&mut self, event: &Event<'_>) -> Done {
         if self.events.as_ref().is_some_and(ContainerWriter::is_empty) {
             // After the first one, the sale's last change is of this moment.
             count_clock_step(self.key.sale(), event);
@@ -76,30 +88,105 @@ impl<'c> BatchCommit<'c> {
         if let Some(events) = &mut self.events {
             events.push(event);
         }
-        rehearsal::panic_at(Point::Apply, self.key.name());
+        rehearsal::panic_at(Point::Apply, self.key.name().bytes());
         let applied = self.key.apply_uncounted(event);
         broken::look(self.ctx, &mut self.key);
         note_news(event, &applied.stock, &mut self.news);
         count(event);
         Done {
             slot: applied.slot,
+            counted: applied.counted,
             entry: event.entry().unwrap_or_default(),
         }
     }
 
-    /// As [`BatchCommit::commit`], for an order of this id, whose entry it appends.
+    /// As [`BatchCommit::commit`], for an order of this id, whose entry it appends behind those
+    /// that wait.
     ///
     /// # Errors
     ///
-    /// The order stream takes no entry. Nothing has changed then.
+    /// The order stream takes no entry. Nothing has changed then, but for entries that waited
+    /// and were written.
     pub fn commit_order(&mut self, pending: Pending<'_>, id: Text<'_>) -> Result<Done, Error> {
+        if self.key.sale().outbox().is_some() {
+            return self.commit_order_and_waiting(pending, id);
+        }
+        let entry = self.append(&pending, id)?;
+        Ok(self.carry_out(&pending.entered(entry)))
+    }
+
+    #[inline(never)]
+    fn commit_order_and_waiting(
+        &mut self,
+        pending: Pending<'_>,
+        id: Text<'_>,
+    ) -> Result<Done, Error> {
+        self.drop_above();
+        let mut written = self.write_waiting();
+        match self.append(&pending, id) {
+            Ok(entry) => {
+                let event = pending.telling(written.told()).entered(entry);
+                Ok(self.carry_out(&event))
+            }
+            Err(error) => {
+                self.commit_written(&mut written);
+                Err(error)
+            }
+        }
+    }
+
+    fn append(&mut self, pending: &Pending<'_>, id: Text<'_>) -> Result<EntryId, Error> {
         let Some(orders) = &mut self.orders else {
             return Err(Error::new("orders: missing"));
         };
-        let entry = orders.append(self.key.name(), self.key.sale(), &pending, id)?;
+        let entry = orders.append(self.key.name(), self.key.sale(), pending, id)?;
         self.has_entries = true;
         self.news.note_entry(orders.name());
-        Ok(self.commit(&pending.entered(entry)))
+        Ok(entry)
+    }
+
+    /// Writes entries that wait, within what is left for the batch.
+    fn write_waiting(&mut self) -> Written {
+        let may_write = self.write_left > 0 && outbox::may_write(self.ctx, self.key.sale());
+        let written = match &mut self.orders {
+            Some(orders) if may_write => Written::append(&self.key, orders, self.write_left),
+            _ => Written::default(),
+        };
+        self.write_left = self.write_left.saturating_sub(written.weight);
+        written
+    }
+
+    /// Commits by itself what was written before an order whose own entry failed.
+    #[cold]
+    fn commit_written(&mut self, written: &mut Written) {
+        let told = written.told();
+        if let Some(orders) = &self.orders
+            && !told.is_empty()
+        {
+            self.has_entries = true;
+            self.news.note_entry(orders.name());
+            self.commit_of_outbox(Change::Told(told));
+        }
+    }
+
+    /// Drops the oldest entries that wait, if they count more than `events-max`.
+    #[inline(never)]
+    fn drop_above(&mut self) {
+        if let Some(event) = outbox::plan_drop(self.key.sale()) {
+            self.commit_of_outbox(event.change);
+        }
+    }
+
+    fn commit_of_outbox(&mut self, change: Change<'_>) {
+        let Some(events) = &mut self.events else {
+            return;
+        };
+        let at_ms = events.at_ms();
+        let event = Event { at_ms, change };
+        events.push(&event);
+        self.key.apply_uncounted(&event);
+        broken::look(self.ctx, &mut self.key);
+        count_rare(&event);
     }
 
     /// Breaks off the sale after a panic. What was carried out before is sent on all the same.

@@ -9,7 +9,8 @@
 //! Edge: decides nothing. Who sent the batch, and what a divergence means, the caller knows.
 
 use super::broken;
-use super::commit::{APPLY, note_news};
+use super::carry::{APPLY, note_news};
+use super::outbox;
 use crate::datatype::{self, SaleKey};
 use crate::error::Error;
 use crate::ffi::{Ctx, Text};
@@ -108,9 +109,9 @@ impl<'c> Follower<'c> {
         entry
     }
 
-    /// Appends the entry of an event that has one.
+    /// Appends the entries of an event that has any.
     fn append(&mut self, event: &Event<'_>) -> Result<(), Error> {
-        if event.entry().is_none() {
+        if event.entry().is_none() && event.change.told().is_empty() {
             return Ok(());
         }
         let orders = match (&mut self.orders, self.orders_name) {
@@ -120,7 +121,7 @@ impl<'c> Follower<'c> {
             (None, None) if self.ctx.flags().is_loading() => return Ok(()),
             (None, None) => return Err(Error::new("orders: missing")),
         };
-        orders.append_again(self.key.name(), self.key.sale(), event)?;
+        outbox::append_again(&self.key, orders, event)?;
         self.news.note_entry(orders.name());
         Ok(())
     }

@@ -19,7 +19,7 @@ pub fn look(ctx: Ctx<'_>, key: &mut SaleKey<'_>) {
     if let Some(fault) = key.sale().fault() {
         break_off(ctx, key, fault);
     }
-    if rehearsal::is_at(Point::Fault, key.name()) {
+    if rehearsal::is_at(Point::Fault, key.name().bytes()) {
         break_off(ctx, key, "rehearsed");
     }
 }

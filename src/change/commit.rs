@@ -2,42 +2,24 @@
 //! also notes the news that listeners are told once the key is closed. [`commit`] and
 //! [`commit_order`] do so for an event decided here, `replay.rs` for one that was decided
 //! elsewhere.
-//!
-//! What is sent on is the event, `FLASHSALE.APPLY key [orders] event`. A request sent
-//! on would be decided again, by another clock.
 
-use std::ffi::CStr;
-
-use super::broken;
+use super::carry::{Done, announce, carry_out, count_rare, send};
+use super::outbox;
 use crate::datatype::{self, SaleKey};
 use crate::error::Error;
 use crate::ffi::{Ctx, Text};
-use crate::info;
 use crate::names;
 use crate::news::News;
 use crate::orders::OrdersKey;
-use crate::rehearsal::{self, Point};
-use crate::scratch;
 use crate::scripts;
-use crate::timer::alarm;
-use flashsale_engine::sale::{
-    EntryId, Event, Pending, Sale, Slot, StockChange, StockChanges, encode_event,
-};
-
-/// The command that carries events.
-pub(super) const APPLY: &CStr = c"FLASHSALE.APPLY";
-
-/// What there is to reply about an event that was carried out.
-pub struct Done {
-    /// The one reservation it was about.
-    pub slot: Option<Slot>,
-    /// Where its entry stands in the order stream; 0-0 without one.
-    pub entry: EntryId,
-}
+use flashsale_engine::sale::{Event, Pending, Sale, StockChanges};
 
 /// Carries out an event that was just planned for this sale, and sends it on.
 pub fn commit(ctx: Ctx<'_>, key: &mut SaleKey<'_>, event: &Event<'_>, news: &mut News<'_>) -> Done {
     debug_assert_eq!(event.entry(), None);
+    if key.sale().outbox().is_some() {
+        outbox::drop_above(ctx, key);
+    }
     carry_out(ctx, key, None, event, news)
 }
 
@@ -45,11 +27,12 @@ pub fn commit(ctx: Ctx<'_>, key: &mut SaleKey<'_>, event: &Event<'_>, news: &mut
 /// reservation as the client spelled it.
 ///
 /// The order matters: the entry comes first, because appending can fail; everything
-/// after it cannot.
+/// after it cannot. What waits in the outbox is written before it.
 ///
 /// # Errors
 ///
-/// The order stream takes no entry. Nothing has changed then.
+/// The order stream takes no entry. Nothing has changed then, but for entries that waited and
+/// were written.
 pub fn commit_order<'c>(
     ctx: Ctx<'_>,
     key: &mut SaleKey<'_>,
@@ -58,36 +41,12 @@ pub fn commit_order<'c>(
     id: Text<'_>,
     news: &mut News<'c>,
 ) -> Result<Done, Error> {
+    if key.sale().outbox().is_some() {
+        return outbox::commit_order(ctx, key, orders, pending, id, news);
+    }
     let entry = orders.append(key.name(), key.sale(), &pending, id)?;
     let event = pending.entered(entry);
     Ok(carry_out(ctx, key, Some(orders.name()), &event, news))
-}
-
-fn carry_out<'c>(
-    ctx: Ctx<'_>,
-    key: &mut SaleKey<'_>,
-    entry_in: Option<Text<'c>>,
-    event: &Event<'_>,
-    news: &mut News<'c>,
-) -> Done {
-    count_clock_step(key.sale(), event);
-    // Where a script at `maxmemory` asked for a reservation, it is known to have changed
-    // something before.
-    if !event.change.makes_reservation() {
-        scripts::note_change(ctx);
-    }
-    // Before it is carried out: should that panic, an entry that is in the stream is an order
-    // of every copy.
-    send(ctx, key.name(), entry_in, event);
-    rehearsal::panic_at(Point::Apply, key.name());
-    let applied = key.apply(event);
-    broken::look(ctx, key);
-    announce(ctx, key, entry_in, event, &applied.stock, news);
-    count(event);
-    Done {
-        slot: applied.slot,
-        entry: event.entry().unwrap_or_default(),
-    }
 }
 
 /// Makes a sale from a `Created` event, and sends it on.
@@ -103,67 +62,6 @@ pub fn commit_creation(ctx: Ctx<'_>, name: Text<'_>, event: &Event<'_>) -> Resul
     send(ctx, name, None, event);
     scripts::note_change(ctx);
     announce(ctx, &mut key, None, event, &StockChanges::new(), &mut news);
-    count(event);
+    count_rare(event);
     Ok(())
-}
-
-#[inline(always)]
-pub(super) fn send(ctx: Ctx<'_>, key: Text<'_>, orders: Option<Text<'_>>, event: &Event<'_>) {
-    scratch::with(|bytes| {
-        encode_event(event, bytes);
-        ctx.replicate(APPLY, key, orders, bytes);
-    });
-}
-
-/// Tells the server what changed and the timer when to look again, and notes what
-/// listeners are to be told.
-#[inline(always)]
-pub(super) fn announce<'c>(
-    ctx: Ctx<'_>,
-    key: &mut SaleKey<'_>,
-    entry_in: Option<Text<'c>>,
-    event: &Event<'_>,
-    stock: &StockChanges,
-    news: &mut News<'c>,
-) {
-    ctx.signal_modified(key.name());
-    if let Some(orders) = entry_in {
-        ctx.signal_modified(orders);
-        news.note_entry(orders);
-    }
-    if event.change.moves_key_expiry() {
-        let expires_at_ms = key.sale().key_expires_at_ms();
-        key.set_expiry(expires_at_ms);
-    }
-    alarm::note(ctx, key);
-    note_news(event, stock, news);
-}
-
-/// Notes what listeners are to be told of an event of the sale.
-#[inline(always)]
-pub(super) fn note_news(event: &Event<'_>, stock: &StockChanges, news: &mut News<'_>) {
-    if let Some(name_of_event) = event.change.keyspace_event() {
-        news.note(name_of_event);
-    }
-    for change in stock {
-        news.note(match change {
-            StockChange::AllReserved => c"flashsale.allreserved",
-            StockChange::SoldOut => c"flashsale.soldout",
-            StockChange::BackInStock => c"flashsale.backinstock",
-        });
-    }
-}
-
-/// A change that is older than the sale's last one: the clock stepped back so far that
-/// it was believed.
-pub(super) fn count_clock_step(sale: &Sale, event: &Event<'_>) {
-    if sale.time(event.at_ms).stepped_back {
-        info::CLOCK_STEPS_BACK.add(1);
-    }
-}
-
-/// Counts what was decided here; a replica counts its replays alone.
-#[inline]
-pub(super) fn count(event: &Event<'_>) {
-    event.change.count(info::count_deed);
 }

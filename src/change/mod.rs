@@ -2,7 +2,8 @@
 //!
 //! | Question | File |
 //! |---|---|
-//! | how does a sale change here | `commit.rs` |
+//! | how does a sale change here | `commit.rs`, by the steps in `carry.rs` |
+//! | what becomes of the entries that wait, with `EVENTS all` | `outbox.rs` |
 //! | how does a change from elsewhere come in | `replay.rs` |
 //! | the same of a batch of changes | `batch_commit.rs`, `batch_replay.rs` |
 //! | what becomes of a sale that breaks an invariant | `broken.rs` |
@@ -12,5 +13,9 @@ pub mod batch_commit;
 mod batch_replay;
 pub mod bloom;
 pub mod broken;
+mod carry;
 pub mod commit;
+pub mod outbox;
 pub mod replay;
+
+pub use carry::Done;

@@ -3,7 +3,8 @@
 
 use super::batch_replay;
 use super::broken;
-use super::commit::{APPLY, announce, send};
+use super::carry::{APPLY, announce, send};
+use super::outbox;
 use crate::clock;
 use crate::damage::{self, Damage};
 use crate::datatype::{self, SaleKey};
@@ -244,7 +245,11 @@ fn replay_event<'c>(
     let applied = key.apply(&event);
     broken::look(ctx, &mut key);
     let entry_in = entry.as_ref().ok().copied().flatten();
-    announce(ctx, &mut key, entry_in, &event, &applied.stock, &mut news);
+    if event.change.is_of_outbox() {
+        outbox::follow(ctx, &mut key, entry_in, &mut news);
+    } else {
+        announce(ctx, &mut key, entry_in, &event, &applied.stock, &mut news);
+    }
     entry.map(|_| ())
 }
 
@@ -281,7 +286,8 @@ fn replay_entry<'c>(
     orders: Option<Text<'c>>,
     event: &Event<'_>,
 ) -> Result<Option<Text<'c>>, Error> {
-    if event.entry().is_none() {
+    let told = event.change.told();
+    if event.entry().is_none() && told.is_empty() {
         return Ok(None);
     }
     let name = match orders {
@@ -291,6 +297,6 @@ fn replay_entry<'c>(
         None => return Err(Error::new("orders: missing")),
     };
     let mut orders = OrdersKey::open_any(ctx, name)?;
-    orders.append_again(key.name(), key.sale(), event)?;
+    outbox::append_again(key, &mut orders, event)?;
     Ok(Some(name))
 }

@@ -235,12 +235,16 @@ impl<'a> Args<'a> {
         self.end()
     }
 
+    /// Returns the next word without taking it; an empty one if there is none.
+    pub fn peek(&self) -> &'a [u8] {
+        self.rest.first().copied().unwrap_or_default()
+    }
+
     /// What to say when the next word is none of the options of a command.
     pub fn unknown_option(&self) -> Error {
-        let word = self.rest.first().copied().unwrap_or_default();
         Error::new(format!(
             "syntax: unknown option '{}', see FLASHSALE.HELP",
-            echo(word)
+            echo(self.peek())
         ))
     }
 

@@ -17,6 +17,8 @@
 //! Entries are worked through in chunks of [`CHUNK`]: read and hashed, fetched from memory all at
 //! once, then decided one by one.
 
+use std::ops::ControlFlow;
+
 use smallvec::SmallVec;
 
 use crate::change::batch_commit::BatchCommit;
@@ -27,20 +29,23 @@ use crate::command::reply::{self, About, Word};
 use crate::command::text;
 use crate::config;
 use crate::datatype;
-use crate::error::Error;
-use crate::ffi::{Call, CommandSpec, Ctx, Reply, Text, caught};
+use crate::error::{Error, echo};
+use crate::ffi::{Call, CommandSpec, Reply, caught};
 use crate::info;
 use crate::orders::OrdersKey;
 use crate::rehearsal::{self, Point};
 use crate::scripts;
-use flashsale_engine::sale::{Answer, Ask, AskLines, Batch, Decision, Entry, NAME_BYTES_MAX};
+use flashsale_engine::sale::{
+    Answer, Ask, AskLines, Batch, Carrier, Entry, Event, NAME_BYTES_MAX, Pending, Sale,
+};
 
 /// Entries that are read before the first of them is decided.
 const CHUNK: usize = 8;
 
 /// An entry as it was read.
 pub struct Asked<'a> {
-    /// Where the id stands among the words of the entry.
+    /// The id as the client spelled it, and where it stands among the words of the entry.
+    pub id: &'a [u8],
     pub id_at: usize,
     pub entry: Entry<'a>,
 }
@@ -89,6 +94,16 @@ impl<'a> Entries<'a> {
     fn len(&self) -> usize {
         self.words.len() / self.width.max(1)
     }
+
+    /// Returns what to say when the next word is none of the options behind the entries. Most
+    /// likely n is too small.
+    pub fn unknown_option(&self, args: &Args<'_>) -> Error {
+        let (word, words) = (echo(args.peek()), self.words.len());
+        Error::new(format!(
+            "syntax: unknown option '{word}' after the {words} words of ENTRIES {}, see FLASHSALE.HELP",
+            self.len()
+        ))
+    }
 }
 
 /// Returns the units that an entry asks for: `qty` of the SKU of the batch, or a bare quantity.
@@ -122,7 +137,7 @@ pub fn reference<'a>(args: &mut Args<'a>) -> Result<Option<&'a [u8]>, Error> {
 ///
 /// `NOSALE`, `WRONGTYPE`, another stream than the sale's. Nothing has changed then.
 pub fn answer<'a>(
-    call: &Call<'_>,
+    call: &Call<'a>,
     command: &CommandSpec,
     entries: Entries<'a>,
     read: impl Fn(Args<'a>) -> Result<Asked<'a>, Error>,
@@ -132,28 +147,15 @@ pub fn answer<'a>(
     // Behind the name of the command, its keys, ENTRIES and n.
     let mut first = command.keys.len() + 3;
     for words in entries.words.chunks(entries.width * CHUNK) {
-        let words = words.chunks(entries.width);
         let mut chunk: SmallVec<[Result<Asked<'a>, Error>; CHUNK]> = SmallVec::new();
-        for words in words.clone() {
+        for words in words.chunks(entries.width) {
             chunk.push(read(Args::of(words)));
         }
         if let Err(reason) = caught(|| open.fetch(&mut chunk)) {
             open.break_off(&reason);
         }
-        for (asked, words) in chunk.iter().zip(words) {
-            let answered = match asked {
-                Ok(asked) => text(call, first + asked.id_at).and_then(|text| {
-                    let bytes = words.get(asked.id_at).copied().unwrap_or_default();
-                    let id = Id { text, bytes };
-                    open.answer_caught(call.reply(), id, &asked.entry)
-                }),
-                Err(error) => Err(error.clone()),
-            };
-            if let Err(error) = answered {
-                reply_error(call.reply(), &error);
-            }
-            first += entries.width;
-        }
+        open.answer(&chunk, first, entries.width);
+        first += words.len();
     }
     Ok(())
 }
@@ -165,23 +167,23 @@ fn reply_error(reply: Reply<'_>, error: &Error) {
     reply.error(&error.to_string());
 }
 
-/// The id of an entry as the client spelled it.
-#[derive(Clone, Copy)]
-struct Id<'a> {
-    /// As the server has it.
-    text: Text<'a>,
-    bytes: &'a [u8],
-}
-
 /// A sale opened for a batch.
 struct OpenBatch<'c> {
-    ctx: Ctx<'c>,
     /// The name of the command.
     command: &'static str,
     batch: Batch,
+    desk: Desk<'c>,
+}
+
+/// Where the entries of a batch are carried out and answered.
+struct Desk<'c> {
+    call: Call<'c>,
     commit: BatchCommit<'c>,
     /// Does the server refuse commands that take memory? Asked once.
     is_denied_memory: Option<bool>,
+    /// The id of the entry at hand, and where it stands in the line.
+    id: &'c [u8],
+    id_at: usize,
     /// A part of the answer to the entry at hand may be written.
     is_answering: bool,
 }
@@ -195,22 +197,26 @@ impl<'c> OpenBatch<'c> {
         } else {
             None
         };
-        rehearsal::panic_at(Point::Plan, key.name());
+        rehearsal::panic_at(Point::Plan, key.name().bytes());
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
         Ok(OpenBatch {
-            ctx,
             command: command.name,
             batch: Batch::new(now_ms, config::bounds(), config::sweep_max()),
-            commit: BatchCommit::begin(ctx, key, orders, now_ms, entries),
-            is_denied_memory: None,
-            is_answering: false,
+            desk: Desk {
+                call: *call,
+                commit: BatchCommit::begin(ctx, key, orders, now_ms, entries),
+                is_denied_memory: None,
+                id: b"",
+                id_at: 0,
+                is_answering: false,
+            },
         })
     }
 
     /// Prefetches what the entries of a chunk will look at first, so that their cache misses
     /// overlap.
     fn fetch(&self, chunk: &mut [Result<Asked<'_>, Error>]) {
-        let sale = self.commit.sale();
+        let sale = self.desk.sale();
         if sale.broken().is_some() {
             return;
         }
@@ -224,99 +230,62 @@ impl<'c> OpenBatch<'c> {
         }
     }
 
-    /// Answers an entry. A panic on the way breaks the sale off, and is an error of this entry
-    /// and of those after it: the array of answers has begun, and has to come to its end.
-    ///
-    /// # Errors
-    ///
-    /// As [`OpenBatch::answer`], or the sale is broken.
-    fn answer_caught(
-        &mut self,
-        reply: Reply<'_>,
-        id: Id<'_>,
-        entry: &Entry<'_>,
-    ) -> Result<(), Error> {
-        if let Some(reason) = self.commit.sale().broken() {
-            return Err(Error::broken(reason));
-        }
-        self.is_answering = false;
-        let answered = caught(|| self.answer(reply, id, entry));
-        answered.unwrap_or_else(|reason| {
-            if self.is_answering {
-                // Half an answer cannot be taken back, so the edge ends the server.
-                std::panic::resume_unwind(Box::new(reason));
+    /// Answers the entries of a chunk, the words of which begin with this argument, in their
+    /// order. A panic on the way breaks the sale off, and is an error of its entry and of those
+    /// after it: the array of answers has begun, and has to come to its end.
+    fn answer(&mut self, chunk: &[Result<Asked<'c>, Error>], first: usize, width: usize) {
+        let mut next = 0;
+        while next < chunk.len() {
+            // All in one, as catching takes as long as a part of an entry.
+            let answered = caught(|| {
+                while let Some(asked) = chunk.get(next) {
+                    self.answer_one(asked, first + next * width);
+                    next += 1;
+                }
+            });
+            if let Err(reason) = answered {
+                if self.desk.is_answering {
+                    // Half an answer cannot be taken back, so the edge ends the server.
+                    std::panic::resume_unwind(Box::new(reason));
+                }
+                let error = self.break_off(&reason);
+                reply_error(self.desk.reply(), &error);
+                next += 1;
             }
-            Err(self.break_off(&reason))
-        })
+        }
+    }
+
+    /// Answers an entry, the words of which begin with this argument.
+    #[inline(always)]
+    fn answer_one(&mut self, asked: &Result<Asked<'c>, Error>, first: usize) {
+        let desk = &mut self.desk;
+        desk.is_answering = false;
+        let answered = match (asked, desk.sale().broken()) {
+            (Ok(asked), None) => {
+                (desk.id, desk.id_at) = (asked.id, first + asked.id_at);
+                self.batch.play(desk, &asked.entry)
+            }
+            (Ok(_), Some(reason)) => Err(Error::broken(reason)),
+            (Err(error), _) => Err(error.clone()),
+        };
+        if let Err(error) = answered {
+            self.desk.is_answering = true;
+            reply_error(self.desk.reply(), &error);
+        }
     }
 
     /// Breaks the sale off after a panic, and returns what its entries are answered.
     #[cold]
     fn break_off(&mut self, reason: &str) -> Error {
         let reason = format!("{}: {reason}", self.command);
-        self.commit.break_off(&reason);
+        self.desk.commit.break_off(&reason);
         Error::broken(&reason)
     }
+}
 
-    /// Decides the entry of this id, carries it out and writes its answer.
-    ///
-    /// # Errors
-    ///
-    /// The answer is an error; nothing is written then.
-    fn answer(&mut self, reply: Reply<'_>, id: Id<'_>, entry: &Entry<'_>) -> Result<(), Error> {
-        loop {
-            let decision = self.batch.decide(self.commit.sale(), entry);
-            match decision {
-                Decision::First(ref event) => {
-                    self.commit.commit(event);
-                }
-                Decision::Change(ref event) => {
-                    let makes_reservation = event.change.makes_reservation();
-                    self.refuse_at_maxmemory(makes_reservation)?;
-                    let done = self.commit.commit(event);
-                    self.is_answering = true;
-                    if makes_reservation {
-                        let sale = self.commit.sale();
-                        reply::reserved_now(reply, sale, id.bytes, event, &done);
-                    } else {
-                        reply::status(reply, Word::Released, 2);
-                        reply.bytes(id.bytes);
-                    }
-                    return Ok(());
-                }
-                Decision::TooLarge => {
-                    return Err(Error::new(
-                        "id: its cart is larger than what is left of the 10000 lines of a batch, \
-                         send it by itself",
-                    ));
-                }
-                Decision::Order(pending) => {
-                    self.refuse_at_maxmemory(pending.change().makes_reservation())?;
-                    let done = self.commit.commit_order(pending, id.text)?;
-                    self.is_answering = true;
-                    reply::with_entry(reply, Word::Sold, id.bytes, done.entry);
-                    return Ok(());
-                }
-                Decision::Say(answer) => {
-                    self.is_answering = true;
-                    return self.say(reply, id.bytes, entry, answer);
-                }
-            }
-        }
-    }
-
-    fn say(
-        &self,
-        reply: Reply<'_>,
-        id: &[u8],
-        entry: &Entry<'_>,
-        answer: Answer,
-    ) -> Result<(), Error> {
-        let ask = match entry {
-            Entry::Reserve(ask) | Entry::Buy { ask, .. } => Some(&ask.ask),
-            Entry::Checkout(_) | Entry::Release(_) => None,
-        };
-        reply::answer(reply, self.commit.sale(), &About::units(id, ask), answer)
+impl Desk<'_> {
+    fn reply(&self) -> Reply<'_> {
+        self.call.reply()
     }
 
     /// Refuses to take more memory for a new reservation at `maxmemory`, as RESERVE does.
@@ -324,11 +293,12 @@ impl<'c> OpenBatch<'c> {
     /// # Errors
     ///
     /// `OOM`.
+    #[inline]
     fn refuse_at_maxmemory(&mut self, makes_reservation: bool) -> Result<(), Error> {
         if !makes_reservation {
             return Ok(());
         }
-        let (ctx, key) = (self.ctx, self.commit.name());
+        let (ctx, key) = (self.call.ctx(), self.commit.name());
         let is_denied = *self
             .is_denied_memory
             .get_or_insert_with(|| ctx.is_denied_memory(key));
@@ -337,5 +307,63 @@ impl<'c> OpenBatch<'c> {
             return Err(open::out_of_memory());
         }
         Ok(())
+    }
+}
+
+/// An answer that is an error is not written here.
+impl<'a> Carrier<'a> for Desk<'_> {
+    type Answered = Result<(), Error>;
+
+    #[inline]
+    fn sale(&self) -> &Sale {
+        self.commit.sale()
+    }
+
+    fn expire(&mut self, event: &Event<'_>) -> ControlFlow<Self::Answered> {
+        self.commit.commit(event);
+        ControlFlow::Continue(())
+    }
+
+    #[inline(always)]
+    fn change(&mut self, event: &Event<'a>) -> Self::Answered {
+        let makes_reservation = event.change.makes_reservation();
+        self.refuse_at_maxmemory(makes_reservation)?;
+        let done = self.commit.commit(event);
+        self.is_answering = true;
+        if makes_reservation {
+            reply::reserved_now(self.reply(), self.sale(), self.id, event, &done);
+        } else {
+            reply::status(self.reply(), Word::Released, 2);
+            self.reply().bytes(self.id);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn order(&mut self, pending: Pending<'a>) -> Self::Answered {
+        self.refuse_at_maxmemory(pending.change().makes_reservation())?;
+        let id = text(&self.call, self.id_at)?;
+        let done = self.commit.commit_order(pending, id)?;
+        self.is_answering = true;
+        reply::with_entry(self.reply(), Word::Sold, self.id, done.entry);
+        Ok(())
+    }
+
+    fn say(&mut self, entry: &Entry<'a>, answer: Answer) -> Self::Answered {
+        let ask = match entry {
+            Entry::Reserve(ask) | Entry::Buy { ask, .. } => Some(&ask.ask),
+            Entry::Checkout(_) | Entry::Release(_) => None,
+        };
+        self.is_answering = true;
+        let about = About::units(self.id, ask);
+        reply::answer(self.reply(), self.sale(), &about, answer)
+    }
+
+    #[cold]
+    fn refuse_large(&mut self) -> Self::Answered {
+        Err(Error::new(
+            "id: its cart is larger than what is left of the 10000 lines of a batch, \
+             send it by itself",
+        ))
     }
 }

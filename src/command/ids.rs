@@ -13,17 +13,12 @@ pub fn fresh(now_ms: u64) -> Ulid {
     Ulid::from_parts(now_ms, rand::random())
 }
 
-/// The id a client gave and its key, or those of a new one, spelled out in `buffer`.
-pub fn given_or_fresh<'a>(
-    given: Option<(&'a [u8], Key<'a>)>,
-    now_ms: u64,
-    buffer: &'a mut [u8; ULID_LEN],
-) -> (&'a [u8], Key<'a>) {
-    given.unwrap_or_else(|| {
-        let id = fresh(now_ms);
-        let key = names::key_of_ulid(id.0);
-        (id.array_to_str(buffer).as_bytes(), key)
-    })
+/// Makes a new id for a request that came without one, and returns it as it is spelled out in
+/// `buffer`, with its key.
+pub fn spelled(now_ms: u64, buffer: &mut [u8; ULID_LEN]) -> (&[u8], Key<'static>) {
+    let id = fresh(now_ms);
+    let key = names::key_of_ulid(id.0);
+    (id.array_to_str(buffer).as_bytes(), key)
 }
 
 #[cfg(test)]

@@ -308,7 +308,7 @@ mod tests {
         let lines: Vec<_> = SPECS.iter().map(|spec| syntax::line(spec)).collect();
         let options = "[USERLIMIT n] [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] \
                        [MAXHOLD ms] [GRACE ms] [START unix-ms] [END unix-ms] [KEEP ms] \
-                       [REMEMBER ms]";
+                       [REMEMBER ms] [EVENTS {orders | all}]";
         let expected = [
             &format!(
                 "CREATE key orders {{STOCK n | ITEMS count sku n [sku n ...]}} {options} [SALEID ulid]"
@@ -367,6 +367,6 @@ mod tests {
 
     fn options_of_alter() -> &'static str {
         "USERLIMIT n | ITEMLIMIT n | ORDERLIMIT n | SALELIMIT n | HOLD ms | MAXHOLD ms | \
-         GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms"
+         GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms | EVENTS {orders | all}"
     }
 }

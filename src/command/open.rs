@@ -1,6 +1,6 @@
 //! A sale opened for one decision, at one moment.
 
-use crate::change::commit::{self, Done};
+use crate::change::{Done, commit};
 use crate::clock;
 use crate::command::reply::{self, About};
 use crate::command::text;
@@ -49,11 +49,11 @@ impl<'c> OpenSale<'c> {
         user: Option<&mut Key<'_>>,
     ) -> Result<OpenSale<'c>, Error> {
         let key = datatype::open_write(call.ctx(), text(call, 1)?)?;
-        let news = News::about(call.ctx(), key.name());
-        rehearsal::panic_at(Point::Plan, key.name());
+        rehearsal::panic_at(Point::Plan, key.name().bytes());
         key.sale().touch(id.as_deref(), user.as_deref());
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
         key.sale().touch_records(id, user);
+        let news = News::about(call.ctx(), key.name());
         Ok(OpenSale {
             ctx: call.ctx(),
             key,
@@ -97,41 +97,53 @@ impl<'c> OpenSale<'c> {
 
     /// Expires this id now if its deadline has passed, and ends its grace if that is over: a
     /// decision about it must not depend on whether the sweep came by.
+    #[inline(always)]
     pub fn expire(&mut self, id: Key<'_>) {
         while let Some(event) = self.key.sale().plan_expire(self.now_ms, id) {
-            self.commit(&event);
+            self.commit_expiry(&event);
         }
     }
 
-    /// Plans; when overdue reservations could lift the refusal, returns them and plans
-    /// again. While even more overdue ones could, the refusal of new units becomes "try
-    /// again at once".
+    /// Carries out what expires on the way, which few commands meet.
+    #[cold]
+    #[inline(never)]
+    fn commit_expiry(&mut self, event: &Event<'_>) {
+        self.commit(event);
+    }
+
+    /// Looks at what was planned: when overdue reservations could lift the refusal, returns
+    /// them and plans again. While even more overdue ones could, the refusal of new units
+    /// becomes "try again at once".
+    // A plan is large, so it stays where it was made.
     #[inline(always)]
     pub fn plan_swept<P>(
         &mut self,
+        planned: &mut Result<P, Answer>,
         could_lift: impl Fn(&Sale, u64, &Answer) -> bool,
         plan: impl Fn(&Sale, u64) -> Result<P, Answer>,
-    ) -> Result<P, Answer> {
-        // Returned where it is made: a plan is large.
-        let mut planned = plan(self.sale(), self.now_ms);
-        if let Err(answer) = &planned
+    ) {
+        if let Err(answer) = planned
             && could_lift(self.sale(), self.now_ms, answer)
         {
-            planned = self.sweep_and_plan(could_lift, plan);
+            let is_late = matches!(answer, Answer::Expired { .. });
+            *planned = self.sweep_and_plan(is_late, could_lift, plan);
         }
-        planned
     }
 
-    /// Returns overdue reservations and plans once more.
+    /// Returns overdue reservations and plans once more; `is_late` is a checkout within GRACE.
     #[cold]
     fn sweep_and_plan<P>(
         &mut self,
+        is_late: bool,
         could_lift: impl Fn(&Sale, u64, &Answer) -> bool,
         plan: impl Fn(&Sale, u64) -> Result<P, Answer>,
     ) -> Result<P, Answer> {
-        let now_ms = self.now_ms;
-        if let Some(event) = self.sale().plan_sweep(now_ms, config::sweep_max()) {
-            self.commit(&event);
+        let (now_ms, sweep_max) = (self.now_ms, config::sweep_max());
+        if !is_late && self.sale().has_backlog(sweep_max) {
+            return Err(Answer::RETRY_NOW);
+        }
+        if let Some(event) = self.sale().plan_sweep(now_ms, sweep_max) {
+            self.commit_expiry(&event);
         }
         match plan(self.sale(), now_ms) {
             // A late checkout: expired is expired, whatever else is overdue.

@@ -1,11 +1,11 @@
-//! The options that CREATE sets and ALTER changes: `USERLIMIT n`, `HOLD ms`, ...
+//! The options that CREATE sets and ALTER changes: `USERLIMIT n`, `HOLD ms`, `EVENTS all`, ...
 //!
 //! Edge: pure grammar. What fits together is decided in the engine, `sale/plan/manage.rs`.
 
 use super::args::{Args, once};
-use crate::error::Error;
+use crate::error::{Error, echo};
 use crate::ffi::Argument;
-use flashsale_engine::sale::Changes;
+use flashsale_engine::sale::{Changes, Events};
 
 /// What the value of an option may be.
 #[derive(Clone, Copy)]
@@ -16,7 +16,8 @@ enum Range {
     Moment,
 }
 
-/// One option: its keyword, its values, where it is kept, and how it is documented.
+/// One option that is a number: its keyword, its values, where it is kept, and how it is
+/// documented.
 struct Choice {
     keyword: &'static str,
     range: Range,
@@ -97,9 +98,23 @@ const N: Argument = Argument::integer("n");
 const MS: Argument = Argument::integer("ms");
 const MOMENT: Argument = Argument::unix_time("unix-ms");
 
+/// The option that is a word.
+const EVENTS: &str = "EVENTS";
+
+/// EVENTS and both of its words.
+const EVENTS_WORD: Argument = Argument::one_of(
+    "events",
+    &[
+        Argument::flag("only-orders", "orders"),
+        Argument::flag("everything", "all"),
+    ],
+)
+.after(EVENTS)
+.since("0.2.0");
+
 /// The options in the argument tree of ALTER, each to be chosen.
-pub const ARGUMENTS: [Argument; CHOICES.len()] = {
-    let mut arguments = [N; CHOICES.len()];
+pub const ARGUMENTS: [Argument; CHOICES.len() + 1] = {
+    let mut arguments = [EVENTS_WORD; CHOICES.len() + 1];
     let mut at = 0;
     while at < CHOICES.len() {
         arguments[at] = CHOICES[at].argument.after(CHOICES[at].keyword);
@@ -142,6 +157,9 @@ pub fn parse(mut args: Args<'_>) -> Result<Changes, Error> {
 ///
 /// As [`parse`].
 pub fn parse_one(args: &mut Args<'_>, changes: &mut Changes) -> Result<(), Error> {
+    if args.keyword(EVENTS) {
+        return once(&mut changes.events, EVENTS, parse_events(args)?);
+    }
     let choice = CHOICES
         .iter()
         .find(|choice| args.keyword(choice.keyword))
@@ -151,6 +169,23 @@ pub fn parse_one(args: &mut Args<'_>, changes: &mut Changes) -> Result<(), Error
         Range::Moment => args.moment(choice.keyword)?,
     };
     once((choice.slot)(changes), choice.keyword, value)
+}
+
+/// Reads the value of EVENTS.
+///
+/// # Errors
+///
+/// Missing, or another word.
+fn parse_events(args: &mut Args<'_>) -> Result<Events, Error> {
+    for events in [Events::Orders, Events::All] {
+        if args.keyword(events.word()) {
+            return Ok(events);
+        }
+    }
+    let word = echo(args.word(EVENTS)?);
+    Err(Error::new(format!(
+        "EVENTS: '{word}' is neither orders nor all"
+    )))
 }
 
 #[cfg(test)]
@@ -176,7 +211,8 @@ mod tests {
             };
             line += &format!("{} {value} ", choice.keyword.to_lowercase());
         }
-        let changes = parse_text(line.trim_end()).unwrap();
+        line += "events ALL";
+        let changes = parse_text(&line).unwrap();
         let expected = Changes {
             user_limit: Some(1),
             item_limit: Some(2),
@@ -189,6 +225,7 @@ mod tests {
             end_at_ms: Some(WINDOW_MS_MIN + 9),
             keep_ms: Some(10),
             remember_ms: Some(11),
+            events: Some(Events::All),
         };
         assert_eq!(changes, expected);
     }

@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use crate::change::commit::Done;
+use crate::change::Done;
 use crate::config;
 use crate::error::{Code, Error, echo};
 use crate::ffi::Reply;
@@ -130,15 +130,14 @@ pub fn reserved(reply: Reply<'_>, id: &[u8], terms: &Terms) {
 
 /// The same for a reservation that this event has just made or extended, at this slot.
 pub fn reserved_now(reply: Reply<'_>, sale: &Sale, id: &[u8], event: &Event<'_>, done: &Done) {
-    // Such an event is always about one reservation.
-    let slot = done.slot.unwrap_or(Slot::MAX);
     let terms = match &event.change {
         Change::Reserved {
             lines,
             expires_at_ms,
             ..
-        } => sale.terms_made(slot, lines, *expires_at_ms),
-        _ => sale.terms(slot),
+        } => sale.terms_made(done.counted, lines, *expires_at_ms),
+        // Such an event is always about one reservation.
+        _ => sale.terms(done.slot.unwrap_or(Slot::MAX)),
     };
     reserved(reply, id, &terms);
 }
@@ -322,7 +321,8 @@ pub fn error_of(about: &About<'_, '_>, answer: Answer) -> Option<Error> {
             }
             None => Error::with(
                 Code::NoSku,
-                "ITEMS: missing, the sale has several items and none is 'default'",
+                "sku: missing, the sale has several items and none is 'default': name one by \
+                 ITEMS, in a batch by SKU",
             ),
         }),
         Answer::Full => Some(Error::with(

@@ -16,12 +16,15 @@ pub fn line(spec: &CommandSpec) -> String {
 }
 
 fn one(argument: &Argument) -> String {
+    let is_choice = matches!(argument.kind, ArgumentKind::OneOf(_));
     let body = match argument.token {
         Some(token) if matches!(argument.kind, ArgumentKind::Flag) => token.to_owned(),
+        // The braces do not go around the keyword.
+        Some(token) if is_choice => format!("{token} {{{}}}", bare(argument)),
         Some(token) => format!("{token} {}", bare(argument)),
         None => bare(argument),
     };
-    let is_choice = matches!(argument.kind, ArgumentKind::OneOf(_));
+    let is_choice = is_choice && argument.token.is_none();
     match (argument.is_optional, argument.is_multiple) {
         (true, true) => format!("[{body} ...]"),
         (true, false) => format!("[{body}]"),

@@ -1,13 +1,14 @@
 //! A sale in its key, with the moment of its hint and its shares of the gauges of INFO.
 
 use super::marks;
+use crate::clock;
 use crate::hints;
 use crate::info::{
-    MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_KNOWN_MAX, RESERVATIONS_OPEN, SALES,
-    SALES_DIVERGED, USERS,
+    self, EVENTS_WAITING, MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_KNOWN_MAX,
+    RESERVATIONS_OPEN, SALES, SALES_DIVERGED, USERS,
 };
 use crate::place::Place;
-use flashsale_engine::sale::{Applied, Change, Event, Sale};
+use flashsale_engine::sale::{Applied, Change, Event, Outbox, Sale};
 
 /// Changes after which a sale is measured again. Measuring takes longer than a change.
 const CHANGES_PER_MEASUREMENT: u32 = 256;
@@ -26,6 +27,22 @@ pub struct LiveSale {
     memory_bytes: u64,
     diverged: u64,
     changes: u32,
+    entries: Entries,
+}
+
+/// What is kept beside a sale of its entries that wait. All of it stays as it is in a sale that
+/// never had `EVENTS all`.
+#[derive(Default)]
+struct Entries {
+    /// The timer is not to look before, in Unix milliseconds.
+    due_ms: u64,
+    /// The hint of this sale is not later than that.
+    is_hinted: bool,
+    /// This sale's shares of the gauges of INFO.
+    waiting: u64,
+    since_ms: Option<u64>,
+    /// How much those that wait count.
+    weight: u64,
 }
 
 impl LiveSale {
@@ -40,8 +57,11 @@ impl LiveSale {
             memory_bytes: 0,
             diverged: 0,
             changes: 0,
+            entries: Entries::default(),
         };
         SALES.shift(0, 1);
+        // What a loaded sale has to write was not queued now.
+        live.entries.weight = live.sale.outbox().map_or(0, Outbox::weight);
         live.count();
         live.count_diverged();
         live.measure();
@@ -95,8 +115,42 @@ impl LiveSale {
                 return None;
             }
         }
+        if self.sale.outbox().is_some() {
+            return self.note_with_entries(place);
+        }
         let due_ms = self.sale.next_due_ms()?;
         hints::note(&mut self.hinted_due_ms, due_ms, place).then_some(due_ms)
+    }
+
+    /// As [`LiveSale::note`], of a sale that may have entries to write: these are due at once,
+    /// or when the timer wants to look again.
+    #[inline(never)]
+    fn note_with_entries(&mut self, place: impl Fn() -> Place) -> Option<u64> {
+        let entries_due_ms = self.entries_due_ms();
+        let due_ms = self.sale.next_due_ms().into_iter().chain(entries_due_ms);
+        let due_ms = due_ms.min()?;
+        hints::note(&mut self.hinted_due_ms, due_ms, place).then_some(due_ms)
+    }
+
+    /// Returns when the timer is to look for entries that wait, if it has no such hint yet.
+    fn entries_due_ms(&mut self) -> Option<u64> {
+        if self.entries.is_hinted || !self.has_waiting() {
+            return None;
+        }
+        self.entries.is_hinted = true;
+        Some(self.entries.due_ms.max(clock::now_ms()))
+    }
+
+    /// Reports whether entries wait to be written.
+    pub fn has_waiting(&self) -> bool {
+        let outbox = self.sale.outbox();
+        outbox.is_some_and(|outbox| outbox.waiting() > 0)
+    }
+
+    /// Notes that the timer is not to look for entries of this sale before this moment, in Unix
+    /// milliseconds.
+    pub fn look_again_at(&mut self, due_ms: u64) {
+        self.entries.due_ms = due_ms;
     }
 
     /// As [`LiveSale::note`], for a sale that was just loaded.
@@ -104,7 +158,9 @@ impl LiveSale {
         if self.is_marked() {
             marks::note(place.clone());
         }
-        if let Some(due_ms) = self.sale.next_due_ms()
+        let entries_due_ms = self.entries_due_ms();
+        let due_ms = self.sale.next_due_ms().into_iter().chain(entries_due_ms);
+        if let Some(due_ms) = due_ms.min()
             && hints::note_loaded(place, due_ms)
         {
             self.hinted_due_ms = due_ms;
@@ -114,6 +170,7 @@ impl LiveSale {
     /// Notes that this sale has no hint any more.
     pub fn forget_hint(&mut self) {
         self.hinted_due_ms = hints::NO_HINT;
+        self.entries.is_hinted = false;
     }
 
     /// Brings this sale's shares of the gauges up to date.
@@ -131,6 +188,23 @@ impl LiveSale {
             gauge.shift(*share, now);
             *share = now;
         }
+        if self.sale.outbox().is_some() {
+            self.count_entries();
+        }
+    }
+
+    #[inline(never)]
+    fn count_entries(&mut self) {
+        let Some(outbox) = self.sale.outbox() else {
+            return;
+        };
+        let entries = &mut self.entries;
+        let (waiting, weight) = (outbox.waiting() as u64, outbox.weight());
+        EVENTS_WAITING.shift(entries.waiting, waiting);
+        let since_ms = outbox.first_at_ms();
+        info::shift_waiting_since(entries.since_ms, since_ms);
+        info::note_queued(weight.saturating_sub(entries.weight));
+        (entries.waiting, entries.since_ms, entries.weight) = (waiting, since_ms, weight);
     }
 
     /// Reports whether this copy missed a change of its primary, or is broken.
@@ -165,6 +239,8 @@ impl Drop for LiveSale {
         USERS.leave(self.users);
         MEMORY_BYTES.leave(self.memory_bytes);
         SALES_DIVERGED.leave(self.diverged);
+        EVENTS_WAITING.leave(self.entries.waiting);
+        info::shift_waiting_since(self.entries.since_ms, None);
         RESERVATIONS_KNOWN_MAX.shift(self.known_measured, 0);
     }
 }

@@ -10,6 +10,7 @@ use super::partly::{self, Assembler, Partly};
 use crate::error::Error;
 use crate::ffi::{Chunk, NativeType, Origin, Stored, TypeSpec};
 use crate::place::Place;
+use crate::rehearsal::{self, Point};
 
 /// What a value is once it is whole.
 pub trait Content: Stored + TypeSpec + Sized + Send + 'static {
@@ -106,6 +107,9 @@ impl<C: Content> NativeType for Loadable<C> {
         }
         let mut content = assembler.finish()?;
         if let Some(place) = origin.place {
+            if !origin.is_of_file {
+                rehearsal::panic_at(Point::Restore, &place.key);
+            }
             content.note_loaded(place);
         }
         Ok(Loadable::Whole(content))

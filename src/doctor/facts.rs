@@ -13,6 +13,7 @@ use crate::ffi::{self, Ctx, TextBuf};
 use crate::hints;
 use crate::info;
 use crate::place::Place;
+use flashsale_engine::sale::Deed;
 
 /// The settings that are looked at.
 const SETTINGS: [&str; 24] = [
@@ -112,6 +113,12 @@ pub struct Facts {
     pub overdue_ms: u64,
     /// The most reservations that one sale knows.
     pub reservations_known_max: u64,
+    /// Entries of sales with `EVENTS all` that were dropped since the start.
+    pub events_dropped: u64,
+    /// For how long the oldest entry has waited, in milliseconds.
+    pub events_waiting_ms: u64,
+    /// Why the timer last left entries waiting, in words.
+    pub events_wait: &'static str,
 }
 
 impl Facts {
@@ -142,6 +149,9 @@ impl Facts {
             sweep_lag_ms: info::SWEEP_LAG_MS.load(Ordering::Relaxed),
             overdue_ms: clock::now_ms().saturating_sub(due_ms),
             reservations_known_max: info::RESERVATIONS_KNOWN_MAX.get(),
+            events_dropped: info::deeds(Deed::Dropped),
+            events_waiting_ms: info::events_waiting_ms(),
+            events_wait: info::last_wait().words(),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod copies;
 mod disk;
+mod entries;
 mod facts;
 mod memory;
 mod replicas;

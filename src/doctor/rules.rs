@@ -7,7 +7,7 @@
 
 use super::facts::Facts;
 use super::rule::Verdict;
-use super::{copies, disk, memory, replicas, server, slots};
+use super::{copies, disk, entries, memory, replicas, server, slots};
 
 /// One thing that would hurt a sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,10 +20,12 @@ pub struct Finding {
 type Rule = fn(&Facts) -> Option<Verdict>;
 
 /// Every topic, in the order of the reply.
-const RULES: [(&str, Rule); 28] = [
+const RULES: [(&str, Rule); 30] = [
     ("divergence", copies::divergence),
     ("diverged", copies::diverged),
     ("load-damaged", copies::load_damaged),
+    ("events-lost", entries::events_lost),
+    ("events-waiting", entries::events_waiting),
     ("eviction", memory::eviction),
     ("appendonly", disk::appendonly),
     ("fsync", disk::fsync),
@@ -156,6 +158,11 @@ mod tests {
                     }
                     "overcommit" => facts.overcommit = Some("0".into()),
                     "no-config" => facts.settings = None,
+                    "dropped" => facts.events_dropped = 7,
+                    "waiting" => {
+                        facts.events_waiting_ms = 1_001;
+                        facts.events_wait = "of this";
+                    }
                     "loaded-late" => facts.replicas_at_load = 2,
                     _ => unreachable!("{change}"),
                 }
@@ -179,6 +186,16 @@ mod tests {
         (
             "flashsale.load-damaged=yes",
             "warning load-damaged CONFIG SET flashsale.load-damaged no:",
+        ),
+        (
+            "dropped",
+            "error events-lost compare consumers with the sales that have events_lost in \
+             FLASHSALE.INFO: 7 entries were dropped",
+        ),
+        (
+            "waiting",
+            "warning events-waiting look after the order streams: the oldest entry has waited for \
+             1001 ms, because of this",
         ),
         (
             "maxmemory-policy=allkeys-lru",
@@ -353,7 +370,7 @@ mod tests {
     fn what_is_right_is_left_alone() {
         for changes in [
             "",
-            "role:slave master_link_status:up connected_slaves:0 min-replicas-to-write=0 late overdue",
+            "role:slave master_link_status:up connected_slaves:0 min-replicas-to-write=0 late overdue waiting",
             "maxmemory=1800",
             "notify-keyspace-events=AKE",
             "notify-keyspace-events=Ed",

@@ -28,6 +28,7 @@ pub trait Command {
 }
 
 /// What one call brings.
+#[derive(Clone, Copy)]
 pub struct Call<'c> {
     ctx: Ctx<'c>,
     texts: &'c [Text<'c>],

@@ -48,6 +48,11 @@ impl Flags {
         self.0 & raw::REDISMODULE_CTX_FLAGS_LUA != 0
     }
 
+    /// The server is a node of a cluster.
+    pub fn is_cluster(self) -> bool {
+        self.0 & raw::REDISMODULE_CTX_FLAGS_CLUSTER != 0
+    }
+
     /// `maxmemory` is set, and is this server's to keep to.
     pub fn has_maxmemory(self) -> bool {
         self.0 & raw::REDISMODULE_CTX_FLAGS_MAXMEMORY != 0
@@ -77,12 +82,6 @@ impl<'c> Ctx<'c> {
     pub fn flags(self) -> Flags {
         // SAFETY: the context is valid during this callback.
         Flags(unsafe { api!(RedisModule_GetContextFlags(self.raw)) } as u32)
-    }
-
-    /// The database the call runs in.
-    pub fn database(self) -> i32 {
-        // SAFETY: as above.
-        unsafe { api!(RedisModule_GetSelectedDb(self.raw)) }
     }
 
     /// Continues in another database; false if there is no such one.

@@ -4,12 +4,13 @@
 
 use std::ffi::{c_int, c_void};
 use std::ptr::NonNull;
+use std::sync::LazyLock;
 
 use redis_module::raw::{self, RedisModuleKey, RedisModuleStreamID, RedisModuleString};
 
 use super::context::Ctx;
 use super::native::{NativeType, TypeSpec};
-use super::text::Text;
+use super::text::{Text, TextBuf};
 
 /// How a key is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -161,6 +162,20 @@ impl<'c> Key<'c> {
             return Err(());
         }
         Ok((stream_id.ms, stream_id.seq))
+    }
+}
+
+impl Ctx<'_> {
+    /// Returns the database that keys are opened in.
+    ///
+    /// A key is asked, which need not be there. `RM_GetSelectedDb` of Valkey 9 answers in a
+    /// transaction with the database of the last SELECT that was queued, also before that is
+    /// carried out, and does not know of the one an event is about.
+    pub fn database(self) -> i32 {
+        static NAME: LazyLock<TextBuf> = LazyLock::new(|| TextBuf::new(b""));
+        let key = Key::open(self, NAME.as_text(), Mode::Write);
+        // SAFETY: a key opened for writing is there, if only as a place for one.
+        unsafe { api!(RedisModule_GetDbIdFromModuleKey(key.raw)) }
     }
 }
 

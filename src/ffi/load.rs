@@ -40,7 +40,8 @@ fn required() -> impl IntoIterator<Item = (&'static str, bool)> {
         RedisModule_DigestAddStringBuffer
         RedisModule_DigestEndSequence RedisModule_EmitAOF RedisModule_FreeString
         RedisModule_GetCommand RedisModule_GetContextFlags RedisModule_GetDbIdFromIO
-        RedisModule_GetDbIdFromOptCtx RedisModule_GetKeyNameFromIO
+        RedisModule_GetDbIdFromModuleKey RedisModule_GetDbIdFromOptCtx
+        RedisModule_GetKeyNameFromIO
         RedisModule_GetKeyNameFromOptCtx RedisModule_GetSelectedDb
         RedisModule_InfoAddFieldLongLong RedisModule_InfoAddSection RedisModule_IsIOError
         RedisModule_KeyType RedisModule_LoadConfigs RedisModule_LoadStringBuffer

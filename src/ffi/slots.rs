@@ -10,6 +10,7 @@ use redis_module::raw::{self, RedisModuleCallReply};
 
 use super::context::{Ctx, Flags};
 use super::server::{server_info, text_of};
+use super::text::Text;
 
 /// Option of a module: it can follow the move of a whole slot. Valkey's own number, like
 /// the two below; on another server they may mean anything.
@@ -98,6 +99,47 @@ impl Ctx<'_> {
             let ranges = ranges.collect();
             api!(RedisModule_FreeCallReply(reply));
             ranges
+        }
+    }
+}
+
+/// How a server of a cluster takes a command with two keys of one slot, asked for from within.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It runs here.
+    Here,
+    /// A client would be sent elsewhere, or told to try again: the slot is another server's, or
+    /// moves, and not both keys are here.
+    Elsewhere,
+    /// EXISTS was renamed, so that nothing can be asked.
+    Unknown,
+}
+
+impl Ctx<'_> {
+    /// Asks how this server of a cluster takes a command with both keys. It must be a command of
+    /// the server, which alone knows what moves.
+    pub fn takes_keys(self, one: Text<'_>, other: Text<'_>) -> Taken {
+        // SAFETY: the format names two strings of the server; the reply is freed, and no part of
+        // it is used.
+        let reply = unsafe {
+            let reply = api!(RedisModule_Call(
+                self.raw(),
+                c"EXISTS".as_ptr(),
+                c"ss".as_ptr(),
+                one.raw(),
+                other.raw(),
+            ));
+            if !reply.is_null() {
+                api!(RedisModule_FreeCallReply(reply));
+            }
+            reply
+        };
+        // Right behind the call: the server says why in `errno`.
+        let error = std::io::Error::last_os_error().raw_os_error();
+        match (reply.is_null(), error) {
+            (false, _) => Taken::Here,
+            (true, Some(libc::ENOENT)) => Taken::Unknown,
+            (true, _) => Taken::Elsewhere,
         }
     }
 }

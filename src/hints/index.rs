@@ -89,6 +89,18 @@ impl ExpiryIndex {
         Some(Hint { place, due_ms })
     }
 
+    /// Makes every hint due by `now_ms`, so that each sale is looked at. O(hints log hints).
+    pub fn pull(&mut self, now_ms: u64) {
+        let by_moment = std::mem::take(&mut self.by_moment);
+        for (due_ms, place) in by_moment {
+            let due_ms = due_ms.min(now_ms);
+            if let Some(moment) = self.by_place.get_mut(&place) {
+                *moment = due_ms;
+            }
+            self.by_moment.insert((due_ms, place));
+        }
+    }
+
     /// Keeps a hint aside that was taken, until [`ExpiryIndex::release`].
     pub fn hold(&mut self, hint: Hint) {
         self.held.push(hint);
@@ -186,6 +198,19 @@ mod tests {
         assert_eq!(index.pop_due(9), None);
         assert_eq!(index.pop_due(10), Some(hint(0, "c", 10)));
         assert_eq!(drain(&mut index), [hint(0, "b", 20), hint(0, "a", 30)]);
+        assert_eq!((index.len(), index.first_due_ms()), (0, None));
+    }
+
+    #[test]
+    fn all_hints_are_pulled_forward_to_a_moment() {
+        let mut index = ExpiryIndex::default();
+        for (key, due_ms) in [("b", 20), ("a", 30), ("c", 10)] {
+            index.set(hint(0, key, due_ms));
+        }
+        index.pull(15);
+        index.set(hint(0, "b", 40));
+        let pulled = [hint(0, "c", 10), hint(0, "a", 15), hint(0, "b", 40)];
+        assert_eq!(drain(&mut index), pulled);
         assert_eq!((index.len(), index.first_due_ms()), (0, None));
     }
 

@@ -87,6 +87,11 @@ pub fn pop_due(now_ms: u64) -> Option<Hint> {
     with(|index| index.pop_due(now_ms))
 }
 
+/// Makes every hint due by this moment.
+pub fn pull(now_ms: u64) {
+    with(|index| index.pull(now_ms));
+}
+
 /// Keeps a hint aside whose sale this server must not change now.
 pub fn hold(hint: Hint) {
     with(|index| index.hold(hint));

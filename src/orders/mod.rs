@@ -1,20 +1,34 @@
 //! The order stream: its key, the fields of an entry, appending one and reading it back.
 //!
+//! | Question | File |
+//! |---|---|
+//! | what an order or a refund says | `entry.rs` |
+//! | what everything else says, with `EVENTS all` | `news.rs` |
+//! | names of fields, and values, as strings of the server | `names.rs`, `values.rs` |
+//! | how AUDIT reads an entry | `read.rs` |
+//!
 //! Edge: plain fields that any stream client can read. Only AUDIT reads the stream back,
 //! and nothing is decided by it; the module never trims it.
 
-use std::cell::RefCell;
-use std::sync::LazyLock;
+mod entry;
+mod names;
+mod news;
+mod read;
+mod values;
 
 use smallvec::SmallVec;
-use ulid::{ULID_LEN, Ulid};
+use ulid::ULID_LEN;
 
 use crate::error::{Error, echo};
-use crate::ffi::{self, Ctx, Field, Kind, Mode, Text, TextBuf};
+use crate::ffi::{self, Ctx, Field, Kind, Mode, Text};
+use entry::{Entry, Texts};
 use flashsale_engine::sale::{
-    Change, EntryId, Event, Line, Lines, NameBuffer, OrderAudit, OrderCount, OrderEntry, Pending,
-    Sale, Spelling, StreamState, units_of,
+    Change, EntryId, Event, OrderAudit, OrderCount, Outbox, Pending, Sale, StreamState, Told,
+    ToldWriter,
 };
+use names::WORDS;
+use read::{Seen, read_entry};
+use values::{RECENT, spell, text_of};
 
 /// The open key of a sale's order stream, which may not exist yet.
 pub struct OrdersKey<'c>(ffi::Key<'c>);
@@ -75,6 +89,11 @@ impl<'c> OrdersKey<'c> {
         self.0.name()
     }
 
+    /// Reports whether the stream exists.
+    pub fn is_there(&self) -> bool {
+        self.0.kind() == Kind::Stream
+    }
+
     /// Holds the orders of a sale against the entries. O(reservations + entries).
     pub fn audit(&self, ctx: Ctx<'_>, sale: &Sale) -> OrderCount {
         let mut audit = OrderAudit::new(sale);
@@ -91,7 +110,8 @@ impl<'c> OrdersKey<'c> {
                 return audit.pass(at);
             }
             match read_entry(find) {
-                Ok(entry) => audit.see(at, &entry),
+                Ok(Seen::Order(entry)) => audit.see(at, &entry),
+                Ok(Seen::Other) => audit.see_other(at),
                 Err(why) => audit.see_unreadable(at, why),
             }
         });
@@ -136,6 +156,53 @@ impl<'c> OrdersKey<'c> {
         Ok(())
     }
 
+    /// Appends the oldest `count` entries that wait, with the stream's next IDs, and notes the
+    /// IDs in `at`.
+    ///
+    /// # Errors
+    ///
+    /// The stream has no room above its last ID, or a record cannot be read. What is noted was
+    /// appended.
+    pub fn append_waiting(
+        &mut self,
+        key: Text<'_>,
+        sale: &Sale,
+        count: u64,
+        at: &mut ToldWriter,
+    ) -> Result<(), Error> {
+        let records = sale.outbox().into_iter().flat_map(Outbox::read);
+        for record in records.take(usize::try_from(count).unwrap_or(usize::MAX)) {
+            let record = record.map_err(|damage| Error::new(damage.to_string()))?;
+            let added =
+                news::with_fields(&record, sale, key, |fields| self.0.stream_add(None, fields));
+            let (ms, seq) = added.map_err(|()| no_further_entry())?;
+            at.push(EntryId { ms, seq });
+        }
+        Ok(())
+    }
+
+    /// Appends the oldest entries that wait with the IDs they were given elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`OrdersKey::append_waiting`], or there is no room below an ID.
+    pub fn append_waiting_again(
+        &mut self,
+        key: Text<'_>,
+        sale: &Sale,
+        told: Told<'_>,
+    ) -> Result<(), Error> {
+        let records = sale.outbox().into_iter().flat_map(Outbox::read);
+        for (record, at) in records.zip(told.ids()) {
+            let record = record.map_err(|damage| Error::new(damage.to_string()))?;
+            let added = news::with_fields(&record, sale, key, |fields| {
+                self.0.stream_add(Some((at.ms, at.seq)), fields)
+            });
+            added.map_err(|()| no_further_entry())?;
+        }
+        Ok(())
+    }
+
     fn append_at(
         &mut self,
         key: Text<'_>,
@@ -161,8 +228,7 @@ impl<'c> OrdersKey<'c> {
                 None => self.append_next(at_ms, fields),
             })
         });
-        let (ms, seq) =
-            added.map_err(|()| Error::new("orders: the stream takes no further entry"))?;
+        let (ms, seq) = added.map_err(|()| no_further_entry())?;
         Ok(EntryId { ms, seq })
     }
 
@@ -181,357 +247,11 @@ impl<'c> OrdersKey<'c> {
     }
 }
 
+#[cold]
+fn no_further_entry() -> Error {
+    Error::new("orders: the stream takes no further entry")
+}
+
 fn bytes_of((name, value): &Field) -> (&[u8], &[u8]) {
     (name.as_text().bytes(), value.as_text().bytes())
-}
-
-/// The id of a sale as entries bear it.
-fn spell<'b>(sale: &Sale, buffer: &'b mut [u8; ULID_LEN]) -> &'b [u8] {
-    Ulid(sale.sale_id()).array_to_str(buffer).as_bytes()
-}
-
-/// Reads an entry by the values of its fields, or says what is wrong with it.
-fn read_entry<'e>(
-    find: impl Fn(&[u8]) -> Option<&'e [u8]>,
-) -> Result<OrderEntry<'e>, &'static str> {
-    let number = |name: &[u8]| {
-        let text = std::str::from_utf8(find(name)?).ok()?;
-        text.parse::<u64>().ok()
-    };
-    let event = find(WORDS.event);
-    Ok(OrderEntry {
-        is_refund: match event {
-            Some(event) if event == WORDS.refund => true,
-            Some(event) if event == WORDS.order => false,
-            _ => return Err("its event is neither order nor refund"),
-        },
-        id: find(WORDS.id).ok_or("it has no id")?,
-        user: find(WORDS.user).ok_or("it has no user")?,
-        qty: number(WORDS.qty).ok_or("its qty is no number")?,
-        items: find(WORDS.items)
-            .and_then(read_items)
-            .ok_or("its items are not of the form [{\"sku\":\"a\",\"qty\":2}]")?,
-        at_ms: number(WORDS.at_ms).ok_or("its at_ms is no number")?,
-        // No REF is empty; before there were empty ones, such a field was left out.
-        reference: find(WORDS.reference).filter(|reference| !reference.is_empty()),
-    })
-}
-
-/// What [`items_json`] wrote.
-fn read_items(json: &[u8]) -> Option<Vec<(Vec<u8>, u64)>> {
-    let value: serde_json::Value = serde_json::from_slice(json).ok()?;
-    let line = |line: &serde_json::Value| {
-        let sku = line.get("sku")?.as_str()?.as_bytes().to_vec();
-        Some((sku, line.get("qty")?.as_u64()?))
-    };
-    value.as_array()?.iter().map(line).collect()
-}
-
-macro_rules! names {
-    ($($field:ident: $text:literal),* $(,)?) => {
-        /// The same as bytes, to know them again.
-        struct Words { $($field: &'static [u8]),* }
-
-        const WORDS: Words = Words { $($field: $text.as_bytes()),* };
-
-        /// The names of the fields, and values that come again, made once.
-        struct Names { $($field: TextBuf),* }
-
-        static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
-            $($field: TextBuf::new(WORDS.$field)),*
-        });
-    };
-}
-
-names! {
-    sale: "sale",
-    event: "event",
-    order: "order",
-    refund: "refund",
-    sale_id: "sale_id",
-    id: "id",
-    user: "user",
-    qty: "qty",
-    items: "items",
-    at_ms: "at_ms",
-    reference: "ref",
-    payload: "payload",
-    restocked: "restocked",
-    // What a `ref` holds where none was given.
-    none: "",
-}
-
-/// A value that is often the same from one entry to the next: the server's string for it
-/// is made anew only when what it says, `K`, is another.
-struct Recent<K>(Option<(K, TextBuf)>);
-
-impl<K> Recent<K> {
-    /// The string of a value, which is kept as `what`, and by `is_it` known again.
-    #[inline]
-    fn text(
-        &mut self,
-        is_it: impl Fn(&K) -> bool,
-        what: impl FnOnce() -> K,
-        spell: impl FnOnce() -> TextBuf,
-    ) -> Text<'_> {
-        let kept = self.0.take().filter(|(kept, _)| is_it(kept));
-        let (_, text) = self.0.insert(kept.unwrap_or_else(|| (what(), spell())));
-        text.as_text()
-    }
-
-    /// The same for a value that is compared as a whole.
-    #[inline]
-    fn same(&mut self, what: K, spell: impl FnOnce() -> TextBuf) -> Text<'_>
-    where
-        K: Copy + PartialEq,
-    {
-        self.text(|kept| *kept == what, || what, spell)
-    }
-}
-
-/// Values of the last entry.
-struct RecentValues {
-    sale_id: Recent<u128>,
-    qty: Recent<u64>,
-    /// Of carts of one line: the SKU and how many.
-    items: Recent<(Box<[u8]>, u64)>,
-    at_ms: Recent<u64>,
-}
-
-thread_local! {
-    /// Only one thread runs commands.
-    static RECENT: RefCell<RecentValues> = const {
-        RefCell::new(RecentValues {
-            sale_id: Recent(None),
-            qty: Recent(None),
-            items: Recent(None),
-            at_ms: Recent(None),
-        })
-    };
-}
-
-fn text_of(name: Spelling<'_>) -> TextBuf {
-    TextBuf::new(name.bytes(&mut NameBuffer::default()))
-}
-
-fn text_of_number(number: u64) -> TextBuf {
-    TextBuf::new(itoa::Buffer::new().format(number).as_bytes())
-}
-
-/// What an entry says, beside the sale and the moment.
-struct Entry<'e> {
-    /// The value of `event`.
-    event: &'static TextBuf,
-    id: Spelling<'e>,
-    /// Nobody, which no order is of, is spelled as nothing.
-    user: Option<Spelling<'e>>,
-    lines: Lines,
-    reference: Option<Spelling<'e>>,
-    /// The field that only some entries have, and its value.
-    more: Option<(&'static TextBuf, &'e [u8])>,
-}
-
-impl<'e> Entry<'e> {
-    fn of(sale: &'e Sale, change: &'e Change<'_>) -> Option<Entry<'e>> {
-        let names = &*NAMES;
-        let (id, user, lines, order) = match change {
-            Change::Sold { id, order } => {
-                let (user, lines) = sale.user_and_lines(*id)?;
-                (id, user, lines, order)
-            }
-            Change::Bought {
-                id,
-                user,
-                lines,
-                order,
-                ..
-            } => (id, Some(user.spelling()), lines.clone(), order),
-            Change::Refunded(refund) => {
-                let restocked: &[u8] = if refund.restocks { b"1" } else { b"0" };
-                return Some(Entry {
-                    event: &names.refund,
-                    id: refund.id.spelling(),
-                    user: sale.user_and_lines(refund.id)?.0,
-                    lines: refund.lines.clone(),
-                    reference: refund.reference,
-                    more: Some((&names.restocked, restocked)),
-                });
-            }
-            _ => return None,
-        };
-        Some(Entry {
-            event: &names.order,
-            id: id.spelling(),
-            user,
-            lines,
-            reference: order.reference,
-            more: order.payload.map(|payload| (&names.payload, payload)),
-        })
-    }
-}
-
-/// The values of an entry as strings of the server.
-struct Texts<'r> {
-    sale_id: Text<'r>,
-    user: TextBuf,
-    qty: Text<'r>,
-    items: Items<'r>,
-    at_ms: Text<'r>,
-    reference: Option<TextBuf>,
-    more: Option<TextBuf>,
-}
-
-/// The value of `items`.
-enum Items<'r> {
-    Recent(Text<'r>),
-    Fresh(TextBuf),
-}
-
-impl<'r> Texts<'r> {
-    fn of(entry: &Entry<'_>, sale: &Sale, at_ms: u64, recent: &'r mut RecentValues) -> Texts<'r> {
-        let units = units_of(&entry.lines);
-        let user = entry.user.unwrap_or(Spelling::Bytes(b""));
-        let spell_id = || TextBuf::new(spell(sale, &mut [0; ULID_LEN]));
-        Texts {
-            sale_id: recent.sale_id.same(sale.sale_id(), spell_id),
-            user: text_of(user),
-            qty: recent.qty.same(units, || text_of_number(units)),
-            items: Items::of(sale, &entry.lines, &mut recent.items),
-            at_ms: recent.at_ms.same(at_ms, || text_of_number(at_ms)),
-            reference: entry.reference.map(text_of),
-            more: entry.more.map(|(_, bytes)| TextBuf::new(bytes)),
-        }
-    }
-
-    /// Lends the fields in the order of the contract, names and values alternating.
-    fn with_fields<R>(
-        &self,
-        entry: &Entry<'_>,
-        [key, id]: [Text<'_>; 2],
-        add: impl FnOnce(&mut [Text<'_>]) -> R,
-    ) -> R {
-        let names = &*NAMES;
-        let none = names.none.as_text();
-        let items = match &self.items {
-            Items::Recent(text) => *text,
-            Items::Fresh(text) => text.as_text(),
-        };
-        // There also when empty: consumers tell entries apart by it.
-        let reference = self.reference.as_ref().map_or(none, TextBuf::as_text);
-        let more_name = entry.more.map_or(none, |(name, _)| name.as_text());
-        let more = self.more.as_ref().map_or(none, TextBuf::as_text);
-        let mut fields = [
-            [names.event.as_text(), entry.event.as_text()],
-            [names.sale.as_text(), key],
-            [names.sale_id.as_text(), self.sale_id],
-            [names.id.as_text(), id],
-            [names.user.as_text(), self.user.as_text()],
-            [names.qty.as_text(), self.qty],
-            [names.items.as_text(), items],
-            [names.at_ms.as_text(), self.at_ms],
-            [names.reference.as_text(), reference],
-            [more_name, more],
-        ];
-        // The last one only where there is more.
-        let pairs = fields.len() - usize::from(self.more.is_none());
-        add(fields[..pairs].as_flattened_mut())
-    }
-}
-
-impl<'r> Items<'r> {
-    fn of(sale: &Sale, lines: &[Line], recent: &'r mut Recent<(Box<[u8]>, u64)>) -> Items<'r> {
-        let spell = || TextBuf::new(&items_json(sale, lines));
-        let [line] = lines else {
-            return Items::Fresh(spell());
-        };
-        let sku = sale.item(line.item).sku;
-        Items::Recent(recent.text(
-            |(kept, qty)| **kept == *sku && *qty == line.qty,
-            || (sku.into(), line.qty),
-            spell,
-        ))
-    }
-}
-
-/// `[{"sku":"a","qty":2}]`
-fn items_json(sale: &Sale, lines: &[Line]) -> Vec<u8> {
-    let mut json = Vec::with_capacity(lines.len().saturating_mul(32));
-    json.push(b'[');
-    for (position, line) in lines.iter().enumerate() {
-        if position > 0 {
-            json.push(b',');
-        }
-        json.extend_from_slice(b"{\"sku\":");
-        let sku = String::from_utf8_lossy(sale.item(line.item).sku);
-        // Writing a string into memory does not fail.
-        let _ = serde_json::to_writer(&mut json, &*sku);
-        json.extend_from_slice(b",\"qty\":");
-        json.extend_from_slice(itoa::Buffer::new().format(line.qty).as_bytes());
-        json.push(b'}');
-    }
-    json.push(b']');
-    json
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FIELDS: [(&str, &str); 7] = [
-        ("event", "order"),
-        ("id", "r1"),
-        ("user", "ann"),
-        ("qty", "3"),
-        ("items", r#"[{"sku":"a\"b","qty":2}, {"qty":1,"sku":"c"}]"#),
-        ("at_ms", "1700000000000"),
-        ("ref", "p"),
-    ];
-
-    /// Reads the entry with one field changed, or left out.
-    fn read(name: &str, value: Option<&'static str>) -> Result<OrderEntry<'static>, &'static str> {
-        read_entry(|wanted| {
-            let (field, text) = FIELDS
-                .iter()
-                .find(|(field, _)| field.as_bytes() == wanted)?;
-            let text = if *field == name { value? } else { *text };
-            Some(text.as_bytes())
-        })
-    }
-
-    #[test]
-    fn reads_what_an_entry_says() {
-        let entry = read("", None).unwrap();
-        assert_eq!(
-            (entry.id, entry.user, entry.qty),
-            (&b"r1"[..], &b"ann"[..], 3)
-        );
-        assert_eq!(entry.items, [(b"a\"b".to_vec(), 2), (b"c".to_vec(), 1)]);
-        assert_eq!(
-            (entry.at_ms, entry.reference),
-            (1_700_000_000_000, Some(&b"p"[..]))
-        );
-        assert!(!entry.is_refund);
-        assert!(read("event", Some("refund")).unwrap().is_refund);
-        for none in [Some(""), None] {
-            assert_eq!(read("ref", none).unwrap().reference, None);
-        }
-    }
-
-    #[test]
-    fn says_what_is_wrong_with_an_entry() {
-        for (name, value, part) in [
-            ("event", Some("sold"), "event"),
-            ("id", None, "no id"),
-            ("user", None, "no user"),
-            ("qty", Some("-1"), "qty"),
-            ("qty", None, "qty"),
-            ("items", Some("a 2"), "items"),
-            ("items", Some(r#"[{"sku":"a"}]"#), "items"),
-            ("items", Some(r#"{"sku":"a","qty":1}"#), "items"),
-            ("at_ms", Some("now"), "at_ms"),
-        ] {
-            let why = read(name, value).unwrap_err();
-            assert!(why.contains(part), "{name}: {why}");
-        }
-    }
 }

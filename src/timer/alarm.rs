@@ -111,7 +111,13 @@ pub fn tick(ctx: Ctx<'_>) {
         return;
     };
     let armed_for_ms = ARMED_FOR_MS.load(Ordering::Relaxed);
-    let is_parked = now_ms > armed_for_ms.saturating_add(PARKED_MS) || now_ms < ticked_at_ms;
+    let stepped_back = now_ms < ticked_at_ms;
+    if stepped_back {
+        // What was to be done at once is due in the future now: entries that wait. Deadlines
+        // that are not due yet are noted again.
+        hints::pull(now_ms);
+    }
+    let is_parked = now_ms > armed_for_ms.saturating_add(PARKED_MS) || stepped_back;
     let is_too_late = armed_for_ms > due_ms && armed_for_ms > now_ms.saturating_add(PARKED_MS);
     if is_parked || is_too_late {
         rearm(ctx);

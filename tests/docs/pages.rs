@@ -78,6 +78,7 @@ fn the_runbook_has_a_chapter_for_each_alert() {
         "### Diverged sales",
         "### Memory",
         "### Backlog",
+        "### Entries that wait",
         "### Success rate",
         "### Evictions",
         "### Replica lag",

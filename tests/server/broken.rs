@@ -244,3 +244,20 @@ fn what_a_broken_copy_was_sent_is_in_its_own_aof() {
         .field("FLASHSALE.INFO rehearsal:follow", "state");
     assert_eq!(state, "diverged");
 }
+
+#[test]
+fn a_panic_over_the_bytes_of_restore_is_damage() {
+    let server = Server::any();
+    let mut con = server.conn();
+    for name in ["sound", "rehearsal:restore"] {
+        con.says(&format!("FLASHSALE.CREATE {name} orders STOCK 9"), "OK");
+    }
+    let redis::Value::BulkString(payload) = con.run("DUMP sound") else {
+        panic!("no payload")
+    };
+    let (digest, sale) = (con.digest("rehearsal:restore"), b"rehearsal:restore");
+    let words: [&[u8]; 5] = [b"RESTORE", sale, b"0", &payload, b"REPLACE"];
+    let reply = crate::support::render(&con.run_words(&words));
+    assert!(reply.contains("Bad data format"), "{reply}");
+    assert_eq!(con.digest("rehearsal:restore"), digest);
+}

@@ -6,7 +6,7 @@
 //! `support/clock.rs`). Replicas get clocks of their own.
 
 use crate::support::clock::{Clock, DAY_MS, HOUR_MS, MINUTE_MS, wait_ms};
-use crate::support::workload::{create, play, settle};
+use crate::support::workload::{create_with_orders_alone as create, play, settle};
 use crate::support::{Con, Dice, Feed, Server, replicate, unix_ms, wait_for_replica, wait_until};
 
 /// The step back that is waited out.
@@ -358,6 +358,23 @@ fn promoted(con: &mut Con, copy: &mut Con, step: i64) {
         "SOLD zoe-1 (entry)",
     );
     assert!(entry(copy).contains("zoe-1"));
+}
+
+/// The timer wanted to look again in a moment, and that moment is an hour away now.
+#[test]
+fn entries_that_wait_are_written_after_any_step_back() {
+    let Some((clock, _server, mut con)) = server(0, &[]) else {
+        return;
+    };
+    con.says("FLASHSALE.CREATE sale orders STOCK 9 EVENTS all", "OK");
+    con.says("SET orders mine", "OK");
+    con.says("FLASHSALE.RESERVE sale ann 1 HOLD 9000000", "RESERVED ...");
+    for step in [-SMALL_MS, -HOUR_MS] {
+        clock.step(&mut con, step);
+        con.says("FLASHSALE.RESERVE sale ann 1 HOLD 9000000", "RESERVED ...");
+    }
+    con.says("DEL orders", "1");
+    wait_until("all are written", || con.int("XLEN orders") == 3);
 }
 
 #[test]

@@ -330,3 +330,55 @@ fn a_replica_of_the_cluster_serves_reads_and_sends_writes_to_its_primary() {
         sends_away(&mut behind, line, "MOVED");
     }
 }
+
+/// Asserts that entries wait, and that no stream was made for them here.
+#[track_caller]
+fn waits(con: &mut Con, is_asking: bool) {
+    let until = con.now_ms() + 250;
+    wait_until("the timer has looked", || con.now_ms() > until);
+    let mut ask = |line: &str| {
+        if is_asking {
+            con.says("ASKING", "OK");
+        }
+        con.show(line)
+    };
+    assert!(ask("FLASHSALE.INFO sale").contains("events_waiting 1"));
+    assert_eq!(ask("DBSIZE"), "1", "the sale alone");
+}
+
+#[test]
+fn entries_wait_while_a_slot_moves_and_no_stream_is_made_on_the_way() {
+    let Some(Pair { from, to, .. }) = Pair::make() else {
+        return;
+    };
+    let (mut con, mut there) = (from.conn(), to.conn());
+    con.says(
+        "FLASHSALE.CREATE sale {sale}orders STOCK 9 EVENTS all",
+        "OK",
+    );
+    // The sale goes first, and there is no stream yet.
+    let mut migration = Migration::begin(&from, &to);
+    con.says("FLASHSALE.RESERVE sale alice 1 ID r1", "RESERVED ...");
+    waits(&mut con, false);
+    migration.carry("sale");
+    waits(&mut there, true);
+    migration.end();
+    wait_until("it is written where the sale is now", || {
+        there.int("XLEN {sale}orders") == 1
+    });
+    con.says("DBSIZE", "0");
+    // The stream goes first.
+    let mut migration = Migration::begin(&to, &from);
+    migration.carry("{sale}orders");
+    there.says("FLASHSALE.RESERVE sale alice 1 ID r2", "RESERVED ...");
+    waits(&mut there, false);
+    migration.carry("sale");
+    migration.end();
+    wait_until("it is written where both are now", || {
+        con.int("XLEN {sale}orders") == 2
+    });
+    con.says("FLASHSALE.CHECKOUT sale {sale}orders r2", "SOLD ...");
+    con.says("XLEN {sale}orders", "3");
+    con.fields("FLASHSALE.AUDIT sale {sale}orders", "consistent 1");
+    there.says("DBSIZE", "0");
+}

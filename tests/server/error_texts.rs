@@ -57,7 +57,8 @@ const ERRORS: [(&str, &str); 44] = [
     ),
     (
         "RESERVE tea ann 1",
-        "NOSKU ITEMS: missing, the sale has several items and none is 'default'",
+        "NOSKU sku: missing, the sale has several items and none is 'default': name one by \
+         ITEMS, in a batch by SKU",
     ),
     ("RESERVE tea '' 1", "ERR user: 0 bytes, not 1 to 255"),
     // Numbers.

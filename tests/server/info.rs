@@ -171,6 +171,9 @@ fn every_answer_is_counted_once() {
     let elsewhere = [
         "outcome_expired",
         "outcome_forgotten",
+        // `events`.
+        "outcome_told",
+        "outcome_dropped",
         "outcome_alreadyexpired",
         // `broken`: only a debug build can be broken.
         "error_broken",

@@ -13,7 +13,7 @@
 //! | Is every answer of a sale's commands right? | `reserve_rows` `reserve_limits` `reserve_replays` `replace` `checkout_rows` `release_rows` `refund_rows` `manage` `create_again` `reads` `audit` `batch` |
 //! | And of a filter's? | `bloom_commands` `bloom_aliases` `bloom_clients` `bloom_settings` |
 //! | What is the answer to bad input? | `grammar` `bad_input` `error_texts` |
-//! | What do clients, consumers and other modules see? | `client_view` `acl` `optimistic` `orders_stream` `keyspace_events` `listeners` `gateway` |
+//! | What do clients, consumers and other modules see? | `client_view` `acl` `optimistic` `orders_stream` `all_events` `keyspace_events` `listeners` `gateway` |
 //! | Is it the same sale after it was saved, loaded or moved? | `persistence` `moved_keys` `old_dump` `bloom_keys` |
 //! | Is a replica the same sale? | `replication` `resync` `pauses` `writable_replicas` |
 //! | What survives a crash, a failover, an upgrade? | `crash` `sentinel` `versions` |
@@ -25,6 +25,7 @@
 mod support;
 
 mod acl;
+mod all_events;
 mod attackers;
 mod audit;
 mod bad_input;

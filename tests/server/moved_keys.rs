@@ -475,6 +475,58 @@ fn a_reload_over_the_keys_that_are_there_keeps_deadlines() {
     wait_until("it expired", || con.stock("sale") == "[default 10 0 0]");
 }
 
+/// Valkey 9 says of a transaction that it is in the database of its last SELECT.
+#[test]
+fn in_a_transaction_a_sale_is_in_the_database_that_it_is_in() {
+    let Some(server) = Server::own(&[], &[]) else {
+        return;
+    };
+    let Some(replica) = Server::own(&[], &[]) else {
+        return;
+    };
+    replicate(&server, &replica);
+    let mut con = server.conn();
+    let transaction = |con: &mut Con, lines: &str| {
+        con.says("SELECT 0", "OK");
+        con.says("MULTI", "OK");
+        for line in lines.split("; ") {
+            con.says(line, "+QUEUED");
+        }
+        con.show("EXEC")
+    };
+    let expires = |database: u32, key: &str| {
+        let mut con = server.conn_db(database);
+        wait_until("its reservation expires", || {
+            con.stock(key) == "[default 9 0 0]"
+        });
+    };
+    transaction(
+        &mut con,
+        "SELECT 3; FLASHSALE.CREATE a orders STOCK 9; FLASHSALE.RESERVE a ann 1 ID r HOLD 80; SELECT 5",
+    );
+    expires(3, "a");
+    transaction(
+        &mut con,
+        "FLASHSALE.CREATE b orders STOCK 9; FLASHSALE.RESERVE b ann 1 ID r HOLD 80; MOVE b 3; \
+         SET here 1; SELECT 5",
+    );
+    expires(3, "b");
+    con.says("SELECT 0", "OK");
+    con.says("EXISTS here", "1");
+    transaction(
+        &mut con,
+        "SELECT 3; FLASHSALE.DOCTOR; SET there 1; SELECT 5",
+    );
+    con.says("SELECT 3", "OK");
+    con.says("EXISTS there", "1");
+    // The replica has carried out the same in the same databases.
+    wait_for_replica(&server, &replica);
+    let mut copy = replica.conn_db(3);
+    for key in ["a", "b", "there"] {
+        assert_eq!(copy.digest(key), con.digest(key), "{key}");
+    }
+}
+
 #[test]
 fn a_sale_that_leaves_without_its_stream_is_told_by_audit() {
     let server = Server::any();

@@ -246,6 +246,7 @@ export interface SaleInfo<N = string> extends Read {
   saleId: string;
   orders: N;
   state: string;
+  events: string;
   nowMs: number;
   createdAtMs: number;
   pausedAtMs: number | null;
@@ -270,6 +271,9 @@ export interface SaleInfo<N = string> extends Read {
   users: number;
   reservationsOpen: number;
   reservationsRemembered: number;
+  eventsWaiting: number;
+  eventsLost: number;
+  seq: number | null;
   memoryBytes: number;
 }
 
@@ -287,6 +291,7 @@ export interface Audit<_N = string> extends Read {
   entries: number | null;
   trimmed: number | null;
   entriesAdded: number | null;
+  entriesOther: number | null;
 }
 
 /** What DOCTOR answers. */
@@ -589,9 +594,9 @@ export const FIELDS: Record<string, [field: string, name: string, type: string][
   STOCK: [["sku", "sku", "text"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"]],
   GET: [["state", "state", "text"], ["user", "user", "name?"], ["items", "items", "lines?"], ["refunded", "refunded", "lines?"], ["reserved_at_ms", "reservedAtMs", "integer?"], ["expires_at_ms", "expiresAtMs", "integer?"], ["sold_at_ms", "soldAtMs", "integer?"], ["released_at_ms", "releasedAtMs", "integer?"], ["order_id", "orderId", "text?"], ["ref", "ref", "name?"]],
   USER: [["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["counted", "counted", "integer"], ["user_remaining", "userRemaining", "integer"], ["open", "open", "integer"], ["reservations", "reservations", "names"]],
-  INFO: [["sale_id", "saleId", "text"], ["orders", "orders", "name"], ["state", "state", "text"], ["now_ms", "nowMs", "integer"], ["created_at_ms", "createdAtMs", "integer"], ["paused_at_ms", "pausedAtMs", "integer?"], ["closed_at_ms", "closedAtMs", "integer?"], ["userlimit", "userlimit", "integer?"], ["itemlimit", "itemlimit", "integer?"], ["orderlimit", "orderlimit", "integer?"], ["salelimit", "salelimit", "integer?"], ["hold_ms", "holdMs", "integer"], ["maxhold_ms", "maxholdMs", "integer"], ["grace_ms", "graceMs", "integer"], ["start_at_ms", "startAtMs", "integer?"], ["end_at_ms", "endAtMs", "integer?"], ["keep_ms", "keepMs", "integer"], ["remember_ms", "rememberMs", "integer"], ["items", "items", "integer"], ["total", "total", "integer"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["refunded", "refunded", "integer"], ["users", "users", "integer"], ["reservations_open", "reservationsOpen", "integer"], ["reservations_remembered", "reservationsRemembered", "integer"], ["memory_bytes", "memoryBytes", "integer"]],
+  INFO: [["sale_id", "saleId", "text"], ["orders", "orders", "name"], ["state", "state", "text"], ["events", "events", "text"], ["now_ms", "nowMs", "integer"], ["created_at_ms", "createdAtMs", "integer"], ["paused_at_ms", "pausedAtMs", "integer?"], ["closed_at_ms", "closedAtMs", "integer?"], ["userlimit", "userlimit", "integer?"], ["itemlimit", "itemlimit", "integer?"], ["orderlimit", "orderlimit", "integer?"], ["salelimit", "salelimit", "integer?"], ["hold_ms", "holdMs", "integer"], ["maxhold_ms", "maxholdMs", "integer"], ["grace_ms", "graceMs", "integer"], ["start_at_ms", "startAtMs", "integer?"], ["end_at_ms", "endAtMs", "integer?"], ["keep_ms", "keepMs", "integer"], ["remember_ms", "rememberMs", "integer"], ["items", "items", "integer"], ["total", "total", "integer"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["refunded", "refunded", "integer"], ["users", "users", "integer"], ["reservations_open", "reservationsOpen", "integer"], ["reservations_remembered", "reservationsRemembered", "integer"], ["events_waiting", "eventsWaiting", "integer"], ["events_lost", "eventsLost", "integer"], ["seq", "seq", "integer?"], ["memory_bytes", "memoryBytes", "integer"]],
   SCAN: [["cursor", "cursor", "cursor"], ["ids", "ids", "names"]],
-  AUDIT: [["consistent", "consistent", "boolean"], ["differences", "differences", "texts"], ["reservations", "reservations", "integer"], ["entries", "entries", "integer?"], ["trimmed", "trimmed", "integer?"], ["entries_added", "entriesAdded", "integer?"]],
+  AUDIT: [["consistent", "consistent", "boolean"], ["differences", "differences", "texts"], ["reservations", "reservations", "integer"], ["entries", "entries", "integer?"], ["trimmed", "trimmed", "integer?"], ["entries_added", "entriesAdded", "integer?"], ["entries_other", "entriesOther", "integer?"]],
   DOCTOR: [["severity", "severity", "text"], ["topic", "topic", "text"], ["advice", "advice", "text"]],
 };
 

@@ -39,6 +39,7 @@ export interface AlterOptions {
   endAtMs?: number | undefined;
   keepMs?: number | undefined;
   rememberMs?: number | undefined;
+  events?: "orders" | "all" | undefined;
 }
 
 /** Options of AUDIT. */
@@ -73,6 +74,7 @@ export interface CreateOptions {
   endAtMs?: number | undefined;
   keepMs?: number | undefined;
   rememberMs?: number | undefined;
+  events?: "orders" | "all" | undefined;
   saleid?: Name | undefined;
 }
 
@@ -142,6 +144,7 @@ export const flashsale = {
       parser.push(...option("END", options.endAtMs));
       parser.push(...option("KEEP", options.keepMs));
       parser.push(...option("REMEMBER", options.rememberMs));
+      parser.push(...option("EVENTS", options.events));
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("ALTER", reply, preserve) as AlterAnswer<Text>,
   },
@@ -227,6 +230,7 @@ export const flashsale = {
       parser.push(...option("END", options.endAtMs));
       parser.push(...option("KEEP", options.keepMs));
       parser.push(...option("REMEMBER", options.rememberMs));
+      parser.push(...option("EVENTS", options.events));
       parser.push(...option("SALEID", options.saleid));
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("CREATE", reply, preserve) as CreateAnswer<Text>,

@@ -5,7 +5,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Name } from "./base.js";
 import { mayRepeat, pauseAfterError } from "./retry.js";
 
-/** An order or a refund. Deduplicate on `key`, never on `entryId`. */
+/**
+ * An order, a refund, or with `EVENTS all` another event: `event` says which, and one that you do
+ * not know is to be passed over. Deduplicate on `key`, never on `entryId`.
+ */
 export interface Entry {
   entryId: string;
   event: "order" | "refund" | (string & {});
@@ -17,7 +20,7 @@ export interface Entry {
   atMs: number;
   ref: string;
   payload: string | null;
-  /** What there is one of: `event`, `saleId` and `id`, and `ref` for a refund, as JSON. */
+  /** What there is one of: `event`, `saleId`, `id`; `ref` of a refund, `seq` of another event; as JSON. */
   key: string;
   /** All the entry has, also what a newer module adds. */
   fields: Record<string, string>;
@@ -47,8 +50,9 @@ const BLOCK_MS = 2000;
 
 function entry(entryId: string, message: Record<string, unknown>): Entry {
   const fields = Object.fromEntries(Object.entries(message).map(([name, value]) => [name, String(value)]));
-  const { event = "", sale_id: saleId = "", id = "", user = "", qty, items = "[]", at_ms: atMs, ref = "", payload } = fields;
-  const key = JSON.stringify(event === "order" ? [event, saleId, id] : [event, saleId, id, ref]);
+  const { event = "", sale_id: saleId = "", id = "", user = "", qty, items = "[]", at_ms: atMs, ref = "", payload, seq = "" } = fields;
+  const known = [event, saleId, id];
+  const key = JSON.stringify(event === "order" ? known : [...known, event === "refund" ? ref : seq]);
   const paid = { atMs: Number(atMs ?? 0), ref, payload: payload ?? null };
   return { entryId, event, saleId, id, user, qty: Number(qty ?? 0), items: JSON.parse(items), ...paid, key, fields };
 }

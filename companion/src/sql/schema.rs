@@ -170,60 +170,69 @@ pub fn version_1(dialect: Dialect) -> Vec<String> {
     statements
 }
 
+/// What the words in capitals of [`VERSION_1`] are in a dialect.
+type Words = [(&'static str, &'static str); 11];
+
+const SQLITE_WORDS: Words = [
+    ("ULID", "CHAR(26)"),
+    ("DEADKEY", "BLOB"),
+    ("LONGBYTES", "BLOB"),
+    (" BYTES", " BLOB"),
+    ("KEYNAME", "BLOB"),
+    ("HUGETEXT", "TEXT"),
+    ("BIGTEXT", "TEXT"),
+    ("WORD", "VARCHAR(20)"),
+    ("NUMBERED", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+    (")ENGINE", ")"),
+    ("AS_TEXT(", "CAST_("),
+];
+
+const POSTGRES_WORDS: Words = [
+    // CHAR would be cast to TEXT in each comparison with one, past the index.
+    ("ULID", "VARCHAR(26)"),
+    ("DEADKEY", "BYTEA"),
+    ("LONGBYTES", "BYTEA"),
+    (" BYTES", " BYTEA"),
+    ("KEYNAME", "BYTEA"),
+    ("HUGETEXT", "TEXT"),
+    ("BIGTEXT", "TEXT"),
+    ("WORD", "VARCHAR(20)"),
+    (
+        "NUMBERED",
+        "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    ),
+    (")ENGINE", ")"),
+    ("AS_TEXT(", "flashsale_text("),
+];
+
+const MYSQL_WORDS: Words = [
+    ("ULID", "CHAR(26) CHARACTER SET ascii COLLATE ascii_bin"),
+    ("DEADKEY", "VARBINARY(1000)"),
+    ("LONGBYTES", "MEDIUMBLOB"),
+    // Bytes: by the default collation ANN-1 equals ann-1, and one order would vanish.
+    (" BYTES", " VARBINARY(255)"),
+    ("KEYNAME", "VARBINARY(1024)"),
+    (
+        "HUGETEXT",
+        "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    ),
+    // TEXT ends one byte below a full PAYLOAD.
+    (
+        "BIGTEXT",
+        "MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    ),
+    ("WORD", "VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin"),
+    ("NUMBERED", "BIGINT AUTO_INCREMENT PRIMARY KEY"),
+    // `delivery` marks the rows that one transaction has written: see rows.rs.
+    (")ENGINE", ", delivery BIGINT NOT NULL) ENGINE=InnoDB"),
+    ("AS_TEXT(", "CONVERT_("),
+];
+
 fn in_dialect(sql: &str, dialect: Dialect) -> String {
-    let words: [(&str, &str); 11] = match dialect {
-        Dialect::Sqlite => [
-            ("ULID", "CHAR(26)"),
-            ("DEADKEY", "BLOB"),
-            ("LONGBYTES", "BLOB"),
-            (" BYTES", " BLOB"),
-            ("KEYNAME", "BLOB"),
-            ("HUGETEXT", "TEXT"),
-            ("BIGTEXT", "TEXT"),
-            ("WORD", "VARCHAR(20)"),
-            ("NUMBERED", "INTEGER PRIMARY KEY AUTOINCREMENT"),
-            (")ENGINE", ")"),
-            ("AS_TEXT(", "CAST_("),
-        ],
-        Dialect::Postgres => [
-            // CHAR would be cast to TEXT in each comparison with one, past the index.
-            ("ULID", "VARCHAR(26)"),
-            ("DEADKEY", "BYTEA"),
-            ("LONGBYTES", "BYTEA"),
-            (" BYTES", " BYTEA"),
-            ("KEYNAME", "BYTEA"),
-            ("HUGETEXT", "TEXT"),
-            ("BIGTEXT", "TEXT"),
-            ("WORD", "VARCHAR(20)"),
-            (
-                "NUMBERED",
-                "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
-            ),
-            (")ENGINE", ")"),
-            ("AS_TEXT(", "flashsale_text("),
-        ],
-        Dialect::Mysql => [
-            ("ULID", "CHAR(26) CHARACTER SET ascii COLLATE ascii_bin"),
-            ("DEADKEY", "VARBINARY(1000)"),
-            ("LONGBYTES", "MEDIUMBLOB"),
-            // Bytes: by the default collation ANN-1 equals ann-1, and one order would vanish.
-            (" BYTES", " VARBINARY(255)"),
-            ("KEYNAME", "VARBINARY(1024)"),
-            (
-                "HUGETEXT",
-                "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-            ),
-            // TEXT ends one byte below a full PAYLOAD.
-            (
-                "BIGTEXT",
-                "MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-            ),
-            ("WORD", "VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin"),
-            ("NUMBERED", "BIGINT AUTO_INCREMENT PRIMARY KEY"),
-            // `delivery` marks the rows that one transaction has written: see rows.rs.
-            (")ENGINE", ", delivery BIGINT NOT NULL) ENGINE=InnoDB"),
-            ("AS_TEXT(", "CONVERT_("),
-        ],
+    let words = match dialect {
+        Dialect::Sqlite => SQLITE_WORDS,
+        Dialect::Postgres => POSTGRES_WORDS,
+        Dialect::Mysql => MYSQL_WORDS,
     };
     let mut sql = sql.trim().to_owned();
     if dialect == Dialect::Mysql {

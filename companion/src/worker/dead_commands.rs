@@ -3,15 +3,32 @@
 use super::batch::{self, Rules};
 use super::dead;
 use super::entry::{self, Raw};
-use crate::options::Failure;
+use super::options::Dead;
+use crate::failure::Failure;
 use crate::sql::{Database, describe};
+
+/// Carries out one of them, and returns the exit code.
+///
+/// # Errors
+///
+/// The database fails, or an entry had a hook and none is given.
+pub async fn run(database: &mut Database, rules: &Rules, command: &Dead) -> Result<u8, Failure> {
+    match command {
+        Dead::List => list(database).await,
+        Dead::Retry {
+            numbers,
+            without_hooks,
+        } => retry(database, rules, numbers, *without_hooks).await,
+        Dead::Drop { numbers } => drop(database, numbers).await,
+    }
+}
 
 /// Lists the dead letters on stdout; exit code 1 if there are any.
 ///
 /// # Errors
 ///
 /// The database fails.
-pub async fn list(database: &mut Database) -> Result<u8, Failure> {
+async fn list(database: &mut Database) -> Result<u8, Failure> {
     let rows = dead::all(database).await.map_err(cannot)?;
     for row in &rows {
         println!(
@@ -38,7 +55,7 @@ pub async fn list(database: &mut Database) -> Result<u8, Failure> {
 /// # Errors
 ///
 /// The database fails, or an entry had a hook and none is given.
-pub async fn retry(
+async fn retry(
     database: &mut Database,
     rules: &Rules,
     numbers: &[i64],
@@ -100,7 +117,7 @@ async fn retry_one(
 /// # Errors
 ///
 /// The database fails.
-pub async fn drop(database: &mut Database, numbers: &[i64]) -> Result<u8, Failure> {
+async fn drop(database: &mut Database, numbers: &[i64]) -> Result<u8, Failure> {
     let mut missing = 0;
     for number in numbers {
         if dead::by_number(database, *number)

@@ -15,7 +15,7 @@ use redis::RedisError;
 
 use super::batch::{self, Rules};
 use super::entry::Raw;
-use super::metrics::Metrics;
+use super::metrics::{self, Side};
 use crate::link::{Address, Link, LinkError};
 use crate::log;
 use crate::retry::Backoff;
@@ -38,7 +38,6 @@ pub struct Shared {
     pub attempts: u32,
     pub claim_after: Duration,
     pub rules: Rules,
-    pub metrics: Arc<Metrics>,
     pub stop: Stop,
 }
 
@@ -94,7 +93,7 @@ impl Lane {
                 None => self.reconnect(&mut link).await,
             };
             if let Err(error) = driven {
-                self.shared.metrics.count_redis_retry();
+                metrics::count_retry(Side::Redis);
                 let wait = backoff.next();
                 if backoff.is_first() {
                     log::warn(format!(
@@ -114,7 +113,7 @@ impl Lane {
         let new = Link::connect(&self.shared.address, &self.stream).await?;
         log::info(format!("{}: connected to {}", self.shown, new.server));
         if !new.run_id.is_empty() && new.run_id != self.run_id {
-            self.shared.metrics.count_primary_change();
+            metrics::count_primary_change();
             log::warn(format!(
                 "{}: {} is not the process that was here before: after a failover compare your orders with the sale (docs/companion.md, Another primary)",
                 self.shown, new.server
@@ -208,7 +207,7 @@ impl Lane {
                 }
                 Err(error) => error,
             };
-            self.shared.metrics.count_sql_retry();
+            metrics::count_retry(Side::Sql);
             if is_passing(&error) {
                 parts.push_front(part);
                 if !self.wait_for_sql(&error).await {
@@ -243,7 +242,7 @@ impl Lane {
             let Err(error) = self.try_store(entry, Some(detail.clone())).await else {
                 return true;
             };
-            self.shared.metrics.count_sql_retry();
+            metrics::count_retry(Side::Sql);
             if !self.wait_for_sql(&error).await {
                 return false;
             }
@@ -303,7 +302,7 @@ impl Lane {
         if std::mem::take(&mut self.sql_is_away) {
             log::info(format!("{}: SQL: it succeeded", self.shown));
         }
-        shared.metrics.count(&outcome, begin.elapsed());
+        metrics::count(&outcome, begin.elapsed());
         outcome.log(&self.shown);
         Ok(())
     }

@@ -23,20 +23,19 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::failure::Failure;
 use crate::link::{Address, Link, LinkError, Raw, explain};
 use crate::log;
-use crate::options::Failure;
 use crate::sql::{self, Database, Dialect, describe};
 use crate::stop::Stop;
 
 use batch::Rules;
 use hook::Hooks;
 use lane::{Lane, Shared};
-use metrics::Metrics;
-use options::{Options, Task};
+use options::Command;
+pub use options::Options;
 
 /// How long a stop may take; what is not done then is done by the next start.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -49,37 +48,41 @@ const REDIS_AT_LEAST: u32 = 7;
 /// # Errors
 ///
 /// Wrong usage; something at the start is not as it has to be.
-pub async fn run(arguments: lexopt::Parser) -> Result<u8, Failure> {
-    let mut options = Options::parse(arguments)?;
-    if options.task == Task::Help {
-        print!("{}", options::HELP);
-        return Ok(0);
-    }
-    let mut database = open_database(&options.sql_url).await?;
+pub async fn run(options: Options) -> Result<u8, Failure> {
+    log::begin(options.tell.log);
+    let sql_url = options.sql.url()?;
+    let dialect = sql::dialect_of(&sql_url).map_err(Failure::Usage)?;
+    let works = options.command.is_none() && !options.migrate_only;
+    // What is wrong with the line is said before a database is touched.
+    let address = if works {
+        options.check_streams()?;
+        Some(options.redis.address()?)
+    } else {
+        None
+    };
+    let mut database = open_database(&sql_url).await?;
     sql::migrate(&mut database)
         .await
         .map_err(Failure::CannotGoOn)?;
-    let hooks = Hooks::read(&options.hooks, options.dialect)?;
+    let hooks = Hooks::read(&options.hooks(), dialect)?;
     hooks.check(&mut database).await?;
     let rules = Rules {
         hooks,
-        with_journal: options.with_journal,
-        with_reservations: options.with_reservations,
+        with_journal: options.journal,
+        with_reservations: options.reservations,
     };
-    match std::mem::replace(&mut options.task, Task::Work) {
-        Task::Help | Task::Migrate => {
-            database.close().await;
-            Ok(0)
+    match (&options.command, address) {
+        (Some(Command::Dead(command)), _) => {
+            dead_commands::run(&mut database, &rules, command).await
         }
-        Task::DeadList => dead_commands::list(&mut database).await,
-        Task::DeadRetry(numbers) => {
-            dead_commands::retry(&mut database, &rules, &numbers, options.without_hooks).await
-        }
-        Task::DeadDrop(numbers) => dead_commands::drop(&mut database, &numbers).await,
-        Task::Work => {
+        (None, Some(address)) => {
             warn_of_settings(&mut database).await;
             database.close().await;
-            work(options, rules).await
+            work(options, address, sql_url, rules).await
+        }
+        (None, None) => {
+            database.close().await;
+            Ok(0)
         }
     }
 }
@@ -109,26 +112,35 @@ async fn warn_of_settings(database: &mut Database) {
     }
 }
 
-async fn work(options: Options, rules: Rules) -> Result<u8, Failure> {
-    let cannot = |text: String| Failure::CannotGoOn(text);
-    let stop = Stop::on_signals().map_err(|error| cannot(format!("signals: {error}")))?;
-    let Some(address) = options.address else {
-        return Err(Failure::Usage("give --redis URL".into()));
-    };
+async fn work(
+    options: Options,
+    address: Address,
+    sql_url: String,
+    rules: Rules,
+) -> Result<u8, Failure> {
+    let stop = Stop::on_signals();
+    let stop = stop.map_err(|error| Failure::CannotGoOn(format!("signals: {error}")))?;
+    if let Some(place) = &options.tell.metrics {
+        crate::metrics::show_at(place)?;
+        metrics::describe();
+    }
     let streams = match &options.group_of {
         Some(sale) => streams_of_parts(&address, sale).await?,
-        None => options.orders.clone(),
+        None => options
+            .orders
+            .iter()
+            .map(|name| name.clone().into_bytes())
+            .collect(),
     };
     let shared = Arc::new(Shared {
         address,
-        sql_url: options.sql_url,
+        sql_url,
+        name: options.name(),
         group: options.group,
-        name: options.name,
-        batch: options.batch,
+        batch: options.batch.into(),
         attempts: options.attempts,
         claim_after: options.claim_after,
         rules,
-        metrics: Arc::new(Metrics::default()),
         stop: stop.clone(),
     });
     let mut lanes = JoinSet::new();
@@ -142,11 +154,7 @@ async fn work(options: Options, rules: Rules) -> Result<u8, Failure> {
             options.trim,
         ));
     }
-    if let Some(place) = &options.metrics {
-        let listener = TcpListener::bind(place).await;
-        let listener = listener.map_err(|error| cannot(format!("--metrics {place}: {error}")))?;
-        let metrics = Arc::clone(&shared.metrics);
-        tokio::spawn(async move { metrics::serve(listener, &metrics).await });
+    if options.tell.metrics.is_some() {
         tokio::spawn(watch::watch_dead(Arc::clone(&shared)));
     }
     stop.wait().await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::dead;
 use super::lane::Shared;
-use super::metrics::Gauges;
+use super::metrics;
 use crate::link::{Group, Link, entry_ms, explain};
 use crate::log;
 use crate::sql::Database;
@@ -52,7 +52,7 @@ pub async fn watch_dead(shared: Arc<Shared>) {
         }
         if let Some(open) = &mut database {
             match dead::count(open).await {
-                Ok(dead) => shared.metrics.set_dead(dead),
+                Ok(dead) => metrics::set_dead(dead),
                 Err(_) => database = None,
             }
         }
@@ -69,12 +69,7 @@ fn show(shared: &Shared, shown: &str, groups: &[Group]) {
     };
     let oldest = group.oldest.as_deref().and_then(entry_ms);
     let age_ms = oldest.map_or(0, |at_ms| (log::now_ms() - at_ms).max(0));
-    let gauges = Gauges {
-        lag: group.lag,
-        pending: group.pending,
-        oldest_pending_seconds: age_ms as f64 / 1_000.0,
-    };
-    shared.metrics.set_gauges(shown, gauges);
+    metrics::set_group(shown, group.lag, group.pending, age_ms as f64 / 1_000.0);
 }
 
 async fn trim_stream(link: &Link, stream: &[u8], shown: &str, groups: &[Group], age: Duration) {

@@ -122,7 +122,10 @@ fn the_page_lists_every_metric() {
         "lost_entries_total",
         "primary_changes_total",
     ] {
-        assert!(source.contains(&format!("\"{name}\"")), "{name}");
+        assert!(
+            source.contains(&format!("\"flashsale_worker_{name}\"")),
+            "{name}"
+        );
         assert!(
             PAGE.contains(&format!("| `flashsale_worker_{name}` |")),
             "{name}"

@@ -24,6 +24,7 @@ fn order<'a>(reference: Option<&'a [u8]>, payload: Option<&'a [u8]>) -> Order<'a
         reference: reference.map(Spelling::of),
         payload,
         entry,
+        told: Told::default(),
     }
 }
 
@@ -45,7 +46,7 @@ fn options() -> Options {
 pub fn events() -> Vec<(&'static str, Change<'static>)> {
     let id = HASHER.key(ULID);
     let user = HASHER.key(b"alice");
-    vec![
+    let mut events = vec![
         (
             "created",
             Change::Created(Box::new(Created {
@@ -168,6 +169,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
                 restores_limit: false,
                 no_restock: Some(false),
                 entry: EntryId { ms: NOW_MS, seq: 0 },
+                told: Told::default(),
             }),
         ),
         (
@@ -180,6 +182,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
                 restores_limit: true,
                 no_restock: Some(true),
                 entry: EntryId { ms: NOW_MS, seq: 0 },
+                told: Told::default(),
             }),
         ),
         (
@@ -221,6 +224,79 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
         ),
         ("closed", Change::Closed),
         ("bound", Change::Bound { orders: b"other" }),
+    ];
+    events.extend(told_events());
+    events
+}
+
+/// What was told at these IDs. The few that tests need are kept for good.
+pub fn told(ids: &[EntryId]) -> Told<'static> {
+    let writer = Box::leak(Box::<ToldWriter>::default());
+    ids.iter().for_each(|&id| writer.push(id));
+    writer.finish()
+}
+
+/// The events of a sale with `EVENTS all`.
+fn told_events() -> Vec<(&'static str, Change<'static>)> {
+    let (id, user) = (HASHER.key(ULID), HASHER.key(b"alice"));
+    let at = |ms, seq| EntryId { ms, seq };
+    let with_events = |options| Options {
+        events: Events::All,
+        ..options
+    };
+    let order = Order {
+        told: told(&[at(NOW_MS, 0), at(NOW_MS, 1), at(NOW_MS + 5, 2)]),
+        ..order(Some(b"charge-7"), None)
+    };
+    let refund = |no_restock: bool, told| Refund {
+        id,
+        lines: Lines::from_slice(&[line(1, 2)]),
+        reference: None,
+        restocks: !no_restock,
+        restores_limit: true,
+        no_restock: Some(no_restock),
+        entry: at(NOW_MS, 7),
+        told,
+    };
+    let one = told(&[at(NOW_MS, 6)]);
+    vec![
+        (
+            "created-with-events",
+            Change::Created(Box::new(Created {
+                sale_id: 7,
+                orders: b"orders",
+                options: with_events(options()),
+                items: vec![(b"a", 1)],
+            })),
+        ),
+        (
+            "altered-to-events",
+            Change::Altered(Box::new(with_events(Options::new(1, 3_600_000)))),
+        ),
+        ("sold-behind-others", Change::Sold { id, order }),
+        (
+            "bought-behind-another",
+            Change::Bought {
+                id,
+                user,
+                lines: Lines::from_slice(&[line(1, 2)]),
+                order: Order { told: one, ..order },
+                forgets: Forgets::Nothing,
+            },
+        ),
+        (
+            "refunded-behind-another",
+            Change::Refunded(refund(false, one)),
+        ),
+        (
+            "refunded-without-restock-behind-another",
+            Change::Refunded(refund(true, one)),
+        ),
+        (
+            "told",
+            Change::Told(told(&[at(7, 0), at(7, 1), at(9, 300)])),
+        ),
+        ("dropped", Change::Dropped { count: 300 }),
     ]
 }
 
@@ -262,6 +338,8 @@ pub fn is_of_batch(change: &Change<'_>) -> bool {
             | Change::Expired { .. }
             | Change::Lapsed { .. }
             | Change::Marked { .. }
+            | Change::Told(_)
+            | Change::Dropped { .. }
     )
 }
 
@@ -312,6 +390,61 @@ pub fn busy_sale() -> Sale {
             at_ms: late_ms + 1_000,
             change: Change::Marked { reason },
         })
+    });
+    assert_eq!(sale.audit(), Vec::<String>::new());
+    sale
+}
+
+/// The same with `EVENTS all`, and entries of every kind that wait.
+pub fn telling_sale() -> Sale {
+    let mut sale = busy_sale();
+    let at_ms = NOW_MS + 62_000;
+    let events = Changes {
+        events: Some(Events::All),
+        ..Changes::default()
+    };
+    step(&mut sale, |sale| sale.plan_alter(at_ms, &events));
+    step(&mut sale, |sale| sale.plan_resume(at_ms));
+    let cart =
+        |id: &'static [u8], sku: &'static str, qty, replaces: Option<&'static [u8]>| Reserve {
+            user: HASHER.key(b"fay"),
+            ask: Ask::Items([(sku.as_bytes(), qty)].into_iter().collect()),
+            id: HASHER.key(id),
+            hold_ms: Some(500),
+            replaces: replaces.map(|old| HASHER.key(old)),
+        };
+    let reserve = |sale: &mut Sale, at_ms, ask: &Reserve<'static>| {
+        step(sale, |sale| sale.plan_reserve(at_ms, ask, &BOUNDS));
+    };
+    reserve(&mut sale, at_ms, &cart(b"fay-1", "new", 7, None));
+    reserve(&mut sale, at_ms, &cart(b"fay-2", "b", 1, None));
+    reserve(
+        &mut sale,
+        at_ms + 1,
+        &cart(b"fay-3", "b", 2, Some(b"fay-2")),
+    );
+    let sweep = |sale: &Sale, at_ms| sale.plan_sweep(at_ms, 100).ok_or(Answer::Unchanged);
+    step(&mut sale, |sale| sweep(sale, at_ms + 500));
+    reserve(&mut sale, at_ms + 501, &cart(b"fay-4", "b", 1, None));
+    step(&mut sale, |sale| {
+        sale.plan_extend(at_ms + 502, HASHER.key(b"fay-4"), 900, None)
+    });
+    step(&mut sale, |sale| {
+        sale.plan_release(at_ms + 503, HASHER.key(b"fay-4"), None, &BOUNDS)
+    });
+    let truck = Restock {
+        ask: RestockAsk::Items(vec![(b"newer", 7), (b"a", -2)]),
+        new: true,
+        reference: Some(b"another truck"),
+    };
+    step(&mut sale, |sale| {
+        sale.plan_restock(at_ms + 504, &truck, &BOUNDS)
+    });
+    step(&mut sale, |sale| sale.plan_pause(at_ms + 505));
+    step(&mut sale, |sale| sale.plan_bind(at_ms + 506, b"other"));
+    step(&mut sale, |sale| sale.plan_close(at_ms + 507));
+    step(&mut sale, |sale| {
+        sale.plan_drop(at_ms + 507, 17).ok_or(Answer::Unchanged)
     });
     assert_eq!(sale.audit(), Vec::<String>::new());
     sale
@@ -453,6 +586,15 @@ pub fn digested(sale: &Sale) -> Vec<Vec<u8>> {
 /// events out the same way.
 pub fn unentered(pending: Pending<'_>) -> Event<'_> {
     pending.entered(EntryId::default())
+}
+
+/// Notes what was written before the entry of an event, if it is one that has any.
+pub fn set_told<'a>(event: &mut Event<'a>, told: Told<'a>) {
+    match &mut event.change {
+        Change::Sold { order, .. } | Change::Bought { order, .. } => order.told = told,
+        Change::Refunded(refund) => refund.told = told,
+        _ => {}
+    }
 }
 
 /// Gives an event its entry, if it is one that has any.

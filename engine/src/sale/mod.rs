@@ -23,7 +23,9 @@
 //! 5. An id has one user and one set of units for as long as it is known.
 //! 6. The sum of all `total` is at most 2^53 - 1.
 //!
-//! [`Sale::audit`] recounts 1, 2, 4 and 6 from the reservations up, [`OrderAudit`] holds
+//! 12. The `seq` of waiting entries ascend, and none is above the sale's.
+//!
+//! [`Sale::audit`] recounts 1, 2, 4, 6 and 12 from the reservations up, [`OrderAudit`] holds
 //! the orders against the stream's entries. [`Sale::fault`] looks after each change whether
 //! 1, 2, 4 and 6 can hold, as far as that takes no recount.
 //!
@@ -32,11 +34,12 @@
 //! | what is asked, and answered | `ask/` |
 //! | where does a refusal come from | `plan/` |
 //! | what happened, and what it does | `event/`: `mod.rs`, `apply.rs`; may a replayed one: `check.rs` |
+//! | which entries are queued for the stream, and told | `event/queue.rs`, `event/record.rs`, `event/told.rs` |
 //! | what is kept | `state.rs`, `book/` |
 //! | what becomes of a sale that breaks an invariant | `broken.rs` |
 //! | what is read | `views.rs` |
 //! | does it add up, and agree with the stream | `audit/` |
-//! | what is on disk and on the wire | `disk/`, `event/codec.rs`, `event/container.rs`, `event/parts.rs` |
+//! | what is on disk and on the wire | `disk/`, `event/codec.rs`, `event/order_codec.rs`, `event/container.rs`, `event/parts.rs` |
 
 pub(crate) mod ask;
 pub(crate) mod audit;
@@ -56,8 +59,9 @@ pub use ask::answer::{Answer, Which};
 pub use ask::request::{Ask, AskLines, Bounds, Checkout, RefundAsk, Reserve, Restock, RestockAsk};
 pub use audit::Differences;
 pub use audit::orders::{OrderAudit, OrderCount, OrderEntry, StreamState};
-pub use book::items::{StockChange, StockChanges};
-pub use book::options::{Changes, Options};
+pub use book::items::{Stock, StockChange, StockChanges};
+pub use book::options::{Changes, Events, NUMBER_NAMES, Options};
+pub use book::outbox::{Hole, Outbox, OutboxCounts};
 pub use book::reservation::Slot;
 pub use disk::loader::Loader;
 pub use disk::snapshot::{digest, save};
@@ -66,8 +70,10 @@ pub use event::check::Divergence;
 pub use event::codec::{decode_event, encode_event};
 pub use event::container::{Container, ContainerWriter};
 pub use event::facts::Deed;
+pub use event::record::{Alterations, News, Record, ReservationEvent};
+pub use event::told::{Told, ToldWriter};
 pub use event::{Change, Created, Event, Forgets, Order, Pending, Refund, StockDelta};
-pub use plan::batch::{Batch, Decision, Entry};
+pub use plan::batch::{Batch, Carrier, Entry};
 pub use plan::manage::CreateAsk;
 pub use state::{MarkId, Sale, Time};
 pub use units::{

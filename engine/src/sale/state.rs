@@ -5,6 +5,7 @@
 use crate::sale::book::deadlines::NEVER;
 use crate::sale::book::items::Items;
 use crate::sale::book::options::Options;
+use crate::sale::book::outbox::Outbox;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::book::reservations::Reservations;
 use crate::sale::book::restock_refs::RestockRefs;
@@ -32,6 +33,8 @@ pub struct Sale {
     /// Units refunded so far.
     pub(crate) refunded: u64,
     pub(crate) restock_refs: RestockRefs,
+    /// Since `EVENTS all` was first asked for: what waits to be written, and the last `seq`.
+    pub(crate) outbox: Option<Box<Outbox>>,
     /// This copy missed a change of its primary, and does not sell.
     pub(crate) mark: Option<Mark>,
     /// Why nothing here can be relied on, in words. A property of this copy, not of its
@@ -204,7 +207,7 @@ impl Sale {
     }
 
     /// The slot of a known id. O(1).
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, id: Key<'_>) -> Option<Slot> {
         self.reservations.find(id)
     }
@@ -240,12 +243,20 @@ impl Sale {
             + self.users.heap_bytes()
             + self.reservations.heap_bytes()
             + self.restock_refs.heap_bytes()
+            + self
+                .outbox
+                .as_ref()
+                .map_or(0, |outbox| size_of::<Outbox>() + outbox.heap_bytes())
             + self.mark.as_ref().map_or(0, |mark| mark.reason.len())
             + self.broken.as_ref().map_or(0, |reason| reason.len())
     }
 
     /// How much work freeing the sale is, in records.
     pub fn free_effort(&self) -> usize {
-        self.reservations.len() + self.users.len() + self.items.len()
+        let outbox = self
+            .outbox
+            .as_ref()
+            .map_or(0, |outbox| outbox.free_effort());
+        self.reservations.len() + self.users.len() + self.items.len() + outbox
     }
 }

@@ -5,12 +5,11 @@
 
 use crate::sale::book::items::Stock;
 use crate::sale::book::options::Options;
+use crate::sale::book::outbox::Outbox;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
-use crate::sale::book::users::UserSlot;
 use crate::sale::state::Sale;
 use crate::sale::units::{EntryId, INTEGER_MAX, ItemIndex, Line, Lines, USER_IDS_MAX};
 use crate::table::name::{Key, Name, NameBuffer, Spelling};
-use crate::table::slab::NONE;
 
 /// The state of a reservation, as GET and SCAN name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,6 +190,12 @@ pub struct InfoView<'s> {
     pub users: u64,
     pub reservations_open: u64,
     pub reservations_remembered: u64,
+    /// Entries that wait to be written to the order stream.
+    pub events_waiting: u64,
+    /// Entries that were dropped, for good.
+    pub events_lost: u64,
+    /// Of the newest entry; `None` if `EVENTS all` was never asked for.
+    pub seq: Option<u64>,
     pub memory_bytes: u64,
 }
 
@@ -236,23 +241,17 @@ impl Sale {
                 user_remaining: self.options.user_limit,
             };
         };
-        self.terms_of(record.user(), &record.lines(), record.expires_at_ms())
+        let counted = self.users.sums(record.user()).counted;
+        self.terms_made(counted, &record.lines(), record.expires_at_ms())
     }
 
-    /// The same for a reservation that was just made, of these lines and until this
-    /// moment: less is looked up.
-    #[inline]
-    pub fn terms_made(&self, slot: Slot, lines: &[Line], expires_at_ms: u64) -> Terms {
-        let user = self.record(slot).map_or(NONE, Reservation::user);
-        self.terms_of(user, lines, expires_at_ms)
-    }
-
+    /// The same for a reservation that was just made, of these lines and until this moment,
+    /// by a user with so many units that count: less is looked up.
     #[inline(always)]
-    fn terms_of(&self, user: UserSlot, lines: &[Line], expires_at_ms: u64) -> Terms {
+    pub fn terms_made(&self, counted: u64, lines: &[Line], expires_at_ms: u64) -> Terms {
         let available = lines
             .iter()
             .map(|line| self.items.stock(line.item).available);
-        let counted = self.users.sums(user).counted;
         Terms {
             expires_at_ms,
             remaining: available.min().unwrap_or(0),
@@ -370,6 +369,8 @@ impl Sale {
     pub fn info(&self, clock_ms: u64) -> InfoView<'_> {
         let now_ms = self.time(clock_ms).now_ms.min(INTEGER_MAX);
         let totals = self.items.totals();
+        let outbox = self.outbox.as_deref();
+        let counts = outbox.map(Outbox::counts);
         InfoView {
             sale_id: self.sale_id,
             orders: &self.orders,
@@ -388,6 +389,9 @@ impl Sale {
             users: self.users.len() as u64,
             reservations_open: self.reservations_open(),
             reservations_remembered: self.reservations.remembered_len() as u64,
+            events_waiting: outbox.map_or(0, |outbox| outbox.waiting() as u64),
+            events_lost: counts.map_or(0, |counts| counts.lost),
+            seq: counts.map(|counts| counts.seq),
             memory_bytes: self.memory_bytes() as u64,
         }
     }

@@ -2,9 +2,11 @@
 //!
 //! Extendible hashing (Fagin, Nievergelt, Pippenger and Strong, 1979) over segments of
 //! at most 1,152 entries: a table that doubles as a whole stops the server for seconds
-//! at ten million entries, here no call pays for more than one segment. A segment is one
-//! to eight chunks of 1 KiB. It grows by a chunk at a time, and is split in two when it is
-//! full; chunks that are left over then are the next ones that segments grow by. So nothing
+//! at ten million entries, here no insertion pays for more than one segment. A segment is one
+//! to eight chunks of 1 KiB. It grows by a chunk or two at a time, and is split in two when it has
+//! as many entries as it may have, which is another number for each segment: hashes fill all
+//! of them evenly, so with one number most would be split at the same time, dozens by one
+//! batch. Chunks that a split leaves over are the next ones that segments grow by. So nothing
 //! is freed until the index is. Pieces of every size, which growing tables leave behind,
 //! would be given back to the system page by page, and the server waits for that now and
 //! then. Only the first segment begins with less than a chunk, one to eight buckets, as there
@@ -19,10 +21,19 @@
 //!
 //! Edge: keeps slot numbers only; hashes and comparisons come from the caller.
 
-use crate::table::segment::{CHUNKS_MAX, Chunk, Chunks, ENTRIES_MAX, Segment};
+pub use crate::table::segment::Rows;
+use crate::table::segment::{Chunk, Chunks, ENTRIES_MAX, Segment};
 use crate::table::slab::SlotNumber;
 
 const DIRECTORY_LEN_MAX: usize = 1 << 22;
+
+/// Returns the entries that the segment of this number has when it is split: from half the
+/// most to the most. Any segments that were made one after the other are split at numbers that
+/// are spread evenly, as the step is near the golden ratio of the range.
+fn split_at(number: usize) -> u32 {
+    const RANGE: usize = ENTRIES_MAX / 2;
+    (ENTRIES_MAX - number.wrapping_mul(223) % RANGE) as u32
+}
 
 /// Where a look-up would look first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +65,7 @@ impl Index {
     pub fn new() -> Index {
         Index {
             directory: vec![0],
-            segments: vec![Box::new(Segment::new(0, 0, Chunks::new()))],
+            segments: vec![Box::new(Segment::new(0, 0, Chunks::new(), split_at(0)))],
             mask: 0,
             len: 0,
             spare: Chunks::new(),
@@ -110,10 +121,10 @@ impl Index {
 
     /// Adds a slot that is not there yet. O(1), but for the growth of one segment.
     #[inline(always)]
-    pub fn insert(&mut self, hash: u64, slot: SlotNumber, hash_of: impl Fn(SlotNumber) -> u64) {
+    pub fn insert(&mut self, hash: u64, slot: SlotNumber, rows: impl Rows) {
         let mut at = self.number_of(hash);
         while self.segments[at].is_full() {
-            self.make_room(at, hash, &hash_of);
+            self.make_room(at, hash, &rows);
             at = self.number_of(hash);
         }
         let segment = &mut self.segments[at];
@@ -131,14 +142,15 @@ impl Index {
     }
 
     #[cold]
-    fn make_room(&mut self, at: usize, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
-        if self.segments[at].chunks.len() >= CHUNKS_MAX && self.may_split(at) {
-            self.split(at, hash, hash_of);
+    fn make_room(&mut self, at: usize, hash: u64, rows: &impl Rows) {
+        if self.segments[at].is_to_split() && self.may_split(at) {
+            self.split(at, hash, rows);
         } else {
             self.segment_bytes -= self.segments[at].heap_bytes();
             if !self.segments[at].grow_few() {
-                let chunk = self.take_chunk();
-                self.segments[at].grow(chunk);
+                let more = self.segments[at].chunks_to_grow();
+                let chunks = (0..more).map(|_| self.take_chunk()).collect();
+                self.segments[at].grow(chunks);
             }
             self.segment_bytes += self.segments[at].heap_bytes();
         }
@@ -160,22 +172,21 @@ impl Index {
     }
 
     /// Splits the segment `at`, which `hash` belongs to, by its next directory bit.
-    fn split(&mut self, at: usize, hash: u64, hash_of: &impl Fn(SlotNumber) -> u64) {
+    fn split(&mut self, at: usize, hash: u64, rows: &impl Rows) {
         if self.segments[at].combinations() == self.directory.len() {
             self.directory.extend_from_within(..);
             self.mask = self.directory.len() - 1;
         }
-        // Half the entries fill four fifths of so many; more do not come often.
-        let each = self.segments[at].chunks.len() * 5 / 8;
+        let each = self.segments[at].chunks_for_half();
         let chunks = (0..each).map(|_| self.take_chunk()).collect();
         let bit = self.segments[at].depth;
         self.segment_bytes -= self.segments[at].heap_bytes();
-        let (upper, left_over) = self.segments[at].split(chunks, hash_of);
+        let new = self.segments.len();
+        let (upper, left_over) = self.segments[at].split(chunks, split_at(new), rows);
         self.spare.extend(left_over);
         self.segment_bytes += self.segments[at].heap_bytes() + upper.heap_bytes();
-        let new = self.segments.len() as u32;
         self.segments.push(Box::new(upper));
-        self.direct_to(new, hash, bit);
+        self.direct_to(new as u32, hash, bit);
     }
 
     /// Directs hashes with this bit set, and the bits below it in common with `hash`, to
@@ -203,7 +214,7 @@ impl Index {
 mod tests {
     use super::*;
     use crate::table::bucket::{Bucket, WIDTH};
-    use crate::table::segment::SPLITS_PER_REFRESH;
+    use crate::table::segment::{CHUNKS_MAX, SPLITS_PER_REFRESH};
     use crate::table::work::steps_of;
 
     /// Multiplicative mixing, enough to spread bits for a test.
@@ -303,6 +314,21 @@ mod tests {
         }
         let bytes: usize = index.segments.iter().map(|s| s.heap_bytes()).sum();
         assert_eq!(bytes, index.segment_bytes);
+    }
+
+    /// A batch pays for a thousand insertions at once.
+    #[test]
+    fn segments_are_not_all_split_at_the_same_time() {
+        let mut index = Index::new();
+        // Mixed once more, as evenly spread hashes fill segments more evenly than random ones.
+        let mixed = |slot| mixed(mixed(slot) as SlotNumber);
+        let of_batch = |batch: u32| {
+            let slots = batch * 1_000..(batch + 1) * 1_000;
+            steps_of(|| slots.for_each(|slot| index.insert(mixed(slot), slot, mixed)))
+        };
+        let most = (0..1_000).map(of_batch).max();
+        // With one number of entries for all segments it is 170,000.
+        assert!(most < Some(40_000), "{most:?}");
     }
 
     #[test]

@@ -55,9 +55,11 @@ pub struct Key<'a> {
     /// Where a look-up looks first, [`NONE`] for nowhere. Only a hint: the name there is
     /// compared, and where it is another one the look-up goes by the hash.
     likely: SlotNumber,
-    /// After so many insertions of hashes like this the name was not in its table, see
-    /// [`Index::insertions`](super::index::Index::insertions); 0 when that is not known.
-    absent_after: u32,
+    /// When that was seen to be right; 0 where it was not. For nowhere, after so many
+    /// insertions of hashes like this, see
+    /// [`Index::insertions`](super::index::Index::insertions). For a slot, after so many
+    /// removals from its table.
+    seen_after: u32,
 }
 
 /// The sixteen bytes of a packed name, as two numbers. An array of bytes behind the tag
@@ -103,7 +105,7 @@ impl<'a> Key<'a> {
             spelling,
             hash,
             likely: NONE,
-            absent_after: 0,
+            seen_after: 0,
         }
     }
 
@@ -111,15 +113,21 @@ impl<'a> Key<'a> {
     #[inline]
     pub(crate) fn note_likely(&mut self, slot: SlotNumber) {
         self.likely = slot;
+        self.seen_after = 0;
     }
 
-    /// The key with the slot where its name was found, if it was.
+    /// Notes that the name is at this slot, after so many removals from its table.
     #[inline]
-    pub(crate) fn found_at(mut self, slot: Option<SlotNumber>) -> Key<'a> {
-        if let Some(slot) = slot {
-            self.note_likely(slot);
-        }
-        self
+    pub(crate) fn note_found(&mut self, slot: SlotNumber, removals: u32) {
+        self.likely = slot;
+        self.seen_after = removals;
+    }
+
+    /// Is the name known to be at the slot where it is looked for first, after so many
+    /// removals? Of a slot with something in it.
+    #[inline]
+    pub(crate) fn is_found(self, removals: u32) -> bool {
+        self.seen_after == removals
     }
 
     /// Where to look first.
@@ -131,13 +139,14 @@ impl<'a> Key<'a> {
     /// Notes that the name is not in its table, after so many insertions.
     #[inline]
     pub(crate) fn note_absent(&mut self, insertions: u32) {
-        self.absent_after = insertions;
+        self.likely = NONE;
+        self.seen_after = insertions;
     }
 
     /// Is the name known not to be in its table, after so many insertions?
     #[inline]
     pub(crate) fn is_absent(self, insertions: u32) -> bool {
-        self.absent_after == insertions
+        self.likely == NONE && self.seen_after == insertions
     }
 
     #[inline]

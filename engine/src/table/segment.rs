@@ -12,15 +12,35 @@ use crate::table::work::step;
 
 /// Buckets of a chunk: 1 KiB, a size that the server's allocator has.
 const CHUNK_BUCKETS: usize = 16;
-/// Chunks of a segment when it is split.
+/// Most chunks of a segment when it is split.
 pub const CHUNKS_MAX: usize = 8;
-/// Entries that a segment has room for when it is split.
-pub const ENTRIES_MAX: usize = CHUNKS_MAX * CHUNK_BUCKETS * WIDTH;
 /// Entries of a bucket, on average, when its segment is full: nine tenths, so that few
 /// entries go past their bucket.
 const BUCKET_ENTRIES: u32 = WIDTH as u32 * 9 / 10;
+/// Entries of a chunk in a segment that is full.
+const CHUNK_ENTRIES: usize = CHUNK_BUCKETS * BUCKET_ENTRIES as usize;
+/// Most entries of a segment when it is split.
+pub const ENTRIES_MAX: usize = CHUNKS_MAX * CHUNK_ENTRIES;
 /// Splits that move entries by the bits kept of their hashes.
 pub const SPLITS_PER_REFRESH: u8 = DIRECTORY_BITS;
+
+/// The rows whose slots an index keeps, for when it needs their hashes again.
+pub trait Rows {
+    fn hash(&self, slot: SlotNumber) -> u64;
+
+    /// Fetches what [`Rows::hash`] will read: many rows are hashed one after the other, and
+    /// each would wait for memory by itself.
+    fn touch(&self, slot: SlotNumber);
+}
+
+/// Rows that are mostly in the processor's cache.
+impl<F: Fn(SlotNumber) -> u64> Rows for F {
+    fn hash(&self, slot: SlotNumber) -> u64 {
+        self(slot)
+    }
+
+    fn touch(&self, _: SlotNumber) {}
+}
 
 /// Buckets that are allocated together.
 pub struct Chunk([Bucket; CHUNK_BUCKETS]);
@@ -80,6 +100,10 @@ pub struct Segment {
     len: u32,
     /// How many buckets there are.
     buckets: u32,
+    /// With so many entries it is full.
+    full_at: u32,
+    /// With so many entries it is to be split.
+    split_at: u32,
     /// See [`Segment::insertions`].
     insertions: u32,
     /// How many directory bits all entries of this segment share.
@@ -89,17 +113,31 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// A segment of these chunks, which are empty. Without one it is full: the first entry
-    /// brings the first bucket.
-    pub fn new(depth: u8, base: u8, chunks: Chunks) -> Segment {
-        Segment {
+    /// A segment of these chunks, which are empty, to be split at so many entries. Without a
+    /// chunk it is full: the first entry brings the first bucket.
+    pub fn new(depth: u8, base: u8, chunks: Chunks, split_at: u32) -> Segment {
+        let mut segment = Segment {
             few: Box::default(),
             len: 0,
-            buckets: (chunks.len() * CHUNK_BUCKETS) as u32,
+            buckets: 0,
+            full_at: 0,
+            split_at,
             insertions: 1,
             chunks,
             depth,
             base,
+        };
+        segment.count_buckets(segment.chunks.len() * CHUNK_BUCKETS);
+        segment
+    }
+
+    /// Notes how many buckets there are, and with how many entries they are full.
+    fn count_buckets(&mut self, buckets: usize) {
+        self.buckets = buckets as u32;
+        self.full_at = self.buckets * BUCKET_ENTRIES;
+        // One that is past it already cannot be split.
+        if self.len < self.split_at {
+            self.full_at = self.full_at.min(self.split_at);
         }
     }
 
@@ -162,7 +200,17 @@ impl Segment {
 
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.len >= self.buckets * BUCKET_ENTRIES
+        self.len >= self.full_at
+    }
+
+    /// Has it as many entries as it may have without a split?
+    pub fn is_to_split(&self) -> bool {
+        self.len >= self.split_at
+    }
+
+    /// Returns how many chunks half of the entries need: a few more than half must fit in.
+    pub fn chunks_for_half(&self) -> usize {
+        (self.len as usize * 9 / 16).div_ceil(CHUNK_ENTRIES)
     }
 
     /// The bucket and the place in it of the entry that `is_it` recognises, and its slot.
@@ -302,7 +350,7 @@ impl Segment {
     pub fn grow_few(&mut self) -> bool {
         let buckets = (self.buckets() * 2).max(1);
         if buckets < CHUNK_BUCKETS {
-            self.buckets = buckets as u32;
+            self.count_buckets(buckets);
             self.put_few(vec![Bucket::EMPTY; buckets].into());
         }
         buckets < CHUNK_BUCKETS
@@ -317,15 +365,26 @@ impl Segment {
         }
     }
 
-    /// Makes room by one more chunk. Every home moves up or stays, so from the last chunk
-    /// to the first each is emptied into those that have been. What had gone past the last
-    /// bucket of a chunk may get home to one that has not been: it is moved again with that.
-    pub fn grow(&mut self, chunk: Box<Chunk>) {
+    /// Returns how many chunks are to be added to a segment that is full: two from five on,
+    /// as each growth moves all entries, but none that it does not need until it is split.
+    pub fn chunks_to_grow(&self) -> usize {
+        let chunks = self.chunks.len();
+        let last = (self.split_at as usize).div_ceil(CHUNK_ENTRIES);
+        let more = if chunks < 5 { 1 } else { 2 };
+        more.min(last.saturating_sub(chunks)).max(1)
+    }
+
+    /// Makes room by these chunks, which are empty. Every home moves up or stays, so from the
+    /// last old chunk to the first each is emptied into those that have been. What had gone
+    /// past the last bucket of a chunk may get home to one that has not been: it is moved
+    /// again with that.
+    pub fn grow(&mut self, more: Chunks) {
+        let own = self.chunks.len();
         let mut astray = Astray::new();
-        self.chunks.push(chunk);
-        self.buckets = (self.chunks.len() * CHUNK_BUCKETS) as u32;
+        self.chunks.extend(more);
+        self.count_buckets(self.chunks.len() * CHUNK_BUCKETS);
         let (buckets, chunks) = (self.buckets, &mut self.chunks[..]);
-        for from in (0..chunks.len() - 1).rev() {
+        for from in (0..own).rev() {
             let old = std::mem::replace(&mut *chunks[from], Chunk::EMPTY);
             old.each_entry(|tag, slot| {
                 if !bucket_of(chunks, home(buckets, tag)).push(tag, slot) {
@@ -339,24 +398,25 @@ impl Segment {
         self.put_few(Box::default());
     }
 
-    /// Moves what has the next directory bit set into a new segment of these chunks, and the
-    /// rest into as many of its own. Returns the new segment and the chunks left over.
-    pub fn split(
-        &mut self,
-        chunks: Chunks,
-        hash_of: impl Fn(SlotNumber) -> u64,
-    ) -> (Segment, Chunks) {
+    /// Moves what has the next directory bit set into a new segment of these chunks, to be
+    /// split at so many entries, and the rest into as many of its own. Returns the new segment
+    /// and the chunks left over.
+    pub fn split(&mut self, chunks: Chunks, split_at: u32, rows: &impl Rows) -> (Segment, Chunks) {
         let (bit, used) = (self.depth, self.depth - self.base);
         let (each, own) = (chunks.len(), self.chunks.len());
         self.depth += 1;
-        self.buckets = (each * CHUNK_BUCKETS) as u32;
+        self.len = 0;
+        self.count_buckets(each * CHUNK_BUCKETS);
         // Behind its own for as long as it takes.
         self.chunks.extend(chunks);
         let astray = if used == SPLITS_PER_REFRESH {
             self.base = self.depth;
             let base = self.base;
+            for chunk in &self.chunks[..own] {
+                chunk.each_entry(|_, slot| rows.touch(slot));
+            }
             self.divide(own, |_, slot| {
-                let hash = hash_of(slot);
+                let hash = rows.hash(slot);
                 ((hash >> base) as u16, hash >> bit & 1 == 1)
             })
         } else {
@@ -367,7 +427,7 @@ impl Segment {
         let left_over = chunks.by_ref().take(own - each).collect();
         let mut upper = Segment {
             insertions: self.insertions,
-            ..Segment::new(self.depth, self.base, chunks.collect())
+            ..Segment::new(self.depth, self.base, chunks.collect(), split_at)
         };
         for (segment, astray) in [&mut *self, &mut upper].into_iter().zip(astray) {
             segment.len = entries_of(&segment.chunks);
@@ -406,8 +466,8 @@ impl Segment {
     /// Adds entries, which may be more than there is room for.
     fn take_in(&mut self, entries: Astray) {
         for (tag, slot) in entries {
-            if self.is_full() {
-                self.grow(Box::new(Chunk::EMPTY));
+            if self.len >= self.buckets * BUCKET_ENTRIES {
+                self.grow(Chunks::from_iter([Box::new(Chunk::EMPTY)]));
             }
             self.put(tag, slot);
             self.len += 1;

@@ -105,6 +105,18 @@ impl<S: Sink> Writer<'_, S> {
         }
     }
 
+    /// Appends numbers one after the other: in one piece where each of them is a byte.
+    #[inline(always)]
+    pub fn numbers<const N: usize>(&mut self, numbers: [u64; N]) {
+        if numbers.iter().all(|&number| number < TWO_BYTES.into()) {
+            self.raw(&numbers.map(|number| number as u8));
+        } else {
+            for number in numbers {
+                self.number(number);
+            }
+        }
+    }
+
     fn large_number(&mut self, number: u64) {
         let [a, b, c, d, e, f, g, h] = number.to_le_bytes();
         // One array each, as a buffer looks for room once for each piece it takes.
@@ -186,9 +198,14 @@ impl<S: Sink> Writer<'_, S> {
 
     /// The one option of what has one.
     pub fn one_option(&mut self, tag: u8, put: impl FnOnce(&mut Writer<'_>)) {
+        self.number(1);
+        self.an_option(tag, put);
+    }
+
+    /// One of several options, whose number and order are the caller's affair.
+    pub fn an_option(&mut self, tag: u8, put: impl FnOnce(&mut Writer<'_>)) {
         let mut value = Vec::new();
         put(&mut Writer(&mut value));
-        self.number(1);
         self.tag(tag);
         self.bytes(&value);
     }

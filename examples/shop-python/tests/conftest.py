@@ -10,6 +10,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 from harness import Shop, running
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: a test that shares one long-lived shop with others")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests by what they need, so that both kinds can run at once (`-m long`)."""
+    for item in items:
+        if "long" in getattr(item, "fixturenames", ()):
+            item.add_marker("long")
+
+
 @pytest.fixture(scope="session")
 def processes() -> Iterator[Shop]:
     with running() as one:

@@ -6,11 +6,13 @@
 //! - Complexity: O(N) with N reservations, users and items, and entries of the stream.
 //!   Ask a replica.
 //! - Reply: a map: `consistent` (1 or 0), `differences` (in words, at most 100, then how
-//!   many more), `reservations` (known ids), `entries` (of this sale in the stream),
+//!   many more), `reservations` (known ids), `entries` (orders and refunds of
+//!   this sale in the stream),
 //!   `trimmed` (entries older than the first one in the stream, which is no difference as
 //!   long as so many were removed from it), `entries_added` (to the stream, ever, by
 //!   whomever; null where XINFO was renamed, and a lost stream then passes for a trimmed
-//!   one). The last three are null without `orders`.
+//!   one), `entries_other` (of this sale in the stream, written by `EVENTS all`). The last four
+//!   are null without `orders`.
 //! - Errors: `ERR` arity, or `orders` is not the sale's; `NOSALE`, `WRONGTYPE`.
 
 use crate::command::args::Args;
@@ -65,15 +67,17 @@ impl Handler for Audit {
             None
         };
         let mut differences = sale.audit_whole();
-        let (mut entries, mut trimmed, mut entries_added) = (None, None, None);
+        let (mut entries, mut entries_other) = (None, None);
+        let (mut trimmed, mut entries_added) = (None, None);
         if let Some(orders) = orders {
             let count = orders.audit(call.ctx(), sale);
             (entries, trimmed) = (Some(count.entries), Some(count.trimmed));
+            entries_other = Some(count.entries_other);
             entries_added = count.entries_added;
             differences.append(count.differences);
         }
         let reply = call.reply();
-        reply.map(6);
+        reply.map(7);
         reply.bytes(b"consistent");
         reply.integer(u64::from(differences.is_empty()));
         reply.bytes(b"differences");
@@ -90,6 +94,8 @@ impl Handler for Audit {
         integer_or_null(reply, trimmed);
         reply.bytes(b"entries_added");
         integer_or_null(reply, entries_added);
+        reply.bytes(b"entries_other");
+        integer_or_null(reply, entries_other);
         Ok(())
     }
 }

@@ -24,7 +24,7 @@ use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec, TextBuf};
 use crate::names;
-use flashsale_engine::sale::{self, Answer, Ask, Change};
+use flashsale_engine::sale::{self, Answer, Ask, Change, Sale};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BUY",
@@ -97,33 +97,37 @@ impl Handler for Buy {
             reference,
             payload,
         } = Request::parse(Args::new(call.words()))?;
-        let mut user = names::key(user);
-        let mut given = given.map(|id| (id, names::key(id)));
-        let given_key = given.as_mut().map(|(_, key)| key);
-        let mut open = OpenSale::about(call, given_key, Some(&mut user))?;
-        let (id, id_key) = ids::given_or_fresh(given, open.now_ms, &mut buffer);
+        let mut ask = sale::Reserve {
+            user: names::key(user),
+            ask,
+            // Where none is given, a new one follows.
+            id: names::key(given.unwrap_or_default()),
+            hold_ms: None,
+            replaces: None,
+        };
+        let key = given.is_some().then_some(&mut ask.id);
+        let mut open = OpenSale::about(call, key, Some(&mut ask.user))?;
         let mut orders = open.orders(call)?;
-        if given.is_some() {
-            open.expire(id_key);
-        }
-        let (ask, bounds) = (
-            sale::Reserve {
-                user,
-                ask,
-                id: id_key,
-                hold_ms: None,
-                replaces: None,
-            },
-            config::bounds(),
-        );
-        let plan = open.plan_swept(
+        let id = if let Some(id) = given {
+            open.expire(ask.id);
+            id
+        } else {
+            let id;
+            (id, ask.id) = ids::spelled(open.now_ms, &mut buffer);
+            id
+        };
+        let bounds = config::bounds();
+        let plan = |sale: &Sale, now_ms| sale.plan_buy(now_ms, &ask, reference, payload, &bounds);
+        let mut planned = plan(open.sale(), open.now_ms);
+        open.plan_swept(
+            &mut planned,
             |sale, now_ms, answer| match answer {
-                Answer::Expired { .. } => sale.overdue_could_grant_grace(now_ms, id_key),
-                _ => sale.overdue_could_lift(now_ms, answer, user),
+                Answer::Expired { .. } => sale.overdue_could_grant_grace(now_ms, ask.id),
+                _ => sale.overdue_could_lift(now_ms, answer, ask.user),
             },
-            |sale, now_ms| sale.plan_buy(now_ms, &ask, reference, payload, &bounds),
+            plan,
         );
-        match plan {
+        match planned {
             Ok(pending) => {
                 if matches!(pending.change(), Change::Bought { .. }) {
                     open.refuse_at_maxmemory()?;

@@ -25,7 +25,7 @@ use crate::command::{Handler, SINCE, text};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::names;
-use flashsale_engine::sale::{self, Answer, Spelling};
+use flashsale_engine::sale::{self, Answer, Sale, Spelling};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.CHECKOUT",
@@ -83,14 +83,17 @@ impl Handler for Checkout {
         let mut open = OpenSale::about(call, Some(&mut ask.id), None)?;
         let mut orders = open.orders(call)?;
         open.expire(ask.id);
-        let plan = open.plan_swept(
+        let plan = |sale: &Sale, now_ms| sale.plan_checkout(now_ms, &ask);
+        let mut planned = plan(open.sale(), open.now_ms);
+        open.plan_swept(
+            &mut planned,
             |sale, now_ms, answer| {
                 matches!(answer, Answer::Expired { .. })
                     && sale.overdue_could_grant_grace(now_ms, ask.id)
             },
-            |sale, now_ms| sale.plan_checkout(now_ms, &ask),
+            plan,
         );
-        match plan {
+        match planned {
             Ok(pending) => {
                 let done = open.commit_order(&mut orders, pending, text(call, 3)?)?;
                 reply::with_entry(call.reply(), Word::Sold, id, done.entry);

@@ -15,6 +15,7 @@
 //! | `START unix-ms`, `END unix-ms` | always open | window [START, END) for new reservations |
 //! | `KEEP ms` | `default-keep-ms` | how long the key outlives the sale, for refunds |
 //! | `REMEMBER ms` | 600000 | how long released and expired ids stay known |
+//! | `EVENTS orders`, `EVENTS all` | `orders` | what goes into the stream: orders and refunds, or also what happens to reservations, items and the sale |
 //! | `SALEID ulid` | made | the `sale_id` of its entries, which consumers tell sales apart by |
 //!
 //! 0 means none for limits, START and END, and a MAXHOLD of 0 follows HOLD. START and END

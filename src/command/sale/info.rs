@@ -8,8 +8,9 @@
 //!   closed; diverged where this copy missed a change of its primary), `now_ms`,
 //!   `created_at_ms`, `paused_at_ms`, `closed_at_ms`, every option in lower case with its
 //!   unit, `items`, `total`, `available`, `reserved`, `sold`, `refunded`, `users`,
-//!   `reservations_open`, `reservations_remembered`, `memory_bytes`. Null where there is
-//!   nothing.
+//!   `reservations_open`, `reservations_remembered`, `events_waiting` (entries that are not in
+//!   the stream yet), `events_lost` (entries that never will be), `seq` (of the newest entry
+//!   with `EVENTS all`), `memory_bytes`. Null where there is nothing.
 //! - Errors: `ERR` arity, `NOSALE`, `WRONGTYPE`.
 
 use ulid::{ULID_LEN, Ulid};
@@ -37,7 +38,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
 };
 
 /// The numbers of INFO, in the order of the reply.
-fn numbers(info: &InfoView<'_>) -> [(&'static str, Option<u64>); 25] {
+fn numbers(info: &InfoView<'_>) -> [(&'static str, Option<u64>); 28] {
     let options = info.options;
     [
         ("now_ms", Some(info.now_ms)),
@@ -67,6 +68,9 @@ fn numbers(info: &InfoView<'_>) -> [(&'static str, Option<u64>); 25] {
             "reservations_remembered",
             Some(info.reservations_remembered),
         ),
+        ("events_waiting", Some(info.events_waiting)),
+        ("events_lost", Some(info.events_lost)),
+        ("seq", info.seq),
         ("memory_bytes", Some(info.memory_bytes)),
     ]
 }
@@ -81,7 +85,7 @@ impl Handler for Info {
         let key = datatype::open_read(call.ctx(), text(call, 1)?)?;
         let (info, reply) = (key.sale().info(clock::now_ms()), call.reply());
         let numbers = numbers(&info);
-        reply.map(numbers.len().saturating_add(3));
+        reply.map(numbers.len().saturating_add(4));
         reply.bytes(b"sale_id");
         reply.bytes(
             Ulid(info.sale_id)
@@ -92,6 +96,8 @@ impl Handler for Info {
         reply.bytes(info.orders);
         reply.bytes(b"state");
         reply.bytes(info.phase.word().as_bytes());
+        reply.bytes(b"events");
+        reply.bytes(info.options.events.word().as_bytes());
         for (name, number) in numbers {
             reply.bytes(name.as_bytes());
             integer_or_null(reply, number);

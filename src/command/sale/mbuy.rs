@@ -66,7 +66,7 @@ impl<'a> Request<'a> {
         let mut sku = None;
         while !args.is_empty() {
             if !args.keyword("SKU") {
-                return Err(args.unknown_option());
+                return Err(entries.unknown_option(&args));
             }
             once(&mut sku, "SKU", args.sku()?)?;
         }
@@ -86,6 +86,7 @@ impl<'a> Request<'a> {
             replaces: None,
         };
         Ok(Asked {
+            id,
             id_at: 2,
             entry: Entry::Buy { ask, reference },
         })
@@ -135,7 +136,7 @@ mod tests {
         let error = Request::parse(Args::new(&line), 2).err().unwrap();
         assert_eq!(
             error.to_string(),
-            "ERR syntax: unknown option 'HOLD', see FLASHSALE.HELP"
+            "ERR syntax: unknown option 'HOLD' after the 4 words of ENTRIES 1, see FLASHSALE.HELP"
         );
     }
 }

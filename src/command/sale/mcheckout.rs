@@ -48,7 +48,9 @@ fn parse(mut args: Args<'_>, batch_max: u64) -> Result<Entries<'_>, Error> {
     args.word("key")?;
     args.word("orders")?;
     let entries = Entries::parse(&mut args, WIDTH, batch_max)?;
-    args.end()?;
+    if !args.is_empty() {
+        return Err(entries.unknown_option(&args));
+    }
     Ok(entries)
 }
 
@@ -60,7 +62,11 @@ fn read(mut args: Args<'_>) -> Result<Asked<'_>, Error> {
         reference: batch::reference(&mut args)?,
         payload: None,
     });
-    Ok(Asked { id_at: 0, entry })
+    Ok(Asked {
+        id,
+        id_at: 0,
+        entry,
+    })
 }
 
 pub struct MultiCheckout;

@@ -44,14 +44,20 @@ const WIDTH: usize = 1;
 fn parse(mut args: Args<'_>, batch_max: u64) -> Result<Entries<'_>, Error> {
     args.word("key")?;
     let entries = Entries::parse(&mut args, WIDTH, batch_max)?;
-    args.end()?;
+    if !args.is_empty() {
+        return Err(entries.unknown_option(&args));
+    }
     Ok(entries)
 }
 
 fn read(mut args: Args<'_>) -> Result<Asked<'_>, Error> {
     let id = args.name("id")?;
     let entry = Entry::Release(names::key(id));
-    Ok(Asked { id_at: 0, entry })
+    Ok(Asked {
+        id,
+        id_at: 0,
+        entry,
+    })
 }
 
 pub struct MultiRelease;

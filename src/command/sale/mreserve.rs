@@ -70,7 +70,7 @@ impl<'a> Request<'a> {
             } else if args.keyword("HOLD") {
                 once(&mut hold_ms, "HOLD", args.integer("HOLD", 1)?)?;
             } else {
-                return Err(args.unknown_option());
+                return Err(entries.unknown_option(&args));
             }
         }
         Ok(Request {
@@ -91,7 +91,11 @@ impl<'a> Request<'a> {
             hold_ms: self.hold_ms,
             replaces: None,
         });
-        Ok(Asked { id_at: 2, entry })
+        Ok(Asked {
+            id,
+            id_at: 2,
+            entry,
+        })
     }
 }
 
@@ -181,7 +185,7 @@ mod tests {
         for (more, text) in [
             (
                 "bob 1 b-1",
-                "ERR syntax: unknown option 'bob', see FLASHSALE.HELP",
+                "ERR syntax: unknown option 'bob' after the 3 words of ENTRIES 1, see FLASHSALE.HELP",
             ),
             ("SKU", "ERR sku: missing"),
             ("SKU ", "ERR sku: 0 bytes, not 1 to 128"),

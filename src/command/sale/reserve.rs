@@ -37,7 +37,7 @@ use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::names;
-use flashsale_engine::sale::{self, Ask};
+use flashsale_engine::sale::{self, Ask, Sale};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RESERVE",
@@ -119,33 +119,37 @@ impl Handler for Reserve {
             hold_ms,
             replaces,
         } = Request::parse(Args::new(call.words()))?;
-        let mut user = names::key(user);
-        let mut given = given.map(|id| (id, names::key(id)));
-        let given_key = given.as_mut().map(|(_, key)| key);
-        let mut open = OpenSale::about(call, given_key, Some(&mut user))?;
-        let (id, id_key) = ids::given_or_fresh(given, open.now_ms, &mut buffer);
-        if given.is_some() {
-            open.expire(id_key);
+        let mut ask = sale::Reserve {
+            user: names::key(user),
+            ask,
+            // Where none is given, a new one follows.
+            id: names::key(given.unwrap_or_default()),
+            hold_ms,
+            replaces: replaces.map(names::key),
+        };
+        let key = given.is_some().then_some(&mut ask.id);
+        let mut open = OpenSale::about(call, key, Some(&mut ask.user))?;
+        let id = if let Some(id) = given {
+            open.expire(ask.id);
+            id
         } else {
-            open.sale().touch(Some(&id_key), None);
-        }
-        let replaced = replaces.map(names::key);
-        if let Some(old) = replaced {
+            let id;
+            (id, ask.id) = ids::spelled(open.now_ms, &mut buffer);
+            open.sale().touch(Some(&ask.id), None);
+            id
+        };
+        if let Some(old) = ask.replaces {
             open.expire(old);
         }
         let bounds = config::bounds();
-        let ask = sale::Reserve {
-            user,
-            ask,
-            id: id_key,
-            hold_ms,
-            replaces: replaced,
-        };
-        let plan = open.plan_swept(
-            |sale, now_ms, answer| sale.overdue_could_lift(now_ms, answer, user),
-            |sale, now_ms| sale.plan_reserve(now_ms, &ask, &bounds),
+        let plan = |sale: &Sale, now_ms| sale.plan_reserve(now_ms, &ask, &bounds);
+        let mut planned = plan(open.sale(), open.now_ms);
+        open.plan_swept(
+            &mut planned,
+            |sale, now_ms, answer| sale.overdue_could_lift(now_ms, answer, ask.user),
+            plan,
         );
-        match plan {
+        match planned {
             Ok(ref event) => {
                 open.refuse_at_maxmemory()?;
                 let done = open.commit(event);
@@ -154,7 +158,7 @@ impl Handler for Reserve {
             }
             Err(answer) => {
                 let id = match replaces {
-                    Some(old) if open.sale().is_of_replaced(&answer, id_key) => old,
+                    Some(old) if open.sale().is_of_replaced(&answer, ask.id) => old,
                     _ => id,
                 };
                 let about = About::units(id, Some(&ask.ask));

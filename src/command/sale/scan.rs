@@ -92,7 +92,7 @@ impl Handler for Scan {
         let key = datatype::open_read(call.ctx(), text(call, 1)?)?;
         let (sale, reply) = (key.sale(), call.reply());
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        rehearsal::panic_at(Point::Read, key.name());
+        rehearsal::panic_at(Point::Read, key.name().bytes());
         let mut slots = Vec::new();
         let next = sale.scan(cursor, count, state, &mut |slot| slots.push(slot));
         reply.array(2);

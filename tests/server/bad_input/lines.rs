@@ -39,7 +39,7 @@ pub enum Kind {
     Delta,
     /// JSON of at most 64 KiB and 128 levels.
     Json,
-    /// The state of a reservation, in a word.
+    /// One of a few words: the state of a reservation, what a stream gets.
     State,
     /// A ULID in its canonical spelling.
     Ulid,
@@ -85,7 +85,7 @@ const fn line(command: &'static str, words: &'static str, options: &'static str)
 const OPTIONS_OF_CREATE: &str = "USERLIMIT=500:from0 ITEMLIMIT=500:from0 ORDERLIMIT=500:from0 \
     SALELIMIT=900:from0 HOLD=500000:from1 MAXHOLD=600000:from0 GRACE=5:from0 START=1000000000000:moment \
     END=9000000000000:moment KEEP=5:from0 REMEMBER=5:from0 \
-    SALEID=01ARZ3NDEKTSV4RRFFQ69G5FAV:ulid";
+    EVENTS=orders:state SALEID=01ARZ3NDEKTSV4RRFFQ69G5FAV:ulid";
 const OPTIONS_OF_BUY: &str = "ID=n1:name REF=p1:name PAYLOAD={}:json";
 const OPTIONS_OF_REFUND: &str = "REF=f1:name USER=alice:name NORESTOCK RESTORELIMIT";
 
@@ -189,7 +189,7 @@ pub const LINES: [Line; 32] = [
         "key=sale:sale USERLIMIT USERLIMIT=500:from0",
         "ITEMLIMIT=500:from0 ORDERLIMIT=500:from0 SALELIMIT=900:from0 HOLD=500000:from1 \
          MAXHOLD=600000:from0 GRACE=5:from0 START=1000000000000:moment END=9000000000000:moment KEEP=5:from0 \
-         REMEMBER=5:from0",
+         REMEMBER=5:from0 EVENTS=orders:state",
     ),
     line("PAUSE", "key=sale:sale", ""),
     line("RESUME", "key=sale:sale", ""),

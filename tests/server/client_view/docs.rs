@@ -130,12 +130,18 @@ impl Argument {
             "pure-token" => String::new(),
             _ => self.name.clone(),
         };
+        // The braces of a choice do not go around its keyword.
+        let has_keyword = self.token.is_some();
+        let bare = match self.kind.as_str() {
+            "oneof" if has_keyword => format!("{{{bare}}}"),
+            _ => bare,
+        };
         let token = self.token.iter().cloned();
         let text = token
             .chain((!bare.is_empty()).then_some(bare))
             .collect::<Vec<_>>()
             .join(" ");
-        let is_choice = self.kind == "oneof";
+        let is_choice = self.kind == "oneof" && !has_keyword;
         match (has("optional"), has("multiple")) {
             (true, true) => format!("[{text} ...]"),
             (true, false) => format!("[{text}]"),

@@ -43,7 +43,8 @@ pub const REFERENCE: [Reference; 38] = [
     command(
         "FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [USERLIMIT n] \
          [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] [MAXHOLD ms] [GRACE ms] \
-         [START unix-ms] [END unix-ms] [KEEP ms] [REMEMBER ms] [SALEID ulid]",
+         [START unix-ms] [END unix-ms] [KEEP ms] [REMEMBER ms] [EVENTS {orders | all}] \
+         [SALEID ulid]",
         -5,
         "write denyoom",
         "FLASHSALE.CREATE sale:1 orders:1 STOCK 1",
@@ -132,8 +133,8 @@ pub const REFERENCE: [Reference; 38] = [
     ),
     command(
         "FLASHSALE.ALTER key {USERLIMIT n | ITEMLIMIT n | ORDERLIMIT n | SALELIMIT n | HOLD ms | \
-         MAXHOLD ms | GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms} \
-         [...]",
+         MAXHOLD ms | GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms | \
+         EVENTS {orders | all}} [...]",
         -4,
         "write",
         "FLASHSALE.ALTER sale:1 HOLD 5",

@@ -7,6 +7,8 @@ use flashsale_fuzz::samples::HASHER;
 use super::forgeries::{AT_MS, lines, order};
 use super::marks::{Chain, apply, lines_of};
 use crate::support::Server;
+use crate::support::aof;
+use crate::support::forged_primary::{ForgedPrimary, rdb_of};
 
 /// A batch of these changes, at the moment of the forgeries.
 fn batch(changes: Vec<Change<'_>>) -> Vec<u8> {
@@ -106,6 +108,38 @@ fn an_event_of_a_batch_that_does_not_fit_stops_none_of_the_rest() {
 }
 
 #[test]
+fn after_a_misfit_and_a_panic_the_rest_of_a_batch_is_in_the_aof() {
+    let sale = "rehearsal:follow";
+    let (Some(origin), Some(mut copy)) = (
+        Server::own(&[], &[]),
+        Server::own(&["--appendonly yes --aof-use-rdb-preamble no"], &[]),
+    ) else {
+        return;
+    };
+    copy.may_diverge();
+    let mut con = origin.conn();
+    con.says(&format!("FLASHSALE.CREATE {sale} orders STOCK 9"), "OK");
+    let mut primary = ForgedPrimary::lead(&copy, &rdb_of(&mut con, &origin));
+    primary.tell(&[b"SELECT", b"0"]);
+    assert!(primary.is_followed());
+    aof::wait_for_rewrite(&mut copy.conn());
+    // The first does not fit; the copy panics at the second.
+    let mixed = batch(vec![
+        reserved("large", 99),
+        reserved("one", 1),
+        reserved("two", 2),
+    ]);
+    primary.tell(&apply(&[sale], &mixed));
+    assert!(primary.is_followed());
+    copy.shut_down();
+    let events = vec!["marked", "reserved", "reserved"];
+    assert_eq!(written(&copy, sale), [(1, events)]);
+    copy.start_again(&[]);
+    let mut con = copy.conn();
+    con.says(&format!("FLASHSALE.STOCK {sale}"), "[default 6 3 0]");
+}
+
+#[test]
 fn an_entry_of_a_batch_that_the_stream_does_not_take_is_left_out_of_the_aof_alone() {
     let Some(mut chain) = Chain::set("no") else {
         return;
@@ -155,14 +189,14 @@ fn a_batch_that_does_not_fit_ends_the_start_or_marks_the_sale() {
         "[RESERVED ...",
     );
     server.shut_down();
-    let aof = crate::support::aof::Aof::of(&server);
-    let mut lines = crate::support::aof::commands(aof.tail());
+    let aof = aof::Aof::of(&server);
+    let mut lines = aof::commands(aof.tail());
     let event = lines.last_mut().and_then(|words| words.last_mut());
     let event = event.expect("an event");
     // The second id, of one byte, becomes the first one.
     let at = event.windows(2).position(|pair| pair == [1, b'b']);
     event[at.expect("the id") + 1] = b'a';
-    std::fs::write(&aof.last, crate::support::aof::written(&lines)).expect("written");
+    std::fs::write(&aof.last, aof::written(&lines)).expect("written");
     assert!(!server.may_start_again(&[]), "it started");
     let log = server.log();
     let reason = "FLASHSALE.APPLY of the key 'sale' in database 0, after 1 events and chunks that \

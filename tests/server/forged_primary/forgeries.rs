@@ -46,6 +46,7 @@ pub fn order(ms: u64) -> Order<'static> {
         reference: None,
         payload: None,
         entry: EntryId { ms, seq: 1 },
+        told: Told::default(),
     }
 }
 
@@ -94,6 +95,7 @@ fn refunded(id: &'static str, of: &[(u32, u64)], reference: Option<&'static str>
         restores_limit: true,
         no_restock: Some(false),
         entry: EntryId { ms: AT_MS, seq: 9 },
+        told: Told::default(),
     }))
 }
 

@@ -439,6 +439,7 @@ fn an_aof_has_nothing_of_what_did_not_fit_and_the_next_start_takes_it() {
         restores_limit: true,
         no_restock: Some(false),
         entry: later(3),
+        told: Told::default(),
     }));
     chain.lead(&apply(&["newer", "newer:o"], &refunded));
     chain.mislead(&apply(&["newer", "text"], &bought("later", later(5))));

@@ -227,6 +227,7 @@ fn every_alert_says_how_bad_it_is_and_where_to_read_on() {
         "success-rate",
         "sweep-lag",
         "backlog",
+        "entries-that-wait",
         "memory",
         "evictions",
         "divergence",

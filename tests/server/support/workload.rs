@@ -8,15 +8,21 @@ use flashsale_fuzz::dice::Dice;
 /// Longer than any GRACE that [`play`] gives, in milliseconds.
 const GRACE_MS_MAX: u64 = 150;
 
-/// Makes the sale of [`play`]: every kind of limit, and ids remembered for long
-/// enough that comparing two copies does not race with forgetting them.
+/// The sale of [`play`]: every kind of limit, and ids remembered for long enough that comparing
+/// two copies does not race with forgetting them.
+const CREATE: &str = "FLASHSALE.CREATE sale orders ITEMS 3 a 500 b 300 c 200 USERLIMIT 60 \
+    ITEMLIMIT 50 ORDERLIMIT 9 SALELIMIT 900 HOLD 3000000 MAXHOLD 9000000 GRACE 40";
+
+/// Makes the sale of [`play`], which writes all that happens to its stream.
 #[track_caller]
 pub fn create(con: &mut Con) {
-    con.says(
-        "FLASHSALE.CREATE sale orders ITEMS 3 a 500 b 300 c 200 USERLIMIT 60 ITEMLIMIT 50 \
-         ORDERLIMIT 9 SALELIMIT 900 HOLD 3000000 MAXHOLD 9000000 GRACE 40",
-        "OK",
-    );
+    con.says(&format!("{CREATE} EVENTS all"), "OK");
+}
+
+/// Makes the sale of [`play`] on a server that may be older than EVENTS.
+#[track_caller]
+pub fn create_with_orders_alone(con: &mut Con) {
+    con.says(CREATE, "OK");
 }
 
 /// Sends `count` random commands; refusals and errors among them are welcome. The sale
@@ -86,8 +92,8 @@ pub fn stir(con: &mut Con, dice: &mut Dice, count: u32) {
     }
 }
 
-/// Waits until nothing is about to change by itself: every short reservation expired, and
-/// its grace is over.
+/// Waits until nothing is about to change by itself: every short reservation expired, its grace
+/// is over, and every entry is written.
 #[track_caller]
 pub fn settle(con: &mut Con) {
     wait_until("no deadline is near", || {
@@ -108,6 +114,13 @@ pub fn settle(con: &mut Con) {
     wait_until("every grace is over", || {
         con.now_ms() > over_at_ms && con.info("flashsale", "flashsale_overdue_ms") == "0"
     });
+    // An older server, or one that follows another, says nothing or more.
+    if con.info("replication", "role") == "master" {
+        wait_until("no entry waits", || {
+            let waiting = con.info("flashsale", "flashsale_events_waiting");
+            waiting.is_empty() || waiting == "0"
+        });
+    }
 }
 
 /// Everything the reads tell of the sale, but for what depends on the clock and on

@@ -1,7 +1,7 @@
 //! A sale with a past, made by an older module, of which every part has another form in
 //! the formats of today.
 
-use crate::support::workload::{create, play, settle};
+use crate::support::workload::{create_with_orders_alone as create, play, settle};
 use crate::support::{Con, Dice, wait_until};
 
 /// Nine SKUs: of a final cart of so many, today's module keeps a digest.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from typing import Iterable, Literal
 
 from . import _decode as decode
 from . import _encode as encode
@@ -11,7 +11,7 @@ from ._base import Call, FlashSaleError, Json, Name, Units
 from ._encode import Wire
 
 
-def alter(key: Name, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None) -> Call[answers.AlterAnswer]:
+def alter(key: Name, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None) -> Call[answers.AlterAnswer]:
     args: list[Wire] = ["FLASHSALE.ALTER", key]
     if userlimit is not None:
         args += ["USERLIMIT", userlimit]
@@ -35,6 +35,8 @@ def alter(key: Name, *, userlimit: int | None = None, itemlimit: int | None = No
         args += ["KEEP", keep_ms]
     if remember_ms is not None:
         args += ["REMEMBER", remember_ms]
+    if events is not None:
+        args += ["EVENTS", events]
     return Call(args, decode.answer("ALTER"))
 
 
@@ -79,7 +81,7 @@ def close(key: Name) -> Call[answers.CloseAnswer]:
     return Call(args, decode.answer("CLOSE"))
 
 
-def create(key: Name, orders: Name, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, saleid: Name | None = None) -> Call[answers.CreateAnswer]:
+def create(key: Name, orders: Name, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Call[answers.CreateAnswer]:
     args: list[Wire] = ["FLASHSALE.CREATE", key, orders]
     args += encode.units('STOCK', stock)
     if userlimit is not None:
@@ -104,6 +106,8 @@ def create(key: Name, orders: Name, stock: Units, *, userlimit: int | None = Non
         args += ["KEEP", keep_ms]
     if remember_ms is not None:
         args += ["REMEMBER", remember_ms]
+    if events is not None:
+        args += ["EVENTS", events]
     if saleid is not None:
         args += ["SALEID", saleid]
     return Call(args, decode.answer("CREATE"), saleid is not None)

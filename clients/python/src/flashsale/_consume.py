@@ -22,7 +22,8 @@ BLOCK_MS = 2000
 
 @dataclass(frozen=True)
 class Entry:
-    """An order or a refund. Deduplicate on `key`, never on `entry_id`."""
+    """An order, a refund, or with `EVENTS all` another event: `event` says which, and one that
+    you do not know is to be passed over. Deduplicate on `key`, never on `entry_id`."""
 
     entry_id: str
     event: str
@@ -39,9 +40,12 @@ class Entry:
 
     @property
     def key(self) -> tuple[Name, ...]:
-        """What there is one of: (`event`, `sale_id`, `id`), and `ref` for a refund."""
+        """What there is one of: (`event`, `sale_id`, `id`), and `ref` for a refund, `seq` for any
+        other event."""
         known = (self.event, self.sale_id, self.id)
-        return known if self.event == "order" else (*known, self.ref)
+        if self.event == "order":
+            return known
+        return (*known, self.ref if self.event == "refund" else self.fields.get("seq", ""))
 
 
 def entry(entry_id: Any, pairs: Any) -> Entry:

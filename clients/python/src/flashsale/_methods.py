@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, overload
+from typing import Iterable, Literal, overload
 
 from . import _calls, answers
 from ._base import FlashSaleError, Json, Name, Units
@@ -12,9 +12,9 @@ from ._send import AsyncSender, PipelineSender, Queued, Sender
 class SaleMethods(Sender):
     """Each command, sent at once."""
 
-    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None) -> answers.AlterAnswer:
+    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
         """Changes options of a sale."""
-        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms))
+        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events))
 
     def audit(self, *, orders: bool = False) -> answers.Audit:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -42,11 +42,11 @@ class SaleMethods(Sender):
         """Ends a sale for good."""
         return self._send(_calls.close(self.key))
 
-    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
+    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
         """Makes a sale of one or several items. Without `saleid` it is not safe to repeat:
         `retry` refuses it.
         """
-        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, saleid=saleid))
+        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events, saleid=saleid))
 
     def extend(self, id: Name, ms: int, *, user: Name | None = None) -> answers.ExtendAnswer:
         """Moves the deadline of an open reservation."""
@@ -136,9 +136,9 @@ class SaleMethods(Sender):
 class AsyncSaleMethods(AsyncSender):
     """Each command, to be awaited."""
 
-    async def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None) -> answers.AlterAnswer:
+    async def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
         """Changes options of a sale."""
-        return await self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms))
+        return await self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events))
 
     async def audit(self, *, orders: bool = False) -> answers.Audit:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -166,11 +166,11 @@ class AsyncSaleMethods(AsyncSender):
         """Ends a sale for good."""
         return await self._send(_calls.close(self.key))
 
-    async def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
+    async def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
         """Makes a sale of one or several items. Without `saleid` it is not safe to repeat:
         `retry` refuses it.
         """
-        return await self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, saleid=saleid))
+        return await self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events, saleid=saleid))
 
     async def extend(self, id: Name, ms: int, *, user: Name | None = None) -> answers.ExtendAnswer:
         """Moves the deadline of an open reservation."""
@@ -260,9 +260,9 @@ class AsyncSaleMethods(AsyncSender):
 class PipelineMethods(PipelineSender):
     """Each command, put into the pipeline; its answer comes with the others."""
 
-    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None) -> Queued[answers.AlterAnswer]:
+    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None) -> Queued[answers.AlterAnswer]:
         """Changes options of a sale."""
-        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms))
+        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events))
 
     def audit(self, *, orders: bool = False) -> Queued[answers.Audit]:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -290,11 +290,11 @@ class PipelineMethods(PipelineSender):
         """Ends a sale for good."""
         return self._send(_calls.close(self.key))
 
-    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, saleid: Name | None = None) -> Queued[answers.CreateAnswer]:
+    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Queued[answers.CreateAnswer]:
         """Makes a sale of one or several items. Without `saleid` it is not safe to repeat:
         `retry` refuses it.
         """
-        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, saleid=saleid))
+        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events, saleid=saleid))
 
     def extend(self, id: Name, ms: int, *, user: Name | None = None) -> Queued[answers.ExtendAnswer]:
         """Moves the deadline of an open reservation."""

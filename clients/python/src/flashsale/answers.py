@@ -607,6 +607,7 @@ class SaleInfo(Read):
     sale_id: str
     orders: Name
     state: str
+    events: str
     now_ms: int
     created_at_ms: int
     paused_at_ms: int | None
@@ -631,6 +632,9 @@ class SaleInfo(Read):
     users: int
     reservations_open: int
     reservations_remembered: int
+    events_waiting: int
+    events_lost: int
+    seq: int | None
     memory_bytes: int
 
 
@@ -652,6 +656,7 @@ class Audit(Read):
     entries: int | None
     trimmed: int | None
     entries_added: int | None
+    entries_other: int | None
 
 
 @dataclass(frozen=True)
@@ -908,9 +913,9 @@ FIELDS: dict[str, Mapping[str, str]] = {
     "ItemStock": {"sku": "text", "available": "integer", "reserved": "integer", "sold": "integer"},
     "Reservation": {"state": "text", "user": "name?", "items": "lines?", "refunded": "lines?", "reserved_at_ms": "integer?", "expires_at_ms": "integer?", "sold_at_ms": "integer?", "released_at_ms": "integer?", "order_id": "text?", "ref": "name?"},
     "UserUnits": {"reserved": "integer", "sold": "integer", "counted": "integer", "user_remaining": "integer", "open": "integer", "reservations": "names"},
-    "SaleInfo": {"sale_id": "text", "orders": "name", "state": "text", "now_ms": "integer", "created_at_ms": "integer", "paused_at_ms": "integer?", "closed_at_ms": "integer?", "userlimit": "integer?", "itemlimit": "integer?", "orderlimit": "integer?", "salelimit": "integer?", "hold_ms": "integer", "maxhold_ms": "integer", "grace_ms": "integer", "start_at_ms": "integer?", "end_at_ms": "integer?", "keep_ms": "integer", "remember_ms": "integer", "items": "integer", "total": "integer", "available": "integer", "reserved": "integer", "sold": "integer", "refunded": "integer", "users": "integer", "reservations_open": "integer", "reservations_remembered": "integer", "memory_bytes": "integer"},
+    "SaleInfo": {"sale_id": "text", "orders": "name", "state": "text", "events": "text", "now_ms": "integer", "created_at_ms": "integer", "paused_at_ms": "integer?", "closed_at_ms": "integer?", "userlimit": "integer?", "itemlimit": "integer?", "orderlimit": "integer?", "salelimit": "integer?", "hold_ms": "integer", "maxhold_ms": "integer", "grace_ms": "integer", "start_at_ms": "integer?", "end_at_ms": "integer?", "keep_ms": "integer", "remember_ms": "integer", "items": "integer", "total": "integer", "available": "integer", "reserved": "integer", "sold": "integer", "refunded": "integer", "users": "integer", "reservations_open": "integer", "reservations_remembered": "integer", "events_waiting": "integer", "events_lost": "integer", "seq": "integer?", "memory_bytes": "integer"},
     "ScanPage": {"cursor": "cursor", "ids": "names"},
-    "Audit": {"consistent": "boolean", "differences": "texts", "reservations": "integer", "entries": "integer?", "trimmed": "integer?", "entries_added": "integer?"},
+    "Audit": {"consistent": "boolean", "differences": "texts", "reservations": "integer", "entries": "integer?", "trimmed": "integer?", "entries_added": "integer?", "entries_other": "integer?"},
     "Finding": {"severity": "text", "topic": "text", "advice": "text"},
 }
 

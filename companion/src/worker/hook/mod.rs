@@ -5,7 +5,7 @@ mod split;
 use std::collections::HashMap;
 
 use super::entry::{self, EVENTS, Entry};
-use crate::options::Failure;
+use crate::failure::Failure;
 use crate::sql::{Database, Dialect, Kind, Value, describe};
 
 pub use split::Statement;

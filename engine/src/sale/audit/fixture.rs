@@ -1,6 +1,7 @@
 //! The sale that the tests of this folder damage.
 
 use crate::sale::book::options::Options;
+use crate::sale::event::told::Told;
 use crate::sale::event::{Change, Created, Event, Forgets, Order, Refund};
 use crate::sale::state::Sale;
 use crate::sale::units::{EntryId, ItemIndex, Line, Lines};
@@ -40,6 +41,7 @@ fn order(reference: Option<&'static [u8]>, seq: u64) -> Order<'static> {
         reference: reference.map(Spelling::of),
         payload: None,
         entry: entry(seq),
+        told: Told::default(),
     }
 }
 
@@ -79,6 +81,7 @@ pub fn sale() -> Sale {
         restores_limit: true,
         no_restock: Some(false),
         entry: entry(2),
+        told: Told::default(),
     };
     apply(&mut sale, Change::Refunded(refund));
     reserve(&mut sale, b"late", b"bob");

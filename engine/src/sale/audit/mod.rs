@@ -7,6 +7,7 @@
 #[cfg(test)]
 pub(super) mod fixture;
 pub mod orders;
+mod outbox;
 
 use std::collections::HashMap;
 
@@ -211,6 +212,7 @@ impl Sale {
         self.audit_items(&recount, &mut differences);
         self.audit_users(&mut recount, &mut differences);
         self.audit_queues(&recount, &mut differences);
+        self.audit_outbox(&mut differences);
         differences
     }
 

@@ -10,6 +10,9 @@
 //! missing anywhere else is. What was trimmed was in the stream before: where more entries
 //! are older than were ever taken out of it, it was lost and begun anew, or is another one.
 //!
+//! With `EVENTS all` there are other entries of the sale. Once they are written it knows only
+//! how many there were since CREATE or BIND, so they are counted, and not compared.
+//!
 //! Edge: entries come in read, one by one in the order of the stream; mends nothing.
 
 use std::collections::HashMap;
@@ -51,6 +54,8 @@ pub struct OrderAudit<'s> {
     /// Entries in the stream, of whatever sale.
     passed: u64,
     entries: u64,
+    /// Entries of this sale that are no order and no refund.
+    others: u64,
     differences: Differences,
 }
 
@@ -76,8 +81,10 @@ impl StreamState {
 
 /// What the comparison came to.
 pub struct OrderCount {
-    /// Entries of this sale in the stream.
+    /// Orders and refunds of this sale in the stream.
     pub entries: u64,
+    /// Other entries of this sale in the stream.
+    pub entries_other: u64,
     /// Entries of whatever sale that the stream was ever given; `None` where that is not
     /// known, so that a lost stream cannot be told from a trimmed one.
     pub entries_added: Option<u64>,
@@ -103,6 +110,7 @@ impl<'s> OrderAudit<'s> {
             first: None,
             passed: 0,
             entries: 0,
+            others: 0,
             differences: Differences::default(),
         }
     }
@@ -111,6 +119,12 @@ impl<'s> OrderAudit<'s> {
     pub fn pass(&mut self, at: EntryId) {
         self.first.get_or_insert(at);
         self.passed += 1;
+    }
+
+    /// Counts an entry of this sale that is no order and no refund.
+    pub fn see_other(&mut self, at: EntryId) {
+        self.pass(at);
+        self.others += 1;
     }
 
     /// An entry of this sale that cannot be read, and why.
@@ -269,17 +283,29 @@ impl<'s> OrderAudit<'s> {
                 });
             }
         }
+        let gone = self.others_gone();
+        if matches!(stream, StreamState::Missing) {
+            missing = missing.saturating_add(gone);
+        }
         if missing > 0 {
             self.differences
                 .add(|| format!("the stream is not there, and should have {missing} entries"));
         }
-        self.tell_lost(stream, trimmed);
+        self.tell_lost(stream, trimmed.saturating_add(gone));
         OrderCount {
             entries: self.entries,
+            entries_other: self.others,
             entries_added: stream.entries_added(),
             trimmed,
             differences: self.differences,
         }
+    }
+
+    /// Returns how many other entries were written to the stream and are not there.
+    fn others_gone(&self) -> u64 {
+        let outbox = self.sale.outbox.as_ref();
+        let written = outbox.map_or(0, |outbox| outbox.counts().written);
+        written.saturating_sub(self.others)
     }
 
     /// Were as many entries ever taken out of the stream as are counted as trimmed?
@@ -338,6 +364,7 @@ fn units<'a>(lines: impl Iterator<Item = (&'a [u8], u64)>) -> String {
 mod tests {
     use super::*;
     use crate::sale::audit::fixture::{AT_MS, entry, sale};
+    use crate::sale::book::outbox::{Outbox, OutboxCounts};
 
     fn told(id: &'static str, user: &'static str, items: &[(&str, u64)]) -> OrderEntry<'static> {
         OrderEntry {
@@ -555,5 +582,47 @@ mod tests {
         let words = "the entry 1700000000000-4 is of this sale, and cannot be read: it has no id";
         assert_eq!(count.differences.into_lines(), [words]);
         assert_eq!((count.entries, count.trimmed), (1, 3));
+    }
+
+    /// Against orders alone, a stream that was begun anew would soon look like a trimmed one.
+    #[test]
+    fn other_entries_are_counted_and_missed_where_they_were_not_trimmed() {
+        let audit = |others: u64, entries_added: u64| {
+            let sale = sale_with_outbox(5);
+            let mut audit = OrderAudit::new(&sale);
+            for (at, entry) in stream() {
+                audit.see(at, &entry);
+            }
+            (0..others).for_each(|n| audit.see_other(entry(4 + n)));
+            let entries_added = Some(entries_added);
+            let count = audit.finish(StreamState::There { entries_added });
+            assert_eq!(
+                (count.entries, count.entries_other, count.trimmed),
+                (3, others, 0)
+            );
+            count.differences.into_lines()
+        };
+        let none = Vec::<String>::new();
+        assert_eq!(audit(5, 8), none);
+        // Some were written twice: a promotion came before they were told.
+        assert_eq!(audit(7, 10), none);
+        assert_eq!(audit(2, 8), none);
+        assert_eq!(audit(2, 7).len(), 1);
+        let sale = sale_with_outbox(5);
+        let missing = OrderAudit::new(&sale).finish(StreamState::Missing);
+        assert_eq!(
+            missing.differences.into_lines(),
+            ["the stream is not there, and should have 8 entries"]
+        );
+    }
+
+    fn sale_with_outbox(written: u64) -> Sale {
+        let mut sale = sale();
+        let counts = OutboxCounts {
+            written,
+            ..OutboxCounts::default()
+        };
+        sale.outbox = Some(Box::new(Outbox::new(counts)));
+        sale
     }
 }

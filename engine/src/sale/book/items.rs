@@ -77,8 +77,8 @@ pub enum StockChange {
     BackInStock,
 }
 
-/// One per item whose class changed.
-pub type StockChanges = SmallVec<[StockChange; 2]>;
+/// The items whose class changed, each once in one change of the sale.
+pub type StockChanges = SmallVec<[(ItemIndex, StockChange); 2]>;
 
 struct Item {
     sku: Box<[u8]>,
@@ -194,6 +194,7 @@ impl Items {
     /// there are moves none, see [`Items::is_overdrawn`].
     #[inline(always)]
     pub fn shift(&mut self, item: ItemIndex, by: Move, changes: &mut StockChanges) {
+        let index = item;
         let Some(item) = self.items.get_mut(item as usize) else {
             return;
         };
@@ -206,11 +207,13 @@ impl Items {
         self.totals = totals;
         match (before, item.stock.class()) {
             (Class::AllReserved | Class::SoldOut, Class::InStock) => {
-                changes.push(StockChange::BackInStock);
+                changes.push((index, StockChange::BackInStock));
             }
-            (Class::InStock, Class::AllReserved) => changes.push(StockChange::AllReserved),
+            (Class::InStock, Class::AllReserved) => {
+                changes.push((index, StockChange::AllReserved));
+            }
             (Class::InStock | Class::AllReserved, Class::SoldOut) => {
-                changes.push(StockChange::SoldOut);
+                changes.push((index, StockChange::SoldOut));
             }
             _ => {}
         }
@@ -274,19 +277,19 @@ mod tests {
         assert_eq!(seen(-1, 1, 0), (vec![], totals(1, 1, 0)));
         assert_eq!(
             seen(-1, 1, 0),
-            (vec![StockChange::AllReserved], totals(0, 2, 0))
+            (vec![(0, StockChange::AllReserved)], totals(0, 2, 0))
         );
         assert_eq!(
             seen(0, -2, 2),
-            (vec![StockChange::SoldOut], totals(0, 0, 2))
+            (vec![(0, StockChange::SoldOut)], totals(0, 0, 2))
         );
         assert_eq!(
             seen(1, 0, -1),
-            (vec![StockChange::BackInStock], totals(1, 0, 1))
+            (vec![(0, StockChange::BackInStock)], totals(1, 0, 1))
         );
         assert_eq!(
             seen(-1, 0, 1),
-            (vec![StockChange::SoldOut], totals(0, 0, 2))
+            (vec![(0, StockChange::SoldOut)], totals(0, 0, 2))
         );
         assert_eq!((items.find(b"b"), items.find(b"c")), (Some(1), None));
     }

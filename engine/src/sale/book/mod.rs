@@ -1,9 +1,11 @@
-//! What a sale keeps: items, users, reservations, their queues and carts, and the options.
+//! What a sale keeps: items, users, reservations, their queues and carts, the options,
+//! and what waits to be written to the order stream.
 
 pub mod cart;
 pub mod deadlines;
 pub mod items;
 pub mod options;
+pub mod outbox;
 pub mod refunds;
 pub mod reservation;
 pub mod reservations;

@@ -2,6 +2,44 @@
 //!
 //! Edge: values only. Whether a change is allowed is decided in `plan/manage.rs`.
 
+/// What a sale writes to its order stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Events {
+    /// Orders and refunds.
+    #[default]
+    Orders,
+    /// Also what happens to reservations, items and the sale.
+    All,
+}
+
+impl Events {
+    /// Returns the word of CREATE, ALTER and INFO.
+    pub fn word(self) -> &'static str {
+        match self {
+            Events::Orders => "orders",
+            Events::All => "all",
+        }
+    }
+}
+
+/// How many options are a number, or none.
+pub const NUMBERS: usize = 11;
+
+/// The names of these options, as INFO gives them, in the order of [`Options::numbers`].
+pub const NUMBER_NAMES: [&str; NUMBERS] = [
+    "userlimit",
+    "itemlimit",
+    "orderlimit",
+    "salelimit",
+    "hold_ms",
+    "maxhold_ms",
+    "grace_ms",
+    "start_at_ms",
+    "end_at_ms",
+    "keep_ms",
+    "remember_ms",
+];
+
 /// The options of a sale. `None` means no limit, or always open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -27,6 +65,7 @@ pub struct Options {
     pub keep_ms: u64,
     /// How long released and expired ids stay known; see [`Options::remembers_ms`].
     pub remember_ms: u64,
+    pub events: Events,
 }
 
 impl Options {
@@ -47,7 +86,26 @@ impl Options {
             end_at_ms: None,
             keep_ms,
             remember_ms: Options::REMEMBER_MS_DEFAULT,
+            events: Events::Orders,
         }
+    }
+
+    /// Returns the options that are a number, as INFO gives them. Their order is that of
+    /// [`NUMBER_NAMES`], and part of the format of records.
+    pub fn numbers(&self) -> [Option<u64>; NUMBERS] {
+        [
+            self.user_limit,
+            self.item_limit,
+            self.order_limit,
+            self.sale_limit,
+            Some(self.hold_ms),
+            Some(self.max_hold_ms()),
+            Some(self.grace_ms),
+            self.start_at_ms,
+            self.end_at_ms,
+            Some(self.keep_ms),
+            Some(self.remember_ms),
+        ]
     }
 
     /// MAXHOLD in force.
@@ -86,6 +144,7 @@ pub struct Changes {
     pub end_at_ms: Option<u64>,
     pub keep_ms: Option<u64>,
     pub remember_ms: Option<u64>,
+    pub events: Option<Events>,
 }
 
 impl Changes {
@@ -108,6 +167,7 @@ impl Changes {
             end_at_ms: none_if_zero(self.end_at_ms, before.end_at_ms),
             keep_ms: self.keep_ms.unwrap_or(before.keep_ms),
             remember_ms: self.remember_ms.unwrap_or(before.remember_ms),
+            events: self.events.unwrap_or(before.events),
         }
     }
 }

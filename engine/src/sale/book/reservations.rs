@@ -23,7 +23,7 @@ use crate::sale::book::reservation::{
 use crate::sale::book::users::{Chain, UserSlot, Users};
 use crate::sale::units::Line;
 use crate::table::hash::Hasher;
-use crate::table::index::{Index, Likely};
+use crate::table::index::{Index, Likely, Rows};
 use crate::table::name::Key;
 use crate::table::slab::Slab;
 
@@ -39,6 +39,24 @@ pub struct Reservations {
     late: Deadlines,
     ended: Deadlines,
     hasher: Hasher,
+}
+
+/// The ids of all reservations, as the index hashes them again.
+struct Ids<'a> {
+    records: &'a Slab<Packed>,
+    aside: &'a Aside,
+    hasher: Hasher,
+}
+
+impl Rows for Ids<'_> {
+    fn hash(&self, slot: Slot) -> u64 {
+        let reservation = Reservation::new(slot, &self.records[slot], self.aside);
+        self.hasher.hash(reservation.id())
+    }
+
+    fn touch(&self, slot: Slot) {
+        self.records.touch(slot);
+    }
 }
 
 impl Reservations {
@@ -278,11 +296,12 @@ impl Reservations {
         }
         let kept_at = self.records.insert(record);
         debug_assert_eq!(kept_at, slot);
-        let (records, aside, hasher) = (&self.records, &self.aside, &self.hasher);
-        self.by_id.insert(hash, slot, |slot| {
-            let id = Reservation::new(slot, &records[slot], aside).id();
-            hasher.hash(id)
-        });
+        let ids = Ids {
+            records: &self.records,
+            aside: &self.aside,
+            hasher: self.hasher,
+        };
+        self.by_id.insert(hash, slot, ids);
         if before.is_some_and(|before| before.open == CHAIN_SHORT_MAX) {
             self.link_forward(slot);
         }

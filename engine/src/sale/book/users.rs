@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use crate::sale::book::user::{Account, Packed, Sums, WIDE};
 use crate::sale::units::ItemIndex;
 use crate::table::hash::Hasher;
-use crate::table::index::{Index, Likely};
+use crate::table::index::{Index, Likely, Rows};
 use crate::table::name::{Key, Names, Spelling};
 use crate::table::slab::{NONE, Slab, SlotNumber};
 
@@ -34,6 +34,16 @@ pub struct Chain {
     pub newest: SlotNumber,
     /// How many there are.
     pub open: u32,
+}
+
+/// What a new reservation finds at its user.
+#[derive(Clone, Copy, Debug)]
+pub struct Joined {
+    pub user: UserSlot,
+    /// The chain before it.
+    pub before: Chain,
+    /// Units that count against the user's limits, its own among them.
+    pub counted: u64,
 }
 
 struct Tally {
@@ -53,6 +63,26 @@ pub struct Users {
     /// The sale was made with ITEMLIMIT.
     tracks_items: bool,
     hasher: Hasher,
+    /// How many users were taken out; never 0. See [`Key::is_found`].
+    removals: u32,
+}
+
+/// The names of all users, as the index hashes them again.
+struct UserNames<'a> {
+    users: &'a Slab<Packed>,
+    names: &'a Names,
+    hasher: Hasher,
+}
+
+impl Rows for UserNames<'_> {
+    fn hash(&self, slot: UserSlot) -> u64 {
+        let user = &self.users[slot];
+        self.hasher.hash(self.names.spelling(&user.name))
+    }
+
+    fn touch(&self, slot: UserSlot) {
+        self.users.touch(slot);
+    }
 }
 
 impl Users {
@@ -66,6 +96,7 @@ impl Users {
             by_user_and_item: Index::new(),
             tracks_items,
             hasher,
+            removals: 1,
         }
     }
 
@@ -89,6 +120,28 @@ impl Users {
             return None;
         }
         self.search(&name)
+    }
+
+    /// Finds the user of this name, which [`NONE`] stands for if there is none, and the units
+    /// that count against its limits; notes in the key where it was found.
+    #[inline(always)]
+    pub fn find_counted(&self, name: &mut Key<'_>) -> (UserSlot, u64) {
+        let likely = name.likely();
+        if let Some(user) = self.users.get(likely)
+            && self.names.is(&user.name, name.spelling())
+        {
+            name.note_found(likely, self.removals);
+            let counted = match user.named_by {
+                WIDE => self.wide_sums(likely).counted,
+                _ => user.unpack().counted,
+            };
+            return (likely, counted);
+        }
+        let slot = self.find(*name).unwrap_or(NONE);
+        if slot != NONE {
+            name.note_found(slot, self.removals);
+        }
+        (slot, self.sums(slot).counted)
     }
 
     /// Is the user of this name at this slot?
@@ -219,19 +272,21 @@ impl Users {
         }
     }
 
-    /// The user of this name, who has one more open reservation from now on, of so many
-    /// units, and the chain before: [`Users::retain`], [`Users::account`] and
-    /// [`Users::push_newest`] in one look at the user.
+    /// Adds an open reservation of so many units to the user of this name: as
+    /// [`Users::retain`], [`Users::account`] and [`Users::push_newest`] do, in one look at the
+    /// user.
     #[inline(always)]
-    pub fn reserve(&mut self, name: Key<'_>, units: u64, newest: SlotNumber) -> (UserSlot, Chain) {
-        let likely = name.likely();
+    pub fn reserve(&mut self, name: Key<'_>, units: u64, newest: SlotNumber) -> Joined {
+        let (likely, removals) = (name.likely(), self.removals);
         match self.users.get_mut(likely) {
             Some(record)
                 if record.named_by < WIDE - 1
                     && record.open < u8::MAX
                     && units <= u64::from(u16::MAX - record.reserved)
-                    && self.names.is(&record.name, name.spelling()) =>
+                    && (name.is_found(removals)
+                        || self.names.is(&record.name, name.spelling())) =>
             {
+                debug_assert!(self.names.is(&record.name, name.spelling()));
                 let before = Chain {
                     newest: std::mem::replace(&mut record.newest, newest),
                     open: record.open.into(),
@@ -239,19 +294,18 @@ impl Users {
                 record.named_by += 1;
                 record.open += 1;
                 record.reserved += units as u16;
-                (likely, before)
+                Joined {
+                    user: likely,
+                    before,
+                    counted: record.unpack().counted,
+                }
             }
             _ => self.reserve_elsewhere(name, units, newest),
         }
     }
 
     /// The same where the user is not in the likely place, or its sums are not small.
-    fn reserve_elsewhere(
-        &mut self,
-        name: Key<'_>,
-        units: u64,
-        newest: SlotNumber,
-    ) -> (UserSlot, Chain) {
+    fn reserve_elsewhere(&mut self, name: Key<'_>, units: u64, newest: SlotNumber) -> Joined {
         let user = self.retain(name);
         let units = i64::try_from(units).unwrap_or(i64::MAX);
         let by = Account {
@@ -260,7 +314,11 @@ impl Users {
             counted: units,
         };
         self.account(user, by);
-        (user, self.push_newest(user, newest))
+        Joined {
+            user,
+            before: self.push_newest(user, newest),
+            counted: self.sums(user).counted,
+        }
     }
 
     /// One past the highest slot in use.
@@ -304,10 +362,12 @@ impl Users {
             named_by: 0,
             newest: NONE,
         });
-        let (users, names, hasher) = (&self.users, &self.names, &self.hasher);
-        self.by_name.insert(name.hash(), slot, |slot| {
-            hasher.hash(names.spelling(&users[slot].name))
-        });
+        let names = UserNames {
+            users: &self.users,
+            names: &self.names,
+            hasher: self.hasher,
+        };
+        self.by_name.insert(name.hash(), slot, names);
         slot
     }
 
@@ -325,6 +385,7 @@ impl Users {
         let hash = self.hasher.hash(self.names.spelling(&name));
         self.by_name.remove(hash, |slot| slot == user);
         self.users.remove(user);
+        self.removals = self.removals.wrapping_add(1).max(1);
         self.names.remove(name);
         self.wide.remove(&user);
     }
@@ -459,6 +520,20 @@ mod tests {
         assert_eq!(users.find(absent), None);
         let cid = users.retain(absent);
         assert_eq!(users.find(absent), Some(cid));
+    }
+
+    #[test]
+    fn a_user_that_was_found_is_compared_again_when_another_may_have_its_slot() {
+        let mut users = Users::new(HASHER, false);
+        let ann = users.retain(HASHER.key(b"ann"));
+        let mut key = HASHER.key(b"ann");
+        assert_eq!(users.find_counted(&mut key), (ann, 0));
+        users.release(ann);
+        let bob = users.retain(HASHER.key(b"bob"));
+        assert_eq!(bob, ann);
+        let joined = users.reserve(key, 3, 0);
+        assert_eq!(users.name(joined.user), Some(Spelling::of(b"ann")));
+        assert_eq!((joined.counted, users.sums(bob).counted), (3, 0));
     }
 
     #[test]

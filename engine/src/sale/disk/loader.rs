@@ -12,15 +12,17 @@ use crate::sale::book::restock_refs::{Deltas, ItemDelta};
 use crate::sale::book::user::Account;
 use crate::sale::book::users::UserSlot;
 use crate::sale::disk::chains::{Chains, take_position};
+use crate::sale::disk::outbox::{take_counts, take_record as take_outbox_record};
 use crate::sale::disk::snapshot::{
     BROKEN, CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINES, MARK, NO_CART,
-    NO_RESTOCK, OPEN, ORDER, REFUND, RELEASED, RESTOCK_REF, SNAPSHOT_VERSION,
+    NO_RESTOCK, OPEN, ORDER, OUTBOX, RECORD, REFUND, RELEASED, RESTOCK_REF, SNAPSHOT_VERSION,
 };
 use crate::sale::event::apply::{new_reservation, signed};
 use crate::sale::event::parts::{
     take_entry, take_integer, take_lines, take_mark_id, take_moment, take_options, take_reason,
     take_sku,
 };
+use crate::sale::event::told::Told;
 use crate::sale::event::{Created, Refund};
 use crate::sale::state::{Mark, Sale};
 use crate::sale::units::{INTEGER_MAX, Line, Lines, ORDERS_BYTES_MAX, units_of};
@@ -44,6 +46,8 @@ pub struct Loader {
     /// Of the snapshot, from its header.
     version: u8,
     chains: Chains,
+    /// Of the last record of the outbox.
+    last_seq: u64,
     sale: Option<Sale>,
     /// The chunk before was the last.
     is_over: bool,
@@ -59,6 +63,7 @@ impl Loader {
             retry_at: 0,
             version: 0,
             chains: Chains::default(),
+            last_seq: 0,
             sale: None,
             is_over: false,
             is_complete: false,
@@ -167,6 +172,7 @@ impl Loader {
             ORDER => take_record(from, version, sale, chains, Status::Sold),
             REFUND => take_refund(from, version, sale, has_options),
             RESTOCK_REF => take_restock_ref(from, version, sale),
+            RECORD if version >= 3 => take_outbox_record(from, sale, &mut self.last_seq),
             END => {
                 let counts = (from.number()?, from.number()?);
                 if counts != (sale.items.len() as u64, sale.reservations.len() as u64) {
@@ -223,6 +229,10 @@ fn take_header(
             }
             BROKEN => {
                 sale.break_off(take_reason(value)?);
+                Ok(true)
+            }
+            OUTBOX => {
+                take_counts(value, &mut sale)?;
                 Ok(true)
             }
             _ => Ok(false),
@@ -371,6 +381,7 @@ fn take_refund(
         restores_limit,
         no_restock,
         entry,
+        told: Told::default(),
     };
     if sale.check_refund(&refund).is_err() {
         return Err(CodecError::Invalid("a refund"));

@@ -2,4 +2,5 @@
 
 pub mod chains;
 pub mod loader;
+mod outbox;
 pub mod snapshot;

@@ -2,7 +2,7 @@
 //!
 //! A stream of elements - a header, items, open reservations by deadline, expired ones
 //! within their grace by deadline, ended ones by when they are to be forgotten, orders
-//! each followed by its refunds, REFs of RESTOCK, an end with counts - cut into chunks of
+//! each followed by its refunds, REFs of RESTOCK, records of the outbox, an end with counts - cut into chunks of
 //! 64 KiB wherever it happens to be cut; the last one, and only it, is shorter. No element
 //! grows with the number of reservations or refunds. Saving only reads, in the order
 //! things stand; it runs in a forked child.
@@ -11,7 +11,7 @@
 //! |---|---|
 //! | 1 | an open reservation was followed by how many were made since |
 //! | 2 | by its user's one before it |
-//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken |
+//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken, EVENTS and the outbox |
 //!
 //! Of a broken sale, only the header and the items are written: links that may lead nowhere
 //! must not be followed, least of all by a server that is to be loaded from these bytes.
@@ -22,6 +22,7 @@ use crate::sale::book::items::Stock;
 use crate::sale::book::refunds::RefundRecord;
 use crate::sale::book::reservation::{Reservation, Status};
 use crate::sale::book::restock_refs::{Deltas, RestockRef};
+use crate::sale::disk::outbox::{put_counts, put_record as put_outbox_record};
 use crate::sale::event::parts::{put_entry, put_lines, put_mark_id, put_options};
 use crate::sale::state::Sale;
 use crate::table::name::Spelling;
@@ -42,11 +43,15 @@ pub(crate) const RESTOCK_REF: u8 = 7;
 pub(crate) const REFUND: u8 = 8;
 pub(crate) const END: u8 = 9;
 pub(crate) const LATE: u8 = 10;
+/// Of the outbox, see `outbox.rs`.
+pub(crate) const RECORD: u8 = 11;
 
 /// Options of [`HEADER`]: the mark, and its reason.
 pub(crate) const MARK: u8 = 1;
 /// The same: why the sale is broken. A broken one has no other mark.
 pub(crate) const BROKEN: u8 = 2;
+/// The same: whether `EVENTS all` is in force, and the counts of the outbox.
+pub(crate) const OUTBOX: u8 = 3;
 /// Options of [`REFUND`], where NORESTOCK was asked for (1), or older formats do not say
 /// whether it was (0).
 pub(crate) const NO_RESTOCK: u8 = 1;
@@ -115,6 +120,15 @@ fn for_each_record(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
     for restock in sale.restock_refs.iter() {
         element(&|out| put_restock_ref(out, restock));
     }
+    let Some(outbox) = &sale.outbox else { return };
+    for record in outbox.read() {
+        // One that cannot be read is no record.
+        let Ok(record) = record else { continue };
+        element(&|out| {
+            out.tag(RECORD);
+            put_outbox_record(out, &record);
+        });
+    }
 }
 
 /// Feeds what makes two copies of a sale equal, one unordered element a call: the
@@ -168,7 +182,8 @@ fn rolling<'a>(names: impl Iterator<Item = Spelling<'a>>) -> u64 {
 }
 
 fn put_header(out: &mut Writer<'_>, sale: &Sale) {
-    out.tag_with_options(HEADER, sale.why_diverged().is_some());
+    let options = u64::from(sale.why_diverged().is_some()) + u64::from(sale.outbox.is_some());
+    out.tag_with_options(HEADER, options > 0);
     out.tag(SNAPSHOT_VERSION);
     out.wide(sale.sale_id);
     out.bytes(&sale.orders);
@@ -180,13 +195,19 @@ fn put_header(out: &mut Writer<'_>, sale: &Sale) {
     out.flag(sale.users.tracks_items());
     out.flag(sale.had_one_item);
     out.number(sale.refunded);
+    if options > 0 {
+        out.number(options);
+    }
     if let Some(reason) = sale.broken() {
-        out.one_option(BROKEN, |out| out.bytes(reason.as_bytes()));
+        out.an_option(BROKEN, |out| out.bytes(reason.as_bytes()));
     } else if let Some(mark) = &sale.mark {
-        out.one_option(MARK, |out| {
+        out.an_option(MARK, |out| {
             put_mark_id(out, mark.id);
             out.bytes(mark.reason.as_bytes());
         });
+    }
+    if let Some(outbox) = &sale.outbox {
+        out.an_option(OUTBOX, |out| put_counts(out, sale.options.events, outbox));
     }
 }
 

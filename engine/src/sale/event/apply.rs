@@ -5,15 +5,19 @@
 
 use crate::sale::book::cart::Cart;
 use crate::sale::book::items::{Items, Move, Stock, StockChanges};
+use crate::sale::book::options::Events;
+use crate::sale::book::outbox::Outbox;
 use crate::sale::book::refunds::RefundRecord;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Slot, Status};
 use crate::sale::book::reservations::Reservations;
 use crate::sale::book::restock_refs::{Deltas, RestockRefs};
 use crate::sale::book::user::Account;
 use crate::sale::book::users::{UserSlot, Users};
+pub(crate) use crate::sale::event::moves::signed;
+use crate::sale::event::moves::{differences, shifted};
 use crate::sale::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
 use crate::sale::state::{Mark, MarkId, Sale};
-use crate::sale::units::{ItemIndex, Line, units_of};
+use crate::sale::units::{Line, units_of};
 use crate::table::hash::Hasher;
 use crate::table::name::{Key, Name, Spelling};
 use crate::table::slab::NONE;
@@ -23,23 +27,10 @@ use crate::table::slab::NONE;
 pub struct Applied {
     /// The one reservation it was about.
     pub slot: Option<Slot>,
+    /// Of a new reservation: the units that count against its user's limits now.
+    pub counted: u64,
     /// What buyers see of the stock now.
     pub stock: StockChanges,
-}
-
-/// A quantity as a difference. Quantities are at most 2^53 - 1.
-pub(crate) fn signed(qty: u64) -> i64 {
-    i64::try_from(qty).unwrap_or(i64::MAX)
-}
-
-/// A move of `qty` units, with the signs of what it adds to.
-fn shifted(available: i64, reserved: i64, sold: i64, qty: u64) -> Move {
-    let qty = signed(qty);
-    Move {
-        available: available * qty,
-        reserved: reserved * qty,
-        sold: sold * qty,
-    }
 }
 
 impl Sale {
@@ -87,6 +78,7 @@ impl Sale {
             had_one_item: false,
             refunded: 0,
             restock_refs: RestockRefs::default(),
+            outbox: (created.options.events == Events::All).then(Outbox::empty),
             mark: None,
             broken: None,
         }
@@ -98,15 +90,32 @@ impl Sale {
             self.note_mark(reason);
             return Applied::default();
         }
-        self.last_change_at_ms = event.at_ms;
-        let mut stock = StockChanges::new();
-        let slot = self.apply_to_reservation(event, &mut stock);
-        Applied { slot, stock }
+        // Most sales have no outbox. The change is carried out in one place all the same, so
+        // that its code is there once.
+        let has_outbox = self.outbox.is_some() || event.change.begins_events();
+        if has_outbox {
+            self.begin_to_queue(event);
+        } else {
+            self.last_change_at_ms = event.at_ms;
+        }
+        let applied = self.apply_change(event);
+        if has_outbox {
+            self.end_queueing(event, &applied.stock);
+        }
+        applied
+    }
+
+    /// Carries out a change, and queues no entry of it.
+    #[inline(always)]
+    fn apply_change(&mut self, event: &Event<'_>) -> Applied {
+        let mut applied = Applied::default();
+        applied.slot = self.apply_to_reservation(event, &mut applied);
+        applied
     }
 
     #[inline(always)]
-    fn apply_to_reservation(&mut self, event: &Event<'_>, seen: &mut StockChanges) -> Option<Slot> {
-        let at_ms = event.at_ms;
+    fn apply_to_reservation(&mut self, event: &Event<'_>, told: &mut Applied) -> Option<Slot> {
+        let (at_ms, seen) = (event.at_ms, &mut told.stock);
         match &event.change {
             Change::Reserved {
                 id,
@@ -117,13 +126,11 @@ impl Sale {
                 replaces,
             } => {
                 self.make_room(*forgets);
-                let new = NewReservation {
-                    expires_at_ms: *expires_at_ms,
-                    ..new_reservation(*id, NONE, lines, at_ms)
-                };
+                let mut new = new_reservation(*id, NONE, lines, at_ms);
+                new.expires_at_ms = *expires_at_ms;
                 match replaces {
-                    None => Some(self.reserve(*user, lines, new, seen)),
-                    Some(old) => self.replace(*old, *user, lines, new, seen),
+                    None => Some(self.reserve(*user, lines, new, told)),
+                    Some(old) => self.replace(*old, *user, lines, new, told),
                 }
             }
             Change::Bought {
@@ -203,7 +210,10 @@ impl Sale {
             | Change::Lapsed { .. }
             | Change::Extended { .. }
             | Change::Refunded(_)
-            | Change::Marked { .. } => {}
+            | Change::Marked { .. }
+            // Of the outbox.
+            | Change::Told(_)
+            | Change::Dropped { .. } => {}
         }
     }
 
@@ -232,17 +242,18 @@ impl Sale {
         user: Key<'_>,
         lines: &[Line],
         mut new: NewReservation<'_>,
-        seen: &mut StockChanges,
+        told: &mut Applied,
     ) -> Slot {
         for line in lines {
             let by = shifted(-1, 1, 0, line.qty);
-            self.items.shift(line.item, by, seen);
+            self.items.shift(line.item, by, &mut told.stock);
         }
         let slot = self.reservations.next_slot();
-        let (user, before) = self.users.reserve(user, units_of(lines), slot);
-        self.count_lines(user, lines, 1);
-        new.user = user;
-        self.reservations.insert_behind(&new, None, Some(before))
+        let joined = self.users.reserve(user, units_of(lines), slot);
+        self.count_lines(joined.user, lines, 1);
+        (new.user, told.counted) = (joined.user, joined.counted);
+        self.reservations
+            .insert_behind(&new, None, Some(joined.before))
     }
 
     /// Keeps a reservation in the place of an open one, which is released: items see the
@@ -253,7 +264,7 @@ impl Sale {
         user: Key<'_>,
         lines: &[Line],
         mut new: NewReservation<'_>,
-        seen: &mut StockChanges,
+        told: &mut Applied,
     ) -> Option<Slot> {
         new.user = self.users.retain(user);
         let slot = self.reservations.find(old)?;
@@ -266,10 +277,11 @@ impl Sale {
                 reserved: more,
                 sold: 0,
             };
-            self.items.shift(item, by, seen);
+            self.items.shift(item, by, &mut told.stock);
         }
         self.account(old_user, &old_lines, (-1, 0), -1);
         self.account(new.user, lines, (1, 0), 1);
+        told.counted = self.users.sums(new.user).counted;
         self.reservations
             .end(slot, &mut self.users, Status::Released, at_ms);
         Some(self.reservations.insert(&new, None, &mut self.users))
@@ -453,28 +465,6 @@ impl Sale {
         by_item.sort_unstable();
         self.restock_refs.push(reference, Deltas::new(&by_item));
     }
-}
-
-/// By how many units each item has more in `new` than in `old`, where it does not have as
-/// many. Each item comes once in both. O(lines log lines).
-fn differences(old: &[Line], new: &[Line]) -> impl Iterator<Item = (ItemIndex, i64)> {
-    let signed_lines = |lines: &[Line], sign: i64| {
-        let pairs = lines
-            .iter()
-            .map(|line| (line.item, sign * signed(line.qty)));
-        pairs.collect::<Vec<_>>()
-    };
-    let mut pairs = signed_lines(old, -1);
-    pairs.extend(signed_lines(new, 1));
-    pairs.sort_unstable_by_key(|&(item, _)| item);
-    pairs.dedup_by(|next, first| {
-        let same = next.0 == first.0;
-        if same {
-            first.1 += next.1;
-        }
-        same
-    });
-    pairs.into_iter().filter(|&(_, more)| more != 0)
 }
 
 /// A reservation with what is common to all of them; open, and never due.

@@ -39,6 +39,10 @@ pub enum Divergence {
     RefKnown,
     /// The sale is paused, resumed or closed already.
     SaleUnchanged,
+    /// Fewer entries wait than were written or dropped.
+    TooFewEntries,
+    /// Entries that were written before stand behind it.
+    EntriesOutOfOrder,
 }
 
 impl fmt::Display for Divergence {
@@ -55,6 +59,8 @@ impl fmt::Display for Divergence {
             Divergence::DeadlineBack => "the deadline moves back",
             Divergence::RefKnown => "the REF is known",
             Divergence::SaleUnchanged => "the sale is in that state already",
+            Divergence::TooFewEntries => "there are too few entries waiting",
+            Divergence::EntriesOutOfOrder => "the entries are out of order",
         })
     }
 }
@@ -81,6 +87,7 @@ impl Sale {
     ///
     /// The first thing about the event that does not fit.
     pub fn check(&self, event: &Event<'_>) -> Result<(), Divergence> {
+        self.check_told(event)?;
         match &event.change {
             Change::Created(_) => Err(Divergence::SaleExists),
             Change::Reserved {
@@ -141,8 +148,32 @@ impl Sale {
             Change::Paused => changes(self.paused_at_ms.is_none()),
             Change::Resumed { lifts } => changes(lifts.is_some() || self.paused_at_ms.is_some()),
             Change::Closed => changes(self.closed_at_ms.is_none()),
-            Change::Bound { .. } | Change::Marked { .. } => Ok(()),
+            Change::Dropped { count } => self.check_waiting(*count),
+            Change::Bound { .. } | Change::Marked { .. } | Change::Told(_) => Ok(()),
         }
+    }
+
+    /// Do as many entries wait as were written, and was the event's own written after them?
+    fn check_told(&self, event: &Event<'_>) -> Result<(), Divergence> {
+        let told = event.change.told();
+        let Some(last) = told.last() else {
+            return Ok(());
+        };
+        if event.entry().is_some_and(|own| own <= last) {
+            return Err(Divergence::EntriesOutOfOrder);
+        }
+        self.check_waiting(told.count())
+    }
+
+    fn check_waiting(&self, count: u64) -> Result<(), Divergence> {
+        let waiting = self
+            .outbox
+            .as_ref()
+            .map_or(0, |outbox| outbox.waiting() as u64);
+        if count > waiting {
+            return Err(Divergence::TooFewEntries);
+        }
+        Ok(())
     }
 
     fn check_new(&self, id: Key<'_>, forgets: Forgets) -> Result<(), Divergence> {

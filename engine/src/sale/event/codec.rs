@@ -9,18 +9,24 @@
 //! | Version | Differs by |
 //! |---|---|
 //! | 1 | no options; the flag "the oldest id makes room" did not look at GRACE |
-//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark; the kinds `Marked` and `Lapsed`; batches |
+//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark, EVENTS, what was told; the kinds `Marked`, `Lapsed`, `Told` and `Dropped`; batches |
 //!
 //! Edge: bytes to values and back. Whether an event fits a sale is `check.rs`.
 
 use std::borrow::Cow;
 
-use crate::sale::event::parts::{
-    put_entry, put_lines, put_mark_id, put_options, take_entry, take_integer, take_lines,
-    take_mark_id, take_moment, take_options, take_reason, take_sku,
+use crate::sale::book::options::Events;
+use crate::sale::event::order_codec::{
+    put_order, put_order_option, put_refund, put_refund_options, take_order, take_order_option,
+    take_refund, take_refund_option,
 };
-use crate::sale::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
-use crate::sale::units::{INTEGER_MAX, ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, has_twice};
+use crate::sale::event::parts::{
+    Out, put_lines, put_mark_id, put_options, take_integer, take_lines, take_mark_id, take_moment,
+    take_options, take_positive, take_reason, take_sku,
+};
+use crate::sale::event::told::Told;
+use crate::sale::event::{Change, Created, Event, Forgets, StockDelta};
+use crate::sale::units::{INTEGER_MAX, ORDERS_BYTES_MAX, has_twice};
 use crate::table::hash::Hasher;
 use crate::wire::{CodecError, Collector, NameReader, Writer};
 
@@ -47,18 +53,17 @@ const MARKED: u8 = 17;
 const LAPSED_ONE: u8 = 18;
 /// No event, but the events of a batch: see `container.rs`.
 pub(super) const BATCH: u8 = 19;
+const TOLD: u8 = 20;
+const DROPPED: u8 = 21;
 
 /// Options of `Reserved`.
 const REPLACES: u8 = 1;
 /// Options of `Swept`.
 const LAPSED: u8 = 1;
-/// Options of `Refunded`: no value.
-const NO_RESTOCK: u8 = 1;
+/// Options of `Created` and `Altered`: `EVENTS all`, no value.
+const EVENTS_ALL: u8 = 1;
 /// Options of `Resumed`: which mark.
 const LIFTS_MARK: u8 = 1;
-
-/// What an event is written with.
-pub(super) type Out<'a, 'b> = Writer<'a, Collector<'b>>;
 
 /// Appends the bytes of an event.
 #[inline]
@@ -90,7 +95,10 @@ fn has_option(change: &Change<'_>) -> bool {
     match change {
         Change::Reserved { replaces, .. } => replaces.is_some(),
         Change::Swept { lapsed, .. } => *lapsed > 0,
-        Change::Refunded(refund) => refund.no_restock == Some(true),
+        Change::Refunded(refund) => refund.no_restock == Some(true) || !refund.told.is_empty(),
+        Change::Sold { order, .. } | Change::Bought { order, .. } => !order.told.is_empty(),
+        Change::Created(created) => created.options.events == Events::All,
+        Change::Altered(options) => options.events == Events::All,
         Change::Resumed { lifts } => lifts.is_some(),
         _ => false,
     }
@@ -160,10 +168,12 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
         Change::Paused | Change::Resumed { .. } | Change::Closed => {}
         Change::Bound { orders } => out.bytes(orders),
         Change::Marked { reason } => out.bytes(reason.as_bytes()),
+        Change::Told(told) => out.bytes(told.bytes()),
+        Change::Dropped { count } => out.number(*count),
     }
 }
 
-/// Appends the option of a change that has one.
+/// Appends the options of a change that has any.
 #[cold]
 fn put_option(out: &mut Out<'_, '_>, change: &Change<'_>) {
     match change {
@@ -174,7 +184,9 @@ fn put_option(out: &mut Out<'_, '_>, change: &Change<'_>) {
         Change::Swept { lapsed, .. } => {
             out.one_option(LAPSED, |out| out.number(u64::from(*lapsed)));
         }
-        Change::Refunded(_) => out.one_option(NO_RESTOCK, |_| {}),
+        Change::Refunded(refund) => put_refund_options(out, refund),
+        Change::Sold { order, .. } | Change::Bought { order, .. } => put_order_option(out, order),
+        Change::Created(_) | Change::Altered(_) => out.one_option(EVENTS_ALL, |_| {}),
         Change::Resumed { lifts: Some(mark) } => {
             out.one_option(LIFTS_MARK, |out| put_mark_id(out, *mark));
         }
@@ -202,6 +214,8 @@ fn kind(change: &Change<'_>) -> u8 {
         Change::Closed => CLOSED,
         Change::Bound { .. } => BOUND,
         Change::Marked { .. } => MARKED,
+        Change::Told(_) => TOLD,
+        Change::Dropped { .. } => DROPPED,
     }
 }
 
@@ -283,15 +297,19 @@ fn take_option<'a>(
                 return Err(CodecError::Invalid("an option"));
             }
         }
-        (Change::Refunded(refund), NO_RESTOCK) if !refund.restocks => {
-            refund.no_restock = Some(true);
+        (Change::Refunded(refund), tag) => return take_refund_option(refund, tag, value),
+        (Change::Sold { order, .. } | Change::Bought { order, .. }, tag) => {
+            return take_order_option(order, tag, value);
         }
+        (Change::Created(created), EVENTS_ALL) => created.options.events = Events::All,
+        (Change::Altered(options), EVENTS_ALL) => options.events = Events::All,
         (Change::Resumed { lifts }, LIFTS_MARK) => *lifts = Some(take_mark_id(value)?),
         _ => return Ok(false),
     }
     Ok(true)
 }
 
+#[inline]
 fn put_forgets(out: &mut Out<'_, '_>, forgets: Forgets) {
     out.tag(match forgets {
         Forgets::Nothing => 0,
@@ -364,10 +382,19 @@ fn take_change<'a>(
         MARKED => Change::Marked {
             reason: take_reason(from)?,
         },
+        TOLD => Change::Told(take_told(from)?),
+        DROPPED => Change::Dropped {
+            count: take_positive(from)?,
+        },
         0 => return Err(CodecError::Invalid("the kind of an event")),
         BATCH => return Err(CodecError::Invalid("a batch in the place of one event")),
         _ => return Err(CodecError::Newer("a kind of event")),
     })
+}
+
+/// The IDs as bytes with their length, so that a cut event is too short and not another one.
+fn take_told<'a>(from: &mut NameReader<'a>) -> Result<Told<'a>, CodecError> {
+    Told::take(from.bytes(usize::MAX)?)
 }
 
 fn take_restocked<'a>(from: &mut NameReader<'a>) -> Result<Change<'a>, CodecError> {
@@ -392,41 +419,6 @@ fn take_deadline(from: &mut NameReader<'_>, at_ms: u64) -> Result<u64, CodecErro
         expires_at_ms if expires_at_ms <= INTEGER_MAX => Ok(expires_at_ms),
         _ => Err(CodecError::Invalid("a deadline")),
     }
-}
-
-fn put_order(out: &mut Out<'_, '_>, order: &Order<'_>) {
-    put_entry(out, order.entry);
-    out.option(order.reference, Writer::name);
-    out.option(order.payload, Writer::bytes);
-}
-
-fn take_order<'a>(from: &mut NameReader<'a>) -> Result<Order<'a>, CodecError> {
-    Ok(Order {
-        entry: take_entry(from)?,
-        reference: from.option(NameReader::spelling)?,
-        payload: from.option(|from| from.bytes(PAYLOAD_BYTES_MAX))?,
-    })
-}
-
-fn put_refund(out: &mut Out<'_, '_>, refund: &Refund<'_>) {
-    out.name(refund.id);
-    put_lines(out, &refund.lines);
-    put_entry(out, refund.entry);
-    out.option(refund.reference, Writer::name);
-    out.flag(refund.restocks);
-    out.flag(refund.restores_limit);
-}
-
-fn take_refund<'a>(from: &mut NameReader<'a>) -> Result<Refund<'a>, CodecError> {
-    Ok(Refund {
-        id: from.name()?,
-        lines: take_lines(from)?,
-        entry: take_entry(from)?,
-        reference: from.option(NameReader::spelling)?,
-        restocks: from.flag()?,
-        restores_limit: from.flag()?,
-        no_restock: None,
-    })
 }
 
 fn put_created(out: &mut Out<'_, '_>, created: &Created<'_>) {

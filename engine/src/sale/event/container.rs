@@ -7,8 +7,8 @@
 //! | the number of events | at least 1 |
 //! | the events | each its kind, its fields and its options, as by itself |
 //!
-//! A container holds what the entries of a batch do and what expires on the way: see
-//! [`is_of_batch`]. It holds no container and makes no sale.
+//! A container holds what the entries of a batch do, what expires on the way, and what happens
+//! to the outbox: see [`is_of_batch`]. It holds no container and makes no sale.
 //!
 //! Edge: bytes to events and back, one event at a time, so that no forged number of events is
 //! an allocation. Whether an event fits a sale is `check.rs`.
@@ -37,6 +37,10 @@ fn is_of_batch(change: &Change<'_>) -> bool {
         | Change::Swept { .. }
         | Change::Expired { .. }
         | Change::Lapsed { .. }
+        // Before an event that would take the outbox above its bound, and where a stream took
+        // no more entries in the middle of a batch.
+        | Change::Told(_)
+        | Change::Dropped { .. }
         // In the AOF of a copy, in the place of an event that did not fit.
         | Change::Marked { .. } => true,
         Change::Created(_)
@@ -182,6 +186,11 @@ impl ContainerWriter {
     pub fn push_read(&mut self, (events, count): (&[u8], u64)) {
         self.bytes.extend_from_slice(events);
         self.count += count;
+    }
+
+    /// Returns the moment of all events, in Unix milliseconds.
+    pub fn at_ms(&self) -> u64 {
+        self.at_ms
     }
 
     /// Reports whether no event was added.

@@ -6,7 +6,9 @@
 
 use std::ffi::CStr;
 
+use crate::sale::book::options::Events;
 use crate::sale::event::Change;
+use crate::sale::event::told::Told;
 
 /// What a change counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,10 @@ pub enum Deed {
     Restocked,
     /// The sale itself changed: its options, window or stream.
     Altered,
+    /// An entry of the outbox was written to the stream.
+    Told,
+    /// An entry of the outbox was dropped.
+    Dropped,
 }
 
 impl Deed {
@@ -38,6 +44,8 @@ impl Deed {
         Deed::Refunded,
         Deed::Restocked,
         Deed::Altered,
+        Deed::Told,
+        Deed::Dropped,
     ];
 
     /// Returns the name of its counter.
@@ -53,6 +61,8 @@ impl Deed {
             Deed::Refunded => "refunded",
             Deed::Restocked => "restocked",
             Deed::Altered => "altered",
+            Deed::Told => "told",
+            Deed::Dropped => "dropped",
         }
     }
 }
@@ -62,6 +72,18 @@ impl Change<'_> {
     #[inline]
     pub fn makes_reservation(&self) -> bool {
         matches!(self, Change::Reserved { .. } | Change::Bought { .. })
+    }
+
+    /// Is this the ALTER to `EVENTS all`, if the sale did not have it?
+    #[inline]
+    pub(super) fn begins_events(&self) -> bool {
+        matches!(self, Change::Altered(options) if options.events == Events::All)
+    }
+
+    /// Is this a change of the outbox alone? The sale's time does not move.
+    #[inline]
+    pub fn is_of_outbox(&self) -> bool {
+        matches!(self, Change::Told(_) | Change::Dropped { .. })
     }
 
     /// Can this change move the moment the key expires?
@@ -85,6 +107,8 @@ impl Change<'_> {
             Change::Swept { expired: 0, .. } | Change::Lapsed { .. } | Change::Marked { .. } => {
                 return None;
             }
+            // Nothing that a buyer reads has changed.
+            Change::Told(_) | Change::Dropped { .. } => return None,
             Change::Swept { .. } | Change::Expired { .. } => c"flashsale.expired",
             Change::Extended { .. } => c"flashsale.extended",
             Change::Refunded(_) => c"flashsale.refunded",
@@ -97,7 +121,7 @@ impl Change<'_> {
     }
 
     /// Reports what this change counts as, and how often.
-    #[inline]
+    #[inline(always)]
     pub fn count(&self, mut report: impl FnMut(Deed, u64)) {
         match self {
             Change::Created(_) => report(Deed::Created, 1),
@@ -106,7 +130,10 @@ impl Change<'_> {
                 report(Deed::Released, u64::from(replaces.is_some()));
                 report(Deed::Reserved, 1);
             }
-            Change::Sold { .. } | Change::Bought { .. } => report(Deed::Sold, 1),
+            Change::Sold { order, .. } | Change::Bought { order, .. } => {
+                report(Deed::Sold, 1);
+                report_told(order.told, report);
+            }
             Change::Released { .. } | Change::ReleasedUnseen { .. } => report(Deed::Released, 1),
             Change::Expired { .. } => report(Deed::Expired, 1),
             Change::Swept {
@@ -116,14 +143,27 @@ impl Change<'_> {
                 report(Deed::Forgotten, u64::from(*forgotten));
             }
             Change::Extended { .. } => report(Deed::Extended, 1),
-            Change::Refunded(_) => report(Deed::Refunded, 1),
+            Change::Refunded(refund) => {
+                report(Deed::Refunded, 1);
+                report_told(refund.told, report);
+            }
+            Change::Told(told) => report_told(*told, report),
             Change::Restocked { .. } => report(Deed::Restocked, 1),
             Change::Altered(_)
             | Change::Bound { .. }
             | Change::Paused
             | Change::Resumed { .. }
             | Change::Closed => report(Deed::Altered, 1),
+            Change::Dropped { count } => report(Deed::Dropped, *count),
             Change::Lapsed { .. } | Change::Marked { .. } => {}
         }
+    }
+}
+
+/// Most orders are behind no other entry.
+#[inline]
+fn report_told(told: Told<'_>, mut report: impl FnMut(Deed, u64)) {
+    if !told.is_empty() {
+        report(Deed::Told, told.count());
     }
 }

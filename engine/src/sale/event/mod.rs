@@ -5,17 +5,25 @@
 //! moments, deadlines, ids, stream IDs, and choices that depended on configuration.
 //! What a change is to keyspace events, counters and the key is in `facts.rs`, its bytes in
 //! `codec.rs`, what it does in `apply.rs`; the events of a batch travel in one `container.rs`.
+//! `queue.rs` queues the entries that a change has in the order stream, as a `record.rs` each;
+//! `told.rs` says where they were written.
 
 pub mod apply;
 pub mod check;
 pub mod codec;
 pub mod container;
 pub mod facts;
+mod moves;
+mod order_codec;
 pub(crate) mod parts;
+mod queue;
+pub mod record;
+pub mod told;
 
 use std::borrow::Cow;
 
 use crate::sale::book::options::Options;
+use crate::sale::event::told::Told;
 use crate::sale::state::{MarkId, shorten_reason};
 use crate::sale::units::{EntryId, Lines};
 use crate::table::name::{Key, Spelling};
@@ -112,6 +120,15 @@ pub enum Change<'a> {
     Bound {
         orders: &'a [u8],
     },
+    /// The oldest entries of the outbox were written to the order stream. Not a change of the
+    /// sale: its time does not move.
+    Told(Told<'a>),
+    /// The oldest entries of the outbox will not be written: it held more than its bound,
+    /// which is configuration, so that a replica could not work this out. Not a change of the sale either.
+    Dropped {
+        /// Entries, at least 1; the report of earlier ones counts as one.
+        count: u64,
+    },
 }
 
 /// Which remembered id makes room for a new one. The bound is configuration, so a
@@ -145,6 +162,8 @@ pub struct Order<'a> {
     pub payload: Option<&'a [u8]>,
     /// Where the entry stands in the stream; zero while it is [`Pending`].
     pub entry: EntryId,
+    /// What waited in the outbox, and was written to the stream before it.
+    pub told: Told<'a>,
 }
 
 /// Units taken back from an order.
@@ -161,6 +180,8 @@ pub struct Refund<'a> {
     /// The units no longer count against the user's limits.
     pub restores_limit: bool,
     pub entry: EntryId,
+    /// What waited in the outbox, and was written to the stream before it.
+    pub told: Told<'a>,
 }
 
 /// A change of one item's stock.
@@ -177,6 +198,17 @@ impl<'a> Change<'a> {
     pub fn marked(reason: &'a str) -> Change<'a> {
         let reason = shorten_reason(reason);
         Change::Marked { reason }
+    }
+
+    /// Returns the entries of the outbox that were written to the stream with this change.
+    #[inline]
+    pub fn told(&self) -> Told<'a> {
+        match self {
+            Change::Sold { order, .. } | Change::Bought { order, .. } => order.told,
+            Change::Refunded(refund) => refund.told,
+            Change::Told(told) => *told,
+            _ => Told::default(),
+        }
     }
 }
 
@@ -220,6 +252,16 @@ impl<'a> Pending<'a> {
             _ => {}
         }
         event
+    }
+
+    /// Notes what was written to the stream before its own entry.
+    pub fn telling(mut self, told: Told<'a>) -> Pending<'a> {
+        match &mut self.0.change {
+            Change::Sold { order, .. } | Change::Bought { order, .. } => order.told = told,
+            Change::Refunded(refund) => refund.told = told,
+            _ => {}
+        }
+        self
     }
 }
 

@@ -1,14 +1,17 @@
 //! The values that events and snapshots share, as bytes.
 
-use crate::sale::book::options::Options;
+use crate::sale::book::options::{Events, Options};
 use crate::sale::state::MarkId;
 use crate::sale::units::{
     EntryId, INTEGER_MAX, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX, SKU_BYTES_MAX,
 };
-use crate::wire::{CodecError, NameReader, Sink, Writer};
+use crate::wire::{CodecError, Collector, NameReader, Reader, Sink, Writer};
+
+/// What an event is written with.
+pub(super) type Out<'a, 'b> = Writer<'a, Collector<'b>>;
 
 /// An integer of the contract: at most 2^53 - 1.
-pub(crate) fn take_integer(from: &mut NameReader<'_>) -> Result<u64, CodecError> {
+pub(crate) fn take_integer<H: Copy>(from: &mut Reader<'_, H>) -> Result<u64, CodecError> {
     match from.number()? {
         integer if integer <= INTEGER_MAX => Ok(integer),
         _ => Err(CodecError::Invalid("a number above 2^53 - 1")),
@@ -63,13 +66,14 @@ pub(crate) fn put_entry<S: Sink>(out: &mut Writer<'_, S>, entry: EntryId) {
     out.number(entry.seq);
 }
 
-pub(crate) fn take_entry(from: &mut NameReader<'_>) -> Result<EntryId, CodecError> {
+pub(crate) fn take_entry<H: Copy>(from: &mut Reader<'_, H>) -> Result<EntryId, CodecError> {
     Ok(EntryId {
         ms: from.number()?,
         seq: from.number()?,
     })
 }
 
+/// Appends the settings of a sale. `EVENTS all` is an option of what they stand in.
 pub(crate) fn put_options<S: Sink>(out: &mut Writer<'_, S>, options: &Options) {
     for limit in [
         options.user_limit,
@@ -88,6 +92,7 @@ pub(crate) fn put_options<S: Sink>(out: &mut Writer<'_, S>, options: &Options) {
     out.number(options.remember_ms);
 }
 
+/// Reads the settings of a sale, with `EVENTS orders`.
 pub(crate) fn take_options(from: &mut NameReader<'_>) -> Result<Options, CodecError> {
     let options = Options {
         user_limit: from.option(take_positive)?,
@@ -101,6 +106,7 @@ pub(crate) fn take_options(from: &mut NameReader<'_>) -> Result<Options, CodecEr
         end_at_ms: from.option(take_positive)?,
         keep_ms: take_integer(from)?,
         remember_ms: take_integer(from)?,
+        events: Events::Orders,
     };
     if options.hold_ms == 0 || options.max_hold_ms() < options.hold_ms {
         return Err(CodecError::Invalid("the options"));
@@ -111,6 +117,10 @@ pub(crate) fn take_options(from: &mut NameReader<'_>) -> Result<Options, CodecEr
 /// Appends the lines of a cart.
 #[inline(always)]
 pub(crate) fn put_lines<S: Sink>(out: &mut Writer<'_, S>, lines: &[Line]) {
+    // A list of one, which nearly all carts are, in one piece.
+    if let &[Line { item, qty }] = lines {
+        return out.numbers([1, u64::from(item), qty]);
+    }
     out.list(lines.iter(), |out, line| {
         out.number(u64::from(line.item));
         out.number(line.qty);
@@ -118,7 +128,7 @@ pub(crate) fn put_lines<S: Sink>(out: &mut Writer<'_, S>, lines: &[Line]) {
 }
 
 /// Reads the lines of a cart: each of at least one unit, no item twice, none missing.
-pub(crate) fn take_lines(from: &mut NameReader<'_>) -> Result<Lines, CodecError> {
+pub(crate) fn take_lines<H: Copy>(from: &mut Reader<'_, H>) -> Result<Lines, CodecError> {
     let lines: Lines = from.list(2, |from| {
         Ok(Line {
             item: from.small()?,

@@ -1,10 +1,10 @@
 //! Decides the entries of a batch: independent requests at one moment, in their order.
 //!
 //! Each entry is decided on the sale as the entries before it left it, by the plan of the
-//! single command. So the caller carries a decision out, and writes its answer, before it
-//! asks about the next entry: an answer holds slots and items, which the next change may move.
+//! single command. So a [`Carrier`] carries a decision out, and writes its answer, before the
+//! next entry is decided: an answer holds slots and items, which the next change may move.
 //!
-//! Edge: reads the state and returns a decision; knows one entry at a time.
+//! Edge: reads the state and decides; knows one entry at a time.
 //!
 //! # Invariants
 //!
@@ -13,6 +13,8 @@
 //!    of sweeps, else a batch of refusals could return `sweep-max` reservations for each of
 //!    them; of looks at a user's open reservations; and of lines of large carts.
 //! 2. What expires on the way is decided in its place between the entries.
+
+use std::ops::ControlFlow;
 
 use crate::sale::ask::answer::Answer;
 use crate::sale::ask::request::{Bounds, Checkout, Reserve};
@@ -34,18 +36,30 @@ pub enum Entry<'a> {
     Release(Key<'a>),
 }
 
-/// What is to be done about an entry.
-#[derive(Clone, Debug)]
-pub enum Decision<'a> {
-    /// Reservations expire first. After this event the entry is decided anew.
-    First(Event<'a>),
-    Change(Event<'a>),
-    /// The entry of the order stream is to be appended first.
-    Order(Pending<'a>),
-    /// Nothing changes.
-    Say(Answer),
-    /// Nothing changes: the cart is larger than what the batch has left for large ones.
-    TooLarge,
+/// Carries out what a [`Batch`] decides, and answers its entries.
+pub trait Carrier<'a> {
+    /// What it has to say of an entry that was answered.
+    type Answered;
+
+    /// Returns the sale as the entries so far left it.
+    fn sale(&self) -> &Sale;
+
+    /// Carries out an event that comes before the entry: reservations expire. The entry is
+    /// decided anew after it, unless the carrier breaks off.
+    fn expire(&mut self, event: &Event<'_>) -> ControlFlow<Self::Answered>;
+
+    /// Carries out what an entry changes, and answers it.
+    fn change(&mut self, event: &Event<'a>) -> Self::Answered;
+
+    /// The same for an order, whose entry of the order stream is to be appended first.
+    fn order(&mut self, pending: Pending<'a>) -> Self::Answered;
+
+    /// Answers an entry that changes nothing.
+    fn say(&mut self, entry: &Entry<'a>, answer: Answer) -> Self::Answered;
+
+    /// Answers an entry that changes nothing because its cart is larger than what the batch
+    /// has left for large ones.
+    fn refuse_large(&mut self) -> Self::Answered;
 }
 
 impl<'a> Entry<'a> {
@@ -77,6 +91,8 @@ pub struct Batch {
     bounds: Bounds,
     /// What is left of the budget of sweeps.
     sweep_left: u32,
+    /// The whole of it.
+    sweep_max: u32,
     /// What is left of the budget of looks at users' open reservations.
     looks_left: u32,
     /// What is left of the budget of large carts, in lines.
@@ -96,6 +112,7 @@ impl Batch {
             now_ms,
             bounds,
             sweep_left: sweep_max,
+            sweep_max,
             looks_left: LOOKS_MAX,
             lines_left: LINES_MAX,
         }
@@ -111,38 +128,54 @@ impl Batch {
         self.sweep_left
     }
 
-    /// Decides an entry, at the cost of its single command.
+    /// Decides an entry, at the cost of its single command, and has it carried out and
+    /// answered.
+    // Events are lent: they are too large to be handed on from one function to the next.
     #[inline(always)]
-    pub fn decide<'a>(&mut self, sale: &Sale, entry: &Entry<'a>) -> Decision<'a> {
-        // With fewer items there are no large carts.
-        if sale.items.len() > LINES_PER_COUNT && !self.has_room_for(sale, entry.id()) {
-            return Decision::TooLarge;
-        }
-        if let Some(event) = sale.plan_expire(self.now_ms, entry.id()) {
-            return Decision::First(event);
-        }
-        let (now_ms, bounds) = (self.now_ms, &self.bounds);
-        let answer = match entry {
-            Entry::Reserve(ask) => match sale.plan_reserve(now_ms, ask, bounds) {
-                Ok(event) => return Decision::Change(event),
-                Err(answer) => answer,
-            },
-            Entry::Release(id) => match sale.plan_release(now_ms, *id, None, bounds) {
-                Ok(event) => return Decision::Change(event),
-                Err(answer) => answer,
-            },
-            Entry::Buy { ask, reference } => {
-                match sale.plan_buy(now_ms, ask, *reference, None, bounds) {
-                    Ok(pending) => return Decision::Order(pending),
-                    Err(answer) => answer,
-                }
+    pub fn play<'a, C: Carrier<'a>>(&mut self, carrier: &mut C, entry: &Entry<'a>) -> C::Answered {
+        loop {
+            // With fewer items there are no large carts.
+            let is_large = carrier.sale().items.len() > LINES_PER_COUNT;
+            if is_large && !self.has_room_for(carrier.sale(), entry.id()) {
+                return carrier.refuse_large();
             }
-            Entry::Checkout(ask) => match sale.plan_checkout(now_ms, ask) {
-                Ok(pending) => return Decision::Order(pending),
-                Err(answer) => answer,
-            },
-        };
-        self.lift_or_say(sale, entry, answer)
+            if let Some(event) = carrier.sale().plan_expire(self.now_ms, entry.id()) {
+                if let ControlFlow::Break(answered) = carrier.expire(&event) {
+                    return answered;
+                }
+                continue;
+            }
+            let (now_ms, bounds) = (self.now_ms, &self.bounds);
+            let mut answer = match entry {
+                Entry::Reserve(ask) => match carrier.sale().plan_reserve(now_ms, ask, bounds) {
+                    Ok(ref event) => return carrier.change(event),
+                    Err(answer) => answer,
+                },
+                Entry::Release(id) => {
+                    match carrier.sale().plan_release(now_ms, *id, None, bounds) {
+                        Ok(ref event) => return carrier.change(event),
+                        Err(answer) => answer,
+                    }
+                }
+                Entry::Buy { ask, reference } => {
+                    let sale = carrier.sale();
+                    match sale.plan_buy(now_ms, ask, *reference, None, bounds) {
+                        Ok(pending) => return carrier.order(pending),
+                        Err(answer) => answer,
+                    }
+                }
+                Entry::Checkout(ask) => match carrier.sale().plan_checkout(now_ms, ask) {
+                    Ok(pending) => return carrier.order(pending),
+                    Err(answer) => answer,
+                },
+            };
+            let Some(event) = self.lift(carrier.sale(), entry, &mut answer) else {
+                return carrier.say(entry, answer);
+            };
+            if let ControlFlow::Break(answered) = carrier.expire(&event) {
+                return answered;
+            }
+        }
     }
 
     /// Takes the lines of this id's cart out of the budget, if it is a large one and there are
@@ -158,18 +191,29 @@ impl Batch {
         left.is_some()
     }
 
-    /// Returns overdue reservations, if that could lift this refusal; else says it.
-    fn lift_or_say<'a>(&mut self, sale: &Sale, entry: &Entry<'_>, answer: Answer) -> Decision<'a> {
-        if !self.could_lift(sale, entry, &answer) {
-            return Decision::Say(answer);
+    /// Returns the event that returns overdue reservations first, if that could lift this
+    /// refusal. Where the budget of sweeps is used up, the refusal becomes "try again at once".
+    fn lift(
+        &mut self,
+        sale: &Sale,
+        entry: &Entry<'_>,
+        answer: &mut Answer,
+    ) -> Option<Event<'static>> {
+        if !self.could_lift(sale, entry, answer) {
+            return None;
+        }
+        let is_late = matches!(answer, Answer::Expired { .. });
+        if !is_late && sale.has_backlog(self.sweep_max) {
+            *answer = Answer::RETRY_NOW;
+            return None;
         }
         // A sweep leaves nothing overdue or no budget, so that this ends.
-        match sale.plan_sweep_within(self.now_ms, &mut self.sweep_left) {
-            Some(event) => Decision::First(event),
-            // A late checkout: expired is expired, whatever else is overdue.
-            None if matches!(answer, Answer::Expired { .. }) => Decision::Say(answer),
-            None => Decision::Say(Answer::RETRY_NOW),
+        let event = sale.plan_sweep_within(self.now_ms, &mut self.sweep_left);
+        // A late checkout: expired is expired, whatever else is overdue.
+        if event.is_none() && !is_late {
+            *answer = Answer::RETRY_NOW;
         }
+        event
     }
 
     /// Reports whether returning overdue reservations could lift this refusal.
@@ -247,6 +291,46 @@ mod tests {
         })
     }
 
+    /// Carries nothing out, and tells what it was to do.
+    struct Listener(Sale);
+
+    #[derive(Debug)]
+    enum Heard {
+        First,
+        Change,
+        Order,
+        Answer(Answer),
+        TooLarge,
+    }
+
+    impl<'a> Carrier<'a> for Listener {
+        type Answered = Heard;
+
+        fn sale(&self) -> &Sale {
+            &self.0
+        }
+
+        fn expire(&mut self, _: &Event<'_>) -> ControlFlow<Heard> {
+            ControlFlow::Break(Heard::First)
+        }
+
+        fn change(&mut self, _: &Event<'a>) -> Heard {
+            Heard::Change
+        }
+
+        fn order(&mut self, _: Pending<'a>) -> Heard {
+            Heard::Order
+        }
+
+        fn say(&mut self, _: &Entry<'a>, answer: Answer) -> Heard {
+            Heard::Answer(answer)
+        }
+
+        fn refuse_large(&mut self) -> Heard {
+            Heard::TooLarge
+        }
+    }
+
     #[test]
     fn large_carts_of_a_batch_have_so_many_lines_in_all() {
         let mut sale = sale(2_000, 1_000_000);
@@ -258,8 +342,12 @@ mod tests {
             reserve(&mut sale, "ann", id, items.min(2_000), AT_MS + 9);
         }
         let mut batch = Batch::new(AT_MS, BOUNDS, 1);
-        let mut decided =
-            |id: &str| matches!(batch.decide(&sale, &checkout(id)), Decision::Order(_));
+        let mut listener = Listener(sale);
+        let mut decided = |id: &str| match batch.play(&mut listener, &checkout(id)) {
+            Heard::Order => true,
+            Heard::TooLarge => false,
+            other => panic!("{other:?}"),
+        };
         let fits: Vec<bool> = ids.iter().map(|id| decided(id)).collect();
         assert_eq!(fits, [true, true, true, true, true, true, false]);
         // What has no more lines than a cart of a small sale has goes on.
@@ -282,9 +370,10 @@ mod tests {
             replaces: None,
         });
         let mut batch = Batch::new(AT_MS, BOUNDS, 0);
+        let mut listener = Listener(sale);
         for entry in 0..12 {
-            let said = match batch.decide(&sale, &ask) {
-                Decision::Say(answer) => answer,
+            let said = match batch.play(&mut listener, &ask) {
+                Heard::Answer(answer) => answer,
                 other => panic!("{other:?}"),
             };
             // Out of looks, it is "try again at once", which is always true.

@@ -4,5 +4,6 @@ pub mod batch;
 pub mod expiry;
 pub mod manage;
 pub mod order;
+mod outbox;
 pub mod refund;
 pub mod reserve;

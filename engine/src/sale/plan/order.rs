@@ -7,6 +7,7 @@ use crate::sale::OrderPlan;
 use crate::sale::ask::answer::Answer;
 use crate::sale::ask::request::{Bounds, Checkout, Reserve};
 use crate::sale::book::reservation::{Reservation, Slot, Status};
+use crate::sale::event::told::Told;
 use crate::sale::event::{Change, Order, Pending};
 use crate::sale::plan::reserve::Unknown;
 use crate::sale::state::Sale;
@@ -45,16 +46,17 @@ impl Sale {
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
-        let slot = self.admit(now_ms, &ask.user, &lines, None)?;
+        let user = self.admit(now_ms, ask.user, &lines, None)?;
         let forgets = self.room(now_ms, bounds)?;
         let order = Order {
             reference: reference.map(Spelling::of),
             payload,
             entry: EntryId::default(),
+            told: Told::default(),
         };
         let change = Change::Bought {
             id: ask.id,
-            user: ask.user.found_at(slot),
+            user,
             lines,
             order,
             forgets,
@@ -87,6 +89,7 @@ impl Sale {
             reference: ask.reference.map(Spelling::of),
             payload: ask.payload,
             entry: EntryId::default(),
+            told: Told::default(),
         };
         Ok(Pending::new(now_ms, Change::Sold { id: ask.id, order }))
     }
@@ -111,7 +114,9 @@ impl Sale {
         }
         let lines = record.lines();
         let units = units_of(&lines);
-        self.admit_user(record.user(), &lines, units, None)
+        let user = record.user();
+        let counted = self.users.sums(user).counted;
+        self.admit_user(user, counted, &lines, units, None)
             .and_then(|()| self.admit_stock(now_ms, &lines, units, None))
             .is_ok()
     }

@@ -9,6 +9,7 @@ use crate::sale::ask::answer::{Answer, Which};
 use crate::sale::ask::request::{Ask, RefundAsk};
 use crate::sale::book::cart::are_same_units;
 use crate::sale::book::reservation::{OrderRecord, Reservation, Status};
+use crate::sale::event::told::Told;
 use crate::sale::event::{Change, Pending, Refund};
 use crate::sale::plan::reserve::merge_lines;
 use crate::sale::state::Sale;
@@ -59,6 +60,7 @@ impl Sale {
             restores_limit: ask.restore_limit,
             no_restock: Some(ask.no_restock),
             entry: EntryId::default(),
+            told: Told::default(),
         });
         Ok(Pending::new(now_ms, change))
     }

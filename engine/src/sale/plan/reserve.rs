@@ -14,7 +14,6 @@ use crate::sale::event::{Change, Event, Forgets};
 use crate::sale::state::Sale;
 use crate::sale::units::{INTEGER_MAX, ItemIndex, Line, Lines, one_line, units_of};
 use crate::table::name::{Key, Spelling};
-use crate::table::slab::NONE;
 
 /// A SKU that is not there: its position in the request, if it had one.
 pub(crate) struct Unknown(pub Option<usize>);
@@ -71,13 +70,13 @@ impl Sale {
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
-        let slot = self.admit(now_ms, &ask.user, &lines, replaced)?;
+        let user = self.admit(now_ms, ask.user, &lines, replaced)?;
         let forgets = self.room(now_ms, bounds)?;
         let hold_ms = ask.hold_ms.unwrap_or(u64::MAX).min(self.options.hold_ms);
         let expires_at_ms = now_ms.saturating_add(hold_ms).min(INTEGER_MAX);
         let change = Change::Reserved {
             id: ask.id,
-            user: ask.user.found_at(slot),
+            user,
             lines,
             expires_at_ms: replaced.map_or(expires_at_ms, |replaced| replaced.expires_at_ms),
             forgets,
@@ -218,16 +217,16 @@ impl Sale {
         Ok(lines)
     }
 
-    /// Rows 4 to 12: the window, the limits and the stock. Returns where the user was found,
-    /// if it was looked for.
+    /// Rows 4 to 12: the window, the limits and the stock. Returns the user, with a note of
+    /// where it was found, if it was looked for.
     #[inline(always)]
-    pub(crate) fn admit(
+    pub(crate) fn admit<'a>(
         &self,
         now_ms: u64,
-        user: &Key<'_>,
+        mut user: Key<'a>,
         lines: &[Line],
         replaced: Option<&Replaced>,
-    ) -> Result<Option<UserSlot>, Answer> {
+    ) -> Result<Key<'a>, Answer> {
         let options = &self.options;
         if let Some(at_ms) = self.ended_at_ms(now_ms) {
             return Err(Answer::Ended { at_ms });
@@ -248,27 +247,28 @@ impl Sale {
         {
             return Err(Answer::OrderLimit { limit });
         }
-        let mut slot = None;
         if options.user_limit.is_some() || options.item_limit.is_some() {
-            slot = self.users.find(*user);
-            self.admit_user(slot.unwrap_or(NONE), lines, units, replaced)?;
+            let (slot, counted) = self.users.find_counted(&mut user);
+            self.admit_user(slot, counted, lines, units, replaced)?;
         }
         self.admit_stock(now_ms, lines, units, replaced)?;
-        Ok(slot)
+        Ok(user)
     }
 
-    /// Rows 8 and 9, also asked again for a checkout within its grace.
+    /// Rows 8 and 9, for a user with so many units that count; also asked again for a checkout
+    /// within its grace.
     #[inline(always)]
     pub(crate) fn admit_user(
         &self,
         user: UserSlot,
+        counted: u64,
         lines: &[Line],
         units: u64,
         replaced: Option<&Replaced>,
     ) -> Result<(), Answer> {
         let own = replaced.filter(|replaced| replaced.user == user);
         let freed = own.map_or(0, |own| own.units);
-        let counted = self.users.sums(user).counted.saturating_sub(freed);
+        let counted = counted.saturating_sub(freed);
         if let Some(remaining) = self.options.user_remaining(counted)
             && units > remaining
         {

@@ -4,12 +4,14 @@
 //! What `src/command/batch.rs` and `src/change/batch_commit.rs` do, for tests that have no
 //! server. Edge: decides nothing; what an event does to the sale is the host's to play.
 
+use std::ops::ControlFlow;
+
 use super::lines::Lines;
 use super::play::{Done, Fault};
 use super::requests::{Op, bytes};
 use flashsale_engine::sale;
 use flashsale_engine::sale::{
-    Answer, Batch, Bounds, ContainerWriter, Decision, Entry, EntryId, Event, Sale,
+    Answer, Batch, Bounds, Carrier, ContainerWriter, Entry, EntryId, Event, Pending, Sale,
 };
 use flashsale_fuzz::samples::unentered;
 
@@ -54,44 +56,79 @@ pub fn play_batch(
 ) -> Result<Option<Vec<u8>>, Fault> {
     let now_ms = host.sale().time(clock_ms).now_ms;
     let mut batch = Batch::new(now_ms, host.bounds(), host.sweep_max());
-    let mut container = ContainerWriter::new(Vec::new(), now_ms);
+    let mut carrying = Carrying {
+        host,
+        container: ContainerWriter::new(Vec::new(), now_ms),
+        now_ms,
+        at: 0,
+    };
     for (at, op) in ops.iter().enumerate() {
         let names = Names::of(op);
-        let entry = names.entry(op, host.sale());
-        loop {
-            let event = match batch.decide(host.sale(), &entry) {
-                Decision::Say(answer) => {
-                    host.answer(at, Said::Answer(answer))?;
-                    break;
-                }
-                Decision::First(event) => {
-                    container.push(&event);
-                    host.apply(&event)?;
-                    continue;
-                }
-                Decision::TooLarge => return Err("a cart too large for a batch".to_owned()),
-                Decision::Change(event) => event,
-                Decision::Order(pending) => {
-                    let mut event = unentered(pending);
-                    host.enter(&mut event)?;
-                    event
-                }
-            };
-            if event.at_ms != now_ms {
-                return Err(format!("decided at {now_ms}, but says so: {event:?}"));
-            }
-            container.push(&event);
-            let done = host.apply(&event)?;
-            let said = match (done.entry, done.slot) {
-                (Some(entry), _) => Said::Sold(entry),
-                (None, Some(slot)) if event.change.makes_reservation() => Said::Reserved(slot),
-                _ => Said::Released,
-            };
-            host.answer(at, said)?;
-            break;
+        let entry = names.entry(op, carrying.host.sale());
+        carrying.at = at;
+        batch.play(&mut carrying, &entry)?;
+    }
+    let mut container = carrying.container;
+    Ok((!container.is_empty()).then(|| container.finish().to_vec()))
+}
+
+/// Has a host carry out and answer what is decided about the entry at hand.
+struct Carrying<'h, H> {
+    host: &'h mut H,
+    container: ContainerWriter,
+    now_ms: u64,
+    /// Where the entry stands among the others.
+    at: usize,
+}
+
+impl<H: BatchHost> Carrying<'_, H> {
+    fn apply(&mut self, event: &Event<'_>) -> Result<Done, Fault> {
+        if event.at_ms != self.now_ms {
+            let now_ms = self.now_ms;
+            return Err(format!("decided at {now_ms}, but says so: {event:?}"));
+        }
+        self.container.push(event);
+        self.host.apply(event)
+    }
+}
+
+impl<'a, H: BatchHost> Carrier<'a> for Carrying<'_, H> {
+    type Answered = Result<(), Fault>;
+
+    fn sale(&self) -> &Sale {
+        self.host.sale()
+    }
+
+    fn expire(&mut self, event: &Event<'_>) -> ControlFlow<Result<(), Fault>> {
+        match self.apply(event) {
+            Ok(_) => ControlFlow::Continue(()),
+            Err(fault) => ControlFlow::Break(Err(fault)),
         }
     }
-    Ok((!container.is_empty()).then(|| container.finish().to_vec()))
+
+    fn change(&mut self, event: &Event<'a>) -> Result<(), Fault> {
+        let done = self.apply(event)?;
+        let said = match (done.entry, done.slot) {
+            (Some(entry), _) => Said::Sold(entry),
+            (None, Some(slot)) if event.change.makes_reservation() => Said::Reserved(slot),
+            _ => Said::Released,
+        };
+        self.host.answer(self.at, said)
+    }
+
+    fn order(&mut self, pending: Pending<'a>) -> Result<(), Fault> {
+        let mut event = unentered(pending);
+        self.host.enter(&mut event)?;
+        self.change(&event)
+    }
+
+    fn say(&mut self, _: &Entry<'a>, answer: Answer) -> Result<(), Fault> {
+        self.host.answer(self.at, Said::Answer(answer))
+    }
+
+    fn refuse_large(&mut self) -> Result<(), Fault> {
+        Err("a cart too large for a batch".to_owned())
+    }
 }
 
 /// The names of a request, as bytes that an entry can borrow.

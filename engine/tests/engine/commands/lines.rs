@@ -4,7 +4,7 @@
 
 use super::requests::{Ask, Named, Op, bytes};
 use flashsale_engine::sale;
-use flashsale_engine::sale::Changes;
+use flashsale_engine::sale::{Changes, Events};
 
 /// The lines of an ask, as bytes that requests can borrow.
 pub enum Lines {
@@ -57,6 +57,11 @@ pub fn replaced_of(op: &Op) -> Option<&str> {
 pub fn changes(named: &[Named]) -> Changes {
     let mut changes = Changes::default();
     for (name, value) in named {
+        if *name == "EVENTS" {
+            let is_all = *value == 1;
+            changes.events = Some(if is_all { Events::All } else { Events::Orders });
+            continue;
+        }
         let field = match *name {
             "USERLIMIT" => &mut changes.user_limit,
             "ITEMLIMIT" => &mut changes.item_limit,

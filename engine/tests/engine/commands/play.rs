@@ -21,6 +21,12 @@ pub trait Host {
     fn sweep_max(&self) -> u32;
     /// Hears what a sweep on the way has left of that.
     fn has_swept(&mut self, _left: u32) {}
+    /// Above how many waiting entries nothing is swept on the way.
+    fn backlog_max(&self) -> u32 {
+        self.sweep_max()
+    }
+    /// Hears that nothing was swept on the way, because of so many.
+    fn met_backlog(&mut self) {}
     /// Carries an event out, as `change::commit` does.
     fn commit(&mut self, event: Event<'_>) -> Result<Done, Fault>;
 }
@@ -342,9 +348,18 @@ impl<H: Host> Play<'_, H> {
         could_lift: impl Fn(&Sale, &Answer) -> bool,
         plan: impl Fn(&Sale) -> Plan<'a>,
     ) -> Result<Plan<'a>, Fault> {
-        match plan(self.host.sale()) {
-            Err(answer) if could_lift(self.host.sale(), &answer) => {}
+        let is_late = match plan(self.host.sale()) {
+            Err(answer) if could_lift(self.host.sale(), &answer) => {
+                matches!(answer, Answer::Expired { .. })
+            }
             plan => return Ok(plan),
+        };
+        if !is_late && self.host.sale().has_backlog(self.host.backlog_max()) {
+            self.host.met_backlog();
+            return Ok(Err(Answer::AllReserved {
+                retry_in_ms: 1,
+                item: None,
+            }));
         }
         let mut budget = self.host.sweep_max();
         let sweep = (self.host.sale()).plan_sweep_within(self.now_ms, &mut budget);
@@ -410,6 +425,8 @@ impl Kind {
             | Change::Resumed { .. }
             | Change::Closed
             | Change::Bound { .. }
+            | Change::Told(_)
+            | Change::Dropped { .. }
             | Change::Marked { .. } => Kind::Other(Did::Changed),
             Change::Created(_) | Change::Expired { .. } | Change::Lapsed { .. } => {
                 return Err(format!("no command plans {change:?}"));

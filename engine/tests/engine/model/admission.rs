@@ -44,6 +44,13 @@ impl Model {
             Err(refusal) if self.overdue_could_lift(now, user, &refusal) => {}
             answer => return answer,
         }
+        if self.has_backlog {
+            return refuse(
+                "RESERVE: ALLRESERVED 1 behind a backlog of entries",
+                words!["ALLRESERVED", 1],
+                Behind::All,
+            );
+        }
         self.sweep(now, self.sweep_max);
         match self.admit_without(replaced, now, user, ask) {
             Err(refusal) if self.overdue_could_lift(now, user, &refusal) => refuse(

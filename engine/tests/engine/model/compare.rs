@@ -7,7 +7,7 @@ use super::translate::entry_word;
 use super::views::{shown, shown_items, shown_lines};
 use crate::commands::play::{self, Fault};
 use crate::commands::requests::{bytes, name};
-use flashsale_engine::sale::{self, NameBuffer, Sale, Slot, State};
+use flashsale_engine::sale::{self, Events, NameBuffer, Sale, Slot, State};
 
 /// Finds the first difference between the model and a sale.
 pub fn compare(model: &Model, sale: &Sale, clock_ms: u64) -> Result<(), Fault> {
@@ -154,6 +154,7 @@ fn info(model: &Model, sale: &Sale, clock_ms: u64) -> String {
         shown(set.end_at_ms),
         shown(Some(set.keep_ms)),
         shown(Some(set.remember_ms)),
+        shown((set.events == Events::All).then_some(1)),
     ]
     .to_vec();
     let mark = sale

@@ -21,6 +21,7 @@ mod directed_carts;
 mod directed_grace;
 mod directed_marks;
 mod driver;
+mod outbox;
 mod promises;
 mod random;
 mod random_requests;

@@ -153,6 +153,9 @@ impl Source {
                 options.push((name, self.option_value(name)));
             }
         }
+        if self.rng.random_bool(0.5) {
+            options.push(("EVENTS", 1));
+        }
         if self.one_in(40) {
             options.retain(|(name, _)| *name != "START" && *name != "END");
             options.extend(self.empty_window());
@@ -189,6 +192,7 @@ impl Source {
                 let above = (self.hold_ms.saturating_mul(3)).min(LARGEST);
                 rng.random_range(self.hold_ms.saturating_sub(1).max(1)..=above)
             }
+            "EVENTS" => rng.random_range(0..2),
             "GRACE" if self.is_giant => rng.random_range(0..=LARGEST),
             "GRACE" | "REMEMBER" | "KEEP" => {
                 rng.random_range(0..=2 * self.hold_ms.min(LARGEST / 4))

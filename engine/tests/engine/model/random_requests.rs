@@ -447,6 +447,7 @@ impl Source {
                 "END",
                 "KEEP",
                 "REMEMBER",
+                "EVENTS",
             ]
             .choose(&mut self.rng)
             .expect("an option");

@@ -46,6 +46,8 @@ pub struct Model {
     pub entries: u64,
     pub turns: u64,
     pub sweep_max: u32,
+    /// So many entries wait that nothing is swept on the way.
+    pub has_backlog: bool,
     pub reservations_max: usize,
     pub items_max: usize,
     /// How often each row of the contract was the answer.
@@ -84,6 +86,7 @@ impl Model {
             entries: 0,
             turns: 0,
             sweep_max: setup.sweep_max,
+            has_backlog: false,
             reservations_max: setup.reservations_max,
             items_max: setup.items_max,
             rows: BTreeMap::new(),

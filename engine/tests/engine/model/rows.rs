@@ -97,6 +97,7 @@ pub const ALL: &[&str] = &[
     "RESERVE 7 ORDERLIMIT",
     "RESERVE 8 USERLIMIT",
     "RESERVE 9 ITEMLIMIT",
+    "RESERVE: ALLRESERVED 1 behind a backlog of entries",
     "RESERVE: ALLRESERVED 1 while more are overdue",
     "RESERVE: HOLD is cut",
     "RESERVE: RESERVED",

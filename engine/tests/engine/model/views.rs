@@ -137,6 +137,7 @@ impl Model {
             "END",
             "KEEP",
             "REMEMBER",
+            "EVENTS",
         ]
         .map(|name| shown(self.option(name)))
         .to_vec();

@@ -49,8 +49,11 @@ impl World {
 
     /// Does one step on both sides; the answer, when they agree about it.
     pub fn answer(&mut self, step: &Step) -> Result<String, Fault> {
-        let expected = self.model.answer(step.clock_ms, &step.op);
+        self.engine.met_backlog = false;
         let given = self.engine.answer(step.clock_ms, &step.op)?;
+        // The model knows no entries that wait.
+        self.model.has_backlog = self.engine.met_backlog;
+        let expected = self.model.answer(step.clock_ms, &step.op);
         if expected == given {
             return Ok(given);
         }
@@ -62,9 +65,15 @@ impl World {
     /// Does one step on both sides and compares all there is to see.
     pub fn step(&mut self, step: &Step, after: After) -> Result<String, Fault> {
         let promise = Promise::of(&step.op, &self.engine.primary);
+        self.engine.tells_on_the_way = self.steps.is_multiple_of(2);
         let given = self.answer(step)?;
         if let Some(promise) = promise {
             promise.check(&self.engine.primary, &given)?;
+        }
+        match self.steps % 7 {
+            0 => self.engine.tell(self.steps % 11)?,
+            3 => self.engine.drop_above(40)?,
+            _ => {}
         }
         compare(&self.model, &self.engine.primary, step.clock_ms)?;
         self.scan.go_on(&self.model, &self.engine.primary)?;

@@ -410,7 +410,7 @@ impl Asking<'_> {
     }
 
     fn changes(&mut self) -> Vec<Named> {
-        const NAMES: [&str; 11] = [
+        const NAMES: [&str; 12] = [
             "USERLIMIT",
             "ITEMLIMIT",
             "ORDERLIMIT",
@@ -422,6 +422,7 @@ impl Asking<'_> {
             "END",
             "KEEP",
             "REMEMBER",
+            "EVENTS",
         ];
         let first = self.dice.index(NAMES.len());
         let hold_ms = self.scene.setup.hold_ms_default;

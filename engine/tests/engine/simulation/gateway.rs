@@ -201,6 +201,7 @@ impl BatchHost for Batching<'_> {
             changed: changes > 0,
             // By an entry before, too: all have one budget.
             swept: self.deciding.sweeps > 0,
+            has_backlog: server.sale.has_backlog(server.config.sweep_max),
             bounds: server.config.bounds,
         };
         case.judge()

@@ -21,6 +21,8 @@ pub struct Case<'a> {
     pub changed: bool,
     /// Overdue reservations were returned on the way.
     pub swept: bool,
+    /// So many entries wait that none are returned on the way.
+    pub has_backlog: bool,
     pub bounds: Bounds,
 }
 

@@ -92,7 +92,7 @@ impl Case<'_> {
             Answer::AllReserved {
                 retry_in_ms: 1,
                 item: None,
-            } if overdue => self.swept,
+            } if overdue => self.swept || self.has_backlog,
             Answer::AllReserved { retry_in_ms, item } => {
                 let next = books.open.keys().next().map_or(now_ms, |due| due.0);
                 let limit = options.sale_limit.unwrap_or(u64::MAX);

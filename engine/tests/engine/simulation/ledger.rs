@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::history::{At, Histories, Missed, missed_alike};
 use super::record::{Fate, Id, Item, Record, Units, User, units_in_all};
+use super::stream;
 use crate::commands::play::Fault;
 use flashsale_engine::sale::{
     Bounds, Change, Created, EntryId, Event, Forgets, Hasher, INTEGER_MAX, Line, NameBuffer,
@@ -54,6 +55,10 @@ pub struct Ledger {
     pub refs: VecDeque<(Vec<u8>, Deltas)>,
     /// Entries of the order stream.
     pub entries: u64,
+    /// Entries of the outbox that were written.
+    pub told: u64,
+    /// Entries that were queued there, from CREATE on.
+    pub entries_queued: u64,
     pub refunded: u64,
     /// Items at the beginning.
     pub made_with: usize,
@@ -116,6 +121,8 @@ impl Ledger {
             ended: BTreeMap::new(),
             refs: VecDeque::new(),
             entries: 0,
+            told: 0,
+            entries_queued: 0,
             refunded: 0,
             made_with: items.len(),
             orders_made: 0,
@@ -258,6 +265,15 @@ impl Ledger {
             let now = self.time(by.clock_ms);
             must(event.at_ms == now, "the moment is the sale's time")?;
         }
+        self.told += event.change.told().count();
+        if let Change::Told(_) | Change::Dropped { .. } = event.change {
+            return Ok(());
+        }
+        let tells = stream::tells(&self.options, &event.change);
+        let (entries, before) = (
+            stream::entries_of(self, &event.change),
+            stream::shelves(self),
+        );
         let done = match &event.change {
             Change::Reserved { .. } | Change::Bought { .. } | Change::ReleasedUnseen { .. } => {
                 self.book_new(event, by)
@@ -276,6 +292,9 @@ impl Ledger {
             _ => self.book_sale(event),
         };
         done.map_err(|fault| format!("{fault}: {event:?}"))?;
+        if tells {
+            self.entries_queued += entries + stream::crossed(&before, &stream::shelves(self));
+        }
         self.last_change_ms = event.at_ms;
         for item in &self.items {
             item.available().ok_or("less than nothing is available")?;

@@ -25,6 +25,7 @@ mod judge;
 mod judge_refunds;
 mod judge_refusals;
 mod ledger;
+mod notable;
 mod operator;
 mod record;
 mod reply;
@@ -32,6 +33,7 @@ mod run;
 mod seen;
 mod server;
 mod step;
+mod stream;
 mod world;
 
 use std::collections::BTreeMap;

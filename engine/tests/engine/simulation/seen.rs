@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-const ALL: [&str; 91] = [
+const ALL: [&str; 95] = [
     // Answers.
     "ALLRESERVED",
     "ALREADYSOLD",
@@ -65,6 +65,10 @@ const ALL: [&str; 91] = [
     "restocked",
     "room made by forgetting",
     "room made by forgetting one past its grace",
+    "entries dropped",
+    "entries told",
+    "entries told by a refund",
+    "entries told by an order",
     "sweep at the end of its budget",
     "sweep by a deposed primary",
     "sweep of nothing",

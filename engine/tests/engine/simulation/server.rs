@@ -4,15 +4,15 @@
 use std::rc::Rc;
 
 use super::history::{At, Histories, Missed, Part, missed_alike};
-use super::ledger::{Decider, Ledger, spelled};
-use super::record::Fate;
+use super::ledger::{Decider, Ledger};
+use super::notable::notable;
+use super::stream::Stream;
 use crate::commands::copies::{loaded, reloaded, saved};
 use crate::commands::play::{Done, Fault, Host};
-use flashsale_engine::sale::Forgets;
 use flashsale_engine::sale::{
-    self, Bounds, Change, EntryId, Event, Hasher, Sale, decode_event, encode_event,
+    self, Bounds, Change, EntryId, Event, Hasher, Sale, ToldWriter, decode_event, encode_event,
 };
-use flashsale_fuzz::samples::set_entry;
+use flashsale_fuzz::samples::{set_entry, set_told};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -28,6 +28,8 @@ pub enum Role {
 struct Aof {
     /// A rewritten base, and the offset it was saved at; else everything from CREATE on.
     base: Option<(Vec<Vec<u8>>, usize)>,
+    /// The stream as it was then.
+    stream: Stream,
     /// Everything up to this offset is on disk.
     durable: usize,
 }
@@ -51,6 +53,8 @@ pub struct Server {
     pub config: Config,
     /// The books of its history, as long as it decides.
     pub books: Option<Ledger>,
+    /// What it has of the order stream.
+    pub stream: Stream,
     aof: Aof,
 }
 
@@ -95,6 +99,7 @@ impl Server {
             role,
             config,
             books: None,
+            stream: Stream::default(),
             aof: Aof::default(),
         })
     }
@@ -119,7 +124,11 @@ impl Server {
             offset: self.at.offset + 1,
             ..self.at
         };
-        match carry_out(&mut self.sale, &histories.event(next))? {
+        let part = histories.event(next);
+        if !self.is_like_its_primary(histories, next) {
+            self.stream.doubt();
+        }
+        match carry_out(&mut self.sale, &mut self.stream, &part)? {
             Carried::Out { keeps_mark: true } => seen.push("RESUME of a sound primary"),
             Carried::Out { .. } => {}
             Carried::Not(divergence) if !self.is_like_its_primary(histories, next) => {
@@ -142,6 +151,7 @@ impl Server {
     /// place of the event.
     pub fn miss(&mut self, reason: String) -> Result<(), Fault> {
         self.at.offset += 1;
+        self.stream.doubt();
         self.mark(&reason)?;
         self.missed.insert(self.at.offset, reason);
         self.note_sync();
@@ -159,15 +169,18 @@ impl Server {
         };
         let mut bytes = Vec::new();
         encode_event(&marked, &mut bytes);
-        must_carry_out(&mut self.sale, &Part::alone(bytes.into()))
+        must_carry_out(&mut self.sale, &mut self.stream, &Part::alone(bytes.into()))
     }
 
     /// What its own AOF says next.
     fn replay(&mut self, histories: &Histories) -> Result<(), Fault> {
         self.at.offset += 1;
+        if !self.is_like_its_primary(histories, self.at) {
+            self.stream.doubt();
+        }
         match self.missed.get(&self.at.offset).cloned() {
             Some(reason) => self.mark(&reason),
-            None => must_carry_out(&mut self.sale, &histories.event(self.at)),
+            None => must_carry_out(&mut self.sale, &mut self.stream, &histories.event(self.at)),
         }
     }
 
@@ -210,8 +223,10 @@ impl Server {
         let at = from.at;
         self.at = at;
         self.missed = from.missed.clone();
+        self.stream = from.stream.clone();
         self.aof = Aof {
             base: Some((chunks, at.offset)),
+            stream: from.stream.clone(),
             durable: at.offset,
         };
         Ok(())
@@ -226,6 +241,7 @@ impl Server {
     /// An AOF rewrite.
     pub fn rewrite(&mut self) {
         self.aof.base = Some((saved(&self.sale), self.at.offset));
+        self.aof.stream = self.stream.clone();
         self.aof.durable = self.at.offset;
     }
 
@@ -253,6 +269,7 @@ impl Server {
             None => (created(&histories.created, self.config.hasher())?, 0),
         };
         self.sale = sale;
+        self.stream = self.aof.stream.clone();
         self.at.offset = from;
         self.missed.retain(|offset, _| *offset <= kept);
         while self.at.offset < kept {
@@ -266,6 +283,7 @@ impl Server {
     pub fn take_over(&mut self, histories: &mut Histories) -> Result<(), Fault> {
         let books = self.books_so_far(histories)?;
         books.compare_all(&self.sale)?;
+        self.stream.judge(&self.sale, &books)?;
         self.books = Some(books);
         self.role = Role::Primary;
         self.at = histories.fork(self.at, self.missed.clone());
@@ -284,12 +302,13 @@ enum Carried {
 }
 
 /// Carries a replicated event out, if it fits.
-fn carry_out(sale: &mut Sale, part: &Part) -> Result<Carried, Fault> {
+fn carry_out(sale: &mut Sale, stream: &mut Stream, part: &Part) -> Result<Carried, Fault> {
     let event = part.event(sale.hasher())?;
     if let Err(divergence) = sale.check(&event) {
         return Ok(Carried::Not(divergence.to_string()));
     }
     let was_marked = sale.mark().is_some();
+    stream.follow(sale, &event)?;
     sale.apply(&event);
     refuse_twice(sale, &event)?;
     Ok(Carried::Out {
@@ -300,8 +319,8 @@ fn carry_out(sale: &mut Sale, part: &Part) -> Result<Carried, Fault> {
 }
 
 /// Carries an event out that has to fit.
-fn must_carry_out(sale: &mut Sale, part: &Part) -> Result<(), Fault> {
-    match carry_out(sale, part)? {
+fn must_carry_out(sale: &mut Sale, stream: &mut Stream, part: &Part) -> Result<(), Fault> {
+    match carry_out(sale, stream, part)? {
         Carried::Out { .. } => Ok(()),
         Carried::Not(divergence) => Err(format!("its own AOF: {divergence}")),
     }
@@ -360,6 +379,39 @@ impl<'w> Deciding<'w> {
         }
     }
 
+    /// Writes the oldest entries that wait, as the timer does.
+    pub fn tell(&mut self, most: u64) -> Result<(), Fault> {
+        let mut writer = ToldWriter::default();
+        self.write(most, &mut writer)?;
+        let told = writer.finish();
+        if told.is_empty() {
+            return Ok(());
+        }
+        let at_ms = self.server.sale.time(self.clock_ms).now_ms;
+        let change = Change::Told(told);
+        self.carry_out(&Event { at_ms, change }).map(|_| ())
+    }
+
+    /// Drops the oldest entries, if more wait than may; returns whether it did.
+    pub fn drop_above(&mut self, events_max: u64) -> Result<bool, Fault> {
+        let sale = &self.server.sale;
+        let now_ms = sale.time(self.clock_ms).now_ms;
+        match sale.plan_drop(now_ms, events_max) {
+            Some(event) => self.carry_out(&event).map(|_| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Gives the oldest entries that wait their IDs.
+    pub fn write(&self, most: u64, writer: &mut ToldWriter) -> Result<(), Fault> {
+        let books = self.server.books.as_ref().ok_or("a replica decides")?;
+        let outbox = self.server.sale.outbox();
+        let count = outbox.map_or(0, |outbox| outbox.count_weighing(most).0);
+        let (ms, last) = (books.entries, books.entries * 7 + books.told);
+        (1..=count).for_each(|n| writer.push(EntryId { ms, seq: last + n }));
+        Ok(())
+    }
+
     /// Gives an order its entry.
     pub fn enter(&self, event: &mut Event<'_>) -> Result<(), Fault> {
         if event.entry().is_some() {
@@ -384,6 +436,7 @@ impl<'w> Deciding<'w> {
         let fits = server.sale.check(event);
         fits.map_err(|divergence| format!("its own primary, {divergence}: {event:?}"))?;
         self.seen = notable(books, &decoded).or(self.seen);
+        server.stream.follow(&server.sale, event)?;
         let applied = server.sale.apply(event);
         let decider = Decider {
             clock_ms: self.clock_ms,
@@ -394,7 +447,11 @@ impl<'w> Deciding<'w> {
         refuse_twice(&server.sale, event)?;
         let is_expiry = matches!(
             event.change,
-            Change::Swept { .. } | Change::Expired { .. } | Change::Lapsed { .. }
+            Change::Swept { .. }
+                | Change::Expired { .. }
+                | Change::Lapsed { .. }
+                | Change::Told(_)
+                | Change::Dropped { .. }
         );
         if let Change::Swept {
             expired,
@@ -433,57 +490,13 @@ impl Host for Deciding<'_> {
         self.server.config.sweep_max
     }
 
-    fn commit(&mut self, mut event: Event<'_>) -> Result<Done, Fault> {
+    fn commit(&mut self, event: Event<'_>) -> Result<Done, Fault> {
+        let (mut told, mut event) = (ToldWriter::default(), event);
+        if event.entry().is_some() {
+            self.write(self.server.config.sweep_max.into(), &mut told)?;
+            set_told(&mut event, told.finish());
+        }
         self.enter(&mut event)?;
         self.carry_out(&event)
-    }
-}
-
-/// What an event is to the counters, when it is one of the rarer ones.
-fn notable(books: &Ledger, event: &Event<'_>) -> Option<&'static str> {
-    let is_expired = |id| {
-        let record = books.record(&spelled(id));
-        record.is_some_and(|record| matches!(record.fate, Fate::Late | Fate::Expired))
-    };
-    let life = |id| books.life(&spelled(id));
-    match &event.change {
-        Change::Sold { id, .. } if is_expired(*id) => Some("checkout within its grace"),
-        Change::Released { id } if is_expired(*id) => Some("release of an expired id"),
-        Change::ReleasedUnseen { .. } => Some("release before the reserve"),
-        Change::Reserved { forgets, .. } | Change::Bought { forgets, .. }
-            if *forgets != Forgets::Nothing =>
-        {
-            Some(match books.ended.is_empty() {
-                true => "room made by forgetting one past its grace",
-                false => "room made by forgetting",
-            })
-        }
-        Change::Reserved {
-            replaces: Some(old),
-            user,
-            ..
-        } => {
-            let same = books
-                .record(&spelled(*old))
-                .is_some_and(|record| record.user.as_deref() == Some(&spelled(*user)[..]));
-            Some(match same {
-                true => "a cart that changed",
-                false => "a cart that became another user's",
-            })
-        }
-        Change::Reserved { id, .. } | Change::Bought { id, .. } if life(*id) > 0 => {
-            Some("another life of a forgotten id")
-        }
-        Change::Extended { .. } => Some("extended"),
-        Change::Refunded(refund) if !refund.restocks => Some("refund without restock"),
-        Change::Refunded(refund) if refund.restores_limit => Some("refund with RESTORELIMIT"),
-        Change::Closed => Some("closed"),
-        Change::Resumed { lifts: Some(_) } => Some(match books.closed_at_ms {
-            Some(_) => "RESUME of a marked copy after CLOSE",
-            None => "RESUME of a marked copy",
-        }),
-        Change::Bound { .. } => Some("bound to another stream"),
-        Change::Restocked { .. } => Some("restocked"),
-        _ => None,
     }
 }

@@ -183,6 +183,9 @@ fn setup(dice: &mut Dice) -> Setup {
             options.push((name, option_value(dice, name, hold_ms, clock_ms)));
         }
     }
+    if dice.percent(50) {
+        options.push(("EVENTS", 1));
+    }
     if dice.percent(80) {
         options.push(("HOLD", hold_ms));
         if dice.percent(75) {
@@ -208,6 +211,7 @@ pub fn option_value(dice: &mut Dice, name: &str, hold_ms: u64, now_ms: u64) -> u
         "USERLIMIT" | "ITEMLIMIT" | "ORDERLIMIT" | "SALELIMIT" if dice.one_in(4) => 0,
         "USERLIMIT" | "ITEMLIMIT" | "ORDERLIMIT" => dice.between(1, 9),
         "SALELIMIT" => dice.below(40),
+        "EVENTS" => dice.below(2),
         "HOLD" => dice.between(1, hold_ms * 2),
         "MAXHOLD" if dice.one_in(5) => 0,
         "MAXHOLD" => dice.between(hold_ms.saturating_sub(1).max(1), hold_ms * 3),

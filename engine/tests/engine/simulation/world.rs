@@ -262,6 +262,11 @@ impl World {
         let now_ms = books.time(clock_ms);
         let mut deciding = Deciding::new(server, &mut self.histories, clock_ms);
         let played = play::play(&mut deciding, clock_ms, op)?;
+        if let Op::Sweep(most) = op
+            && !deciding.drop_above(20)?
+        {
+            deciding.tell(u64::from(*most))?;
+        }
         let (changes, events) = (deciding.changes, deciding.events as u64);
         let (notable, swept) = (deciding.seen, deciding.sweeps > 0);
         must(changes <= 1, "a request changes something once")?;
@@ -275,6 +280,7 @@ impl World {
             now_ms,
             changed: changes > 0,
             swept,
+            has_backlog: server.sale.has_backlog(server.config.sweep_max),
             bounds: server.config.bounds,
         };
         case.judge()
@@ -419,8 +425,17 @@ impl World {
                 self.mend(at)?;
             }
         }
-        let books = self.servers[self.primary].books.as_ref();
-        books.map_or(Ok(()), |books| books.compare_all(self.sale()))
+        let primary = &self.servers[self.primary];
+        let Some(books) = &primary.books else {
+            return Ok(());
+        };
+        books.compare_all(self.sale())?;
+        primary.stream.judge(&primary.sale, books)?;
+        let is_same = |copy: &Server| copy.stream.is_like(&primary.stream);
+        must(
+            self.servers.iter().all(is_same),
+            "every copy has the same entries at the same IDs",
+        )
     }
 
     fn sale(&self) -> &Sale {

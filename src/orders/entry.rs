@@ -1,0 +1,134 @@
+//! The entry of an order or a refund.
+//!
+//! Edge: plain fields in the order of the contract. What else a sale with `EVENTS all` writes
+//! is in `news.rs`.
+
+use ulid::ULID_LEN;
+
+use super::names::NAMES;
+use super::values::{Items, RecentValues, spell, text_of, text_of_number};
+use crate::ffi::{Text, TextBuf};
+use flashsale_engine::sale::{Change, Lines, Sale, Spelling, units_of};
+
+/// What an entry says, beside the sale and the moment.
+pub(super) struct Entry<'e> {
+    /// The value of `event`.
+    event: &'static TextBuf,
+    pub(super) id: Spelling<'e>,
+    /// Nobody, which no order is of, is spelled as nothing.
+    user: Option<Spelling<'e>>,
+    lines: Lines,
+    reference: Option<Spelling<'e>>,
+    /// The field that only some entries have, and its value.
+    more: Option<(&'static TextBuf, &'e [u8])>,
+}
+
+impl<'e> Entry<'e> {
+    /// Returns the entry of a change that has one.
+    pub(super) fn of(sale: &'e Sale, change: &'e Change<'_>) -> Option<Entry<'e>> {
+        let names = &*NAMES;
+        let (id, user, lines, order) = match change {
+            Change::Sold { id, order } => {
+                let (user, lines) = sale.user_and_lines(*id)?;
+                (id, user, lines, order)
+            }
+            Change::Bought {
+                id,
+                user,
+                lines,
+                order,
+                ..
+            } => (id, Some(user.spelling()), lines.clone(), order),
+            Change::Refunded(refund) => {
+                let restocked: &[u8] = if refund.restocks { b"1" } else { b"0" };
+                return Some(Entry {
+                    event: &names.refund,
+                    id: refund.id.spelling(),
+                    user: sale.user_and_lines(refund.id)?.0,
+                    lines: refund.lines.clone(),
+                    reference: refund.reference,
+                    more: Some((&names.restocked, restocked)),
+                });
+            }
+            _ => return None,
+        };
+        Some(Entry {
+            event: &names.order,
+            id: id.spelling(),
+            user,
+            lines,
+            reference: order.reference,
+            more: order.payload.map(|payload| (&names.payload, payload)),
+        })
+    }
+}
+
+/// The values of an entry as strings of the server.
+pub(super) struct Texts<'r> {
+    sale_id: Text<'r>,
+    user: TextBuf,
+    qty: Text<'r>,
+    items: Items<'r>,
+    at_ms: Text<'r>,
+    reference: Option<TextBuf>,
+    more: Option<TextBuf>,
+    seq: Option<TextBuf>,
+}
+
+impl<'r> Texts<'r> {
+    /// Spells what is decided at `at_ms`. With `EVENTS all` the next `seq` is its own.
+    pub(super) fn of(
+        entry: &Entry<'_>,
+        sale: &Sale,
+        at_ms: u64,
+        recent: &'r mut RecentValues,
+    ) -> Texts<'r> {
+        let units = units_of(&entry.lines);
+        let user = entry.user.unwrap_or(Spelling::Bytes(b""));
+        let spell_id = || TextBuf::new(spell(sale, &mut [0; ULID_LEN]));
+        Texts {
+            sale_id: recent.sale_id.same(sale.sale_id(), spell_id),
+            user: text_of(user),
+            qty: recent.qty.same(units, || text_of_number(units)),
+            items: Items::of(sale, &entry.lines, &mut recent.items),
+            at_ms: recent.at_ms.same(at_ms, || text_of_number(at_ms)),
+            reference: entry.reference.map(text_of),
+            more: entry.more.map(|(_, bytes)| TextBuf::new(bytes)),
+            seq: sale.next_seq(at_ms).map(text_of_number),
+        }
+    }
+
+    /// Lends the fields in the order of the contract, names and values alternating.
+    pub(super) fn with_fields<R>(
+        &self,
+        entry: &Entry<'_>,
+        [key, id]: [Text<'_>; 2],
+        add: impl FnOnce(&mut [Text<'_>]) -> R,
+    ) -> R {
+        let names = &*NAMES;
+        let none = names.none.as_text();
+        // There also when empty: consumers tell entries apart by it.
+        let reference = self.reference.as_ref().map_or(none, TextBuf::as_text);
+        let more_name = entry.more.map_or(none, |(name, _)| name.as_text());
+        let more = self.more.as_ref().map_or(none, TextBuf::as_text);
+        let mut fields = [
+            [names.event.as_text(), entry.event.as_text()],
+            [names.sale.as_text(), key],
+            [names.sale_id.as_text(), self.sale_id],
+            [names.id.as_text(), id],
+            [names.user.as_text(), self.user.as_text()],
+            [names.qty.as_text(), self.qty],
+            [names.items.as_text(), self.items.as_text()],
+            [names.at_ms.as_text(), self.at_ms],
+            [names.reference.as_text(), reference],
+            [more_name, more],
+            [none, none],
+        ];
+        let mut pairs = fields.len() - 1 - usize::from(self.more.is_none());
+        if let Some(seq) = &self.seq {
+            fields[pairs] = [names.seq.as_text(), seq.as_text()];
+            pairs += 1;
+        }
+        add(fields[..pairs].as_flattened_mut())
+    }
+}

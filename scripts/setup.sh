@@ -22,11 +22,12 @@
 #   profile valgrind
 #   companion  a newer Rust than the module asks for, as companion/Cargo.toml states it
 #   databases  PostgreSQL and MariaDB, to test the companion with
+#   browser Chromium with its driver, to test the companion's page with
 #   monitoring  Prometheus with promtool, and redis_exporter
 #   servers  Redis 8.2 and Valkey 9.1, target/servers; no Rust is needed for it
 #   debian-servers  Redis 8.0 and Valkey 8.1 of Debian 13, target/servers as well
 #
-# python, node, monitoring and both kinds of servers are for some tests alone: where they
+# python, node, monitoring, browser and both kinds of servers are for some tests alone: where they
 # cannot be had, it says so and goes on.
 #
 # Asks nothing, uses sudo only when not root, says nothing when nothing is missing,
@@ -85,6 +86,9 @@ package_for() { # NEED MANAGER
     databases:apt-get) echo postgresql mariadb-server ;;
     databases:dnf) echo postgresql-server mariadb-server ;;
     databases:pacman|databases:brew) echo postgresql mariadb ;;
+    browser:apt-get) echo chromium chromium-driver ;;
+    browser:dnf) echo chromium chromedriver ;;
+    browser:pacman) echo chromium ;;
     profile:apt-get|profile:dnf|profile:pacman) echo valgrind ;;
     monitoring:apt-get) echo prometheus prometheus-redis-exporter ;;
     # Those have no redis_exporter; promtool comes with Prometheus.
@@ -598,6 +602,15 @@ need_databases() {
   have_databases || die "please install PostgreSQL and MariaDB"
 }
 
+# --- browser ----------------------------------------------------------------------
+
+need_browser() {
+  have chromedriver && return
+  (install_packages browser) || true
+  have chromedriver ||
+    say "SKIPPED: no Chromium with chromedriver here; the companion's page will not be tested in a browser"
+}
+
 # --- profile ----------------------------------------------------------------------
 
 need_profile() {
@@ -625,6 +638,7 @@ for need in "$@"; do
     profile) need_profile ;;
     companion) need_companion ;;
     databases) need_databases ;;
+    browser) need_browser ;;
     compose) need_compose ;;
     *) die "unknown need: $need" ;;
   esac

@@ -4,7 +4,7 @@
 //! written by the thread that runs commands; INFO may read them from anywhere.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -204,8 +204,9 @@ pub static EVENTS_WAITING: Gauge = Gauge::new();
 static EVENTS_WAITING_SINCE: Largest = Largest::new();
 /// How much was queued since the timer last wrote, in entries as `sweep-max` counts them.
 static EVENTS_QUEUED: Counter = Counter::new();
-/// Why the timer last left entries waiting, as the number of a [`Wait`].
-static EVENTS_WAIT: AtomicU8 = AtomicU8::new(0);
+/// Since when the oldest entry waits that the timer could not write, in Unix milliseconds, and
+/// why.
+static LONGEST_WAIT: Mutex<Option<(u64, Wait)>> = Mutex::new(None);
 /// Sales the timer has a deadline of.
 pub static SALES_WITH_DEADLINES: AtomicU64 = AtomicU64::new(0);
 
@@ -265,8 +266,6 @@ macro_rules! waits {
         pub enum Wait { $($(#[$doc])* $variant,)* }
 
         impl Wait {
-            const ALL: &[Wait] = &[$(Wait::$variant),*];
-
             /// Says it.
             pub fn words(self) -> &'static str {
                 match self { $(Wait::$variant => $words,)* }
@@ -284,16 +283,26 @@ waits! {
     OutOfMemory => "the server is above maxmemory",
 }
 
-/// Notes why the timer left entries waiting.
-pub fn note_wait(wait: Wait) {
-    EVENTS_WAIT.store(wait as u8, Ordering::Relaxed);
+/// Notes why the timer left the entries of a sale waiting, whose oldest one waits since
+/// `since_ms`. What is known of a sale that has waited longer stays.
+pub fn note_wait(since_ms: u64, wait: Wait) {
+    let mut longest = LONGEST_WAIT.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_longer = |(known_ms, _): (u64, Wait)| known_ms < since_ms && is_oldest(known_ms);
+    if !longest.is_some_and(is_longer) {
+        *longest = Some((since_ms, wait));
+    }
 }
 
-/// Returns why the timer last left entries waiting.
-pub fn last_wait() -> Wait {
-    let number = EVENTS_WAIT.load(Ordering::Relaxed);
-    let wait = Wait::ALL.get(usize::from(number));
-    wait.copied().unwrap_or(Wait::Nothing)
+/// Returns why the oldest entry of all sales waits.
+pub fn longest_wait() -> Wait {
+    let longest = LONGEST_WAIT.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = longest.filter(|(since_ms, _)| is_oldest(*since_ms));
+    known.map_or(Wait::Nothing, |(_, wait)| wait)
+}
+
+/// Does the oldest entry of all sales wait since then?
+fn is_oldest(since_ms: u64) -> bool {
+    EVENTS_WAITING_SINCE.get() == u64::MAX - since_ms
 }
 
 /// Replaces the moment since which a sale's oldest entry waits, in Unix milliseconds. O(log

@@ -3,8 +3,8 @@
     python3 -m clients.generator            writes the files
     python3 -m clients.generator --check    says which are stale, and fails
 
-Written are the types and methods of both clients, and the tables of
-`docs/reference/answers.md`. It needs nothing but Python, so that `make lint` can check.
+Written are the types and methods of both clients, the tables of
+`docs/reference/answers.md`, and what `flashsale serve` answers over HTTP. It needs nothing but Python, so that `make lint` can check.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from . import page, python, typescript
+from . import page, python, rust, typescript
 from .model import CLIENTS, Model
 
 
@@ -21,6 +21,8 @@ def texts(model: Model) -> dict[Path, str]:
     typescript_folder = CLIENTS / "typescript" / "src"
     written = {python_folder / name: write(model) for name, write in python.FILES.items()}
     written |= {typescript_folder / name: write(model) for name, write in typescript.FILES.items()}
+    serve_folder = CLIENTS.parent / "companion" / "src" / "serve"
+    written |= {serve_folder / name: write(model) for name, write in rust.FILES.items()}
     answers = CLIENTS.parent / "docs" / "reference" / "answers.md"
     written[answers] = page.write(model, answers.read_text())
     return written

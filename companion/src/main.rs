@@ -1,25 +1,34 @@
 //! `flashsale`: the program beside the module.
 //!
 //! It speaks to a server like any client. `flashsale worker` moves the order stream into SQL
-//! tables, each order exactly once; docs/companion.md is its manual.
+//! tables, each order exactly once; `flashsale serve` is the way from browsers to a sale, by
+//! HTTP; `flashsale load` lets a crowd at a sale and checks the books; `flashsale top` shows a
+//! sale in the terminal. docs/companion.md is their manual.
 //!
 //! | Folder | |
 //! |---|---|
 //! | `link` | one connection to the primary, which never reconnects by itself |
 //! | `sql` | three databases by one interface, the tables, which errors pass |
+//! | `load` | buyers and their habits, the driver, the books and their checks, the report |
+//! | `top` | what a sale and its server look like now |
+//! | `serve` | the gateway: queues and batches, answers over HTTP, the live view, the page |
 //! | `worker` | entries, hooks, one batch, reading and acknowledging |
 
 #![forbid(unsafe_code)]
 
 mod failure;
 mod link;
+mod load;
 mod log;
 mod metrics;
 mod options;
+mod plain;
 mod retry;
 mod secret;
+mod serve;
 mod sql;
 mod stop;
+mod top;
 mod worker;
 
 use std::process::ExitCode;
@@ -42,6 +51,9 @@ struct Flashsale {
 #[derive(Subcommand)]
 enum Command {
     Worker(Box<worker::Options>),
+    Load(Box<load::Options>),
+    Top(top::Options),
+    Serve(serve::Options),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +67,9 @@ fn main() -> ExitCode {
     let run = async {
         match command {
             Command::Worker(options) => worker::run(*options).await,
+            Command::Load(options) => load::run(*options).await,
+            Command::Top(options) => top::run(options).await,
+            Command::Serve(options) => serve::run(options).await,
         }
     };
     let code = match runtime.block_on(run) {

@@ -58,6 +58,18 @@ impl SqlOptions {
     pub fn url(&self) -> Result<String, Failure> {
         url_of(self.url.clone(), "--sql", "FLASHSALE_SQL")
     }
+
+    /// Returns the URL if there is one: for those who can do without.
+    ///
+    /// # Errors
+    ///
+    /// A file that is named cannot be read.
+    pub fn url_if_given(&self) -> Result<Option<String>, Failure> {
+        let names = ["FLASHSALE_SQL", "FLASHSALE_SQL_FILE"];
+        let is_given =
+            self.url.is_some() || names.iter().any(|name| std::env::var_os(name).is_some());
+        is_given.then(|| self.url()).transpose()
+    }
 }
 
 /// How a subcommand tells what it does.

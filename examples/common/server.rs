@@ -82,7 +82,7 @@ impl Server {
             // Out of the terminal's group, so that Ctrl-C reaches it through the guard.
             .process_group(0)
             .spawn()
-            .map_err(|error| format!("cannot start {program}: {error} (make demo installs it)"))?;
+            .map_err(|error| format!("cannot start {program}: {error} (make run installs it)"))?;
         let guard = spawn_guard(process.id(), folder.path()).inspect_err(|_| {
             let _ = process.kill();
         })?;

@@ -152,7 +152,7 @@ impl<'c> BatchCommit<'c> {
             Some(orders) if may_write => Written::append(&self.key, orders, self.write_left),
             _ => Written::default(),
         };
-        self.write_left = self.write_left.saturating_sub(written.weight);
+        self.write_left = self.write_left.saturating_sub(written.cost);
         written
     }
 

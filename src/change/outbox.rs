@@ -25,8 +25,8 @@ use flashsale_engine::sale::{Change, Event, Pending, Sale, Told, ToldWriter};
 #[derive(Default)]
 pub struct Written {
     at: ToldWriter,
-    /// How much it counts.
-    pub weight: u64,
+    /// What it cost, see `count_costing` of the outbox.
+    pub cost: u64,
     /// Why it is not all that was to be written.
     pub stopped: Option<Error>,
 }
@@ -36,11 +36,11 @@ impl Written {
     pub(super) fn append(key: &SaleKey<'_>, orders: &mut OrdersKey<'_>, most: u64) -> Written {
         let mut written = Written::default();
         let sale = key.sale();
-        let (count, weight) = sale
+        let (count, cost) = sale
             .outbox()
-            .map_or((0, 0), |outbox| outbox.count_weighing(most));
+            .map_or((0, 0), |outbox| outbox.count_costing(most));
         if count > 0 {
-            written.weight = weight;
+            written.cost = cost;
             let appended = orders.append_waiting(key.name(), sale, count, &mut written.at);
             written.stopped = appended.err();
         }

@@ -151,7 +151,7 @@ impl Facts {
             reservations_known_max: info::RESERVATIONS_KNOWN_MAX.get(),
             events_dropped: info::deeds(Deed::Dropped),
             events_waiting_ms: info::events_waiting_ms(),
-            events_wait: info::last_wait().words(),
+            events_wait: info::longest_wait().words(),
         }
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Recent<K>(Option<(K, TextBuf)>);
 
 impl<K> Recent<K> {
     /// The string of a value, which is kept as `what`, and by `is_it` known again.
-    #[inline]
+    #[inline(always)]
     pub(super) fn text(
         &mut self,
         is_it: impl Fn(&K) -> bool,
@@ -28,7 +28,7 @@ impl<K> Recent<K> {
     }
 
     /// The same for a value that is compared as a whole.
-    #[inline]
+    #[inline(always)]
     pub(super) fn same(&mut self, what: K, spell: impl FnOnce() -> TextBuf) -> Text<'_>
     where
         K: Copy + PartialEq,
@@ -83,6 +83,7 @@ pub(super) enum Items<'r> {
 
 impl<'r> Items<'r> {
     /// Spells the lines of a cart, or finds them spelled.
+    #[inline(always)]
     pub(super) fn of(
         sale: &Sale,
         lines: &[Line],
@@ -101,6 +102,7 @@ impl<'r> Items<'r> {
         ))
     }
 
+    #[inline(always)]
     pub(super) fn as_text(&self) -> Text<'_> {
         match self {
             Items::Recent(text) => *text,

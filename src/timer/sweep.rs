@@ -19,6 +19,9 @@ use crate::rehearsal::{self, Point};
 use crate::slots;
 use flashsale_engine::sale::Change;
 
+/// So many times `sweep-max` are the most entries of one go.
+const BURST: u64 = 4;
+
 /// What is left for the sales of one go.
 struct Budget {
     /// Of reservations to return.
@@ -31,8 +34,10 @@ struct Budget {
 pub fn sweep(ctx: Ctx<'_>) {
     let now_ms = clock::now_ms();
     let sweep = config::sweep_max();
-    // At least as many entries as were queued since, or a pipelined load would outrun the timer.
-    let tell = info::take_queued().max(sweep.into());
+    // As many entries as were queued since, or a pipelined load would outrun the timer. But a
+    // script can queue a hundred thousand at once, which would hold up the server.
+    let least = u64::from(sweep);
+    let tell = info::take_queued().clamp(least, least.saturating_mul(BURST));
     let mut budget = Budget { sweep, tell };
     while budget.sweep > 0
         && budget.tell > 0

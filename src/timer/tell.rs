@@ -46,13 +46,10 @@ pub(super) fn tell<'c>(
     };
     let most = *budget;
     *budget = most.saturating_sub(cost);
-    if most == 0 {
-        return 1;
-    }
     let wait = match open(ctx, key.name(), name, is_cluster) {
         Ok(mut orders) => {
             let written = outbox::write(ctx, key, &mut orders, most, news);
-            *budget = most.saturating_sub(written.weight.max(cost));
+            *budget = most.saturating_sub(written.cost.max(cost));
             match written.stopped {
                 None => Wait::Nothing,
                 Some(_) => Wait::AtLastId,
@@ -60,8 +57,14 @@ pub(super) fn tell<'c>(
         }
         Err(wait) => wait,
     };
-    info::note_wait(wait);
-    if wait == Wait::Nothing { 1 } else { RETRY_MS }
+    let since_ms = key.sale().outbox().and_then(|outbox| outbox.first_at_ms());
+    match (wait, since_ms) {
+        (Wait::Nothing, _) | (_, None) => 1,
+        (wait, Some(since_ms)) => {
+            info::note_wait(since_ms, wait);
+            RETRY_MS
+        }
+    }
 }
 
 /// Opens the stream, if it takes entries of this sale now.

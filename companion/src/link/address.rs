@@ -1,6 +1,6 @@
 //! Where the servers are: `redis://[user[:password]@]host:port[/db][,host:port...]`.
 
-use redis::{AsyncConnectionConfig, Client, Value};
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, Value};
 
 use super::{CONNECT_WITHIN, LinkError, string};
 
@@ -65,6 +65,49 @@ impl Address {
             credentials,
             database,
         })
+    }
+
+    /// Returns the address of another server that takes the same user.
+    pub fn of_server(&self, server: (String, u16), way: Way) -> Self {
+        Self {
+            servers: vec![server],
+            way,
+            ..self.clone()
+        }
+    }
+
+    /// Returns a URL that names all servers.
+    pub fn whole_url(&self) -> String {
+        let server = |(host, port): &(String, u16)| match host.contains(':') {
+            true => format!("[{host}]:{port}"),
+            false => format!("{host}:{port}"),
+        };
+        let servers: Vec<String> = self.servers.iter().map(server).collect();
+        format!(
+            "{}://{}{}{}",
+            self.scheme,
+            self.credentials,
+            servers.join(","),
+            self.database
+        )
+    }
+
+    /// Returns the user, if any, with the password, and the number of the database.
+    pub fn login(&self) -> (Option<String>, Option<String>, i64) {
+        let url = self.url("localhost", 6_379);
+        match url.into_connection_info() {
+            Ok(info) => {
+                let settings = info.redis_settings();
+                let text = |text: Option<&str>| text.map(str::to_owned);
+                (
+                    text(settings.username()),
+                    text(settings.password()),
+                    settings.db(),
+                )
+            }
+            // It was parsed when the connection was made.
+            Err(_) => (None, None, 0),
+        }
     }
 
     /// Returns the URL of one server.

@@ -83,6 +83,23 @@ impl Link {
         })
     }
 
+    /// Returns entries of a stream from an ID on, without a group.
+    pub async fn range(
+        &self,
+        stream: &[u8],
+        from: &str,
+        count: usize,
+    ) -> Result<Vec<Raw>, RedisError> {
+        let mut command = redis::cmd("XRANGE");
+        command
+            .arg(stream)
+            .arg(from)
+            .arg("+")
+            .arg("COUNT")
+            .arg(count);
+        Ok(entries(self.ask(&command).await?))
+    }
+
     /// Ends a read that blocks on another connection.
     pub async fn unblock(&self, other: &Self) -> Result<(), RedisError> {
         let mut command = redis::cmd("CLIENT");
@@ -287,8 +304,8 @@ fn raw(value: Value) -> Option<Raw> {
     })
 }
 
-/// Names and values of a flat list.
-fn pairs(value: &Value) -> Vec<(String, Value)> {
+/// Returns the names and values of a flat list.
+pub fn pairs(value: &Value) -> Vec<(String, Value)> {
     let Value::Array(flat) = value else {
         return Vec::new();
     };

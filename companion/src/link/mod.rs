@@ -5,13 +5,14 @@
 mod address;
 mod commands;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, RedisError, Value};
 
 pub use address::{Address, Way};
-pub use commands::{Fields, Group, Raw, entry_ms, string};
+pub use commands::{Fields, Group, Raw, entry_ms, pairs, string};
 
 /// How long the server may keep a read waiting for entries.
 pub const BLOCK_MS: u64 = 5_000;
@@ -65,15 +66,28 @@ pub struct Link {
     pub version: String,
     pub server: String,
     client_id: i64,
+    is_replica: bool,
 }
 
 impl Link {
-    /// Connects to the primary that has the key.
+    /// Connects to the primary that has the key of a stream.
     ///
     /// # Errors
     ///
     /// No server answers, or none is a primary.
     pub async fn connect(address: &Address, key: &[u8]) -> Result<Self, LinkError> {
+        let mut probe = redis::cmd("XPENDING");
+        probe.arg(key).arg("flashsale-where-are-you");
+        Self::connect_by(address, &probe).await
+    }
+
+    /// Connects to the primary that answers the probe, a command with the key. In a cluster
+    /// all other nodes redirect it.
+    ///
+    /// # Errors
+    ///
+    /// No server answers, or none is a primary.
+    pub async fn connect_by(address: &Address, probe: &Cmd) -> Result<Self, LinkError> {
         let servers = match &address.way {
             Way::Sentinel(name) => vec![address.ask_sentinels(name).await?],
             Way::Cluster | Way::Direct => address.servers.clone(),
@@ -81,7 +95,7 @@ impl Link {
         let mut last = LinkError::NoPrimary("no server given".into());
         for (host, port) in servers {
             let server = format!("{host}:{port}");
-            match Self::to(address, host, port, key).await {
+            match Self::to(address, host, port, probe).await {
                 Ok(link) => return Ok(link),
                 Err(LinkError::Redis(error)) => {
                     last = LinkError::NoPrimary(format!("{server}: {}", explain(&error)));
@@ -96,17 +110,19 @@ impl Link {
         address: &Address,
         mut host: String,
         mut port: u16,
-        key: &[u8],
+        probe: &Cmd,
     ) -> Result<Self, LinkError> {
         for _ in 0..REDIRECTIONS {
             let link = Self::open(address, &host, port).await?;
+            if link.is_replica {
+                let text = format!("{} is a replica", link.server);
+                return Err(LinkError::NoPrimary(text));
+            }
             if address.way != Way::Cluster {
                 return Ok(link);
             }
-            let mut command = redis::cmd("XPENDING");
-            command.arg(key).arg("flashsale-where-are-you");
             // Any other answer, NOGROUP for one, comes from the node that has the slot.
-            match link.ask(&command).await {
+            match link.ask(probe).await {
                 Err(error) => match error.redirect_node() {
                     Some((node, _)) => (host, port) = split_node(node, &host)?,
                     None if error.is_io_error() => return Err(error.into()),
@@ -118,6 +134,18 @@ impl Link {
         Err(LinkError::NoPrimary(
             "the cluster redirects without end".into(),
         ))
+    }
+
+    /// Connects to the first server of the address, be it a replica.
+    ///
+    /// # Errors
+    ///
+    /// It does not answer.
+    pub async fn connect_to_any(address: &Address) -> Result<Self, LinkError> {
+        match address.servers.first() {
+            Some((host, port)) => Self::open(address, host, *port).await,
+            None => Err(LinkError::NoPrimary("no server given".into())),
+        }
     }
 
     async fn open(address: &Address, host: &str, port: u16) -> Result<Self, LinkError> {
@@ -137,6 +165,7 @@ impl Link {
             version: String::new(),
             server: format!("{host}:{port}"),
             client_id: 0,
+            is_replica: false,
         };
         link.learn().await?;
         Ok(link)
@@ -148,28 +177,15 @@ impl Link {
         if let Ok(Value::Int(id)) = self.ask(redis::cmd("CLIENT").arg("ID")).await {
             self.client_id = id;
         }
-        let info = match self
-            .ask(redis::cmd("INFO").arg("server").arg("replication"))
-            .await
-        {
-            Ok(info) => string(&info),
+        let info = match self.info("server replication").await {
+            Ok(info) => info,
             Err(error) if error.code() == Some("NOPERM") => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        let value = |name: &str| {
-            let line = info
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            line.unwrap_or_default().trim().to_owned()
-        };
+        let value = |name: &str| info.get(name).cloned().unwrap_or_default();
         self.run_id = value("run_id");
         self.version = value("redis_version");
-        if value("role") == "slave" {
-            return Err(LinkError::NoPrimary(format!(
-                "{} is a replica",
-                self.server
-            )));
-        }
+        self.is_replica = value("role") == "slave";
         Ok(())
     }
 
@@ -184,6 +200,40 @@ impl Link {
             Value::ServerError(error) => Err(error.into()),
             value => Ok(value),
         }
+    }
+
+    /// Returns the fields of some sections of INFO, which a space separates.
+    ///
+    /// # Errors
+    ///
+    /// The user has no right to INFO, or the server does not answer.
+    pub async fn info(&self, sections: &str) -> Result<HashMap<String, String>, RedisError> {
+        let mut command = redis::cmd("INFO");
+        for section in sections.split(' ') {
+            command.arg(section);
+        }
+        let text = string(&self.ask(&command).await?);
+        let fields = text.lines().filter_map(|line| line.split_once(':'));
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
+        Ok(fields.collect())
+    }
+
+    /// Sends many commands at once; an answer may be an error.
+    ///
+    /// # Errors
+    ///
+    /// The server does not answer.
+    pub async fn ask_all(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, RedisError> {
+        let count = commands.len();
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let mut pipeline = redis::pipe();
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        let mut connection = self.connection.clone();
+        connection.send_packed_commands(&pipeline, 0, count).await
     }
 }
 

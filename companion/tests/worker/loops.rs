@@ -3,16 +3,11 @@
 
 use std::time::Duration;
 
+use crate::common::entries_wanted;
 use crate::servers::{DatabaseServer, Redis, Sql, signal, wait_until};
 use crate::worker::{
     Fields, Proxy, Worker, append, event, is_all_acknowledged, order, refund, with, without,
 };
-
-/// Returns how many entries the kill loops are made of.
-pub fn entries_wanted() -> usize {
-    let wanted = std::env::var("FLASHSALE_LOOP_ENTRIES").ok();
-    wanted.map_or(2_000, |number| number.parse().expect("a number"))
-}
 
 /// Orders, refunds and events, some of them twice, and three that cannot be stored.
 struct Load {

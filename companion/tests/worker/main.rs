@@ -11,6 +11,8 @@
 //! `FLASHSALE_LOOP_ENTRIES` is the size of the kill loops (2,000).
 
 mod bench;
+#[path = "../common/mod.rs"]
+mod common;
 mod loops;
 mod outcomes;
 mod page;

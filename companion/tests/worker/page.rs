@@ -3,107 +3,25 @@
 //! **Goal**: a newcomer who types what the page shows sees what the page shows; the page
 //! lists every option that matters, every metric, and the rights the worker needs.
 //!
-//! **Method**: the blocks `shell-session` are one session of bash with the program in its
-//! path. The port is another. Runs of five digits or more are compared by their presence. A
-//! file that is shown by `cat`, and is not there, is written first.
+//! **Method**: tests/common/session.rs.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use crate::common::session;
 use crate::servers::{Redis, wait_until};
 use crate::worker::{Worker, append, order, wait_for_all};
 
 const PAGE: &str = include_str!("../../../docs/companion.md");
 
-/// A command and what it prints.
-struct Step<'p> {
-    typed: &'p str,
-    prints: Vec<&'p str>,
-}
-
-fn steps() -> Vec<Step<'static>> {
-    let mut steps: Vec<Step<'_>> = Vec::new();
-    for block in PAGE.split("```shell-session\n").skip(1) {
-        let (block, _) = block.split_once("```").expect("its end");
-        for line in block.lines() {
-            match line.strip_prefix("$ ") {
-                Some(typed) => steps.push(Step {
-                    typed,
-                    prints: Vec::new(),
-                }),
-                None => steps.last_mut().expect("a command first").prints.push(line),
-            }
-        }
-    }
-    steps
-}
-
-/// Replaces runs of five digits or more by `#`.
-fn without_numbers(text: &str) -> String {
-    let mut shown = String::new();
-    let mut digits = String::new();
-    for letter in text.chars().chain(['\n']) {
-        if letter.is_ascii_digit() {
-            digits.push(letter);
-            continue;
-        }
-        shown.push_str(if digits.len() >= 5 { "#" } else { &digits });
-        digits.clear();
-        shown.push(letter);
-    }
-    shown
-}
-
 #[test]
 fn the_page_prints_what_it_shows() {
+    let (page, _) = PAGE
+        .split_once("\n## The gateway\n")
+        .expect("the worker's part");
     let redis = Redis::with_module();
-    let port = redis.port.to_string();
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut script = String::from("set -m\n");
-    for (at, step) in steps().iter().enumerate() {
-        if let Some(file) = step.typed.strip_prefix("cat ") {
-            std::fs::write(folder.path().join(file), step.prints.join("\n") + "\n")
-                .expect("a file");
-        }
-        let typed = step
-            .typed
-            .replace("redis-cli ", &format!("redis-cli -p {port} --no-raw "))
-            .replace(":6379", &format!(":{port}"));
-        script += &format!("echo '@@ {at}'\n{typed}\n");
-    }
-    let program = Path::new(env!("CARGO_BIN_EXE_flashsale"))
-        .parent()
-        .expect("a folder");
-    let path = format!(
-        "{}:{}",
-        program.display(),
-        std::env::var("PATH").expect("a path")
-    );
-    let mut bash = Command::new("bash")
-        .current_dir(folder.path())
-        .env("PATH", path)
-        .env("HOSTNAME", "w")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("bash");
-    let mut input = bash.stdin.take().expect("its input");
-    input.write_all(script.as_bytes()).expect("the session");
-    drop(input);
-    let output = bash.wait_with_output().expect("its end");
-    let text = String::from_utf8_lossy(&output.stdout).replace(&format!(":{port}"), ":6379");
-    let mut played = 0;
-    for (step, printed) in steps().iter().zip(text.split("@@ ").skip(1)) {
-        let (_, printed) = printed.split_once('\n').expect("a line");
-        let shown = without_numbers(&step.prints.join("\n"));
-        assert_eq!(without_numbers(printed.trim_end()), shown, "{}", step.typed);
-        played += 1;
-    }
-    assert!(
-        played == steps().len() && played > 15,
-        "{played} steps in\n{text}"
-    );
+    let played = session::play(page, redis.port, &[]);
+    assert!(played > 15, "{played} commands");
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub const SCRIPT: &str = include_str!("../../../examples/monitoring/flashsale.lu
 pub const PROMETHEUS: &str = include_str!("../../../examples/monitoring/prometheus.yml");
 pub const RULES: &str = include_str!("../../../examples/monitoring/rules.yml");
 pub const WORKER_RULES: &str = include_str!("../../../examples/monitoring/worker_rules.yml");
+pub const SERVE_RULES: &str = include_str!("../../../examples/monitoring/serve_rules.yml");
 pub const RULES_TEST: &str = include_str!("../../../examples/monitoring/rules_test.yml");
 pub const PAGE: &str = include_str!("../../../docs/operating/monitoring.md");
 const DASHBOARD: &str = include_str!("../../../examples/monitoring/dashboard.json");

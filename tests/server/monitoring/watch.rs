@@ -71,6 +71,7 @@ pub fn scraping(program: &Path, folder: &Path, targets: &[&str], exporter: &str)
     write("prometheus.yml", &config);
     write("rules.yml", files::RULES);
     write("worker_rules.yml", files::WORKER_RULES);
+    write("serve_rules.yml", files::SERVE_RULES);
     let place = folder.display().to_string();
     Tool::start(program, folder, |address| {
         vec![

@@ -1,6 +1,7 @@
 //! Recounts the outbox: invariant 12 of the sale.
 
 use crate::sale::audit::Differences;
+use crate::sale::book::outbox::ascends;
 use crate::sale::state::Sale;
 
 impl Sale {
@@ -17,7 +18,7 @@ impl Sale {
                 }
             };
             let (seq, word) = (record.seq, record.news.word());
-            if last_seq.is_some_and(|last_seq| seq <= last_seq) {
+            if last_seq.is_some_and(|last_seq| !ascends(last_seq, seq)) {
                 differences.add(|| format!("the seq {seq} of a waiting {word} does not ascend"));
             }
             if seq > outbox.counts().seq {

@@ -184,7 +184,7 @@ impl Engine {
     /// returns how many.
     fn write(&mut self, most: u64, writer: &mut ToldWriter) -> u64 {
         let outbox = self.primary.outbox();
-        let count = outbox.map_or(0, |outbox| outbox.count_weighing(most).0);
+        let count = outbox.map_or(0, |outbox| outbox.count_costing(most).0);
         for _ in 0..count {
             self.entries_told += 1;
             // Every third begins a run.

@@ -406,7 +406,7 @@ impl<'w> Deciding<'w> {
     pub fn write(&self, most: u64, writer: &mut ToldWriter) -> Result<(), Fault> {
         let books = self.server.books.as_ref().ok_or("a replica decides")?;
         let outbox = self.server.sale.outbox();
-        let count = outbox.map_or(0, |outbox| outbox.count_weighing(most).0);
+        let count = outbox.map_or(0, |outbox| outbox.count_costing(most).0);
         let (ms, last) = (books.entries, books.entries * 7 + books.told);
         (1..=count).for_each(|n| writer.push(EntryId { ms, seq: last + n }));
         Ok(())

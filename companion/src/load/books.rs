@@ -1,0 +1,355 @@
+//! The books as the servers and the database show them, read once everybody has left.
+//!
+//! Edge: reads only, with commands that any client has. What they should say is in `checks`.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use redis::{RedisError, Value};
+
+use crate::link::{Address, Link, Raw, Way, pairs, string};
+use crate::sql::{Database, Kind};
+
+use super::buyer::ITEMS;
+use super::request::Sale;
+
+/// How many stream entries or reservations are read at a time.
+const PAGE: usize = 1_000;
+
+/// Units by item.
+pub type Units = [u64; ITEMS.len()];
+
+/// An `order` entry of the stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Order {
+    pub entry_id: String,
+    pub user: String,
+    pub units: Units,
+}
+
+/// A reservation as GET shows it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Known {
+    pub state: String,
+    pub user: String,
+    pub units: Units,
+    pub order_id: String,
+}
+
+/// The order stream, deduplicated as its consumers would.
+#[derive(Default)]
+pub struct Stream {
+    pub by_id: HashMap<String, Order>,
+    /// Entries that nothing in a load can write, in words.
+    pub strange: Vec<String>,
+}
+
+/// What AUDIT says, and which server was asked.
+#[derive(Default)]
+pub struct Audit {
+    pub place: String,
+    pub consistent: bool,
+    pub differences: Vec<String>,
+}
+
+/// Orders in SQL: units by id.
+pub type SqlRows = HashMap<String, u64>;
+
+/// Everything there is to compare.
+#[derive(Default)]
+pub struct Books {
+    /// By item: available, reserved, sold.
+    pub stock: Vec<[u64; 3]>,
+    pub info: BTreeMap<String, i64>,
+    pub stream: Stream,
+    /// Every reservation that SCAN finds.
+    pub known: HashMap<String, Known>,
+    /// What GET says of the ids that buyers were promised something of.
+    pub promised: HashMap<String, Option<Known>>,
+    pub audit: Audit,
+    pub sql: Option<SqlRows>,
+}
+
+/// Reads all books of the sale from the primary.
+///
+/// # Errors
+///
+/// The server does not answer.
+pub async fn read(link: &Link, sale: &Sale, promised: Vec<&String>) -> Result<Books, RedisError> {
+    let mut command = redis::cmd("FLASHSALE.INFO");
+    command.arg(&sale.key);
+    let info = pairs(&link.ask(&command).await?).into_iter();
+    let info = info.filter_map(|(name, value)| match value {
+        Value::Int(number) => Some((name, number)),
+        _ => None,
+    });
+    Ok(Books {
+        stock: read_stock(link, sale).await?,
+        info: info.collect(),
+        stream: read_stream(link, sale).await?,
+        known: scan(link, sale).await?,
+        promised: look_up(link, sale, promised).await?,
+        audit: Audit::default(),
+        sql: None,
+    })
+}
+
+/// Returns the stock by item: available, reserved, sold.
+pub async fn read_stock(link: &Link, sale: &Sale) -> Result<Vec<[u64; 3]>, RedisError> {
+    let mut command = redis::cmd("FLASHSALE.STOCK");
+    command.arg(&sale.key);
+    let mut stock = vec![[0; 3]; ITEMS.len()];
+    if let Value::Array(rows) = link.ask(&command).await? {
+        for row in &rows {
+            let Value::Array(parts) = row else {
+                continue;
+            };
+            let sku = parts.first().map(string).unwrap_or_default();
+            if let Some(at) = ITEMS.iter().position(|item| item.0 == sku) {
+                for (number, part) in stock[at].iter_mut().zip(&parts[1..]) {
+                    *number = number_of(part);
+                }
+            }
+        }
+    }
+    Ok(stock)
+}
+
+/// Waits until no reservation is open: whoever abandoned a cart is gone, but its deadline has
+/// yet to come.
+pub async fn wait_until_none_is_open(
+    link: &Link,
+    sale: &Sale,
+    at_most: Duration,
+) -> Result<(), RedisError> {
+    let deadline = Instant::now() + at_most;
+    loop {
+        let stock = read_stock(link, sale).await?;
+        if stock.iter().all(|item| item[1] == 0) || Instant::now() > deadline {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn read_stream(link: &Link, sale: &Sale) -> Result<Stream, RedisError> {
+    let mut stream = Stream::default();
+    let mut from = "-".to_owned();
+    loop {
+        let entries = link.range(sale.orders.as_bytes(), &from, PAGE).await?;
+        let Some(last) = entries.last() else {
+            return Ok(stream);
+        };
+        from = format!("({}", last.id);
+        entries.iter().for_each(|entry| stream.take(entry));
+    }
+}
+
+impl Stream {
+    fn take(&mut self, entry: &Raw) {
+        let fields = entry.fields.as_deref().unwrap_or_default();
+        let field = |name: &str| {
+            let found = fields.iter().find(|(known, _)| known == name.as_bytes());
+            found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+        };
+        let text = |name: &str| field(name).unwrap_or_default();
+        let (event, id) = (text("event"), text("id"));
+        if event != "order" {
+            self.strange
+                .push(format!("{} is a {event:?} of {id}", entry.id));
+            return;
+        }
+        let order = Order {
+            entry_id: entry.id.clone(),
+            user: text("user"),
+            units: units_of_json(&text("items")),
+        };
+        if let Some(first) = self.by_id.get(&id) {
+            self.strange.push(format!(
+                "{id} is sold twice, by {} and {}",
+                first.entry_id, entry.id
+            ));
+            return;
+        }
+        self.by_id.insert(id, order);
+    }
+}
+
+/// Reads every reservation, found by SCAN: what an auditor without AUDIT would do.
+async fn scan(link: &Link, sale: &Sale) -> Result<HashMap<String, Known>, RedisError> {
+    let mut all = HashMap::new();
+    let mut cursor = "0".to_owned();
+    loop {
+        let mut command = redis::cmd("FLASHSALE.SCAN");
+        command.arg(&sale.key).arg(&cursor).arg("COUNT").arg(PAGE);
+        let Value::Array(parts) = link.ask(&command).await? else {
+            return Ok(all);
+        };
+        let ids: HashSet<String> = match parts.get(1) {
+            Some(Value::Array(ids)) => ids.iter().map(string).collect(),
+            _ => HashSet::new(),
+        };
+        let found = look_up(link, sale, ids.iter().collect()).await?;
+        all.extend(
+            found
+                .into_iter()
+                .filter_map(|(id, known)| Some((id, known?))),
+        );
+        cursor = parts.first().map(string).unwrap_or_default();
+        if cursor.is_empty() || cursor == "0" {
+            return Ok(all);
+        }
+    }
+}
+
+/// Asks GET of each id.
+async fn look_up(
+    link: &Link,
+    sale: &Sale,
+    ids: Vec<&String>,
+) -> Result<HashMap<String, Option<Known>>, RedisError> {
+    let mut all = HashMap::with_capacity(ids.len());
+    for page in ids.chunks(PAGE) {
+        let command = |id: &&String| {
+            let mut command = redis::cmd("FLASHSALE.GET");
+            command.arg(&sale.key).arg(id.as_str());
+            command
+        };
+        let answers = link.ask_all(page.iter().map(command).collect()).await?;
+        for (id, answer) in page.iter().zip(&answers) {
+            all.insert((*id).clone(), known_of(answer));
+        }
+    }
+    Ok(all)
+}
+
+fn known_of(answer: &Value) -> Option<Known> {
+    let Value::Array(_) = answer else {
+        return None;
+    };
+    let mut known = Known::default();
+    for (name, value) in pairs(answer) {
+        match name.as_str() {
+            "state" => known.state = string(&value),
+            "user" => known.user = string(&value),
+            "order_id" => known.order_id = string(&value),
+            "items" => {
+                if let Value::Array(items) = &value {
+                    items
+                        .iter()
+                        .for_each(|item| add_units(&mut known.units, item));
+                }
+            }
+            _ => {}
+        }
+    }
+    Some(known)
+}
+
+fn add_units(units: &mut Units, item: &Value) {
+    if let Value::Array(pair) = item
+        && let [sku, count] = pair.as_slice()
+        && let Some(at) = ITEMS.iter().position(|item| item.0 == string(sku))
+    {
+        units[at] += number_of(count);
+    }
+}
+
+fn units_of_json(items: &str) -> Units {
+    let mut units = Units::default();
+    let parsed: serde_json::Value = serde_json::from_str(items).unwrap_or_default();
+    for line in parsed.as_array().into_iter().flatten() {
+        let sku = line["sku"].as_str().unwrap_or_default();
+        if let Some(at) = ITEMS.iter().position(|item| item.0 == sku) {
+            units[at] += line["qty"].as_u64().unwrap_or(0);
+        }
+    }
+    units
+}
+
+fn number_of(value: &Value) -> u64 {
+    match value {
+        Value::Int(number) => number.unsigned_abs(),
+        _ => 0,
+    }
+}
+
+/// Asks a replica for AUDIT, once it has all that the primary has; the primary itself where
+/// there is none that can be reached.
+///
+/// # Errors
+///
+/// The server that is asked does not answer.
+pub async fn audit(link: &Link, address: &Address, sale: &Sale) -> Result<Audit, RedisError> {
+    let replica = find_replica(link, address).await;
+    let (asked, place) = match &replica {
+        Some(replica) => (replica, format!("the replica {}", replica.server)),
+        None => (link, format!("{}, which has no replica", link.server)),
+    };
+    let mut command = redis::cmd("FLASHSALE.AUDIT");
+    command.arg(&sale.key).arg(&sale.orders);
+    let mut audit = Audit {
+        place,
+        ..Audit::default()
+    };
+    for (name, value) in pairs(&asked.ask(&command).await?) {
+        match (name.as_str(), value) {
+            ("consistent", value) => audit.consistent = number_of(&value) == 1,
+            ("differences", Value::Array(texts)) => {
+                audit.differences = texts.iter().map(string).collect();
+            }
+            _ => {}
+        }
+    }
+    Ok(audit)
+}
+
+/// Returns a connection to a replica that has caught up, if there is one.
+async fn find_replica(link: &Link, address: &Address) -> Option<Link> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let info = link.info("replication").await.ok()?;
+    let offset: u64 = info.get("master_repl_offset")?.parse().ok()?;
+    let line = info.get("slave0")?;
+    let part = |name: &str| {
+        let mut parts = line.split(',').filter_map(|part| part.split_once('='));
+        parts
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.to_owned())
+    };
+    let server = (part("ip")?, part("port")?.parse().ok()?);
+    let address = address.of_server(server, Way::Direct);
+    let replica = Link::connect_to_any(&address).await.ok()?;
+    while Instant::now() < deadline {
+        let info = replica.info("replication").await.ok()?;
+        let reached = info
+            .get("slave_repl_offset")
+            .and_then(|at| at.parse::<u64>().ok());
+        if reached.is_some_and(|reached| reached >= offset) {
+            return Some(replica);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    None
+}
+
+/// Reads the orders of a sale from SQL.
+///
+/// # Errors
+///
+/// The database does not answer.
+pub async fn read_sql(url: &str, sale_id: &str) -> Result<SqlRows, sqlx::Error> {
+    let mut database = Database::connect(url).await?;
+    // A ULID, from the server: nothing in it needs a quote.
+    let sale_id: String = sale_id
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
+    let sql = format!("SELECT id, qty FROM flashsale_orders WHERE sale_id = '{sale_id}'");
+    let rows = database.query(&sql, &[], &[Kind::Bytes, Kind::Int]).await?;
+    database.close().await;
+    let row = |row: &Vec<crate::sql::Value>| {
+        let id = String::from_utf8_lossy(row[0].bytes()).into_owned();
+        (id, row[1].int().unsigned_abs())
+    };
+    Ok(rows.iter().map(row).collect())
+}

@@ -1,0 +1,206 @@
+//! The command line of `flashsale load`.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::failure::Failure;
+use crate::link::{Address, Way};
+use crate::log::Format;
+use crate::secret::url_of;
+
+/// What kind of rush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shape {
+    /// All buyers within a short time
+    Spike,
+    /// Buyers at a steady rate
+    Tail,
+    /// At a steady rate until stopped; what is sold is restocked
+    Soak,
+}
+
+impl Shape {
+    /// Returns the word of the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Spike => "spike",
+            Self::Tail => "tail",
+            Self::Soak => "soak",
+        }
+    }
+}
+
+/// Lets a crowd with bad habits at a sale, and checks the books at the end
+///
+/// It makes a sale of its own and removes it if all holds. The exit code is 1 if a check fails, or if
+/// the load itself was late, which makes the run void. The manual is docs/companion.md.
+#[derive(Args, Debug)]
+#[command(args_override_self = true)]
+pub struct Options {
+    /// What kind of rush
+    #[arg(value_enum)]
+    pub shape: Shape,
+    /// `redis://[user[:password]@]host:port[/db][,host:port...]`: the first server that is a primary.
+    /// Or the variable FLASHSALE_REDIS, or the file that FLASHSALE_REDIS_FILE names
+    #[arg(long, value_name = "URL", conflicts_with = "own")]
+    target: Option<String>,
+    /// The servers are Sentinels of this primary
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["cluster", "own"])]
+    sentinel: Option<String>,
+    /// The servers are nodes of a cluster
+    #[arg(long, conflicts_with = "own")]
+    cluster: bool,
+    /// Starts a server with this module, and a replica, on free ports of the loopback; the variable
+    /// FLASHSALE_SERVER names another program than redis-server
+    #[arg(long, value_name = "FILE.so")]
+    pub own: Option<String>,
+    /// The key of the sale, in braces; its stream has `:orders` behind it. `load:` and the time if none
+    /// is given
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    sale: Option<String>,
+    /// Leaves the sale there
+    #[arg(long)]
+    pub keep: bool,
+    /// How many come in a spike
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub buyers: u64,
+    /// And within how long
+    #[arg(long, value_name = "TIME", default_value = "1.5s", value_parser = humantime::parse_duration)]
+    pub within: Duration,
+    /// Buyers a second: 20000 of a tail, 2000 of a soak, if none is given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
+    /// How long a tail goes on
+    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub lasts: Duration,
+    /// Units of all three items together
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(10..=1_000_000_000))]
+    pub stock: u64,
+    /// Units that one user may have
+    #[arg(long = "userlimit", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub user_limit: u64,
+    /// How many of those pay who have a reservation
+    #[arg(long, value_name = "SHARE", default_value_t = 0.7, value_parser = share)]
+    pub pay: f64,
+    /// How many lose the answer and ask again
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = share)]
+    pub retry: f64,
+    /// Sends as a gateway does: so many requests in one command, over two connections
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub batch: Option<u16>,
+    /// Connections of a load without --batch
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub connections: u16,
+    /// Which crowd comes; a new one if none is given. A run prints its seed
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Runs `flashsale worker` beside it, and compares its rows with the stream
+    #[arg(long, value_name = "URL")]
+    pub worker_sql: Option<String>,
+    /// Kills the primary of --own so long after the start, and promotes the replica
+    #[arg(long, value_name = "TIME", requires = "own", value_parser = humantime::parse_duration)]
+    pub kill_at: Option<Duration>,
+    /// 95 of 100 answers come within this time
+    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = humantime::parse_duration)]
+    pub p95: Duration,
+    /// The load itself is never later than this
+    #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = humantime::parse_duration)]
+    pub behind: Duration,
+    /// Writes a report: one HTML file
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<String>,
+    /// How to log
+    #[arg(long, value_enum, default_value = "text")]
+    pub log: Format,
+}
+
+impl Options {
+    /// Returns where the primary is, if it is not one of its own.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is named, or what cannot be driven.
+    pub fn address(&self) -> Result<Address, Failure> {
+        let usage = |text: &str| Err(Failure::Usage(text.into()));
+        let url = url_of(self.target.clone(), "--target", "FLASHSALE_REDIS")?;
+        if url.starts_with("http") {
+            return usage("--target is redis://...: a gateway is not driven yet");
+        }
+        if url.starts_with("rediss") {
+            return usage("--target is redis://...: load speaks no TLS");
+        }
+        let way = match &self.sentinel {
+            Some(name) => Way::Sentinel(name.clone()),
+            None if self.cluster => Way::Cluster,
+            None => Way::Direct,
+        };
+        Address::parse(&url, way).map_err(Failure::Usage)
+    }
+
+    /// Returns the name of the sale; `now_ms` makes one.
+    pub fn sale(&self, now_ms: i64) -> String {
+        let made = || format!("load:{now_ms}");
+        self.sale.clone().unwrap_or_else(made)
+    }
+
+    /// Returns the buyers a second of a tail or a soak.
+    pub fn rate(&self) -> f64 {
+        let usual = match self.shape {
+            Shape::Soak => 2_000,
+            Shape::Spike | Shape::Tail => 20_000,
+        };
+        f64::from(self.rate.unwrap_or(usual))
+    }
+
+    /// Returns the seed; `now_ms` makes one.
+    pub fn seed(&self, now_ms: i64) -> u64 {
+        self.seed.unwrap_or(now_ms.unsigned_abs() % 1_000_000)
+    }
+}
+
+/// Returns the command line as it was typed, with `seed` if it names none. URLs are left out: they
+/// may hold a password, and a report is passed on.
+pub fn typed(words: impl Iterator<Item = String>, seed: u64) -> String {
+    let shown = |word: String| match word.split_once("://") {
+        None => word,
+        Some((before, _)) => match before.split_once('=') {
+            Some((option, _)) => format!("{option}=..."),
+            None => "...".into(),
+        },
+    };
+    let mut words: Vec<String> = words.map(shown).collect();
+    if !words.iter().any(|word| word.starts_with("--seed")) {
+        words.extend(["--seed".into(), seed.to_string()]);
+    }
+    words.join(" ")
+}
+
+fn name(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=900 if !text.contains(['{', '}']) => Ok(text.to_owned()),
+        _ => Err("it has 1 to 900 bytes, and no braces".into()),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("it is a number from 0 to 1".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_what_was_typed_without_urls() {
+        let typed = |words: &str| typed(words.split(' ').map(str::to_owned), 7);
+        assert_eq!(
+            typed("spike --target redis://:s3cret@a --worker-sql=postgres://u:s3cret@b --keep"),
+            "spike --target ... --worker-sql=... --keep --seed 7"
+        );
+        assert_eq!(typed("spike --seed 9"), "spike --seed 9");
+    }
+}

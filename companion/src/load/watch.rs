@@ -1,0 +1,165 @@
+//! Beside the driver: the stock over time, the live view, the kill, and what soak restocks.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::link::{Address, Link};
+use crate::log;
+
+use super::books::read_stock;
+use super::buyer::ITEMS;
+use super::drive::World;
+use super::live::View;
+use super::own::Own;
+use super::series::Sample;
+
+/// Most samples of the stock; then every second one is dropped.
+const SAMPLES_MAX: usize = 800;
+/// How long the group `load` may be away while a primary is replaced.
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
+
+/// What the watcher does and has seen.
+pub struct Watch {
+    pub world: Arc<World>,
+    pub address: Address,
+    pub own: Arc<Mutex<Option<Own>>>,
+    pub kill_at: Option<Duration>,
+    /// Adds to items of which less than half is left.
+    pub restocks: bool,
+    pub has_worker: bool,
+    /// Units on sale by item.
+    pub totals: Mutex<Vec<u64>>,
+    pub samples: Mutex<Vec<Sample>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Watch {
+    /// Watches until it is aborted.
+    pub async fn run(&self) {
+        let mut view = View::new();
+        let mut link = None;
+        let (mut rounds, mut restocks) = (0_u64, 0_u64);
+        loop {
+            tokio::time::sleep(SAMPLE_EVERY).await;
+            rounds += 1;
+            self.kill_if_due().await;
+            if link.is_none() {
+                link = Link::connect(&self.here(), self.world.sale.key.as_bytes())
+                    .await
+                    .ok();
+            }
+            if let Some(known) = &link {
+                let sampled = self.sample(known).await;
+                let is_lost = match sampled {
+                    Ok(()) if self.restocks && rounds.is_multiple_of(5) => {
+                        restocks += 1;
+                        self.restock(known, restocks).await.is_err()
+                    }
+                    Ok(()) => false,
+                    Err(_) => true,
+                };
+                if is_lost {
+                    link = None;
+                }
+            }
+            let every = view.every_seconds() * 10;
+            if rounds % every == every - 3 {
+                lock(&self.world.live).wants_latency = true;
+            }
+            if rounds.is_multiple_of(every) {
+                let live = lock(&self.world.live).clone();
+                view.print(&live);
+            }
+        }
+    }
+
+    /// The address of the primary now.
+    fn here(&self) -> Address {
+        match &*lock(&self.own) {
+            Some(own) => self
+                .address
+                .of_server(("127.0.0.1".into(), own.port()), self.address.way.clone()),
+            None => self.address.clone(),
+        }
+    }
+
+    async fn sample(&self, link: &Link) -> Result<(), redis::RedisError> {
+        let stock = read_stock(link, &self.world.sale).await?;
+        let mut lag = None;
+        if self.has_worker {
+            let groups = link.groups(self.world.sale.orders.as_bytes()).await?;
+            lag = groups.first().and_then(|group| group.lag);
+        }
+        {
+            let mut live = lock(&self.world.live);
+            live.stock.clone_from(&stock);
+            live.lag = lag;
+        }
+        let mut samples = lock(&self.samples);
+        samples.push(Sample {
+            at_us: self.world.rules.clock.now_us(),
+            stock,
+        });
+        if samples.len() > SAMPLES_MAX {
+            let mut keeps = false;
+            samples.retain(|_| {
+                keeps = !keeps;
+                keeps
+            });
+        }
+        Ok(())
+    }
+
+    /// Doubles what is left of an item once half of it is gone, so that a soak sells for ever.
+    async fn restock(&self, link: &Link, number: u64) -> Result<(), redis::RedisError> {
+        let stock = lock(&self.world.live).stock.clone();
+        for (at, item) in stock.iter().enumerate() {
+            let [available, reserved, sold] = *item;
+            if available > (available + reserved + sold) / 2 && available > 0 {
+                continue;
+            }
+            let delta = reserved + 1_000;
+            let (sku, reference) = (ITEMS[at].0, format!("soak-{number}-{at}"));
+            let mut command = redis::cmd("FLASHSALE.RESTOCK");
+            command.arg(&self.world.sale.key).arg("ITEMS").arg(1);
+            command.arg(sku).arg(delta).arg("REF").arg(reference);
+            link.ask(&command).await?;
+            lock(&self.totals)[at] += delta;
+        }
+        Ok(())
+    }
+
+    /// Kills the primary of `--own` when its moment has come, and promotes the replica.
+    async fn kill_if_due(&self) {
+        let now_us = self.world.rules.clock.now_us();
+        let is_due = self
+            .kill_at
+            .is_some_and(|at| u128::from(now_us) >= at.as_micros());
+        if !is_due || self.world.killed_us.load(Ordering::Relaxed) > 0 {
+            return;
+        }
+        self.world
+            .killed_us
+            .store(self.world.rules.clock.now_us(), Ordering::Relaxed);
+        let own = Arc::clone(&self.own);
+        let promoted = tokio::task::spawn_blocking(move || {
+            let mut own = lock(&own);
+            let own = own.as_mut().ok_or("nothing of its own")?;
+            own.kill_primary();
+            own.promote().map(|()| own.port())
+        });
+        match promoted.await {
+            Ok(Ok(port)) => {
+                *lock(&self.world.address) = SocketAddr::from(([127, 0, 0, 1], port));
+                log::info(format!("killed the primary, promoted 127.0.0.1:{port}"));
+            }
+            Ok(Err(error)) => log::warn(format!("the replica cannot be promoted: {error}")),
+            Err(_) => log::warn("the promotion panicked"),
+        }
+    }
+}

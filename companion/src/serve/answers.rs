@@ -1,0 +1,165 @@
+//! What each answer means for HTTP and for the buyer.
+//!
+//! Written by `python3 -m clients.generator`; change `clients/answers.json` instead.
+
+use super::meaning::{After, Detail, Fault, Row, Type, When, Word};
+
+/// Each word of RESERVE, CHECKOUT and RELEASE.
+#[rustfmt::skip]
+pub const WORDS: &[Word] = &[
+    Word { text: "RESERVED", details: &[Detail { name: "id", is: Type::Text }, Detail { name: "expires_at_ms", is: Type::Integer }, Detail { name: "remaining", is: Type::Integer }, Detail { name: "user_remaining", is: Type::Integer }, Detail { name: "units", is: Type::Texts }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 201, after: After::No,
+            buyer: "Yours until {expires_at_ms}.",
+            means: "The units are set aside until `expires_at_ms`",
+            next: "Take the payment, then CHECKOUT" },
+    ] },
+    Word { text: "SOLD", details: &[Detail { name: "id", is: Type::Text }, Detail { name: "order_id", is: Type::Text }, Detail { name: "units", is: Type::Texts }], rows: &[
+        Row { of: &["CHECKOUT", "RESERVE"], when: When::Always, http: 200, after: After::No,
+            buyer: "Bought. Your order is {order_id}.",
+            means: "The order is in the stream, now or since an earlier request",
+            next: "Show the order" },
+        Row { of: &["RELEASE"], when: When::Always, http: 409, after: After::No,
+            buyer: "Already bought. Ask for a refund.",
+            means: "Too late, the reservation was sold",
+            next: "To undo it for the buyer: REFUND" },
+    ] },
+    Word { text: "RELEASED", details: &[Detail { name: "id", is: Type::Text }], rows: &[
+        Row { of: &["RELEASE"], when: When::Always, http: 200, after: After::No,
+            buyer: "Cancelled.",
+            means: "The units are back, and this id can never be sold",
+            next: "Nothing" },
+        Row { of: &["CHECKOUT", "RESERVE"], when: When::Always, http: 409, after: After::No,
+            buyer: "Cancelled. Nothing was charged.",
+            means: "The id was given back",
+            next: "Reserve under a new id" },
+    ] },
+    Word { text: "REFUNDED", details: &[Detail { name: "id", is: Type::Text }, Detail { name: "entry_id", is: Type::Text }], rows: &[
+        Row { of: &["CHECKOUT", "RESERVE", "RELEASE"], when: When::Always, http: 409, after: After::No,
+            buyer: "This order was given back.",
+            means: "The whole order has been taken back since",
+            next: "Reserve under a new id" },
+    ] },
+    Word { text: "EXPIRED", details: &[Detail { name: "id", is: Type::Text }, Detail { name: "expires_at_ms", is: Type::Integer }, Detail { name: "grace_left_ms", is: Type::Integer }], rows: &[
+        Row { of: &["CHECKOUT"], when: When::GraceLeft, http: 202, after: After::No,
+            buyer: "We are checking your order.",
+            means: "Not paid in time; for `grace_left_ms` a later CHECKOUT can still succeed, if the units come back",
+            next: "Send the CHECKOUT again every few seconds until `grace_left_ms` is 0, or RELEASE now" },
+        Row { of: &["CHECKOUT"], when: When::NoGraceLeft, http: 409, after: After::No,
+            buyer: "Your time was up. Please try again.",
+            means: "Not paid in time, and past GRACE",
+            next: "Reserve under a new id" },
+        Row { of: &["RESERVE"], when: When::Always, http: 409, after: After::No,
+            buyer: "Your time was up. Please try again.",
+            means: "The deadline has passed; this says nothing about a CHECKOUT, which can still succeed within GRACE",
+            next: "Reserve under a new id" },
+    ] },
+    Word { text: "ALREADYSOLD", details: &[Detail { name: "id", is: Type::Text }, Detail { name: "ref", is: Type::Text }], rows: &[
+        Row { of: &["CHECKOUT"], when: When::Always, http: 200, after: After::No,
+            buyer: "Bought.",
+            means: "A second payment for one order; the first one is `ref`",
+            next: "Show the order" },
+    ] },
+    Word { text: "MISMATCH", details: &[Detail { name: "id", is: Type::Text }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 422, after: After::No,
+            buyer: "Something went wrong. Please start again.",
+            means: "The id belongs to another user or another cart",
+            next: "Find the bug; new requests take new ids" },
+    ] },
+    Word { text: "NORESERVATION", details: &[Detail { name: "id", is: Type::Text }], rows: &[
+        Row { of: &["CHECKOUT"], when: When::Always, http: 404, after: After::No,
+            buyer: "We are checking your order.",
+            means: "The id is unknown (forgotten, lost, mistyped, not yet arrived), or it is not `USER`'s",
+            next: "Look with GET. For a real payment, send BUY with the same id, user, items and REF" },
+        Row { of: &["RELEASE"], when: When::Always, http: 404, after: After::No,
+            buyer: "We do not know this order.",
+            means: "The id is not `USER`'s; or, for EXTEND and REFUND, it is unknown",
+            next: "Look with GET; a person decides" },
+    ] },
+    Word { text: "ENDED", details: &[Detail { name: "ended_at_ms", is: Type::Integer }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 409, after: After::No,
+            buyer: "The sale is over.",
+            means: "The sale is over",
+            next: "Say so to the buyer" },
+    ] },
+    Word { text: "NOTSTARTED", details: &[Detail { name: "starts_in_ms", is: Type::Integer }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 409, after: After::Detail("starts_in_ms"),
+            buyer: "The sale starts in {starts_in_ms}.",
+            means: "Before START",
+            next: "Ask again after `starts_in_ms` plus a random moment" },
+    ] },
+    Word { text: "PAUSED", details: &[Detail { name: "paused_at_ms", is: Type::Integer }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 409, after: After::Seconds(5),
+            buyer: "One moment, the sale is paused.",
+            means: "The operator paused the sale, or this copy of it missed a change and does not sell (diverged)",
+            next: "Ask again after some seconds" },
+    ] },
+    Word { text: "ORDERLIMIT", details: &[Detail { name: "limit", is: Type::Integer }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 409, after: After::No,
+            buyer: "At most {limit} in one order.",
+            means: "Too many units in one reservation",
+            next: "Ask for `limit` or fewer" },
+    ] },
+    Word { text: "USERLIMIT", details: &[Detail { name: "user_remaining", is: Type::Integer }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 409, after: After::No,
+            buyer: "You have all you may have. Go on to your cart.",
+            means: "The user would have too many units",
+            next: "Ask for `user_remaining` or fewer; USER lists the user's open reservations" },
+    ] },
+    Word { text: "ITEMLIMIT", details: &[Detail { name: "item_remaining", is: Type::Integer }, Detail { name: "sku", is: Type::Text }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 409, after: After::No,
+            buyer: "You have all you may have of this item. Go on to your cart.",
+            means: "The user would have too many units of this SKU",
+            next: "Ask for `item_remaining` or fewer" },
+    ] },
+    Word { text: "SALELIMIT", details: &[Detail { name: "sale_remaining", is: Type::Integer }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 409, after: After::No,
+            buyer: "Sold out.",
+            means: "The sale has sold what SALELIMIT allows",
+            next: "Ask for `sale_remaining` or fewer" },
+    ] },
+    Word { text: "SOLDOUT", details: &[Detail { name: "available", is: Type::Integer }, Detail { name: "sku", is: Type::Text }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 409, after: After::No,
+            buyer: "Sold out.",
+            means: "Too few, and open reservations could not make up the rest",
+            next: "Ask for `available` or fewer; at 0 it is sold out" },
+    ] },
+    Word { text: "ALLRESERVED", details: &[Detail { name: "retry_in_ms", is: Type::Integer }, Detail { name: "sku", is: Type::Text }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 409, after: After::Detail("retry_in_ms"),
+            buyer: "All are in carts just now. Asking again for you.",
+            means: "Only open reservations stand in the way; some may come back. Without a SKU, they stand in the way of SALELIMIT",
+            next: "Ask again after `retry_in_ms` plus a random moment" },
+    ] },
+];
+
+/// Each error of the module and the server, by its code.
+#[rustfmt::skip]
+pub const FAULTS: &[Fault] = &[
+    Fault { code: "ERR", http: 400, again: false,
+        buyer: "Something went wrong.", next: "Find the bug" },
+    Fault { code: "WRONGTYPE", http: 500, again: false,
+        buyer: "Something went wrong.", next: "Find the bug: the key is no sale, or the stream no stream" },
+    Fault { code: "NOSKU", http: 404, again: false,
+        buyer: "Not on sale.", next: "A wrong name" },
+    Fault { code: "NOSALE", http: 404, again: false,
+        buyer: "Not on sale any more.", next: "A wrong name, or a sale that is gone after KEEP" },
+    Fault { code: "OOM", http: 503, again: true,
+        buyer: "Asking again for you.", next: "The same line again, after a moment; the operator makes room" },
+    Fault { code: "BROKEN", http: 503, again: true,
+        buyer: "Asking again for you.", next: "The same line again, after the operator failed over; an order may exist" },
+    Fault { code: "TRYAGAIN", http: 503, again: true,
+        buyer: "Asking again for you.", next: "The same line again, after a moment" },
+    Fault { code: "LOADING", http: 503, again: true,
+        buyer: "Asking again for you.", next: "The same line again, after a moment" },
+    Fault { code: "READONLY", http: 503, again: true,
+        buyer: "Asking again for you.", next: "The same line again, after a moment" },
+    Fault { code: "CLUSTERDOWN", http: 503, again: true,
+        buyer: "Asking again for you.", next: "The same line again, after a moment" },
+    Fault { code: "MASTERDOWN", http: 503, again: true,
+        buyer: "Asking again for you.", next: "The same line again, after a moment" },
+    Fault { code: "NOREPLICAS", http: 503, again: true,
+        buyer: "Asking again for you.", next: "The same line again, after a moment" },
+    Fault { code: "MISCONF", http: 503, again: true,
+        buyer: "Asking again for you.", next: "The same line again, after a moment" },
+    Fault { code: "BUSY", http: 503, again: true,
+        buyer: "Asking again for you.", next: "The same line again, after a moment" },
+];

@@ -1,0 +1,277 @@
+//! The way to a sale: reservations of one SKU in batches, everything else one by one.
+//!
+//! A free connection takes whatever waits. A lone request is sent on at once, and the more
+//! requests there are, the larger the batches become: no timer has to be chosen. Two
+//! connections carry batches, one at a time each. A third carries what goes alone,
+//! pipelined, so that a read waits for no batch to be filled.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use redis::{Cmd, RedisError, Value};
+use tokio::sync::{Notify, oneshot};
+
+use super::keeper::{Keeper, Unanswered};
+use super::metrics::Metrics;
+use super::queue::{Answer, Entry, Queues};
+use super::reply::Reply;
+use crate::link::{Address, Link, LinkError};
+
+/// How many connections carry batches.
+const BATCHING: usize = 2;
+
+/// How many reservations may wait for a connection.
+const WAITING_MOST: usize = 10_000;
+
+/// How long a buyer's request may take.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// Why there is no answer of the sale.
+pub enum NoAnswer {
+    /// Too many wait: the request was not sent.
+    Full,
+    /// It took too long, and may have happened.
+    Late,
+}
+
+impl NoAnswer {
+    /// Returns what a client is told.
+    pub fn reply(&self) -> Reply {
+        match self {
+            Self::Full => Reply::problem(503, "FULL", "It is crowded. Asking again for you."),
+            Self::Late => Reply::problem(503, "LATE", "Asking again for you."),
+        }
+    }
+}
+
+/// One sale, or one part of a split sale.
+pub struct Gate {
+    sale: String,
+    orders: String,
+    queues: Mutex<Queues>,
+    pushed: Notify,
+    alone: Keeper,
+    metrics: Metrics,
+}
+
+impl Gate {
+    /// Opens the connections to a sale.
+    ///
+    /// # Errors
+    ///
+    /// The primary cannot be reached.
+    pub async fn open(
+        address: &Address,
+        sale: &str,
+        orders: &str,
+        metrics: &Metrics,
+    ) -> Result<Arc<Self>, LinkError> {
+        let mut keepers = Vec::new();
+        for _ in 0..=BATCHING {
+            let probe = probe(sale);
+            let link = Link::connect_by(address, &probe).await?;
+            keepers.push(Keeper::start(link, address.clone(), probe, metrics.clone()));
+        }
+        let alone = keepers.remove(0);
+        let gate = Arc::new(Self {
+            sale: sale.into(),
+            orders: orders.into(),
+            queues: Mutex::new(Queues::new(WAITING_MOST)),
+            pushed: Notify::new(),
+            alone,
+            metrics: metrics.clone(),
+        });
+        for keeper in keepers {
+            let gate = Arc::clone(&gate);
+            tokio::spawn(async move { gate.carry(&keeper).await });
+        }
+        Ok(gate)
+    }
+
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        // Queues that a panic left behind are still queues.
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows how many reservations wait for a connection, and returns that.
+    fn count_waiting(&self) -> usize {
+        let waiting = self.queues().waiting();
+        self.metrics.set_waiting(waiting);
+        waiting
+    }
+
+    /// Reserves units of one SKU, in a batch with whatever else waits.
+    ///
+    /// # Errors
+    ///
+    /// The queue is full, or there is no answer in time.
+    pub async fn reserve_one(
+        &self,
+        sku: &str,
+        qty: u64,
+        user: &[u8],
+        id: &str,
+    ) -> Result<Answer, NoAnswer> {
+        let (answer, receiver) = oneshot::channel();
+        let entry = Entry {
+            user: user.to_vec(),
+            qty,
+            id: id.to_owned(),
+            answer,
+        };
+        if !self.queues().push(sku, entry) {
+            return Err(NoAnswer::Full);
+        }
+        self.count_waiting();
+        self.pushed.notify_one();
+        match tokio::time::timeout(ANSWER_WITHIN, receiver).await {
+            Ok(Ok(answer)) => Ok(answer),
+            _ => Err(NoAnswer::Late),
+        }
+    }
+
+    /// Reserves a cart of several SKUs.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer in time.
+    pub async fn reserve_cart<'a>(
+        &self,
+        items: impl ExactSizeIterator<Item = (&'a str, u64)>,
+        user: &[u8],
+        id: &str,
+    ) -> Result<Answer, NoAnswer> {
+        let mut command = self.command("RESERVE");
+        command.arg(user).arg("ITEMS").arg(items.len());
+        for (sku, qty) in items {
+            command.arg(sku).arg(qty);
+        }
+        command.arg("ID").arg(id);
+        self.ask(&command).await
+    }
+
+    /// Gives a reservation of this user back.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer in time.
+    pub async fn release(&self, user: &[u8], id: &str) -> Result<Answer, NoAnswer> {
+        let mut command = self.command("RELEASE");
+        command.arg(id).arg("USER").arg(user);
+        self.ask(&command).await
+    }
+
+    /// Sells a reservation of this user.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer in time.
+    pub async fn checkout(&self, user: &[u8], id: &str, paid: &str) -> Result<Answer, NoAnswer> {
+        let mut command = self.command("CHECKOUT");
+        command.arg(&self.orders).arg(id);
+        command.arg("USER").arg(user).arg("REF").arg(paid);
+        self.ask(&command).await
+    }
+
+    /// Asks one of the reads GET, USER, STOCK and INFO, with an argument if it takes one.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer in time.
+    pub async fn read(&self, name: &str, argument: Option<&[u8]>) -> Result<Answer, NoAnswer> {
+        let mut command = self.command(name);
+        if let Some(argument) = argument {
+            command.arg(argument);
+        }
+        self.ask(&command).await
+    }
+
+    fn command(&self, name: &str) -> Cmd {
+        let mut command = redis::cmd(&format!("FLASHSALE.{name}"));
+        command.arg(&self.sale);
+        command
+    }
+
+    async fn ask(&self, command: &Cmd) -> Result<Answer, NoAnswer> {
+        let answered = self.alone.ask_until_answered(command);
+        match tokio::time::timeout(ANSWER_WITHIN, answered).await {
+            Ok(answer) => Ok(answer),
+            Err(_) => Err(NoAnswer::Late),
+        }
+    }
+
+    /// Carries batch after batch over one connection.
+    async fn carry(&self, keeper: &Keeper) {
+        loop {
+            // Before anything is taken: who is still waiting then decides what is sent.
+            keeper.wait_until_ready().await;
+            let taken = self.queues().take();
+            let Some((sku, batch)) = taken else {
+                self.pushed.notified().await;
+                // Requests that have arrived in the same moment get into the same batch.
+                // Where nothing else is to be done, this takes no time.
+                tokio::task::yield_now().await;
+                continue;
+            };
+            if self.count_waiting() > 0 {
+                // A SKU is left over, for the other connection.
+                self.pushed.notify_one();
+            }
+            let answers = keeper.ask(&self.batch_command(&sku, &batch)).await;
+            match answers {
+                Ok(answers) => {
+                    self.metrics.count_batch(batch.len());
+                    answer_each(batch, answers);
+                }
+                Err(Unanswered::Refused(error)) => answer_all(batch, &error),
+                Err(Unanswered::Lost) => {
+                    // The same id again is a replay, in whatever batch it is.
+                    self.metrics.count_resent(batch.len());
+                    self.queues().put_back(&sku, batch);
+                    self.pushed.notify_one();
+                }
+            }
+        }
+    }
+
+    fn batch_command(&self, sku: &str, batch: &[Entry]) -> Cmd {
+        let mut command = self.command("MRESERVE");
+        command.arg("ENTRIES").arg(batch.len());
+        for entry in batch {
+            command.arg(&entry.user).arg(entry.qty).arg(&entry.id);
+        }
+        command.arg("SKU").arg(sku);
+        command
+    }
+}
+
+/// The command that finds the node of a sale, and shows that the sale is there.
+pub fn probe(sale: &str) -> Cmd {
+    let mut probe = redis::cmd("FLASHSALE.INFO");
+    probe.arg(sale);
+    probe
+}
+
+fn answer_each(batch: Vec<Entry>, answers: Value) {
+    match answers {
+        Value::Array(answers) if answers.len() == batch.len() => {
+            for (entry, answer) in batch.into_iter().zip(answers) {
+                // A buyer who has gone needs no answer.
+                let _ = entry.answer.send(Ok(answer));
+            }
+        }
+        _ => {
+            let kind = redis::ErrorKind::UnexpectedReturnType;
+            answer_all(
+                batch,
+                &RedisError::from((kind, "the batch has another length")),
+            );
+        }
+    }
+}
+
+fn answer_all(batch: Vec<Entry>, error: &RedisError) {
+    for entry in batch {
+        let _ = entry.answer.send(Err(error.clone()));
+    }
+}

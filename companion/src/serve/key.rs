@@ -1,0 +1,69 @@
+//! The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-08), which is the
+//! reservation's id.
+
+use axum::http::{HeaderMap, HeaderValue};
+
+use super::reply::Reply;
+
+/// Returns the key of a request: a quoted string as the draft wants it, or a bare word, as
+/// many clients send it.
+///
+/// # Errors
+///
+/// There is none, or it is neither.
+pub fn key_of(headers: &HeaderMap) -> Result<String, Reply> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let wrong = |detail: &str| Reply::problem(400, "NOKEY", detail);
+    match (values.next().map(HeaderValue::to_str), values.next()) {
+        (None, _) => Err(wrong(
+            "The header Idempotency-Key is missing: make an id before the request, and send it again with the same one.",
+        )),
+        (Some(Ok(value)), None) => read(value.trim())
+            .ok_or_else(|| wrong("The header Idempotency-Key is no string: \"...\".")),
+        _ => Err(wrong("The header Idempotency-Key has to be one string.")),
+    }
+}
+
+fn read(value: &str) -> Option<String> {
+    let Some(rest) = value.strip_prefix('"') else {
+        let is_word = value.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_bare = is_word && !value.is_empty() && !value.contains(['"', '\\', ';', ',']);
+        return is_bare.then(|| value.to_owned());
+    };
+    let mut key = String::new();
+    let mut letters = rest.chars();
+    loop {
+        match letters.next()? {
+            '"' => break,
+            '\\' => key.push(
+                letters
+                    .next()
+                    .filter(|letter| ['"', '\\'].contains(letter))?,
+            ),
+            letter => key.push(letter),
+        }
+    }
+    (letters.as_str().is_empty() && !key.is_empty()).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn reads_a_string_as_the_draft_writes_it_and_a_bare_word() {
+        for (value, key) in [
+            ("\"8e03978e-40d5-43dd\"", Some("8e03978e-40d5-43dd")),
+            ("8e03978e-40d5-43dd", Some("8e03978e-40d5-43dd")),
+            (r#""a\"b\\""#, Some(r#"a"b\"#)),
+            ("", None),
+            ("\"\"", None),
+            ("\"a", None),
+            ("\"a\";b=1", None),
+            ("a, b", None),
+            (r#""\a""#, None),
+        ] {
+            assert_eq!(read(value).as_deref(), key, "{value}");
+        }
+    }
+}

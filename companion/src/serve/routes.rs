@@ -1,0 +1,330 @@
+//! The requests, one function each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::{DefaultBodyLimit, Json, Path, State};
+use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use metrics_exporter_prometheus::PrometheusHandle;
+use redis::Value;
+use serde::Deserialize;
+use serde_json::{Map, Value as Js, json};
+
+use super::gate::{Gate, NoAnswer};
+use super::key::key_of;
+use super::metrics::Metrics;
+use super::queue::Answer;
+use super::reply::{Reply, describe};
+use super::user::Who;
+use super::view::View;
+use crate::link::{pairs, string};
+use crate::stop::Stop;
+
+/// The longest body.
+const BODY_MOST: usize = 4_096;
+
+/// What all requests share.
+pub struct App {
+    pub gate: Arc<Gate>,
+    pub view: Arc<View>,
+    pub who: Who,
+    pub metrics: Metrics,
+    /// What writes the numbers, unless they have a place of their own.
+    pub numbers: Option<PrometheusHandle>,
+    pub page: Bytes,
+    pub stop: Stop,
+}
+
+type Shared = State<Arc<App>>;
+type Id = Result<Path<String>, PathRejection>;
+
+/// Returns the routes.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(page))
+        .route("/events", get(events))
+        .route("/sale", get(sale))
+        .route("/reservations", post(reserve))
+        .route("/reservations/{id}", get(look_up).delete(release))
+        .route("/reservations/{id}/payment", post(pay))
+        .route("/problems/{answer}", get(problem))
+        .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::max(BODY_MOST))
+        .with_state(app)
+}
+
+async fn page(State(app): Shared, headers: HeaderMap) -> Response<Body> {
+    const CONTENT: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+        connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let fixed = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "private, no-cache"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+    ];
+    let mut response = (fixed, Body::from(app.page.clone())).into_response();
+    welcome(&app, &headers, &mut response);
+    response
+}
+
+/// Gives a browser its name.
+fn welcome(app: &App, headers: &HeaderMap, response: &mut Response<Body>) {
+    if let Some(cookie) = app.who.welcome(headers) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+}
+
+async fn events(State(app): Shared) -> impl IntoResponse {
+    let events = Arc::clone(&app.view).events(app.stop.clone());
+    // nginx would collect the events otherwise.
+    ([("x-accel-buffering", "no")], events)
+}
+
+async fn sale(State(app): Shared, headers: HeaderMap) -> Response<Body> {
+    let mut response = match app.view.sale().await {
+        Ok(json) => {
+            let fixed = [
+                (header::CONTENT_TYPE, "application/json"),
+                (header::CACHE_CONTROL, "no-store"),
+            ];
+            (fixed, json.to_string()).into_response()
+        }
+        Err(reply) => reply.send(),
+    };
+    welcome(&app, &headers, &mut response);
+    response
+}
+
+/// The body of a reservation.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// In the order of the names, so that the same cart is the same command.
+    items: BTreeMap<String, u64>,
+}
+
+async fn reserve(
+    State(app): Shared,
+    headers: HeaderMap,
+    body: Result<Json<Wanted>, JsonRejection>,
+) -> Response<Body> {
+    let begin = Instant::now();
+    let reply = try_reserve(&app, &headers, body).await;
+    app.metrics.count_reserve(begin.elapsed());
+    finish(&app, "reserve", reply)
+}
+
+async fn try_reserve(
+    app: &App,
+    headers: &HeaderMap,
+    body: Result<Json<Wanted>, JsonRejection>,
+) -> Result<Reply, Reply> {
+    let user = app.who.of(headers)?;
+    let id = key_of(headers)?;
+    let items = read(body)?.items;
+    let mut lines = items.iter().map(|(sku, qty)| (sku.as_str(), *qty));
+    let answer = match (lines.next(), lines.len()) {
+        (None, _) => return Err(Reply::problem(400, "NOITEMS", "No item is asked for.")),
+        (Some((sku, qty)), 0) => app.gate.reserve_one(sku, qty, &user, &id).await,
+        _ => {
+            let lines = items.iter().map(|(sku, qty)| (sku.as_str(), *qty));
+            app.gate.reserve_cart(lines, &user, &id).await
+        }
+    };
+    let reply = answered("RESERVE", answer);
+    if matches!(reply.answer.as_str(), "USERLIMIT" | "ITEMLIMIT") {
+        return Ok(with_reservations(app, &user, reply).await);
+    }
+    Ok(reply)
+}
+
+/// Adds the ids that the user has open, so that a second tab can go on with one.
+async fn with_reservations(app: &App, user: &[u8], reply: Reply) -> Reply {
+    let Ok(Ok(found)) = app.gate.read("USER", Some(user)).await else {
+        return reply;
+    };
+    match field(&pairs(&found), "reservations") {
+        Some(Value::Array(ids)) => {
+            let ids: Js = ids.iter().map(string).collect();
+            reply.with("reservations", ids)
+        }
+        _ => reply,
+    }
+}
+
+async fn look_up(State(app): Shared, headers: HeaderMap, id: Id) -> Response<Body> {
+    let reply = try_look_up(&app, &headers, id).await;
+    finish(&app, "get", reply)
+}
+
+async fn try_look_up(app: &App, headers: &HeaderMap, id: Id) -> Result<Reply, Reply> {
+    let user = app.who.of(headers)?;
+    let id = id_of(id)?;
+    let found = match app.gate.read("GET", Some(id.as_bytes())).await {
+        Ok(Ok(found)) => pairs(&found),
+        other => return Ok(answered("GET", other)),
+    };
+    // Of another user: as if it were not there.
+    let is_theirs = match field(&found, "user") {
+        Some(Value::BulkString(owner)) => *owner == user,
+        _ => false,
+    };
+    if !is_theirs {
+        let unknown = Reply::problem(404, "NORESERVATION", "We do not know this order.");
+        return Err(unknown.with("id", id.into()));
+    }
+    Ok(Reply::done("RESERVATION", reservation(&id, &found)))
+}
+
+/// Returns what GET says, without the user: its name is a secret of the browser's.
+fn reservation(id: &str, found: &[(String, Value)]) -> Map<String, Js> {
+    let mut members = Map::new();
+    members.insert("id".into(), id.into());
+    for (name, value) in found.iter().filter(|(name, _)| name != "user") {
+        let shown = match value {
+            Value::Nil => Js::Null,
+            Value::Int(number) => (*number).into(),
+            Value::Array(lines) => lines.iter().filter_map(line).collect(),
+            other => string(other).into(),
+        };
+        members.insert(name.clone(), shown);
+    }
+    members
+}
+
+fn line(line: &Value) -> Option<Js> {
+    match line {
+        Value::Array(pair) => match pair.as_slice() {
+            [sku, Value::Int(qty)] => Some(json!({"sku": string(sku), "qty": qty})),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+async fn release(State(app): Shared, headers: HeaderMap, id: Id) -> Response<Body> {
+    let reply = try_release(&app, &headers, id).await;
+    finish(&app, "release", reply)
+}
+
+async fn try_release(app: &App, headers: &HeaderMap, id: Id) -> Result<Reply, Reply> {
+    let user = app.who.of(headers)?;
+    let id = id_of(id)?;
+    Ok(answered("RELEASE", app.gate.release(&user, &id).await))
+}
+
+/// The body of a payment: a stand-in for what a payment provider's webhook brings.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Payment {
+    #[serde(rename = "ref")]
+    paid: String,
+}
+
+async fn pay(
+    State(app): Shared,
+    headers: HeaderMap,
+    id: Id,
+    body: Result<Json<Payment>, JsonRejection>,
+) -> Response<Body> {
+    let reply = try_pay(&app, &headers, id, body).await;
+    finish(&app, "payment", reply)
+}
+
+async fn try_pay(
+    app: &App,
+    headers: &HeaderMap,
+    id: Id,
+    body: Result<Json<Payment>, JsonRejection>,
+) -> Result<Reply, Reply> {
+    let user = app.who.of(headers)?;
+    let id = id_of(id)?;
+    let paid = read(body)?.paid;
+    let answer = app.gate.checkout(&user, &id, &paid).await;
+    Ok(answered("CHECKOUT", answer))
+}
+
+async fn problem(answer: Result<Path<String>, PathRejection>) -> Response<Body> {
+    let described = answer.ok().and_then(|Path(answer)| describe(&answer));
+    match described {
+        Some(text) => Json(text).into_response(),
+        None => nowhere().await,
+    }
+}
+
+async fn health(State(app): Shared) -> Response<Body> {
+    let reply = match app.gate.read("INFO", None).await {
+        Ok(Ok(_)) => Reply::done("OK", Map::new()),
+        other => answered("INFO", other),
+    };
+    reply.send()
+}
+
+async fn metrics(State(app): Shared) -> Response<Body> {
+    const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+    match &app.numbers {
+        Some(numbers) => ([(header::CONTENT_TYPE, TEXT)], numbers.render()).into_response(),
+        None => nowhere().await,
+    }
+}
+
+async fn nowhere() -> Response<Body> {
+    Reply::problem(404, "NOTHERE", "There is nothing here.").send()
+}
+
+async fn no_such_method() -> Response<Body> {
+    Reply::problem(405, "NOMETHOD", "This is not what can be asked here.").send()
+}
+
+fn answered(command: &str, answer: Result<Answer, NoAnswer>) -> Reply {
+    match answer {
+        Ok(answer) => Reply::of(command, answer),
+        Err(none) => none.reply(),
+    }
+}
+
+fn finish(app: &App, request: &'static str, reply: Result<Reply, Reply>) -> Response<Body> {
+    let (Ok(reply) | Err(reply)) = reply;
+    app.metrics.count_answer(request, &reply.answer);
+    reply.send()
+}
+
+fn id_of(id: Id) -> Result<String, Reply> {
+    match id {
+        Ok(Path(id)) => Ok(id),
+        Err(error) => Err(Reply::problem(400, "BADID", error.body_text())),
+    }
+}
+
+/// Returns the body. A body that is no such thing is 400, and never 422, which is what another
+/// cart under the same key is.
+fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Reply> {
+    match body {
+        Ok(Json(body)) => Ok(body),
+        Err(error) => {
+            let status = match error.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => 413,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE => 415,
+                _ => 400,
+            };
+            Err(Reply::problem(status, "BADBODY", error.body_text()))
+        }
+    }
+}
+
+fn field<'f>(found: &'f [(String, Value)], name: &str) -> Option<&'f Value> {
+    found
+        .iter()
+        .find(|(one, _)| one == name)
+        .map(|(_, value)| value)
+}

@@ -1,0 +1,311 @@
+//! What browsers watch: the state of the sale and its stock, looked up only while somebody
+//! looks.
+//!
+//! However many readers there are, the server is asked once every [`LOOK_EVERY`]. A reader
+//! that is too slow for an event gets the newest one instead: what it missed is of no use.
+
+use std::convert::Infallible;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::stream::{Stream, StreamExt, unfold};
+use redis::Value;
+use serde_json::{Value as Json, json};
+use tokio::sync::{Notify, watch};
+
+use super::gate::{ANSWER_WITHIN, Gate, NoAnswer};
+use super::metrics::Metrics;
+use super::reply::Reply;
+use crate::link::{pairs, string};
+use crate::stop::Stop;
+
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// How often a silent connection gets a comment, before something between takes it for dead.
+const COMMENT_EVERY: Duration = Duration::from_secs(15);
+
+/// When a browser comes back after a lost connection, drawn by reader: all at once would be a
+/// rush of its own after a restart.
+const RETRY_MS: std::ops::Range<u64> = 2_000..5_000;
+
+/// A sale as it was looked up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Sale {
+    now_ms: i64,
+    state: String,
+    start_at_ms: Option<i64>,
+    end_at_ms: Option<i64>,
+    /// SKU, available, reserved, sold.
+    items: Vec<(String, [i64; 3])>,
+}
+
+impl Sale {
+    /// Reads INFO and STOCK.
+    fn of(info: &Value, stock: &Value) -> Option<Self> {
+        let info = pairs(info);
+        let field = |name: &str| {
+            info.iter()
+                .find(|(one, _)| one == name)
+                .map(|(_, value)| value)
+        };
+        let integer = |name: &str| match field(name) {
+            Some(Value::Int(number)) => Some(*number),
+            _ => None,
+        };
+        let Value::Array(stock) = stock else {
+            return None;
+        };
+        let item = |item: &Value| match item {
+            Value::Array(item) => match item.as_slice() {
+                [
+                    sku,
+                    Value::Int(available),
+                    Value::Int(reserved),
+                    Value::Int(sold),
+                ] => Some((string(sku), [*available, *reserved, *sold])),
+                _ => None,
+            },
+            _ => None,
+        };
+        Some(Self {
+            now_ms: integer("now_ms")?,
+            state: string(field("state")?),
+            start_at_ms: integer("start_at_ms"),
+            end_at_ms: integer("end_at_ms"),
+            items: stock.iter().map(item).collect::<Option<_>>()?,
+        })
+    }
+
+    fn json(&self) -> Json {
+        let until = |at: Option<i64>| at.map(|at| (at - self.now_ms).max(0));
+        let item = |(sku, [available, reserved, sold]): &(String, [i64; 3])| json!({"sku": sku, "available": available, "reserved": reserved, "sold": sold});
+        json!({
+            "now_ms": self.now_ms,
+            "state": self.state,
+            "starts_in_ms": until(self.start_at_ms),
+            "ends_in_ms": until(self.end_at_ms),
+            "items": self.items.iter().map(item).collect::<Vec<_>>(),
+        })
+    }
+
+    /// Reports whether readers have to be told; they count the time themselves.
+    fn differs(&self, before: &Self) -> bool {
+        let now_ms = self.now_ms;
+        *self
+            != Self {
+                now_ms,
+                ..before.clone()
+            }
+    }
+}
+
+/// The newest look.
+#[derive(Clone)]
+enum Seen {
+    Sale(Arc<Sale>, Arc<str>),
+    /// There is no answer, or an error: its status, word and sentence.
+    Nothing(u16, String, String),
+}
+
+impl Seen {
+    fn nothing(reply: &Reply) -> Self {
+        let detail = reply.members.get("detail").and_then(Json::as_str);
+        let detail = detail.unwrap_or_default().to_owned();
+        Self::Nothing(reply.status, reply.answer.clone(), detail)
+    }
+
+    fn differs(&self, before: &Self) -> bool {
+        match (self, before) {
+            (Self::Sale(sale, _), Self::Sale(before, _)) => sale.differs(before),
+            (Self::Nothing(_, answer, _), Self::Nothing(_, before, _)) => answer != before,
+            _ => true,
+        }
+    }
+}
+
+/// The live view of one sale.
+pub struct View {
+    gate: Arc<Gate>,
+    metrics: Metrics,
+    /// Changes only where readers have to be told, but always holds the newest.
+    seen: watch::Sender<Seen>,
+    looked_at: watch::Sender<Option<Instant>>,
+    asked: Notify,
+}
+
+impl View {
+    /// Starts to look whenever somebody looks.
+    pub fn start(gate: Arc<Gate>, metrics: Metrics) -> Arc<Self> {
+        let nothing = Seen::nothing(&NoAnswer::Late.reply());
+        let view = Arc::new(Self {
+            gate,
+            metrics,
+            seen: watch::channel(nothing).0,
+            looked_at: watch::channel(None).0,
+            asked: Notify::new(),
+        });
+        let ours = Arc::clone(&view);
+        tokio::spawn(async move { ours.look_for_ever().await });
+        view
+    }
+
+    async fn look_for_ever(&self) {
+        loop {
+            if self.metrics.readers() == 0 {
+                self.asked.notified().await;
+            }
+            let begin = Instant::now();
+            let new = self.look().await;
+            self.seen.send_if_modified(|seen| {
+                let differs = new.differs(seen);
+                *seen = new;
+                differs
+            });
+            self.looked_at.send_replace(Some(Instant::now()));
+            tokio::time::sleep_until((begin + LOOK_EVERY).into()).await;
+        }
+    }
+
+    async fn look(&self) -> Seen {
+        let (info, stock) =
+            tokio::join!(self.gate.read("INFO", None), self.gate.read("STOCK", None));
+        match (info, stock) {
+            (Ok(Ok(info)), Ok(Ok(stock))) => match Sale::of(&info, &stock) {
+                Some(sale) => {
+                    let json = sale.json().to_string();
+                    Seen::Sale(Arc::new(sale), json.into())
+                }
+                None => Seen::nothing(&Reply::of("INFO", Ok(Value::Nil))),
+            },
+            (Ok(Err(error)), _) | (_, Ok(Err(error))) => {
+                Seen::nothing(&Reply::of("INFO", Err(error)))
+            }
+            (Err(late), _) | (_, Err(late)) => Seen::nothing(&late.reply()),
+        }
+    }
+
+    /// Waits for a look that is not older than [`LOOK_EVERY`], twice as long as one may take.
+    async fn wait_until_fresh(&self) {
+        let is_fresh = |at: &Option<Instant>| at.is_some_and(|at| at.elapsed() <= LOOK_EVERY);
+        let mut looked_at = self.looked_at.subscribe();
+        if !is_fresh(&looked_at.borrow_and_update()) {
+            self.asked.notify_one();
+            let _ = tokio::time::timeout(2 * ANSWER_WITHIN, looked_at.changed()).await;
+        }
+    }
+
+    /// Returns the sale as JSON.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or no answer.
+    pub async fn sale(&self) -> Result<Arc<str>, Reply> {
+        self.wait_until_fresh().await;
+        match &*self.seen.borrow() {
+            Seen::Sale(_, json) => Ok(Arc::clone(json)),
+            Seen::Nothing(status, answer, detail) => {
+                Err(Reply::problem(*status, answer, detail.as_str()))
+            }
+        }
+    }
+
+    /// Sends the sale now and after each change, until the reader leaves or the program is to
+    /// stop.
+    pub fn events(
+        self: Arc<Self>,
+        stop: Stop,
+    ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
+        let reader = Reader::new(self);
+        let events = unfold(reader, async |mut reader| {
+            let event = reader.next().await?;
+            Some((Ok(event), reader))
+        });
+        let events = events.take_until(async move { stop.wait().await });
+        Sse::new(events).keep_alive(KeepAlive::new().interval(COMMENT_EVERY))
+    }
+}
+
+/// One browser that watches.
+struct Reader {
+    view: Arc<View>,
+    seen: watch::Receiver<Seen>,
+    is_first: bool,
+}
+
+impl Reader {
+    fn new(view: Arc<View>) -> Self {
+        view.metrics.add_reader();
+        Self {
+            seen: view.seen.subscribe(),
+            view,
+            is_first: true,
+        }
+    }
+
+    async fn next(&mut self) -> Option<Event> {
+        let mut event = Event::default();
+        if std::mem::take(&mut self.is_first) {
+            // The first event sets the browser's clock: an old one would set it wrong.
+            self.view.wait_until_fresh().await;
+            event = event.retry(retry_after());
+        } else {
+            self.seen.changed().await.ok()?;
+        }
+        let seen = self.seen.borrow_and_update();
+        Some(match &*seen {
+            Seen::Sale(_, json) => event.data(json),
+            Seen::Nothing(_, answer, detail) => {
+                let data = json!({"answer": answer, "detail": detail});
+                event.event("away").data(data.to_string())
+            }
+        })
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.view.metrics.remove_reader();
+    }
+}
+
+/// Draws when a browser comes back.
+fn retry_after() -> Duration {
+    // The keys of a hasher are random.
+    let random = RandomState::new().hash_one(0);
+    Duration::from_millis(RETRY_MS.start + random % (RETRY_MS.end - RETRY_MS.start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sale(now_ms: i64, available: i64) -> Sale {
+        Sale {
+            now_ms,
+            state: "open".into(),
+            start_at_ms: Some(1_000),
+            end_at_ms: None,
+            items: vec![("red".into(), [available, 1, 2])],
+        }
+    }
+
+    #[test]
+    fn tells_of_changes_and_not_of_time() {
+        assert!(!sale(2_000, 5).differs(&sale(1_000, 5)));
+        assert!(sale(1_000, 4).differs(&sale(1_000, 5)));
+        assert_eq!(
+            sale(400, 5).json().to_string(),
+            r#"{"now_ms":400,"state":"open","starts_in_ms":600,"ends_in_ms":null,"items":[{"sku":"red","available":5,"reserved":1,"sold":2}]}"#
+        );
+    }
+
+    #[test]
+    fn readers_come_back_at_different_times() {
+        let drawn: Vec<Duration> = (0..50).map(|_| retry_after()).collect();
+        let range = Duration::from_secs(2)..Duration::from_secs(5);
+        assert!(drawn.iter().all(|one| range.contains(one)));
+        assert!(drawn.iter().any(|one| *one != drawn[0]));
+    }
+}

@@ -67,7 +67,7 @@ test-clients: ## build and test the clients for Python and TypeScript (ARGS=shor
 	@$(SETUP) build server client-libraries
 	@./scripts/test_clients.sh $(ARGS)
 
-test-shops: ## play every case of examples/shop-python, then rush it while all is killed (ARGS=short)
+test-shops: ## play every case of the shops in examples/, then rush each while all is killed (ARGS=short, python, node)
 	@$(SETUP) build server shops
 	@./scripts/test_shops.sh $(ARGS)
 

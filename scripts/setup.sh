@@ -17,7 +17,7 @@
 #   node    node-redis, target/clients/node
 #   client-libraries  what the clients of clients/ are built on, the oldest and the newest,
 #           with what builds and checks them, target/clients
-#   shops   what examples/shop-python runs on, with what checks and tests it, target/shops
+#   shops   what examples/shop-python and shop-node run on, with what checks and tests it, target/shops
 #   compose docker compose, where a Docker engine answers; never the engine itself
 #   profile valgrind
 #   companion  a newer Rust than the module asks for, as companion/Cargo.toml states it
@@ -383,7 +383,10 @@ need_client_python() { # oldest or newest
   need_python_of "the $1 redis-py" clients/python/tests "$1.txt" "clients/client-python-$1"
 }
 
-need_shops() { need_python_of "what the shop runs on" examples/shop-python/tests requirements.txt shops/python; }
+need_shops() {
+  need_python_of "what the shop in Python runs on" examples/shop-python/tests requirements.txt shops/python
+  need_node_of "what the shop in Node.js runs on" examples/shop-node shops/shop-node 20.19
+}
 
 # need_python_of WHAT SOURCE LIST FOLDER: a virtual environment of its own below target.
 need_python_of() {
@@ -402,19 +405,25 @@ need_python_of() {
 }
 
 need_client_node() { # oldest or newest
-  local from=$root/clients/typescript folder=$clients/client-node-$1 log=$clients/client-node-$1.log
+  local from=clients/typescript
   [ "$1" = newest ] || from=$from/tests/$1
+  need_node_of "the $1 node-redis" "$from" "clients/client-node-$1" 20.14
+}
+
+# need_node_of WHAT SOURCE FOLDER NODE: what a package.json and its lock ask for, below target.
+need_node_of() {
+  local from=$root/$2 folder=$root/target/$3 log=$root/target/$3.log
   is_installed "$from" "$folder" package.json package-lock.json && return
   { have node && have npm; } || install_packages npm
-  at_least "$(node --version | tr -d v)" 20.14 || die "the client for TypeScript needs Node.js 20.14 or later"
-  say "installing the $1 node-redis below target/clients"
+  at_least "$(node --version | tr -d v)" "$4" || die "$1 needs Node.js $4 or later"
+  say "installing $1 below target/${3%%/*}"
   rm -rf "$folder"
   mkdir -p "$folder"
   cp "$from/.npmrc" "$from/package.json" "$from/package-lock.json" "$folder/"
   (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund) >"$log" 2>&1 || {
     rm -f "$folder"/package*.json
     tail -n5 "$log" >&2
-    die "node-redis could not be installed ($log)"
+    die "$1 could not be installed ($log)"
   }
 }
 

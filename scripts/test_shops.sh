@@ -1,51 +1,89 @@
 #!/usr/bin/env bash
-# Plays each case of examples/shop-python, then rushes it while its parts are killed.
+# Plays each case of the shops in examples/, then rushes each while its parts are killed.
 #
-#   scripts/test_shops.sh          500 buyers, twice; `scripts/setup.sh shops` installs it
-#   scripts/test_shops.sh short    60 buyers, while the cases are played
+#   scripts/test_shops.sh              500 buyers a shop, twice; `scripts/setup.sh shops` installs it
+#   scripts/test_shops.sh short        60 buyers a shop, while the cases are played
+#   scripts/test_shops.sh short node   one of the shops: python, node
 #
 # FLASHSALE_SERVER is the server's program, else redis-server of the path.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+shops=()
+for word in "$@"; do
+  case $word in
+    # The tests look at it.
+    short) export FLASHSALE_RUN=short ;;
+    python | node) shops+=("$word") ;;
+    *) echo "test_shops: what is '$word'?" >&2; exit 2 ;;
+  esac
+done
+[ ${#shops[@]} -gt 0 ] || shops=(python node)
+
 root=$PWD
 target=${CARGO_TARGET_DIR:-$root/target}
-shop=$root/examples/shop-python
-python=$root/target/shops/python/bin/python
+installed=$root/target/shops
+python=$installed/python/bin/python
+built=$target/shops/built
 
 cargo build --locked --quiet
 export FLASHSALE_MODULE=$target/debug/libflashsale.so
 unset PYTHONPATH
 export PYTHONDONTWRITEBYTECODE=1
-
-# The client as it would be installed.
-built=$target/shops/built
 rm -rf "$built"
 mkdir -p "$built"
-(cd clients/python && "$python" -m hatchling build -t wheel -d "$built" >/dev/null)
-"$python" -m pip --disable-pip-version-check install -q --no-deps --no-index --force-reinstall "$built"/*.whl
 
-echo "shop: types"
-(cd "$shop" && "$python" -m mypy --strict --cache-dir "$target/shops/mypy" ./*.py)
-(cd "$shop/tests" && MYPYPATH=..:$root/clients/python/tests "$python" -m mypy --strict --cache-dir "$target/shops/mypy" ./*.py)
+# Each with its client as it would be installed. Sets SHOP_FOLDER, which the tests look at.
+prepare_python() {
+  (cd clients/python && "$python" -m hatchling build -t wheel -d "$built" >/dev/null)
+  "$python" -m pip --disable-pip-version-check install -q --no-deps --no-index --force-reinstall "$built"/*.whl
+  export SHOP_FOLDER=$root/examples/shop-python
+  (cd "$SHOP_FOLDER" && "$python" -m mypy --strict --cache-dir "$target/shops/mypy" ./*.py)
+  (cd "$SHOP_FOLDER/tests" &&
+    MYPYPATH=..:$root/clients/python/tests "$python" -m mypy --strict --cache-dir "$target/shops/mypy" ./*.py)
+}
 
-play() { "$python" -m pytest -q -p no:cacheprovider "$shop/tests/$1" "${@:2}"; }
+prepare_node() {
+  export SHOP_FOLDER=$installed/shop-node
+  local package=$SHOP_FOLDER/package client=$SHOP_FOLDER/node_modules/flashsale-client
+  rm -rf "$package" "$client"
+  mkdir -p "$package" "$client" "$installed/shop-python"
+  cp -r clients/typescript/{src,README.md,package.json,tsconfig.json} "$package/"
+  "$SHOP_FOLDER/node_modules/.bin/tsc" -p "$package"
+  (cd "$package" && npm pack --silent --ignore-scripts --pack-destination "$built" >/dev/null)
+  tar -xzf "$built"/*.tgz --strip-components=1 -C "$client"
+  # Beside what both shops share, as in examples/.
+  cp examples/shop-python/{schema.sql,shop.html,admin.html} "$installed/shop-python/"
+  cp examples/shop-node/{*.js,tsconfig.json} "$SHOP_FOLDER/"
+  "$SHOP_FOLDER/node_modules/.bin/tsc" -p "$SHOP_FOLDER"
+}
 
-if [ "${1:-}" = short ]; then
-  # The tests look at it. All of them wait for deadlines most of the time.
-  export FLASHSALE_RUN=short
-  failed=0
+play() { "$python" -m pytest -q -p no:cacheprovider "examples/shop-python/tests/$1" "${@:2}"; }
+
+# All of them at once: they wait for deadlines most of the time.
+play_short() {
+  local failed=0 rush cases
   play test_rush.py >"$target/shops/rush.log" 2>&1 &
   rush=$!
   play test_cases.py -m long >"$target/shops/cases.log" 2>&1 &
   cases=$!
-  play test_jobs.py || failed=1
   play test_cases.py -m "not long" || failed=1
   wait "$cases" || failed=1
   wait "$rush" || failed=1
   cat "$target/shops/cases.log" "$target/shops/rush.log"
-  exit "$failed"
-fi
-play test_jobs.py
-play test_cases.py
-play test_rush.py
+  return "$failed"
+}
+
+for shop in "${shops[@]}"; do
+  echo "shop in $shop: types"
+  "prepare_$shop"
+  echo "shop in $shop: tests"
+  # Looks into the jobs of this one.
+  [ "$shop" != python ] || play test_jobs.py
+  if [ "${FLASHSALE_RUN:-}" = short ]; then
+    play_short
+  else
+    play test_cases.py
+    play test_rush.py
+  fi
+done

@@ -1,0 +1,157 @@
+// What all parts of the shop share: the settings, the database, the sale.
+
+import { createHash, timingSafeEqual } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+import { flashsale, mayRepeat } from "flashsale-client";
+import { createClient } from "redis";
+
+import { NoAnswer } from "./provider.js";
+
+// Node.js has SQLite built in from 22.13 on; for older versions, a package with the same interface.
+const { DatabaseSync } = await import("node:sqlite").catch(() => import("@photostructure/sqlite"));
+
+/** @typedef {{ sku: string, qty: number, cents: number }} Line What was asked for, and its price then. */
+/**
+ * @typedef {object} Intent A row of `intents`; its states are in schema.sql.
+ * @property {string} id
+ * @property {string} reservation
+ * @property {string} user
+ * @property {string} items
+ * @property {number} cents
+ * @property {string | null} psp_ref
+ * @property {string} state
+ * @property {number} expires_at_ms
+ * @property {number} changed_at_ms
+ */
+
+// Both shops have the same tables, pages and payment provider. In a copy of your own: "./".
+const SHARED = new URL("../shop-python/", import.meta.url);
+const env = process.env;
+export const KEY = env.SHOP_SALE ?? "shoes";
+export const ORDERS = env.SHOP_ORDERS ?? "shoes:orders";
+export const SHOP_URL = new URL(env.SHOP_URL ?? "http://127.0.0.1:8000");
+export const IS_TLS = SHOP_URL.protocol === "https:";
+// How long something may take before `reconcile` looks at it.
+export const STALE_MS = Number(env.SHOP_STALE_MS ?? 60_000);
+export const CURRENCY = "EUR";
+
+/** @param {string} name */
+export const shared = (name) => readFileSync(new URL(name, SHARED), "utf8");
+
+const digest = (/** @type {string} */ text) => createHash("sha256").update(text).digest();
+/** Compares texts in a time that does not tell how much of a guess is right. @param {string} a @param {string} b */
+export const isSame = (a, b) => timingSafeEqual(digest(a), digest(b));
+
+// --- the sale -----------------------------------------------------------------------
+
+export const client = createClient({
+  url: env.SHOP_REDIS ?? "redis://127.0.0.1:6379",
+  modules: { flashsale },
+  // While there is no connection, a command fails at once, and its caller decides what then.
+  disableOfflineQueue: true,
+  // A server that says nothing for 5 s is gone, and what was asked of it has no answer.
+  pingInterval: 1000,
+  socket: { socketTimeout: 5000, reconnectStrategy: (tries) => Math.min(1000, 50 * 2 ** tries) },
+});
+client.on("error", (error) => console.log(`sale: ${error.message || error.code}; connecting again`));
+/** Connected for the first time; afterwards it connects again by itself. */
+export const connected = client.connect();
+export const sale = client.flashsale;
+
+/** Did nobody answer? Then nobody knows whether it happened, and the same is asked again. @param {unknown} error */
+export const isNoAnswer = (error) => error instanceof NoAnswer || mayRepeat(error);
+
+// --- the database -------------------------------------------------------------------
+
+const db = new DatabaseSync(env.SHOP_DB ?? "shop.db");
+// FULL: what was committed is there after a power cut, too.
+db.exec("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+if (!db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'alarms'").get()) db.exec(shared("schema.sql"));
+
+/** @param {string} sql @param {...any} values @returns {any[]} */
+export const rows = (sql, ...values) => db.prepare(sql).all(...values);
+
+/** @param {string} sql @param {...any} values @returns {any} */
+export const row = (sql, ...values) => db.prepare(sql).get(...values);
+
+/** The number of rows it changed. @param {string} sql @param {...any} values */
+export const change = (sql, ...values) => Number(db.prepare(sql).run(...values).changes);
+
+/**
+ * All or nothing. `work` cannot wait for anybody: a promise would be here after the commit.
+ *
+ * @template T
+ * @param {() => T extends Promise<any> ? never : T} work
+ */
+export function transaction(work) {
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    const result = work();
+    db.exec("COMMIT");
+    return result;
+  } catch (error) {
+    db.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+/** @param {"id" | "reservation"} column @param {string} value @returns {Intent | undefined} */
+export const intentOf = (column, value) => row(`SELECT * FROM intents WHERE ${column} = ?`, value);
+
+/**
+ * Moves an intent on, if it is in one of the states; says whether it was.
+ *
+ * @param {string} intent @param {string[]} states @param {string} to @param {string | null} pspRef
+ */
+export function move(intent, states, to, pspRef = null) {
+  const marks = states.map(() => "?").join(", ");
+  const sql = `UPDATE intents SET state = ?, changed_at_ms = ?, psp_ref = coalesce(?, psp_ref) WHERE id = ? AND state IN (${marks})`;
+  return change(sql, to, Date.now(), pspRef, intent, ...states) === 1;
+}
+
+/** @param {string} kind @param {string} intent */
+export function addJob(kind, intent, ref = "", dueAtMs = 0) {
+  change(
+    `INSERT INTO jobs (kind, intent, ref, due_at_ms) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET due_at_ms = min(due_at_ms, excluded.due_at_ms)`,
+    ...[kind, intent, ref, dueAtMs],
+  );
+}
+
+/** Writes down, once, what a person has to look at. @param {string} topic @param {string} id @param {string} says */
+export function alarm(topic, id, says) {
+  change("INSERT INTO alarms VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", topic, id, says, Date.now());
+}
+
+/**
+ * What units cost at the prices that were frozen in the intent.
+ *
+ * @param {{ sku: string, qty: number }[]} items @param {Line[]} prices
+ */
+export function centsOf(items, prices) {
+  const each = new Map(prices.map(({ sku, cents }) => [sku, cents]));
+  return items.reduce((sum, { sku, qty }) => sum + /** @type {number} */ (each.get(sku)) * qty, 0);
+}
+
+/** The units of `items` as the client takes them. @param {string} items */
+export const unitsOf = (items) => Object.fromEntries(JSON.parse(items).map((/** @type {Line} */ { sku, qty }) => [sku, qty]));
+
+/** What goes into the order stream: nothing personal. @param {Intent} intent */
+export const payloadOf = ({ id, cents }) => ({ intent: id, cents, currency: CURRENCY });
+
+/**
+ * Takes an order out of our books that the sale does not have; says how many there were.
+ *
+ * @param {string} reservation @param {string} ref
+ */
+export function writeOff(reservation, ref) {
+  const insert = `INSERT INTO refunds SELECT sale_id, id, ?, qty, items, ? FROM orders
+    WHERE id = ? AND id NOT IN (SELECT id FROM refunds)`;
+  return transaction(() => {
+    const written = change(insert, ref, Date.now(), reservation);
+    const intent = intentOf("reservation", reservation);
+    if (written && intent) addJob("refund", intent.id, ref);
+    return written;
+  });
+}

@@ -1,0 +1,156 @@
+// Carries out the table `jobs`: the only part that sells, captures and gives money back.
+//
+// Every job may run twice, here or in another process: each looks at the intent's state first,
+// and each call has an id, a REF or a key under which it happens once.
+//
+// 1. The state in SQL first: CHECKOUT is sent only for an intent that is `authorised`.
+// 2. Release first, give back after.
+// 3. No answer, no money: an exception leaves the job, and it runs again.
+// 4. No entry, no capture: `sold` comes from the order stream, by worker.js.
+
+import { setTimeout as sleep } from "node:timers/promises";
+
+import {
+  addJob, alarm, centsOf, change, intentOf, isNoAnswer, KEY, move, ORDERS, payloadOf, row, rows, sale, STALE_MS,
+  unitsOf, writeOff,
+} from "./books.js";
+import * as provider from "./provider.js";
+
+/** @import { Intent } from "./books.js" */
+/** @typedef {Promise<number | void>} Again Seconds until the job runs again; nothing: it is done. */
+
+/** Sells what was paid. What it answers is not yet a capture. @param {Intent} intent @returns {Again} */
+async function checkout(intent) {
+  const { id, reservation, user, psp_ref: ref } = intent;
+  if (intent.state !== "authorised" || !ref) return;
+  const paid = { ref, payload: payloadOf(intent) };
+  /** @type {import("flashsale-client").CheckoutAnswer | import("flashsale-client").BuyAnswer} */
+  let answer = await sale.checkout(KEY, ORDERS, reservation, { user, ...paid });
+  if (answer.status === "NORESERVATION") {
+    // Forgotten, or lost by Redis: the same id in one step, if there are units.
+    answer = await sale.buy(KEY, ORDERS, user, unitsOf(intent.items), { id: reservation, ...paid });
+  }
+  const says = JSON.stringify(answer);
+  switch (answer.status) {
+    case "SOLD":
+      return;
+    case "EXPIRED":
+      // Within GRACE it may still be sold; the job of `expired` gives back when GRACE is over.
+      if (answer.kind === "not now") return 2;
+      break;
+    case "ALLRESERVED":
+    case "PAUSED":
+      if (Date.now() < intent.changed_at_ms + STALE_MS) return 2;
+      break;
+    case "OTHER":
+      return alarm("checkout", id, `${says}: what is that for ${reservation}, which ${ref} paid?`);
+    case "ALREADYSOLD":
+    case "REFUNDED":
+    case "MISMATCH":
+      // Another payment bought it, or another cart has the id.
+      return answer.status === "MISMATCH" ? notOurs(intent, says) : asSold(intent, says);
+  }
+  // A no. EXPIRED or RELEASED, it takes a RELEASE before money goes back.
+  addJob("give-back", id);
+}
+
+/**
+ * What is sold already, or was sold and given back: for this payment, or for another?
+ *
+ * @param {Intent} intent @param {string} says @returns {Again}
+ */
+async function asSold(intent, says) {
+  const known = await sale.get(KEY, intent.reservation);
+  // Redis has lost it since it answered: ask again.
+  if (known?.state !== "sold" && known?.state !== "refunded") return 1;
+  if (!intent.psp_ref || (known.ref && known.ref !== intent.psp_ref)) return notOurs(intent, says);
+  // Sold without a REF, perhaps for this payment. With its REF, its entries do the rest.
+  if (!known.ref) alarm("sold without a REF", intent.id, `${says}: is it the order that ${intent.psp_ref} paid?`);
+}
+
+/** Gives a payment back without RELEASE: the reservation is another's. @param {Intent} intent @param {string} says */
+async function notOurs({ id, psp_ref: ref }, says) {
+  alarm("not ours", id, `${says}; the payment ${ref} was given back`);
+  if (ref) await provider.giveBack(ref);
+  move(id, ["authorised", "closing"], "closed");
+}
+
+/** Ends an intent that is not sold, and gives back what was paid for it. @param {Intent} intent @returns {Again} */
+async function giveBack({ id, reservation, user }) {
+  // From `sold` never: after a lost tail the sale may believe that a sold order expired.
+  if (!move(id, ["open", "authorised", "closing"], "closing")) return;
+  const answer = await sale.release(KEY, reservation, { user });
+  const intent = /** @type {Intent} */ (intentOf("id", id));
+  const says = JSON.stringify(answer);
+  switch (answer.status) {
+    case "RELEASED":
+      if (intent.psp_ref) await provider.giveBack(intent.psp_ref);
+      move(id, ["closing"], "closed");
+      return;
+    case "SOLD":
+    case "REFUNDED":
+      return asSold(intent, says);
+    default:
+      alarm("give back", id, `${says}: whose is the reservation ${reservation}?`);
+  }
+}
+
+/** Takes the money of an order in our books; takes the order back if there is none. @param {Intent} intent @returns {Again} */
+async function capture({ id, reservation, state, psp_ref: ref }) {
+  if (state !== "sold" || !ref) return;
+  try {
+    await provider.capture(ref);
+  } catch (error) {
+    if (!(error instanceof provider.Refused)) throw error;
+    await sale.refund(KEY, ORDERS, reservation, { ref: "capture-failed" });
+    move(id, ["sold"], "closed");
+    return;
+  }
+  move(id, ["sold"], "captured");
+}
+
+/** Takes back the units of an order whose payment was given back already. @param {Intent} intent @returns {Again} */
+async function takeBack({ reservation }) {
+  const answer = await sale.refund(KEY, ORDERS, reservation, { ref: "closed" });
+  if (answer.status !== "REFUNDED") writeOff(reservation, "closed");
+}
+
+/** The money of a `refund` entry, but only of what was captured. @param {Intent} intent @param {string} ref @returns {Again} */
+async function refund(intent, ref) {
+  if (intent.state === "sold") return 1;
+  if (intent.state !== "captured" || !intent.psp_ref) return;
+  const { sale_id, items } = row("SELECT * FROM refunds WHERE id = ? AND ref = ?", intent.reservation, ref);
+  const cents = centsOf(JSON.parse(items), JSON.parse(intent.items));
+  await provider.refund(intent.psp_ref, cents, `${sale_id} ${intent.reservation} ${ref}`);
+}
+
+/** @type {Record<string, (intent: Intent, ref: string) => Promise<number | void>>} */
+const JOBS = {
+  checkout,
+  "give-back": giveBack,
+  capture,
+  "take-back": takeBack,
+  refund,
+  // A payment that is not the one of its intent: a second one, or one after the end.
+  return: (_, ref) => provider.giveBack(ref),
+};
+
+/** @param {{ kind: string, intent: string, ref: string, tries: number }} job */
+async function run({ kind, intent, ref, tries }) {
+  let again;
+  try {
+    again = await JOBS[kind](/** @type {Intent} */ (intentOf("id", intent)), ref);
+  } catch (error) {
+    again = Math.min(30, 0.1 * 2 ** Math.min(tries, 9));
+    if (!isNoAnswer(error)) alarm(kind, intent, `${error}; it is tried again`);
+  }
+  const where = "WHERE kind = ? AND intent = ? AND ref = ?";
+  if (typeof again !== "number") change(`DELETE FROM jobs ${where}`, kind, intent, ref);
+  else change(`UPDATE jobs SET due_at_ms = ?, tries = tries + 1 ${where}`, Date.now() + again * 1000, kind, intent, ref);
+}
+
+for (;;) {
+  const due = rows("SELECT * FROM jobs WHERE due_at_ms <= ? ORDER BY due_at_ms LIMIT 100", Date.now());
+  for (const job of due) await run(job);
+  if (due.length === 0) await sleep(100);
+}

@@ -1,0 +1,77 @@
+// Reads the order stream into the books, each entry in one transaction, then XACK.
+//
+// An entry may come twice: after a crash, and after a failover under another stream ID. So
+// whatever was there before is passed over. In production `flashsale worker` does this, with
+// hooks in SQL (docs/companion.md).
+
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { consume, FlashSaleError } from "flashsale-client";
+
+import { addJob, alarm, change, client, connected, intentOf, KEY, move, ORDERS, row, sale, transaction } from "./books.js";
+
+/** @import { Entry } from "flashsale-client" */
+/** @import { Intent } from "./books.js" */
+
+/** @param {Entry} entry @param {Intent | undefined} intent */
+function readOrder({ saleId, id, ref, user, qty, fields, payload, atMs }, intent) {
+  const insert = "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+  change(insert, saleId, id, ref, user, qty, fields.items, payload, atMs);
+  const first = row("SELECT ref FROM orders WHERE sale_id = ? AND id = ?", saleId, id).ref;
+  if (!intent) {
+    alarm("order without an intent", id, `sold to ${user} for ${ref}`);
+  } else if (first !== ref || intent.psp_ref !== ref) {
+    // Not a second parcel: a payment more.
+    alarm("paid twice", id, `sold for ${ref}, for ${first} before; the intent has ${intent.psp_ref}`);
+  } else if (move(intent.id, ["open", "authorised", "closing"], "sold")) {
+    addJob("capture", intent.id);
+  } else if (intent.state === "closed") {
+    // Its money went back, so the units do.
+    addJob("take-back", intent.id);
+  }
+}
+
+/** @param {Entry} entry @param {Intent | undefined} intent */
+function readRefund({ saleId, id, ref, qty, fields, atMs }, intent) {
+  const insert = "INSERT INTO refunds VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+  if (change(insert, saleId, id, ref, qty, fields.items, atMs) === 1 && intent) addJob("refund", intent.id, ref);
+}
+
+/**
+ * Not final within GRACE, and RELEASE would end it: so the job waits.
+ *
+ * @param {Entry} entry @param {Intent | undefined} intent @param {number} graceMs
+ */
+function readExpired({ fields }, intent, graceMs) {
+  const dueAtMs = Number(fields.expires_at_ms) + graceMs;
+  if (intent && ["open", "authorised"].includes(intent.state)) addJob("give-back", intent.id, "", dueAtMs);
+}
+
+/** @param {Entry} entry */
+async function read(entry) {
+  // The rest, also what a newer module writes, is no business of the books.
+  if (!["order", "refund", "expired"].includes(entry.event)) return;
+  const graceMs = entry.event === "expired" ? (await sale.info(KEY)).graceMs : 0;
+  transaction(() => {
+    const intent = intentOf("reservation", entry.id);
+    if (entry.event === "order") readOrder(entry, intent);
+    else if (entry.event === "refund") readRefund(entry, intent);
+    else readExpired(entry, intent, graceMs);
+  });
+}
+
+// Reading waits for entries, so it has a connection of its own.
+const reader = client.duplicate();
+reader.on("error", () => {}); // The other connection tells.
+await Promise.all([connected, reader.connect()]);
+for (;;) {
+  try {
+    await consume(reader, ORDERS, "books", process.env.SHOP_WORKER ?? "worker-1", read);
+  } catch (thrown) {
+    const error = FlashSaleError.from(thrown);
+    const isLocked = /** @type {any} */ (error).errcode === 5; // SQLITE_BUSY
+    if (!(error instanceof FlashSaleError) && !isLocked) throw error;
+    console.log(`worker: ${error}; the entry stays pending`);
+    await sleep(1000);
+  }
+}

@@ -532,6 +532,18 @@ def test_an_expiry_that_was_never_told_is_found(shop: Shop) -> None:
     assert shop.payments(id)[0]["state"] == "cancelled"
 
 
+def test_entries_are_read_when_the_sale_is_gone(shop: Shop) -> None:
+    """Broken by: INFO of the sale for an `expired`, whatever INFO answers."""
+    shop.create(red=1)
+    shop.kill("worker", "reconcile")
+    id = shop.buyer().reserve_briefly()
+    wait(lambda: shop.map("GET", id)["state"] == "expired", "the deadline")
+    wait(lambda: "expired" in [fields["event"] for _, fields in shop.redis.xrange("shoes:orders")], "its entry")
+    shop.redis.delete("shoes")
+    shop.start("worker")
+    wait(shop.is_read, "every entry read")
+
+
 def test_an_order_of_a_closed_intent_is_taken_back(shop: Shop) -> None:
     """Its money went back, so its units do, whoever sold it."""
     shop.create(red=1)

@@ -286,6 +286,22 @@ def test_the_admin_page_is_closed_without_its_password(long: Shop) -> None:
     assert "samesite=strict" in reply.headers["set-cookie"].lower() and "httponly" in reply.headers["set-cookie"].lower()
 
 
+def test_those_who_guess_do_not_keep_the_operator_out(long: Shop) -> None:
+    """Broken by: the right password waits in line with the wrong ones."""
+    guesses = [threading.Thread(target=HTTP.post, args=(f"{long.url}/admin/login",), kwargs={"json": {"password": "guess"}}) for _ in range(15)]
+    for guess in guesses:
+        guess.start()
+    time.sleep(0.3)
+    begun = time.monotonic()
+    operator(long)
+    assert time.monotonic() - begun < 5
+    for guess in guesses:
+        guess.join()
+    wrongs: tuple[object, ...] = ([], "text", {}, {"password": 1})
+    for wrong in wrongs:
+        assert HTTP.post(f"{long.url}/admin/login", json=wrong).status_code in (400, 401)
+
+
 # --- late ---------------------------------------------------------------------------
 
 

@@ -96,6 +96,14 @@ def test_a_large_body_is_refused(long: Shop) -> None:
             assert reply.status_code == 413
 
 
+def test_a_cart_that_is_cancelled_before_it_arrives_takes_nothing(long: Shop) -> None:
+    """What the page relies on when its buyer stops asking."""
+    ann, id = long.buyer(), "overtaken-by-its-end"
+    assert ann.ask("DELETE", "/cart", 200, id=id)["status"] == "RELEASED"
+    assert ann.http.post("/cart", json={"id": id, "items": {"red": 1}}).json()["status"] == "RELEASED"
+    assert long.map("USER", ann.http.cookies["user"])["reservations"] == []
+
+
 def test_a_cart_that_is_cancelled_gives_its_payment_back(long: Shop) -> None:
     ann = long.buyer()
     id = ann.reserve({"red": 1})

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import {
   addJob, alarm, centsOf, change, intentOf, isNoAnswer, KEY, move, ORDERS, payloadOf, row, rows, sale, STALE_MS,
-  unitsOf, writeOff,
+  transaction, unitsOf, writeOff,
 } from "./books.js";
 import * as provider from "./provider.js";
 
@@ -85,8 +85,7 @@ async function giveBack({ id, reservation, user }) {
   switch (answer.status) {
     case "RELEASED":
       if (intent.psp_ref) await provider.giveBack(intent.psp_ref);
-      move(id, ["closing"], "closed");
-      return;
+      return close(intent);
     case "SOLD":
     case "REFUNDED":
       return asSold(intent, says);
@@ -95,14 +94,30 @@ async function giveBack({ id, reservation, user }) {
   }
 }
 
+/**
+ * Ends an intent whose payment was given back, even if the worker made it `sold` meanwhile.
+ *
+ * The worker may hold the `order` entry of a CHECKOUT that the sale has lost. A payment that was
+ * charged at once can be "captured" after its refund, so the state says nothing of the money.
+ *
+ * @param {Intent} intent
+ */
+const close = ({ id, psp_ref: ref }) =>
+  transaction(() => {
+    if (move(id, ["closing"], "closed") || !move(id, ["sold", "captured"], "closed")) return;
+    alarm("sold after all", id, `${ref} was given back before: send nothing`);
+    addJob("take-back", id);
+  });
+
 /** Takes the money of an order in our books; takes the order back if there is none. @param {Intent} intent @returns {Again} */
 async function capture({ id, reservation, state, psp_ref: ref }) {
   if (state !== "sold" || !ref) return;
   try {
     await provider.capture(ref);
   } catch (error) {
-    if (!(error instanceof provider.Refused)) throw error;
-    await sale.refund(KEY, ORDERS, reservation, { ref: "capture-failed" });
+    // "Not now" costs nobody an order: an alarm, and again.
+    if (!(error instanceof provider.Refused && provider.GONE.includes(error.state))) throw error;
+    await unitsBack(reservation, "capture-failed");
     move(id, ["sold"], "closed");
     return;
   }
@@ -110,9 +125,12 @@ async function capture({ id, reservation, state, psp_ref: ref }) {
 }
 
 /** Takes back the units of an order whose payment was given back already. @param {Intent} intent @returns {Again} */
-async function takeBack({ reservation }) {
-  const answer = await sale.refund(KEY, ORDERS, reservation, { ref: "closed" });
-  if (answer.status !== "REFUNDED") writeOff(reservation, "closed");
+const takeBack = ({ reservation }) => unitsBack(reservation, "closed");
+
+/** Refunds an order, or writes it off if the sale has lost it. @param {string} reservation @param {string} ref */
+async function unitsBack(reservation, ref) {
+  const answer = await sale.refund(KEY, ORDERS, reservation, { ref });
+  if (answer.status !== "REFUNDED") writeOff(reservation, ref);
 }
 
 /** The money of a `refund` entry, but only of what was captured. @param {Intent} intent @param {string} ref @returns {Again} */

@@ -6,9 +6,12 @@ export const URL = process.env.SHOP_PSP ?? "http://127.0.0.1:8001";
 // Shared with the provider: signs its webhooks and our calls. There is no default.
 export const SECRET = process.env.SHOP_PSP_SECRET ?? "";
 
-/** @typedef {{ ref: string, intent: string, cents: number, state: string }} Payment */
+/** @typedef {{ ref: string, intent: string, cents: number, state: string, refunded: number }} Payment */
 
-/** The provider said no, for good: `state` is what the payment is now. */
+// States of a payment from which no money comes any more.
+export const GONE = ["cancelled", "refunded"];
+
+/** The provider said no: `state` is what the payment is now. */
 export class Refused extends Error {
   /** @param {string} state */
   constructor(state) {
@@ -54,8 +57,16 @@ export const create = (intent, cents, currency, returnUrl) =>
 /** @param {string} ref */
 export const get = (ref) => call(`/payments/${ref}`);
 
-/** Throws Refused if the authorisation is gone. A payment that was charged at once is fine. @param {string} ref */
-export const capture = (ref) => call(`/payments/${ref}/capture`, `capture:${ref}`);
+/**
+ * Throws Refused if the provider does not capture, or if the money was given back already. A
+ * payment that was charged at once is fine.
+ *
+ * @param {string} ref
+ */
+export async function capture(ref) {
+  const { refunded } = await call(`/payments/${ref}/capture`, `capture:${ref}`);
+  if (refunded > 0) throw new Refused("refunded");
+}
 
 /** @param {string} ref @param {number} cents @param {string} key */
 export const refund = (ref, cents, key) => call(`/payments/${ref}/refund`, key, { cents });

@@ -47,11 +47,30 @@ function readExpired({ fields }, intent, graceMs) {
   if (intent && ["open", "authorised"].includes(intent.state)) addJob("give-back", intent.id, "", dueAtMs);
 }
 
+let grace = { ms: 0, askedAtMs: 0 };
+
+/** GRACE of the sale, asked for at most once a second: a sale has many `expired` at once. */
+async function latestGraceMs() {
+  if (Date.now() - grace.askedAtMs >= 1000) {
+    const ms = await sale.info(KEY).then(
+      ({ graceMs }) => graceMs,
+      (thrown) => {
+        // The sale is gone, its entries are not: each `order` behind this one is to be read.
+        const error = FlashSaleError.from(thrown);
+        if (error instanceof FlashSaleError && error.code === "NOSALE") return 0;
+        throw thrown;
+      },
+    );
+    grace = { ms, askedAtMs: Date.now() };
+  }
+  return grace.ms;
+}
+
 /** @param {Entry} entry */
 async function read(entry) {
   // The rest, also what a newer module writes, is no business of the books.
   if (!["order", "refund", "expired"].includes(entry.event)) return;
-  const graceMs = entry.event === "expired" ? (await sale.info(KEY)).graceMs : 0;
+  const graceMs = entry.event === "expired" ? await latestGraceMs() : 0;
   transaction(() => {
     const intent = intentOf("reservation", entry.id);
     if (entry.event === "order") readOrder(entry, intent);

@@ -34,7 +34,7 @@ from flashsale import (
 )
 
 import provider
-from books import STALE_MS, add_job, alarm, cents_of, connect, intent_of, move, now_ms, payload_of, sale, units_of, write_off
+from books import STALE_MS, add_job, alarm, cents_of, connect, intent_of, move, now_ms, payload_of, sale, transaction, units_of, write_off
 
 shoes = sale()
 # Seconds until a job runs again; None: it is done.
@@ -100,12 +100,24 @@ def give_back(db: sqlite3.Connection, intent: Any, _: str) -> Again:
             intent = intent_of(db, "id", intent["id"])
             if intent["psp_ref"]:
                 provider.give_back(intent["psp_ref"], intent["psp_ref"])
-            move(db, intent["id"], ("closing",), "closed")
+            close(db, intent)
         case Sold() | Refunded():
             return whose(db, intent)
         case _:
             alarm(db, "give back", intent["id"], f"{answer}: whose is the reservation {intent['reservation']}?")
     return None
+
+
+def close(db: sqlite3.Connection, intent: Any) -> None:
+    """Ends an intent whose payment was given back, even if the worker made it `sold` meanwhile.
+
+    The worker may hold the `order` entry of a CHECKOUT that the sale has lost. A payment that was
+    charged at once can be "captured" after its refund, so the state says nothing of the money.
+    """
+    with transaction(db):
+        if not move(db, intent["id"], ("closing",), "closed") and move(db, intent["id"], ("sold", "captured"), "closed"):
+            alarm(db, "sold after all", intent["id"], f"{intent['psp_ref']} was given back before: send nothing")
+            add_job(db, "take-back", intent["id"])
 
 
 def capture(db: sqlite3.Connection, intent: Any, _: str) -> Again:
@@ -114,8 +126,10 @@ def capture(db: sqlite3.Connection, intent: Any, _: str) -> Again:
         return None
     try:
         provider.capture(intent["psp_ref"])
-    except provider.Refused:
-        shoes.refund(intent["reservation"], ref="capture-failed")
+    except provider.Refused as refused:
+        if refused.state not in provider.GONE:
+            raise  # "Not now" costs nobody an order: an alarm, and again.
+        units_back(db, intent, "capture-failed")
         move(db, intent["id"], ("sold",), "closed")
     else:
         move(db, intent["id"], ("sold",), "captured")
@@ -124,9 +138,14 @@ def capture(db: sqlite3.Connection, intent: Any, _: str) -> Again:
 
 def take_back(db: sqlite3.Connection, intent: Any, _: str) -> Again:
     """Takes back the units of an order whose payment was given back already."""
-    if not isinstance(shoes.refund(intent["reservation"], ref="closed"), Refunded):
-        write_off(db, intent["reservation"], "closed")
+    units_back(db, intent, "closed")
     return None
+
+
+def units_back(db: sqlite3.Connection, intent: Any, ref: str) -> None:
+    """Refunds an order, or writes it off if the sale has lost it."""
+    if not isinstance(shoes.refund(intent["reservation"], ref=ref), Refunded):
+        write_off(db, intent["reservation"], ref)
 
 
 def refund(db: sqlite3.Connection, intent: Any, ref: str) -> Again:

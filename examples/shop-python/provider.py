@@ -15,8 +15,12 @@ URL = os.environ.get("SHOP_PSP", "http://127.0.0.1:8001")
 SECRET = os.environ.get("SHOP_PSP_SECRET", "")
 
 
+# States of a payment from which no money comes any more.
+GONE = ("cancelled", "refunded")
+
+
 class Refused(Exception):
-    """The provider said no, for good: `state` is what the payment is now."""
+    """The provider said no: `state` is what the payment is now."""
 
     def __init__(self, state: str) -> None:
         super().__init__(state)
@@ -49,8 +53,12 @@ def get(ref: str) -> dict[str, Any]:
 
 
 def capture(ref: str) -> None:
-    """Raises Refused if the authorisation is gone. A payment that was charged at once is fine."""
-    call(f"/payments/{ref}/capture", f"capture:{ref}")
+    """Raises Refused if the provider does not capture, or if the money was given back already.
+
+    A payment that was charged at once is fine.
+    """
+    if call(f"/payments/{ref}/capture", f"capture:{ref}")["refunded"]:
+        raise Refused("refunded")
 
 
 def refund(ref: str, cents: int, key: str) -> None:

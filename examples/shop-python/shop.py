@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 import redis
@@ -21,9 +21,11 @@ from flashsale import FlashSaleError, ReleaseAnswer, ReserveAnswer, ReservedNow,
 from flashsale.answers import ERRORS
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import admin
 import provider
@@ -34,6 +36,8 @@ db: sqlite3.Connection
 # A buyer waits so long for an answer; with the same id the next request goes on.
 PATIENCE_S = 2
 PAID = ("authorised", "captured")
+# Bytes of a body: carts and webhooks have a few hundred.
+BODY_MOST = 16 * 1024
 
 
 def user_of(request: Request) -> str:
@@ -41,15 +45,48 @@ def user_of(request: Request) -> str:
     return request.cookies.get("user", "")
 
 
+def is_id(value: object) -> bool:
+    return isinstance(value, str) and 16 <= len(value) <= 64
+
+
+def are_units(value: object) -> TypeGuard[dict[str, int]]:
+    """Is it a cart? What cannot be sent to the sale would look like "no answer", and be asked for ever."""
+    return isinstance(value, dict) and all(type(qty) is int and qty > 0 for qty in value.values())
+
+
 async def asked_by(request: Request) -> dict[str, Any]:
     """What the page asks, with the id that it made."""
-    try:
+    with suppress(ValueError):
         asked = await request.json()
-        if user_of(request) and 16 <= len(asked["id"]) <= 64 and isinstance(asked["id"], str):
-            return dict(asked)
-    except (ValueError, TypeError, KeyError):
-        pass
+        if user_of(request) and isinstance(asked, dict) and is_id(asked.get("id")):
+            return asked
     raise HTTPException(400)
+
+
+async def refuse(_: Request, error: Exception) -> Response:
+    """What was asked was wrong: as JSON, or the page takes it for no answer and asks again."""
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    return JSONResponse({"status": "ERROR", "says": "Please reload the page."}, status, {"Connection": "close"} if status == 413 else None)
+
+
+class SmallBodies:
+    """Refuses a body of more than BODY_MOST bytes, before it is collected in memory."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > BODY_MOST:
+                raise HTTPException(413)
+            return message
+
+        await self.app(scope, counted, send)
 
 
 async def answer_to(call: Callable[[], Awaitable[ReserveAnswer | ReleaseAnswer]], user: str) -> JSONResponse:
@@ -80,7 +117,7 @@ async def cart(request: Request) -> Response:
     if request.method == "DELETE":
         give_back_soon(id, user)
         return await answer_to(lambda: sale.release(id, user=user), user)
-    if not isinstance(items, dict):
+    if not are_units(items) or (old is not None and not is_id(old)):
         raise HTTPException(400)
     reply = await answer_to(lambda: sale.reserve(user, items, id=id, replace=old), user)
     if old and reply.status_code == ReservedNow.advice.http:
@@ -270,8 +307,8 @@ routes = [
     Route("/events", events),
     *admin.routes,
 ]
-errors = {redis.RedisError: no_answer, OSError: no_answer}
-app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=errors)
+errors = {redis.RedisError: no_answer, OSError: no_answer, HTTPException: refuse}
+app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=errors, middleware=[Middleware(SmallBodies)])
 
 if __name__ == "__main__":
     if not provider.SECRET:

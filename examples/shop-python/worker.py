@@ -14,7 +14,7 @@ from typing import Any
 
 from flashsale import Entry, FlashSaleError
 
-from books import add_job, alarm, connect, intent_of, move, sale, transaction
+from books import add_job, alarm, connect, intent_of, move, now_ms, sale, transaction
 
 shoes = sale()
 
@@ -47,11 +47,29 @@ def read_expired(db: sqlite3.Connection, entry: Entry, intent: Any, grace_ms: in
         add_job(db, "give-back", intent["id"], due_at_ms=int(entry.fields["expires_at_ms"]) + grace_ms)
 
 
+class Grace:
+    """GRACE of the sale, asked for at most once a second: a sale has many `expired` at once."""
+
+    ms, asked_at_ms = 0, 0
+
+    def latest(self) -> int:
+        if now_ms() - self.asked_at_ms >= 1000:
+            try:
+                self.ms = shoes.info().grace_ms
+            except FlashSaleError as error:
+                # The sale is gone, its entries are not: each `order` behind this one is to be read.
+                if error.code != "NOSALE":
+                    raise
+                self.ms = 0
+            self.asked_at_ms = now_ms()
+        return self.ms
+
+
 def main() -> None:
-    db = connect()
+    db, grace = connect(), Grace()
 
     def read(entry: Entry) -> None:
-        grace_ms = shoes.info().grace_ms if entry.event == "expired" else 0
+        grace_ms = grace.latest() if entry.event == "expired" else 0
         with transaction(db):
             intent = intent_of(db, "reservation", entry.id)
             match entry.event:

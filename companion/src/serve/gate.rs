@@ -1,26 +1,31 @@
 //! The way to a sale: reservations of one SKU in batches, everything else one by one.
 //!
+//! A SKU that the sale has not shown goes one by one too: each name that a stranger makes up
+//! would otherwise be a batch of its own, which the buyers of real items wait for.
+//!
 //! A free connection takes whatever waits. A lone request is sent on at once, and the more
 //! requests there are, the larger the batches become: no timer has to be chosen. Two
 //! connections carry batches, one at a time each. A third carries what goes alone,
 //! pipelined, so that a read waits for no batch to be filled.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::{Cmd, RedisError, Value};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use super::keeper::{Keeper, Unanswered};
 use super::metrics::Metrics;
 use super::queue::{Answer, Entry, Queues};
 use super::reply::Reply;
-use crate::link::{Address, Link, LinkError};
+use crate::link::{Address, Link, LinkError, string};
 
 /// How many connections carry batches.
 const BATCHING: usize = 2;
 
-/// How many reservations may wait for a connection.
+/// How many reservations may wait for a connection, and how many other requests for their
+/// answer.
 const WAITING_MOST: usize = 10_000;
 
 /// How long a buyer's request may take.
@@ -50,7 +55,11 @@ pub struct Gate {
     orders: String,
     queues: Mutex<Queues>,
     pushed: Notify,
+    /// The SKUs that the sale has, as far as it has shown them.
+    skus: Mutex<HashSet<String>>,
     alone: Keeper,
+    /// One permit for each request that goes alone.
+    places: Semaphore,
     metrics: Metrics,
 }
 
@@ -67,9 +76,13 @@ impl Gate {
         metrics: &Metrics,
     ) -> Result<Arc<Self>, LinkError> {
         let mut keepers = Vec::new();
+        let mut skus = HashSet::new();
         for _ in 0..=BATCHING {
             let probe = probe(sale);
             let link = Link::connect_by(address, &probe).await?;
+            if keepers.is_empty() {
+                skus = skus_of(&link, sale).await;
+            }
             keepers.push(Keeper::start(link, address.clone(), probe, metrics.clone()));
         }
         let alone = keepers.remove(0);
@@ -78,7 +91,9 @@ impl Gate {
             orders: orders.into(),
             queues: Mutex::new(Queues::new(WAITING_MOST)),
             pushed: Notify::new(),
+            skus: Mutex::new(skus),
             alone,
+            places: Semaphore::new(WAITING_MOST),
             metrics: metrics.clone(),
         });
         for keeper in keepers {
@@ -93,6 +108,10 @@ impl Gate {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn skus(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.skus.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Shows how many reservations wait for a connection, and returns that.
     fn count_waiting(&self) -> usize {
         let waiting = self.queues().waiting();
@@ -100,7 +119,8 @@ impl Gate {
         waiting
     }
 
-    /// Reserves units of one SKU, in a batch with whatever else waits.
+    /// Reserves units of one SKU, in a batch with whatever else waits, or alone where it is not
+    /// known whether the sale has the SKU.
     ///
     /// # Errors
     ///
@@ -112,6 +132,14 @@ impl Gate {
         user: &[u8],
         id: &str,
     ) -> Result<Answer, NoAnswer> {
+        if !self.skus().contains(sku) {
+            let answer = self.reserve_cart([(sku, qty)].into_iter(), user, id).await;
+            if answer.as_ref().is_ok_and(is_reserved) {
+                // The sale was made anew, or STOCK was not answered at the start.
+                self.skus().insert(sku.to_owned());
+            }
+            return answer;
+        }
         let (answer, receiver) = oneshot::channel();
         let entry = Entry {
             user: user.to_vec(),
@@ -134,7 +162,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// There is no answer in time.
+    /// Too many wait, or there is no answer in time.
     pub async fn reserve_cart<'a>(
         &self,
         items: impl ExactSizeIterator<Item = (&'a str, u64)>,
@@ -154,7 +182,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// There is no answer in time.
+    /// Too many wait, or there is no answer in time.
     pub async fn release(&self, user: &[u8], id: &str) -> Result<Answer, NoAnswer> {
         let mut command = self.command("RELEASE");
         command.arg(id).arg("USER").arg(user);
@@ -165,7 +193,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// There is no answer in time.
+    /// Too many wait, or there is no answer in time.
     pub async fn checkout(&self, user: &[u8], id: &str, paid: &str) -> Result<Answer, NoAnswer> {
         let mut command = self.command("CHECKOUT");
         command.arg(&self.orders).arg(id);
@@ -177,7 +205,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// There is no answer in time.
+    /// Too many wait, or there is no answer in time.
     pub async fn read(&self, name: &str, argument: Option<&[u8]>) -> Result<Answer, NoAnswer> {
         let mut command = self.command(name);
         if let Some(argument) = argument {
@@ -193,6 +221,9 @@ impl Gate {
     }
 
     async fn ask(&self, command: &Cmd) -> Result<Answer, NoAnswer> {
+        let Ok(_place) = self.places.try_acquire() else {
+            return Err(NoAnswer::Full);
+        };
         let answered = self.alone.ask_until_answered(command);
         match tokio::time::timeout(ANSWER_WITHIN, answered).await {
             Ok(answer) => Ok(answer),
@@ -220,10 +251,11 @@ impl Gate {
             let answers = keeper.ask(&self.batch_command(&sku, &batch)).await;
             match answers {
                 Ok(answers) => {
+                    self.queues().grow(batch.len());
                     self.metrics.count_batch(batch.len());
                     answer_each(batch, answers);
                 }
-                Err(Unanswered::Refused(error)) => answer_all(batch, &error),
+                Err(Unanswered::Refused(error)) => self.divide(&sku, batch, &error),
                 Err(Unanswered::Lost) => {
                     // The same id again is a replay, in whatever batch it is.
                     self.metrics.count_resent(batch.len());
@@ -231,6 +263,18 @@ impl Gate {
                     self.pushed.notify_one();
                 }
             }
+        }
+    }
+
+    /// Sends a batch again in smaller ones if it can have been too large for the server's
+    /// `batch-max`; nothing of it has happened then. Otherwise everybody gets the error.
+    fn divide(&self, sku: &str, batch: Vec<Entry>, error: &RedisError) {
+        let mut queues = self.queues();
+        if error.code() == Some("ERR") && queues.shrink(batch.len()) {
+            queues.put_back(sku, batch);
+            self.pushed.notify_one();
+        } else {
+            answer_all(batch, error);
         }
     }
 
@@ -250,6 +294,32 @@ pub fn probe(sale: &str) -> Cmd {
     let mut probe = redis::cmd("FLASHSALE.INFO");
     probe.arg(sale);
     probe
+}
+
+/// Asks for the SKUs of a sale. Where there is no answer, none is known, and each is learnt when
+/// a unit of it is reserved.
+async fn skus_of(link: &Link, sale: &str) -> HashSet<String> {
+    let mut stock = redis::cmd("FLASHSALE.STOCK");
+    stock.arg(sale);
+    let stock = tokio::time::timeout(ANSWER_WITHIN, link.ask(&stock)).await;
+    let Ok(Ok(Value::Array(items))) = stock else {
+        return HashSet::new();
+    };
+    let sku = |item: &Value| match item {
+        Value::Array(item) => item.first().map(string),
+        _ => None,
+    };
+    items.iter().filter_map(sku).collect()
+}
+
+/// Reports whether a unit was reserved, which a sale does only for its own SKUs.
+fn is_reserved(answer: &Answer) -> bool {
+    match answer {
+        Ok(Value::Array(elements)) => elements
+            .first()
+            .is_some_and(|word| string(word) == "RESERVED"),
+        _ => false,
+    }
 }
 
 fn answer_each(batch: Vec<Entry>, answers: Value) {

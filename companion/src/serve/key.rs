@@ -5,12 +5,16 @@ use axum::http::{HeaderMap, HeaderValue};
 
 use super::reply::Reply;
 
+/// The longest user and id that the module takes, in bytes.
+pub const NAME_MOST: usize = 255;
+
 /// Returns the key of a request: a quoted string as the draft wants it, or a bare word, as
 /// many clients send it.
 ///
 /// # Errors
 ///
-/// There is none, or it is neither.
+/// There is none, it is neither, or it is longer than an id can be. A longer one must not get
+/// into a batch: it would be carried beside the entries of others, only to be refused.
 pub fn key_of(headers: &HeaderMap) -> Result<String, Reply> {
     let mut values = headers.get_all("idempotency-key").iter();
     let wrong = |detail: &str| Reply::problem(400, "NOKEY", detail);
@@ -18,8 +22,13 @@ pub fn key_of(headers: &HeaderMap) -> Result<String, Reply> {
         (None, _) => Err(wrong(
             "The header Idempotency-Key is missing: make an id before the request, and send it again with the same one.",
         )),
-        (Some(Ok(value)), None) => read(value.trim())
-            .ok_or_else(|| wrong("The header Idempotency-Key is no string: \"...\".")),
+        (Some(Ok(value)), None) => match read(value.trim()) {
+            Some(key) if key.len() > NAME_MOST => {
+                Err(wrong("The header Idempotency-Key has more than 255 bytes."))
+            }
+            Some(key) => Ok(key),
+            None => Err(wrong("The header Idempotency-Key is no string: \"...\".")),
+        },
         _ => Err(wrong("The header Idempotency-Key has to be one string.")),
     }
 }

@@ -15,11 +15,13 @@
 //! | File | |
 //! |---|---|
 //! | `gate`, `queue`, `keeper` | to the sale: batches, what waits for one, a connection that comes back |
+//! | `connections` | from browsers: how long a connection may be silent, and an orderly end |
 //! | `routes`, `user`, `key` | the requests, and who asks for what |
 //! | `reply`, `lookup`, `meaning`, `answers` | answers over HTTP, by the table of `clients/answers.json` |
 //! | `view` | the live view, for GET /sale and GET /events |
 
 mod answers;
+mod connections;
 mod gate;
 mod keeper;
 mod key;
@@ -33,13 +35,9 @@ mod routes;
 mod user;
 mod view;
 
-use std::future::IntoFuture;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
 use axum::body::Bytes;
-use axum::serve::ListenerExt;
 use redis::Value;
 use tokio::net::TcpListener;
 
@@ -54,9 +52,6 @@ pub use options::Options;
 use routes::App;
 use user::Who;
 use view::View;
-
-/// How long a stop may take.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// The commands that it sends.
 const COMMANDS: [&str; 8] = [
@@ -111,7 +106,7 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
         options.sale, link.server
     ));
     drop(link);
-    serve(listener, routes::router(app), stop).await;
+    connections::serve(listener, routes::router(app), stop).await;
     Ok(0)
 }
 
@@ -122,30 +117,6 @@ async fn open(
 ) -> Result<Arc<Gate>, Failure> {
     let gate = Gate::open(address, &options.sale, &options.orders, metrics).await;
     gate.map_err(|error| Failure::CannotGoOn(format!("Redis: {error}")))
-}
-
-/// Answers until the program is to stop, and then what is in hand.
-async fn serve(listener: TcpListener, router: Router, stop: Stop) {
-    let listener = listener.tap_io(|stream| {
-        // An answer is one write: waiting for a second one only costs time. A stream that
-        // refuses is slower, and no worse.
-        let _ = stream.set_nodelay(true);
-    });
-    let wish = stop.clone();
-    let serving = axum::serve(listener, router)
-        .with_graceful_shutdown(async move {
-            wish.wait().await;
-            log::info("stopping: answering what is in hand");
-        })
-        .into_future();
-    let patience = async {
-        stop.wait().await;
-        tokio::time::sleep(STOP_WITHIN).await;
-    };
-    tokio::select! {
-        _ = serving => {}
-        () = patience => log::warn("stopped while somebody was still being answered"),
-    }
 }
 
 /// Looks whether the server knows the commands.

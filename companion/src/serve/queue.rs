@@ -5,6 +5,7 @@
 //! 1. A SKU has a queue exactly while something waits in it, and is then in `turns` once. So
 //!    names that strangers make up take no memory after their answer.
 //! 2. `waiting` is the sum of all queues, and never above `most` by a push.
+//! 3. `batch_most` is 1 to [`BATCH_MOST`].
 
 use std::collections::{HashMap, VecDeque};
 
@@ -12,7 +13,7 @@ use redis::{RedisError, Value};
 use tokio::sync::oneshot;
 
 /// Entries of the largest batch.
-pub const BATCH_MOST: usize = 128;
+const BATCH_MOST: usize = 128;
 
 /// What an entry is answered: its element of the batch, or the error of the whole batch.
 pub type Answer = Result<Value, RedisError>;
@@ -31,6 +32,8 @@ pub struct Queues {
     turns: VecDeque<String>,
     waiting: usize,
     most: usize,
+    /// How many entries a batch has at most, as far as the server's `batch-max` is known.
+    batch_most: usize,
 }
 
 impl Queues {
@@ -41,6 +44,22 @@ impl Queues {
             turns: VecDeque::new(),
             waiting: 0,
             most,
+            batch_most: BATCH_MOST,
+        }
+    }
+
+    /// Makes batches smaller: the server has refused a whole one of so many entries. Reports
+    /// `false` if a batch cannot be smaller.
+    pub fn shrink(&mut self, refused: usize) -> bool {
+        self.batch_most = self.batch_most.min((refused / 2).max(1));
+        refused > 1
+    }
+
+    /// Makes batches larger again by one entry, once the server has answered the largest that
+    /// was tried: `batch-max` can be raised while the gateway runs.
+    pub fn grow(&mut self, answered: usize) {
+        if answered == self.batch_most {
+            self.batch_most = BATCH_MOST.min(answered + 1);
         }
     }
 
@@ -65,14 +84,14 @@ impl Queues {
         true
     }
 
-    /// Takes what waits for the SKU whose turn it is, at most [`BATCH_MOST`]. Nobody waits
+    /// Takes what waits for the SKU whose turn it is, at most one batch. Nobody waits
     /// any more for an entry that was given up, so it is dropped: it was not sent, and holds
     /// no unit.
     pub fn take(&mut self) -> Option<(String, Vec<Entry>)> {
         while let Some(sku) = self.turns.pop_front() {
             let mut batch = Vec::new();
             if let Some(queue) = self.by_sku.get_mut(&sku) {
-                while batch.len() < BATCH_MOST
+                while batch.len() < self.batch_most
                     && let Some(entry) = queue.pop_front()
                 {
                     self.waiting -= 1;
@@ -153,6 +172,28 @@ mod tests {
         assert!(queues.take().is_none());
         assert!(queues.by_sku.is_empty() && queues.turns.is_empty());
         assert_eq!(queues.waiting(), 0);
+    }
+
+    #[test]
+    fn batches_shrink_where_they_are_refused_and_grow_where_they_are_answered() {
+        let (mut queues, mut waits) = (Queues::new(1_000), Waits::new());
+        for id in 0..300 {
+            push(&mut queues, "red", id, &mut waits);
+        }
+        let mut sizes = Vec::new();
+        for batch_max in [3, 3, 3, 3, 3, 3, 128, 128, 128] {
+            let (sku, batch) = queues.take().expect("a batch");
+            sizes.push(batch.len());
+            if batch.len() > batch_max {
+                assert!(queues.shrink(batch.len()));
+                queues.put_back(&sku, batch);
+            } else {
+                queues.grow(batch.len());
+            }
+        }
+        assert_eq!(sizes, [128, 64, 32, 16, 8, 4, 2, 3, 4]);
+        assert!(!queues.shrink(1), "it is the entry that is refused");
+        assert_eq!(queues.take().map(|(_, batch)| batch.len()), Some(1));
     }
 
     #[test]

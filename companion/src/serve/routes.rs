@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{JsonRejection, PathRejection};
-use axum::extract::{DefaultBodyLimit, Json, Path, State};
+use axum::extract::{DefaultBodyLimit, Json, Path, Request, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -17,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Js, json};
 
 use super::gate::{Gate, NoAnswer};
-use super::key::key_of;
+use super::key::{NAME_MOST, key_of};
 use super::metrics::Metrics;
 use super::queue::Answer;
 use super::reply::{Reply, describe};
@@ -28,6 +29,13 @@ use crate::stop::Stop;
 
 /// The longest body.
 const BODY_MOST: usize = 4_096;
+
+/// The longest SKU that the module takes, in bytes.
+const SKU_MOST: usize = 128;
+
+/// How long a request may take, its body and its answer included. Answers of the sale take 4 s
+/// at most, so this ends bodies that never do.
+const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 
 /// What all requests share.
 pub struct App {
@@ -59,7 +67,17 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MOST))
+        .layer(from_fn(end_in_time))
         .with_state(app)
+}
+
+/// Answers 408 where a request is too slow. The live view is answered at once, by a body that
+/// goes on: it is not ended.
+async fn end_in_time(request: Request, next: Next) -> Response<Body> {
+    match tokio::time::timeout(REQUEST_WITHIN, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Reply::problem(408, "SLOW", "The request took too long.").send(),
+    }
 }
 
 async fn page(State(app): Shared, headers: HeaderMap) -> Response<Body> {
@@ -132,6 +150,9 @@ async fn try_reserve(
     let user = app.who.of(headers)?;
     let id = key_of(headers)?;
     let items = read(body)?.items;
+    if items.keys().any(|sku| sku.len() > SKU_MOST) {
+        return Err(Reply::problem(404, "NOSKU", "Not on sale."));
+    }
     let mut lines = items.iter().map(|(sku, qty)| (sku.as_str(), *qty));
     let answer = match (lines.next(), lines.len()) {
         (None, _) => return Err(Reply::problem(400, "NOITEMS", "No item is asked for.")),
@@ -301,7 +322,8 @@ fn finish(app: &App, request: &'static str, reply: Result<Reply, Reply>) -> Resp
 
 fn id_of(id: Id) -> Result<String, Reply> {
     match id {
-        Ok(Path(id)) => Ok(id),
+        Ok(Path(id)) if (1..=NAME_MOST).contains(&id.len()) => Ok(id),
+        Ok(_) => Err(Reply::problem(400, "BADID", "An id has 1 to 255 bytes.")),
         Err(error) => Err(Reply::problem(400, "BADID", error.body_text())),
     }
 }

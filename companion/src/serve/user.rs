@@ -3,15 +3,13 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use cookie::{Cookie, SameSite, time::Duration};
 
+use super::key::NAME_MOST;
 use super::reply::Reply;
 
 const COOKIE: &str = "flashsale_user";
 
 /// Letters of a cookie's value: 128 random bits.
 const COOKIE_LETTERS: usize = 32;
-
-/// The longest name of a user that the module takes.
-const USER_MOST: usize = 255;
 
 /// Where a user's name comes from. Nothing in a body ever names the user.
 pub enum Who {
@@ -41,7 +39,7 @@ impl Who {
                 // Two of them: one is the client's own.
                 let is_alone = values.next().is_none();
                 match user {
-                    Some(user) if is_alone && (1..=USER_MOST).contains(&user.len()) => {
+                    Some(user) if is_alone && (1..=NAME_MOST).contains(&user.len()) => {
                         Ok(user.to_vec())
                     }
                     _ => Err(Reply::problem(

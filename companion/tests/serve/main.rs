@@ -10,6 +10,7 @@
 
 mod batches;
 mod bench;
+mod bounds;
 mod browser;
 #[allow(dead_code)]
 #[path = "../common/mod.rs"]

@@ -15,12 +15,13 @@ use driver::Driver;
 
 type Scenario = (&'static str, fn(&Driver));
 
-const SCENARIOS: [Scenario; 10] = [
+const SCENARIOS: [Scenario; 11] = [
     ("two clicks", scenarios::two_clicks_are_one_reservation),
     ("reload", scenarios::a_reload_asks_for_the_same),
     ("two tabs", scenarios::a_second_tab_goes_on_with_the_first),
     ("expiry", scenarios::an_expiry_is_seen),
     ("sold out", scenarios::all_reserved_and_sold_out_are_seen),
+    ("stopped", scenarios::who_stops_asking_holds_nothing),
     ("start", scenarios::the_start_is_counted_down),
     ("restarts", scenarios::restarts_are_survived),
     ("phone", scenarios::it_fits_a_phone),

@@ -164,6 +164,30 @@ pub fn all_reserved_and_sold_out_are_seen(driver: &Driver) {
     assert_eq!(gateway.number("answers_total", "SOLDOUT") as i64, 0);
 }
 
+/// The request that is on its way when the buyer stops asking arrives late, and takes nothing.
+pub fn who_stops_asking_holds_nothing(driver: &Driver) {
+    let redis = sale("STOCK 20 HOLD 300000");
+    let gateway = Gateway::start(&redis.url(), &[]);
+    let browser = driver.browser(Screen::Desk);
+    browser.open(&gateway);
+    redis.ask::<redis::Value>("FLASHSALE.RESERVE shoes x 20 ID x");
+    browser.wait_for_text("state-text", "All in carts just now");
+    browser.click("reserve");
+    browser.wait_for_text("verdict", "All are in carts just now");
+    browser.run(
+        "window.slow = 0; const send = window.fetch; window.fetch = async (path, how) => { \
+         if (how.method !== 'POST') return send(path, how); \
+         slow = 1; await new Promise((done) => setTimeout(done, 2000)); \
+         const reply = await send(path, { ...how, signal: undefined }); slow = 2; return reply; }",
+    );
+    browser.wait_for("a request on its way", "window.slow === 1");
+    redis.ask::<redis::Value>("FLASHSALE.RELEASE shoes x");
+    browser.click("stop");
+    browser.wait_for_text("verdict", "Stopped asking");
+    browser.wait_for("its arrival", "window.slow === 2");
+    assert_eq!(reserved(&redis), 0);
+}
+
 pub fn the_start_is_counted_down(driver: &Driver) {
     let redis = sale("ITEMS 2 red 60 blue 25");
     let now: (i64, i64) = redis.ask("TIME");

@@ -71,6 +71,9 @@ const EARLY_MS: u64 = 50;
 /// How long the worker may take to store what is left in the end.
 const DRAIN_WITHIN: Duration = Duration::from_secs(60);
 
+/// How long the watcher may take to end: it finishes what it has begun.
+const WATCHER_ENDS_WITHIN: Duration = Duration::from_secs(30);
+
 /// Runs the subcommand, and returns the exit code.
 ///
 /// # Errors
@@ -169,6 +172,7 @@ impl Stage {
             greetings: greetings(&address),
             stop: AtomicBool::new(false),
             killed_us: AtomicU64::new(0),
+            promoted_us: AtomicU64::new(0),
             live: Mutex::new(Snapshot::default()),
         });
         let worker = start_worker(options, &address, own.as_ref(), &world.sale)?;
@@ -179,6 +183,7 @@ impl Stage {
             kill_at: options.kill_at,
             restocks: options.shape == Shape::Soak,
             has_worker: worker.is_some(),
+            stop: AtomicBool::new(false),
             totals: Mutex::new(stock),
             samples: Mutex::new(Vec::new()),
         };
@@ -229,8 +234,16 @@ impl Stage {
             Driver::connect(&world, arrivals, column_us)?.run()
         });
         let tally = driven.await.map_err(|error| cannot("the driver", error))?;
-        let tally = tally.map_err(|error| cannot("the buyers' connections", error))?;
-        watching.abort();
+        let mut tally = tally.map_err(|error| cannot("the buyers' connections", error))?;
+        self.watch.stop.store(true, Ordering::Relaxed);
+        if tokio::time::timeout(WATCHER_ENDS_WITHIN, watching)
+            .await
+            .is_err()
+        {
+            log::warn("the watcher does not end");
+        }
+        let (killed_us, promoted_us) = self.world.failover_us();
+        tally.note_failover(killed_us, promoted_us);
         stopping.abort();
         let link = connect(&self.address(), &self.world.sale).await?;
         Ok((tally, link))
@@ -289,6 +302,7 @@ impl Stage {
             p95: options.p95,
             behind: options.behind,
             restocks: self.watch.restocks,
+            kills: options.kill_at.is_some(),
             lag,
         };
         let mut checks = checks::check_books(&expected, &tally, &books);

@@ -10,9 +10,8 @@
 
 use std::collections::VecDeque;
 use std::iter::Peekable;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mio::{Events, Poll};
@@ -20,12 +19,12 @@ use mio::{Events, Poll};
 use super::agenda::{Agenda, Due};
 use super::buyer::{Arrivals, ITEMS};
 use super::lane::{Asked, Flight, Lane};
-use super::live::Snapshot;
-use super::request::{Kind, Request, Sale, Step, push_batch};
+use super::request::{Kind, Request, Step, push_batch};
 use super::resp::{Answer, Reply};
 use super::series::histogram;
 use super::tally::Tally;
-use super::visit::{Next, Rules, Visit};
+use super::visit::{Next, Visit};
+use super::world::World;
 
 /// Most requests that are handed over before the answers are looked at.
 const HAND_OVER_MAX: usize = 512;
@@ -50,38 +49,6 @@ const PASSING: [&str; 5] = [
     "TRYAGAIN",
 ];
 const ASK_AGAIN_US: u64 = 50_000;
-
-/// What the driver and the others share.
-pub struct World {
-    pub sale: Sale,
-    pub rules: Rules,
-    pub connections: usize,
-    /// Requests in one command; `None` sends each as its own command.
-    pub batch: Option<usize>,
-    /// Where the primary is now.
-    pub address: Mutex<SocketAddr>,
-    /// AUTH and SELECT as bytes, and how many commands they are.
-    pub greetings: (Vec<u8>, usize),
-    /// No further arrivals are wanted.
-    pub stop: AtomicBool,
-    /// When the primary was killed; 0 before.
-    pub killed_us: AtomicU64,
-    /// When the replica had been promoted; 0 before.
-    pub promoted_us: AtomicU64,
-    pub live: Mutex<Snapshot>,
-}
-
-impl World {
-    fn address(&self) -> SocketAddr {
-        *self.address.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns when the primary was killed and the replica promoted; 0 before.
-    pub fn failover_us(&self) -> (u64, u64) {
-        let at_us = |moment: &AtomicU64| moment.load(Ordering::Relaxed);
-        (at_us(&self.killed_us), at_us(&self.promoted_us))
-    }
-}
 
 /// All connections and all visits.
 pub struct Driver<'w> {

@@ -33,6 +33,7 @@ mod text;
 mod visit;
 mod watch;
 mod worker;
+mod world;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -49,7 +50,7 @@ use crate::stop::Stop;
 use buyer::{Arrivals, ITEMS, Manners, Rush, deal};
 use checks::Expected;
 use clock::Clock;
-use drive::{Driver, World};
+use drive::Driver;
 use live::Snapshot;
 pub use options::Options;
 use options::Shape;
@@ -60,6 +61,7 @@ use tally::Tally;
 use visit::Rules;
 use watch::Watch;
 use worker::Worker;
+use world::{World, greetings};
 
 /// How long a reservation lasts, and how late a payment can still succeed.
 const HOLD_MS: u64 = 600;
@@ -480,22 +482,4 @@ fn socket_of(server: &str) -> Result<SocketAddr, Failure> {
     found
         .next()
         .ok_or_else(|| cannot(server, "it has no address"))
-}
-
-/// Returns what each of the buyers' connections begins with, and how many commands that is.
-fn greetings(address: &Address) -> (Vec<u8>, usize) {
-    let (user, password, database) = address.login();
-    let (mut bytes, mut count) = (Vec::new(), 1);
-    if let Some(password) = password {
-        let user = user.unwrap_or_else(|| "default".into());
-        resp::push_command(&mut bytes, &[b"AUTH", user.as_bytes(), password.as_bytes()]);
-        count += 1;
-    }
-    if database != 0 {
-        let database = database.to_string();
-        resp::push_command(&mut bytes, &[b"SELECT", database.as_bytes()]);
-        count += 1;
-    }
-    resp::push_command(&mut bytes, &[b"PING"]);
-    (bytes, count)
 }

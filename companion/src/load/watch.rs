@@ -10,10 +10,10 @@ use crate::log;
 
 use super::books::read_stock;
 use super::buyer::ITEMS;
-use super::drive::World;
 use super::live::View;
 use super::own::Own;
 use super::series::Sample;
+use super::world::World;
 
 /// Most samples of the stock; then every second one is dropped.
 const SAMPLES_MAX: usize = 800;

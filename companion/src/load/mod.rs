@@ -314,7 +314,10 @@ impl Stage {
         if holds && !options.keep && options.own.is_none() {
             let mut command = redis::cmd("UNLINK");
             command.arg(&sale.key).arg(&sale.orders);
-            link.ask(&command).await.map_err(failed)?;
+            if let Err(error) = link.ask(&command).await {
+                // The books were right; what is left of the sale does not change that.
+                log::warn(format!("the sale cannot be removed: {}", explain(&error)));
+            }
         }
         let samples = self
             .watch

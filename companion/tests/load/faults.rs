@@ -197,3 +197,21 @@ fn a_replica_that_does_not_catch_up_is_named() {
     );
     assert!(text.contains(&says), "{text}");
 }
+
+/// The primary becomes a replica for a moment: nobody is lost, but the buyers were put off.
+#[test]
+fn a_server_that_puts_buyers_off_is_named() {
+    let redis = Redis::with_module();
+    let load = Load::start(&redis.url(), &[&SHORT, &PATIENT]);
+    wait_for_orders(&redis, 1);
+    redis.ask::<String>("REPLICAOF 127.0.0.1 1");
+    std::thread::sleep(Duration::from_millis(200));
+    redis.ask::<String>("REPLICAOF NO ONE");
+    let (code, text) = load.end();
+    assert_eq!(code, 1, "{text}");
+    assert!(
+        failed(&text).contains(&"the server put nobody off"),
+        "{text}"
+    );
+    assert!(text.contains("READONLY"), "{text}");
+}

@@ -312,12 +312,7 @@ impl Stage {
         let void_by_ms = checks::void_by(&expected, &tally);
         let holds = void_by_ms.is_none() && checks.iter().all(|check| check.passed);
         if holds && !options.keep && options.own.is_none() {
-            let mut command = redis::cmd("UNLINK");
-            command.arg(&sale.key).arg(&sale.orders);
-            if let Err(error) = link.ask(&command).await {
-                // The books were right; what is left of the sale does not change that.
-                log::warn(format!("the sale cannot be removed: {}", explain(&error)));
-            }
+            remove(&link, sale).await;
         }
         let samples = self
             .watch
@@ -358,6 +353,15 @@ impl Stage {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+}
+
+/// Removes the sale. Its books were right, so a failure is a warning and changes no verdict.
+async fn remove(link: &Link, sale: &Sale) {
+    let mut command = redis::cmd("UNLINK");
+    command.arg(&sale.key).arg(&sale.orders);
+    if let Err(error) = link.ask(&command).await {
+        log::warn(format!("the sale cannot be removed: {}", explain(&error)));
     }
 }
 

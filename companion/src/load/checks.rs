@@ -36,6 +36,8 @@ pub struct Expected {
     pub behind: Duration,
     /// SOLDOUT is not final where units are added.
     pub restocks: bool,
+    /// Whether the primary was to be killed.
+    pub kills: bool,
     /// Entries that the worker has not stored; `None` without a worker.
     pub lag: Option<i64>,
 }
@@ -86,10 +88,49 @@ pub fn check_service(expected: &Expected, tally: &Tally) -> Vec<Check> {
         tally.connections_lost, tally.unanswered
     );
     let mut checks = vec![Check::of("every request was answered", figures, lost)];
+    checks.push(if expected.kills {
+        failover(tally)
+    } else {
+        put_off(tally)
+    });
     if void_by(expected, tally).is_none() {
         checks.push(p95(expected, tally));
     }
     checks
+}
+
+/// A failover that did not happen proves nothing.
+fn failover(tally: &Tally) -> Check {
+    let at = |moment: Option<u64>| moment.map_or("never".into(), seconds);
+    let is_done = tally.killed_us.is_some() && tally.promoted_us.is_some();
+    let figures = format!(
+        "killed: {}, promoted: {}",
+        at(tally.killed_us),
+        at(tally.promoted_us)
+    );
+    let wrong = if is_done {
+        Vec::new()
+    } else {
+        vec!["the run was over before --kill-at, or the promotion failed".into()]
+    };
+    Check::of("the primary was killed and replaced", figures, wrong)
+}
+
+fn seconds(at_us: u64) -> String {
+    format!("{:.1} s", at_us as f64 / 1e6)
+}
+
+/// Only a failover excuses LOADING, READONLY and the like.
+fn put_off(tally: &Tally) -> Check {
+    let figures = commas(tally.put_off);
+    let wrong = if tally.put_off == 0 {
+        Vec::new()
+    } else {
+        vec![format!(
+            "{figures} answers were LOADING, READONLY, MASTERDOWN, CLUSTERDOWN or TRYAGAIN"
+        )]
+    };
+    Check::of("the server put nobody off", figures, wrong)
 }
 
 fn p95(expected: &Expected, tally: &Tally) -> Check {
@@ -413,6 +454,7 @@ mod tests {
             p95: Duration::from_millis(200),
             behind: Duration::from_millis(10),
             restocks: false,
+            kills: false,
             lag: Some(0),
         }
     }
@@ -539,15 +581,15 @@ mod tests {
     fn only_the_last_promises_before_a_kill_may_be_lost() {
         let (mut tally, mut books) = sound();
         books.promised.insert("a".into(), None);
-        tally.killed_us = Some(6);
+        tally.note_failover(4, 6);
         let check = promises(&tally, &books);
         assert!(
             check.passed && check.figures.contains("failover: 1 orders"),
             "{check:?}"
         );
-        tally.killed_us = Some(60_000_000);
+        tally.note_failover(60_000_000, 60_000_001);
         assert!(!promises(&tally, &books).passed);
-        tally.killed_us = Some(4);
+        tally.note_failover(3, 4);
         assert!(!promises(&tally, &books).passed);
     }
 
@@ -562,11 +604,26 @@ mod tests {
         };
         assert_eq!(
             (void_by(&expected(), &tally), names(&tally)),
-            (None, vec![true, false])
+            (None, vec![true, true, false])
         );
         tally.behind.saturating_record(11_000);
         assert!(void_by(&expected(), &tally).is_some());
         tally.unanswered = 1;
-        assert_eq!(names(&tally), [false]);
+        assert_eq!(names(&tally), [false, true]);
+        tally.put_off = 1;
+        assert_eq!(names(&tally), [false, false]);
+    }
+
+    #[test]
+    fn a_kill_that_never_came_fails() {
+        let (mut tally, _) = sound();
+        let expected = Expected {
+            kills: true,
+            ..expected()
+        };
+        for (killed_us, promoted_us, passes) in [(0, 0, false), (5, 0, false), (5, 9, true)] {
+            tally.note_failover(killed_us, promoted_us);
+            assert_eq!(check_service(&expected, &tally)[1].passed, passes);
+        }
     }
 }

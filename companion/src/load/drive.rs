@@ -10,9 +10,8 @@
 
 use std::collections::VecDeque;
 use std::iter::Peekable;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mio::{Events, Poll};
@@ -20,12 +19,12 @@ use mio::{Events, Poll};
 use super::agenda::{Agenda, Due};
 use super::buyer::{Arrivals, ITEMS};
 use super::lane::{Asked, Flight, Lane};
-use super::live::Snapshot;
-use super::request::{Kind, Request, Sale, Step, push_batch};
+use super::request::{Kind, Request, Step, push_batch};
 use super::resp::{Answer, Reply};
 use super::series::histogram;
 use super::tally::Tally;
-use super::visit::{Next, Rules, Visit};
+use super::visit::{Next, Visit};
+use super::world::World;
 
 /// Most requests that are handed over before the answers are looked at.
 const HAND_OVER_MAX: usize = 512;
@@ -39,7 +38,9 @@ const PUBLISH_US: u64 = 200_000;
 /// Who is still there so long after a stop, or unanswered so long, is given up.
 const STOP_US: u64 = 10_000_000;
 const SILENCE_US: u64 = 30_000_000;
-/// A server that says one of these is asked again.
+/// How long after a promotion the connections to the dead primary may still break.
+const BREAK_US: u64 = 5_000_000;
+/// A server that says one of these is asked again, for as long as silence is borne.
 const PASSING: [&str; 5] = [
     "LOADING",
     "READONLY",
@@ -48,30 +49,6 @@ const PASSING: [&str; 5] = [
     "TRYAGAIN",
 ];
 const ASK_AGAIN_US: u64 = 50_000;
-
-/// What the driver and the others share.
-pub struct World {
-    pub sale: Sale,
-    pub rules: Rules,
-    pub connections: usize,
-    /// Requests in one command; `None` sends each as its own command.
-    pub batch: Option<usize>,
-    /// Where the primary is now.
-    pub address: Mutex<SocketAddr>,
-    /// AUTH and SELECT as bytes, and how many commands they are.
-    pub greetings: (Vec<u8>, usize),
-    /// No further arrivals are wanted.
-    pub stop: AtomicBool,
-    /// When the primary was killed; 0 before.
-    pub killed_us: AtomicU64,
-    pub live: Mutex<Snapshot>,
-}
-
-impl World {
-    fn address(&self) -> SocketAddr {
-        *self.address.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// All connections and all visits.
 pub struct Driver<'w> {
@@ -293,11 +270,11 @@ impl<'w> Driver<'w> {
 
     /// Writes the command of a flight into the lane's buffer.
     fn push(&mut self, lane: usize, flight: &Flight) {
-        let asked = match flight {
-            Flight::Alone(asked) => std::slice::from_ref(asked),
-            Flight::Batch(_, asked) => asked,
-        };
-        let requests: Vec<Request> = asked.iter().filter_map(|one| self.request(one)).collect();
+        let requests: Vec<Request> = flight
+            .asked()
+            .iter()
+            .filter_map(|one| self.request(one))
+            .collect();
         let Some(bytes) = self.lanes[lane].bytes() else {
             return;
         };
@@ -340,8 +317,9 @@ impl<'w> Driver<'w> {
     fn lose(&mut self, at: usize) {
         let now_us = self.world.rules.clock.now_us();
         let was_up = self.lanes[at].close(self.poll.registry(), now_us);
-        let was_killed = self.world.killed_us.load(Ordering::Relaxed) > 0;
-        self.tally.connections_lost += u64::from(was_up && !was_killed);
+        let (killed_us, promoted_us) = self.world.failover_us();
+        let is_of_kill = killed_us > 0 && (promoted_us == 0 || now_us <= promoted_us + BREAK_US);
+        self.tally.connections_lost += u64::from(was_up && !is_of_kill);
     }
 
     fn read(&mut self, at: usize, answers: &mut Vec<(Flight, Answer)>) {
@@ -356,11 +334,8 @@ impl<'w> Driver<'w> {
             return;
         }
         let now_us = self.world.rules.clock.now_us();
-        self.heard_us = now_us;
-        if self.tally.killed_us.is_none() {
-            let killed_us = self.world.killed_us.load(Ordering::Relaxed);
-            self.tally.killed_us = (killed_us > 0).then_some(killed_us);
-        }
+        let (killed_us, promoted_us) = self.world.failover_us();
+        self.tally.note_failover(killed_us, promoted_us);
         for (flight, answer) in answers.drain(..) {
             self.land(flight, answer, now_us);
         }
@@ -390,6 +365,12 @@ impl<'w> Driver<'w> {
         };
         let reply = Reply::new(answer);
         if reply.is_error && PASSING.contains(&reply.word.as_str()) {
+            self.tally.put_off(asked.step, &reply);
+            if now_us > asked.intended_us + SILENCE_US {
+                self.tally.unanswered += 1;
+                self.leave(asked.visit);
+                return;
+            }
             self.agenda.add(Due {
                 at_us: now_us + ASK_AGAIN_US,
                 intended_us: asked.intended_us,
@@ -398,6 +379,7 @@ impl<'w> Driver<'w> {
             });
             return;
         }
+        self.heard_us = now_us;
         self.tally
             .count(asked.step, &reply, asked.intended_us, now_us);
         self.recent
@@ -420,11 +402,25 @@ impl<'w> Driver<'w> {
                     step,
                 });
             }
-            Next::Leaves => {
-                self.visits[asked.visit] = None;
-                self.free.push(asked.visit);
-            }
+            Next::Leaves => self.leave(asked.visit),
         }
+    }
+
+    fn leave(&mut self, visit: usize) {
+        self.visits[visit] = None;
+        self.free.push(visit);
+    }
+
+    /// Reports whether nothing has been heard for so long although a request has waited for as
+    /// long: a time in which nobody asked is no silence of the server.
+    fn is_silent(&self, now_us: u64) -> bool {
+        let is_long_ago = |at_us: u64| now_us > at_us.saturating_add(SILENCE_US);
+        let flights = self.lanes.iter().flat_map(|lane| &lane.flights);
+        let mut under_way = flights.flat_map(Flight::asked);
+        let mut waiting = self.waiting.iter().flatten();
+        is_long_ago(self.heard_us)
+            && (under_way.any(|asked| is_long_ago(asked.intended_us))
+                || waiting.any(|asked| is_long_ago(asked.intended_us)))
     }
 
     fn is_done(&mut self, now_us: u64) -> bool {
@@ -438,12 +434,12 @@ impl<'w> Driver<'w> {
             .map(|lane| lane.flights.len())
             .sum::<usize>()
             + self.waiting.iter().map(VecDeque::len).sum::<usize>();
-        let is_silent = unanswered > 0 && now_us > self.heard_us + SILENCE_US;
+        let is_silent = self.is_silent(now_us);
         let is_overdue = self
             .stopped_us
             .is_some_and(|stopped_us| now_us > stopped_us + STOP_US);
         if is_silent || is_overdue {
-            self.tally.unanswered = unanswered as u64;
+            self.tally.unanswered += unanswered as u64;
         }
         is_silent || is_overdue
     }

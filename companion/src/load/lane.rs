@@ -27,6 +27,16 @@ pub enum Flight {
     Batch(Kind, Vec<Asked>),
 }
 
+impl Flight {
+    /// Returns the requests that travel in it.
+    pub fn asked(&self) -> &[Asked] {
+        match self {
+            Self::Alone(asked) => std::slice::from_ref(asked),
+            Self::Batch(_, asked) => asked,
+        }
+    }
+}
+
 /// One connection.
 pub struct Lane {
     stream: Option<TcpStream>,

@@ -33,6 +33,7 @@ mod text;
 mod visit;
 mod watch;
 mod worker;
+mod world;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -49,7 +50,7 @@ use crate::stop::Stop;
 use buyer::{Arrivals, ITEMS, Manners, Rush, deal};
 use checks::Expected;
 use clock::Clock;
-use drive::{Driver, World};
+use drive::Driver;
 use live::Snapshot;
 pub use options::Options;
 use options::Shape;
@@ -60,6 +61,7 @@ use tally::Tally;
 use visit::Rules;
 use watch::Watch;
 use worker::Worker;
+use world::{World, greetings};
 
 /// How long a reservation lasts, and how late a payment can still succeed.
 const HOLD_MS: u64 = 600;
@@ -70,6 +72,9 @@ const LEAD_MS: u64 = 300;
 const EARLY_MS: u64 = 50;
 /// How long the worker may take to store what is left in the end.
 const DRAIN_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long the watcher may take to end: it finishes what it has begun.
+const WATCHER_ENDS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Runs the subcommand, and returns the exit code.
 ///
@@ -169,6 +174,7 @@ impl Stage {
             greetings: greetings(&address),
             stop: AtomicBool::new(false),
             killed_us: AtomicU64::new(0),
+            promoted_us: AtomicU64::new(0),
             live: Mutex::new(Snapshot::default()),
         });
         let worker = start_worker(options, &address, own.as_ref(), &world.sale)?;
@@ -179,6 +185,7 @@ impl Stage {
             kill_at: options.kill_at,
             restocks: options.shape == Shape::Soak,
             has_worker: worker.is_some(),
+            stop: AtomicBool::new(false),
             totals: Mutex::new(stock),
             samples: Mutex::new(Vec::new()),
         };
@@ -229,8 +236,16 @@ impl Stage {
             Driver::connect(&world, arrivals, column_us)?.run()
         });
         let tally = driven.await.map_err(|error| cannot("the driver", error))?;
-        let tally = tally.map_err(|error| cannot("the buyers' connections", error))?;
-        watching.abort();
+        let mut tally = tally.map_err(|error| cannot("the buyers' connections", error))?;
+        self.watch.stop.store(true, Ordering::Relaxed);
+        if tokio::time::timeout(WATCHER_ENDS_WITHIN, watching)
+            .await
+            .is_err()
+        {
+            log::warn("the watcher does not end");
+        }
+        let (killed_us, promoted_us) = self.world.failover_us();
+        tally.note_failover(killed_us, promoted_us);
         stopping.abort();
         let link = connect(&self.address(), &self.world.sale).await?;
         Ok((tally, link))
@@ -289,6 +304,7 @@ impl Stage {
             p95: options.p95,
             behind: options.behind,
             restocks: self.watch.restocks,
+            kills: options.kill_at.is_some(),
             lag,
         };
         let mut checks = checks::check_books(&expected, &tally, &books);
@@ -296,9 +312,7 @@ impl Stage {
         let void_by_ms = checks::void_by(&expected, &tally);
         let holds = void_by_ms.is_none() && checks.iter().all(|check| check.passed);
         if holds && !options.keep && options.own.is_none() {
-            let mut command = redis::cmd("UNLINK");
-            command.arg(&sale.key).arg(&sale.orders);
-            link.ask(&command).await.map_err(failed)?;
+            remove(&link, sale).await;
         }
         let samples = self
             .watch
@@ -339,6 +353,15 @@ impl Stage {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+}
+
+/// Removes the sale. Its books were right, so a failure is a warning and changes no verdict.
+async fn remove(link: &Link, sale: &Sale) {
+    let mut command = redis::cmd("UNLINK");
+    command.arg(&sale.key).arg(&sale.orders);
+    if let Err(error) = link.ask(&command).await {
+        log::warn(format!("the sale cannot be removed: {}", explain(&error)));
     }
 }
 
@@ -466,22 +489,4 @@ fn socket_of(server: &str) -> Result<SocketAddr, Failure> {
     found
         .next()
         .ok_or_else(|| cannot(server, "it has no address"))
-}
-
-/// Returns what each of the buyers' connections begins with, and how many commands that is.
-fn greetings(address: &Address) -> (Vec<u8>, usize) {
-    let (user, password, database) = address.login();
-    let (mut bytes, mut count) = (Vec::new(), 1);
-    if let Some(password) = password {
-        let user = user.unwrap_or_else(|| "default".into());
-        resp::push_command(&mut bytes, &[b"AUTH", user.as_bytes(), password.as_bytes()]);
-        count += 1;
-    }
-    if database != 0 {
-        let database = database.to_string();
-        resp::push_command(&mut bytes, &[b"SELECT", database.as_bytes()]);
-        count += 1;
-    }
-    resp::push_command(&mut bytes, &[b"PING"]);
-    (bytes, count)
 }

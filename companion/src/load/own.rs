@@ -42,7 +42,7 @@ impl Own {
         let module = found.map_err(|error| format!("--own {module}: {error}"))?;
         let primary = Server::start(&module, &[])?;
         let port = primary.port.to_string();
-        let replica = Server::start(&module, &["--replicaof", "127.0.0.1", &port])?;
+        let mut replica = Server::start(&module, &["--replicaof", "127.0.0.1", &port])?;
         replica.wait_until("it follows its primary", |server| {
             let info = server.ask(redis::cmd("INFO").arg("replication"));
             info.is_ok_and(|info| info.contains("master_link_status:up"))
@@ -121,14 +121,17 @@ impl Server {
             let _ = process.kill();
             cannot(error)
         })?;
-        let server = Self {
+        let mut server = Self {
             process,
             guard,
             folder,
             port,
         };
+        // Its process, and not that of another server that took the port meanwhile.
+        let line = format!("process_id:{}", server.process.id());
         server.wait_until("it answers", |server| {
-            server.ask(&redis::cmd("PING")).is_ok()
+            let info = server.ask(redis::cmd("INFO").arg("server"));
+            info.is_ok_and(|info| info.lines().any(|known| known == line))
         })?;
         Ok(server)
     }
@@ -141,10 +144,11 @@ impl Server {
         asked.map_err(|error| error.to_string())
     }
 
-    fn wait_until(&self, what: &str, holds: impl Fn(&Self) -> bool) -> Result<(), String> {
+    fn wait_until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) -> Result<(), String> {
         let deadline = Instant::now() + START_WITHIN;
         while !holds(self) {
-            if Instant::now() > deadline || !is_running(self.process.id()) {
+            let has_ended = !matches!(self.process.try_wait(), Ok(None));
+            if Instant::now() > deadline || has_ended {
                 return Err(format!(
                     "waited in vain for the server of --own until {what}:\n{}",
                     self.log_tail()
@@ -160,17 +164,6 @@ impl Server {
         let log = log.unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(12)..].join("\n")
-    }
-}
-
-/// A process that has ended and is not waited for yet is a zombie, `Z` in its state.
-fn is_running(pid: u32) -> bool {
-    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
-        Ok(stat) => !stat
-            .rsplit_once(") ")
-            .is_some_and(|(_, rest)| rest.starts_with('Z')),
-        // Not Linux: the deadline has to do.
-        Err(_) => !Path::new("/proc/self").exists(),
     }
 }
 

@@ -50,7 +50,12 @@ pub struct Tally {
     pub lost_to_failover: u64,
     /// When the primary was killed.
     pub killed_us: Option<u64>,
+    /// When the replica had been promoted: whoever was told something before was told it by the
+    /// dead primary.
+    pub promoted_us: Option<u64>,
     pub connections_lost: u64,
+    /// Answers that only ask for patience, such as LOADING.
+    pub put_off: u64,
     /// Requests that never were answered.
     pub unanswered: u64,
     pub users: u64,
@@ -77,7 +82,9 @@ impl Tally {
             surprise_texts: Vec::new(),
             lost_to_failover: 0,
             killed_us: None,
+            promoted_us: None,
             connections_lost: 0,
+            put_off: 0,
             unanswered: 0,
             users: 0,
             latency: vec![histogram(3); COMMANDS.len()],
@@ -95,14 +102,31 @@ impl Tally {
         self.all_latency.saturating_record(took_us);
         self.series
             .answered(intended_us, answered_us, took_us, &reply.word);
+        self.add_answer(row, &reply.word);
+    }
+
+    /// Counts an answer that only asks for patience: it is no answer to the buyer, so it has no
+    /// latency.
+    pub fn put_off(&mut self, step: Step, reply: &Reply) {
+        self.put_off += 1;
+        self.add_answer(step.row(), &reply.word);
+    }
+
+    fn add_answer(&mut self, row: usize, word: &str) {
         let known = self
             .answers
             .iter_mut()
-            .find(|(at, word, _)| *at == row && *word == reply.word);
+            .find(|(at, known, _)| *at == row && known == word);
         match known {
             Some((_, _, count)) => *count += 1,
-            None => self.answers.push((row, reply.word.clone(), 1)),
+            None => self.answers.push((row, word.to_owned(), 1)),
         }
+    }
+
+    /// Notes when the primary was killed and the replica promoted; 0 where that has not happened.
+    pub fn note_failover(&mut self, killed_us: u64, promoted_us: u64) {
+        self.killed_us = (killed_us > 0).then_some(killed_us);
+        self.promoted_us = (promoted_us > 0).then_some(promoted_us);
     }
 
     /// Returns how many requests were answered.
@@ -175,10 +199,12 @@ impl Tally {
         }
     }
 
-    /// Reports whether a promise of this moment can have been lost to a failover.
+    /// Reports whether a promise of this moment can have been lost to a failover: until the
+    /// replica is promoted, nobody but the primary that was killed can have made it.
     pub fn may_be_lost(&self, told_us: u64) -> bool {
+        let is_before = self.promoted_us.is_none_or(|at_us| told_us <= at_us);
         self.killed_us
-            .is_some_and(|killed_us| told_us <= killed_us && told_us + LOSS_US >= killed_us)
+            .is_some_and(|killed_us| is_before && told_us + LOSS_US >= killed_us)
     }
 
     /// Notes an answer that no rule allows.
@@ -198,12 +224,15 @@ mod tests {
     fn a_promise_is_lost_only_to_a_failover_soon_after() {
         let mut tally = Tally::new(100_000);
         tally.lost_or_surprising(5, "gone".into());
-        tally.killed_us = Some(20_000_000);
-        for told_us in [5, 20_000_001] {
+        tally.note_failover(20_000_000, 20_500_000);
+        for told_us in [5, 20_500_001] {
             tally.lost_or_surprising(told_us, "gone".into());
         }
-        tally.lost_or_surprising(19_999_999, "gone".into());
-        assert_eq!((tally.surprises, tally.lost_to_failover), (3, 1));
+        // The last of them was read after the kill had begun.
+        for told_us in [19_999_999, 20_400_000] {
+            tally.lost_or_surprising(told_us, "gone".into());
+        }
+        assert_eq!((tally.surprises, tally.lost_to_failover), (3, 2));
     }
 
     #[test]

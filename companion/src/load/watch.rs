@@ -1,7 +1,7 @@
 //! Beside the driver: the stock over time, the live view, the kill, and what soak restocks.
 
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,15 +10,25 @@ use crate::log;
 
 use super::books::read_stock;
 use super::buyer::ITEMS;
-use super::drive::World;
 use super::live::View;
 use super::own::Own;
 use super::series::Sample;
+use super::world::World;
 
 /// Most samples of the stock; then every second one is dropped.
 const SAMPLES_MAX: usize = 800;
 /// How long the group `load` may be away while a primary is replaced.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
+
+/// How often an addition without an answer is sent again when everybody has left.
+const LAST_TRIES: usize = 20;
+
+/// Units that were sent to be added, and not confirmed yet.
+struct Addition {
+    item: usize,
+    units: u64,
+    reference: String,
+}
 
 /// What the watcher does and has seen.
 pub struct Watch {
@@ -29,6 +39,8 @@ pub struct Watch {
     /// Adds to items of which less than half is left.
     pub restocks: bool,
     pub has_worker: bool,
+    /// Everybody has left.
+    pub stop: AtomicBool,
     /// Units on sale by item.
     pub totals: Mutex<Vec<u64>>,
     pub samples: Mutex<Vec<Sample>>,
@@ -39,12 +51,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Watch {
-    /// Watches until it is aborted.
+    /// Watches until everybody has left. It is not to be aborted: an addition whose answer is
+    /// not waited for is missing in `totals`.
     pub async fn run(&self) {
         let mut view = View::new();
         let mut link = None;
         let (mut rounds, mut restocks) = (0_u64, 0_u64);
-        loop {
+        let mut owed = None;
+        while !self.stop.load(Ordering::Relaxed) {
             tokio::time::sleep(SAMPLE_EVERY).await;
             rounds += 1;
             self.kill_if_due().await;
@@ -58,7 +72,7 @@ impl Watch {
                 let is_lost = match sampled {
                     Ok(()) if self.restocks && rounds.is_multiple_of(5) => {
                         restocks += 1;
-                        self.restock(known, restocks).await.is_err()
+                        self.restock(known, restocks, &mut owed).await.is_err()
                     }
                     Ok(()) => false,
                     Err(_) => true,
@@ -76,6 +90,23 @@ impl Watch {
                 view.print(&live);
             }
         }
+        self.settle(owed).await;
+    }
+
+    /// Sends an addition that has no answer again, now that nothing else is to do.
+    async fn settle(&self, mut owed: Option<Addition>) {
+        for _ in 0..LAST_TRIES {
+            if owed.is_none() {
+                return;
+            }
+            if let Ok(link) = Link::connect(&self.here(), self.world.sale.key.as_bytes()).await
+                && self.add(&link, &mut owed).await.is_ok()
+            {
+                return;
+            }
+            tokio::time::sleep(SAMPLE_EVERY).await;
+        }
+        log::warn("RESTOCK has no answer: the stock cannot be told");
     }
 
     /// The address of the primary now.
@@ -116,21 +147,42 @@ impl Watch {
     }
 
     /// Doubles what is left of an item once half of it is gone, so that a soak sells for ever.
-    async fn restock(&self, link: &Link, number: u64) -> Result<(), redis::RedisError> {
+    async fn restock(
+        &self,
+        link: &Link,
+        number: u64,
+        owed: &mut Option<Addition>,
+    ) -> Result<(), redis::RedisError> {
+        self.add(link, owed).await?;
         let stock = lock(&self.world.live).stock.clone();
         for (at, item) in stock.iter().enumerate() {
             let [available, reserved, sold] = *item;
             if available > (available + reserved + sold) / 2 && available > 0 {
                 continue;
             }
-            let delta = reserved + 1_000;
-            let (sku, reference) = (ITEMS[at].0, format!("soak-{number}-{at}"));
-            let mut command = redis::cmd("FLASHSALE.RESTOCK");
-            command.arg(&self.world.sale.key).arg("ITEMS").arg(1);
-            command.arg(sku).arg(delta).arg("REF").arg(reference);
-            link.ask(&command).await?;
-            lock(&self.totals)[at] += delta;
+            *owed = Some(Addition {
+                item: at,
+                units: reserved + 1_000,
+                reference: format!("soak-{number}-{at}"),
+            });
+            self.add(link, owed).await?;
         }
+        Ok(())
+    }
+
+    /// Adds what is owed. Its REF makes the second of two such commands a replay, so it stays
+    /// owed until there is an answer.
+    async fn add(&self, link: &Link, owed: &mut Option<Addition>) -> Result<(), redis::RedisError> {
+        let Some(addition) = owed.as_ref() else {
+            return Ok(());
+        };
+        let mut command = redis::cmd("FLASHSALE.RESTOCK");
+        command.arg(&self.world.sale.key).arg("ITEMS").arg(1);
+        command.arg(ITEMS[addition.item].0).arg(addition.units);
+        command.arg("REF").arg(&addition.reference);
+        link.ask(&command).await?;
+        lock(&self.totals)[addition.item] += addition.units;
+        *owed = None;
         Ok(())
     }
 
@@ -155,6 +207,9 @@ impl Watch {
         });
         match promoted.await {
             Ok(Ok(port)) => {
+                // Before the buyers learn the address: what the survivor tells them is later.
+                let now_us = self.world.rules.clock.now_us();
+                self.world.promoted_us.store(now_us, Ordering::Relaxed);
                 *lock(&self.world.address) = SocketAddr::from(([127, 0, 0, 1], port));
                 log::info(format!("killed the primary, promoted 127.0.0.1:{port}"));
             }

@@ -2,12 +2,16 @@
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::link::Way;
 use crate::log;
 
 /// Ends the worker when the load is gone, however it went; a line means that it is stopped.
 const GUARD: &str = r#"read -r _ && exit; kill "$1""#;
+
+/// How long the worker may take to end after SIGTERM.
+const ENDS_WITHIN: Duration = Duration::from_secs(15);
 
 /// A worker that runs. Dropping it ends the process.
 pub struct Worker {
@@ -62,7 +66,14 @@ impl Worker {
             log::warn("there is no kill: the worker is ended at once");
             return;
         }
-        let _ = self.process.wait();
+        let deadline = Instant::now() + ENDS_WITHIN;
+        while matches!(self.process.try_wait(), Ok(None)) {
+            if Instant::now() > deadline {
+                log::warn("the worker does not end: it is killed");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 

@@ -167,3 +167,51 @@ fn a_load_that_stalls_itself_is_void() {
         "{text}"
     );
 }
+
+/// A replica stands still: what it has is not known, so its AUDIT proves nothing.
+#[test]
+fn a_replica_that_does_not_catch_up_is_named() {
+    let redis = Redis::with_module();
+    let module = crate::common::module_path();
+    let port = redis.port.to_string();
+    let replica = Redis::start(&[
+        "--loadmodule",
+        module.to_str().expect("a path"),
+        "--replicaof",
+        "127.0.0.1",
+        &port,
+    ]);
+    wait_until("the replica follows", || {
+        let info = replica.ask::<String>("INFO replication");
+        info.contains("master_link_status:up")
+    });
+    let load = Load::start(&redis.url(), &[&SHORT, &PATIENT]);
+    wait_for_orders(&redis, 1);
+    signal(replica.pid(), "STOP");
+    let (code, text) = load.end();
+    signal(replica.pid(), "CONT");
+    assert_eq!((code, failed(&text)), (1, vec![AUDIT]), "{text}");
+    let says = format!(
+        "no replica has caught up and can be asked within 20 s: 127.0.0.1:{}",
+        replica.port
+    );
+    assert!(text.contains(&says), "{text}");
+}
+
+/// The primary becomes a replica for a moment: nobody is lost, but the buyers were put off.
+#[test]
+fn a_server_that_puts_buyers_off_is_named() {
+    let redis = Redis::with_module();
+    let load = Load::start(&redis.url(), &[&SHORT, &PATIENT]);
+    wait_for_orders(&redis, 1);
+    redis.ask::<String>("REPLICAOF 127.0.0.1 1");
+    std::thread::sleep(Duration::from_millis(200));
+    redis.ask::<String>("REPLICAOF NO ONE");
+    let (code, text) = load.end();
+    assert_eq!(code, 1, "{text}");
+    assert!(
+        failed(&text).contains(&"the server put nobody off"),
+        "{text}"
+    );
+    assert!(text.contains("READONLY"), "{text}");
+}

@@ -90,6 +90,15 @@ fn kills_its_own_primary_and_checks_the_survivor() {
 }
 
 #[test]
+fn a_kill_that_comes_after_the_end_is_no_failover() {
+    let module = module_path();
+    let own = ["--own", module.to_str().expect("a path"), "--kill-at", "5m"];
+    let (code, text) = run(&[&["load"][..], &SHORT, &PATIENT, &own].concat());
+    let check = "the primary was killed and replaced";
+    assert_eq!((code, failed(&text)), (1, vec![check]), "{text}");
+}
+
+#[test]
 fn compares_the_rows_of_its_worker_with_the_stream() {
     let redis = Redis::with_module();
     let folder = tempfile::tempdir().expect("a folder");

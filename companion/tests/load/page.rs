@@ -26,6 +26,8 @@ fn the_page_lists_every_check_and_no_other() {
         .split_once("| Check | Compares |\n|---|---|\n")
         .expect("a table");
     let rows = table.lines().take_while(|line| line.starts_with("| "));
+    // This run kills nothing.
+    let rows = rows.filter(|row| !row.contains(" | with `--kill-at`: "));
     let mut listed: Vec<&str> = rows
         .filter_map(|row| row.split(" | ").next()?.get(2..))
         .collect();

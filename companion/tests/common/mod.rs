@@ -159,3 +159,20 @@ pub fn module_path() -> PathBuf {
     let newest = newest.expect("no module is built: run make build, or set FLASHSALE_MODULE");
     newest.canonicalize().expect("a path")
 }
+
+/// Has promtool play a test of alerts in examples/monitoring.
+#[track_caller]
+pub fn alerts_fire(test: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/monitoring");
+    let played = Command::new("promtool")
+        .args(["test", "rules", test])
+        .current_dir(folder)
+        .output();
+    let Ok(played) = played else {
+        eprintln!("SKIPPED: promtool is not installed");
+        return;
+    };
+    let text = String::from_utf8_lossy(&played.stdout).into_owned()
+        + &String::from_utf8_lossy(&played.stderr);
+    assert!(played.status.success(), "{text}");
+}

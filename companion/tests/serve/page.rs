@@ -5,10 +5,7 @@
 //!
 //! **Method**: tests/common/session.rs.
 
-use std::path::Path;
-use std::process::Command;
-
-use crate::common::{Redis, free_port, session};
+use crate::common::{self, Redis, free_port, session};
 use crate::gateway::{Buyer, Gateway, sale};
 
 const PAGE: &str = include_str!("../../../docs/companion.md");
@@ -85,19 +82,7 @@ fn the_user_of_the_page_has_every_right_it_needs() {
     );
 }
 
-/// The alerts fire when they should: promtool knows.
 #[test]
 fn the_alerts_fire_when_they_should() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/monitoring");
-    let played = Command::new("promtool")
-        .args(["test", "rules", "serve_rules_test.yml"])
-        .current_dir(folder)
-        .output();
-    let Ok(played) = played else {
-        eprintln!("SKIPPED: promtool is not installed");
-        return;
-    };
-    let text = String::from_utf8_lossy(&played.stdout).into_owned()
-        + &String::from_utf8_lossy(&played.stderr);
-    assert!(played.status.success(), "{text}");
+    common::alerts_fire("serve_rules_test.yml");
 }

@@ -5,10 +5,7 @@
 //!
 //! **Method**: tests/common/session.rs.
 
-use std::path::Path;
-use std::process::Command;
-
-use crate::common::session;
+use crate::common::{self, session};
 use crate::servers::{Redis, wait_until};
 use crate::worker::{Worker, append, order, wait_for_all};
 
@@ -74,7 +71,7 @@ fn the_user_of_the_page_has_every_right_it_needs() {
     });
     let (status, log) = worker.stop();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert!(!log.contains("warn"), "{log}");
+    assert!(!log.contains("WARN"), "{log}");
     assert!(
         redis
             .ask::<Vec<redis::Value>>("XINFO CONSUMERS tea:orders sql")
@@ -86,19 +83,7 @@ fn the_user_of_the_page_has_every_right_it_needs() {
     );
 }
 
-/// The alerts fire when they should: promtool knows.
 #[test]
 fn the_alerts_fire_when_they_should() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/monitoring");
-    let played = Command::new("promtool")
-        .args(["test", "rules", "worker_rules_test.yml"])
-        .current_dir(folder)
-        .output();
-    let Ok(played) = played else {
-        eprintln!("SKIPPED: promtool is not installed");
-        return;
-    };
-    let text = String::from_utf8_lossy(&played.stdout).into_owned()
-        + &String::from_utf8_lossy(&played.stderr);
-    assert!(played.status.success(), "{text}");
+    common::alerts_fire("worker_rules_test.yml");
 }

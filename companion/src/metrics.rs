@@ -2,7 +2,6 @@
 //! the crate `metrics`, and shown here.
 
 use std::net::ToSocketAddrs;
-
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -53,4 +52,12 @@ pub fn begin() -> Result<PrometheusHandle, Failure> {
 
 fn builder() -> Result<PrometheusBuilder, BuildError> {
     PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &BUCKETS)
+}
+
+/// Returns what is shown once `act` has counted.
+#[cfg(test)]
+pub fn shown_after(act: impl FnOnce()) -> String {
+    let recorder = builder().expect("buckets").build_recorder();
+    metrics::with_local_recorder(&recorder, act);
+    recorder.handle().render()
 }

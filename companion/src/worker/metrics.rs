@@ -111,11 +111,52 @@ pub fn set_dead(dead: Vec<(String, i64)>) {
     let mut reasons = REASONS
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    for reason in reasons.iter() {
-        gauge!(DEAD, "reason" => reason.clone()).set(0.0);
+    for (reason, number) in &dead {
+        gauge!(DEAD, "reason" => reason.clone()).set(*number as f64);
     }
-    for (reason, number) in dead {
-        gauge!(DEAD, "reason" => reason.clone()).set(number as f64);
-        reasons.insert(reason);
+    for reason in reasons.iter() {
+        if dead.iter().all(|(there, _)| there != reason) {
+            gauge!(DEAD, "reason" => reason.clone()).set(0.0);
+        }
+    }
+    reasons.extend(dead.into_iter().map(|(reason, _)| reason));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_each_number_with_its_labels() {
+        let text = crate::metrics::shown_after(|| {
+            describe();
+            let mut outcome = Outcome {
+                duplicates: 3,
+                ..Outcome::default()
+            };
+            outcome.rows.insert("flashsale_orders", 2);
+            count(&outcome, Duration::from_millis(20));
+            count_retry(Side::Sql);
+            set_dead(vec![("conflict".into(), 2), ("trimmed".into(), 1)]);
+            set_dead(vec![("trimmed".into(), 1)]);
+            set_group("a\"b", None, 1, 2.5);
+        });
+        for line in [
+            "flashsale_worker_rows_total{table=\"flashsale_orders\"} 2",
+            "flashsale_worker_duplicates_total 3",
+            "flashsale_worker_lost_entries_total 0",
+            "flashsale_worker_retries_total{side=\"redis\"} 0",
+            "flashsale_worker_retries_total{side=\"sql\"} 1",
+            "flashsale_worker_dead{reason=\"conflict\"} 0",
+            "flashsale_worker_dead{reason=\"trimmed\"} 1",
+            "flashsale_worker_lag{stream=\"a\\\"b\"} NaN",
+            "flashsale_worker_pending{stream=\"a\\\"b\"} 1",
+            "flashsale_worker_oldest_pending_seconds{stream=\"a\\\"b\"} 2.5",
+            "flashsale_worker_batch_seconds_bucket{le=\"0.01\"} 0",
+            "flashsale_worker_batch_seconds_bucket{le=\"0.025\"} 1",
+            "flashsale_worker_batch_seconds_count 1",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line} in\n{text}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What all subcommands share of the command line: where Redis and SQL are, and how to log.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use crate::failure::Failure;
@@ -81,4 +83,33 @@ pub struct TellOptions {
     /// Shows numbers to Prometheus, at /metrics
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics: Option<String>,
+}
+
+/// Reads a duration such as `500ms`, `60s`, `1h 30m` or `7d`.
+///
+/// # Errors
+///
+/// Any other text, and a duration of 0: a worker that takes over at once would take what
+/// others have in hand, and one that trims at once what nobody has looked at.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it is 0".into()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_durations_with_their_unit_alone() {
+        assert_eq!(duration("60s"), Ok(Duration::from_secs(60)));
+        assert_eq!(duration("7d"), Ok(Duration::from_secs(604_800)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        for wrong in ["", "60", "s", "0s", "0ms", "-1s", "99999999999999999999d"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
 }

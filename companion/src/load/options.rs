@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::failure::Failure;
 use crate::link::{Address, Way};
 use crate::log::Format;
+use crate::options::duration;
 use crate::secret::url_of;
 
 /// What kind of rush.
@@ -66,13 +67,13 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub buyers: u64,
     /// And within how long
-    #[arg(long, value_name = "TIME", default_value = "1.5s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "1.5s", value_parser = duration)]
     pub within: Duration,
     /// Buyers a second: 20000 of a tail, 2000 of a soak, if none is given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: Option<u32>,
     /// How long a tail goes on
-    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
+    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub lasts: Duration,
     /// Units of all three items together
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(10..=1_000_000_000))]
@@ -99,13 +100,13 @@ pub struct Options {
     #[arg(long, value_name = "URL")]
     pub worker_sql: Option<String>,
     /// Kills the primary of --own so long after the start, and promotes the replica
-    #[arg(long, value_name = "TIME", requires = "own", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", requires = "own", value_parser = duration)]
     pub kill_at: Option<Duration>,
     /// 95 of 100 answers come within this time
-    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = duration)]
     pub p95: Duration,
     /// The load itself is never later than this
-    #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = duration)]
     pub behind: Duration,
     /// Writes a report: one HTML file
     #[arg(long, value_name = "FILE")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::failure::Failure;
-use crate::options::{RedisOptions, SqlOptions, TellOptions};
+use crate::options::{RedisOptions, SqlOptions, TellOptions, duration};
 
 /// Moves the order stream into your SQL tables, each order exactly once
 ///
@@ -50,10 +50,10 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub attempts: u32,
     /// Takes over what another worker has left idle for so long
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub claim_after: Duration,
     /// Once an hour removes what every group has acknowledged and is older
-    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "AGE", value_parser = duration)]
     pub trim: Option<Duration>,
     #[command(flatten)]
     pub tell: TellOptions,

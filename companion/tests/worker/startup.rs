@@ -71,6 +71,9 @@ fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
         "invalid value '60' for '--claim-after <TIME>'",
         &all(&["--claim-after", "60"]),
     );
+    for option in ["--claim-after", "--trim"] {
+        fails(2, ": it is 0", &all(&[option, "0s"]));
+    }
     fails(
         2,
         "invalid value 'expired' for '--on <EVENT=FILE>'",

@@ -291,8 +291,10 @@ fn every_error_of_the_table_is_answered_as_it_says() {
     }
     assert!(tried > 10, "{tried}");
     proxy.answer_with(Some("NOPERM this user has no permissions"));
-    assert_eq!(buyer.reserve("e1", r#"{"red": 1}"#).status, 500);
+    let unheard_of = buyer.reserve("e1", r#"{"red": 1}"#);
+    assert_eq!((unheard_of.status, unheard_of.answer()), (500, "NOPERM"));
     proxy.answer_with(None);
+    is_described(&buyer, &unheard_of);
     assert_eq!(buyer.reserve("e1", r#"{"red": 1}"#).status, 201);
     // In the place of an entry of a batch, by the module itself.
     let unknown = buyer.reserve("e2", r#"{"green": 1}"#);
@@ -309,6 +311,18 @@ fn every_error_of_the_table_is_answered_as_it_says() {
     redis.ask::<String>("SET shoes text");
     let wrong = buyer.reserve("e4", r#"{"red": 1}"#);
     assert_eq!((wrong.status, wrong.answer()), (500, "WRONGTYPE"));
+}
+
+/// Checks that the type of a problem leads to what its answer means at this status.
+#[track_caller]
+fn is_described(buyer: &Buyer, problem: &Reply) {
+    let kind = problem.header("content-type");
+    assert_eq!(kind, Some("application/problem+json"));
+    let described = buyer.get(problem.body["type"].as_str().expect("a type"));
+    assert_eq!(described.status, 200, "{problem:?}");
+    let meanings = described.body["meanings"].as_array().expect("meanings");
+    let is_it = |meaning: &Json| meaning["status"] == problem.status;
+    assert!(meanings.iter().any(is_it), "{problem:?}: {described:?}");
 }
 
 #[test]
@@ -328,23 +342,31 @@ fn requests_that_make_no_sense_are_4xx() {
     ] {
         let reply = keyed.post("/reservations", body);
         assert_eq!(reply.status, status, "{body}: {reply:?}");
-        assert_eq!(
-            reply.header("content-type"),
-            Some("application/problem+json")
-        );
+        is_described(&buyer, &reply);
     }
     let items = r#"{"items": {"default": 1}}"#;
-    assert_eq!(buyer.post("/reservations", items).answer(), "NOKEY");
+    is_described(&buyer, &buyer.post("/reservations", items));
     let empty = buyer.with("idempotency-key", "\"\"");
     assert_eq!(empty.post("/reservations", items).answer(), "NOKEY");
     let long = buyer.with("idempotency-key", &"k".repeat(256));
     assert_eq!(long.post("/reservations", items).status, 400);
     let fat = format!(r#"{{"items": {{"default": 1}}{}}}"#, " ".repeat(4_096));
-    assert_eq!(keyed.post("/reservations", &fat).status, 413);
-    assert_eq!(buyer.post("/reservations/k1/payment", "{}").status, 400);
-    assert_eq!(buyer.get("/nowhere").status, 404);
-    assert_eq!(buyer.delete("/sale").status, 405);
-    assert_eq!(buyer.get("/reservations/unknown").answer(), "NORESERVATION");
+    for (reply, status, answer) in [
+        (keyed.post("/reservations", &fat), 413, "BADBODY"),
+        (buyer.post("/reservations/k1/payment", "{}"), 400, "BADBODY"),
+        (buyer.get("/reservations/%ff"), 400, "BADID"),
+        (buyer.get("/nowhere"), 404, "NOTHERE"),
+        (buyer.delete("/sale"), 405, "NOMETHOD"),
+        (buyer.get("/reservations/unknown"), 404, "NORESERVATION"),
+        (
+            Buyer::nobody(&gateway).get("/reservations/k1"),
+            400,
+            "NOUSER",
+        ),
+    ] {
+        assert_eq!((reply.status, reply.answer()), (status, answer));
+        is_described(&buyer, &reply);
+    }
     assert_eq!(buyer.get("/problems/SOLDOUT").body["answer"], "SOLDOUT");
     assert_eq!(buyer.get("/problems/NOTHING").status, 404);
     let reserved: Vec<redis::Value> = redis.ask("FLASHSALE.STOCK shoes default");

@@ -544,6 +544,32 @@ def test_a_lost_order_whose_unit_is_gone_is_owed(shop: Shop) -> None:
     assert shop.net() == 2 * PRICES["red"]
 
 
+def test_an_order_that_was_refunded_in_part_and_then_lost_is_written_off(shop: Shop) -> None:
+    """Broken by: an order with any refund counts as written off."""
+    shop.create(red=2)
+    size = shop.aof_size()
+    ann, bob = shop.buyer(), shop.buyer()
+    id = ann.reserve({"red": 2})
+    ann.pay(id)
+    shop.reaches(id, "captured")
+    shop.call("REFUND", "shoes:orders", id, "ITEMS", 1, "red", 1, "REF", "return-1")
+    wait(lambda: shop.net() == PRICES["red"], "the money of one pair back")
+    shop.kill("reconcile")
+    shop.cut(size)
+    bob.reserve({"red": 2})
+    shop.start("reconcile")
+    wait(lambda: "owed" in shop.alarms(), "the order that is owed")
+
+    def refund(ref: str) -> int:
+        return operator(shop).post("/admin/act", json={"action": "refund", "id": id, "ref": ref}).status_code
+
+    assert (refund("return-1"), refund("owed")) == (404, 200)
+    wait(lambda: shop.net() == 0, "the money of the other pair back")
+    wait(shop.is_idle, "every job done")
+    assert [row["qty"] for row in shop.rows("SELECT qty FROM refunds WHERE id = ? ORDER BY at_ms", id)] == [1, 1]
+    assert refund("again") == 404
+
+
 def test_a_lost_refund_is_made_again(shop: Shop) -> None:
     shop.create(red=1)
     ann = shop.buyer()

@@ -48,9 +48,11 @@ mod broken;
 pub(crate) mod disk;
 pub(crate) mod event;
 pub(crate) mod plan;
+pub(crate) mod presence;
 pub(crate) mod state;
 pub(crate) mod units;
 pub(crate) mod views;
+pub(crate) mod views_line;
 
 pub use crate::table::hash::Hasher;
 pub use crate::table::name::{Key, NAME_BYTES_MAX, Name, NameBuffer, Spelling};
@@ -62,7 +64,10 @@ pub use audit::orders::{OrderAudit, OrderCount, OrderEntry, StreamState};
 pub use book::items::{Stock, StockChange, StockChanges};
 pub use book::options::{Changes, Events, NUMBER_NAMES, Options};
 pub use book::outbox::{Hole, Outbox, OutboxCounts};
+pub use book::pace::PaceRate;
 pub use book::reservation::Slot;
+pub use book::waiting::draw::{Draw, Seed};
+pub use book::waiting::{LastDraw, LineCounts, Place, PlaceSlot, Waiting};
 pub use disk::loader::Loader;
 pub use disk::snapshot::{digest, save};
 pub use event::apply::Applied;
@@ -72,9 +77,10 @@ pub use event::container::{Container, ContainerWriter};
 pub use event::facts::Deed;
 pub use event::record::{Alterations, News, Record, ReservationEvent};
 pub use event::told::{Told, ToldWriter};
-pub use event::{Change, Created, Event, Forgets, Order, Pending, Refund, StockDelta};
+pub use event::{Change, Created, Event, Forgets, Granted, Order, Pending, Refund, StockDelta};
 pub use plan::batch::{Batch, Carrier, Entry};
 pub use plan::manage::CreateAsk;
+pub use presence::Presence;
 pub use state::{MarkId, Sale, Time};
 pub use units::{
     EntryId, INTEGER_MAX, ItemIndex, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX, ORDERS_BYTES_MAX,
@@ -82,6 +88,7 @@ pub use units::{
     WINDOW_MS_MIN, units_of,
 };
 pub use views::{InfoView, ItemView, Phase, State, Terms, UserView, View};
+pub use views_line::{PlaceCursor, WaitTerms};
 
 /// What a plan returns: the event that is to happen, or why nothing does.
 pub type Plan<'a> = Result<Event<'a>, Answer>;

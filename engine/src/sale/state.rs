@@ -6,10 +6,12 @@ use crate::sale::book::deadlines::NEVER;
 use crate::sale::book::items::Items;
 use crate::sale::book::options::Options;
 use crate::sale::book::outbox::Outbox;
+use crate::sale::book::pace::Pace;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::book::reservations::Reservations;
 use crate::sale::book::restock_refs::RestockRefs;
 use crate::sale::book::users::Users;
+use crate::sale::book::waiting::Waiting;
 use crate::sale::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, MARK_BYTES_MAX, MOMENT_MS_MAX};
 use crate::table::hash::Hasher;
 use crate::table::name::{Key, Spelling};
@@ -35,6 +37,10 @@ pub struct Sale {
     pub(crate) restock_refs: RestockRefs,
     /// Since `EVENTS all` was first asked for: what waits to be written, and the last `seq`.
     pub(crate) outbox: Option<Box<Outbox>>,
+    /// Since somebody first waited for something: who does now.
+    pub(crate) waiting: Option<Box<Waiting>>,
+    /// When the next reservation may begin, in a sale with PACE.
+    pub(crate) pace: Pace,
     /// This copy missed a change of its primary, and does not sell.
     pub(crate) mark: Option<Mark>,
     /// Why nothing here can be relied on, in words. A property of this copy, not of its
@@ -137,7 +143,8 @@ impl Sale {
     }
 
     /// When a sweep next has something to do: the earliest deadline of an open
-    /// reservation, the end of a grace, or the moment an ended one is known no longer.
+    /// reservation, the end of a grace, the moment an ended one is known no longer, or what
+    /// lines have to do.
     #[inline]
     pub fn next_due_ms(&self) -> Option<u64> {
         let (options, queues) = (&self.options, &self.reservations);
@@ -146,7 +153,10 @@ impl Sale {
         let lapses_at_ms = late_ms.saturating_add(options.grace_ms);
         let ended_ms = queues.ended().first_ms();
         let forgets_at_ms = ended_ms.saturating_add(options.remembers_ms());
-        let due_ms = expires_at_ms.min(lapses_at_ms).min(forgets_at_ms);
+        let mut due_ms = expires_at_ms.min(lapses_at_ms).min(forgets_at_ms);
+        if let Some(lines_due_ms) = self.waiting.as_ref().and_then(|_| self.lines_due_ms()) {
+            due_ms = due_ms.min(lines_due_ms);
+        }
         (due_ms < NEVER).then_some(due_ms)
     }
 
@@ -247,6 +257,10 @@ impl Sale {
                 .outbox
                 .as_ref()
                 .map_or(0, |outbox| size_of::<Outbox>() + outbox.heap_bytes())
+            + self
+                .waiting
+                .as_ref()
+                .map_or(0, |waiting| size_of::<Waiting>() + waiting.heap_bytes())
             + self.mark.as_ref().map_or(0, |mark| mark.reason.len())
             + self.broken.as_ref().map_or(0, |reason| reason.len())
     }
@@ -257,6 +271,10 @@ impl Sale {
             .outbox
             .as_ref()
             .map_or(0, |outbox| outbox.free_effort());
-        self.reservations.len() + self.users.len() + self.items.len() + outbox
+        let waiting = self
+            .waiting
+            .as_ref()
+            .map_or(0, |waiting| waiting.free_effort());
+        self.reservations.len() + self.users.len() + self.items.len() + outbox + waiting
     }
 }

@@ -104,6 +104,7 @@ impl Handler for Buy {
             id: names::key(given.unwrap_or_default()),
             hold_ms: None,
             replaces: None,
+            waits: false,
         };
         let key = given.is_some().then_some(&mut ask.id);
         let mut open = OpenSale::about(call, key, Some(&mut ask.user))?;

@@ -126,6 +126,7 @@ impl Handler for Reserve {
             id: names::key(given.unwrap_or_default()),
             hold_ms,
             replaces: replaces.map(names::key),
+            waits: false,
         };
         let key = given.is_some().then_some(&mut ask.id);
         let mut open = OpenSale::about(call, key, Some(&mut ask.user))?;

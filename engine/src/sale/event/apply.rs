@@ -7,12 +7,14 @@ use crate::sale::book::cart::Cart;
 use crate::sale::book::items::{Items, Move, Stock, StockChanges};
 use crate::sale::book::options::Events;
 use crate::sale::book::outbox::Outbox;
+use crate::sale::book::pace::Pace;
 use crate::sale::book::refunds::RefundRecord;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Slot, Status};
 use crate::sale::book::reservations::Reservations;
 use crate::sale::book::restock_refs::{Deltas, RestockRefs};
 use crate::sale::book::user::Account;
 use crate::sale::book::users::{UserSlot, Users};
+use crate::sale::book::waiting::PlaceSlot;
 pub(crate) use crate::sale::event::moves::signed;
 use crate::sale::event::moves::{differences, shifted};
 use crate::sale::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
@@ -31,6 +33,10 @@ pub struct Applied {
     pub counted: u64,
     /// What buyers see of the stock now.
     pub stock: StockChanges,
+    /// Of whoever joined: the place.
+    pub place: Option<PlaceSlot>,
+    /// A place took the slot of one that left: from where, and to where.
+    pub moved: Option<(PlaceSlot, PlaceSlot)>,
 }
 
 impl Sale {
@@ -79,6 +85,8 @@ impl Sale {
             refunded: 0,
             restock_refs: RestockRefs::default(),
             outbox: (created.options.events == Events::All).then(Outbox::empty),
+            waiting: None,
+            pace: Pace::default(),
             mark: None,
             broken: None,
         }
@@ -99,6 +107,9 @@ impl Sale {
             self.last_change_at_ms = event.at_ms;
         }
         let applied = self.apply_change(event);
+        if self.has_queue() {
+            self.apply_to_queue(event, &applied.stock);
+        }
         if has_outbox {
             self.end_queueing(event, &applied.stock);
         }
@@ -170,6 +181,12 @@ impl Sale {
                 Some(slot)
             }
             Change::Refunded(refund) => self.refund(refund, seen),
+            Change::Left { id, remembers } => self.apply_left(*id, *remembers, at_ms, told),
+            Change::Joined { .. } => self.apply_joined(event, told),
+            Change::Granted(granted) => {
+                self.apply_granted(granted, at_ms, told);
+                None
+            }
             of_the_sale => {
                 self.apply_to_sale(of_the_sale, at_ms, seen);
                 None
@@ -191,7 +208,12 @@ impl Sale {
                 }
             }
             Change::Restocked { deltas, reference } => self.restock(deltas, *reference, seen),
-            Change::Altered(options) => self.options = (**options).clone(),
+            Change::Altered(options) => {
+                if self.options.pace != options.pace {
+                    self.pace = Pace::default();
+                }
+                self.options = (**options).clone();
+            }
             Change::Paused => self.paused_at_ms = Some(at_ms),
             Change::Resumed { lifts } => {
                 self.paused_at_ms = None;
@@ -199,6 +221,8 @@ impl Sale {
             }
             Change::Closed => self.closed_at_ms = Some(at_ms),
             Change::Bound { orders } => self.orders = (*orders).into(),
+            Change::Drawn { seed } => self.apply_drawn(*seed, at_ms),
+            Change::Dissolved { items } => self.apply_dissolved(items),
             // The sale itself, or one reservation: not done here.
             Change::Created(_)
             | Change::Reserved { .. }
@@ -211,6 +235,9 @@ impl Sale {
             | Change::Extended { .. }
             | Change::Refunded(_)
             | Change::Marked { .. }
+            | Change::Joined { .. }
+            | Change::Left { .. }
+            | Change::Granted(_)
             // Of the outbox.
             | Change::Told(_)
             | Change::Dropped { .. } => {}
@@ -227,7 +254,7 @@ impl Sale {
         mark.id.misses = mark.id.misses.saturating_add(1);
     }
 
-    fn make_room(&mut self, forgets: Forgets) {
+    pub(super) fn make_room(&mut self, forgets: Forgets) {
         match forgets {
             Forgets::Nothing => {}
             Forgets::Oldest => self.forget(self.reservations.first_ended_of_all()),
@@ -237,7 +264,7 @@ impl Sale {
 
     /// Keeps a new reservation of this user, who is looked at once.
     #[inline(always)]
-    fn reserve(
+    pub(super) fn reserve(
         &mut self,
         user: Key<'_>,
         lines: &[Line],

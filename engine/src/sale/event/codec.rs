@@ -9,13 +9,16 @@
 //! | Version | Differs by |
 //! |---|---|
 //! | 1 | no options; the flag "the oldest id makes room" did not look at GRACE |
-//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark, EVENTS, what was told; the kinds `Marked`, `Lapsed`, `Told` and `Dropped`; batches |
+//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark, EVENTS, what was told; the kinds `Marked`, `Lapsed`, `Told` and `Dropped`, and those of lines; batches |
 //!
 //! Edge: bytes to values and back. Whether an event fits a sale is `check.rs`.
 
 use std::borrow::Cow;
 
-use crate::sale::book::options::Events;
+use crate::sale::event::line_codec::{
+    count_tagged, put_granted, put_seed, put_tagged, take_granted, take_items, take_seed,
+    take_tagged,
+};
 use crate::sale::event::order_codec::{
     put_order, put_order_option, put_refund, put_refund_options, take_order, take_order_option,
     take_refund, take_refund_option,
@@ -55,13 +58,16 @@ const LAPSED_ONE: u8 = 18;
 pub(super) const BATCH: u8 = 19;
 const TOLD: u8 = 20;
 const DROPPED: u8 = 21;
+const JOINED: u8 = 22;
+const LEFT: u8 = 23;
+const DRAWN: u8 = 24;
+const GRANTED: u8 = 25;
+const DISSOLVED: u8 = 26;
 
 /// Options of `Reserved`.
 const REPLACES: u8 = 1;
 /// Options of `Swept`.
 const LAPSED: u8 = 1;
-/// Options of `Created` and `Altered`: `EVENTS all`, no value.
-const EVENTS_ALL: u8 = 1;
 /// Options of `Resumed`: which mark.
 const LIFTS_MARK: u8 = 1;
 
@@ -97,8 +103,8 @@ fn has_option(change: &Change<'_>) -> bool {
         Change::Swept { lapsed, .. } => *lapsed > 0,
         Change::Refunded(refund) => refund.no_restock == Some(true) || !refund.told.is_empty(),
         Change::Sold { order, .. } | Change::Bought { order, .. } => !order.told.is_empty(),
-        Change::Created(created) => created.options.events == Events::All,
-        Change::Altered(options) => options.events == Events::All,
+        Change::Created(created) => count_tagged(&created.options) > 0,
+        Change::Altered(options) => count_tagged(options) > 0,
         Change::Resumed { lifts } => lifts.is_some(),
         _ => false,
     }
@@ -170,6 +176,25 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
         Change::Marked { reason } => out.bytes(reason.as_bytes()),
         Change::Told(told) => out.bytes(told.bytes()),
         Change::Dropped { count } => out.number(*count),
+        Change::Joined {
+            id,
+            user,
+            item,
+            qty,
+        } => {
+            out.name(*id);
+            out.name(*user);
+            out.numbers([u64::from(*item), *qty]);
+        }
+        Change::Left { id, remembers } => {
+            out.name(*id);
+            out.option(*remembers, put_forgets);
+        }
+        Change::Drawn { seed } => put_seed(out, seed),
+        Change::Granted(granted) => put_granted(out, granted, event.at_ms),
+        Change::Dissolved { items } => {
+            out.list(items.iter(), |out, &item| out.number(u64::from(item)));
+        }
     }
 }
 
@@ -186,7 +211,8 @@ fn put_option(out: &mut Out<'_, '_>, change: &Change<'_>) {
         }
         Change::Refunded(refund) => put_refund_options(out, refund),
         Change::Sold { order, .. } | Change::Bought { order, .. } => put_order_option(out, order),
-        Change::Created(_) | Change::Altered(_) => out.one_option(EVENTS_ALL, |_| {}),
+        Change::Created(created) => put_tagged(out, &created.options),
+        Change::Altered(options) => put_tagged(out, options),
         Change::Resumed { lifts: Some(mark) } => {
             out.one_option(LIFTS_MARK, |out| put_mark_id(out, *mark));
         }
@@ -216,6 +242,11 @@ fn kind(change: &Change<'_>) -> u8 {
         Change::Marked { .. } => MARKED,
         Change::Told(_) => TOLD,
         Change::Dropped { .. } => DROPPED,
+        Change::Joined { .. } => JOINED,
+        Change::Left { .. } => LEFT,
+        Change::Drawn { .. } => DRAWN,
+        Change::Granted(_) => GRANTED,
+        Change::Dissolved { .. } => DISSOLVED,
     }
 }
 
@@ -301,8 +332,8 @@ fn take_option<'a>(
         (Change::Sold { order, .. } | Change::Bought { order, .. }, tag) => {
             return take_order_option(order, tag, value);
         }
-        (Change::Created(created), EVENTS_ALL) => created.options.events = Events::All,
-        (Change::Altered(options), EVENTS_ALL) => options.events = Events::All,
+        (Change::Created(created), tag) => return take_tagged(&mut created.options, tag, value),
+        (Change::Altered(options), tag) => return take_tagged(options, tag, value),
         (Change::Resumed { lifts }, LIFTS_MARK) => *lifts = Some(take_mark_id(value)?),
         _ => return Ok(false),
     }
@@ -385,6 +416,23 @@ fn take_change<'a>(
         TOLD => Change::Told(take_told(from)?),
         DROPPED => Change::Dropped {
             count: take_positive(from)?,
+        },
+        JOINED => Change::Joined {
+            id: from.name()?,
+            user: from.name()?,
+            item: from.small()?,
+            qty: take_positive(from)?,
+        },
+        LEFT => Change::Left {
+            id: from.name()?,
+            remembers: from.option(take_forgets)?,
+        },
+        DRAWN => Change::Drawn {
+            seed: take_seed(from)?,
+        },
+        GRANTED => Change::Granted(take_granted(from, at_ms)?),
+        DISSOLVED => Change::Dissolved {
+            items: take_items(from)?,
         },
         0 => return Err(CodecError::Invalid("the kind of an event")),
         BATCH => return Err(CodecError::Invalid("a batch in the place of one event")),

@@ -2,6 +2,8 @@
 
 pub mod batch;
 pub mod expiry;
+mod grant;
+mod line;
 pub mod manage;
 pub mod order;
 mod outbox;

@@ -28,6 +28,18 @@ pub(crate) struct Replaced {
     expires_at_ms: u64,
 }
 
+impl Replaced {
+    /// Units of an item.
+    pub(super) fn qty_of(&self, item: ItemIndex) -> u64 {
+        qty_of(&self.lines, item)
+    }
+
+    /// Units in all.
+    pub(super) fn units(&self) -> u64 {
+        self.units
+    }
+}
+
 /// What a replaced reservation frees of an item.
 fn freed_of(replaced: Option<&Replaced>, item: ItemIndex) -> u64 {
     replaced.map_or(0, |replaced| qty_of(&replaced.lines, item))
@@ -38,6 +50,14 @@ impl Sale {
     pub fn plan_reserve<'a>(&self, now_ms: u64, ask: &Reserve<'a>, bounds: &Bounds) -> Plan<'a> {
         if let Some(slot) = self.find(ask.id) {
             return Err(self.replay(slot, now_ms, ask));
+        }
+        if self.waiting.is_some()
+            && let Some(answer) = self.replay_place(now_ms, ask)
+        {
+            return Err(answer);
+        }
+        if ask.waits {
+            return self.plan_wait(now_ms, ask, bounds);
         }
         match ask.replaces {
             None => self.plan_new(now_ms, ask, bounds, None),
@@ -71,6 +91,20 @@ impl Sale {
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
         let user = self.admit(now_ms, ask.user, &lines, replaced)?;
+        self.plan_units(now_ms, ask, user, lines, bounds, replaced)
+    }
+
+    /// The event of somebody who may have the units.
+    #[inline(always)]
+    pub(super) fn plan_units<'a>(
+        &self,
+        now_ms: u64,
+        ask: &Reserve<'a>,
+        user: Key<'a>,
+        lines: Lines,
+        bounds: &Bounds,
+        replaced: Option<&Replaced>,
+    ) -> Plan<'a> {
         let forgets = self.room(now_ms, bounds)?;
         let hold_ms = ask.hold_ms.unwrap_or(u64::MAX).min(self.options.hold_ms);
         let expires_at_ms = now_ms.saturating_add(hold_ms).min(INTEGER_MAX);
@@ -217,16 +251,23 @@ impl Sale {
         Ok(lines)
     }
 
-    /// Rows 4 to 12: the window, the limits and the stock. Returns the user, with a note of
-    /// where it was found, if it was looked for.
+    /// Rows 4 to 14: the window, the limits, the stock, lines and PACE. Returns the user, with
+    /// a note of where it was found, if it was looked for.
     #[inline(always)]
     pub(crate) fn admit<'a>(
         &self,
         now_ms: u64,
-        mut user: Key<'a>,
+        user: Key<'a>,
         lines: &[Line],
         replaced: Option<&Replaced>,
     ) -> Result<Key<'a>, Answer> {
+        self.admit_window(now_ms)?;
+        self.admit_units(now_ms, user, lines, replaced)
+    }
+
+    /// Rows 4 to 6.
+    #[inline(always)]
+    pub(super) fn admit_window(&self, now_ms: u64) -> Result<(), Answer> {
         let options = &self.options;
         if let Some(at_ms) = self.ended_at_ms(now_ms) {
             return Err(Answer::Ended { at_ms });
@@ -241,6 +282,19 @@ impl Sale {
         if let Some(at_ms) = self.refuses_since_ms() {
             return Err(Answer::Paused { at_ms });
         }
+        Ok(())
+    }
+
+    /// Rows 8 to 14.
+    #[inline(always)]
+    pub(super) fn admit_units<'a>(
+        &self,
+        now_ms: u64,
+        mut user: Key<'a>,
+        lines: &[Line],
+        replaced: Option<&Replaced>,
+    ) -> Result<Key<'a>, Answer> {
+        let options = &self.options;
         let units = units_of(lines);
         if let Some(limit) = options.order_limit
             && units > limit
@@ -255,7 +309,7 @@ impl Sale {
         Ok(user)
     }
 
-    /// Rows 8 and 9, for a user with so many units that count; also asked again for a checkout
+    /// Rows 9 and 10, for a user with so many units that count; also asked again for a checkout
     /// within its grace.
     #[inline(always)]
     pub(crate) fn admit_user(
@@ -290,7 +344,7 @@ impl Sale {
         Ok(())
     }
 
-    /// Rows 10 to 12, also asked again for a checkout within its grace.
+    /// Rows 11 to 14, also asked again for a checkout within its grace.
     // Every RESERVE comes here, and a call costs as much as a row.
     #[inline(always)]
     pub(crate) fn admit_stock(
@@ -326,22 +380,26 @@ impl Sale {
         if spoken_for.saturating_add(units) > limit {
             return Err(self.all_reserved(now_ms, None));
         }
+        if self.has_queue() {
+            self.admit_past_queue(now_ms, lines, units, replaced)?;
+        }
         Ok(())
     }
 
-    /// Row 12, with the sale's next deadline as a lower bound of when to retry.
-    fn all_reserved(&self, now_ms: u64, item: Option<ItemIndex>) -> Answer {
+    /// Row 13, with the sale's next deadline as a lower bound of when to retry.
+    pub(super) fn all_reserved(&self, now_ms: u64, item: Option<ItemIndex>) -> Answer {
         let next_ms = match self.reservations.deadlines().first_ms() {
             NEVER => now_ms,
             next_ms => next_ms,
         };
-        Answer::AllReserved {
-            retry_in_ms: next_ms.saturating_sub(now_ms).max(1),
-            item,
+        let mut retry_in_ms = next_ms.saturating_sub(now_ms).max(1);
+        if self.has_queue() {
+            retry_in_ms = self.retry_beside_lines_ms(now_ms, retry_in_ms);
         }
+        Answer::AllReserved { retry_in_ms, item }
     }
 
-    /// Row 13: is there room for one more id, and must the oldest remembered one go?
+    /// Row 18: is there room for one more id, and must the oldest remembered one go?
     #[inline(always)]
     pub(crate) fn room(&self, now_ms: u64, bounds: &Bounds) -> Result<Forgets, Answer> {
         if self.reservations.len() < bounds.reservations_max {
@@ -398,6 +456,11 @@ impl Sale {
         bounds: &Bounds,
     ) -> Plan<'a> {
         let Some(slot) = self.find(id) else {
+            if self.waiting.is_some()
+                && let Some(plan) = self.plan_leave(now_ms, id, user.map(Key::spelling), bounds)
+            {
+                return plan;
+            }
             let forgets = self.room(now_ms, bounds)?;
             let change = Change::ReleasedUnseen { id, user, forgets };
             return Ok(Event {
@@ -422,7 +485,7 @@ impl Sale {
         id: Key<'_>,
         user: Option<Spelling<'_>>,
     ) -> Result<(Slot, Reservation<'_>), Answer> {
-        let slot = self.find(id).ok_or(Answer::NoReservation)?;
+        let slot = self.find(id).ok_or_else(|| self.unknown(id, user))?;
         Ok((slot, self.reservation_at(slot, user)?))
     }
 

@@ -8,6 +8,7 @@ pub mod bloom_key;
 mod bloom_live;
 mod bloom_type;
 mod key;
+pub mod line;
 mod live;
 mod loadable;
 pub mod marks;

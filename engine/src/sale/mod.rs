@@ -87,7 +87,7 @@ pub use units::{
     PAYLOAD_BYTES_MAX, PAYLOAD_LEVELS_MAX, SKU_BYTES_MAX, SKU_DEFAULT, WINDOW_MS_MAX,
     WINDOW_MS_MIN, units_of,
 };
-pub use views::{InfoView, ItemView, Phase, State, Terms, UserView, View};
+pub use views::{InfoView, ItemView, Phase, State, Terms, UserView, View, Wait};
 pub use views_line::{PlaceCursor, WaitTerms};
 
 /// What a plan returns: the event that is to happen, or why nothing does.

@@ -143,8 +143,7 @@ impl Sale {
     }
 
     /// When a sweep next has something to do: the earliest deadline of an open
-    /// reservation, the end of a grace, the moment an ended one is known no longer, or what
-    /// lines have to do.
+    /// reservation, the end of a grace, or the moment an ended one is known no longer.
     #[inline]
     pub fn next_due_ms(&self) -> Option<u64> {
         let (options, queues) = (&self.options, &self.reservations);
@@ -153,10 +152,7 @@ impl Sale {
         let lapses_at_ms = late_ms.saturating_add(options.grace_ms);
         let ended_ms = queues.ended().first_ms();
         let forgets_at_ms = ended_ms.saturating_add(options.remembers_ms());
-        let mut due_ms = expires_at_ms.min(lapses_at_ms).min(forgets_at_ms);
-        if let Some(lines_due_ms) = self.waiting.as_ref().and_then(|_| self.lines_due_ms()) {
-            due_ms = due_ms.min(lines_due_ms);
-        }
+        let due_ms = expires_at_ms.min(lapses_at_ms).min(forgets_at_ms);
         (due_ms < NEVER).then_some(due_ms)
     }
 

@@ -50,6 +50,24 @@ impl Sale {
         waiting.get(waiting.find_of_user(self.key(name))?)
     }
 
+    /// Has anybody ever waited for something here?
+    #[inline(always)]
+    pub fn has_line(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// Is there memory of lines that ended?
+    pub fn has_dead(&self) -> bool {
+        self.waiting
+            .as_ref()
+            .is_some_and(|waiting| waiting.dead() > 0)
+    }
+
+    /// PATIENCE, in milliseconds.
+    pub fn patience_ms(&self) -> u64 {
+        self.options.patience_ms
+    }
+
     /// People who wait in the whole sale.
     pub fn waiting_len(&self) -> u64 {
         self.waiting.as_ref().map_or(0, |waiting| waiting.len())

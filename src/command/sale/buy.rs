@@ -117,6 +117,7 @@ impl Handler for Buy {
             (id, ask.id) = ids::spelled(open.now_ms, &mut buffer);
             id
         };
+        open.begin_line();
         let bounds = config::bounds();
         let plan = |sale: &Sale, now_ms| sale.plan_buy(now_ms, &ask, reference, payload, &bounds);
         let mut planned = plan(open.sale(), open.now_ms);

@@ -84,10 +84,13 @@ impl Deed {
 }
 
 impl Change<'_> {
-    /// Does this change make a reservation?
+    /// Does this change make a reservation, or a place of somebody who waits for one?
     #[inline]
     pub fn makes_reservation(&self) -> bool {
-        matches!(self, Change::Reserved { .. } | Change::Bought { .. })
+        matches!(
+            self,
+            Change::Reserved { .. } | Change::Bought { .. } | Change::Joined { .. }
+        )
     }
 
     /// Is this the ALTER to `EVENTS all`, if the sale did not have it?

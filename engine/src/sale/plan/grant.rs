@@ -98,11 +98,12 @@ impl Sale {
     }
 
     /// The event that settles the next places of one line, within the budget: the first line
-    /// from the item `from` on in which a grant is due. `None` when none is.
+    /// from the item `from` on in which a grant is due. `None` when none is, or the budget is
+    /// used up. Notes in `from` where to go on, so that each line has its turn.
     pub fn plan_grant(
         &self,
         now_ms: u64,
-        from: ItemIndex,
+        from: &mut ItemIndex,
         budget: &mut u32,
         bounds: &Bounds,
         is_present: &dyn Fn(PlaceSlot) -> bool,
@@ -111,11 +112,12 @@ impl Sale {
         if !self.may_grant(now_ms) {
             return None;
         }
-        for line in waiting.lines_from(from) {
+        for line in waiting.lines_from(*from) {
             if *budget == 0 {
                 return None;
             }
             *budget -= 1;
+            *from = line.item() + 1;
             if self.is_due(now_ms, line)
                 && let Some(event) =
                     self.grants_of(now_ms, waiting, line, budget, bounds, is_present)
@@ -319,7 +321,7 @@ impl Sale {
 
     /// When the lines next have something to do, in Unix milliseconds; `None` while nobody
     /// waits for anything that could come by itself. A moment in the past is "now". O(1).
-    pub(crate) fn lines_due_ms(&self) -> Option<u64> {
+    pub fn lines_due_ms(&self) -> Option<u64> {
         let waiting = self.waiting.as_ref().filter(|waiting| waiting.len() > 0)?;
         let now_ms = self.last_change_at_ms;
         let options = &self.options;

@@ -133,7 +133,7 @@ const PACE_VALUES: Argument = Argument::block("pace", &[N, MS]).after(PACE).sinc
 /// The options in the argument tree of ALTER, each to be chosen.
 pub const ARGUMENTS: [Argument; CHOICES.len() + 2] = {
     let mut arguments = [EVENTS_WORD; CHOICES.len() + 2];
-    arguments[CHOICES.len() + 1] = PACE_VALUES;
+    arguments[CHOICES.len()] = PACE_VALUES;
     let mut at = 0;
     while at < CHOICES.len() {
         arguments[at] = CHOICES[at].argument.after(CHOICES[at].keyword);

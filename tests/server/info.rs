@@ -244,10 +244,10 @@ fn what_is_overdue_is_told_by_the_server_that_has_to_return_it() {
     con.says("EXEC", "[RESERVED ...");
     wait_until("it is overdue", || values(&mut con)["overdue_ms"] >= 100);
     wait_for_replica(&primary, &replica);
-    copy.says("FLASHSALE.STOCK sale", "[default 8 1 0]");
+    copy.says("FLASHSALE.STOCK sale", "[default 8 1 0 0]");
     assert_eq!(values(&mut copy)["overdue_ms"], 0);
     con.says("CLIENT UNPAUSE", "OK");
     wait_until("it is returned, and nothing is overdue", || {
-        values(&mut con)["overdue_ms"] == 0 && con.stock("sale") == "[default 9 0 0]"
+        values(&mut con)["overdue_ms"] == 0 && con.stock("sale") == "[default 9 0 0 0]"
     });
 }

@@ -56,6 +56,7 @@ mod install;
 mod keyspace_events;
 mod large_sale;
 mod leaks;
+mod line;
 mod listeners;
 mod manage;
 mod maxmemory;

@@ -88,8 +88,8 @@ const TODAY: Kept = Kept {
         "large",
         "LONG",
     ],
-    stock: "[tea 24 0 1] [cup 5 0 5] [pot 3 0 0] [m0 4 0 0] [m1 4 0 0] [m2 2 0 1] [m3 4 0 0] \
-            [m4 4 0 0] [m5 4 0 0] [m6 4 0 0] [m7 4 0 0] [m8 4 0 0] [jug 7 0 0]",
+    stock: "[tea 24 0 1 0] [cup 5 0 5 0] [pot 3 0 0 0] [m0 4 0 0 0] [m1 4 0 0 0] [m2 2 0 1 0] [m3 4 0 0 0] \
+            [m4 4 0 0 0] [m5 4 0 0 0] [m6 4 0 0 0] [m7 4 0 0 0] [m8 4 0 0 0] [jug 7 0 0 0]",
     left: "RESERVED new * 16 4",
 };
 
@@ -108,7 +108,7 @@ const BEFORE: Kept = Kept {
         "unseen",
         "short",
     ],
-    stock: "[tea 24 0 1] [cup 5 0 5] [pot 3 0 0] [jug 7 0 0]",
+    stock: "[tea 24 0 1 0] [cup 5 0 5 0] [pot 3 0 0 0] [jug 7 0 0 0]",
     left: "RESERVED new * 16 3",
 };
 

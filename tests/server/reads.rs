@@ -52,11 +52,11 @@ fn stock_tells_of_the_skus_asked_for_in_their_order() {
     let server = Server::any();
     let mut con = server.conn();
     every_state(&mut con);
-    con.refuses("FLASHSALE.STOCK sale", "[a 94 3 3] [b 47 1 2]");
-    con.refuses("FLASHSALE.STOCK sale b", "[b 47 1 2]");
+    con.refuses("FLASHSALE.STOCK sale", "[a 94 3 3 0] [b 47 1 2 0]");
+    con.refuses("FLASHSALE.STOCK sale b", "[b 47 1 2 0]");
     con.refuses(
         "FLASHSALE.STOCK sale b nosuch a b",
-        "[b 47 1 2] (nil) [a 94 3 3] [b 47 1 2]",
+        "[b 47 1 2 0] (nil) [a 94 3 3 0] [b 47 1 2 0]",
     );
 }
 
@@ -421,7 +421,7 @@ fn maps_are_maps_in_resp3_and_flat_in_resp2() {
         }
     }
     three.says("FLASHSALE.GET sale nosuch", "(nil)");
-    three.says("FLASHSALE.STOCK sale b nosuch", "[b 47 1 2] (nil)");
+    three.says("FLASHSALE.STOCK sale b nosuch", "[b 47 1 2 0] (nil)");
     three.says("FLASHSALE.SCAN sale 0 STATE sold", "\"0\" [sold]");
     three.says(
         "FLASHSALE.RESERVE sale zoe ITEMS 1 a 1 ID z1",

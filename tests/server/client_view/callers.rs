@@ -125,7 +125,7 @@ fn a_transaction_answers_as_the_commands_would() {
     assert!(replies[1].contains("ERR qty"), "{}", replies[1]);
     assert!(replies[2].starts_with("SOLD r2"), "{}", replies[2]);
     assert_eq!(replies[3], "(nil)");
-    assert_eq!(replies[4], "[default 97 2 1]");
+    assert_eq!(replies[4], "[default 97 2 1 0]");
     assert!(replies[5].contains("NOSALE"), "{}", replies[5]);
     assert_eq!(replies[6], "RELEASED r1");
     // A line the server itself cannot take ends the transaction before it begins.
@@ -133,11 +133,11 @@ fn a_transaction_answers_as_the_commands_would() {
     con.says("FLASHSALE.RESTOCK sale:1 5", "+QUEUED");
     assert!(con.show("FLASHSALE.RESERVE sale:1").contains("(error)"));
     assert!(con.show("EXEC").contains("EXECABORT"));
-    con.says("FLASHSALE.STOCK sale:1", "[default 99 0 1]");
+    con.says("FLASHSALE.STOCK sale:1", "[default 99 0 1 0]");
     con.says("MULTI", "OK");
     con.says("FLASHSALE.RESTOCK sale:1 5", "+QUEUED");
     con.says("DISCARD", "OK");
-    con.says("FLASHSALE.STOCK sale:1", "[default 99 0 1]");
+    con.says("FLASHSALE.STOCK sale:1", "[default 99 0 1 0]");
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_script_gets_arrays_errors_and_maps() {
     }
     con.says(
         "EVAL_RO 'return redis.call(\"FLASHSALE.STOCK\", KEYS[1])' 1 sale:1",
-        "[default 95 2 3]",
+        "[default 95 2 3 0]",
     );
     con.fields("FLASHSALE.INFO sale:1", "state open");
 }

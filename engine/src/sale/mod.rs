@@ -23,9 +23,15 @@
 //! 5. An id has one user and one set of units for as long as it is known.
 //! 6. The sum of all `total` is at most 2^53 - 1.
 //!
+//! 7. A user has at most one place in line, and an id is a place or a reservation, never both.
+//! 8. Nobody gets units before a smaller place of the same line that was present and within
+//!    the limits.
+//! 9. While people wait for an item, nobody else gets a unit of it: not by RESERVE, BUY, or a
+//!    CHECKOUT within GRACE.
+//!
 //! 12. The `seq` of waiting entries ascend, and none is above the sale's.
 //!
-//! [`Sale::audit`] recounts 1, 2, 4, 6 and 12 from the reservations up, [`OrderAudit`] holds
+//! [`Sale::audit`] recounts 1, 2, 4, 6, 7 and 12 from the reservations up, [`OrderAudit`] holds
 //! the orders against the stream's entries. [`Sale::fault`] looks after each change whether
 //! 1, 2, 4 and 6 can hold, as far as that takes no recount.
 //!
@@ -36,6 +42,7 @@
 //! | what happened, and what it does | `event/`: `mod.rs`, `apply.rs`; may a replayed one: `check.rs` |
 //! | which entries are queued for the stream, and told | `event/queue.rs`, `event/record.rs`, `event/told.rs` |
 //! | what is kept | `state.rs`, `book/` |
+//! | who waits in line, and who was heard from | `book/waiting/`, `presence.rs` |
 //! | what becomes of a sale that breaks an invariant | `broken.rs` |
 //! | what is read | `views.rs` |
 //! | does it add up, and agree with the stream | `audit/` |

@@ -118,8 +118,8 @@ fn other_commands_say_that_an_id_waits() {
         "FLASHSALE.RELEASE sale i-ann USER bob",
         "NORESERVATION i-ann",
     );
-    con.says("FLASHSALE.SCAN sale 0 STATE waiting", "0 [i-ann]");
-    con.says("FLASHSALE.SCAN sale 0", "0 [i-ann z]");
+    con.says("FLASHSALE.SCAN sale 0 STATE waiting", "\"0\" [i-ann]");
+    con.says("FLASHSALE.SCAN sale 0", "\"0\" [i-ann z]");
     con.says("FLASHSALE.RELEASE sale i-ann USER ann", "RELEASED i-ann");
     con.refuses(
         "FLASHSALE.RESERVE sale ann 1 ID i-ann WAIT",

@@ -327,7 +327,7 @@ fn an_older_copy_stays_behind_a_newer_primary_and_passes_that_on_if_its_files_ar
         "{}",
         old.log()
     );
-    copy.says("FLASHSALE.STOCK sale", "[default 8 0 1 0]");
+    copy.says("FLASHSALE.STOCK sale", "[default 8 0 1]");
     con.says("FLASHSALE.STOCK sale", "[default 6 0 3 0]");
     // Saved, it says that it has followed to the end.
     copy.send("SHUTDOWN SAVE");

@@ -157,6 +157,7 @@ impl Sale {
                 | Answer::Refunded { .. }
                 | Answer::Released
                 | Answer::Expired { .. }
+                | Answer::StillWaiting
         );
         is_a_state && self.find(id).is_none()
     }

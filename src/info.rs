@@ -204,6 +204,12 @@ pub static BLOOM_BYTES: Gauge = Gauge::new();
 pub static SALES_DIVERGED: Gauge = Gauge::new();
 /// People who wait in the lines of all sales.
 pub static WAITING: Gauge = Gauge::new();
+/// The most people that may wait in one sale, by WAITING.
+pub static WAITING_MAX: Largest = Largest::new();
+/// The most polls of one full line in a second.
+pub static POLLS_MAX: Largest = Largest::new();
+/// Sales with a line that hold a grant for less than PATIENCE.
+pub static SALES_WITH_SHORT_HOLD: Gauge = Gauge::new();
 /// Bytes of all who wait, each sale as of its last measurement; `MEMORY_BYTES` has them too.
 pub static WAITING_BYTES: Gauge = Gauge::new();
 /// Entries of all sales that wait to be written to their streams.

@@ -5,10 +5,8 @@
 //! no write. What becomes of whoever was not heard from is decided in the engine.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
-use super::live::LiveSale;
-use crate::info::{WAITING, WAITING_BYTES};
+use crate::info::{POLLS_MAX, SALES_WITH_SHORT_HOLD, WAITING, WAITING_BYTES, WAITING_MAX};
 use flashsale_engine::sale::{Applied, Bounds, Event, ItemIndex, PlaceSlot, Presence, Sale};
 
 /// How often this server became a primary. Whoever waits was heard from by another one until
@@ -37,7 +35,7 @@ pub(super) struct LiveLine {
 }
 
 impl LiveLine {
-    fn new(sale: &Sale) -> LiveLine {
+    pub(super) fn new(sale: &Sale) -> LiveLine {
         LiveLine {
             presence: Presence::everybody(sale.place_pages()),
             promotion: PROMOTIONS.load(Ordering::Relaxed),
@@ -77,8 +75,60 @@ impl LiveLine {
         self.bytes = bytes;
     }
 
+    /// Makes everybody present if this server became a primary since: nobody was heard here
+    /// before.
+    pub(super) fn forgive_since_promotion(&mut self, sale: &Sale) {
+        let promotion = PROMOTIONS.load(Ordering::Relaxed);
+        if self.promotion != promotion {
+            self.promotion = promotion;
+            self.presence = Presence::everybody(sale.place_pages());
+        }
+    }
+
+    /// Moves the clock of PATIENCE.
+    pub(super) fn tick(&mut self, sale: &Sale, now_ms: u64) {
+        self.presence.tick(now_ms, sale.patience_ms());
+    }
+
+    /// Whoever has this place was heard from.
+    pub(super) fn hear(&mut self, place: PlaceSlot) {
+        self.presence.hear(place);
+    }
+
+    /// The event that gives units to whoever has this place, if it is at the head of its line
+    /// and there are some.
+    pub(super) fn plan_grant_to(
+        &self,
+        sale: &Sale,
+        now_ms: u64,
+        place: PlaceSlot,
+        bounds: &Bounds,
+    ) -> Option<Event<'static>> {
+        let is_present = |place| self.presence.is_present(place);
+        sale.plan_grant_to(now_ms, place, bounds, &is_present)
+    }
+
+    /// The event that settles the next places of one line, each line in its turn.
+    pub(super) fn plan_grant(
+        &mut self,
+        sale: &Sale,
+        now_ms: u64,
+        budget: &mut u32,
+        bounds: &Bounds,
+    ) -> Option<Event<'static>> {
+        let presence = &self.presence;
+        let is_present = |place| presence.is_present(place);
+        sale.plan_grant(now_ms, &mut self.next_item, budget, bounds, &is_present)
+    }
+
+    /// Notes when the timer is to look again: not before the one moment, and by the other
+    /// whatever is due.
+    pub(super) fn look_again(&mut self, not_before_ms: u64, by_ms: Option<u64>) {
+        (self.not_before_ms, self.look_ms) = (not_before_ms, by_ms);
+    }
+
     /// Follows a change of who waits.
-    fn follow(&mut self, applied: &Applied) {
+    pub(super) fn follow(&mut self, applied: &Applied) {
         if let Some(place) = applied.place {
             self.presence.hear(place);
         }
@@ -88,89 +138,41 @@ impl LiveLine {
     }
 }
 
-impl LiveSale {
-    /// What is kept beside the line; made anew when this server became a primary since, as
-    /// nobody was heard here before.
-    fn line_mut(&mut self) -> &mut LiveLine {
-        let promotion = PROMOTIONS.load(Ordering::Relaxed);
-        let (sale, line) = self.sale_and_line();
-        let line = line.get_or_insert_with(|| Box::new(LiveLine::new(sale)));
-        if line.promotion != promotion {
-            line.promotion = promotion;
-            line.presence = Presence::everybody(sale.place_pages());
-        }
-        line
+/// A sale's shares of what DOCTOR asks about the options of lines; all are 0 without WAITING.
+#[derive(Clone, Copy, Default)]
+pub(super) struct LineOptions {
+    waiting_max: u64,
+    polls: u64,
+    short_hold: u64,
+}
+
+impl LineOptions {
+    /// Brings the shares up to date.
+    pub(super) fn follow(&mut self, sale: &Sale) {
+        let waiting_max = sale.waiting_max();
+        // Each is to ask twice in PATIENCE.
+        let polls = waiting_max
+            .saturating_mul(2_000)
+            .checked_div(sale.patience_ms());
+        let now = LineOptions {
+            waiting_max,
+            polls: polls.unwrap_or(0),
+            short_hold: u64::from(sale.holds_less_than_patience()),
+        };
+        self.shift(now);
     }
 
-    /// Follows a change of a sale with a line.
-    #[inline(never)] // Most sales have none.
-    pub(super) fn follow_line(&mut self, applied: &Applied) {
-        self.line_mut().follow(applied);
-        self.free_ended();
+    fn shift(&mut self, now: LineOptions) {
+        WAITING_MAX.shift(self.waiting_max, now.waiting_max);
+        POLLS_MAX.shift(self.polls, now.polls);
+        SALES_WITH_SHORT_HOLD.shift(self.short_hold, now.short_hold);
+        *self = now;
     }
 
-    /// Hands lines that ended to a thread that frees them, if nobody waits any more.
-    fn free_ended(&mut self) {
-        if let Some(dead) = self.sale_mut().take_dead() {
-            let freed = thread::Builder::new()
-                .name("flashsale-free".into())
-                .spawn(move || drop(dead));
-            // Without a thread they were freed here and now.
-            drop(freed);
-        }
-    }
-
-    /// Frees the memory of some places of lines that ended. Not a change of the sale.
-    pub fn free_dead(&mut self, most: usize) {
-        if self.sale().has_line() {
-            self.sale_mut().free_dead(most);
-        }
-    }
-
-    /// Moves the clock of PATIENCE by a command that asks for units.
-    pub fn tick_line(&mut self, now_ms: u64) {
-        let patience_ms = self.sale().patience_ms();
-        self.line_mut().presence.tick(now_ms, patience_ms);
-    }
-
-    /// Whoever has this place was heard from.
-    pub fn hear(&mut self, place: PlaceSlot) {
-        self.line_mut().presence.hear(place);
-    }
-
-    /// The event that gives units to whoever has this place, if it is at the head of its line
-    /// and there are some.
-    pub fn plan_grant_to(
-        &mut self,
-        now_ms: u64,
-        place: PlaceSlot,
-        bounds: &Bounds,
-    ) -> Option<Event<'static>> {
-        self.line_mut();
-        let (sale, line) = self.sale_and_line();
-        let presence = &line.as_ref()?.presence;
-        sale.plan_grant_to(now_ms, place, bounds, &|place| presence.is_present(place))
-    }
-
-    /// The event that settles the next places of one line, each line in its turn.
-    pub fn plan_grant(
-        &mut self,
-        now_ms: u64,
-        budget: &mut u32,
-        bounds: &Bounds,
-    ) -> Option<Event<'static>> {
-        self.line_mut();
-        let (sale, line) = self.sale_and_line();
-        let line = &mut **line.as_mut()?;
-        let presence = &line.presence;
-        let is_present = |place| presence.is_present(place);
-        sale.plan_grant(now_ms, &mut line.next_item, budget, bounds, &is_present)
-    }
-
-    /// Notes when the timer is to look at the lines again: not before the one moment, and by
-    /// the other whatever is due.
-    pub fn look_at_lines(&mut self, not_before_ms: u64, by_ms: Option<u64>) {
-        let line = self.line_mut();
-        (line.not_before_ms, line.look_ms) = (not_before_ms, by_ms);
+    /// Gives the shares up, on any thread.
+    pub(super) fn leave(&self) {
+        WAITING_MAX.shift(self.waiting_max, 0);
+        POLLS_MAX.shift(self.polls, 0);
+        SALES_WITH_SHORT_HOLD.leave(self.short_hold);
     }
 }

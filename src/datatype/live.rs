@@ -1,6 +1,6 @@
 //! A sale in its key, with the moment of its hint and its shares of the gauges of INFO.
 
-use super::line::LiveLine;
+use super::line::{LineOptions, LiveLine};
 use super::marks;
 use crate::clock;
 use crate::hints;
@@ -31,6 +31,8 @@ pub struct LiveSale {
     entries: Entries,
     /// Since somebody first waited for something.
     line: Option<Box<LiveLine>>,
+    /// Its shares of what DOCTOR asks about lines.
+    line_options: LineOptions,
 }
 
 /// What is kept beside a sale of its entries that wait. All of it stays as it is in a sale that
@@ -62,7 +64,9 @@ impl LiveSale {
             changes: 0,
             entries: Entries::default(),
             line: None,
+            line_options: LineOptions::default(),
         };
+        live.line_options.follow(&live.sale);
         SALES.shift(0, 1);
         // What a loaded sale has to write was not queued now.
         live.entries.weight = live.sale.outbox().map_or(0, Outbox::weight);
@@ -106,11 +110,29 @@ impl LiveSale {
         if self.sale.has_line() {
             self.follow_line(&applied);
         }
+        if let Change::Altered(_) = event.change {
+            self.line_options.follow(&self.sale);
+        }
         self.changes += 1;
         if self.changes >= CHANGES_PER_MEASUREMENT {
             self.measure();
         }
         applied
+    }
+
+    /// Follows a change of a sale with a line.
+    #[inline(never)] // Most sales have none.
+    fn follow_line(&mut self, applied: &Applied) {
+        let is_new = self.line.is_none();
+        let (sale, line) = (&self.sale, &mut self.line);
+        let line = line.get_or_insert_with(|| Box::new(LiveLine::new(sale)));
+        line.follow(applied);
+        if is_new {
+            self.measure();
+        }
+        if self.sale.has_dead() {
+            self.free_all_ended();
+        }
     }
 
     /// Notes that nothing here can be relied on, see the engine's `broken.rs`, and where this
@@ -272,6 +294,7 @@ impl Drop for LiveSale {
         if let Some(line) = &self.line {
             line.leave();
         }
+        self.line_options.leave();
         EVENTS_WAITING.leave(self.entries.waiting);
         info::shift_waiting_since(self.entries.since_ms, None);
         RESERVATIONS_KNOWN_MAX.shift(self.known_measured, 0);

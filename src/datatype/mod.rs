@@ -10,6 +10,7 @@ mod bloom_type;
 mod key;
 pub mod line;
 mod live;
+mod live_line;
 mod loadable;
 pub mod marks;
 mod partly;

@@ -30,7 +30,7 @@ pub fn follow<'c>(
     if let Some(event) = key.sale().plan_dissolve(at_ms, budget) {
         commit::commit(ctx, key, &event, news);
     }
-    key.free_dead(FREED);
+    key.free_ended(FREED);
     let bounds = config::bounds();
     let mut has_moved = false;
     while *budget > 0

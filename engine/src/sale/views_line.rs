@@ -63,6 +63,16 @@ impl Sale {
             .is_some_and(|waiting| waiting.dead() > 0)
     }
 
+    /// Most people who may wait, by WAITING.
+    pub fn waiting_max(&self) -> u64 {
+        self.options.waiting_max
+    }
+
+    /// Is a grant held for less time than somebody may be silent before it?
+    pub fn holds_less_than_patience(&self) -> bool {
+        self.options.waiting_max > 0 && self.options.hold_ms < self.options.patience_ms
+    }
+
     /// PATIENCE, in milliseconds.
     pub fn patience_ms(&self) -> u64 {
         self.options.patience_ms

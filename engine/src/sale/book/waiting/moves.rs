@@ -549,7 +549,7 @@ mod tests {
     #[test]
     fn a_flood_that_comes_and_goes_before_the_draw_leaves_no_holes() {
         let mut waiting = Waiting::new(HASHER);
-        let mut join = |waiting: &mut Waiting, n: u32| {
+        let join = |waiting: &mut Waiting, n: u32| {
             let name = n.to_le_bytes();
             waiting.join(HASHER.key(&name), HASHER.key(&name), (0, 1), false, STOCK)
         };

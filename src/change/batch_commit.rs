@@ -117,7 +117,6 @@ impl<'c> BatchCommit<'c> {
             slot: applied.slot,
             counted: applied.counted,
             entry: event.entry().unwrap_or_default(),
-            place: applied.place,
         }
     }
 

@@ -17,9 +17,7 @@ use crate::rehearsal::{self, Point};
 use crate::scratch;
 use crate::scripts;
 use crate::timer::alarm;
-use flashsale_engine::sale::{
-    EntryId, Event, PlaceSlot, Sale, Slot, StockChange, StockChanges, encode_event,
-};
+use flashsale_engine::sale::{EntryId, Event, Sale, Slot, StockChange, StockChanges, encode_event};
 
 /// The command that carries events.
 pub(super) const APPLY: &CStr = c"FLASHSALE.APPLY";
@@ -32,8 +30,6 @@ pub struct Done {
     pub counted: u64,
     /// Where its entry stands in the order stream; 0-0 without one.
     pub entry: EntryId,
-    /// Of whoever joined a line.
-    pub place: Option<PlaceSlot>,
 }
 
 /// Carries out an event, sends it on and announces it. Its entry, if it has one, is in the
@@ -64,7 +60,6 @@ pub(super) fn carry_out<'c>(
         slot: applied.slot,
         counted: applied.counted,
         entry: event.entry().unwrap_or_default(),
-        place: applied.place,
     }
 }
 

@@ -272,11 +272,7 @@ pub fn answer(
         Answer::StillWaiting => of_id(Word::Waiting),
         Answer::Placed { place } => placed(reply, sale, about.id, place),
         Answer::LineFull { most } => number(Word::LineFull, most),
-        Answer::Throttled { retry_in_ms } => {
-            status(reply, Word::Throttled, 3);
-            reply.integer(retry_in_ms);
-            reply.bytes(b"sale");
-        }
+        Answer::Throttled { retry_in_ms } => throttled(reply, retry_in_ms),
         // Errors, which returned above.
         Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => {}
     }
@@ -296,6 +292,13 @@ pub fn waiting(reply: Reply<'_>, sale: &Sale, id: &[u8], place: PlaceSlot) {
     reply.integer(terms.left);
     integer_or_minus_1(reply, terms.eta_ms);
     reply.integer(terms.retry_in_ms);
+}
+
+/// `["THROTTLED", retry_in_ms, "sale"]`
+fn throttled(reply: Reply<'_>, retry_in_ms: u64) {
+    status(reply, Word::Throttled, 3);
+    reply.integer(retry_in_ms);
+    reply.bytes(b"sale");
 }
 
 /// `["PLACED", id, other_id]`

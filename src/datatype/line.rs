@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::info::{POLLS_MAX, SALES_WITH_SHORT_HOLD, WAITING, WAITING_BYTES, WAITING_MAX};
-use flashsale_engine::sale::{Applied, Bounds, Event, ItemIndex, PlaceSlot, Presence, Sale};
+use flashsale_engine::sale::{Bounds, Event, ItemIndex, Moves, PlaceSlot, Presence, Sale};
 
 /// How often this server became a primary. Whoever waits was heard from by another one until
 /// then.
@@ -128,11 +128,11 @@ impl LiveLine {
     }
 
     /// Follows a change of who waits.
-    pub(super) fn follow(&mut self, applied: &Applied) {
-        if let Some(place) = applied.place {
+    pub(super) fn follow(&mut self, moves: Moves) {
+        if let Some(place) = moves.joined {
             self.presence.hear(place);
         }
-        if let Some((from, to)) = applied.moved {
+        if let Some((from, to)) = moves.moved {
             self.presence.note_moved(from, to);
         }
     }

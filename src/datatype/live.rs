@@ -108,7 +108,7 @@ impl LiveSale {
             self.count_diverged();
         }
         if self.sale.has_line() {
-            self.follow_line(&applied);
+            self.follow_line();
         }
         if let Change::Altered(_) = event.change {
             self.line_options.follow(&self.sale);
@@ -122,11 +122,12 @@ impl LiveSale {
 
     /// Follows a change of a sale with a line.
     #[inline(never)] // Most sales have none.
-    fn follow_line(&mut self, applied: &Applied) {
+    fn follow_line(&mut self) {
+        let moves = self.sale.take_moves();
         let is_new = self.line.is_none();
         let (sale, line) = (&self.sale, &mut self.line);
         let line = line.get_or_insert_with(|| Box::new(LiveLine::new(sale)));
-        line.follow(applied);
+        line.follow(moves);
         if is_new {
             self.measure();
         }

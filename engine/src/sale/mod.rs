@@ -74,7 +74,7 @@ pub use book::outbox::{Hole, Outbox, OutboxCounts};
 pub use book::pace::PaceRate;
 pub use book::reservation::Slot;
 pub use book::waiting::draw::{Draw, Seed};
-pub use book::waiting::{LastDraw, LineCounts, Place, PlaceSlot, Waiting};
+pub use book::waiting::{LastDraw, LineCounts, Moves, Place, PlaceSlot, Waiting};
 pub use disk::loader::Loader;
 pub use disk::snapshot::{digest, save};
 pub use event::apply::Applied;

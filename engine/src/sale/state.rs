@@ -41,6 +41,8 @@ pub struct Sale {
     pub(crate) waiting: Option<Box<Waiting>>,
     /// When the next reservation may begin, in a sale with PACE.
     pub(crate) pace: Pace,
+    /// There is `waiting`, or PACE: what others do not pay for is behind this.
+    pub(crate) has_queue: bool,
     /// This copy missed a change of its primary, and does not sell.
     pub(crate) mark: Option<Mark>,
     /// Why nothing here can be relied on, in words. A property of this copy, not of its

@@ -53,7 +53,7 @@ impl Sale {
     /// Has anybody ever waited for something here?
     #[inline(always)]
     pub fn has_line(&self) -> bool {
-        self.waiting.is_some()
+        self.has_queue && self.waiting.is_some()
     }
 
     /// Is there memory of lines that ended?

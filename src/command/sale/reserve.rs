@@ -194,9 +194,10 @@ impl Handler for Reserve {
             Ok(ref event) => {
                 open.refuse_at_maxmemory()?;
                 let done = open.commit(event);
-                match done.place {
-                    None => reply::reserved_now(call.reply(), open.sale(), id, event, &done),
-                    Some(place) => reply::waiting(call.reply(), open.sale(), id, place),
+                if waits && let Some(place) = open.sale().find_place(ask.id) {
+                    reply::waiting(call.reply(), open.sale(), id, place);
+                } else {
+                    reply::reserved_now(call.reply(), open.sale(), id, event, &done);
                 }
                 Ok(())
             }

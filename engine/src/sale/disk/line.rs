@@ -67,6 +67,7 @@ pub(super) fn take_past(from: &mut NameReader<'_>, sale: &mut Sale) -> Result<()
         waiting.load_past(counts, last_draw);
         sale.waiting = Some(waiting);
     }
+    sale.note_queue();
     Ok(())
 }
 

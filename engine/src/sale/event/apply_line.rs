@@ -5,7 +5,7 @@
 use crate::sale::book::items::StockChanges;
 use crate::sale::book::reservation::{NewReservation, Slot, Status};
 use crate::sale::book::waiting::draw::Seed;
-use crate::sale::book::waiting::{LineCounts, PlaceSlot, Waiting};
+use crate::sale::book::waiting::{LineCounts, Moves, PlaceSlot, Waiting};
 use crate::sale::event::apply::{Applied, new_reservation};
 use crate::sale::event::{Change, Event, Forgets, Granted};
 use crate::sale::state::Sale;
@@ -17,10 +17,9 @@ use crate::table::slab::NONE;
 const FREED_PER_EVENT: usize = 64;
 
 impl Sale {
-    /// Has the sale a line, or PACE? What others do not pay for is behind this.
-    #[inline(always)]
-    pub(crate) fn has_queue(&self) -> bool {
-        self.waiting.is_some() | self.options.pace.is_some()
+    /// Notes whether the sale has a line, or PACE.
+    pub(crate) fn note_queue(&mut self) {
+        self.has_queue = self.waiting.is_some() || self.options.pace.is_some();
     }
 
     /// Carries out what any change is to lines and to PACE.
@@ -42,7 +41,7 @@ impl Sale {
         }
     }
 
-    pub(super) fn apply_joined(&mut self, event: &Event<'_>, told: &mut Applied) -> Option<Slot> {
+    pub(super) fn apply_joined(&mut self, event: &Event<'_>) -> Option<Slot> {
         let Change::Joined {
             id,
             user,
@@ -58,7 +57,8 @@ impl Sale {
         let waiting = self
             .waiting
             .get_or_insert_with(|| Box::new(Waiting::new(hasher)));
-        told.place = Some(waiting.join(id, user, (item, qty), is_drawn, stock));
+        waiting.join(id, user, (item, qty), is_drawn, stock);
+        self.note_queue();
         None
     }
 
@@ -67,7 +67,6 @@ impl Sale {
         id: Key<'_>,
         remembers: Option<Forgets>,
         at_ms: u64,
-        told: &mut Applied,
     ) -> Option<Slot> {
         let mut waiting = self.waiting.take()?;
         let slot = waiting.find(id);
@@ -86,7 +85,7 @@ impl Sale {
                 known = Some(self.reservations.insert(&new, None, &mut self.users));
             }
             let slot = place.slot;
-            told.moved = waiting.leave(slot).map(|from| (from, slot));
+            waiting.leave(slot);
         }
         self.waiting = Some(waiting);
         known
@@ -148,11 +147,18 @@ impl Sale {
         self.begin_one(at_ms);
     }
 
+    /// Returns what the changes since the last call did to places, for whoever keeps something
+    /// beside them. Not a change of the sale.
+    pub fn take_moves(&mut self) -> Moves {
+        let waiting = self.waiting.as_mut();
+        waiting.map_or_else(Moves::default, |waiting| waiting.take_moves())
+    }
+
     /// Takes what is left of lines that ended, if nobody waits any more: freeing it all may
     /// take long, and another thread has the time. Not a change of the sale.
     pub fn take_dead(&mut self) -> Option<Box<Waiting>> {
         let waiting = self.waiting.as_mut()?;
-        if waiting.len() > 0 || waiting.dead() <= FREED_PER_EVENT as u64 {
+        if !waiting.is_empty() || waiting.dead() <= FREED_PER_EVENT as u64 {
             return None;
         }
         let successor = Box::new(waiting.successor());

@@ -154,15 +154,9 @@ impl Sale {
             Change::Paused => changes(self.paused_at_ms.is_none()),
             Change::Resumed { lifts } => changes(lifts.is_some() || self.paused_at_ms.is_some()),
             Change::Closed => changes(self.closed_at_ms.is_none()),
-            Change::Joined { id, user, item, .. } => self.check_joined(*id, *user, *item),
-            Change::Left { id, remembers } => {
-                self.check_left(*id, remembers.is_some_and(|room| room != Forgets::Nothing))
-            }
-            Change::Drawn { .. } => self.check_drawn(),
-            Change::Granted(granted) => self.check_granted(event, granted),
-            Change::Dissolved { items } => self.check_dissolved(items),
             Change::Dropped { count } => self.check_waiting(*count),
             Change::Bound { .. } | Change::Marked { .. } | Change::Told(_) => Ok(()),
+            _ => self.check_of_lines(event),
         }
     }
 

@@ -4,18 +4,28 @@
 
 use crate::sale::event::apply_line::who_of;
 use crate::sale::event::check::Divergence;
-use crate::sale::event::{Event, Granted};
+use crate::sale::event::{Change, Event, Forgets, Granted};
 use crate::sale::state::Sale;
 use crate::sale::units::ItemIndex;
 use crate::table::name::Key;
 
 impl Sale {
-    pub(super) fn check_joined(
-        &self,
-        id: Key<'_>,
-        user: Key<'_>,
-        item: ItemIndex,
-    ) -> Result<(), Divergence> {
+    /// Whether what happens to lines can be carried out.
+    pub(super) fn check_of_lines(&self, event: &Event<'_>) -> Result<(), Divergence> {
+        match &event.change {
+            Change::Joined { id, user, item, .. } => self.check_joined(*id, *user, *item),
+            Change::Left { id, remembers } => {
+                let needs_room = remembers.is_some_and(|room| room != Forgets::Nothing);
+                self.check_left(*id, needs_room)
+            }
+            Change::Drawn { .. } => self.check_drawn(),
+            Change::Granted(granted) => self.check_granted(event, granted),
+            Change::Dissolved { items } => self.check_dissolved(items),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_joined(&self, id: Key<'_>, user: Key<'_>, item: ItemIndex) -> Result<(), Divergence> {
         if item as usize >= self.items.len() {
             return Err(Divergence::ItemUnknown);
         }
@@ -29,7 +39,7 @@ impl Sale {
         }
     }
 
-    pub(super) fn check_left(&self, id: Key<'_>, needs_room: bool) -> Result<(), Divergence> {
+    fn check_left(&self, id: Key<'_>, needs_room: bool) -> Result<(), Divergence> {
         if needs_room && self.reservations.remembered_len() == 0 {
             return Err(Divergence::TooFewReservations);
         }
@@ -37,14 +47,14 @@ impl Sale {
         place.map(|_| ()).ok_or(Divergence::IdUnknown)
     }
 
-    pub(super) fn check_drawn(&self) -> Result<(), Divergence> {
+    fn check_drawn(&self) -> Result<(), Divergence> {
         match &self.waiting {
             Some(waiting) if waiting.undrawn() > 0 => Ok(()),
             _ => Err(Divergence::WrongState),
         }
     }
 
-    pub(super) fn check_dissolved(&self, items: &[ItemIndex]) -> Result<(), Divergence> {
+    fn check_dissolved(&self, items: &[ItemIndex]) -> Result<(), Divergence> {
         let is_there = |&item: &ItemIndex| {
             let waiting = self.waiting.as_ref();
             waiting.is_some_and(|waiting| waiting.line(item).is_some())
@@ -57,11 +67,7 @@ impl Sale {
     }
 
     /// Are there so many people at these places, and units for those who get some?
-    pub(super) fn check_granted(
-        &self,
-        event: &Event<'_>,
-        granted: &Granted,
-    ) -> Result<(), Divergence> {
+    fn check_granted(&self, event: &Event<'_>, granted: &Granted) -> Result<(), Divergence> {
         let waiting = self.waiting.as_ref().ok_or(Divergence::WrongState)?;
         let line = waiting.line(granted.item).ok_or(Divergence::WrongState)?;
         let left = line.next().saturating_sub(line.head());

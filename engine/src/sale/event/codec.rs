@@ -15,8 +15,9 @@
 
 use std::borrow::Cow;
 
+use crate::sale::event::forgets_codec::{put_forgets, take_forgets};
 use crate::sale::event::line_codec::{
-    count_tagged, put_granted, put_seed, put_tagged, take_granted, take_items, take_seed,
+    DISSOLVED, DRAWN, GRANTED, JOINED, LEFT, count_tagged, put_of_lines, put_tagged, take_of_lines,
     take_tagged,
 };
 use crate::sale::event::order_codec::{
@@ -28,7 +29,7 @@ use crate::sale::event::parts::{
     take_options, take_positive, take_reason, take_sku,
 };
 use crate::sale::event::told::Told;
-use crate::sale::event::{Change, Created, Event, Forgets, StockDelta};
+use crate::sale::event::{Change, Created, Event, StockDelta};
 use crate::sale::units::{INTEGER_MAX, ORDERS_BYTES_MAX, has_twice};
 use crate::table::hash::Hasher;
 use crate::wire::{CodecError, Collector, NameReader, Writer};
@@ -58,11 +59,6 @@ const LAPSED_ONE: u8 = 18;
 pub(super) const BATCH: u8 = 19;
 const TOLD: u8 = 20;
 const DROPPED: u8 = 21;
-const JOINED: u8 = 22;
-const LEFT: u8 = 23;
-const DRAWN: u8 = 24;
-const GRANTED: u8 = 25;
-const DISSOLVED: u8 = 26;
 
 /// Options of `Reserved`.
 const REPLACES: u8 = 1;
@@ -164,10 +160,7 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
         }
         Change::Refunded(refund) => put_refund(out, refund),
         Change::Restocked { deltas, reference } => {
-            out.list(deltas.iter(), |out, delta| {
-                out.bytes(&delta.sku);
-                out.signed(delta.delta);
-            });
+            put_deltas(out, deltas);
             out.option(*reference, Writer::name);
         }
         Change::Altered(options) => put_options(out, options),
@@ -176,26 +169,15 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
         Change::Marked { reason } => out.bytes(reason.as_bytes()),
         Change::Told(told) => out.bytes(told.bytes()),
         Change::Dropped { count } => out.number(*count),
-        Change::Joined {
-            id,
-            user,
-            item,
-            qty,
-        } => {
-            out.name(*id);
-            out.name(*user);
-            out.numbers([u64::from(*item), *qty]);
-        }
-        Change::Left { id, remembers } => {
-            out.name(*id);
-            out.option(*remembers, put_forgets);
-        }
-        Change::Drawn { seed } => put_seed(out, seed),
-        Change::Granted(granted) => put_granted(out, granted, event.at_ms),
-        Change::Dissolved { items } => {
-            out.list(items.iter(), |out, &item| out.number(u64::from(item)));
-        }
+        of_lines => put_of_lines(out, of_lines, event.at_ms),
     }
+}
+
+fn put_deltas(out: &mut Out<'_, '_>, deltas: &[StockDelta<'_>]) {
+    out.list(deltas.iter(), |out, delta| {
+        out.bytes(&delta.sku);
+        out.signed(delta.delta);
+    });
 }
 
 /// Appends the options of a change that has any.
@@ -340,24 +322,6 @@ fn take_option<'a>(
     Ok(true)
 }
 
-#[inline]
-fn put_forgets(out: &mut Out<'_, '_>, forgets: Forgets) {
-    out.tag(match forgets {
-        Forgets::Nothing => 0,
-        Forgets::Oldest => 1,
-        Forgets::OldestPastGrace => 2,
-    });
-}
-
-fn take_forgets(from: &mut NameReader<'_>) -> Result<Forgets, CodecError> {
-    match from.tag()? {
-        0 => Ok(Forgets::Nothing),
-        1 => Ok(Forgets::Oldest),
-        2 => Ok(Forgets::OldestPastGrace),
-        _ => Err(CodecError::Invalid("which id makes room")),
-    }
-}
-
 fn take_change<'a>(
     kind: u8,
     at_ms: u64,
@@ -417,23 +381,7 @@ fn take_change<'a>(
         DROPPED => Change::Dropped {
             count: take_positive(from)?,
         },
-        JOINED => Change::Joined {
-            id: from.name()?,
-            user: from.name()?,
-            item: from.small()?,
-            qty: take_positive(from)?,
-        },
-        LEFT => Change::Left {
-            id: from.name()?,
-            remembers: from.option(take_forgets)?,
-        },
-        DRAWN => Change::Drawn {
-            seed: take_seed(from)?,
-        },
-        GRANTED => Change::Granted(take_granted(from, at_ms)?),
-        DISSOLVED => Change::Dissolved {
-            items: take_items(from)?,
-        },
+        JOINED..=DISSOLVED => take_of_lines(kind, at_ms, from)?,
         0 => return Err(CodecError::Invalid("the kind of an event")),
         BATCH => return Err(CodecError::Invalid("a batch in the place of one event")),
         _ => return Err(CodecError::Newer("a kind of event")),

@@ -75,7 +75,10 @@ impl Sale {
     /// The event that ends lines whose people wait for what cannot come, at most so many;
     /// `None` when there is none. O(lines ended).
     pub fn plan_dissolve(&self, now_ms: u64, budget: &mut u32) -> Option<Event<'static>> {
-        let waiting = self.waiting.as_ref().filter(|waiting| waiting.len() > 0)?;
+        let waiting = self
+            .waiting
+            .as_ref()
+            .filter(|waiting| !waiting.is_empty())?;
         let most = *budget as usize;
         let items: Vec<ItemIndex> = if self.all_is_over(now_ms) {
             waiting.lines().map(WaitingLine::item).take(most).collect()
@@ -108,7 +111,10 @@ impl Sale {
         bounds: &Bounds,
         is_present: &dyn Fn(PlaceSlot) -> bool,
     ) -> Option<Event<'static>> {
-        let waiting = self.waiting.as_ref().filter(|waiting| waiting.len() > 0)?;
+        let waiting = self
+            .waiting
+            .as_ref()
+            .filter(|waiting| !waiting.is_empty())?;
         if !self.may_grant(now_ms) {
             return None;
         }
@@ -303,7 +309,7 @@ impl Sale {
 
     /// Could somebody who waits get units now, but for PACE? O(1).
     pub(super) fn has_due_grant(&self, now_ms: u64) -> bool {
-        let Some(waiting) = self.waiting.as_ref().filter(|waiting| waiting.len() > 0) else {
+        let Some(waiting) = self.waiting.as_ref().filter(|waiting| !waiting.is_empty()) else {
             return false;
         };
         if !self.may_grant(now_ms) {
@@ -322,7 +328,10 @@ impl Sale {
     /// When the lines next have something to do, in Unix milliseconds; `None` while nobody
     /// waits for anything that could come by itself. A moment in the past is "now". O(1).
     pub fn lines_due_ms(&self) -> Option<u64> {
-        let waiting = self.waiting.as_ref().filter(|waiting| waiting.len() > 0)?;
+        let waiting = self
+            .waiting
+            .as_ref()
+            .filter(|waiting| !waiting.is_empty())?;
         let now_ms = self.last_change_at_ms;
         let options = &self.options;
         if self.unsold_remaining() == 0 || waiting.sold_out_lines().next().is_some() {

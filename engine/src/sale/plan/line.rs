@@ -201,7 +201,7 @@ impl Sale {
         units: u64,
         replaced: Option<&Replaced>,
     ) -> Result<(), Answer> {
-        if waiting.len() == 0 {
+        if waiting.is_empty() {
             return Ok(());
         }
         let grows = |line: &&Line| {

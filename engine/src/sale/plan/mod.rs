@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod expiry;
 mod grant;
+mod hold;
 mod line;
 pub mod manage;
 pub mod order;

@@ -1,4 +1,4 @@
-//! Decides RESERVE, EXTEND and RELEASE: who gets units, for how long, and who not.
+//! Decides RESERVE: who gets units, and who not.
 //!
 //! The rows of RESERVE's table are checked in its order, one function a group.
 //! Edge: reads the state and returns an event or an answer.
@@ -51,13 +51,13 @@ impl Sale {
         if let Some(slot) = self.find(ask.id) {
             return Err(self.replay(slot, now_ms, ask));
         }
-        if self.waiting.is_some()
-            && let Some(answer) = self.replay_place(now_ms, ask)
-        {
-            return Err(answer);
-        }
-        if ask.waits {
-            return self.plan_wait(now_ms, ask, bounds);
+        if self.has_queue | ask.waits {
+            if let Some(answer) = self.replay_place(now_ms, ask) {
+                return Err(answer);
+            }
+            if ask.waits {
+                return self.plan_wait(now_ms, ask, bounds);
+            }
         }
         match ask.replaces {
             None => self.plan_new(now_ms, ask, bounds, None),
@@ -196,7 +196,7 @@ impl Sale {
     }
 
     /// The state of a reservation, as RESERVE and EXTEND answer it.
-    fn present_state(&self, slot: Slot, record: Reservation<'_>, now_ms: u64) -> Answer {
+    pub(super) fn present_state(&self, slot: Slot, record: Reservation<'_>, now_ms: u64) -> Answer {
         let expires_at_ms = record.expires_at_ms();
         let expired = Answer::Expired {
             expires_at_ms,
@@ -381,7 +381,7 @@ impl Sale {
         if spoken_for.saturating_add(units) > limit {
             return Err(self.all_reserved(now_ms, None));
         }
-        if self.has_queue() {
+        if self.has_queue {
             self.admit_past_queue(now_ms, lines, units, replaced)?;
         }
         Ok(())
@@ -394,7 +394,7 @@ impl Sale {
             next_ms => next_ms,
         };
         let mut retry_in_ms = next_ms.saturating_sub(now_ms).max(1);
-        if self.has_queue() {
+        if self.has_queue {
             retry_in_ms = self.retry_beside_lines_ms(now_ms, retry_in_ms);
         }
         Answer::AllReserved { retry_in_ms, item }
@@ -422,64 +422,6 @@ impl Sale {
         }
     }
 
-    /// EXTEND. O(1).
-    pub fn plan_extend<'a>(
-        &self,
-        now_ms: u64,
-        id: Key<'a>,
-        ms: u64,
-        user: Option<Spelling<'_>>,
-    ) -> Plan<'a> {
-        let (slot, record) = self.reservation_of(id, user)?;
-        let present = self.present_state(slot, record, now_ms);
-        if !matches!(present, Answer::Reserved { .. }) {
-            return Err(present);
-        }
-        let longest_ms = record
-            .reserved_at_ms()
-            .saturating_add(self.options.max_hold_ms());
-        let expires_at_ms = now_ms.saturating_add(ms).min(longest_ms).min(INTEGER_MAX);
-        if expires_at_ms <= record.expires_at_ms() {
-            return Err(present);
-        }
-        Ok(Event {
-            at_ms: now_ms,
-            change: Change::Extended { id, expires_at_ms },
-        })
-    }
-
-    /// RELEASE. O(1) to plan, O(lines log lines) to apply: of a large cart a digest is kept.
-    pub fn plan_release<'a>(
-        &self,
-        now_ms: u64,
-        id: Key<'a>,
-        user: Option<Key<'a>>,
-        bounds: &Bounds,
-    ) -> Plan<'a> {
-        let Some(slot) = self.find(id) else {
-            if self.waiting.is_some()
-                && let Some(plan) = self.plan_leave(now_ms, id, user.map(Key::spelling), bounds)
-            {
-                return plan;
-            }
-            let forgets = self.room(now_ms, bounds)?;
-            let change = Change::ReleasedUnseen { id, user, forgets };
-            return Ok(Event {
-                at_ms: now_ms,
-                change,
-            });
-        };
-        let record = self.reservation_at(slot, user.map(Key::spelling))?;
-        match record.status() {
-            Status::Open | Status::InGrace | Status::Expired => Ok(Event {
-                at_ms: now_ms,
-                change: Change::Released { id },
-            }),
-            Status::Released => Err(Answer::Released),
-            Status::Sold => Err(Self::sold_state(record)),
-        }
-    }
-
     /// A known reservation that is `user`'s, if one is named.
     pub(crate) fn reservation_of(
         &self,
@@ -490,7 +432,7 @@ impl Sale {
         Ok((slot, self.reservation_at(slot, user)?))
     }
 
-    fn reservation_at(
+    pub(super) fn reservation_at(
         &self,
         slot: Slot,
         user: Option<Spelling<'_>>,

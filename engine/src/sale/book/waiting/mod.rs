@@ -58,6 +58,15 @@ pub struct LastDraw {
     pub drawn: Vec<(ItemIndex, u64)>,
 }
 
+/// What the last changes did to places, for whoever keeps something beside them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moves {
+    /// Whoever joined.
+    pub joined: Option<PlaceSlot>,
+    /// A place took the slot of one that left: from where, and to where.
+    pub moved: Option<(PlaceSlot, PlaceSlot)>,
+}
+
 /// What became of places so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LineCounts {
@@ -89,6 +98,7 @@ pub struct Waiting {
     dead: u64,
     last_draw: Option<LastDraw>,
     counts: LineCounts,
+    moves: Moves,
     /// Of the records in all pages.
     record_bytes: usize,
     hasher: Hasher,
@@ -156,6 +166,7 @@ impl Waiting {
             dead: 0,
             last_draw: None,
             counts: LineCounts::default(),
+            moves: Moves::default(),
             record_bytes: 0,
             hasher,
         }
@@ -167,6 +178,12 @@ impl Waiting {
         self.living
     }
 
+    /// Does nobody wait?
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.living == 0
+    }
+
     /// Places of lines that ended, whose memory is not free yet.
     pub fn dead(&self) -> u64 {
         self.dead
@@ -174,6 +191,11 @@ impl Waiting {
 
     pub fn last_draw(&self) -> Option<&LastDraw> {
         self.last_draw.as_ref()
+    }
+
+    /// Returns what the changes since the last call did to places.
+    pub fn take_moves(&mut self) -> Moves {
+        std::mem::take(&mut self.moves)
     }
 
     pub fn counts(&self) -> LineCounts {

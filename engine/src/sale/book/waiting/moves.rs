@@ -41,7 +41,9 @@ impl Waiting {
     ) -> PlaceSlot {
         let line = self.line_or_new(item, is_drawn.then(|| Draw::of_nobody(item)), stock);
         let number = self.lines[line].next;
-        self.add(line, number, id, user, qty)
+        let slot = self.add(line, number, id, user, qty);
+        self.moves.joined = Some(slot);
+        slot
     }
 
     /// Begins a line that was loaded, with no one in it yet; false if there is one of its item.
@@ -172,6 +174,7 @@ impl Waiting {
     /// Takes a place out. Before the draw the last one moves to its slot: returns from where.
     pub fn leave(&mut self, slot: PlaceSlot) -> Option<PlaceSlot> {
         let (line, moved) = self.remove(slot)?;
+        self.moves.moved = moved.map(|from| (from, slot));
         if self.lines[line].living == 0 {
             self.remove_line(line);
         } else if self.lines[line].is_drawn() {
@@ -466,6 +469,23 @@ mod tests {
         (number, waiting.find(HASHER.key(id.as_bytes())).unwrap())
     }
 
+    /// Settles up to so many places of a line, whoever is there.
+    fn settle_some(waiting: &mut Waiting, model: &mut Model, item: ItemIndex, most: u64) {
+        let line = waiting.line(item).unwrap();
+        let head = line.head();
+        let places = u64::min(most, line.next() - head);
+        let turns = head..head + places;
+        let people: Vec<_> = turns
+            .filter_map(|place| waiting.at_place(line, place))
+            .collect();
+        for slot in people {
+            let number = waiting.get(slot).unwrap().number;
+            model.people.remove(&number);
+            waiting.take_out(slot);
+        }
+        waiting.settle(item, places, LineCounts::default(), 0);
+    }
+
     #[test]
     fn keeps_everybody_in_order_whoever_comes_and_goes() {
         for seed in 0..30 {
@@ -503,19 +523,7 @@ mod tests {
                         }
                     }
                     85..95 if model.drawn.is_some() && !model.people.is_empty() => {
-                        let line = waiting.line(item).unwrap();
-                        let (head, places) = (line.head(), rng.random_range(1..5));
-                        let places = u64::min(places, line.next() - head);
-                        let turns = head..head + places;
-                        let people: Vec<_> = turns
-                            .filter_map(|place| waiting.at_place(line, place))
-                            .collect();
-                        for slot in people {
-                            let number = waiting.get(slot).unwrap().number;
-                            model.people.remove(&number);
-                            waiting.take_out(slot);
-                        }
-                        waiting.settle(item, places, LineCounts::default(), 0);
+                        settle_some(&mut waiting, model, item, rng.random_range(1..5));
                     }
                     95 => {
                         waiting.dissolve(item);

@@ -89,6 +89,9 @@ def test_a_newer_module_breaks_nothing() -> None:
     longer = answer([b"RESERVED", b"a", 1, 2, -1, [b"A-12", b"A-13"], b"more"])
     assert isinstance(longer, flashsale.Reserved)
     assert (longer.units, longer.rest) == (("A-12", "A-13"), ("more",))
+    # What is printed begins with what an answer says.
+    assert repr(decode.answer("RELEASE")([b"RELEASED", b"a"])) == "ReleasedNow(id='a')"
+    assert "('x', b'\\xff')" in repr(other)
     # Appended, and no list: no units.
     assert answer([b"RESERVED", b"a", 1, 2, -1, 7]).rest == (7,)
     # A detail is missing, or the word is none of this command: unknown as well.

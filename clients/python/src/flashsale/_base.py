@@ -57,7 +57,8 @@ class Answer:
             """The status word, such as "RESERVED"."""
 
     advice: ClassVar[Advice]
-    rest: tuple[Any, ...] = field(default=(), kw_only=True)
+    # Left out of `repr`, where it would come first and is nearly always empty.
+    rest: tuple[Any, ...] = field(default=(), kw_only=True, repr=False)
 
     @property
     def retry_after_s(self) -> int | None:
@@ -99,13 +100,14 @@ class Other(Answer):
 
     advice: ClassVar[Advice] = Advice("other", 500, None, "Something went wrong.", ALARM, ALARM)
     status: str
+    rest: tuple[Any, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)
 class Read:
     """A map that the server answered. `more` is what a newer module adds to it."""
 
-    more: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    more: Mapping[str, Any] = field(default_factory=dict, kw_only=True, repr=False)
 
 
 class FlashSaleError(redis.ResponseError):

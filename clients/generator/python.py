@@ -305,6 +305,12 @@ def method(model: Model, command: Command, style: str) -> str:
             "id: Name, qty: Units, *, ref: Name, ",
         ):
             out += f"\n    @overload\n{head} {command.method}(self, {one}{given.split('ref: Name | None = None, ')[1]}) -> {returns}: ...\n"
+    if command.name == "STOCK":
+        # Only a SKU that was asked for can be unknown.
+        for one, answer in (("", result.replace(" | None", "")), (", *sku: Name", result)):
+            answer = f"Queued[{answer}]" if style == "pipeline" else answer
+            out += f"\n    @overload\n{head} {command.method}(self{one}) -> {answer}: ...\n"
+        returns = "Any"
     out += f"\n{head} {command.method}(self{', ' if given else ''}{given}) -> {returns}:\n"
     out += method_doc(command)
     arguments = ", ".join(keys + ([passed(command)] if command.params else []))
@@ -314,7 +320,7 @@ def method(model: Model, command: Command, style: str) -> str:
 
 def write_sale(model: Model) -> str:
     out = HEADER.format("The methods of a sale, three times: at once, with `await`, in a pipeline.")
-    out += "\nfrom typing import Iterable, Literal, overload\n\nfrom . import _calls, answers\n"
+    out += "\nfrom typing import Any, Iterable, Literal, overload\n\nfrom . import _calls, answers\n"
     out += "from ._base import FlashSaleError, Json, Name, Units\nfrom ._send import AsyncSender, PipelineSender, Queued, Sender\n"
     for style, cls, base, text in [
         ("sync", "SaleMethods", "Sender", "Each command, sent at once."),

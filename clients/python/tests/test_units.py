@@ -109,6 +109,16 @@ def test_text_gives_text_and_other_bytes_stay_bytes() -> None:
     assert decode.answer("BUY")([b"SOLDOUT", 9007199254740991, b"a"]).available == 9007199254740991
 
 
+def test_only_a_sku_that_was_asked_for_can_be_unknown() -> None:
+    row = b"*4\r\n$3\r\nred\r\n:5\r\n:0\r\n:1\r\n"
+    with FakeServer(b"*1\r\n" + row, b"*2\r\n" + row + b"*-1\r\n") as server:
+        sale = sale_at(server)
+        # mypy checks that no None has to be ruled out here.
+        assert [item.available for item in sale.stock()] == [5]
+        red, unknown = sale.stock("red", "cap")
+        assert red is not None and red.sold == 1 and unknown is None
+
+
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error["code"])
 def test_an_error_has_its_code_and_only_some_are_tried_again(error: dict[str, Any]) -> None:
     code, again = error["code"], error["again"]

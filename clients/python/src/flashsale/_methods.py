@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Literal, overload
+from typing import Any, Iterable, Literal, overload
 
 from . import _calls, answers
 from ._base import FlashSaleError, Json, Name, Units
@@ -196,7 +196,13 @@ class SaleMethods(Sender):
         """
         return self._send(_calls.scan(self.key, cursor, count=count, state=state))
 
-    def stock(self, *sku: Name) -> list[answers.ItemStock | None]:
+    @overload
+    def stock(self) -> list[answers.ItemStock]: ...
+
+    @overload
+    def stock(self, *sku: Name) -> list[answers.ItemStock | None]: ...
+
+    def stock(self, *sku: Name) -> Any:
         """Tells the stock of items. Without a SKU it answers all items; None stands in the
         place of an unknown SKU.
         """
@@ -394,7 +400,13 @@ class AsyncSaleMethods(AsyncSender):
         """
         return await self._send(_calls.scan(self.key, cursor, count=count, state=state))
 
-    async def stock(self, *sku: Name) -> list[answers.ItemStock | None]:
+    @overload
+    async def stock(self) -> list[answers.ItemStock]: ...
+
+    @overload
+    async def stock(self, *sku: Name) -> list[answers.ItemStock | None]: ...
+
+    async def stock(self, *sku: Name) -> Any:
         """Tells the stock of items. Without a SKU it answers all items; None stands in the
         place of an unknown SKU.
         """
@@ -592,7 +604,13 @@ class PipelineMethods(PipelineSender):
         """
         return self._send(_calls.scan(self.key, cursor, count=count, state=state))
 
-    def stock(self, *sku: Name) -> Queued[list[answers.ItemStock | None]]:
+    @overload
+    def stock(self) -> Queued[list[answers.ItemStock]]: ...
+
+    @overload
+    def stock(self, *sku: Name) -> Queued[list[answers.ItemStock | None]]: ...
+
+    def stock(self, *sku: Name) -> Any:
         """Tells the stock of items. Without a SKU it answers all items; None stands in the
         place of an unknown SKU.
         """

@@ -16,8 +16,8 @@ export interface Ok<_N = string> extends Answer {
 }
 
 /**
- * `["RESERVED", id, expires_at_ms, remaining, user_remaining, units]`. What it means depends on
- * the command: see `advice`.
+ * `["RESERVED", id, expires_at_ms, remaining, user_remaining[, units]]`. What it means depends on
+ * the command: see `advice`. `units` is empty: no version of the module gives units names yet.
  */
 export interface Reserved<N = string> extends Answer {
   status: "RESERVED";
@@ -29,7 +29,10 @@ export interface Reserved<N = string> extends Answer {
   units: N[];
 }
 
-/** `["SOLD", id, order_id, units]`. What it means depends on the command: see `advice`. */
+/**
+ * `["SOLD", id, order_id[, units]]`. What it means depends on the command: see `advice`. `units`
+ * is empty: no version of the module gives units names yet.
+ */
 export interface Sold<K extends "yes" | "no" = "yes" | "no", N = string> extends Answer {
   status: "SOLD";
   kind: K;
@@ -61,7 +64,7 @@ export interface Restocked<_N = string> extends Answer {
 }
 
 /**
- * `["EXPIRED", id, expires_at_ms, grace_left_ms]`. What it means depends on the command: see
+ * `["EXPIRED", id, expires_at_ms[, grace_left_ms]]`. What it means depends on the command: see
  * `advice`.
  */
 export interface Expired<K extends "not now" | "no" = "not now" | "no", N = string> extends Answer {
@@ -179,7 +182,7 @@ export interface SoldOut<_N = string> extends Answer {
 }
 
 /**
- * `["ALLRESERVED", retry_in_ms, sku]`. Only open reservations stand in the way; some may come
+ * `["ALLRESERVED", retry_in_ms[, sku]]`. Only open reservations stand in the way; some may come
  * back. Without a SKU, they stand in the way of SALELIMIT. Final: no. Next: ask again after
  * `retryInMs` plus a random moment.
  */
@@ -190,7 +193,7 @@ export interface AllReserved<_N = string> extends Answer {
   sku: string | null;
 }
 
-/** `["NOTSOLD", left, sku]`. What it means depends on the command: see `advice`. */
+/** `["NOTSOLD", left[, sku]]`. What it means depends on the command: see `advice`. */
 export interface NotSold<_N = string> extends Answer {
   status: "NOTSOLD";
   kind: "no";
@@ -209,7 +212,7 @@ export interface TooFew<_N = string> extends Answer {
   sku: string;
 }
 
-/** What STOCK answers. */
+/** What STOCK answers. `available`, `reserved` and `sold` add up to the item's total. */
 export interface ItemStock<_N = string> {
   sku: string;
   available: number;
@@ -217,7 +220,11 @@ export interface ItemStock<_N = string> {
   sold: number;
 }
 
-/** What GET answers. */
+/**
+ * What GET answers. `state` is reserved, sold, refunded, released or expired. `items` are SKUs
+ * with numbers, and `refunded` those that were taken back. `orderId` is the entry in the stream.
+ * A field with nothing in it is null.
+ */
 export interface Reservation<N = string> extends Read {
   state: string;
   user: N | null;
@@ -231,7 +238,11 @@ export interface Reservation<N = string> extends Read {
   ref: N | null;
 }
 
-/** What USER answers. */
+/**
+ * What USER answers. `sold` is net of refunds, `counted` what counts against USERLIMIT, and
+ * `userRemaining` -1 without one. `reservations` are the ids of the oldest 100 of the `open`
+ * reservations.
+ */
 export interface UserUnits<N = string> extends Read {
   reserved: number;
   sold: number;
@@ -241,7 +252,12 @@ export interface UserUnits<N = string> extends Read {
   reservations: N[];
 }
 
-/** What INFO answers. */
+/**
+ * What INFO answers. `state` is scheduled, open, paused, ended, closed or diverged. `total`,
+ * `available`, `reserved` and `sold` are units of all items, `items` is the number of SKUs. An
+ * option that is not set is null. `eventsWaiting` entries are not in the stream yet; `eventsLost`
+ * never will be.
+ */
 export interface SaleInfo<N = string> extends Read {
   saleId: string;
   orders: N;
@@ -277,13 +293,16 @@ export interface SaleInfo<N = string> extends Read {
   memoryBytes: number;
 }
 
-/** What SCAN answers. */
+/** What SCAN answers. The cursor of the last page is 0. */
 export interface ScanPage<N = string> {
   cursor: number;
   ids: N[];
 }
 
-/** What AUDIT answers. */
+/**
+ * What AUDIT answers. `differences` are in words. What was compared with the stream is null
+ * unless that was asked for.
+ */
 export interface Audit<_N = string> extends Read {
   consistent: boolean;
   differences: string[];
@@ -294,7 +313,7 @@ export interface Audit<_N = string> extends Read {
   entriesOther: number | null;
 }
 
-/** What DOCTOR answers. */
+/** What DOCTOR answers. `severity` is error, warning or note. */
 export interface Finding<_N = string> {
   severity: string;
   topic: string;

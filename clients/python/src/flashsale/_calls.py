@@ -173,7 +173,8 @@ def refund(key: Name, orders: Name, id: Name, qty: Units | None = None, *, ref: 
     if qty is not None and ref is None:
         raise TypeError("a refund of a part needs a ref")
     args.append(id)
-    args += encode.units('QTY', qty)
+    if qty is not None:
+        args += encode.units('QTY', qty)
     if ref is not None:
         args += ["REF", ref]
     if user is not None:

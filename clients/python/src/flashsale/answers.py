@@ -124,8 +124,9 @@ class Ok(Yes):
 
 @dataclass(frozen=True)
 class Reserved(Word):
-    """`["RESERVED", id, expires_at_ms, remaining, user_remaining, units]`. What it means
-    depends on the command: see its subclasses.
+    """`["RESERVED", id, expires_at_ms, remaining, user_remaining[, units]]`. What it means
+    depends on the command: see its subclasses. `units` is empty: no version of the module gives
+    units names yet.
     """
 
     status: ClassVar[Status] = Status.RESERVED
@@ -156,8 +157,8 @@ class ReservedLonger(Reserved, Yes):
 
 @dataclass(frozen=True)
 class Sold(Word):
-    """`["SOLD", id, order_id, units]`. What it means depends on the command: see its
-    subclasses.
+    """`["SOLD", id, order_id[, units]]`. What it means depends on the command: see its
+    subclasses. `units` is empty: no version of the module gives units names yet.
     """
 
     status: ClassVar[Status] = Status.SOLD
@@ -273,7 +274,7 @@ class Restocked(Yes):
 
 @dataclass(frozen=True)
 class Expired(Word):
-    """`["EXPIRED", id, expires_at_ms, grace_left_ms]`. What it means depends on the command:
+    """`["EXPIRED", id, expires_at_ms[, grace_left_ms]]`. What it means depends on the command:
     see its subclasses.
     """
 
@@ -512,7 +513,7 @@ class SoldOut(No):
 
 @dataclass(frozen=True)
 class AllReserved(NotNow):
-    """`["ALLRESERVED", retry_in_ms, sku]`. Only open reservations stand in the way; some may
+    """`["ALLRESERVED", retry_in_ms[, sku]]`. Only open reservations stand in the way; some may
     come back. Without a SKU, they stand in the way of SALELIMIT. Final: no. Next: ask again
     after `retry_in_ms` plus a random moment.
     """
@@ -525,7 +526,7 @@ class AllReserved(NotNow):
 
 @dataclass(frozen=True)
 class NotSold(Word):
-    """`["NOTSOLD", left, sku]`. What it means depends on the command: see its subclasses."""
+    """`["NOTSOLD", left[, sku]]`. What it means depends on the command: see its subclasses."""
 
     status: ClassVar[Status] = Status.NOTSOLD
     left: int
@@ -564,7 +565,7 @@ class TooFew(No):
 
 @dataclass(frozen=True)
 class ItemStock:
-    """What STOCK answers."""
+    """What STOCK answers. `available`, `reserved` and `sold` add up to the item's total."""
 
     sku: str
     available: int
@@ -574,7 +575,10 @@ class ItemStock:
 
 @dataclass(frozen=True)
 class Reservation(Read):
-    """What GET answers."""
+    """What GET answers. `state` is reserved, sold, refunded, released or expired. `items` are
+    SKUs with numbers, and `refunded` those that were taken back. `order_id` is the entry in the
+    stream. A field with nothing in it is None.
+    """
 
     state: str
     user: Name | None
@@ -590,7 +594,10 @@ class Reservation(Read):
 
 @dataclass(frozen=True)
 class UserUnits(Read):
-    """What USER answers."""
+    """What USER answers. `sold` is net of refunds, `counted` what counts against USERLIMIT, and
+    `user_remaining` -1 without one. `reservations` are the ids of the oldest 100 of the `open`
+    reservations.
+    """
 
     reserved: int
     sold: int
@@ -602,7 +609,11 @@ class UserUnits(Read):
 
 @dataclass(frozen=True)
 class SaleInfo(Read):
-    """What INFO answers."""
+    """What INFO answers. `state` is scheduled, open, paused, ended, closed or diverged.
+    `total`, `available`, `reserved` and `sold` are units of all items, `items` is the number of
+    SKUs. An option that is not set is None. `events_waiting` entries are not in the stream yet;
+    `events_lost` never will be.
+    """
 
     sale_id: str
     orders: Name
@@ -640,7 +651,7 @@ class SaleInfo(Read):
 
 @dataclass(frozen=True)
 class ScanPage:
-    """What SCAN answers."""
+    """What SCAN answers. The cursor of the last page is 0."""
 
     cursor: int
     ids: tuple[Name, ...]
@@ -648,7 +659,9 @@ class ScanPage:
 
 @dataclass(frozen=True)
 class Audit(Read):
-    """What AUDIT answers."""
+    """What AUDIT answers. `differences` are in words. What was compared with the stream is None
+    unless that was asked for.
+    """
 
     consistent: bool
     differences: tuple[str, ...]
@@ -661,7 +674,7 @@ class Audit(Read):
 
 @dataclass(frozen=True)
 class Finding:
-    """What DOCTOR answers."""
+    """What DOCTOR answers. `severity` is error, warning or note."""
 
     severity: str
     topic: str

@@ -18,8 +18,9 @@ DETAIL_TYPES = {
 CONDITIONS = {
     None: "", "replaced": ", about the id in `replace`", "sku": ", with a SKU", "no sku": ", without a SKU",
     "grace_left_ms > 0": ", with `grace_left_ms` above 0", "grace_left_ms = 0": ", with `grace_left_ms` 0",
+    "ahead": ", with a place in line", "no ahead": ", with the id alone",
 }  # fmt: skip
-PARAM_TYPES = {"name": "Name", "integer": "int", "json": "Json"}
+PARAM_TYPES = {"name": "Name", "integer": "int", "json": "Json", "pair": "tuple[int, int]"}
 
 
 def doc(text: str, indent: int) -> str:
@@ -254,6 +255,7 @@ def call_function(model: Model, command: Command) -> str:
             out += f'    args += ["{param.token}", {param.name}]\n'
         else:
             value = f"encode.json({param.name})" if param.type == "json" else param.name
+            value = f"*{value}" if param.type == "pair" else value
             out += f'    if {param.name} is not None:\n        args += ["{param.token}", {value}]\n'
     safe = SAFE_WITH.get(command.name)
     out += f"    return Call(args, {decoder(model, command)}{f', {safe} is not None' if safe else ''})\n"

@@ -15,7 +15,7 @@ TYPES = {
     "name": "N", "text": "string", "integer": "number", "names": "N[]", "texts": "string[]", "cursor": "number",
     "lines": "[sku: string, qty: number][]", "stocks": "RestockedItem[]", "boolean": "boolean",
 }  # fmt: skip
-PARAM_TYPES = {"name": "Name", "integer": "number", "json": "Json"}
+PARAM_TYPES = {"name": "Name", "integer": "number", "json": "Json", "pair": "readonly [number, number]"}
 
 
 def camel(text: str) -> str:
@@ -220,7 +220,8 @@ def body(command: Command) -> str:
         elif param.kind == "flag":
             out += f'      if (options.{name}) parser.push("{param.token}");\n'
         else:
-            out += f'      parser.push(...option("{param.token}", options.{name}));\n'
+            words = "pair" if param.type == "pair" else "option"
+            out += f'      parser.push(...{words}("{param.token}", options.{name}));\n'
     if any(p.name == "replace" for p in command.params):
         out += "      parser.preserve = options.replace;\n"
     return out
@@ -259,7 +260,7 @@ def write_commands(model: Model) -> str:
     names += sorted({read["name"] for read in model.reads.values() if "name" in read})
     out += "import type {\n" + "".join(f"  {name},\n" for name in names) + '} from "./answers.js";\n'
     out += 'import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";\n'
-    out += 'import * as decode from "./decode.js";\nimport { insist, option, units } from "./encode.js";\n'
+    out += 'import * as decode from "./decode.js";\nimport { insist, option, pair, units } from "./encode.js";\n'
     out += "".join(options_interface(c) for c in model.commands)
     out += "\n/** The module for `createClient`, `createClientPool`, `createCluster` and `createSentinel`. */\nexport const flashsale = {\n"
     for command in model.commands:

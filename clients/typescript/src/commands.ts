@@ -24,7 +24,7 @@ import type {
 } from "./answers.js";
 import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";
 import * as decode from "./decode.js";
-import { insist, option, units } from "./encode.js";
+import { insist, option, pair, units } from "./encode.js";
 
 /** Options of ALTER. */
 export interface AlterOptions {
@@ -50,6 +50,15 @@ export interface AlterOptions {
   keepMs?: number | undefined;
   /** How long released and expired ids stay known; 10 minutes by default. */
   rememberMs?: number | undefined;
+  /** Most people in line; 0, the default: nobody waits. */
+  waiting?: number | undefined;
+  /**
+   * Whoever was silent for so long is passed over at their turn; a minute by default, 0: nobody
+   * is.
+   */
+  patienceMs?: number | undefined;
+  /** So many reservations begin in so many milliseconds, evenly; 0 and 0: as they are asked for. */
+  pace?: readonly [number, number] | undefined;
   /** What the stream gets: `orders` and refunds, or `all` that happens. */
   events?: "orders" | "all" | undefined;
 }
@@ -103,6 +112,15 @@ export interface CreateOptions {
   keepMs?: number | undefined;
   /** How long released and expired ids stay known; 10 minutes by default. */
   rememberMs?: number | undefined;
+  /** Most people in line; 0, the default: nobody waits. */
+  waiting?: number | undefined;
+  /**
+   * Whoever was silent for so long is passed over at their turn; a minute by default, 0: nobody
+   * is.
+   */
+  patienceMs?: number | undefined;
+  /** So many reservations begin in so many milliseconds, evenly; 0 and 0: as they are asked for. */
+  pace?: readonly [number, number] | undefined;
   /** What the stream gets: `orders` and refunds, or `all` that happens. */
   events?: "orders" | "all" | undefined;
   /** A ULID that was made before the first try: the CREATE can be sent again. */
@@ -155,6 +173,8 @@ export interface ReserveOptions {
   holdMs?: number | undefined;
   /** The open reservation that becomes this one; the deadline stays. */
   replace?: Name | undefined;
+  /** Where units are not to be had yet, the request waits in line under the id. */
+  wait?: boolean;
 }
 
 /** Options of RESTOCK. */
@@ -194,6 +214,9 @@ export const flashsale = {
       parser.push(...option("END", options.endAtMs));
       parser.push(...option("KEEP", options.keepMs));
       parser.push(...option("REMEMBER", options.rememberMs));
+      parser.push(...option("WAITING", options.waiting));
+      parser.push(...option("PATIENCE", options.patienceMs));
+      parser.push(...pair("PACE", options.pace));
       parser.push(...option("EVENTS", options.events));
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("ALTER", reply, preserve) as AlterAnswer<Text>,
@@ -278,6 +301,9 @@ export const flashsale = {
       parser.push(...option("END", options.endAtMs));
       parser.push(...option("KEEP", options.keepMs));
       parser.push(...option("REMEMBER", options.rememberMs));
+      parser.push(...option("WAITING", options.waiting));
+      parser.push(...option("PATIENCE", options.patienceMs));
+      parser.push(...pair("PACE", options.pace));
       parser.push(...option("EVENTS", options.events));
       parser.push(...option("SALEID", options.saleid));
     },
@@ -436,6 +462,7 @@ export const flashsale = {
       parser.push(...option("ID", options.id));
       parser.push(...option("HOLD", options.holdMs));
       parser.push(...option("REPLACE", options.replace));
+      if (options.wait) parser.push("WAIT");
       parser.preserve = options.replace;
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("RESERVE", reply, preserve) as ReserveAnswer<Text>,

@@ -12,7 +12,7 @@ from ._send import AsyncSender, PipelineSender, Queued, Sender
 class SaleMethods(Sender):
     """Each command, sent at once."""
 
-    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
+    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
         """Changes options of a sale. What is not given stays as it is. 0 is none for a
         limit, START and END.
 
@@ -27,9 +27,14 @@ class SaleMethods(Sender):
         - `end_at_ms`: when the sale ends, in Unix milliseconds
         - `keep_ms`: how long refunds stay possible after the end; then the key expires
         - `remember_ms`: how long released and expired ids stay known; 10 minutes by default
+        - `waiting`: most people in line; 0, the default: nobody waits
+        - `patience_ms`: whoever was silent for so long is passed over at their turn; a minute by
+          default, 0: nobody is
+        - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
+          asked for
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         """
-        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events))
+        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events))
 
     def audit(self, *, orders: bool = False) -> answers.Audit:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -66,7 +71,7 @@ class SaleMethods(Sender):
         """Ends a sale for good. Open reservations can still be checked out."""
         return self._send(_calls.close(self.key))
 
-    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
+    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
         """Makes a sale of one or several items. `stock` is the number of the one item
         `default`, or a number for each SKU. Without `saleid` it is not safe to repeat:
         `retry` refuses it. A limit of 0 is none.
@@ -82,10 +87,15 @@ class SaleMethods(Sender):
         - `end_at_ms`: when the sale ends, in Unix milliseconds
         - `keep_ms`: how long refunds stay possible after the end; then the key expires
         - `remember_ms`: how long released and expired ids stay known; 10 minutes by default
+        - `waiting`: most people in line; 0, the default: nobody waits
+        - `patience_ms`: whoever was silent for so long is passed over at their turn; a minute by
+          default, 0: nobody is
+        - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
+          asked for
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         - `saleid`: a ULID that was made before the first try: the CREATE can be sent again
         """
-        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events, saleid=saleid))
+        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events, saleid=saleid))
 
     def extend(self, id: Name, ms: int, *, user: Name | None = None) -> answers.ExtendAnswer:
         """Moves the deadline of an open reservation. The new deadline is `ms` from now, but
@@ -164,15 +174,16 @@ class SaleMethods(Sender):
         """
         return self._send(_calls.release(self.key, id, user=user))
 
-    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None) -> answers.ReserveAnswer:
+    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
         """Sets units aside for a user until a deadline.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
         - `replace`: the open reservation that becomes this one; the deadline stays
+        - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace))
+        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, wait=wait))
 
     def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
         """Adds units to the stock of items, or takes some away. `delta` may be negative.
@@ -216,7 +227,7 @@ class SaleMethods(Sender):
 class AsyncSaleMethods(AsyncSender):
     """Each command, to be awaited."""
 
-    async def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
+    async def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
         """Changes options of a sale. What is not given stays as it is. 0 is none for a
         limit, START and END.
 
@@ -231,9 +242,14 @@ class AsyncSaleMethods(AsyncSender):
         - `end_at_ms`: when the sale ends, in Unix milliseconds
         - `keep_ms`: how long refunds stay possible after the end; then the key expires
         - `remember_ms`: how long released and expired ids stay known; 10 minutes by default
+        - `waiting`: most people in line; 0, the default: nobody waits
+        - `patience_ms`: whoever was silent for so long is passed over at their turn; a minute by
+          default, 0: nobody is
+        - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
+          asked for
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         """
-        return await self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events))
+        return await self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events))
 
     async def audit(self, *, orders: bool = False) -> answers.Audit:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -270,7 +286,7 @@ class AsyncSaleMethods(AsyncSender):
         """Ends a sale for good. Open reservations can still be checked out."""
         return await self._send(_calls.close(self.key))
 
-    async def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
+    async def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
         """Makes a sale of one or several items. `stock` is the number of the one item
         `default`, or a number for each SKU. Without `saleid` it is not safe to repeat:
         `retry` refuses it. A limit of 0 is none.
@@ -286,10 +302,15 @@ class AsyncSaleMethods(AsyncSender):
         - `end_at_ms`: when the sale ends, in Unix milliseconds
         - `keep_ms`: how long refunds stay possible after the end; then the key expires
         - `remember_ms`: how long released and expired ids stay known; 10 minutes by default
+        - `waiting`: most people in line; 0, the default: nobody waits
+        - `patience_ms`: whoever was silent for so long is passed over at their turn; a minute by
+          default, 0: nobody is
+        - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
+          asked for
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         - `saleid`: a ULID that was made before the first try: the CREATE can be sent again
         """
-        return await self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events, saleid=saleid))
+        return await self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events, saleid=saleid))
 
     async def extend(self, id: Name, ms: int, *, user: Name | None = None) -> answers.ExtendAnswer:
         """Moves the deadline of an open reservation. The new deadline is `ms` from now, but
@@ -368,15 +389,16 @@ class AsyncSaleMethods(AsyncSender):
         """
         return await self._send(_calls.release(self.key, id, user=user))
 
-    async def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None) -> answers.ReserveAnswer:
+    async def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
         """Sets units aside for a user until a deadline.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
         - `replace`: the open reservation that becomes this one; the deadline stays
+        - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return await self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace))
+        return await self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, wait=wait))
 
     async def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
         """Adds units to the stock of items, or takes some away. `delta` may be negative.
@@ -420,7 +442,7 @@ class AsyncSaleMethods(AsyncSender):
 class PipelineMethods(PipelineSender):
     """Each command, put into the pipeline; its answer comes with the others."""
 
-    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None) -> Queued[answers.AlterAnswer]:
+    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None) -> Queued[answers.AlterAnswer]:
         """Changes options of a sale. What is not given stays as it is. 0 is none for a
         limit, START and END.
 
@@ -435,9 +457,14 @@ class PipelineMethods(PipelineSender):
         - `end_at_ms`: when the sale ends, in Unix milliseconds
         - `keep_ms`: how long refunds stay possible after the end; then the key expires
         - `remember_ms`: how long released and expired ids stay known; 10 minutes by default
+        - `waiting`: most people in line; 0, the default: nobody waits
+        - `patience_ms`: whoever was silent for so long is passed over at their turn; a minute by
+          default, 0: nobody is
+        - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
+          asked for
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         """
-        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events))
+        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events))
 
     def audit(self, *, orders: bool = False) -> Queued[answers.Audit]:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -474,7 +501,7 @@ class PipelineMethods(PipelineSender):
         """Ends a sale for good. Open reservations can still be checked out."""
         return self._send(_calls.close(self.key))
 
-    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Queued[answers.CreateAnswer]:
+    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Queued[answers.CreateAnswer]:
         """Makes a sale of one or several items. `stock` is the number of the one item
         `default`, or a number for each SKU. Without `saleid` it is not safe to repeat:
         `retry` refuses it. A limit of 0 is none.
@@ -490,10 +517,15 @@ class PipelineMethods(PipelineSender):
         - `end_at_ms`: when the sale ends, in Unix milliseconds
         - `keep_ms`: how long refunds stay possible after the end; then the key expires
         - `remember_ms`: how long released and expired ids stay known; 10 minutes by default
+        - `waiting`: most people in line; 0, the default: nobody waits
+        - `patience_ms`: whoever was silent for so long is passed over at their turn; a minute by
+          default, 0: nobody is
+        - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
+          asked for
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         - `saleid`: a ULID that was made before the first try: the CREATE can be sent again
         """
-        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events, saleid=saleid))
+        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events, saleid=saleid))
 
     def extend(self, id: Name, ms: int, *, user: Name | None = None) -> Queued[answers.ExtendAnswer]:
         """Moves the deadline of an open reservation. The new deadline is `ms` from now, but
@@ -572,15 +604,16 @@ class PipelineMethods(PipelineSender):
         """
         return self._send(_calls.release(self.key, id, user=user))
 
-    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None) -> Queued[answers.ReserveAnswer]:
+    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, wait: bool = False) -> Queued[answers.ReserveAnswer]:
         """Sets units aside for a user until a deadline.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
         - `replace`: the open reservation that becomes this one; the deadline stays
+        - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace))
+        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, wait=wait))
 
     def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> Queued[answers.RestockAnswer]:
         """Adds units to the stock of items, or takes some away. `delta` may be negative.

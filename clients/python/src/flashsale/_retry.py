@@ -42,6 +42,9 @@ def pause_after_error(tries: int) -> float:
 
 def pause_after(answer: NotNow) -> float:
     after = answer.advice.retry_after
+    if isinstance(answer, answers.WaitingInLine) and answer.retry_in_ms is not None:
+        # Whoever waits in line is heard from as often as the sale asks for.
+        return answer.retry_in_ms / 1000
     pause = min(WAIT_MAX, getattr(answer, after) / 1000) if isinstance(after, str) else WAIT_MAX
     return float(pause + random.uniform(0, pause / 2))
 
@@ -87,7 +90,7 @@ def retry(call: Callable[[], R], until: Until, wait: bool = False) -> R:
     Tries again after a lost connection, a time-out, and errors that go away by themselves
     (`TRYAGAIN`, `LOADING`, `READONLY`, `CLUSTERDOWN`, `MASTERDOWN`, `NOREPLICAS`, `MISCONF`, `BUSY`,
     `OOM`, `BROKEN`), after 20 ms doubling to 1 s with full jitter. With `wait` also after a *not now*: after
-    what the answer says, at most 2 s, plus up to half of it. Never after a *no*. The first try is
+    what the answer says, at most 2 s, plus up to half of it; in line exactly as long as it says. Never after a *no*. The first try is
     always made. No other begins after `until`: then the last answer is returned, or the last error
     raised.
 

@@ -110,7 +110,7 @@ def test_text_gives_text_and_other_bytes_stay_bytes() -> None:
 
 
 def test_only_a_sku_that_was_asked_for_can_be_unknown() -> None:
-    row = b"*4\r\n$3\r\nred\r\n:5\r\n:0\r\n:1\r\n"
+    row = b"*5\r\n$3\r\nred\r\n:5\r\n:0\r\n:1\r\n:0\r\n"
     with FakeServer(b"*1\r\n" + row, b"*2\r\n" + row + b"*-1\r\n") as server:
         sale = sale_at(server)
         # mypy checks that no None has to be ruled out here.

@@ -1,5 +1,9 @@
 //! The recipes of the guide, played.
 
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use super::{number, wait};
 use crate::support::clock::wait_ms;
 use crate::support::{Server, unix_ms, wait_until};
@@ -108,6 +112,57 @@ fn no_more_jobs_run_than_there_is_room_for() {
         con.says(
             &format!("FLASHSALE.RESERVE sale job{next} 1 ID i-job{next} WAIT"),
             "RESERVED ...",
+        );
+    }
+}
+
+/// Everybody's place after the draw is what both programs of `examples/draw` compute.
+#[test]
+fn anybody_can_compute_the_draw() {
+    let server = Server::any();
+    let mut con = server.conn();
+    let start_at_ms = unix_ms() + 1_000;
+    con.says(
+        &format!("FLASHSALE.CREATE sale orders STOCK 0 WAITING 100 START {start_at_ms}"),
+        "OK",
+    );
+    con.says("FLASHSALE.RESTOCK sale 1", "RESTOCKED ...");
+    con.says("FLASHSALE.PAUSE sale", "OK");
+    for n in 0..40 {
+        wait(&mut con, &format!("u{n}"));
+    }
+    wait_until("the draw", || {
+        con.field("FLASHSALE.INFO sale", "drawn") == "[[default 40]]"
+    });
+    let (mut numbers, mut places) = (String::new(), Vec::new());
+    for n in 0..40 {
+        let line = format!("FLASHSALE.GET sale i-u{n}");
+        let place = number(&mut con, &line, "ahead");
+        places.push((place, format!("{place} i-u{n}\n")));
+        numbers += &format!("i-u{n} {}\n", number(&mut con, &line, "number"));
+    }
+    places.sort();
+    let expected: String = places.into_iter().map(|(_, line)| line).collect();
+    let seed = con.field("FLASHSALE.INFO sale", "draw_seed");
+    for (program, script) in [("python3", "draw.py"), ("node", "draw.mjs")] {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("examples/draw")
+            .join(script);
+        let mut command = Command::new(program);
+        command.arg(script).args([&seed, "0", "40"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let Ok(mut child) = command.spawn() else {
+            eprintln!("skipped: there is no {program}");
+            continue;
+        };
+        let mut stdin = child.stdin.take().expect("its input");
+        stdin.write_all(numbers.as_bytes()).expect("written");
+        drop(stdin);
+        let output = child.wait_with_output().expect("its output");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            expected,
+            "{program}"
         );
     }
 }

@@ -62,6 +62,8 @@ pub fn stock_rows(stock: &Value) -> Option<Vec<StockRow>> {
             Value::Int(available),
             Value::Int(reserved),
             Value::Int(sold),
+            // Whatever a newer module has behind it.
+            ..,
         ] = parts.as_slice()
         else {
             return None;

@@ -316,8 +316,12 @@ impl Sale {
             return false;
         }
         for (looked, line) in waiting.stocked_lines().enumerate() {
-            let qty = line.front_qty().unwrap_or(1);
-            let is_due = line.is_drawn() && self.has_units_for(line.item(), qty, 0);
+            let (item, front) = (line.item(), line.front_qty());
+            // Whoever waits for more than can come has to be passed over first.
+            let is_served = |qty| {
+                self.has_units_for(item, qty, 0) || self.over_for(now_ms, item, qty).is_some()
+            };
+            let is_due = line.is_drawn() && front.is_none_or(is_served);
             if is_due || looked == LINES_ASKED_MAX {
                 return true;
             }

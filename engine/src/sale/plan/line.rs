@@ -95,9 +95,13 @@ impl Sale {
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
         let mut joins = false;
         match self.admit_window(now_ms) {
-            Err(Answer::Paused { .. }) if !self.sells_nowhere() => joins = true,
-            Err(Answer::NotStarted { .. }) => joins = true,
+            Err(Answer::Paused { .. } | Answer::NotStarted { .. }) => joins = true,
             other => other?,
+        }
+        if let Some(at_ms) = self.refuses_since_ms()
+            && self.sells_nowhere()
+        {
+            return Err(Answer::Paused { at_ms });
         }
         match self.admit_units(now_ms, ask.user, &lines, None) {
             // Joining would be too early while units may come back at once.
@@ -165,19 +169,22 @@ impl Sale {
         }))
     }
 
-    /// Rows 13 and 14, as far as lines and PACE stand in the way of somebody who has passed
-    /// all others.
-    #[inline(never)] // Most sales have neither.
-    pub(super) fn admit_past_queue(
+    /// Do people wait for the item of this line of a cart? A REPLACE that asks for no more of
+    /// it than there was takes nothing from them.
+    #[inline(never)] // Most sales have no line.
+    pub(super) fn is_waited_for(&self, line: &Line, replaced: Option<&Replaced>) -> bool {
+        let had = replaced.map_or(0, |replaced| replaced.qty_of(line.item));
+        let waiting = self.waiting.as_ref();
+        line.qty > had && waiting.is_some_and(|waiting| waiting.line(line.item).is_some())
+    }
+
+    /// Row 14. What replaces a reservation begins none.
+    #[inline(never)] // Most sales have no PACE.
+    pub(super) fn admit_pace(
         &self,
         now_ms: u64,
-        lines: &[Line],
-        units: u64,
         replaced: Option<&Replaced>,
     ) -> Result<(), Answer> {
-        if let Some(waiting) = &self.waiting {
-            self.admit_past_lines(now_ms, waiting, lines, units, replaced)?;
-        }
         match self.options.pace {
             Some(rate) if replaced.is_none() => {
                 let wait_ms = self.pace.wait_ms(now_ms, rate);
@@ -193,24 +200,17 @@ impl Sale {
         }
     }
 
-    fn admit_past_lines(
+    /// Row 13, as far as lines of other items stand in the way of SALELIMIT.
+    #[inline(never)] // Most sales have no line.
+    pub(super) fn admit_past_lines(
         &self,
         now_ms: u64,
-        waiting: &Waiting,
-        lines: &[Line],
         units: u64,
         replaced: Option<&Replaced>,
     ) -> Result<(), Answer> {
-        if waiting.is_empty() {
+        let Some(waiting) = self.waiting.as_ref().filter(|waiting| !waiting.is_empty()) else {
             return Ok(());
-        }
-        let grows = |line: &&Line| {
-            let had = replaced.map_or(0, |replaced| replaced.qty_of(line.item));
-            line.qty > had && waiting.line(line.item).is_some()
         };
-        if let Some(line) = lines.iter().find(grows) {
-            return Err(self.all_reserved(now_ms, Some(line.item)));
-        }
         let Some(limit) = self.options.sale_limit else {
             return Ok(());
         };

@@ -307,6 +307,9 @@ impl Sale {
             self.admit_user(slot, counted, lines, units, replaced)?;
         }
         self.admit_stock(now_ms, lines, units, replaced)?;
+        if self.has_queue {
+            self.admit_pace(now_ms, replaced)?;
+        }
         Ok(user)
     }
 
@@ -345,7 +348,7 @@ impl Sale {
         Ok(())
     }
 
-    /// Rows 11 to 14, also asked again for a checkout within its grace.
+    /// Rows 11 to 13, also asked again for a checkout within its grace.
     // Every RESERVE comes here, and a call costs as much as a row.
     #[inline(always)]
     pub(crate) fn admit_stock(
@@ -369,9 +372,11 @@ impl Sale {
                 return Err(Answer::SoldOut { available, item });
             }
         }
-        for &Line { item, qty } in lines {
+        for line in lines {
+            let &Line { item, qty } = line;
             let available = self.items.stock(item).available;
-            if available.saturating_add(freed_of(replaced, item)) < qty {
+            let is_short = available.saturating_add(freed_of(replaced, item)) < qty;
+            if is_short || (self.has_queue && self.is_waited_for(line, replaced)) {
                 return Err(self.all_reserved(now_ms, Some(item)));
             }
         }
@@ -382,7 +387,7 @@ impl Sale {
             return Err(self.all_reserved(now_ms, None));
         }
         if self.has_queue {
-            self.admit_past_queue(now_ms, lines, units, replaced)?;
+            self.admit_past_lines(now_ms, units, replaced)?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What happens to lines as bytes, and the options of a sale that are written with a tag.
 //!
-//! Edge: the fields of a [`Change`](super::Change) that only lines have; the rest is
+//! Edge: the fields of a [`Change`] that only lines have; the rest is
 //! `codec.rs`.
 
 use smallvec::SmallVec;

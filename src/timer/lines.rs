@@ -24,23 +24,30 @@ pub fn follow<'c>(
     budget: &mut u32,
     news: &mut News<'c>,
 ) {
+    let was_due = key
+        .sale()
+        .lines_due_ms()
+        .is_some_and(|due_ms| due_ms <= at_ms);
+    let mut has_moved = false;
     if let Some(event) = key.sale().plan_draw(at_ms, rand::random) {
         commit::commit(ctx, key, &event, news);
+        has_moved = true;
     }
     if let Some(event) = key.sale().plan_dissolve(at_ms, budget) {
         commit::commit(ctx, key, &event, news);
+        has_moved = true;
     }
     key.free_ended(FREED);
     let bounds = config::bounds();
-    let mut has_moved = false;
     while *budget > 0
         && let Some(event) = key.plan_grant(at_ms, budget, &bounds)
     {
         commit::commit(ctx, key, &event, news);
         has_moved = true;
     }
-    // What is due and cannot be done, for want of room, is tried again a little later.
-    let is_stuck = !has_moved && *budget > 0;
+    // What is due and cannot be done, for want of room, is tried again a little later; what
+    // comes due meanwhile is not to wait for that.
+    let is_stuck = was_due && !has_moved && *budget > 0;
     let not_before_ms = now_ms + if is_stuck { LOOK_MS } else { 1 };
     let has_more = key.sale().waiting_len() > 0 || key.sale().has_dead();
     let by_ms = has_more.then_some(now_ms + LOOK_MS);

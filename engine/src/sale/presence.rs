@@ -49,6 +49,8 @@ pub struct Presence {
     period: u32,
     /// Of this period, in milliseconds.
     elapsed_ms: u64,
+    /// How long this period is.
+    patience_ms: u64,
     /// The sale's time at the last command.
     last_ms: Option<u64>,
 }
@@ -71,19 +73,24 @@ impl Presence {
             bits: vec![all; pages],
             period: 0,
             elapsed_ms: 0,
+            patience_ms: 0,
             last_ms: None,
         }
     }
 
-    /// Moves the clock by a RESERVE or BUY.
+    /// Moves the clock by a RESERVE or BUY. Another PATIENCE begins this period anew: whoever
+    /// was heard in it was heard just now.
     pub fn tick(&mut self, now_ms: u64, patience_ms: u64) {
         let last_ms = self.last_ms.replace(now_ms).unwrap_or(now_ms);
+        if patience_ms != self.patience_ms {
+            (self.patience_ms, self.elapsed_ms) = (patience_ms, 0);
+            return;
+        }
         self.elapsed_ms += now_ms.saturating_sub(last_ms).min(STEP_MS_MAX);
-        if let Some(periods) = self.elapsed_ms.checked_div(patience_ms)
-            && periods > 0
-        {
-            self.period = self.period.wrapping_add(periods as u32);
-            self.elapsed_ms %= patience_ms;
+        // A step is shorter than any PATIENCE but 0, where nobody is ever absent.
+        if self.elapsed_ms >= patience_ms {
+            self.period = self.period.wrapping_add(u32::from(patience_ms > 0));
+            self.elapsed_ms -= patience_ms;
         }
     }
 
@@ -170,6 +177,32 @@ mod tests {
         presence.hear(63);
         presence.tick(0, 2_000);
         assert!(presence.is_present(63));
+    }
+
+    #[test]
+    fn another_patience_makes_nobody_absent_who_was_just_heard() {
+        for (before_ms, after_ms) in [(60_000, 2_000), (0, 60_000), (3_000, 2_000), (2_000, 9_000)]
+        {
+            let mut presence = Presence::default();
+            let mut now_ms = 0;
+            // Up to just before a period ends.
+            while now_ms < 59_000 {
+                now_ms += 900;
+                presence.tick(now_ms, before_ms);
+                presence.hear(3);
+            }
+            for waited_ms in (0..after_ms).step_by(500) {
+                presence.tick(now_ms + waited_ms, after_ms);
+                assert!(
+                    presence.is_present(3),
+                    "{before_ms} to {after_ms}, {waited_ms} ms later"
+                );
+            }
+            for waited_ms in (after_ms..3 * after_ms).step_by(500) {
+                presence.tick(now_ms + waited_ms, after_ms);
+            }
+            assert!(!presence.is_present(3), "{before_ms} to {after_ms}");
+        }
     }
 
     #[test]

@@ -134,9 +134,6 @@ impl Loader {
             return Err(CodecError::Truncated);
         };
         self.chains.finish(&mut sale)?;
-        if let Some(waiting) = &mut sale.waiting {
-            waiting.finish_loading();
-        }
         // A broken sale does not add up, and takes no command.
         let adds_up = || sale.broken().is_some() || sale.audit().is_empty();
         if sale.items.len() == 0 || !adds_up() {
@@ -335,6 +332,7 @@ fn take_record(
         || expires_at_ms > INTEGER_MAX
         || is_out_of_order
         || sale.reservations.find(id).is_some()
+        || sale.find_place(id).is_some()
     {
         return Err(CodecError::Invalid("a reservation"));
     }

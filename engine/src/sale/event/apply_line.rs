@@ -85,7 +85,7 @@ impl Sale {
                 known = Some(self.reservations.insert(&new, None, &mut self.users));
             }
             let slot = place.slot;
-            waiting.leave(slot);
+            waiting.leave(slot, at_ms);
         }
         self.waiting = Some(waiting);
         known
@@ -176,13 +176,30 @@ impl Sale {
 }
 
 /// The people at the places an event settles, each with whether it gives them units.
-pub(super) fn who_of(waiting: &Waiting, granted: &Granted) -> Vec<(PlaceSlot, bool)> {
+pub(super) fn who_of<'g>(
+    waiting: &Waiting,
+    granted: &'g Granted,
+) -> impl Iterator<Item = (PlaceSlot, bool)> + use<'g> {
+    fates_of(people_of(waiting, granted), granted)
+}
+
+/// The people at these places.
+pub(super) fn people_of(waiting: &Waiting, granted: &Granted) -> Vec<PlaceSlot> {
     let Some(line) = waiting.line(granted.item) else {
         return Vec::new();
     };
     let places = line.head()..line.head().saturating_add(granted.places).min(line.next());
-    let people = places.filter_map(|place| waiting.at_place(line, place));
+    places
+        .filter_map(|place| waiting.at_place(line, place))
+        .collect()
+}
+
+/// What becomes of these people: whether each gets units.
+pub(super) fn fates_of(
+    people: Vec<PlaceSlot>,
+    granted: &Granted,
+) -> impl Iterator<Item = (PlaceSlot, bool)> + use<'_> {
     let fates = granted.runs.iter().enumerate();
     let fates = fates.flat_map(|(run, &len)| (0..len).map(move |_| run % 2 == 0));
-    people.zip(fates).collect()
+    people.into_iter().zip(fates)
 }

@@ -2,7 +2,7 @@
 //!
 //! As `check.rs`: reads, and reports what does not fit.
 
-use crate::sale::event::apply_line::who_of;
+use crate::sale::event::apply_line::{fates_of, people_of};
 use crate::sale::event::check::Divergence;
 use crate::sale::event::{Change, Event, Forgets, Granted};
 use crate::sale::state::Sale;
@@ -74,18 +74,14 @@ impl Sale {
         if !line.is_drawn() || granted.places > left || granted.expires_at_ms < event.at_ms {
             return Err(Divergence::WrongState);
         }
-        let places = line.head()..line.head() + granted.places;
-        let people = places
-            .filter(|&place| waiting.at_place(line, place).is_some())
-            .count() as u64;
+        let people = people_of(waiting, granted);
         let (made, passed) = granted.counts();
-        if people != made + passed {
+        if people.len() as u64 != made + passed {
             return Err(Divergence::TooFewPlaces);
         }
-        let units = who_of(waiting, granted)
-            .iter()
+        let units = fates_of(people, granted)
             .filter(|(_, gets_units)| *gets_units)
-            .filter_map(|&(slot, _)| waiting.get(slot))
+            .filter_map(|(slot, _)| waiting.get(slot))
             .fold(0_u64, |sum, place| sum.saturating_add(place.qty));
         if units > self.items.stock(granted.item).available {
             return Err(Divergence::TooFewUnits);

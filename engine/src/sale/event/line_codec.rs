@@ -139,6 +139,7 @@ fn take_granted(from: &mut NameReader<'_>, at_ms: u64) -> Result<Granted, CodecE
     // Only the first run may be of nobody, and each place is of one person at most.
     let has_gap = granted.runs.iter().skip(1).any(|&run| run == 0) || granted.runs[..] == [0];
     if has_gap
+        || places > Granted::PLACES_MAX
         || made + passed > places
         || expires_at_ms > INTEGER_MAX
         || u64::from(granted.forgotten) > made

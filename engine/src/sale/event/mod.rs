@@ -235,6 +235,9 @@ pub struct Granted {
 }
 
 impl Granted {
+    /// Most places of one event: as many as `sweep-max` may be.
+    pub const PLACES_MAX: u64 = 100_000;
+
     /// Returns how many became reservations, and how many were passed over.
     pub fn counts(&self) -> (u64, u64) {
         let sum = |from: usize| {

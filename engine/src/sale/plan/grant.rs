@@ -19,7 +19,7 @@ use crate::sale::units::{INTEGER_MAX, ItemIndex, Line};
 use crate::table::slab::NONE;
 
 /// Lines that are asked whether a grant is due in them; with more, it is taken that one is.
-const LINES_ASKED_MAX: usize = 16;
+const LINES_ASKED_MAX: usize = 100;
 
 /// What becomes of whoever has the turn.
 enum Fate {
@@ -124,7 +124,7 @@ impl Sale {
             }
             *budget -= 1;
             *from = line.item() + 1;
-            if self.is_due(now_ms, line)
+            if self.is_due(now_ms, waiting, line)
                 && let Some(event) =
                     self.grants_of(now_ms, waiting, line, budget, bounds, is_present)
             {
@@ -147,7 +147,7 @@ impl Sale {
         let place = waiting.get(place)?;
         let line = waiting.line(place.item)?;
         let is_first = line.ahead(place.number) == Some(0);
-        if !is_first || !self.may_grant(now_ms) || !self.is_due(now_ms, line) {
+        if !is_first || !self.may_grant(now_ms) || !self.is_due(now_ms, waiting, line) {
             return None;
         }
         self.grants_of(now_ms, waiting, line, &mut 1, bounds, is_present)
@@ -289,12 +289,12 @@ impl Sale {
     }
 
     /// Is there something to do at the head of a line? O(1).
-    fn is_due(&self, now_ms: u64, line: &WaitingLine) -> bool {
+    fn is_due(&self, now_ms: u64, waiting: &Waiting, line: &WaitingLine) -> bool {
         if !line.is_drawn() {
             return false;
         }
         // Nobody is at the head: it is to be moved on.
-        let Some(qty) = line.front_qty() else {
+        let Some(qty) = waiting.front_qty(line) else {
             return true;
         };
         let item = line.item();
@@ -302,13 +302,14 @@ impl Sale {
             || (self.has_units_for(item, qty, 0) && self.pace_wait_ms(now_ms) == 0)
     }
 
-    fn pace_wait_ms(&self, now_ms: u64) -> u64 {
+    pub(super) fn pace_wait_ms(&self, now_ms: u64) -> u64 {
         let pace = self.options.pace;
         pace.map_or(0, |rate| self.pace.wait_ms(now_ms, rate))
     }
 
-    /// Could somebody who waits get units now, but for PACE? O(1).
-    pub(super) fn has_due_grant(&self, now_ms: u64) -> bool {
+    /// Could somebody who waits get units now, or is somebody to be passed over? Where PACE
+    /// makes it too soon, nobody gets any. O(1).
+    pub(super) fn has_due_grant(&self, now_ms: u64, is_too_soon: bool) -> bool {
         let Some(waiting) = self.waiting.as_ref().filter(|waiting| !waiting.is_empty()) else {
             return false;
         };
@@ -316,10 +317,11 @@ impl Sale {
             return false;
         }
         for (looked, line) in waiting.stocked_lines().enumerate() {
-            let (item, front) = (line.item(), line.front_qty());
+            let (item, front) = (line.item(), waiting.front_qty(line));
             // Whoever waits for more than can come has to be passed over first.
             let is_served = |qty| {
-                self.has_units_for(item, qty, 0) || self.over_for(now_ms, item, qty).is_some()
+                (!is_too_soon && self.has_units_for(item, qty, 0))
+                    || self.over_for(now_ms, item, qty).is_some()
             };
             let is_due = line.is_drawn() && front.is_none_or(is_served);
             if is_due || looked == LINES_ASKED_MAX {
@@ -353,9 +355,9 @@ impl Sale {
         granted_at_ms.into_iter().chain(ends_at_ms).min()
     }
 
-    /// As [`Sale::has_due_grant`], as if START were over.
+    /// As [`Sale::has_due_grant`], but for PACE and as if START were over.
     fn has_due_grant_from_start(&self) -> bool {
         let start_at_ms = self.options.start_at_ms.unwrap_or(0);
-        self.has_due_grant(start_at_ms.max(self.last_change_at_ms))
+        self.has_due_grant(start_at_ms.max(self.last_change_at_ms), false)
     }
 }

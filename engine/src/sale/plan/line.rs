@@ -189,7 +189,7 @@ impl Sale {
             Some(rate) if replaced.is_none() => {
                 let wait_ms = self.pace.wait_ms(now_ms, rate);
                 // Lines that have their units go first.
-                if wait_ms > 0 || self.has_due_grant(now_ms) {
+                if wait_ms > 0 || self.has_due_grant(now_ms, false) {
                     return Err(Answer::Throttled {
                         retry_in_ms: wait_ms.max(1),
                     });
@@ -247,17 +247,16 @@ impl Sale {
         sum
     }
 
-    /// Of the rows that a line or PACE makes: when to ask again, at the earliest.
-    pub(super) fn retry_beside_lines_ms(&self, now_ms: u64, next_ms: u64) -> u64 {
-        let waiting = self.waiting.as_ref();
-        if self.has_due_grant(now_ms) {
+    /// Of the rows that a line or PACE makes: when to ask again, at the earliest. The next
+    /// deadline is so far away, if there is one.
+    pub(super) fn retry_beside_lines_ms(&self, now_ms: u64, deadline_in_ms: Option<u64>) -> u64 {
+        let wait_ms = self.pace_wait_ms(now_ms);
+        if self.has_due_grant(now_ms, wait_ms > 0) {
+            let waiting = self.waiting.as_ref();
             return 1 + waiting.map_or(0, |waiting| waiting.len()) / 1_000;
         }
-        let paced = self.options.pace;
-        let paced = paced.map(|rate| self.pace.wait_ms(now_ms, rate));
-        match paced {
-            Some(wait_ms) if wait_ms > 0 => next_ms.min(wait_ms).max(1),
-            _ => next_ms.max(1),
-        }
+        let paced_ms = Some(wait_ms).filter(|&wait_ms| wait_ms > 0);
+        let next_ms = deadline_in_ms.into_iter().chain(paced_ms).min();
+        next_ms.unwrap_or(1)
     }
 }

@@ -394,13 +394,13 @@ impl Sale {
 
     /// Row 13, with the sale's next deadline as a lower bound of when to retry.
     pub(super) fn all_reserved(&self, now_ms: u64, item: Option<ItemIndex>) -> Answer {
-        let next_ms = match self.reservations.deadlines().first_ms() {
-            NEVER => now_ms,
-            next_ms => next_ms,
+        let deadline_in_ms = match self.reservations.deadlines().first_ms() {
+            NEVER => None,
+            first_ms => Some(first_ms.saturating_sub(now_ms).max(1)),
         };
-        let mut retry_in_ms = next_ms.saturating_sub(now_ms).max(1);
+        let mut retry_in_ms = deadline_in_ms.unwrap_or(1);
         if self.has_queue {
-            retry_in_ms = self.retry_beside_lines_ms(now_ms, retry_in_ms);
+            retry_in_ms = self.retry_beside_lines_ms(now_ms, deadline_in_ms);
         }
         Answer::AllReserved { retry_in_ms, item }
     }

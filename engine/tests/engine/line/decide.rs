@@ -324,7 +324,12 @@ impl Model {
 
     /// When somebody who meets row 13 is to ask again.
     fn retry(&self, now: u64) -> u64 {
-        if self.has_due_grant(now) {
+        let is_over = |item| {
+            let front = self.lines[&item].front().expect("a front");
+            self.over(now, item, front.qty).is_some()
+        };
+        let mut due = (self.lines.keys()).filter(|&&item| self.is_due(now, item));
+        if due.any(|&item| self.pace_wait(now) == 0 || is_over(item)) {
             return 1 + self.waiting() / 1_000;
         }
         let open = self.reservations.iter();

@@ -8,6 +8,7 @@
 //! row of RESERVE's table has to be reached with and without WAIT.
 
 mod decide;
+mod edges;
 mod model;
 mod owner;
 mod said;

@@ -12,6 +12,7 @@
 //!
 //! Edge: numbers and places; the records, and who is found how, are in `mod.rs`.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use crate::sale::book::waiting::draw::Draw;
@@ -72,8 +73,10 @@ pub struct WaitingLine {
     pub(super) units: u128,
     /// How fast its places are settled.
     pub(super) flow: Flow,
-    /// Units that the one at the head waits for; `None` where nobody is there any more.
-    pub(super) front_qty: Option<u64>,
+    /// What [`Waiting::front_qty`] found, since the head is where it is.
+    ///
+    /// [`Waiting::front_qty`]: crate::sale::book::waiting::Waiting::front_qty
+    pub(super) front_qty: OnceCell<Option<u64>>,
     /// The line ended: nobody is in it, though the records are still there.
     pub(super) is_dead: bool,
 }
@@ -89,7 +92,7 @@ impl WaitingLine {
             living: 0,
             units: 0,
             flow: Flow::default(),
-            front_qty: None,
+            front_qty: OnceCell::new(),
             is_dead: false,
         }
     }
@@ -126,11 +129,6 @@ impl WaitingLine {
     /// The drawn order, if there is one.
     pub fn draw(&self) -> Option<&Draw> {
         self.draw.as_ref()
-    }
-
-    /// Units that whoever is at the head waits for; `None` where nobody is there any more.
-    pub fn front_qty(&self) -> Option<u64> {
-        self.front_qty
     }
 
     /// The number whose turn this place is.

@@ -364,6 +364,16 @@ impl Waiting {
         self.at_number(line, line.number_of(place))
     }
 
+    /// Units that whoever is at the head of a line waits for; `None` where nobody is there any
+    /// more, and before the draw. Looked for when it is asked first: at START no line is. O(1).
+    pub fn front_qty(&self, line: &WaitingLine) -> Option<u64> {
+        *line.front_qty.get_or_init(|| {
+            let is_drawn = line.is_drawn();
+            let front = is_drawn.then(|| self.at_place(line, line.head)).flatten();
+            Some(self.get(front?)?.qty)
+        })
+    }
+
     fn at_number(&self, line: &WaitingLine, number: u64) -> Option<PlaceSlot> {
         let at = line.page_of(number);
         let page = self.pages.get(at)?;

@@ -3,6 +3,8 @@
 //! Edge: carries out. Each function is one half of an event, or of a load; the other half is
 //! `event/apply_line.rs`.
 
+use std::cell::OnceCell;
+
 use crate::sale::book::items::{Stock, StockChange, StockChanges};
 use crate::sale::book::waiting::draw::{Draw, Seed};
 use crate::sale::book::waiting::line::WaitingLine;
@@ -67,14 +69,6 @@ impl Waiting {
         }
     }
 
-    /// Looks who is at the head of each line, when all are loaded.
-    pub fn finish_loading(&mut self) {
-        let lines: Vec<SlotNumber> = self.by_item.values().copied().collect();
-        for line in lines {
-            self.look_at_front(line);
-        }
-    }
-
     fn line_or_new(&mut self, item: ItemIndex, draw: Option<Draw>, stock: Stock) -> SlotNumber {
         if let Some(&line) = self.by_item.get(&item) {
             return line;
@@ -110,7 +104,7 @@ impl Waiting {
         line.units += u128::from(qty);
         let slot = joined(at, number);
         if line.draw.is_some() && line.living == 1 && line.head == number {
-            line.front_qty = Some(qty);
+            line.front_qty = OnceCell::from(Some(qty));
         }
         let record = Record {
             id: self.names.pack(id.spelling()),
@@ -172,13 +166,13 @@ impl Waiting {
     }
 
     /// Takes a place out. Before the draw the last one moves to its slot: returns from where.
-    pub fn leave(&mut self, slot: PlaceSlot) -> Option<PlaceSlot> {
+    pub fn leave(&mut self, slot: PlaceSlot, at_ms: u64) -> Option<PlaceSlot> {
         let (line, moved) = self.remove(slot)?;
         self.moves.moved = moved.map(|from| (from, slot));
         if self.lines[line].living == 0 {
             self.remove_line(line);
         } else if self.lines[line].is_drawn() {
-            self.pass_holes(line, HOLES_PASSED);
+            self.pass_holes(line, at_ms);
         }
         moved
     }
@@ -254,26 +248,19 @@ impl Waiting {
         self.undrawn -= usize::from(!was_drawn);
     }
 
-    /// Steps over up to so many places where nobody is, and looks who is at the head then.
-    fn pass_holes(&mut self, line_slot: SlotNumber, most: u64) {
-        for passed in 0..=most {
-            self.look_at_front(line_slot);
-            let line = &mut self.lines[line_slot];
-            if passed == most || line.front_qty.is_some() || line.head >= line.next {
+    /// Steps over some places where nobody is, at the head of a line that changed.
+    fn pass_holes(&mut self, line_slot: SlotNumber, at_ms: u64) {
+        self.lines[line_slot].front_qty = OnceCell::new();
+        for _ in 0..HOLES_PASSED {
+            let line = &self.lines[line_slot];
+            if self.front_qty(line).is_some() || line.head >= line.next {
                 break;
             }
+            let line = &mut self.lines[line_slot];
+            line.front_qty = OnceCell::new();
             line.head += 1;
+            line.flow.note(at_ms, 1);
         }
-    }
-
-    fn look_at_front(&mut self, line_slot: SlotNumber) {
-        let line = &self.lines[line_slot];
-        let front = line
-            .is_drawn()
-            .then(|| self.at_place(line, line.head))
-            .flatten();
-        let qty = front.and_then(|slot| self.get(slot)).map(|place| place.qty);
-        self.lines[line_slot].front_qty = qty;
     }
 
     /// Draws the order of every line that has none. O(lines).
@@ -287,7 +274,7 @@ impl Waiting {
             }
             drawn.push((line.item, line.next));
             line.draw = Some(Draw::new(seed, line.item, line.next));
-            self.look_at_front(slot);
+            line.front_qty = OnceCell::new();
         }
         self.undrawn = 0;
         self.last_draw = Some(LastDraw { at_ms, seed, drawn });
@@ -312,7 +299,7 @@ impl Waiting {
         if kept.living == 0 {
             self.remove_line(line);
         } else {
-            self.pass_holes(line, HOLES_PASSED);
+            self.pass_holes(line, at_ms);
         }
     }
 
@@ -516,7 +503,7 @@ mod tests {
                     }
                     55..85 if !model.people.is_empty() => {
                         let (number, slot) = find_any(&waiting, model, &mut rng);
-                        waiting.leave(slot);
+                        waiting.leave(slot, 0);
                         model.leave(number);
                         if let Some(line) = waiting.line(item) {
                             model.head = line.head();
@@ -564,11 +551,11 @@ mod tests {
         join(&mut waiting, 0);
         for n in 1..10_000 {
             let slot = join(&mut waiting, n);
-            waiting.leave(slot);
+            waiting.leave(slot, 0);
         }
         waiting.draw([0; 16], 0);
         let line = waiting.line(0).unwrap();
-        assert_eq!((line.next(), line.front_qty()), (1, Some(1)));
+        assert_eq!((line.next(), waiting.front_qty(line)), (1, Some(1)));
     }
 
     #[test]

@@ -230,11 +230,13 @@ pub fn answer(
         status(reply, word, 2);
         reply.bytes(about.id);
     };
-    let of_item = |word, value, item: ItemIndex| {
+    // In one place: most answers of a rush are these.
+    if let Some((word, value, item)) = of_item(answer) {
         status(reply, word, 3);
         reply.integer(value);
         reply.bytes(sale.item(item).sku);
-    };
+        return Ok(());
+    }
     match answer {
         Answer::Reserved { slot } => reserved(reply, about.id, &sale.terms(slot)),
         Answer::Sold { order } => with_entry(reply, Word::Sold, about.id, order),
@@ -253,30 +255,34 @@ pub fn answer(
         Answer::Paused { at_ms } => number(Word::Paused, at_ms),
         Answer::OrderLimit { limit } => number(Word::OrderLimit, limit),
         Answer::UserLimit { remaining } => number(Word::UserLimit, remaining),
-        Answer::ItemLimit { remaining, item } => of_item(Word::ItemLimit, remaining, item),
         Answer::SaleLimit { remaining } => number(Word::SaleLimit, remaining),
-        Answer::SoldOut { available, item } => of_item(Word::SoldOut, available, item),
-        Answer::AllReserved {
-            retry_in_ms,
-            item: None,
-        } => number(Word::AllReserved, retry_in_ms),
-        Answer::AllReserved {
-            retry_in_ms,
-            item: Some(item),
-        } => {
-            of_item(Word::AllReserved, retry_in_ms, item);
-        }
+        Answer::AllReserved { retry_in_ms, .. } => number(Word::AllReserved, retry_in_ms),
         Answer::NotSold { left, which } => not_sold(reply, sale, about, left, which),
-        Answer::TooFew { available, item } => of_item(Word::TooFew, available, item),
         Answer::Waiting { place } => waiting(reply, sale, about.id, place),
         Answer::StillWaiting => of_id(Word::Waiting),
         Answer::Placed { place } => placed(reply, sale, about.id, place),
         Answer::LineFull { most } => number(Word::LineFull, most),
         Answer::Throttled { retry_in_ms } => throttled(reply, retry_in_ms),
-        // Errors, which returned above.
+        // About an item, or errors, which returned above.
+        Answer::ItemLimit { .. } | Answer::SoldOut { .. } | Answer::TooFew { .. } => {}
         Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => {}
     }
     Ok(())
+}
+
+/// The word of an answer about an item, its number and the item.
+#[inline(always)]
+fn of_item(answer: Answer) -> Option<(Word, u64, ItemIndex)> {
+    Some(match answer {
+        Answer::ItemLimit { remaining, item } => (Word::ItemLimit, remaining, item),
+        Answer::SoldOut { available, item } => (Word::SoldOut, available, item),
+        Answer::AllReserved {
+            retry_in_ms,
+            item: Some(item),
+        } => (Word::AllReserved, retry_in_ms, item),
+        Answer::TooFew { available, item } => (Word::TooFew, available, item),
+        _ => return None,
+    })
 }
 
 /// `["WAITING", id, ahead, left, eta_ms, retry_in_ms]`: -1 where there is nothing to say.

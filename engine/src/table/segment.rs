@@ -279,7 +279,7 @@ impl Segment {
     }
 
     /// Puts an entry where there is room for it.
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, tag: u16, slot: SlotNumber) {
         let mut at = self.home(tag);
         loop {

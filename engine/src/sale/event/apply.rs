@@ -275,7 +275,7 @@ impl Sale {
     }
 
     /// Counts `lines` against ITEMLIMIT, or back.
-    #[inline]
+    #[inline(always)]
     fn count_lines(&mut self, user: UserSlot, lines: &[Line], counts: i64) {
         if counts != 0 && self.users.tracks_items() {
             for line in lines {

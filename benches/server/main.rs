@@ -9,7 +9,7 @@
 //! - `batch_rows.rs`, `pump.rs`: commands for many buyers, and the load that sends them;
 //!   `batch.rs`: their bytes and their longest call
 //! - `growth.rs`: bytes, seconds and the longest call as a sale grows
-//! - `wave.rs`: very many deadlines in one moment
+//! - `wave.rs`: very many deadlines in one moment; `line.rs`: very many people in line
 //! - `load.rs`: redis-benchmark and the cores; `wire.rs`: single commands, and very many;
 //!   `times.rs`: how long a thread ran
 //! - `targets.rs`, `report.rs`, `table.rs`, `plot.rs`, `plot_batch.rs`, `machine.rs`: what is
@@ -24,6 +24,7 @@ mod bloom;
 mod bout;
 mod events;
 mod growth;
+mod line;
 mod load;
 mod machine;
 mod plot;
@@ -72,15 +73,15 @@ Usage: cargo bench --bench server -- [--quick] [option value ...]
   --rounds N         rounds over all rows, of which the median counts       [3]
   --sizes N[,N...]   reservations to grow to     [100000,1000000,10000000]
   --parts P[,P...]   of memory, everysec, single, bloom, batch, growth, wave,
-                     events                                       [all]
+                     events, line                                 [all]
   --out FOLDER       where tables and plot go   [target/bench]
 
 FLASHSALE_SERVER names the server program, FLASHSALE_MODULE the module,
 FLASHSALE_BENCH_BLOOM the module of RedisBloom to be loaded beside it.";
 
 /// What may be measured by itself.
-const PARTS: [&str; 8] = [
-    "memory", "everysec", "single", "bloom", "batch", "growth", "wave", "events",
+const PARTS: [&str; 9] = [
+    "memory", "everysec", "single", "bloom", "batch", "growth", "wave", "events", "line",
 ];
 
 /// What to measure.
@@ -233,6 +234,8 @@ fn run(options: &Options) -> Outcome<()> {
     bench.measure_growth(&mut report)?;
     let wave = report.wave.as_ref();
     report.targets = targets::judge(&report.rows, report.batches, &report.growths, wave);
+    let line = report.line.iter();
+    report.targets.extend(line.flat_map(|line| line.targets()));
     println!("\n{}", heading("Targets"));
     println!("{}", report.target_table().markdown());
     report.write(&options.out)?;
@@ -373,6 +376,15 @@ impl Bench<'_> {
             let requests = self.options.users;
             report.events = Some(events::measure(self.program, &setups.plain, requests)?);
             println!("\n{}", report.events_table().markdown());
+        }
+        if self.options.wants("line")
+            && let Some(&count) = self.options.sizes.last()
+        {
+            println!("\n{}", heading("people in line"));
+            let (users, rounds) = (self.options.users, self.options.rounds);
+            let line = line::measure(&setups, users, rounds, count)?;
+            println!("\n{}", line.table().markdown());
+            report.line = Some(line);
         }
         Ok(())
     }

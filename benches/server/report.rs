@@ -7,6 +7,7 @@ use crate::batch::Batches;
 use crate::bout::{BATCHES, Figures, Mode};
 use crate::events::Events;
 use crate::growth::{Growth, Kind};
+use crate::line::Line;
 use crate::machine::Facts;
 use crate::print::commas;
 use crate::reply::Outcome;
@@ -24,6 +25,7 @@ pub struct Report {
     pub wave: Option<Wave>,
     pub events: Option<Events>,
     pub batches: Option<Batches>,
+    pub line: Option<Line>,
     pub targets: Vec<Target>,
     /// What was left out, and why.
     pub left_out: Vec<String>,
@@ -418,6 +420,10 @@ impl Report {
             text += "\n## EVENTS all\n\n";
             text += &self.events_table().markdown();
         }
+        if let Some(line) = &self.line {
+            text += "\n## People in line\n\n";
+            text += &line.table().markdown();
+        }
         text
     }
 
@@ -483,6 +489,11 @@ impl Report {
         if let Some(events) = &self.events {
             for (measure, value) in events.measures() {
                 add("events", "all", measure, value);
+            }
+        }
+        if let Some(line) = &self.line {
+            for (measure, value) in line.measures() {
+                add("line", &line.count.to_string(), measure, value);
             }
         }
         if let Some(batches) = &self.batches {

@@ -90,6 +90,11 @@ impl LiveLine {
         self.presence.tick(now_ms, sale.patience_ms());
     }
 
+    /// Nobody waits any more: there is nobody to be heard from.
+    pub(super) fn forget_everybody(&mut self) {
+        self.presence = Presence::default();
+    }
+
     /// Whoever has this place was heard from.
     pub(super) fn hear(&mut self, place: PlaceSlot) {
         self.presence.hear(place);

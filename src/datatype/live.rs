@@ -269,7 +269,7 @@ impl LiveSale {
     }
 
     #[cold]
-    fn measure(&mut self) {
+    pub(super) fn measure(&mut self) {
         self.count();
         let bytes = self.sale.memory_bytes() as u64;
         MEMORY_BYTES.shift(self.memory_bytes, bytes);

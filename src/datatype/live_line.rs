@@ -23,12 +23,16 @@ impl LiveSale {
             let thread = thread::Builder::new().name("flashsale-free".into());
             // Without a thread they were freed here and now.
             drop(thread.spawn(move || drop(dead)));
+            self.with_line().1.forget_everybody();
+            self.measure();
         }
     }
 
     /// Frees the memory of some places of lines that ended. Not a change of the sale.
     pub fn free_ended(&mut self, most: usize) {
-        self.sale_mut().free_dead(most);
+        if self.sale().has_dead() && self.sale_mut().free_dead(most) == 0 {
+            self.measure();
+        }
     }
 
     /// Moves the clock of PATIENCE by a command that asks for units.

@@ -4,7 +4,8 @@
 //! driven beside the engine by seeded random requests: joins, polls that are lost, doubled and
 //! late, people who leave, payments for what only waits, restocks, limits and windows that
 //! change, clocks that step. After each request the answers are the same, and the state that a
-//! reader sees; a copy applies every event from its bytes, is loaded again, and takes over. Each
+//! reader sees; a copy applies every event from its bytes, is loaded again, and takes over, also one
+//! that had fallen behind, so that what was decided since is lost. Each
 //! row of RESERVE's table has to be reached with and without WAIT.
 
 mod decide;
@@ -14,6 +15,7 @@ mod owner;
 mod said;
 mod settle;
 mod views;
+mod words;
 mod world;
 
 use std::collections::BTreeMap;
@@ -33,7 +35,7 @@ const BEGIN_MS: u64 = 1_700_000_000_000;
 const STEPS: usize = 300;
 
 /// What has to be reached: each row of RESERVE's table without WAIT and with it, and the rest.
-const ROWS: [&str; 41] = [
+const ROWS: [&str; 42] = [
     "2",
     "2 wait",
     "2 replace",
@@ -75,6 +77,7 @@ const ROWS: [&str; 41] = [
     "made",
     "made wait",
     "passed over",
+    "a tail was lost",
 ];
 
 /// A sale, and the model of it.
@@ -262,6 +265,14 @@ fn play(seed: u64) -> Result<BTreeMap<&'static str, u64>, Fault> {
         }
         if rng.random_bool(0.01) {
             world.promote().map_err(|why| format!("{}: {why}", at()))?;
+        }
+        if rng.random_bool(0.02) {
+            world.fall_behind();
+        }
+        if rng.random_bool(0.01) {
+            world
+                .lose_tail()
+                .map_err(|why| format!("{}: {why}", at()))?;
         }
     }
     Ok(world.model.rows)

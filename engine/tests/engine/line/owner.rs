@@ -2,7 +2,8 @@
 
 use super::model::State;
 use super::said::{Op, Said};
-use super::world::{SKUS, World, of, owned};
+use super::words::{of, owned};
+use super::world::{SKUS, World};
 use crate::commands::play::Fault;
 use flashsale_engine::sale::*;
 use flashsale_fuzz::samples::unentered;

@@ -1,7 +1,8 @@
 //! What a reader sees of a sale, held against the model.
 
 use super::model::{Model, State};
-use super::world::{SKUS, of};
+use super::words::of;
+use super::world::SKUS;
 use crate::commands::play::Fault;
 use crate::commands::requests::name;
 use flashsale_engine::sale::{self, Hasher, NameBuffer, PlaceCursor, Sale};

@@ -3,9 +3,9 @@
 
 use super::model::{Model, State};
 use super::said::{Ask, Op, Said};
-use crate::commands::copies::elements;
+use super::words::{Parts, of, owned, said_of};
+use crate::commands::copies::{elements, loaded, saved};
 use crate::commands::play::Fault;
-use crate::commands::requests::name;
 use flashsale_engine::sale::*;
 use flashsale_fuzz::samples::unentered;
 
@@ -24,6 +24,15 @@ pub struct World {
     seeds: u64,
     /// PATIENCE, by the clock from which it was in force.
     pub patiences: Vec<(u64, u64)>,
+    /// A copy that fell behind.
+    behind: Option<Behind>,
+}
+
+/// A copy that heard nothing since, and what was expected then.
+struct Behind {
+    saved: Vec<Vec<u8>>,
+    model: Model,
+    patiences: Vec<(u64, u64)>,
 }
 
 /// A plan whose order has its entry.
@@ -44,6 +53,7 @@ impl World {
             from: 0,
             seeds: 0,
             patiences: vec![(0, patience)],
+            behind: None,
         }
     }
 
@@ -521,128 +531,44 @@ impl World {
 
     /// The copy is loaded from what the primary saves.
     pub fn reload(&mut self) -> Result<(), Fault> {
-        let bytes = crate::commands::copies::saved(&self.sale);
-        self.copy = super::views::load_as(&bytes, COPY)?;
+        self.copy = super::views::load_as(&saved(&self.sale), COPY)?;
         Ok(())
     }
 
     /// The copy takes over: nobody knows whom the primary heard.
     pub fn promote(&mut self) -> Result<(), Fault> {
-        let bytes = crate::commands::copies::saved(&self.sale);
-        self.sale = crate::commands::copies::loaded(&bytes)?;
-        self.copy = super::views::load_as(&bytes, COPY)?;
+        self.begin_as(&saved(&self.sale))
+    }
+
+    /// From now on another copy hears nothing of its primary.
+    pub fn fall_behind(&mut self) {
+        self.behind = Some(Behind {
+            saved: saved(&self.sale),
+            model: self.model.clone(),
+            patiences: self.patiences.clone(),
+        });
+    }
+
+    /// The copy that fell behind takes over: nobody knows what was decided since.
+    pub fn lose_tail(&mut self) -> Result<(), Fault> {
+        let Some(behind) = self.behind.take() else {
+            return Ok(());
+        };
+        let lost = std::mem::replace(&mut self.model, behind.model);
+        self.model.rows = lost.rows;
+        self.model.row("a tail was lost");
+        self.patiences = behind.patiences;
+        self.begin_as(&behind.saved)
+    }
+
+    fn begin_as(&mut self, bytes: &[Vec<u8>]) -> Result<(), Fault> {
+        self.sale = loaded(bytes)?;
+        self.copy = super::views::load_as(bytes, COPY)?;
         self.presence = Presence::everybody(self.sale.place_pages());
         let clock = self.model.clock;
-        for line in self.model.lines.values_mut() {
-            line.people
-                .iter_mut()
-                .flatten()
-                .for_each(|person| person.heard = clock);
-        }
+        let people = (self.model.lines.values_mut()).flat_map(|line| &mut line.people);
+        people.flatten().for_each(|person| person.heard = clock);
         self.model.clock_was_at = None;
         Ok(())
-    }
-}
-
-/// The parts of a request that it borrows.
-struct Parts {
-    user: Vec<u8>,
-    id: Vec<u8>,
-    old: Option<Vec<u8>>,
-}
-
-impl Parts {
-    fn of(ask: &Ask) -> Parts {
-        Parts {
-            user: of(&ask.user),
-            id: of(&ask.id),
-            old: ask.replaces.as_deref().map(of),
-        }
-    }
-
-    fn request<'a>(&'a self, sale: &Sale, ask: &Ask) -> Reserve<'a> {
-        let sku = |item: usize| -> &'static [u8] { SKUS.get(item).copied().unwrap_or(b"none") };
-        let lines = ask.lines.iter().map(|&(item, qty)| (sku(item), qty));
-        Reserve {
-            user: sale.key(&self.user),
-            ask: flashsale_engine::sale::Ask::Items(lines.collect()),
-            id: sale.key(&self.id),
-            hold_ms: ask.hold,
-            replaces: self.old.as_deref().map(|old| sale.key(old)),
-            waits: ask.waits,
-        }
-    }
-}
-
-/// The bytes of a name.
-pub fn of(text: &str) -> Vec<u8> {
-    crate::commands::requests::bytes(text)
-}
-
-/// An event on its own.
-pub fn owned(event: &Event<'_>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    encode_event(event, &mut bytes);
-    bytes
-}
-
-/// An answer in plain words.
-pub fn said_of(sale: &Sale, answer: &Answer) -> Said {
-    let item = |item: ItemIndex| item as usize;
-    match *answer {
-        Answer::Reserved { slot } => {
-            let view = sale.view(slot).expect("a reservation");
-            Said::Reserved(view.expires_at_ms.unwrap_or(0))
-        }
-        Answer::Sold { .. } | Answer::AlreadySold { .. } => Said::Sold,
-        Answer::Refunded { .. } => Said::Refunded,
-        Answer::Released => Said::Released,
-        Answer::Expired { .. } => Said::Expired,
-        Answer::Restocked | Answer::Unchanged => Said::Unchanged,
-        Answer::Mismatch => Said::Mismatch,
-        Answer::NoReservation => Said::NoReservation,
-        Answer::Ended { at_ms } => Said::Ended(at_ms),
-        Answer::NotStarted { starts_in_ms } => Said::NotStarted(starts_in_ms),
-        Answer::Paused { at_ms } => Said::Paused(at_ms),
-        Answer::OrderLimit { limit } => Said::OrderLimit(limit),
-        Answer::UserLimit { remaining } => Said::UserLimit(remaining),
-        Answer::ItemLimit {
-            remaining,
-            item: at,
-        } => Said::ItemLimit(remaining, item(at)),
-        Answer::SaleLimit { remaining } => Said::SaleLimit(remaining),
-        Answer::SoldOut {
-            available,
-            item: at,
-        } => Said::SoldOut(available, item(at)),
-        Answer::AllReserved {
-            retry_in_ms,
-            item: at,
-        } => Said::AllReserved(retry_in_ms, at.map(item)),
-        Answer::Throttled { retry_in_ms } => Said::Throttled(retry_in_ms),
-        Answer::NotSold { .. } => Said::NotSold,
-        Answer::TooFew { .. } | Answer::Invalid(_) => Said::Invalid,
-        Answer::NoSku { .. } => Said::NoSku,
-        Answer::Full => Said::Full,
-        Answer::Waiting { .. } => Said::Waiting,
-        Answer::StillWaiting => Said::StillWaiting,
-        Answer::Placed { place } => {
-            let place = sale.place(place).expect("a place");
-            let mut buffer = NameBuffer::default();
-            Said::Placed(name(place.id.bytes(&mut buffer)))
-        }
-        Answer::LineFull { most } => Said::LineFull(most),
-    }
-}
-
-impl Op {
-    /// The id that a command is about.
-    fn id(&self) -> Option<&str> {
-        match self {
-            Op::Reserve(ask) | Op::Buy(ask) => Some(&ask.id),
-            Op::Checkout(id) | Op::Extend(id, _) | Op::Release(id, _) => Some(id),
-            Op::Refund { id, .. } => Some(id),
-            _ => None,
-        }
     }
 }

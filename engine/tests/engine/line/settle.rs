@@ -189,7 +189,9 @@ impl Model {
             self.set_state(&id, State::Expired, at);
         }
         for _ in 0..forgotten {
-            self.forget(|res| matches!(res.state, State::Expired | State::Released));
+            // Also one that this sweep returned, if its deadline was the first: REMEMBER is no
+            // shorter than GRACE, so that its grace is over as well.
+            self.forget(|res| !matches!(res.state, State::Open | State::Sold));
         }
         Ok(())
     }

@@ -375,6 +375,9 @@ impl Model {
         if of.clone().any(|patience| patience == 0) {
             return None;
         }
-        (silent > 2 * of.max().unwrap_or(0) + 1_000).then_some(false)
+        // Each change of PATIENCE begins the period anew, and loses a step of the clock.
+        let begun = since.len() as u64;
+        let longest = (1 + begun) * of.max().unwrap_or(0) + 1_000 * begun;
+        (silent > longest).then_some(false)
     }
 }

@@ -138,7 +138,11 @@ pub fn waiting_sale() -> Sale {
         ("eve", "7c9e6679-7425-40de-944b-e07fc1f90ae7", 1),
         ("fay", "fay-1", 9),
         ("gus", "gus-1", 4),
-        ("hal", "an id that is as long as a name that stands alone", 1),
+        (
+            "hal",
+            "an id that is as long as a name that stands alone",
+            1,
+        ),
         ("ida", "ida-1", 5),
     ];
     for (user, id, qty) in before {

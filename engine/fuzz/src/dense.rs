@@ -156,7 +156,11 @@ fn snapshots() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("snapshot", "people far apart", line_of(64, |_| 0)),
         ("snapshot", "people who want much", line_of(64, |_| 1 << 40)),
         ("snapshot", "lines", lines_of_one(None)),
-        ("snapshot", "lines that were drawn", lines_of_one(Some(1_000))),
+        (
+            "snapshot",
+            "lines that were drawn",
+            lines_of_one(Some(1_000)),
+        ),
         ("snapshot", "lines of the last draw", last_draw()),
     ]
 }
@@ -217,7 +221,11 @@ fn last_draw() -> Vec<u8> {
     let past = [&[3, 2, 1][..], &spelled(super::samples::NOW_MS + 1_000)].concat();
     let found = bytes.windows(past.len()).position(|part| part == past);
     let at = found.unwrap_or_default() + past.len() + 16;
-    let list = [spelled(MANY), repeated(|n| [&spelled(n)[..], &[1]].concat())].concat();
+    let list = [
+        spelled(MANY),
+        repeated(|n| [&spelled(n)[..], &[1]].concat()),
+    ]
+    .concat();
     // The length of the option stands 19 bytes before.
     let length = found.unwrap_or_default() - 19;
     let longer = spelled(u64::from(bytes[length]) - 3 + list.len() as u64);

@@ -20,9 +20,9 @@ pub mod moves;
 mod page;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
-use crate::sale::book::waiting::draw::Seed;
+use crate::sale::book::waiting::draw::{Draw, Seed};
 use crate::sale::book::waiting::line::WaitingLine;
 use crate::sale::book::waiting::page::{PAGE_NUMBERS, Page, Record};
 use crate::sale::units::ItemIndex;
@@ -380,9 +380,26 @@ impl Waiting {
     /// people and of places before the head).
     pub fn has_anybody_before_head(&self, line: &WaitingLine) -> bool {
         if line.head <= line.living {
-            return (0..line.head).any(|place| self.at_place(line, place).is_some());
+            return self
+                .at_places(line, 0..line.head)
+                .flatten()
+                .next()
+                .is_some();
         }
         self.iter(line).any(|place| line.is_settled(place.number))
+    }
+
+    /// Who has these places of a line, each in its turn; `None` where nobody is.
+    pub fn at_places<'w>(
+        &'w self,
+        line: &'w WaitingLine,
+        places: Range<u64>,
+    ) -> impl Iterator<Item = Option<PlaceSlot>> + 'w {
+        let order = line.draw().map(Draw::order);
+        places.map(move |place| {
+            let number = order.as_ref().map_or(place, |order| order.number_of(place));
+            self.at_number(line, number)
+        })
     }
 
     /// Units that whoever is at the head of a line waits for; `None` where nobody is there any

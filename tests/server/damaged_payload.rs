@@ -223,7 +223,10 @@ fn random_damage_never_ends_the_server() {
         let damaged = forge(&payload, |bytes| damage(bytes, HEADER_BYTES, &mut dice, 6));
         try_restore(&mut con, &damaged, &format!("round {round}"));
     }
-    con.says("FLASHSALE.STOCK sale", "[a 7 1 1 0] [b 9 1 0 0] [c 0 1 0 2]");
+    con.says(
+        "FLASHSALE.STOCK sale",
+        "[a 7 1 1 0] [b 9 1 0 0] [c 0 1 0 2]",
+    );
 }
 
 #[test]

@@ -376,6 +376,29 @@ fn a_past_that_no_sale_had_is_an_error() {
     assert_refused("a draw in another order", twice([1, 0]));
 }
 
+/// What is not asked for is not written: an event has one spelling.
+#[test]
+fn options_of_lines_that_say_nothing_are_an_error() {
+    let plain = encoded(&Change::Altered(Box::new(Options::new(1, 3_600_000))));
+    let with = |options: &[u8]| {
+        let (&last, head) = plain.split_last().unwrap();
+        assert_eq!(last, 0, "the number of options");
+        let mut head = head.to_vec();
+        head[1] |= 128;
+        decode_event(
+            &[&head[..], &[1, 2, options.len() as u8], options].concat(),
+            HASHER,
+        )
+        .map(|_| ())
+    };
+    // WAITING, PATIENCE and PACE.
+    let default_patience = spelled(60_000);
+    let of = |waiting: u64| [&spelled(waiting)[..], &default_patience, &[0]].concat();
+    assert!(with(&of(1)).is_ok());
+    assert!(with(&of(0)).is_err());
+    assert!(with(&of(100_000_001)).is_err());
+}
+
 #[test]
 fn a_line_whose_numbers_are_used_up_takes_nobody() {
     let last = (1 << 38) - 1;
@@ -452,6 +475,17 @@ fn a_grant_counts_the_people_it_meets() {
     assert_eq!(fits(6, &[0, 3], later), none);
     assert_eq!(fits(1, &[0, 1], at_ms - 1), none);
     assert_eq!(fits(1, &[1], later), Err(Divergence::TooFewUnits));
+    let in_1970 = Event {
+        at_ms: 0,
+        change: Change::Granted(Granted {
+            item: 0,
+            places: 1,
+            runs: [0, 1].into_iter().collect(),
+            expires_at_ms: 0,
+            forgotten: 0,
+        }),
+    };
+    assert_eq!(sale.check(&in_1970), Err(Divergence::DeadlineBack));
     let of_b = Change::Granted(Granted {
         item: 1,
         places: 1,

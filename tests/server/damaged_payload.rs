@@ -12,7 +12,7 @@ const HEADER_BYTES: usize = 10;
 
 fn small_sale(con: &mut Con) -> Vec<u8> {
     con.says(
-        "FLASHSALE.CREATE sale orders ITEMS 2 a 9 b 8 USERLIMIT 7 ITEMLIMIT 6 GRACE 5",
+        "FLASHSALE.CREATE sale orders ITEMS 3 a 9 b 8 c 1 USERLIMIT 7 ITEMLIMIT 6 GRACE 5 WAITING 9",
         "OK",
     );
     con.says(
@@ -37,6 +37,15 @@ fn small_sale(con: &mut Con) -> Vec<u8> {
         "FLASHSALE.RESTOCK sale ITEMS 1 b 2 REF truck",
         "RESTOCKED ...",
     );
+    con.says(
+        "FLASHSALE.RESERVE sale zoe ITEMS 1 c 1 ID first",
+        "RESERVED ...",
+    );
+    for (user, id) in [("cyd", "second"), ("dan", "third"), ("eve", "fourth")] {
+        let line = format!("FLASHSALE.RESERVE sale {user} ITEMS 1 c 1 ID {id} WAIT");
+        con.says(&line, "WAITING ...");
+    }
+    con.says("FLASHSALE.RELEASE sale third", "RELEASED third");
     match con.run("DUMP sale") {
         redis::Value::BulkString(payload) => payload,
         other => panic!("DUMP: {}", render(&other)),
@@ -68,6 +77,9 @@ fn try_restore(con: &mut Con, payload: &[u8], what: &str) -> bool {
         con.run("FLASHSALE.SCAN copy 0 COUNT 1000");
         con.run("FLASHSALE.RESERVE copy alice ITEMS 1 a 1");
         con.run("FLASHSALE.RELEASE copy open");
+        con.run("FLASHSALE.RESERVE copy cyd ITEMS 1 c 1 ID second WAIT");
+        con.run("FLASHSALE.RELEASE copy first");
+        con.run("FLASHSALE.RESERVE copy cyd ITEMS 1 c 1 ID second WAIT");
         con.run("FLASHSALE.CHECKOUT copy orders sold");
     }
     con.says("DEL copy", "1");
@@ -211,7 +223,10 @@ fn random_damage_never_ends_the_server() {
         let damaged = forge(&payload, |bytes| damage(bytes, HEADER_BYTES, &mut dice, 6));
         try_restore(&mut con, &damaged, &format!("round {round}"));
     }
-    con.says("FLASHSALE.STOCK sale", "[a 7 1 1 0] [b 9 1 0 0]");
+    con.says(
+        "FLASHSALE.STOCK sale",
+        "[a 7 1 1 0] [b 9 1 0 0] [c 0 1 0 2]",
+    );
 }
 
 #[test]

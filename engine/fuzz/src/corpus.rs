@@ -2,8 +2,8 @@
 
 use super::dice::Dice;
 use super::mutate::{self, Pieces};
-use super::samples::{HASHER, NOW_MS, batch, busy_sale, encoded, events, is_of_batch};
-use super::targets::copy_of_base;
+use super::samples::{HASHER, NOW_MS, batch, encoded, events, is_of_batch};
+use super::targets::bases;
 use crate::requests::{Names, request};
 use flashsale_engine::sale::*;
 
@@ -14,19 +14,21 @@ pub fn of_events() -> Vec<Pieces> {
         .iter()
         .map(|(_, change)| vec![encoded(change)])
         .collect();
-    let sale = copy_of_base();
-    let (names, mut dice) = (Names::of(&sale), Dice(1));
-    for round in 0..600 {
-        let at_ms = sale.time(NOW_MS + 300 * round).now_ms;
-        corpus.extend(request(&sale, &names, at_ms, &mut dice).map(|event| vec![event]));
+    for sale in bases() {
+        let (names, mut dice) = (Names::of(&sale), Dice(1));
+        for round in 0..600 {
+            let at_ms = sale.time(NOW_MS + 300 * round).now_ms;
+            corpus.extend(request(&sale, &names, at_ms, &mut dice).map(|event| vec![event]));
+        }
     }
     corpus
 }
 
-/// Honest lives of the sale that sequences start from.
-pub fn of_sequences() -> Vec<Pieces> {
+/// Honest lives of the sales that sequences start from, each of a sale and of what became
+/// of it.
+fn lives() -> Vec<(Sale, Pieces)> {
     let life = |seed| {
-        let (mut sale, mut dice) = (copy_of_base(), Dice(seed));
+        let (mut sale, mut dice) = (base(seed), Dice(seed));
         let names = Names::of(&sale);
         let mut pieces = Pieces::new();
         for round in 0..40 {
@@ -37,9 +39,25 @@ pub fn of_sequences() -> Vec<Pieces> {
             sale.apply(&decode_event(&bytes, HASHER).expect("an event"));
             pieces.push(with_length(&bytes));
         }
-        pieces
+        (sale, pieces)
     };
-    (0..40).map(life).collect()
+    let lives = (0..80).map(life);
+    lives.filter(|(_, events)| !events.is_empty()).collect()
+}
+
+/// One or the other of the sales that events are tried on.
+fn base(seed: u64) -> Sale {
+    let [busy, waiting] = bases();
+    if seed.is_multiple_of(2) {
+        busy
+    } else {
+        waiting
+    }
+}
+
+/// Honest lives, as events.
+pub fn of_sequences() -> Vec<Pieces> {
+    lives().into_iter().map(|(_, events)| events).collect()
 }
 
 /// Batches of every kind of event that can stand in one, and of events that fit the sale they
@@ -48,7 +66,7 @@ pub fn of_batches() -> Vec<Pieces> {
     let kinds = events().into_iter().map(|(_, change)| change);
     let kinds: Vec<_> = kinds.filter(is_of_batch).collect();
     let honest = |seed| {
-        let (mut sale, mut dice) = (copy_of_base(), Dice(seed));
+        let (mut sale, mut dice) = (base(seed), Dice(seed));
         let names = Names::of(&sale);
         let at_ms = sale.time(NOW_MS + 3_000 * seed).now_ms;
         let mut pieces = vec![head_of_batch(at_ms)];
@@ -67,7 +85,7 @@ pub fn of_batches() -> Vec<Pieces> {
         count_events(&mut pieces);
         pieces
     };
-    let mut corpus: Vec<Pieces> = (0..60).map(honest).collect();
+    let mut corpus: Vec<Pieces> = (0..120).map(honest).collect();
     corpus.retain(|pieces| pieces.len() > 1);
     corpus.push(vec![batch(kinds)]);
     corpus
@@ -102,13 +120,10 @@ pub fn elements(sale: &Sale) -> Pieces {
 
 /// Snapshots of sales of different age.
 pub fn of_snapshots() -> Vec<Pieces> {
-    let mut corpus = vec![elements(&busy_sale())];
-    for life in of_sequences() {
-        let mut sale = copy_of_base();
-        for piece in life {
-            sale.apply(&decode_event(&piece[2..], HASHER).expect("an event"));
-        }
-        corpus.push(elements(&sale));
-    }
-    corpus
+    let lives = lives().into_iter().map(|(sale, _)| sale);
+    bases()
+        .into_iter()
+        .chain(lives)
+        .map(|sale| elements(&sale))
+        .collect()
 }

@@ -3,6 +3,7 @@
 use super::corpus::elements;
 use super::mutate::{recount, spelled};
 use super::samples::busy_sale;
+use super::samples_line::waiting_sale;
 
 /// How many of the small things there are in one input.
 const MANY: u64 = 30_000;
@@ -13,6 +14,8 @@ pub fn inputs() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("event", "items", created()),
         ("event", "lines of a cart", reserved()),
         ("event", "deltas", restocked()),
+        ("event", "lines that end", dissolved()),
+        ("event", "runs of people", granted()),
         ("batch", "events", batch()),
         ("batch", "a cart", batch_of_a_cart()),
         ("snapshot", "a cart without an end", endless_cart()),
@@ -69,10 +72,19 @@ fn restocked() -> Vec<u8> {
     [&[1, 11, 0], &spelled(MANY)[..], &deltas, &[0]].concat()
 }
 
+fn dissolved() -> Vec<u8> {
+    [&[2, 26, 0], &spelled(MANY)[..], &repeated(spelled)].concat()
+}
+
+fn granted() -> Vec<u8> {
+    let head = [&[2, 25, 0, 0], &spelled(MANY)[..], &spelled(MANY)].concat();
+    [head, repeated(|_| vec![1]), vec![9, 0]].concat()
+}
+
 /// The header and the items of a snapshot, and `more`.
 fn snapshot(more: Vec<Vec<u8>>) -> Vec<u8> {
     let mut pieces = elements(&busy_sale());
-    pieces.retain(|piece| [1, 2].contains(&piece[0]));
+    pieces.retain(|piece| [1, 2].contains(&(piece[0] & 127)));
     pieces.extend(more);
     recount(&mut pieces);
     pieces.concat()
@@ -90,7 +102,7 @@ fn endless_cart() -> Vec<u8> {
 
 fn snapshots() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let all = |one: &dyn Fn(u64) -> Vec<u8>| snapshot((0..MANY).map(one).collect());
-    // Tag, id, user, cart or none, made at, deadline, and when it ended or its age.
+    // Tag, id, user, cart or none, made at, deadline, and when it ended or the one before it.
     let unseen = |n: u64| [&[4][..], &name(n), &[0, 0, 0, 0], &spelled(n)].concat();
     let of_users = |n: u64| [&[4][..], &name(n), &[1], &name(n), &[0, 0, 0], &spelled(n)].concat();
     let open = |n: u64| {
@@ -103,7 +115,7 @@ fn snapshots() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             &cart,
             &[0],
             &spelled(2 * n),
-            &[1],
+            &[0],
         ]
         .concat()
     };
@@ -131,7 +143,7 @@ fn snapshots() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         let back = [&[8][..], &name(n), &[0, 1, 0, 1, 0, 0, 0]].concat();
         [order, back].concat()
     };
-    let item = |n: u64| [&[2][..], &sku(n), &[0, 0, 0]].concat();
+    let item = |n: u64| [&[2][..], &sku(n), &[0, 0, 0, 0]].concat();
     vec![
         ("snapshot", "ids never seen", all(&unseen)),
         ("snapshot", "released ids of users", all(&of_users)),
@@ -140,13 +152,92 @@ fn snapshots() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("snapshot", "orders with refunds", all(&refund)),
         ("snapshot", "items", all(&item)),
         ("snapshot", "carts of many items", carts()),
+        ("snapshot", "people in a line", line_of(1, |_| 0)),
+        ("snapshot", "people far apart", line_of(64, |_| 0)),
+        ("snapshot", "people who want much", line_of(64, |_| 1 << 40)),
+        ("snapshot", "lines", lines_of_one(None)),
+        (
+            "snapshot",
+            "lines that were drawn",
+            lines_of_one(Some(1_000)),
+        ),
+        ("snapshot", "lines of the last draw", last_draw()),
     ]
+}
+
+/// The header and the items of a sale with lines, and `more`.
+fn waiting(mut more: Vec<Vec<u8>>) -> Vec<u8> {
+    let mut pieces = elements(&waiting_sale());
+    pieces.retain(|piece| [1, 2].contains(&(piece[0] & 127)));
+    // Nothing is reserved or sold: there are no records of it.
+    for item in pieces.iter_mut().skip(1) {
+        let len = 2 + usize::from(item[1]);
+        item.truncate(len);
+        item.extend([9, 0, 0, 18]);
+    }
+    pieces.append(&mut more);
+    recount(&mut pieces);
+    pieces.concat()
+}
+
+/// A line, without those who are in it.
+fn line(item: u64, next: u64, people: u64, drawn: Option<u64>) -> Vec<u8> {
+    let numbers = [item, next, 0, people].into_iter().flat_map(spelled);
+    let mut bytes: Vec<u8> = std::iter::once(12).chain(numbers).collect();
+    bytes.push(u8::from(drawn.is_some()));
+    if let Some(drawn) = drawn {
+        bytes.extend(spelled(drawn));
+        bytes.extend([7; 16]);
+    }
+    bytes
+}
+
+fn place(number: u64, n: u64, qty: u64) -> Vec<u8> {
+    let (id, user) = (name(n), name(n));
+    [&[13][..], &spelled(number), &id, &user, &spelled(qty)].concat()
+}
+
+/// A drawn line of people whose numbers are so far apart.
+fn line_of(apart: u64, more: fn(u64) -> u64) -> Vec<u8> {
+    let places = (0..MANY).map(|n| place(n * apart, n, 1 + more(n)));
+    let line = line(0, MANY * apart, MANY, Some(0));
+    waiting(std::iter::once(line).chain(places).collect())
+}
+
+/// Lines of one person each.
+fn lines_of_one(drawn: Option<u64>) -> Vec<u8> {
+    let items = (4..MANY).map(|n| [&[2][..], &sku(n), &[1, 0, 0, 2]].concat());
+    let next = drawn.unwrap_or(1);
+    let lines = (0..MANY).map(|n| {
+        let line = line(n, next, 1, drawn);
+        [line, place(0, n, 1)].concat()
+    });
+    waiting(items.chain(lines).collect())
+}
+
+/// A header that names many lines, which one that was drawn have.
+fn last_draw() -> Vec<u8> {
+    let mut bytes = waiting(Vec::new());
+    let past = [&[3, 2, 1][..], &spelled(super::samples::NOW_MS + 1_000)].concat();
+    let found = bytes.windows(past.len()).position(|part| part == past);
+    let at = found.unwrap_or_default() + past.len() + 16;
+    let list = [
+        spelled(MANY),
+        repeated(|n| [&spelled(n)[..], &[1]].concat()),
+    ]
+    .concat();
+    // The length of the option stands 19 bytes before.
+    let length = found.unwrap_or_default() - 19;
+    let longer = spelled(u64::from(bytes[length]) - 3 + list.len() as u64);
+    bytes.splice(at..at + 3, list);
+    bytes.splice(length..=length, longer);
+    bytes
 }
 
 /// Users who each have something of everything: a line takes two bytes, and counts
 /// against a limit of its own.
 fn carts() -> Vec<u8> {
-    let items = (0..240).map(|n| [&[2][..], &sku(n), &[1, 150, 0]].concat());
+    let items = (0..240).map(|n| [&[2][..], &sku(n), &[1, 150, 0, 0]].concat());
     let lines: Vec<u8> = (3..243).flat_map(|item| [item, 1]).collect();
     let cart = |n| {
         [
@@ -156,7 +247,7 @@ fn carts() -> Vec<u8> {
             &name(n),
             &[1, 240],
             &lines,
-            &[0, 0, 1],
+            &[0, 0, 0],
         ]
         .concat()
     };

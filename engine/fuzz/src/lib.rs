@@ -4,7 +4,7 @@
 //! | Question | File |
 //! |---|---|
 //! | what must hold | `targets.rs` |
-//! | which inputs are valid | `samples.rs`, `corpus.rs`; the densest ones, `dense.rs` |
+//! | which inputs are valid | `samples.rs`, `samples_line.rs`, `corpus.rs`; the densest ones, `dense.rs` |
 //! | how are they damaged | `mutate.rs` |
 //! | how does a seeded run find, shrink and report | `seeded.rs` |
 //! | what does decoding cost in memory | `meter.rs` |
@@ -18,5 +18,6 @@ pub mod meter;
 pub mod mutate;
 pub mod requests;
 pub mod samples;
+pub mod samples_line;
 pub mod seeded;
 pub mod targets;

@@ -113,7 +113,7 @@ pub fn recount(pieces: &mut Pieces) {
         let of_kind = |piece: &&Vec<u8>| piece.first().is_some_and(|tag| tags.contains(tag));
         pieces.iter().filter(of_kind).count() as u64
     };
-    let (items, records) = (count(&[2]), count(&[3, 4, 5, 6]));
+    let (items, records) = (count(&[2]), count(&[3, 4, 5, 6, 10]));
     pieces.retain(|piece| piece.first() != Some(&9));
     pieces.push([vec![9], spelled(items), spelled(records)].concat());
 }

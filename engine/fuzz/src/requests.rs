@@ -27,6 +27,13 @@ impl Names {
             ids.push(view.id(&mut NameBuffer::default()).to_vec());
             users.extend(view.user(&mut NameBuffer::default()).map(<[u8]>::to_vec));
         });
+        let mut cursor = Some(PlaceCursor::START);
+        while let Some(from) = cursor {
+            cursor = sale.scan_places(from, 100, &mut |place| {
+                ids.push(place.id.bytes(&mut NameBuffer::default()).to_vec());
+                users.push(place.user.bytes(&mut NameBuffer::default()).to_vec());
+            });
+        }
         let mut skus: Vec<Vec<u8>> = sale.items().take(20).map(|item| item.sku.into()).collect();
         skus.push(b"nosuch".to_vec());
         Names { ids, users, skus }
@@ -56,6 +63,13 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
         replaces: dice.one_in(3).then(|| HASHER.key(name(&names.ids, dice))),
         waits: false,
     };
+    let wait = Reserve {
+        ask: Ask::Items([(sku, qty)].into_iter().collect()),
+        hold_ms: None,
+        replaces: None,
+        waits: true,
+        ..reserve
+    };
     let pay = Checkout {
         id: id_key,
         user: insists_spelling,
@@ -70,7 +84,7 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
         no_restock: dice.one_in(2),
         restore_limit: dice.one_in(2),
     };
-    let plan = match dice.below(14) {
+    let plan = match dice.below(21) {
         0..=3 => sale.plan_reserve(at_ms, &reserve, &BOUNDS),
         4 | 5 => sale.plan_checkout(at_ms, &pay).map(unentered),
         6 => sale
@@ -83,9 +97,22 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
             .plan_sweep(at_ms, 1 + dice.below(5) as u32)
             .ok_or(Answer::Unchanged),
         12 => sale.plan_expire(at_ms, id_key).ok_or(Answer::Unchanged),
+        13..=16 => sale.plan_reserve(at_ms, &wait, &BOUNDS),
+        17..=19 => go(sale, at_ms, dice).ok_or(Answer::Unchanged),
         _ => return manage(sale, names, at_ms, dice),
     };
     plan.ok().map(|event| with_entry(event, dice))
+}
+
+/// The next thing that lines have to do, if there is one, within some steps; some people are
+/// absent.
+pub fn go(sale: &Sale, at_ms: u64, dice: &mut Dice) -> Option<Event<'static>> {
+    let seed = dice.roll();
+    let (from, budget) = (&mut (seed as u32 % 4), &mut (1 + dice.below(20) as u32));
+    let is_present = |place| !u64::from(place).wrapping_add(seed).is_multiple_of(3);
+    sale.plan_draw(at_ms, || (u128::from(seed) << 7).to_le_bytes())
+        .or_else(|| sale.plan_dissolve(at_ms, budget))
+        .or_else(|| sale.plan_grant(at_ms, from, budget, &BOUNDS, &is_present))
 }
 
 fn name<'n>(among: &'n [Vec<u8>], dice: &mut Dice) -> &'n [u8] {
@@ -94,11 +121,19 @@ fn name<'n>(among: &'n [Vec<u8>], dice: &mut Dice) -> &'n [u8] {
 
 /// What the owner of the sale does.
 fn manage(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Option<Vec<u8>> {
+    let pace = dice.one_in(2).then(|| PaceRate {
+        n: 1 + dice.below(9),
+        ms: 1 + dice.below(9_000),
+    });
     let changes = Changes {
         user_limit: dice.one_in(2).then_some(dice.below(9)),
         sale_limit: dice.one_in(4).then_some(dice.below(900)),
         grace_ms: dice.one_in(2).then_some(dice.below(5_000)),
         end_at_ms: dice.one_in(4).then_some(at_ms + dice.below(9_000)),
+        start_at_ms: dice.one_in(8).then_some(at_ms + dice.below(50_000)),
+        waiting_max: dice.one_in(4).then_some(dice.below(40)),
+        patience_ms: dice.one_in(4).then_some(2_000 * dice.below(2)),
+        pace: dice.one_in(4).then_some(pace),
         ..Changes::default()
     };
     let id = name(&names.ids, dice);

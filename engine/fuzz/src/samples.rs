@@ -3,6 +3,7 @@
 //!
 //! Edge: valid things only; `mutate.rs` makes the others.
 
+use super::samples_line::line_events;
 use flashsale_engine::sale::*;
 
 pub const ULID: &[u8] = b"01ARZ3NDEKTSV4RRFFQ69G5FAV";
@@ -28,7 +29,7 @@ fn order<'a>(reference: Option<&'a [u8]>, payload: Option<&'a [u8]>) -> Order<'a
     }
 }
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     Options {
         user_limit: Some(4),
         item_limit: Some(300),
@@ -226,6 +227,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
         ("bound", Change::Bound { orders: b"other" }),
     ];
     events.extend(told_events());
+    events.extend(line_events());
     events
 }
 
@@ -337,6 +339,9 @@ pub fn is_of_batch(change: &Change<'_>) -> bool {
             | Change::Swept { .. }
             | Change::Expired { .. }
             | Change::Lapsed { .. }
+            | Change::Left { .. }
+            | Change::Drawn { .. }
+            | Change::Granted(_)
             | Change::Marked { .. }
             | Change::Told(_)
             | Change::Dropped { .. }
@@ -452,7 +457,7 @@ pub fn telling_sale() -> Sale {
     sale
 }
 
-fn step<'a>(sale: &mut Sale, plan: impl FnOnce(&Sale) -> Plan<'a>) {
+pub(super) fn step<'a>(sale: &mut Sale, plan: impl FnOnce(&Sale) -> Plan<'a>) {
     let event = plan(sale).unwrap();
     sale.check(&event).unwrap();
     sale.apply(&event);

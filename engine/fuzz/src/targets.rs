@@ -4,7 +4,8 @@
 
 use super::dice::Dice;
 use super::samples::{HASHER, NOW_MS, busy_sale, digested, loaded, saved};
-use crate::requests::{Names, request};
+use super::samples_line::waiting_sale;
+use crate::requests::{Names, go, request};
 use flashsale_engine::sale::*;
 
 /// Snapshots are cut into pieces of this many bytes.
@@ -32,12 +33,7 @@ pub fn event(bytes: &[u8]) -> bool {
         live_on(sale, &mut Dice::from_bytes(bytes));
         return true;
     }
-    let mut pair = Pair::new(copy_of_base());
-    let fits = pair.follow(bytes);
-    if fits {
-        live_on(pair.sale, &mut Dice::from_bytes(bytes));
-    }
-    fits
+    follow_all(bytes, |pair| usize::from(pair.follow(bytes)))
 }
 
 /// A batch in any bytes ends in an error, or is written as it was read; each of its events
@@ -47,19 +43,31 @@ pub fn batch(bytes: &[u8]) -> bool {
         return false;
     };
     let mut again = ContainerWriter::new(Vec::new(), container.at_ms());
-    let (mut pair, mut applied, mut is_whole) = (Pair::new(copy_of_base()), 0, true);
-    for event in container {
+    let mut is_whole = true;
+    for event in container.clone() {
         match event {
-            Ok(event) => {
-                again.push(&event);
-                applied += u32::from(pair.follow_event(&event));
-            }
+            Ok(event) => again.push(&event),
             Err(_) => is_whole = false,
         }
     }
     assert!(!is_whole || again.finish() == bytes, "two spellings");
-    live_on(pair.sale, &mut Dice::from_bytes(bytes));
-    applied > 0
+    follow_all(bytes, |pair| {
+        let events = container.clone().flatten();
+        events.filter(|event| pair.follow_event(event)).count()
+    })
+}
+
+/// Carries out in each of the bases what fits, and lives on; did anything fit?
+fn follow_all(bytes: &[u8], follow: impl Fn(&mut Pair) -> usize) -> bool {
+    let mut fits_any = false;
+    for base in bases() {
+        let mut pair = Pair::new(base);
+        if follow(&mut pair) > 0 {
+            live_on(pair.sale, &mut Dice::from_bytes(bytes));
+            fits_any = true;
+        }
+    }
+    fits_any
 }
 
 /// A snapshot in any bytes is an error, or a consistent sale that is saved as it was
@@ -73,15 +81,15 @@ pub fn snapshot(bytes: &[u8]) -> bool {
 /// Events one after the other, each with its length in two bytes: each fits or not, and
 /// the sale stays consistent and equal to its twin.
 pub fn apply_sequence(bytes: &[u8]) -> bool {
-    let mut pair = Pair::new(copy_of_base());
-    let (mut rest, mut applied) = (bytes, 0);
-    while let Some((&[low, high], tail)) = rest.split_first_chunk() {
-        let len = usize::from(u16::from_le_bytes([low, high])).min(tail.len());
-        applied += u32::from(pair.follow(&tail[..len]));
-        rest = &tail[len..];
-    }
-    live_on(pair.sale, &mut Dice::from_bytes(bytes));
-    applied > 0
+    follow_all(bytes, |pair| {
+        let (mut rest, mut applied) = (bytes, 0);
+        while let Some((&[low, high], tail)) = rest.split_first_chunk() {
+            let len = usize::from(u16::from_le_bytes([low, high])).min(tail.len());
+            applied += usize::from(pair.follow(&tail[..len]));
+            rest = &tail[len..];
+        }
+        applied
+    })
 }
 
 /// Only what decodes an event, for measuring.
@@ -113,13 +121,13 @@ fn load(bytes: &[u8]) -> Result<Sale, CodecError> {
 }
 
 thread_local! {
-    static BASE: Vec<Vec<u8>> = saved(&busy_sale());
+    static BASES: [Vec<Vec<u8>>; 2] = [busy_sale(), waiting_sale()].map(|sale| saved(&sale));
 }
 
-/// A fresh copy of the sale that events are tried on.
-pub fn copy_of_base() -> Sale {
-    BASE.with(|chunks| loaded(chunks))
-        .expect("a valid snapshot")
+/// Fresh copies of the sales that events are tried on: one without people who wait, and one
+/// with them.
+pub fn bases() -> [Sale; 2] {
+    BASES.with(|[one, other]| [one, other].map(|chunks| loaded(chunks).expect("a valid snapshot")))
 }
 
 /// A sale, and the copy of it that a replica would have.
@@ -154,6 +162,11 @@ impl Pair {
         let seen = self.sale.apply(event).stock;
         assert_eq!(seen, self.twin.apply(event).stock, "{event:?}");
         assert_conserved(&before, &self.sale, event);
+        assert_eq!(
+            self.sale.lines_due_ms(),
+            self.twin.lines_due_ms(),
+            "{event:?}"
+        );
         assert_eq!(self.sale.audit(), Vec::<String>::new(), "{event:?}");
         true
     }
@@ -208,6 +221,15 @@ fn live_on(sale: Sale, dice: &mut Dice) {
             let mut bytes = Vec::new();
             encode_event(&event, &mut bytes);
             assert!(pair.follow(&bytes), "a sweep that was planned does not fit");
+        }
+        for _ in 0..20 {
+            let Some(event) = go(&pair.sale, now_ms, dice) else {
+                break;
+            };
+            assert!(
+                pair.follow_event(&event),
+                "what lines have to do does not fit"
+            );
         }
     }
     let Pair { sale, twin } = pair;

@@ -12,6 +12,7 @@
 mod names;
 mod shop;
 mod storms;
+mod storms_line;
 mod work;
 
 use flashsale_fuzz::meter::{Meter, peak_of};

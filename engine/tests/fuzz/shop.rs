@@ -12,7 +12,7 @@ pub const HOLD_MS: u64 = 60_000;
 pub const LONG_MS: u64 = 3_600_000;
 
 /// Reservations of one sweep.
-const SWEEP: u32 = 100;
+pub const SWEEP: u32 = 100;
 
 /// What calls took, in steps.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,6 +49,8 @@ pub struct Shop {
     pub now_ms: u64,
     pub bounds: Bounds,
     pub took: Took,
+    /// The line that the timer is to begin with.
+    pub next_item: ItemIndex,
     entries: u64,
 }
 
@@ -56,6 +58,11 @@ impl Shop {
     /// A sale of these SKUs with enough of each for everybody. Limits are counted, and
     /// stop nobody.
     pub fn of(skus: &[&[u8]]) -> Shop {
+        Shop::with(skus, 1 << 30, Changes::default())
+    }
+
+    /// A sale of these SKUs, of each so many units, with other options.
+    pub fn with(skus: &[&[u8]], units: u64, changes: Changes) -> Shop {
         let bounds = Bounds {
             reservations_max: usize::MAX,
             items_max: usize::MAX,
@@ -63,13 +70,13 @@ impl Shop {
         let ask = CreateAsk {
             sale_id: 1,
             orders: b"orders",
-            items: skus.iter().map(|&sku| (sku, 1 << 30)).collect(),
+            items: skus.iter().map(|&sku| (sku, units)).collect(),
             changes: Changes {
                 user_limit: Some(1 << 30),
                 item_limit: Some(1 << 30),
                 hold_ms_max: Some(2 * HOLD_MS),
                 grace_ms: Some(HOLD_MS),
-                ..Changes::default()
+                ..changes
             },
             hold_ms_default: HOLD_MS,
             keep_ms_default: HOLD_MS,
@@ -80,6 +87,7 @@ impl Shop {
             now_ms: NOW_MS,
             bounds,
             took: Took::default(),
+            next_item: 0,
             entries: 0,
         }
     }
@@ -94,7 +102,10 @@ impl Shop {
                 set_entry(&mut event, EntryId { ms: entry, seq: 0 });
                 self.sale.check(&event).expect("an event that fits");
                 self.sale.apply(&event);
+                self.sale.take_moves();
             }
+            // When the timer is to come round, which is asked after each command.
+            self.sale.lines_due_ms();
         });
         self.entries = entry;
         self.took.note(steps);
@@ -148,7 +159,12 @@ impl Shop {
 
     /// Adds new SKUs.
     pub fn restock(&mut self, skus: &[Vec<u8>]) -> bool {
-        let items = skus.iter().map(|sku| (&sku[..], 1 << 30)).collect();
+        self.restock_each(skus, 1 << 30)
+    }
+
+    /// The same, so many units of each.
+    pub fn restock_each(&mut self, skus: &[Vec<u8>], units: i64) -> bool {
+        let items = skus.iter().map(|sku| (&sku[..], units)).collect();
         let ask = Restock {
             ask: RestockAsk::Items(items),
             new: true,

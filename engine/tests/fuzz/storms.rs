@@ -4,6 +4,7 @@
 //! against a short one.
 
 use super::shop::{HOLD_MS, LONG_MS, Shop, Took};
+use super::storms_line as line;
 
 pub struct Storm {
     pub what: &'static str,
@@ -11,7 +12,7 @@ pub struct Storm {
     pub rage: fn(u64) -> Took,
 }
 
-pub const STORMS: [Storm; 7] = [
+pub const STORMS: [Storm; 16] = [
     Storm {
         what: "releases of ids never seen",
         rage: releases,
@@ -40,9 +41,45 @@ pub const STORMS: [Storm; 7] = [
         what: "one user's many reservations",
         rage: one_user,
     },
+    Storm {
+        what: "lines of many items",
+        rage: line::many_lines,
+    },
+    Storm {
+        what: "people who join and leave before the draw",
+        rage: line::churn,
+    },
+    Storm {
+        what: "a large line that is drawn and served",
+        rage: line::drawn,
+    },
+    Storm {
+        what: "a line that all have left but one",
+        rage: line::holes,
+    },
+    Storm {
+        what: "a line of people who are absent",
+        rage: line::absent,
+    },
+    Storm {
+        what: "fronts that want more than there is",
+        rage: line::short_fronts,
+    },
+    Storm {
+        what: "turns of users at their limit while something is overdue",
+        rage: line::limited,
+    },
+    Storm {
+        what: "a line that nobody may join any more",
+        rage: line::closed_to_others,
+    },
+    Storm {
+        what: "a large line that ends",
+        rage: line::dissolved,
+    },
 ];
 
-fn name(kind: char, n: u64) -> Vec<u8> {
+pub fn name(kind: char, n: u64) -> Vec<u8> {
     format!("{kind}{n}").into_bytes()
 }
 

@@ -6,9 +6,11 @@
 //! and are promoted are compared; and the recipes of the guide are played.
 
 mod copies;
+mod crowd;
 mod recipes;
 mod rows;
 mod turns;
+mod ways;
 
 use crate::support::{Con, Server};
 

@@ -54,8 +54,7 @@ impl Sale {
                 if self.reservations.find(id).is_some() {
                     differences.add(|| format!("{} waits and is known", shown(place.id)));
                 }
-                let order = line.draw().map(|draw| draw.place_of(place.number));
-                if order.is_some_and(|order| order < line.head()) {
+                if line.is_settled(place.number) {
                     differences.add(|| {
                         let (id, head) = (shown(place.id), line.head());
                         format!("the place of {id} is before {head}, where its line stands")

@@ -7,13 +7,13 @@ use crate::sale::book::pace::Pace;
 use crate::sale::book::waiting::draw::Draw;
 use crate::sale::book::waiting::line::WaitingLine;
 use crate::sale::book::waiting::moves::LoadedLine;
-use crate::sale::book::waiting::{LastDraw, LineCounts, Place, Waiting};
+use crate::sale::book::waiting::{LastDraw, LineCounts, NUMBERS_MAX, PAGES_MAX, Place, Waiting};
 use crate::sale::event::line_codec::{put_seed, take_seed};
 use crate::sale::event::parts::{
     put_line_options, take_integer, take_line_options, take_moment, take_positive,
 };
 use crate::sale::state::Sale;
-use crate::sale::units::{INTEGER_MAX, ItemIndex};
+use crate::sale::units::ItemIndex;
 use crate::wire::{CodecError, NameReader, Writer};
 
 /// Has the header anything to say of lines and PACE?
@@ -57,8 +57,8 @@ pub(super) fn take_past(from: &mut NameReader<'_>, sale: &mut Sale) -> Result<()
     }
     let past = from.option(|from| {
         let counts = LineCounts {
-            granted: from.number()?,
-            passed_over: from.number()?,
+            granted: take_integer(from)?,
+            passed_over: take_integer(from)?,
         };
         Ok((counts, from.option(take_last_draw)?))
     })?;
@@ -75,7 +75,7 @@ fn take_last_draw(from: &mut NameReader<'_>) -> Result<LastDraw, CodecError> {
     Ok(LastDraw {
         at_ms: take_moment(from)?,
         seed: take_seed(from)?,
-        drawn: from.list(2, |from| Ok((from.small()?, from.number()?)))?,
+        drawn: from.list(2, |from| Ok((from.small()?, take_positive(from)?)))?,
     })
 }
 
@@ -117,14 +117,20 @@ impl LineLoading {
         from: &mut NameReader<'_>,
         sale: &mut Sale,
     ) -> Result<(), CodecError> {
-        self.end()?;
+        self.end_line(sale)?;
         let item = from.small()?;
         let (next, head, left) = (take_positive(from)?, from.number()?, take_positive(from)?);
         let draw = from.option(|from| Ok((from.number()?, take_seed(from)?)))?;
         let drawn = draw.map_or(0, |(drawn, _)| drawn);
         let is_dense = draw.is_some() || (head == 0 && left == next);
         let is_there = (item as usize) < sale.items.len();
-        if !is_there || head >= next || left > next - head || drawn > next || !is_dense {
+        if !is_there
+            || next > NUMBERS_MAX
+            || head >= next
+            || left > next - head
+            || drawn > next
+            || !is_dense
+        {
             return Err(CodecError::Invalid("a line"));
         }
         let stock: Stock = sale.items.stock(item);
@@ -162,7 +168,7 @@ impl LineLoading {
             return Err(CodecError::Invalid("a place"));
         };
         if !(self.number..self.next).contains(&number)
-            || number > INTEGER_MAX
+            || waiting.pages_end() >= PAGES_MAX
             || sale.reservations.find(id).is_some()
             || waiting.find(id).is_some()
             || waiting.find_of_user(user).is_some()
@@ -174,11 +180,28 @@ impl LineLoading {
         Ok(())
     }
 
-    /// Have all places of the line come?
-    pub(super) fn end(&self) -> Result<(), CodecError> {
-        match self.left {
-            0 => Ok(()),
-            _ => Err(CodecError::Invalid("the places of a line")),
+    /// Have all places of the last line come, and are the items there that people once waited
+    /// for?
+    pub(super) fn end(&self, sale: &Sale) -> Result<(), CodecError> {
+        self.end_line(sale)?;
+        let waiting = sale.waiting.as_ref();
+        let drawn = waiting.and_then(|waiting| waiting.last_draw());
+        let drawn = drawn.map_or(&[][..], |draw| &draw.drawn);
+        let is_of_nothing = |&(item, _): &(ItemIndex, u64)| item as usize >= sale.items.len();
+        if !drawn.is_sorted_by(|one, next| one.0 < next.0) || drawn.iter().any(is_of_nothing) {
+            return Err(CodecError::Invalid("the last draw"));
         }
+        Ok(())
+    }
+
+    /// Have all places of the last line come, and is nobody among those who were settled?
+    fn end_line(&self, sale: &Sale) -> Result<(), CodecError> {
+        let waiting = sale.waiting.as_ref();
+        let both = waiting.and_then(|waiting| Some((waiting, waiting.line(self.item)?)));
+        let was_settled = both.is_some_and(|(waiting, line)| waiting.has_anybody_before_head(line));
+        if self.left > 0 || was_settled {
+            return Err(CodecError::Invalid("the places of a line"));
+        }
+        Ok(())
     }
 }

@@ -184,7 +184,7 @@ impl Loader {
                 if counts != (sale.items.len() as u64, sale.reservations.len() as u64) {
                     return Err(CodecError::Invalid("the counts at the end"));
                 }
-                self.line.end()?;
+                self.line.end(sale)?;
                 self.is_complete = true;
                 Ok(())
             }

@@ -189,9 +189,7 @@ pub(super) fn people_of(waiting: &Waiting, granted: &Granted) -> Vec<PlaceSlot> 
         return Vec::new();
     };
     let places = line.head()..line.head().saturating_add(granted.places).min(line.next());
-    places
-        .filter_map(|place| waiting.at_place(line, place))
-        .collect()
+    waiting.at_places(line, places).flatten().collect()
 }
 
 /// What becomes of these people: whether each gets units.

@@ -2,6 +2,7 @@
 //!
 //! As `check.rs`: reads, and reports what does not fit.
 
+use crate::sale::book::waiting::PAGES_MAX;
 use crate::sale::event::apply_line::{fates_of, people_of};
 use crate::sale::event::check::Divergence;
 use crate::sale::event::{Change, Event, Forgets, Granted};
@@ -35,6 +36,7 @@ impl Sale {
         match &self.waiting {
             Some(waiting) if waiting.find(id).is_some() => Err(Divergence::IdKnown),
             Some(waiting) if waiting.find_of_user(user).is_some() => Err(Divergence::UserWaits),
+            Some(waiting) if !waiting.has_number(item, PAGES_MAX) => Err(Divergence::WrongState),
             _ => Ok(()),
         }
     }
@@ -73,6 +75,9 @@ impl Sale {
         let left = line.next().saturating_sub(line.head());
         if !line.is_drawn() || granted.places > left || granted.expires_at_ms < event.at_ms {
             return Err(Divergence::WrongState);
+        }
+        if granted.expires_at_ms == 0 {
+            return Err(Divergence::DeadlineBack);
         }
         let people = people_of(waiting, granted);
         let (made, passed) = granted.counts();

@@ -48,7 +48,13 @@ pub(super) fn take_tagged(
 ) -> Result<bool, CodecError> {
     match tag {
         EVENTS_ALL => options.events = Events::All,
-        LINE_OPTIONS => take_line_options(value, options)?,
+        LINE_OPTIONS => {
+            take_line_options(value, options)?;
+            // What is not asked for is not written.
+            if !options.has_line_options() {
+                return Err(CodecError::Invalid("the options of lines"));
+            }
+        }
         _ => return Ok(false),
     }
     Ok(true)

@@ -171,12 +171,12 @@ impl Sale {
             forgotten: 0,
             pace: self.pace,
         };
-        for place in line.head()..line.next() {
-            if *budget == 0 {
-                break;
-            }
+        let mut places = waiting.at_places(line, line.head()..line.next());
+        while *budget > 0
+            && let Some(place) = places.next()
+        {
             *budget -= 1;
-            if let Some(slot) = waiting.at_place(line, place) {
+            if let Some(slot) = place {
                 let person = waiting.get(slot)?;
                 match self.fate_of(now_ms, person, &tally, bounds, is_present) {
                     Fate::Waits => break,
@@ -239,8 +239,13 @@ impl Sale {
         let user = self.hasher.key_of(place.user);
         let slot = self.users.find(user).unwrap_or(NONE);
         match self.admit_waiting(slot, item, qty) {
-            // Units of theirs may be on their way back.
-            Err(refusal) if self.overdue_could_lift(now_ms, &refusal, user) => Fate::Waits,
+            // Units of theirs may be on their way back. The timer sweeps before it grants, so that
+            // nobody waits here for long, and nobody's reservations have to be looked at.
+            Err(Answer::UserLimit { .. } | Answer::ItemLimit { .. })
+                if self.has_overdue(now_ms) =>
+            {
+                Fate::Waits
+            }
             Err(_) => Fate::PassedOver,
             Ok(()) if self.needs_room(tally, bounds) && !self.can_forget(tally) => Fate::Waits,
             Ok(()) => Fate::Granted,

@@ -6,7 +6,7 @@
 use crate::sale::Plan;
 use crate::sale::ask::answer::Answer;
 use crate::sale::ask::request::{Ask, Bounds, Reserve};
-use crate::sale::book::waiting::{Place, PlaceSlot, Waiting};
+use crate::sale::book::waiting::{PAGES_MAX, Place, PlaceSlot, Waiting};
 use crate::sale::event::{Change, Event};
 use crate::sale::plan::reserve::{Replaced, Unknown};
 use crate::sale::state::Sale;
@@ -126,15 +126,17 @@ impl Sale {
 
     /// Rows 16 and 17.
     fn plan_join<'a>(&self, now_ms: u64, ask: &Reserve<'a>, item: ItemIndex, qty: u64) -> Plan<'a> {
-        let mut places = 0;
+        let (mut places, mut has_number) = (0, true);
         if let Some(waiting) = &self.waiting {
             if let Some(place) = waiting.find_of_user(ask.user) {
                 return Err(Answer::Placed { place });
             }
             places = waiting.len().saturating_add(waiting.dead());
+            // Copies have as many again: they free what ended in their own time.
+            has_number = waiting.has_number(item, PAGES_MAX / 2);
         }
         let most = self.options.waiting_max;
-        if places >= most {
+        if places >= most || !has_number {
             return Err(Answer::LineFull { most });
         }
         let change = Change::Joined {

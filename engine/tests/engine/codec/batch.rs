@@ -5,6 +5,7 @@ use flashsale_engine::sale::*;
 use flashsale_fuzz::samples::{
     HASHER, NOW_MS, batch, busy_sale, digested, encoded, events, is_of_batch, loaded, saved,
 };
+use flashsale_fuzz::samples_line::is_of_lines;
 
 use super::{assert_golden, hex, live_out};
 
@@ -48,14 +49,15 @@ fn the_bytes_of_a_batch_are_those_of_the_golden_file() {
     let read: Vec<_> = events.into_iter().map(|event| event.change).collect();
     assert_eq!(read, changes);
     let one = batch(changes.iter().take(1).cloned());
-    let (told, untold): (Vec<_>, Vec<_>) = changes
+    let (lines, others): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_of_lines);
+    let (told, untold): (Vec<_>, Vec<_>) = others
         .into_iter()
         .partition(|change| !change.told().is_empty());
     let (untold, told) = (hex(&batch(untold)), hex(&batch(told)));
-    let one = hex(&one);
+    let (one, lines) = (hex(&one), hex(&batch(lines)));
     assert_golden(
         "batch.txt",
-        &format!("all {untold}\none {one}\ntold {told}\n"),
+        &format!("all {untold}\none {one}\ntold {told}\nlines {lines}\n"),
     );
 }
 

@@ -10,6 +10,7 @@
 
 mod batch;
 mod forged;
+mod line;
 mod outbox;
 
 use flashsale_engine::sale::*;

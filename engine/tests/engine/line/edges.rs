@@ -78,6 +78,21 @@ fn grant(sale: &mut Sale, now_ms: u64, mut budget: u32) -> bool {
     is_one
 }
 
+/// The elements of a snapshot.
+fn elements(sale: &Sale) -> Vec<Vec<u8>> {
+    let mut elements = Vec::new();
+    digest(sale, &mut |element| elements.push(element.to_vec()));
+    // The order of the queues.
+    elements.pop();
+    elements
+}
+
+fn load(elements: &[Vec<u8>]) -> Result<Sale, CodecError> {
+    let mut loader = Loader::new(OWN);
+    loader.push(&elements.concat())?;
+    loader.finish()
+}
+
 #[test]
 fn whoever_stands_behind_a_line_and_pace_asks_again_when_pace_allows_it() {
     let mut sale = sale(&[(b"tee", 5)], pace(1, 10_000));
@@ -171,14 +186,7 @@ fn a_snapshot_in_which_an_id_waits_and_is_reserved_is_refused() {
     let mut sale = sale(&[(b"tee", 1)], Changes::default());
     reserve(&mut sale, BEGIN_MS, "AA", (b"tee", 1), false);
     reserve(&mut sale, BEGIN_MS, "BB", (b"tee", 1), true);
-    let mut elements = Vec::new();
-    digest(&sale, &mut |element| elements.push(element.to_vec()));
-    elements.pop();
-    let load = |elements: &[Vec<u8>]| -> Result<Sale, CodecError> {
-        let mut loader = Loader::new(OWN);
-        loader.push(&elements.concat())?;
-        loader.finish()
-    };
+    let elements = elements(&sale);
     load(&elements).expect("as it was");
     // The reservation takes the id of the place, and stands behind it.
     let at = |name: &[u8]| {
@@ -199,4 +207,34 @@ fn a_snapshot_in_which_an_id_waits_and_is_reserved_is_refused() {
         load(&forged),
         Err(CodecError::Invalid("a reservation"))
     ));
+}
+
+/// A copy that loaded a line knows what its front asks for: whoever has the first number need not
+/// be in front.
+#[test]
+fn a_loaded_line_is_due_when_the_line_that_was_saved_is() {
+    for seed in 0..32 {
+        let changes = Changes {
+            start_at_ms: Some(BEGIN_MS + 1_000),
+            ..Changes::default()
+        };
+        let mut sale = sale(&[(b"tee", 4)], changes);
+        for (number, qty) in [1, 4, 2, 3].into_iter().enumerate() {
+            reserve(
+                &mut sale,
+                BEGIN_MS,
+                &format!("p{number}"),
+                (b"tee", qty),
+                true,
+            );
+        }
+        let now_ms = BEGIN_MS + 1_000;
+        let drawn = sale.plan_draw(now_ms, || [seed; 16]).expect("a draw");
+        sale.apply(&drawn);
+        grant(&mut sale, now_ms, 2);
+        let copy = load(&elements(&sale)).expect("as it was");
+        assert_eq!(copy.lines_due_ms(), sale.lines_due_ms(), "seed {seed}");
+        let next = |sale: &Sale| sale.plan_grant(now_ms, &mut 0, &mut 9, &BOUNDS, &|_| true);
+        assert_eq!(next(&copy), next(&sale), "seed {seed}");
+    }
 }

@@ -99,7 +99,7 @@ fn world(rng: &mut SmallRng) -> World {
         start_at_ms: Some(set("START", &[0, 0, BEGIN_MS + 4_000], rng)),
         waiting_max: Some(set("WAITING", &[0, 3, 100, 100], rng)),
         patience_ms: Some(set("PATIENCE", &[0, 2_000, 5_000], rng)),
-        remember_ms: Some(set("REMEMBER", &[600_000], rng)),
+        remember_ms: Some(set("REMEMBER", &[5_000, 600_000], rng)),
         ..Changes::default()
     };
     let pace = [None, None, Some((1, 300)), Some((5, 1_000))]

@@ -293,11 +293,14 @@ impl Model {
         self.set_state(id, state, 0);
     }
 
-    /// Forgets whoever ended first.
+    /// Forgets whoever ended first; of one moment, one that can never become an order.
     pub fn forget(&mut self, is_ended: impl Fn(&Reservation) -> bool) {
         let ended = self.reservations.iter().enumerate();
         let ended = ended.filter(|(_, res)| is_ended(res));
-        let first = ended.min_by_key(|(_, res)| (Model::ended_at_ms(res), res.queued));
+        let first = ended.min_by_key(|(_, res)| {
+            let is_late = res.state == State::Late;
+            (Model::ended_at_ms(res), is_late, res.queued)
+        });
         let at = first.map(|(at, _)| at).expect("somebody to forget");
         self.reservations.remove(at);
     }

@@ -189,7 +189,9 @@ impl Model {
             self.set_state(&id, State::Expired, at);
         }
         for _ in 0..forgotten {
-            self.forget(|res| matches!(res.state, State::Expired | State::Released));
+            // Also one that this sweep returned, if its deadline was the first: REMEMBER is no
+            // shorter than GRACE, so that its grace is over as well.
+            self.forget(|res| !matches!(res.state, State::Open | State::Sold));
         }
         Ok(())
     }
@@ -373,6 +375,9 @@ impl Model {
         if of.clone().any(|patience| patience == 0) {
             return None;
         }
-        (silent > 2 * of.max().unwrap_or(0) + 1_000).then_some(false)
+        // Each change of PATIENCE begins the period anew, and loses a step of the clock.
+        let begun = since.len() as u64;
+        let longest = (1 + begun) * of.max().unwrap_or(0) + 1_000 * begun;
+        (silent > longest).then_some(false)
     }
 }

@@ -7,16 +7,19 @@
 //!
 //! Edge: numbers alone. The seed is random and comes in with the event.
 
+use std::cell::OnceCell;
+
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::sale::units::ItemIndex;
+use crate::table::work::step;
 
 /// What the order follows from: 16 random bytes, the same for every line drawn at once.
 pub type Seed = [u8; 16];
 
 /// Rounds of the function, each its own inverse.
 const ROUNDS: usize = 90;
-/// A line of fewer people computes its rounds anew for each call: they are 1,440 bytes.
+/// A line of fewer people makes its rounds anew when it is asked: they are 1,440 bytes.
 const KEPT_FROM: u64 = 1_000;
 
 /// What a round mixes with.
@@ -26,29 +29,35 @@ struct Round {
     key: u64,
 }
 
+type Rounds = [Round; ROUNDS];
+
 /// The drawn order of one line.
 pub struct Draw {
     seed: Seed,
     item: ItemIndex,
     /// People who were drawn: numbers and places are below it.
     drawn: u64,
-    /// Of large lines, all rounds; else none.
-    rounds: Box<[Round]>,
+    /// Of large lines, all rounds, made when they are first asked for: at START there are many
+    /// lines to draw, and other things to do.
+    rounds: OnceCell<Box<Rounds>>,
+}
+
+/// A drawn order for whoever asks for several places: small lines make their rounds once for
+/// all of them.
+pub struct Order<'d> {
+    draw: &'d Draw,
+    rounds: OnceCell<Rounds>,
 }
 
 impl Draw {
     /// The order of so many people who wait for an item.
     pub fn new(seed: Seed, item: ItemIndex, drawn: u64) -> Draw {
-        let mut draw = Draw {
+        Draw {
             seed,
             item,
             drawn,
-            rounds: Box::default(),
-        };
-        if drawn >= KEPT_FROM {
-            draw.rounds = (0..ROUNDS).map(|round| draw.make_round(round)).collect();
+            rounds: OnceCell::new(),
         }
-        draw
     }
 
     /// The order of a line that nobody joined before START.
@@ -65,44 +74,42 @@ impl Draw {
         self.drawn
     }
 
+    pub fn order(&self) -> Order<'_> {
+        Order {
+            draw: self,
+            rounds: OnceCell::new(),
+        }
+    }
+
     /// Returns the place of a number. O(1). Whoever joined after the draw keeps the order of
     /// joining.
     pub fn place_of(&self, number: u64) -> u64 {
-        if number >= self.drawn {
-            return number;
-        }
-        (0..ROUNDS).fold(number, |at, round| self.step(round, at))
+        self.order().place_of(number)
     }
 
     /// Returns the number whose place this is. O(1).
     pub fn number_of(&self, place: u64) -> u64 {
-        if place >= self.drawn {
-            return place;
-        }
-        (0..ROUNDS)
-            .rev()
-            .fold(place, |at, round| self.step(round, at))
+        self.order().number_of(place)
     }
 
-    fn make_round(&self, round: usize) -> Round {
+    fn make_rounds(&self) -> Rounds {
         let mut bytes = [0; 21];
         bytes[..16].copy_from_slice(&self.seed);
         bytes[16..20].copy_from_slice(&self.item.to_le_bytes());
-        bytes[20] = round as u8;
-        let salt = xxh3_64(&bytes);
-        Round {
-            salt,
-            key: salt % self.drawn,
-        }
+        std::array::from_fn(|round| {
+            bytes[20] = round as u8;
+            let salt = xxh3_64(&bytes);
+            Round {
+                salt,
+                key: salt % self.drawn,
+            }
+        })
     }
 
     /// Swaps `at` with its partner of this round, or does not: both of a pair come to the
     /// same decision.
-    fn step(&self, round: usize, at: u64) -> u64 {
-        let Round { salt, key } = match self.rounds.get(round) {
-            Some(round) => *round,
-            None => self.make_round(round),
-        };
+    fn step(&self, at: u64, round: &Round) -> u64 {
+        let Round { salt, key } = *round;
         let sum = key + self.drawn - at;
         let partner = if sum >= self.drawn {
             sum - self.drawn
@@ -115,7 +122,41 @@ impl Draw {
 
     /// Heap bytes.
     pub fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.rounds)
+        self.rounds.get().map_or(0, |rounds| size_of_val(&**rounds))
+    }
+}
+
+impl Order<'_> {
+    fn rounds(&self) -> &Rounds {
+        step();
+        let draw = self.draw;
+        if draw.drawn >= KEPT_FROM {
+            return draw.rounds.get_or_init(|| Box::new(draw.make_rounds()));
+        }
+        self.rounds.get_or_init(|| draw.make_rounds())
+    }
+
+    /// Is this the place of the number that is equal to it?
+    fn is_fixed(&self, at: u64) -> bool {
+        at >= self.draw.drawn || self.draw.drawn == 1
+    }
+
+    /// As [`Draw::place_of`].
+    pub fn place_of(&self, number: u64) -> u64 {
+        if self.is_fixed(number) {
+            return number;
+        }
+        let rounds = self.rounds().iter();
+        rounds.fold(number, |at, round| self.draw.step(at, round))
+    }
+
+    /// As [`Draw::number_of`].
+    pub fn number_of(&self, place: u64) -> u64 {
+        if self.is_fixed(place) {
+            return place;
+        }
+        let rounds = self.rounds().iter().rev();
+        rounds.fold(place, |at, round| self.draw.step(at, round))
     }
 }
 

@@ -137,6 +137,12 @@ impl WaitingLine {
         draw.map_or(place, |draw| draw.number_of(place))
     }
 
+    /// Is the place of this number before the head?
+    pub(crate) fn is_settled(&self, number: u64) -> bool {
+        let draw = self.draw.as_ref();
+        draw.is_some_and(|draw| draw.place_of(number) < self.head)
+    }
+
     /// Returns how many places at most are in front of this number; `None` before the draw.
     pub fn ahead(&self, number: u64) -> Option<u64> {
         let place = self.draw.as_ref()?.place_of(number);

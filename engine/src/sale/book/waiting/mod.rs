@@ -20,9 +20,9 @@ pub mod moves;
 mod page;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
-use crate::sale::book::waiting::draw::Seed;
+use crate::sale::book::waiting::draw::{Draw, Seed};
 use crate::sale::book::waiting::line::WaitingLine;
 use crate::sale::book::waiting::page::{PAGE_NUMBERS, Page, Record};
 use crate::sale::units::ItemIndex;
@@ -30,6 +30,11 @@ use crate::table::hash::Hasher;
 use crate::table::index::{Index, Rows};
 use crate::table::name::{Key, Names, Spelling};
 use crate::table::slab::{Slab, SlotNumber};
+
+/// Numbers of a line: a cursor of SCAN has 32 bits for a page.
+pub const NUMBERS_MAX: u64 = PAGE_NUMBERS << 32;
+/// Pages of all lines together: a slot is a page and a bit of it, and the last slot is `NONE`.
+pub const PAGES_MAX: usize = (1 << 26) - 1;
 
 /// The number of a place in its sale. It changes only where a place moves into the hole of
 /// another, see [`Waiting::leave`].
@@ -219,6 +224,13 @@ impl Waiting {
         self.lines.get(*self.by_item.get(&item)?)
     }
 
+    /// Has the line of an item a number for one more, and is there a page for it, if there may
+    /// be so many?
+    pub fn has_number(&self, item: ItemIndex, pages_max: usize) -> bool {
+        let next = self.line(item).map_or(0, WaitingLine::next);
+        next < NUMBERS_MAX && self.pages.slots() < pages_max
+    }
+
     /// All lines that somebody is in, by item.
     pub fn lines(&self) -> impl Iterator<Item = &WaitingLine> {
         self.by_item
@@ -362,6 +374,32 @@ impl Waiting {
     /// Who has this place of a line, if anybody is there. O(1).
     pub fn at_place(&self, line: &WaitingLine, place: u64) -> Option<PlaceSlot> {
         self.at_number(line, line.number_of(place))
+    }
+
+    /// Is anybody at a place before the head of a line, where all are settled? O(the fewer of
+    /// people and of places before the head).
+    pub fn has_anybody_before_head(&self, line: &WaitingLine) -> bool {
+        if line.head <= line.living {
+            return self
+                .at_places(line, 0..line.head)
+                .flatten()
+                .next()
+                .is_some();
+        }
+        self.iter(line).any(|place| line.is_settled(place.number))
+    }
+
+    /// Who has these places of a line, each in its turn; `None` where nobody is.
+    pub fn at_places<'w>(
+        &'w self,
+        line: &'w WaitingLine,
+        places: Range<u64>,
+    ) -> impl Iterator<Item = Option<PlaceSlot>> + 'w {
+        let order = line.draw().map(Draw::order);
+        places.map(move |place| {
+            let number = order.as_ref().map_or(place, |order| order.number_of(place));
+            self.at_number(line, number)
+        })
     }
 
     /// Units that whoever is at the head of a line waits for; `None` where nobody is there any

@@ -103,9 +103,6 @@ impl Waiting {
         line.living += 1;
         line.units += u128::from(qty);
         let slot = joined(at, number);
-        if line.draw.is_some() && line.living == 1 && line.head == number {
-            line.front_qty = OnceCell::from(Some(qty));
-        }
         let record = Record {
             id: self.names.pack(id.spelling()),
             user: self.names.pack(user.spelling()),

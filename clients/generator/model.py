@@ -52,6 +52,10 @@ class Row:
     def kind(self) -> str:
         return str(self.data["kind"])
 
+    def has(self, detail: dict[str, Any]) -> bool:
+        """Whether the detail is always there, which the word may leave out."""
+        return not detail.get("optional") or detail["name"] in self.data.get("has", [])
+
 
 @dataclass(frozen=True)
 class Word:

@@ -186,12 +186,12 @@ def parameter(param: Param) -> str:
             return f"{name}: Name[]"
         fields = "; ".join(f"{one}{'?' if one == 'ref' else ''}: {'number' if one == 'qty' else 'Name'}" for one in param.fields)
         return f"{name}: {{ {fields} }}[]"
-    return f"{name}: {PARAM_TYPES[param.type]}"
+    return f"{name}{'?' if param.optional else ''}: {PARAM_TYPES[param.type]}"
 
 
 def signature(command: Command) -> str:
     out = [f"{key}: Name" for key in command.keys]
-    out += [parameter(p) for p in command.params if p.kind in ("plain", "units", "rest", "entries") and not p.optional]
+    out += [parameter(p) for p in command.params if p.kind in ("plain", "units", "rest", "entries") and not (p.kind == "units" and p.optional)]
     options = options_type(command)
     if options:
         needed = any(p.none for p in options)
@@ -216,7 +216,8 @@ def body(command: Command) -> str:
     for param in command.params:
         name = camel(param.name)
         if param.kind == "plain":
-            out += f"      parser.push({'String(' + name + ')' if param.type == 'integer' else name});\n"
+            out += "      " + (f"if ({name} !== undefined) " if param.optional else "")
+            out += f"parser.push({'String(' + name + ')' if param.type == 'integer' else name});\n"
         elif param.kind == "units":
             given = f"options.{name}" if param.optional else name
             out += "      " + (f"if ({given} !== undefined) " if param.optional else "")

@@ -116,6 +116,9 @@ def test_reads_have_no_field_that_is_not_known(client: Any) -> None:
     assert found is not None and (found.more, found.ref, found.items) == ({}, "p", (("default", 1),))
     assert sale.get("none") is None and sale.stock("default", "nosuch")[1] is None
     assert any("FLASHSALE.RESERVE" in line for line in sale.help())
+    assert sale.help("release")[0] == "FLASHSALE.RELEASE key id [USER user]"
+    with pytest.raises(FlashSaleError, match="no command 'nosuch'"):
+        sale.help("nosuch")
 
 
 def test_doctor_asks_every_node(client: Any) -> None:

@@ -349,8 +349,9 @@ export const flashsale = {
   /** Tells the syntax of every command and what it does. */
   help: {
     IS_READ_ONLY: true,
-    parseCommand(parser: Parser): void {
+    parseCommand(parser: Parser, command?: Name): void {
       parser.push("FLASHSALE.HELP");
+      if (command !== undefined) parser.push(command);
     },
     transformReply: (reply: unknown) => decode.texts(reply) as string[],
   },

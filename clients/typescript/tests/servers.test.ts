@@ -44,6 +44,7 @@ for (const RESP of [2, 3] as const) {
     assert.deepEqual(await flashsale.scan("s", 0), { cursor: 0, ids: ["a"] });
     assert((await flashsale.doctor()).every((row) => row?.severity && row.topic && row.advice));
     assert((await flashsale.help()).some((line) => line.includes("FLASHSALE.RESERVE")));
+    assert.equal((await flashsale.help("release"))[0], "FLASHSALE.RELEASE key id [USER user]");
     // Names as bytes, for whoever asks for them.
     const bytes = one.withTypeMapping({ 36: Buffer });
     const id = Buffer.from([0, 255]);

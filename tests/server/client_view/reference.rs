@@ -303,7 +303,7 @@ pub const REFERENCE: [Reference; 38] = [
         "sale:1 RW access update, sale:2 RO access, sale:3 RO access",
     ),
     command("FLASHSALE.DOCTOR", 1, "stale", "FLASHSALE.DOCTOR", ""),
-    command("FLASHSALE.HELP", 1, "", "FLASHSALE.HELP", ""),
+    command("FLASHSALE.HELP", -1, "", "FLASHSALE.HELP [command]", ""),
 ];
 
 /// Commands of the replication stream and of the AOF, not for clients.

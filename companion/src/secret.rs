@@ -45,7 +45,10 @@ mod tests {
     #[test]
     fn a_url_is_shown_without_what_logs_in() {
         for (url, shown) in [
-            ("postgres://ann:p@ss@db:5432/shop?password=x", "postgres://db:5432/shop"),
+            (
+                "postgres://ann:p@ss@db:5432/shop?password=x",
+                "postgres://db:5432/shop",
+            ),
             ("mysql://db/shop", "mysql://db/shop"),
             ("sqlite:/var/lib/shop.db?mode=rw", "sqlite:/var/lib/shop.db"),
         ] {

@@ -67,14 +67,11 @@ def places(seed: bytes, item: int, drawn: int):
 def people(lines: list[str]):
     """The id and the number in each line."""
     is_csv = bool(lines) and {"id", "number"} <= set(lines[0].strip().split(","))
-    is_json = bool(lines) and lines[0].startswith("{") and lines[0].rstrip().endswith("}")
     for line, row in enumerate(csv.DictReader(lines) if is_csv else lines, 1 + is_csv):
         try:
-            if is_csv or is_json:
-                row = json.loads(row) if is_json else row
-                name, number = row["id"], row["number"]
-            else:
-                name, number = row.rsplit(maxsplit=1)
+            if not is_csv and row.rstrip().endswith("}"):
+                row = json.loads(row)
+            name, number = (row["id"], row["number"]) if isinstance(row, dict) else row.rsplit(maxsplit=1)
             yield name, int(number)
         except (KeyError, TypeError, ValueError):
             sys.exit(f"row {line} has no id and number: {row!r}")

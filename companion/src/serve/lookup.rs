@@ -48,7 +48,12 @@ mod tests {
         }
     }
 
-    fn row(word: &str, command: &str, detail: &str, value: impl Into<Json>) -> Option<&'static Row> {
+    fn row(
+        word: &str,
+        command: &str,
+        detail: &str,
+        value: impl Into<Json>,
+    ) -> Option<&'static Row> {
         let details = Map::from_iter([(detail.to_owned(), value.into())]);
         row_of(word_of(word.as_bytes()).expect("a word"), command, &details)
     }

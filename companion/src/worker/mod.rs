@@ -214,7 +214,9 @@ async fn open_stream(shared: &Shared, stream: &[u8]) -> Result<(Link, Vec<Raw>),
     let made = link.make_group(stream, &shared.group).await;
     made.map_err(|error| {
         let hint = match error.code() {
-            Some("WRONGTYPE") => "no stream, but --orders names that of a sale, such as tea:orders: ",
+            Some("WRONGTYPE") => {
+                "no stream, but --orders names that of a sale, such as tea:orders: "
+            }
             _ => "",
         };
         cannot(format!("{shown}: {hint}XGROUP CREATE: {}", explain(&error)))

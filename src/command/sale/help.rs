@@ -33,8 +33,9 @@ pub const COMMAND: CommandSpec = CommandSpec {
 fn lines(command: Option<&[u8]>) -> Result<Vec<String>, Error> {
     let is_asked = |spec: &&CommandSpec| {
         let short = spec.name.trim_start_matches("FLASHSALE.");
+        let names = [spec.name, short];
         let is_it = |word: &[u8]| {
-            [spec.name, short]
+            names
                 .iter()
                 .any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
         };
@@ -60,9 +61,12 @@ impl Handler for Help {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let mut args = Args::new(call.words());
-        let command = (!args.is_empty()).then(|| args.word("command"));
+        let command = match args.is_empty() {
+            true => None,
+            false => Some(args.word("command")?),
+        };
         args.end()?;
-        let lines = lines(command.transpose()?)?;
+        let lines = lines(command)?;
         call.reply().array(lines.len());
         for line in lines {
             call.reply().bytes(line.as_bytes());

@@ -79,7 +79,7 @@ for shop in "${shops[@]}"; do
   "prepare_$shop"
   echo "shop in $shop: tests"
   # Looks into the jobs of this one.
-  [ "$shop" != python ] || play test_jobs.py
+  [ "$shop" != python ] || { play test_jobs.py; play test_books.py; }
   if [ "${FLASHSALE_RUN:-}" = short ]; then
     play_short
   else

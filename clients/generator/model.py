@@ -34,7 +34,7 @@ class Param:
     type: str  # name, integer, pair (two integers), json, units, entries; of a choice its words, "orders|all"
     token: str | None = None
     none: str = ""  # of an option: "", "never" (required), "if written" (no default)
-    optional: bool = False  # of units
+    optional: bool = False  # of units and plain
     fields: tuple[str, ...] = ()  # of entries
 
 
@@ -51,6 +51,10 @@ class Row:
     @property
     def kind(self) -> str:
         return str(self.data["kind"])
+
+    def has(self, detail: dict[str, Any]) -> bool:
+        """Whether the detail is always there, which the word may leave out."""
+        return not detail.get("optional") or detail["name"] in self.data.get("has", [])
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ def params_of(command: str, arguments: list[dict[str, Any]]) -> Iterator[Param]:
             # The sale's own stream; AUDIT compares with it where it is asked to.
             yield Param("flag", argument["name"], "stream")
         else:
-            yield Param("plain", argument["name"], type_of(argument))
+            yield Param("plain", argument["name"], type_of(argument), optional="optional" in flags)
 
 
 class Model:

@@ -18,7 +18,8 @@ DETAIL_TYPES = {
 CONDITIONS = {
     None: "", "replaced": ", about the id in `replace`", "sku": ", with a SKU", "no sku": ", without a SKU",
     "grace_left_ms > 0": ", with `grace_left_ms` above 0", "grace_left_ms = 0": ", with `grace_left_ms` 0",
-    "ahead": ", with a place in line", "no ahead": ", with the id alone",
+    "ahead < 0": ", with `ahead` -1", "ahead >= 0": ", with a place in line", "no ahead": ", with the id alone",
+    "by sale": ", with `by` \"sale\"", "by buyer": ", with another `by`",
 }  # fmt: skip
 PARAM_TYPES = {"name": "Name", "integer": "int", "json": "Json", "pair": "tuple[int, int]"}
 
@@ -71,7 +72,7 @@ def word_classes(word: Word) -> str:
     single = len(word.rows) == 1
     base = KINDS[word.rows[0].kind] if single else "Word"
     out = f"\n\n@dataclass(frozen=True)\nclass {word.cls}({base}):\n"
-    text = about(word.rows[0]) if single else "What it means depends on the command: see its subclasses."
+    text = about(word.rows[0]) if single else "It means one of several things: see its subclasses."
     if any(detail["name"] == "units" for detail in word.details):
         text += f" {UNITS}"
     out += doc(f"`{shape}`. {text}", 4)
@@ -84,12 +85,16 @@ def word_classes(word: Word) -> str:
         means = about(row)
         out += doc(f"{', '.join(row.of)}{CONDITIONS[row.when]}: {means[0].lower()}{means[1:]}", 4)
         out += f"\n    advice: ClassVar[Advice] = {advice(row)}\n"
+        for detail in word.details:
+            if detail.get("optional") and row.has(detail):
+                # Without `field()` it would inherit the default None.
+                out += f"    {detail['name']}: {DETAIL_TYPES[detail['type']]} = field()\n"
     return out
 
 
 def write_answers(model: Model) -> str:
     out = HEADER.format("The status words, what each is made of and what it means.")
-    out += "\nfrom dataclasses import dataclass\nfrom typing import Any, ClassVar, Mapping, Union\n\n"
+    out += "\nfrom dataclasses import dataclass, field\nfrom typing import Any, ClassVar, Mapping, Union\n\n"
     out += "from ._base import Advice, Fault, Name, No, NotNow, Other, Read, StrEnum, Word, Yes\n"
     public = ["Status", "RestockedItem", *(word.cls for word in model.words)]
     public += [row.cls for word in model.words for row in word.rows if len(word.rows) > 1]

@@ -20,7 +20,7 @@ COMMANDS = ("RESERVE", "CHECKOUT", "RELEASE")
 TYPES = {"name": "Text", "text": "Text", "names": "Texts", "integer": "Integer"}
 CONDITIONS = {
     None: "Always", "grace_left_ms > 0": "GraceLeft", "grace_left_ms = 0": "NoGraceLeft",
-    "ahead": "Placed", "no ahead": "NotPlaced",
+    "ahead < 0": "Undrawn", "ahead >= 0": "Placed", "no ahead": "NotPlaced", "by sale": "BySale", "by buyer": "ByBuyer",
 }  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def interface(word: Word) -> str:
     kinds = " | ".join(f'"{kind}"' for kind in kinds_of(word))
     names = any(d["type"] in ("name", "names") for d in word.details)
     several = len(kinds_of(word)) > 1
-    first = about(word.rows[0]) if len(word.rows) == 1 else "What it means depends on the command: see `advice`."
+    first = about(word.rows[0]) if len(word.rows) == 1 else "It means one of several things: see `advice`."
     shape = f'"{word.text}"' + "".join(f"[, {d['name']}]" if d.get("optional") else f", {d['name']}" for d in word.details)
     parameters = [f"K extends {kinds} = {kinds}"] if several else []
     parameters += ["N = string"] if names else ["_N = string"]
@@ -55,10 +55,19 @@ def interface(word: Word) -> str:
     out += f"export interface {word.cls}<{', '.join(parameters)}> extends Answer {{\n"
     out += f'  status: "{word.text}";\n  kind: {"K" if several else kinds};\n'
     for detail in word.details:
-        kind = TYPES[detail["type"]]
-        null = " | null" if detail.get("optional") and not kind.endswith("[]") else ""
-        out += f"  {camel(detail['name'])}: {kind}{null};\n"
+        out += f"  {camel(detail['name'])}: {detail_type(word, detail)};\n"
     return out + "}\n"
+
+
+def detail_type(word: Word, detail: dict[str, object]) -> str:
+    """The type of a detail; what rows of one kind always have is never null with that kind."""
+    kind = TYPES[str(detail["type"])]
+    if not detail.get("optional") or kind.endswith("[]"):
+        return kind
+    sure = [one for one in kinds_of(word) if all(row.has(detail) for row in word.rows if row.kind == one)]
+    if not sure:
+        return f"{kind} | null"
+    return f"K extends {' | '.join(map(json.dumps, sure))} ? {kind} : {kind} | null"
 
 
 def read_interface(name: str, read: dict[str, object]) -> str:
@@ -177,12 +186,12 @@ def parameter(param: Param) -> str:
             return f"{name}: Name[]"
         fields = "; ".join(f"{one}{'?' if one == 'ref' else ''}: {'number' if one == 'qty' else 'Name'}" for one in param.fields)
         return f"{name}: {{ {fields} }}[]"
-    return f"{name}: {PARAM_TYPES[param.type]}"
+    return f"{name}{'?' if param.optional else ''}: {PARAM_TYPES[param.type]}"
 
 
 def signature(command: Command) -> str:
     out = [f"{key}: Name" for key in command.keys]
-    out += [parameter(p) for p in command.params if p.kind in ("plain", "units", "rest", "entries") and not p.optional]
+    out += [parameter(p) for p in command.params if p.kind in ("plain", "units", "rest", "entries") and not (p.kind == "units" and p.optional)]
     options = options_type(command)
     if options:
         needed = any(p.none for p in options)
@@ -199,15 +208,20 @@ def body(command: Command) -> str:
     safe = SAFE_WITH.get(command.name)
     if safe:
         out = f'      insist("{command.name}", "{safe}", options.{safe});\n' + out
+    for param in command.params:
+        if param.none:
+            out = f'      need("{command.name}", options, "{param.name}"{", true" if param.none == "if written" else ""});\n' + out
     if command.name == "REFUND":
-        out = '      if (options.qty !== undefined && options.ref === undefined) throw new TypeError("a refund of a part needs a ref");\n' + out
+        out = '      if (options.qty !== undefined) need("REFUND of a part", options, "ref");\n' + out
     for param in command.params:
         name = camel(param.name)
         if param.kind == "plain":
-            out += f"      parser.push({'String(' + name + ')' if param.type == 'integer' else name});\n"
+            out += "      " + (f"if ({name} !== undefined) " if param.optional else "")
+            out += f"parser.push({'String(' + name + ')' if param.type == 'integer' else name});\n"
         elif param.kind == "units":
             given = f"options.{name}" if param.optional else name
-            out += f"      parser.push(...units({json.dumps(param.token)}, {given}));\n"
+            out += "      " + (f"if ({given} !== undefined) " if param.optional else "")
+            out += f"parser.push(...units({json.dumps(param.token)}, {given}));\n"
         elif param.kind == "rest":
             out += f"      parser.push(...{name}s);\n"
         elif param.kind == "entries":
@@ -260,7 +274,7 @@ def write_commands(model: Model) -> str:
     names += sorted({read["name"] for read in model.reads.values() if "name" in read})
     out += "import type {\n" + "".join(f"  {name},\n" for name in names) + '} from "./answers.js";\n'
     out += 'import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";\n'
-    out += 'import * as decode from "./decode.js";\nimport { insist, option, pair, units } from "./encode.js";\n'
+    out += 'import * as decode from "./decode.js";\nimport { insist, need, option, pair, units } from "./encode.js";\n'
     out += "".join(options_interface(c) for c in model.commands)
     out += "\n/** The module for `createClient`, `createClientPool`, `createCluster` and `createSentinel`. */\nexport const flashsale = {\n"
     for command in model.commands:

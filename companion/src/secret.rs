@@ -28,3 +28,31 @@ pub fn url_of(given: Option<String>, option: &str, name: &str) -> Result<String,
         ))),
     }
 }
+
+/// Returns a URL without user, password and options, for whoever reads the log.
+pub fn without_login(url: &str) -> String {
+    let place = url.split('?').next().unwrap_or_default();
+    match (place.split_once("://"), place.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, server))) => format!("{scheme}://{server}"),
+        _ => place.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_what_logs_in() {
+        for (url, shown) in [
+            (
+                "postgres://ann:p@ss@db:5432/shop?password=x",
+                "postgres://db:5432/shop",
+            ),
+            ("mysql://db/shop", "mysql://db/shop"),
+            ("sqlite:/var/lib/shop.db?mode=rw", "sqlite:/var/lib/shop.db"),
+        ] {
+            assert_eq!(without_login(url), shown);
+        }
+    }
+}

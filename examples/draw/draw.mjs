@@ -59,12 +59,33 @@ export function places(seed, item, drawn) {
   };
 }
 
+/** The cells of a line of CSV, which may be quoted. */
+const cellsOf = (line) =>
+  [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain);
+
+/** The id and the number in each line. */
+function people(lines) {
+  const header = cellsOf(lines[0]?.trim() ?? "");
+  const isCsv = header.includes("id") && header.includes("number");
+  const isJson = /^\{.*\}\s*$/.test(lines[0] ?? "");
+  return lines.slice(isCsv ? 1 : 0).map((line, i) => {
+    let name, number;
+    try {
+      if (isJson) ({ id: name, number } = JSON.parse(line));
+      else if (isCsv) [name, number] = ["id", "number"].map((column) => cellsOf(line)[header.indexOf(column)]);
+      else [, name, number] = /^(.*?)\s+(\S+)\s*$/.exec(line) ?? [];
+    } catch {
+      // As without an id.
+    }
+    if (typeof name === "string" && /^\d+$/.test(number)) return [name, number];
+    console.error(`row ${i + (isCsv ? 2 : 1)} has no id and number: ${line}`);
+    process.exit(1);
+  });
+}
+
 const [seed, item, drawn] = process.argv.slice(2);
 const placeOf = places(Buffer.from(seed, "hex"), Number(item), BigInt(drawn));
-const people = readFileSync(0, "utf8").split("\n").filter((line) => line.trim());
-const placed = people.map((line) => {
-  const at = line.trimEnd().lastIndexOf(" ");
-  return [placeOf(BigInt(line.slice(at + 1))), line.slice(0, at)];
-});
+const lines = readFileSync(0, "utf8").replace(/^\ufeff/, "").split(/\r?\n/).filter((line) => line.trim());
+const placed = people(lines).map(([name, number]) => [placeOf(BigInt(number)), name]);
 placed.sort(([one], [other]) => (one < other ? -1 : 1));
 for (const [place, name] of placed) console.log(`${place} ${name}`);

@@ -3,10 +3,14 @@
     draw.py SEED ITEM DRAWN <numbers
 
 SEED is `draw_seed` of FLASHSALE.INFO, ITEM the position of the SKU in FLASHSALE.STOCK, from 0,
-and DRAWN its number in `drawn`. Each line of the input is an id and its `number` of
-FLASHSALE.GET; the output has the same ids in the order of their places, with the place first.
+and DRAWN its number in `drawn`. The input has an id and its `number` of FLASHSALE.GET in each
+line: with white space between them, as CSV below a header that names `id` and `number`, or as
+JSON, an object with `id` and `number`. The output has the same ids in the order of their places,
+with the place first.
 """
 
+import csv
+import json
 import sys
 
 MASK = 2**64 - 1
@@ -60,11 +64,24 @@ def places(seed: bytes, item: int, drawn: int):
     return place_of
 
 
+def people(lines: list[str]):
+    """The id and the number in each line."""
+    is_csv = bool(lines) and {"id", "number"} <= set(lines[0].strip().split(","))
+    for line, row in enumerate(csv.DictReader(lines) if is_csv else lines, 1 + is_csv):
+        try:
+            if not is_csv and row.rstrip().endswith("}"):
+                row = json.loads(row)
+            name, number = (row["id"], row["number"]) if isinstance(row, dict) else row.rsplit(maxsplit=1)
+            yield name, int(number)
+        except (KeyError, TypeError, ValueError):
+            sys.exit(f"row {line} has no id and number: {row!r}")
+
+
 def main() -> None:
     seed, item, drawn = sys.argv[1:]
     place_of = places(bytes.fromhex(seed), int(item), int(drawn))
-    people = [line.rsplit(maxsplit=1) for line in sys.stdin if line.strip()]
-    for place, name in sorted((place_of(int(number)), name) for name, number in people):
+    lines = [line for line in sys.stdin.read().removeprefix("\ufeff").split("\n") if line.strip()]
+    for place, name in sorted((place_of(number), name) for name, number in people(lines)):
         print(place, name)
 
 

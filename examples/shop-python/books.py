@@ -30,11 +30,15 @@ def now_ms() -> int:
 
 
 def sale() -> Sale:
+    # One thread asks, so one connection is enough.
     return Sale(redis.Redis.from_url(REDIS_URL, socket_timeout=5), KEY, ORDERS)
 
 
 def async_sale() -> AsyncSale:
-    return AsyncSale(redis.asyncio.Redis.from_url(REDIS_URL, socket_timeout=5), KEY, ORDERS)
+    # In a rush more requests come at once than there are connections: they wait for one. A pool that
+    # does not wait fails, and each retry makes the rush larger.
+    pool = redis.asyncio.BlockingConnectionPool.from_url(REDIS_URL, socket_timeout=5, max_connections=50, timeout=5)
+    return AsyncSale(redis.asyncio.Redis(connection_pool=pool), KEY, ORDERS)
 
 
 def connect() -> sqlite3.Connection:

@@ -248,6 +248,19 @@ impl<'a> Args<'a> {
         ))
     }
 
+    /// What to say when the next word is no option and `id`, the word before the options, may be
+    /// one: `CHECKOUT shoes ann-1 REF c` lacks the stream, so that REF is read as the id.
+    pub fn unknown_option_after(&self, id: &[u8], keywords: &[&str]) -> Error {
+        let is_option = |keyword: &&str| id.eq_ignore_ascii_case(keyword.as_bytes());
+        if !keywords.iter().any(is_option) {
+            return self.unknown_option();
+        }
+        let (id, word) = (echo(id), echo(self.peek()));
+        Error::new(format!(
+            "syntax: unknown option '{word}' after the id '{id}', is orders missing? See FLASHSALE.HELP"
+        ))
+    }
+
     /// Nothing may follow.
     ///
     /// # Errors

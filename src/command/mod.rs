@@ -354,7 +354,7 @@ mod tests {
             "BFCLEAR key",
             "BFMERGE dest src [src ...]",
             "DOCTOR",
-            "HELP",
+            "HELP [command]",
             "APPLY key [orders] event",
             "LOAD key chunk",
             "BFAPPLY key [src ...] event",

@@ -116,12 +116,25 @@ def test_reads_have_no_field_that_is_not_known(client: Any) -> None:
     assert found is not None and (found.more, found.ref, found.items) == ({}, "p", (("default", 1),))
     assert sale.get("none") is None and sale.stock("default", "nosuch")[1] is None
     assert any("FLASHSALE.RESERVE" in line for line in sale.help())
+    assert sale.help("release")[0] == "FLASHSALE.RELEASE key id [USER user]"
+    with pytest.raises(FlashSaleError, match="no command 'nosuch'"):
+        sale.help("nosuch")
 
 
 def test_doctor_asks_every_node(client: Any) -> None:
     findings = made(client, "{doctor}").doctor()
     assert len(findings) == (3 if isinstance(client, redis.RedisCluster) else 1)
     assert all(one.severity and one.topic and one.advice for found in findings.values() for one in found)
+
+
+def test_retry_waits_in_line_until_the_units_come(client: Any) -> None:
+    sale = made(client, "{line}", 1, waiting=9, hold_ms=1200)
+    sale.reserve("ann", 1, id="a")
+    threading.Timer(0.5, lambda: sale.release("a")).start()
+    answer = retry(lambda: sale.reserve("bob", 1, id="b", wait=True), time.time() + 10, wait=True)
+    assert isinstance(answer, Reserved) and answer.id == "b"
+    found = sale.get("b")
+    assert found is not None and (found.state, sale.info().granted) == ("reserved", 1)
 
 
 def gather(sale: Sale, name: str, many: int, **options: Any) -> list[Entry]:

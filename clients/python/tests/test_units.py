@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import flashsale
@@ -21,6 +22,10 @@ from flashsale import _retry
 ERRORS = json.loads((CLIENTS / "answers.json").read_text())["errors"]
 RESERVED = b"*5\r\n$8\r\nRESERVED\r\n$1\r\na\r\n:1\r\n:2\r\n:-1\r\n"
 ALLRESERVED = b"*3\r\n$11\r\nALLRESERVED\r\n:30\r\n$1\r\ns\r\n"
+
+
+def waiting(ahead: int, retry_in_ms: int) -> bytes:
+    return b"*6\r\n$7\r\nWAITING\r\n$1\r\na\r\n:%d\r\n:9\r\n:-1\r\n:%d\r\n" % (ahead, retry_in_ms)
 
 
 def sale_at(server: FakeServer) -> Sale:
@@ -119,6 +124,39 @@ def test_only_a_sku_that_was_asked_for_can_be_unknown() -> None:
         assert red is not None and red.sold == 1 and unknown is None
 
 
+def test_an_older_module_leaves_fields_empty_and_a_newer_one_appends() -> None:
+    for waiting, row in [(None, [b"red", 5, 0, 1]), (7, [b"red", 5, 0, 1, 7, b"more"])]:
+        assert decode.read_rows(flashsale.ItemStock)([row]) == [flashsale.ItemStock("red", 5, 0, 1, waiting)]
+    assert decode.read_tuple(flashsale.ScanPage)([b"0", [b"a"], b"more"]) == flashsale.ScanPage(0, ("a",))
+    finding = decode.read_rows(flashsale.Finding)([[b"note", b"line", b"advice", b"more"]])[0]
+    assert finding == flashsale.Finding("note", "line", "advice")
+    restocked = decode.answer("RESTOCK")([b"RESTOCKED", [b"red", 9, 5, b"more"]])
+    assert restocked.items == (flashsale.RestockedItem("red", 9, 5),)
+    read = decode.read_map(flashsale.SaleInfo)([b"drawn", [[b"red", 3, b"more"]]])
+    assert read.drawn == (("red", 3),) and read.pace_n is None
+
+
+def test_before_the_draw_nobody_is_told_a_number() -> None:
+    answer = decode.answer("RESERVE")
+    undrawn = answer([b"WAITING", b"a", -1, 9, -1, 500])
+    assert isinstance(undrawn, flashsale.WaitingForDraw) and isinstance(undrawn, flashsale.NotNow)
+    assert undrawn.advice.buyer == "You are in line. The order is drawn when the sale starts."
+    placed = answer([b"WAITING", b"a", 0, 9, -1, 500])
+    assert isinstance(placed, flashsale.WaitingInLine)
+    assert placed.advice.buyer.format(**vars(placed)) == "You are in line, with at most 0 before you."
+    assert isinstance(decode.answer("CHECKOUT")([b"WAITING", b"a"]), flashsale.WaitingStill)
+
+
+def test_what_throttles_is_told() -> None:
+    answer = decode.answer("BUY")
+    sale = answer([b"THROTTLED", 30, b"sale"])
+    assert isinstance(sale, flashsale.ThrottledSale) and sale.advice.buyer == "One moment, it is crowded."
+    for by in (b"user", b"from"):
+        buyer = answer([b"THROTTLED", 1001, by])
+        assert isinstance(buyer, flashsale.ThrottledBuyer) and isinstance(buyer, flashsale.NotNow)
+        assert (buyer.advice.buyer, buyer.retry_after_s) == ("Not so fast.", 2)
+
+
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error["code"])
 def test_an_error_has_its_code_and_only_some_are_tried_again(error: dict[str, Any]) -> None:
     code, again = error["code"], error["again"]
@@ -180,6 +218,50 @@ def test_pauses_are_as_long_as_promised() -> None:
         assert 0 <= min(pauses) < most / 4 and most * 3 / 4 < max(pauses) <= most
 
 
+# The second is longer than anything but a place in line is waited for.
+POLLS = [waiting(-1, 300), waiting(3, 60_000), waiting(0, 250)]
+
+
+def test_whoever_is_in_line_asks_again_exactly_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    with FakeServer(*POLLS, RESERVED, waiting(0, 300)) as server:
+        sale = sale_at(server)
+        call = lambda: sale.reserve("ann", 1, id="a", wait=True)  # noqa: E731
+        # mypy checks that no None has to be ruled out here.
+        answer = retry(call, soon(90), wait=True)
+        assert isinstance(answer, flashsale.Reserved) and pauses == [0.3, 60, 0.25]
+        assert len(server.received) == 4 and all(one == server.received[0] for one in server.received)
+        assert server.received[0][-1] == b"WAIT"
+        # Without `wait` the place is the answer.
+        first = retry(call, soon())
+        assert isinstance(first, flashsale.WaitingInLine) and first.ahead + first.left + first.retry_in_ms == 309
+        assert len(pauses) == 3
+    # No time is left for the next poll.
+    with FakeServer(waiting(0, 60_000)) as server:
+        answer = retry(lambda: sale_at(server).reserve("ann", 1, id="a", wait=True), soon(30), wait=True)
+        assert isinstance(answer, flashsale.WaitingInLine) and len(pauses) == 3
+
+
+def test_whoever_is_in_line_asks_again_exactly_when_told_by_asyncio(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(_retry, "asyncio", SimpleNamespace(sleep=sleep))
+
+    async def run() -> None:
+        with FakeServer(*POLLS, RESERVED) as server:
+            client = redis.asyncio.Redis(port=server.port, protocol=2)
+            sale = AsyncSale(client, "s", "s:o")
+            answer = await retry_async(lambda: sale.reserve("ann", 1, id="a", wait=True), soon(90), wait=True)
+            assert isinstance(answer, flashsale.Reserved) and pauses == [0.3, 60, 0.25]
+            await client.connection_pool.disconnect()
+
+    asyncio.run(run())
+
+
 def test_a_no_is_never_tried_again_and_no_time_is_exceeded() -> None:
     with FakeServer(b"*3\r\n$7\r\nSOLDOUT\r\n:0\r\n$1\r\ns\r\n") as server:
         answer = retry(lambda: sale_at(server).reserve("ann", 1, id="a"), soon(), wait=True)
@@ -206,6 +288,9 @@ def test_what_retry_is_given_by_mistake_is_named() -> None:
     for until in (10, 80_000.5, time.time() * 1000, float("nan")):
         with pytest.raises(ValueError, match="Unix time in seconds"):
             retry(lambda: flashsale.Paused(0), until)
+    for wrong in (None, "10"):
+        with pytest.raises(TypeError, match="Unix time in seconds"):
+            retry(lambda: flashsale.Paused(0), wrong)  # type: ignore[arg-type]
 
 
 def test_a_client_of_the_other_kind_is_refused() -> None:

@@ -16,8 +16,8 @@ export interface Ok<_N = string> extends Answer {
 }
 
 /**
- * `["RESERVED", id, expires_at_ms, remaining, user_remaining[, units]]`. What it means depends on
- * the command: see `advice`. `units` is empty: no version of the module gives units names yet.
+ * `["RESERVED", id, expires_at_ms, remaining, user_remaining[, units]]`. It means one of several
+ * things: see `advice`. `units` is empty: no version of the module gives units names yet.
  */
 export interface Reserved<N = string> extends Answer {
   status: "RESERVED";
@@ -30,8 +30,8 @@ export interface Reserved<N = string> extends Answer {
 }
 
 /**
- * `["SOLD", id, order_id[, units]]`. What it means depends on the command: see `advice`. `units`
- * is empty: no version of the module gives units names yet.
+ * `["SOLD", id, order_id[, units]]`. It means one of several things: see `advice`. `units` is
+ * empty: no version of the module gives units names yet.
  */
 export interface Sold<K extends "yes" | "no" = "yes" | "no", N = string> extends Answer {
   status: "SOLD";
@@ -41,14 +41,14 @@ export interface Sold<K extends "yes" | "no" = "yes" | "no", N = string> extends
   units: N[];
 }
 
-/** `["RELEASED", id]`. What it means depends on the command: see `advice`. */
+/** `["RELEASED", id]`. It means one of several things: see `advice`. */
 export interface Released<K extends "yes" | "no" = "yes" | "no", N = string> extends Answer {
   status: "RELEASED";
   kind: K;
   id: N;
 }
 
-/** `["REFUNDED", id, entry_id]`. What it means depends on the command: see `advice`. */
+/** `["REFUNDED", id, entry_id]`. It means one of several things: see `advice`. */
 export interface Refunded<K extends "yes" | "no" = "yes" | "no", N = string> extends Answer {
   status: "REFUNDED";
   kind: K;
@@ -64,7 +64,7 @@ export interface Restocked<_N = string> extends Answer {
 }
 
 /**
- * `["EXPIRED", id, expires_at_ms[, grace_left_ms]]`. What it means depends on the command: see
+ * `["EXPIRED", id, expires_at_ms[, grace_left_ms]]`. It means one of several things: see
  * `advice`.
  */
 export interface Expired<K extends "not now" | "no" = "not now" | "no", N = string> extends Answer {
@@ -72,7 +72,7 @@ export interface Expired<K extends "not now" | "no" = "not now" | "no", N = stri
   kind: K;
   id: N;
   expiresAtMs: number;
-  graceLeftMs: number | null;
+  graceLeftMs: K extends "not now" ? number : number | null;
 }
 
 /**
@@ -86,21 +86,21 @@ export interface AlreadySold<N = string> extends Answer {
   ref: N;
 }
 
-/** `["MISMATCH", id]`. What it means depends on the command: see `advice`. */
+/** `["MISMATCH", id]`. It means one of several things: see `advice`. */
 export interface Mismatch<N = string> extends Answer {
   status: "MISMATCH";
   kind: "fault";
   id: N;
 }
 
-/** `["NORESERVATION", id]`. What it means depends on the command: see `advice`. */
+/** `["NORESERVATION", id]`. It means one of several things: see `advice`. */
 export interface NoReservation<K extends "no" | "fault" = "no" | "fault", N = string> extends Answer {
   status: "NORESERVATION";
   kind: K;
   id: N;
 }
 
-/** `["ENDED", ended_at_ms]`. What it means depends on the command: see `advice`. */
+/** `["ENDED", ended_at_ms]`. It means one of several things: see `advice`. */
 export interface Ended<_N = string> extends Answer {
   status: "ENDED";
   kind: "no";
@@ -193,7 +193,7 @@ export interface AllReserved<_N = string> extends Answer {
   sku: string | null;
 }
 
-/** `["NOTSOLD", left[, sku]]`. What it means depends on the command: see `advice`. */
+/** `["NOTSOLD", left[, sku]]`. It means one of several things: see `advice`. */
 export interface NotSold<_N = string> extends Answer {
   status: "NOTSOLD";
   kind: "no";
@@ -202,17 +202,17 @@ export interface NotSold<_N = string> extends Answer {
 }
 
 /**
- * `["WAITING", id[, ahead][, left][, eta_ms][, retry_in_ms]]`. What it means depends on the
- * command: see `advice`.
+ * `["WAITING", id[, ahead][, left][, eta_ms][, retry_in_ms]]`. It means one of several things:
+ * see `advice`.
  */
 export interface Waiting<K extends "not now" | "no" = "not now" | "no", N = string> extends Answer {
   status: "WAITING";
   kind: K;
   id: N;
-  ahead: number | null;
-  left: number | null;
-  etaMs: number | null;
-  retryInMs: number | null;
+  ahead: K extends "not now" ? number : number | null;
+  left: K extends "not now" ? number : number | null;
+  etaMs: K extends "not now" ? number : number | null;
+  retryInMs: K extends "not now" ? number : number | null;
 }
 
 /**
@@ -233,10 +233,7 @@ export interface LineFull<_N = string> extends Answer {
   waitingMax: number;
 }
 
-/**
- * `["THROTTLED", retry_in_ms, by]`. Reservations begin no faster than PACE lets them. Final: no.
- * Next: ask again after `retryInMs` plus a random moment.
- */
+/** `["THROTTLED", retry_in_ms, by]`. It means one of several things: see `advice`. */
 export interface Throttled<_N = string> extends Answer {
   status: "THROTTLED";
   kind: "not now";
@@ -264,7 +261,7 @@ export interface ItemStock<_N = string> {
   available: number;
   reserved: number;
   sold: number;
-  waiting: number;
+  waiting: number | null;
 }
 
 /**
@@ -564,12 +561,14 @@ const SoldOutAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "b
 const AllReservedAdvice: Advice = {"kind": "not now", "http": 409, "retryAfter": "retryInMs", "buyer": "All are in carts just now. Asking again for you.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
 const NotSoldSoManyAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "No more than {left} can be returned.", "authorised": "none from here", "charged": "none from here"};
 const NotSoldAtAllAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "This was not bought.", "authorised": "none from here", "charged": "look in your own database"};
+const WaitingForDrawAdvice: Advice = {"kind": "not now", "http": 202, "retryAfter": "retryInMs", "buyer": "You are in line. The order is drawn when the sale starts.", "authorised": "no intent yet", "charged": "none"};
 const WaitingInLineAdvice: Advice = {"kind": "not now", "http": 202, "retryAfter": "retryInMs", "buyer": "You are in line, with at most {ahead} before you.", "authorised": "no intent yet", "charged": "none"};
 const WaitingStillAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "You are still in line. Nothing was charged.", "authorised": "alarm: it was paid before it was reserved; give back", "charged": "alarm: it was paid before it was reserved; give back"};
 const WaitingReplacedAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "You are still in line. Nothing was charged.", "authorised": "none: the answer is about the old id", "charged": "none: the answer is about the old id"};
 const PlacedAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "You wait in another tab: go on there.", "authorised": "none", "charged": "none"};
 const LineFullAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "The line is full.", "authorised": "none", "charged": "none"};
-const ThrottledAdvice: Advice = {"kind": "not now", "http": 429, "retryAfter": "retryInMs", "buyer": "One moment, it is crowded.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
+const ThrottledSaleAdvice: Advice = {"kind": "not now", "http": 429, "retryAfter": "retryInMs", "buyer": "One moment, it is crowded.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
+const ThrottledBuyerAdvice: Advice = {"kind": "not now", "http": 429, "retryAfter": "retryInMs", "buyer": "Not so fast.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
 const TooFewAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
 
 /** What each word means by command; the first row whose condition holds. */
@@ -598,7 +597,7 @@ export const ROWS: Rows = {
     SOLDOUT: [[null, SoldOutAdvice]],
     ALLRESERVED: [[null, AllReservedAdvice]],
     WAITING: [["no ahead", WaitingStillAdvice]],
-    THROTTLED: [[null, ThrottledAdvice]],
+    THROTTLED: [["by sale", ThrottledSaleAdvice], ["by buyer", ThrottledBuyerAdvice]],
   },
   CHECKOUT: {
     SOLD: [[null, SoldNowAdvice]],
@@ -657,10 +656,10 @@ export const ROWS: Rows = {
     SALELIMIT: [[null, SaleLimitAdvice]],
     SOLDOUT: [[null, SoldOutAdvice]],
     ALLRESERVED: [[null, AllReservedAdvice]],
-    WAITING: [["replaced", WaitingReplacedAdvice], ["ahead", WaitingInLineAdvice]],
+    WAITING: [["replaced", WaitingReplacedAdvice], ["ahead < 0", WaitingForDrawAdvice], ["ahead >= 0", WaitingInLineAdvice]],
     PLACED: [[null, PlacedAdvice]],
     LINEFULL: [[null, LineFullAdvice]],
-    THROTTLED: [[null, ThrottledAdvice]],
+    THROTTLED: [["by sale", ThrottledSaleAdvice], ["by buyer", ThrottledBuyerAdvice]],
   },
   RESTOCK: {
     RESTOCKED: [[null, RestockedAdvice]],
@@ -704,7 +703,7 @@ export const DETAILS: Record<string, [name: string, type: string][]> = {
 
 /** Name of the server, name here and type of the fields of each read. */
 export const FIELDS: Record<string, [field: string, name: string, type: string][]> = {
-  STOCK: [["sku", "sku", "text"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["waiting", "waiting", "integer"]],
+  STOCK: [["sku", "sku", "text"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["waiting", "waiting", "integer?"]],
   GET: [["state", "state", "text"], ["user", "user", "name?"], ["items", "items", "lines?"], ["refunded", "refunded", "lines?"], ["reserved_at_ms", "reservedAtMs", "integer?"], ["expires_at_ms", "expiresAtMs", "integer?"], ["sold_at_ms", "soldAtMs", "integer?"], ["released_at_ms", "releasedAtMs", "integer?"], ["order_id", "orderId", "text?"], ["ref", "ref", "name?"], ["number", "number", "integer?"], ["ahead", "ahead", "integer?"]],
   USER: [["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["counted", "counted", "integer"], ["user_remaining", "userRemaining", "integer"], ["open", "open", "integer"], ["reservations", "reservations", "names"], ["waiting", "waiting", "name?"]],
   INFO: [["sale_id", "saleId", "text"], ["orders", "orders", "name"], ["state", "state", "text"], ["events", "events", "text"], ["now_ms", "nowMs", "integer"], ["created_at_ms", "createdAtMs", "integer"], ["paused_at_ms", "pausedAtMs", "integer?"], ["closed_at_ms", "closedAtMs", "integer?"], ["userlimit", "userlimit", "integer?"], ["itemlimit", "itemlimit", "integer?"], ["orderlimit", "orderlimit", "integer?"], ["salelimit", "salelimit", "integer?"], ["hold_ms", "holdMs", "integer"], ["maxhold_ms", "maxholdMs", "integer"], ["grace_ms", "graceMs", "integer"], ["start_at_ms", "startAtMs", "integer?"], ["end_at_ms", "endAtMs", "integer?"], ["keep_ms", "keepMs", "integer"], ["remember_ms", "rememberMs", "integer"], ["waiting_max", "waitingMax", "integer"], ["patience_ms", "patienceMs", "integer"], ["pace_n", "paceN", "integer?"], ["pace_ms", "paceMs", "integer?"], ["items", "items", "integer"], ["total", "total", "integer"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["refunded", "refunded", "integer"], ["users", "users", "integer"], ["reservations_open", "reservationsOpen", "integer"], ["reservations_remembered", "reservationsRemembered", "integer"], ["events_waiting", "eventsWaiting", "integer"], ["events_lost", "eventsLost", "integer"], ["seq", "seq", "integer?"], ["memory_bytes", "memoryBytes", "integer"], ["waiting", "waiting", "integer"], ["granted", "granted", "integer"], ["passed_over", "passedOver", "integer"], ["drawn_at_ms", "drawnAtMs", "integer?"], ["draw_seed", "drawSeed", "text?"], ["drawn", "drawn", "lines?"]],

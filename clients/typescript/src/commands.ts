@@ -24,7 +24,7 @@ import type {
 } from "./answers.js";
 import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";
 import * as decode from "./decode.js";
-import { insist, option, pair, units } from "./encode.js";
+import { insist, need, option, pair, units } from "./encode.js";
 
 /** Options of ALTER. */
 export interface AlterOptions {
@@ -246,6 +246,7 @@ export const flashsale = {
   /** Sells units to a user in one step and appends the order to the stream. */
   buy: {
     parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units, options: BuyOptions): void {
+      need("BUY", options, "id");
       parser.push("FLASHSALE.BUY");
       parser.pushKey(key);
       parser.pushKey(orders);
@@ -348,8 +349,9 @@ export const flashsale = {
   /** Tells the syntax of every command and what it does. */
   help: {
     IS_READ_ONLY: true,
-    parseCommand(parser: Parser): void {
+    parseCommand(parser: Parser, command?: Name): void {
       parser.push("FLASHSALE.HELP");
+      if (command !== undefined) parser.push(command);
     },
     transformReply: (reply: unknown) => decode.texts(reply) as string[],
   },
@@ -426,12 +428,12 @@ export const flashsale = {
   /** Takes back all or part of an order. A part (`qty`) needs a `ref`. */
   refund: {
     parseCommand(parser: Parser, key: Name, orders: Name, id: Name, options: RefundOptions & ({ qty?: undefined } | { qty: Units; ref: Name }) = {}): void {
-      if (options.qty !== undefined && options.ref === undefined) throw new TypeError("a refund of a part needs a ref");
+      if (options.qty !== undefined) need("REFUND of a part", options, "ref");
       parser.push("FLASHSALE.REFUND");
       parser.pushKey(key);
       parser.pushKey(orders);
       parser.push(id);
-      parser.push(...units("QTY", options.qty));
+      if (options.qty !== undefined) parser.push(...units("QTY", options.qty));
       parser.push(...option("REF", options.ref));
       parser.push(...option("USER", options.user));
       if (options.norestock) parser.push("NORESTOCK");
@@ -455,6 +457,7 @@ export const flashsale = {
   /** Sets units aside for a user until a deadline. */
   reserve: {
     parseCommand(parser: Parser, key: Name, user: Name, qty: Units, options: ReserveOptions): void {
+      need("RESERVE", options, "id");
       parser.push("FLASHSALE.RESERVE");
       parser.pushKey(key);
       parser.push(user);
@@ -473,6 +476,7 @@ export const flashsale = {
    */
   restock: {
     parseCommand(parser: Parser, key: Name, delta: Units, options: RestockOptions): void {
+      need("RESTOCK", options, "ref", true);
       insist("RESTOCK", "ref", options.ref);
       parser.push("FLASHSALE.RESTOCK");
       parser.pushKey(key);

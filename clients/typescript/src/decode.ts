@@ -28,10 +28,13 @@ type Details = Record<string, unknown>;
 const CONDITIONS: Record<string, (details: Details) => boolean> = {
   "grace_left_ms > 0": (details) => Number(details.graceLeftMs) > 0,
   "grace_left_ms = 0": (details) => details.graceLeftMs === 0,
-  ahead: (details) => details.ahead !== null,
+  "ahead < 0": (details) => details.ahead !== null && Number(details.ahead) < 0,
+  "ahead >= 0": (details) => details.ahead !== null,
   "no ahead": (details) => details.ahead === null,
   sku: (details) => details.sku !== null,
   "no sku": (details) => details.sku === null,
+  "by sale": (details) => details.by === "sale",
+  "by buyer": (details) => details.by !== "sale",
 };
 
 /** The details of a word, and in `rest` what is left over; undefined if one is missing. */

@@ -1,6 +1,7 @@
 // Arguments as words of a command. node-redis takes text and buffers only.
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { inspect } from "node:util";
 
 import { type Json, type Name, type Units, UnsafeCall } from "./base.js";
 
@@ -14,13 +15,33 @@ export function insist(command: string, option: string, value: unknown): void {
   }
 }
 
-/** `2` or `ITEMS 2 green 1 black 1`; nothing for undefined. */
-export function units(token: string | null, given: Units | undefined): string[] {
-  if (given === undefined) return [];
+/**
+ * Refuses a call without an option that it must have, which plain JavaScript lets through: without
+ * its id, a retry would reserve a second time. With `orNull` null is a value that was written out.
+ */
+export function need(command: string, options: unknown, name: string, orNull = false): void {
+  const value = (options as Record<string, unknown> | null | undefined)?.[name];
+  if (typeof value === "string" || Buffer.isBuffer(value) || (orNull && value === null)) return;
+  throw new TypeError(`${command}: the option ${name} is text or a Buffer${orNull ? ", or null" : ""}; not ${inspect(value)}`);
+}
+
+/** `2` or `ITEMS 2 green 1 black 1`. */
+export function units(token: string | null, given: Units): string[] {
   if (typeof given === "number") return token === null ? [String(given)] : [token, String(given)];
-  const pairs = Symbol.iterator in given ? [...(given as Iterable<readonly [string, number]>)] : Object.entries(given);
+  const pairs = pairsOf(given);
+  if (pairs.length === 0 || !pairs.every(isLine)) {
+    throw new TypeError(`units are a number, or a number for each SKU, such as { red: 1 }; not ${inspect(given)}`);
+  }
   return ["ITEMS", String(pairs.length), ...pairs.flatMap(([sku, qty]) => [sku, String(qty)])];
 }
+
+function pairsOf(given: unknown): unknown[] {
+  if (typeof given !== "object" || given === null) return [];
+  return Symbol.iterator in given ? [...(given as Iterable<unknown>)] : Object.entries(given);
+}
+
+const isLine = (pair: unknown): pair is readonly [string, number] =>
+  Array.isArray(pair) && pair.length === 2 && typeof pair[0] === "string" && typeof pair[1] === "number";
 
 /** An option of two numbers. */
 export function pair(token: string, value: readonly [number, number] | undefined): string[] {

@@ -1,6 +1,7 @@
 // The same call again, until it is answered; and many calls at once.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { inspect } from "node:util";
 
 import { ERRORS } from "./answers.js";
 import { type Advice, FlashSaleError, isOf } from "./base.js";
@@ -8,6 +9,9 @@ import { repeating } from "./encode.js";
 
 const PAUSE_MIN_MS = 20;
 const PAUSE_MAX_MS = 1000;
+// The years 1973 to 5138. A duration is below them, and so is Unix time in seconds.
+const UNTIL_MIN_MS = 1e11;
+const UNTIL_MAX_MS = 1e14;
 // After a *not now*: a RELEASE frees units before any deadline.
 const WAIT_MAX_MS = 2000;
 
@@ -34,7 +38,7 @@ export const pauseAfterError = (tries: number): number =>
 
 function pauseAfter(answer: Record<string, unknown>): number {
   const { retryAfter } = answer.advice as Advice;
-  // Whoever waits in line is heard from as often as the sale asks for.
+  // Whoever waits in line is heard from as often as the sale asks for, and no more often.
   if (answer.status === "WAITING") return Number(answer.retryInMs);
   const pause = typeof retryAfter === "string" ? Math.min(WAIT_MAX_MS, Number(answer[retryAfter])) : WAIT_MAX_MS;
   return pause + (Math.random() * pause) / 2;
@@ -47,18 +51,37 @@ export interface RetryOptions {
   wait?: boolean;
 }
 
+/** Refuses a duration and seconds, which would mean one try, and what is no moment: tries for ever. */
+function unixMs(until: unknown): number {
+  const end = until instanceof Date ? until.getTime() : until;
+  if (typeof end === "number" && end >= UNTIL_MIN_MS && end < UNTIL_MAX_MS) return end;
+  throw new TypeError(`until is a Date or Unix time in milliseconds, such as Date.now() + 10_000; not ${inspect(until)}`);
+}
+
 /**
- * Makes the call again until it is answered, or until `until`. Tries again after a lost connection,
- * a time-out, and errors that go away by themselves (`TRYAGAIN`, `LOADING`, `READONLY`,
- * `CLUSTERDOWN`, `MASTERDOWN`, `NOREPLICAS`, `MISCONF`, `BUSY`, `OOM`, `BROKEN`), after 20 ms doubling to 1 s
- * with full jitter. With `wait` also after a *not now*: after what the answer says, at most 2 s,
- * plus up to half of it; in line exactly as long as it says. Never after a *no*. When no time is left, the last answer is returned or
- * the last error thrown; an error of the server is a `FlashSaleError`.
+ * Makes the call until it is answered, or until `until`. The first try is always made. After it
+ * comes another
+ *
+ * - after a lost connection, a time-out, and the errors that go away by themselves: `TRYAGAIN`,
+ *   `LOADING`, `READONLY`, `CLUSTERDOWN`, `MASTERDOWN`, `NOREPLICAS`, `MISCONF`, `BUSY`, `OOM` and
+ *   `BROKEN`. The pause is random, up to 20 ms, doubling to 1 s.
+ * - with `wait`, after an answer of the kind "not now". The pause is the answer's `retryInMs`,
+ *   `startsInMs` or, where it has neither, 2 s; at most 2 s, plus a random part of up to half of it.
+ *   After `WAITING` it is exactly `retryInMs`.
+ *
+ * Any other answer is returned, any other error thrown: an error of the server as a
+ * `FlashSaleError`. No try begins after `until`: then the last answer is returned, or the last
+ * error thrown.
  *
  * Make the id before, outside of `call`. A CREATE without `saleid` and a RESTOCK without `ref` throw
  * `UnsafeCall`.
  */
-export async function retry<R>(call: () => Promise<R>, { until, wait = false }: RetryOptions): Promise<R> {
+export async function retry<R>(call: () => Promise<R>, options: RetryOptions): Promise<R> {
+  if (typeof call !== "function") {
+    throw new TypeError("retry takes a function that makes the call, such as () => client.flashsale.reserve(...)");
+  }
+  const { until, wait = false } = Object(options) as RetryOptions;
+  const end = unixMs(until);
   let tries = 0;
   for (;;) {
     let pause: number;
@@ -67,10 +90,10 @@ export async function retry<R>(call: () => Promise<R>, { until, wait = false }: 
       if (!wait || (answer as { kind?: unknown } | null)?.kind !== "not now") return answer;
       pause = pauseAfter(answer as Record<string, unknown>);
       tries = 0;
-      if (Date.now() + pause >= Number(until)) return answer;
+      if (Date.now() + pause >= end) return answer;
     } catch (error) {
       pause = pauseAfterError(tries++);
-      if (!mayRepeat(error) || Date.now() + pause >= Number(until)) throw FlashSaleError.from(error);
+      if (!mayRepeat(error) || Date.now() + pause >= end) throw FlashSaleError.from(error);
     }
     await sleep(pause);
   }

@@ -9,7 +9,7 @@ import { type Advice, FlashSaleError } from "flashsale-client";
 
 import { client, cluster, isShort, json } from "./support.js";
 
-type Row = { name?: string; of: string[]; kind: string; http: number; buyer: string };
+type Row = { name?: string; unbuilt?: true; of: string[]; kind: string; http: number; buyer: string };
 const { words, errors } = json("answers.json") as {
   words: Record<string, { name: string; rows: Row[] }>;
   errors: { code: string; of: string }[];
@@ -85,7 +85,8 @@ async function play(sale: any, everywhere: (args: string[]) => Promise<unknown>)
   await call("create", "rehearsal:plan", [9, {}]);
   await call("reserve", "rehearsal:plan", ["ann", 1, { id: "a" }]);
 
-  const wanted = rows.flatMap((row) => row.of.map((of) => `${of} ${row.name}`));
+  // `unbuilt` is what no version of the module answers yet.
+  const wanted = rows.filter((row) => !row.unbuilt).flatMap((row) => row.of.map((of) => `${of} ${row.name}`));
   const codes = errors.filter((error) => error.of === "module").map((error) => `error ${error.code}`);
   const missing = [...wanted, ...codes].filter((one) => !received.has(one));
   assert.deepEqual(missing, [], "never received");

@@ -44,6 +44,7 @@ for (const RESP of [2, 3] as const) {
     assert.deepEqual(await flashsale.scan("s", 0), { cursor: 0, ids: ["a"] });
     assert((await flashsale.doctor()).every((row) => row?.severity && row.topic && row.advice));
     assert((await flashsale.help()).some((line) => line.includes("FLASHSALE.RESERVE")));
+    assert.equal((await flashsale.help("release"))[0], "FLASHSALE.RELEASE key id [USER user]");
     // Names as bytes, for whoever asks for them.
     const bytes = one.withTypeMapping({ 36: Buffer });
     const id = Buffer.from([0, 255]);
@@ -97,6 +98,21 @@ for (const RESP of [2, 3] as const) {
     await worker.close();
   });
 }
+
+test("retry waits in line until the units come", async () => {
+  const one = await client(3).connect();
+  await one.flushAll();
+  const { flashsale } = one;
+  await flashsale.create("s", "s:o", 1, { waiting: 9, holdMs: 1200 });
+  await flashsale.reserve("s", "ann", 1, { id: "a" });
+  const leaving = sleep(500).then(() => flashsale.release("s", "a"));
+  const call = () => flashsale.reserve("s", "bob", 1, { id: "b", wait: true });
+  const answer = await retry(call, { until: Date.now() + 10_000, wait: true });
+  assert(answer.status === "RESERVED" && answer.id === "b");
+  await leaving;
+  assert.deepEqual([(await flashsale.get("s", "b"))?.state, (await flashsale.info("s")).granted], ["reserved", 1]);
+  await one.close();
+});
 
 test("doctor asks every node of a cluster, and pipelines go to its nodes", { skip: isShort }, async () => {
   const many = cluster(3);

@@ -1,7 +1,9 @@
 // What needs no server of ours: ids, odd replies, errors, and what is sent again.
 
 import assert from "node:assert/strict";
-import test from "node:test";
+import { syncBuiltinESMExports } from "node:module";
+import test, { mock } from "node:test";
+import timers from "node:timers/promises";
 
 import { ERRORS, FlashSaleError, flashsale, isNo, isNotNow, isYes, newId, partOf, retry, retryAfterS, STATUSES, UnsafeCall } from "flashsale-client";
 
@@ -10,6 +12,7 @@ import { CUT, fake, json } from "./support.js";
 const errors = json("answers.json").errors as { code: string; again: boolean }[];
 const RESERVED = "*5\r\n$8\r\nRESERVED\r\n$1\r\na\r\n:1\r\n:2\r\n:-1\r\n";
 const ALLRESERVED = "*3\r\n$11\r\nALLRESERVED\r\n:30\r\n$1\r\ns\r\n";
+const waiting = (ahead: number, ms: number) => `*6\r\n$7\r\nWAITING\r\n$1\r\na\r\n:${ahead}\r\n:9\r\n:-1\r\n:${ms}\r\n`;
 const soon = (ms = 5000) => ({ until: Date.now() + ms });
 
 test("ids are ULIDs that nobody can guess", () => {
@@ -40,7 +43,9 @@ test("a newer module breaks nothing", () => {
   assert.equal(answer(["RESERVED", "a"]).status, "OTHER");
   assert.equal(answer(["TOOFEW", 1, "a"]).status, "OTHER");
   assert.deepEqual(flashsale.user.transformReply(["reserved", 1, "later", 2]).more, { later: 2 });
-  assert.equal(flashsale.stock.transformReply([["a", 9007199254740991, 0, 0]])[0]?.available, 9007199254740991);
+  assert.equal(flashsale.stock.transformReply([["a", 9007199254740991, 0, 0, 1, "more"]])[0]?.available, 9007199254740991);
+  // Of an older module.
+  assert.deepEqual(flashsale.stock.transformReply([["a", 1, 0, 0]]), [{ sku: "a", available: 1, reserved: 0, sold: 0, waiting: null }]);
 });
 
 test("a word that depends on the command is told by its kind", () => {
@@ -54,6 +59,24 @@ test("a word that depends on the command is told by its kind", () => {
   assert.equal(answer.advice.http, 200);
   assert.equal(JSON.stringify(answer), '{"status":"RELEASED","kind":"yes","id":"a","rest":[]}');
   assert.equal(STATUSES.length, Object.keys(json("answers.json").words).length);
+});
+
+test("before the draw nobody is told a number", () => {
+  const answer = flashsale.reserve.transformReply;
+  const undrawn = answer(["WAITING", "a", -1, 9, -1, 500]);
+  assert(undrawn.status === "WAITING" && isNotNow(undrawn));
+  assert.equal(undrawn.advice.buyer, "You are in line. The order is drawn when the sale starts.");
+  const placed = answer(["WAITING", "a", 0, 9, -1, 500]);
+  assert(placed.status === "WAITING" && isNotNow(placed));
+  assert.equal(placed.advice.buyer, "You are in line, with at most {ahead} before you.");
+  // The compiler knows that none of them is null.
+  assert.equal(placed.ahead + placed.left + placed.etaMs + placed.retryInMs, 508);
+  assert(isNo(flashsale.checkout.transformReply(["WAITING", "a"])));
+});
+
+test("what throttles is told", () => {
+  const buyer = (by: string) => flashsale.buy.transformReply(["THROTTLED", 30, by]).advice.buyer;
+  assert.deepEqual(["sale", "user", "from"].map(buyer), ["One moment, it is crowded.", "Not so fast.", "Not so fast."]);
 });
 
 test("advice is there for every answer", () => {
@@ -100,6 +123,42 @@ test("not now is waited for only when asked, and a no never", async () => {
   end();
 });
 
+test("whoever is in line asks again exactly when told", async () => {
+  const pauses: unknown[] = [];
+  const { client, received, end } = await fake(waiting(-1, 300), waiting(3, 60_000), waiting(0, 250), RESERVED, waiting(0, 300), waiting(0, 60_000));
+  const slept = mock.method(timers, "setTimeout", async (ms: number) => void pauses.push(ms));
+  syncBuiltinESMExports();
+  try {
+    const call = () => client.flashsale.reserve("s", "ann", 1, { id: "a", wait: true });
+    assert.equal((await retry(call, { ...soon(90_000), wait: true })).status, "RESERVED");
+    assert.deepEqual(pauses, [300, 60_000, 250]);
+    assert(received.length === 4 && received.every((one) => String(one) === String(received[0])));
+    assert.equal(received[0]?.at(-1), "WAIT");
+    // Without `wait`, and without time for the next poll, the place is the answer.
+    assert.equal((await retry(call, soon())).status, "WAITING");
+    assert.equal((await retry(call, { ...soon(30_000), wait: true })).status, "WAITING");
+    assert.equal(pauses.length, 3);
+  } finally {
+    slept.mock.restore();
+    syncBuiltinESMExports();
+  }
+  end();
+});
+
+test("what retry is given by mistake is named", async () => {
+  const call = async () => assert.fail("called");
+  const { until } = soon();
+  // A duration, seconds, no moment at all; and a number in the place of the options.
+  for (const wrong of [10, 5000.5, until / 1000, Number.NaN, Infinity, undefined, null, "10", new Date("never")]) {
+    await assert.rejects(retry(call, { until: wrong as number }), { name: "TypeError", message: /until is a Date or Unix time in milliseconds/ });
+  }
+  for (const wrong of [until, undefined, null]) {
+    await assert.rejects(retry(call, wrong as never), { name: "TypeError", message: /until is a Date or Unix time in milliseconds/ });
+  }
+  await assert.rejects(retry(Promise.resolve(1) as never, { until }), { name: "TypeError", message: /takes a function/ });
+  assert.equal(await retry(async () => 1, { until: new Date(until) }), 1);
+});
+
 test("no time is exceeded", async () => {
   const { client, end } = await fake(...Array<string>(1000).fill("-LOADING x\r\n"));
   const began = Date.now();
@@ -122,7 +181,7 @@ test("what is not safe to repeat is sent once", async () => {
 });
 
 test("an id and the ref of a part cannot be forgotten", async () => {
-  const { client, end } = await fake();
+  const { client, received, end } = await fake();
   const { flashsale: sale } = client;
   // @ts-expect-error no id
   const none = () => sale.reserve("s", "ann", 1, {});
@@ -130,7 +189,29 @@ test("an id and the ref of a part cannot be forgotten", async () => {
   const part = async () => sale.refund("s", "s:o", "a", { qty: 1 });
   // @ts-expect-error no ref
   const restock = () => sale.restock("s", 1);
-  await assert.rejects(part, TypeError);
-  assert([none, restock].every((call) => typeof call === "function"));
+  await assert.rejects(part, { name: "TypeError", message: /REFUND of a part: the option ref/ });
+  await assert.rejects(async () => none(), { name: "TypeError", message: /RESERVE: the option id .* not undefined/ });
+  await assert.rejects(async () => restock(), { name: "TypeError", message: /RESTOCK: the option ref is .* or null; not undefined/ });
+  // As plain JavaScript lets it through.
+  for (const wrong of [undefined, null, {}, { id: undefined }, { id: null }, { id: {} }, { id: 7 }] as never[]) {
+    for (const call of [() => sale.reserve("s", "ann", 1, wrong), () => sale.buy("s", "s:o", "ann", 1, wrong)]) {
+      await assert.rejects(async () => call(), { name: "TypeError", message: /the option id/ });
+    }
+  }
+  assert.deepEqual(received, []);
+  end();
+});
+
+test("what are no units is refused with an example", async () => {
+  const { client, received, end } = await fake();
+  const { flashsale: sale } = client;
+  for (const wrong of [undefined, null, "mug", ["mug"], [["mug"]], {}, [], { mug: undefined }, { mug: "1" }, [[1, 2]], true] as never[]) {
+    const expected = { name: "TypeError", message: /units are a number, or a number for each SKU, such as \{ red: 1 \}; not / };
+    await assert.rejects(async () => sale.reserve("s", "ann", wrong, { id: "a" }), expected);
+    await assert.rejects(async () => sale.create("s", "s:o", wrong), expected);
+  }
+  assert.equal(received.length, 0);
+  await sale.reserve("s", "ann", new Map([["mug", 1]]), { id: "a" });
+  assert.deepEqual(received[0]?.slice(3, 7), ["ITEMS", "1", "mug", "1"]);
   end();
 });

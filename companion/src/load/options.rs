@@ -40,7 +40,7 @@ impl Shape {
 #[command(args_override_self = true)]
 pub struct Options {
     /// What kind of rush
-    #[arg(value_enum)]
+    #[arg(value_enum, value_name = "spike|tail|soak")]
     pub shape: Shape,
     /// `redis://[user[:password]@]host:port[/db][,host:port...]`: the first server that is a primary.
     /// Or the variable FLASHSALE_REDIS, or the file that FLASHSALE_REDIS_FILE names

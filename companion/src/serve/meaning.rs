@@ -38,9 +38,16 @@ pub enum When {
     /// `grace_left_ms` is above 0.
     GraceLeft,
     NoGraceLeft,
+    /// The id waits for the draw: `ahead` is -1.
+    Undrawn,
     /// The answer says where the id stands in line.
     Placed,
+    /// The answer has no `ahead`.
     NotPlaced,
+    /// `by` is `sale`: PACE.
+    BySale,
+    /// `by` is anything else: a limit of one buyer.
+    ByBuyer,
 }
 
 /// What `Retry-After` says.

@@ -129,7 +129,7 @@ fn of_elements(command: &str, elements: &[Value]) -> Reply {
     };
     let members = details(word, &elements[1..]);
     let integer = |name: &str| members.get(name).and_then(Json::as_i64);
-    let Some(row) = row_of(word, command, integer("grace_left_ms").unwrap_or(0)) else {
+    let Some(row) = row_of(word, command, &members) else {
         return unheard_of(&text);
     };
     let after = match row.after {

@@ -28,6 +28,7 @@ use tokio::task::JoinSet;
 use crate::failure::Failure;
 use crate::link::{Address, Link, LinkError, Raw, explain};
 use crate::log;
+use crate::secret;
 use crate::sql::{self, Database, Dialect, describe};
 use crate::stop::Stop;
 
@@ -91,7 +92,8 @@ async fn open_database(url: &str) -> Result<Database, Failure> {
     let opened = Database::connect(url).await;
     opened.map_err(|error| {
         Failure::CannotGoOn(format!(
-            "the database cannot be opened: {}",
+            "the database {} cannot be opened: {}",
+            secret::without_login(url),
             describe(&error)
         ))
     })
@@ -210,7 +212,15 @@ async fn open_stream(shared: &Shared, stream: &[u8]) -> Result<(Link, Vec<Raw>),
         )));
     }
     let made = link.make_group(stream, &shared.group).await;
-    made.map_err(|error| cannot(format!("{shown}: XGROUP CREATE: {}", explain(&error))))?;
+    made.map_err(|error| {
+        let hint = match error.code() {
+            Some("WRONGTYPE") => {
+                "no stream, but --orders names that of a sale, such as tea:orders: "
+            }
+            _ => "",
+        };
+        cannot(format!("{shown}: {hint}XGROUP CREATE: {}", explain(&error)))
+    })?;
     if let Some(idle_ms) = link
         .consumer_idle_ms(stream, &shared.group, &shared.name)
         .await

@@ -145,7 +145,7 @@ fn says_what_keeps_it_from_starting() {
         (
             2,
             vec![],
-            "the following required arguments were not provided:\n  <SHAPE>",
+            "the following required arguments were not provided:\n  <spike|tail|soak>",
         ),
         (2, vec!["rush"], "[possible values: spike, tail, soak]"),
         (2, vec!["spike"], "give --target URL"),

@@ -174,7 +174,7 @@ fn what_is_missing_at_the_start_ends_with_3_and_one_line() {
     );
     redis.ask::<String>("SET text 1");
     fails_with(
-        "text: XGROUP CREATE: WRONGTYPE Operation against",
+        "text: no stream, but --orders names that of a sale, such as tea:orders: XGROUP CREATE: WRONGTYPE",
         &["--orders", "text"],
     );
     fails_with(
@@ -191,9 +191,12 @@ fn what_is_missing_at_the_start_ends_with_3_and_one_line() {
         "the tables are of version 99, which a newer flashsale has made",
         &[],
     );
+    let nowhere = format!("sqlite:{}", path("nowhere/shop.db"));
+    let says = format!("the database {nowhere} cannot be opened: ");
+    fails_with(&says, &["--sql", &nowhere]);
     fails(
         3,
-        "the database cannot be opened",
+        "the database postgres://127.0.0.1:1/x cannot be opened",
         &["--sql", "postgres://x:secret@127.0.0.1:1/x", "dead", "list"],
     );
 }

@@ -61,7 +61,7 @@ fn parse<'a>(mut args: Args<'a>) -> Result<(&'a [u8], sale::Checkout<'a>), Error
         } else if args.keyword("PAYLOAD") {
             once(&mut payload, "PAYLOAD", args.payload()?)?;
         } else {
-            return Err(args.unknown_option());
+            return Err(args.unknown_option_after(id, &["USER", "REF", "PAYLOAD"]));
         }
     }
     let ask = sale::Checkout {
@@ -131,7 +131,12 @@ mod tests {
 
     #[test]
     fn refuses_what_makes_no_sense() {
-        let refused: [(&[&[u8]], &str); 4] = [
+        let refused: [(&[&[u8]], &str); 5] = [
+            (
+                &[b"CHECKOUT", b"k", b"i", b"ref", b"c"],
+                "ERR syntax: unknown option 'c' after the id 'ref', is orders missing? \
+                 See FLASHSALE.HELP",
+            ),
             (
                 &[b"CHECKOUT", b"k", b"o", b""],
                 "ERR id: 0 bytes, not 1 to 255",

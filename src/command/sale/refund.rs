@@ -75,7 +75,8 @@ fn parse<'a>(mut args: Args<'a>) -> Result<(&'a [u8], RefundAsk<'a>), Error> {
         } else if args.keyword("RESTORELIMIT") {
             flag(&mut request.restore_limit, "RESTORELIMIT")?;
         } else {
-            return Err(args.unknown_option());
+            let keywords = ["QTY", "ITEMS", "REF", "USER"];
+            return Err(args.unknown_option_after(id, &keywords));
         }
     }
     if request.ask.is_some() && request.reference.is_none() {

@@ -177,6 +177,7 @@ fn command_docs_say_which_version_a_command_and_an_option_came_with() {
         "flashsale.create n 0.2.0",
         "flashsale.create pace 0.2.0",
         "flashsale.create ulid 0.2.0",
+        "flashsale.help command 0.2.0",
         "flashsale.reserve old-id 0.2.0",
         "flashsale.reserve wait 0.2.0",
     ];

@@ -303,7 +303,7 @@ pub const REFERENCE: [Reference; 38] = [
         "sale:1 RW access update, sale:2 RO access, sale:3 RO access",
     ),
     command("FLASHSALE.DOCTOR", 1, "stale", "FLASHSALE.DOCTOR", ""),
-    command("FLASHSALE.HELP", 1, "", "FLASHSALE.HELP", ""),
+    command("FLASHSALE.HELP [command]", -1, "", "FLASHSALE.HELP", ""),
 ];
 
 /// Commands of the replication stream and of the AOF, not for clients.
@@ -326,9 +326,8 @@ impl Reference {
 pub fn type_of(name: &str) -> &'static str {
     match name {
         "key" | "orders" | "dest" | "src" => "key",
-        "user" | "id" | "old-id" | "ref" | "sku" | "json" | "s" | "item" | "data" | "ulid" => {
-            "string"
-        }
+        "user" | "id" | "old-id" | "ref" | "sku" | "json" | "s" | "item" | "data" | "ulid"
+        | "command" => "string",
         "n" | "qty" | "ms" | "count" | "delta" | "cursor" => "integer",
         "capacity" | "expansion" | "iterator" => "integer",
         "error_rate" | "error" => "double",

@@ -134,35 +134,80 @@ fn anybody_can_compute_the_draw() {
     wait_until("the draw", || {
         con.field("FLASHSALE.INFO sale", "drawn") == "[[default 40]]"
     });
-    let (mut numbers, mut places) = (String::new(), Vec::new());
+    let mut numbers = [
+        String::new(),
+        "number,state,id\n".to_owned(),
+        String::new(),
+        String::new(),
+    ];
+    let mut places = Vec::new();
     for n in 0..40 {
         let line = format!("FLASHSALE.GET sale i-u{n}");
         let place = number(&mut con, &line, "ahead");
         places.push((place, format!("{place} i-u{n}\n")));
-        numbers += &format!("i-u{n} {}\n", number(&mut con, &line, "number"));
+        let number = number(&mut con, &line, "number");
+        let rows = [
+            format!("i-u{n}\t{number}\n"),
+            format!("{number},waiting,\"i-u{n}\"\r\n"),
+            format!("{{\"id\": \"i-u{n}\", \"number\": {number}}}\n"),
+            format!("i-u{n} {number}\n"),
+        ];
+        for (text, row) in numbers.iter_mut().zip(&rows) {
+            *text += row;
+        }
     }
     places.sort();
     let expected: String = places.into_iter().map(|(_, line)| line).collect();
     let seed = con.field("FLASHSALE.INFO sale", "draw_seed");
-    for (program, script) in [("python3", "draw.py"), ("node", "draw.mjs")] {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("examples/draw")
-            .join(script);
-        let mut command = Command::new(program);
-        command.arg(script).args([&seed, "0", "40"]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let Ok(mut child) = command.spawn() else {
-            eprintln!("skipped: there is no {program}");
-            continue;
-        };
-        let mut stdin = child.stdin.take().expect("its input");
-        stdin.write_all(numbers.as_bytes()).expect("written");
-        drop(stdin);
-        let output = child.wait_with_output().expect("its output");
-        assert_eq!(
-            String::from_utf8_lossy(&output.stdout),
-            expected,
-            "{program}"
-        );
+    for program in ["python3", "node"] {
+        for text in &numbers {
+            let Some((printed, _)) = compute(program, &seed, text) else {
+                break;
+            };
+            assert_eq!(printed, expected, "{program}: {text}");
+        }
     }
+}
+
+#[test]
+fn a_row_without_a_number_ends_the_computation() {
+    for program in ["python3", "node"] {
+        for (text, row) in [
+            ("ann-1 0\nbob-1\n", 2),
+            ("id,number\nann-1,0\nbob-1,\n", 3),
+            ("{\"id\": \"ann-1\", \"number\": null}\n", 1),
+        ] {
+            let Some((printed, said)) = compute(program, &"0".repeat(32), text) else {
+                break;
+            };
+            let is_named = said.starts_with(&format!("row {row} has no id and number: "));
+            assert!(printed.is_empty() && is_named, "{program}: {said}");
+        }
+    }
+}
+
+/// What a program of `examples/draw` prints about a draw of 40, and what it complains about;
+/// `None` where there is no such program.
+fn compute(program: &str, seed: &str, numbers: &str) -> Option<(String, String)> {
+    let script = if program == "node" {
+        "draw.mjs"
+    } else {
+        "draw.py"
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples/draw")
+        .join(script);
+    let mut command = Command::new(program);
+    command.arg(script).args([seed, "0", "40"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut child) = command.stderr(Stdio::piped()).spawn() else {
+        eprintln!("skipped: there is no {program}");
+        return None;
+    };
+    let mut stdin = child.stdin.take().expect("its input");
+    stdin.write_all(numbers.as_bytes()).expect("written");
+    drop(stdin);
+    let output = child.wait_with_output().expect("its output");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Some((text(&output.stdout), text(&output.stderr)))
 }

@@ -105,7 +105,7 @@ class Other(Answer):
 
 @dataclass(frozen=True)
 class Read:
-    """A map that the server answered. `more` is what a newer module adds to it."""
+    """A map that the server answered. `more` is what a newer module adds to it; what an older one lacks is None."""
 
     more: Mapping[str, Any] = field(default_factory=dict, kw_only=True, repr=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import Any, Callable, Iterable, Mapping, TypeVar
 
 import redis
@@ -68,7 +69,7 @@ def names(value: Iterable[Any]) -> tuple[Name, ...]:
 
 
 def lines(value: Iterable[Any]) -> tuple[tuple[str, int], ...]:
-    return tuple((text(sku), int(qty)) for sku, qty in value)
+    return tuple((text(sku), int(qty)) for sku, qty, *_ in value)
 
 
 TYPES: dict[str, Callable[[Any], Any]] = {
@@ -82,14 +83,22 @@ TYPES: dict[str, Callable[[Any], Any]] = {
     "lines": lines,
 }
 
+
+def typed(kind: str, value: Any) -> Any:
+    return None if value is None else TYPES[kind.rstrip("?")](value)
+
+
 # What tells rows of one word apart; the id is that of `replace` or not.
 CONDITIONS: dict[str, Callable[[dict[str, Any]], bool]] = {
     "grace_left_ms > 0": lambda details: details["grace_left_ms"] > 0,
     "grace_left_ms = 0": lambda details: details["grace_left_ms"] == 0,
-    "ahead": lambda details: details["ahead"] is not None,
+    "ahead < 0": lambda details: details["ahead"] is not None and details["ahead"] < 0,
+    "ahead >= 0": lambda details: details["ahead"] is not None,
     "no ahead": lambda details: details["ahead"] is None,
     "sku": lambda details: details["sku"] is not None,
     "no sku": lambda details: details["sku"] is None,
+    "by sale": lambda details: details["by"] == "sale",
+    "by buyer": lambda details: details["by"] != "sale",
 }
 
 
@@ -98,7 +107,7 @@ def details_of(word: str, rest: list[Any]) -> tuple[dict[str, Any], list[Any]] |
     found: dict[str, Any] = {}
     for field, kind in answers.DETAILS[word]:
         if kind == "stocks":
-            stocks = [answers.RestockedItem(text(sku), int(total), int(free)) for sku, total, free in rest]
+            stocks = [answers.RestockedItem(text(sku), int(total), int(free)) for sku, total, free, *_ in rest]
             found[field], rest = tuple(stocks), []
         elif rest and (kind != "names?" or isinstance(rest[0], (list, tuple))):
             found[field] = TYPES[kind.rstrip("?")](rest[0])
@@ -154,8 +163,7 @@ def read_map(cls: type[T]) -> Callable[[Any], Any]:
         kinds = answers.FIELDS[cls.__name__]
         values: dict[str, Any] = {}
         for field, kind in kinds.items():
-            value = found.pop(field, None)
-            values[field] = None if value is None else TYPES[kind.rstrip("?")](value)
+            values[field] = typed(kind, found.pop(field, None))
         more = {field: anything(value) for field, value in found.items()}
         return cls(**values, **({"more": more} if issubclass(cls, Read) else {}))
 
@@ -163,8 +171,9 @@ def read_map(cls: type[T]) -> Callable[[Any], Any]:
 
 
 def read_tuple(cls: type[T]) -> Callable[[Any], T]:
+    """A list that has grown: what an older module leaves out is None, what a newer one appends is left out."""
     kinds = answers.FIELDS[cls.__name__].values()
-    return lambda reply: cls(*(TYPES[kind](value) for kind, value in zip(kinds, reply)))
+    return lambda reply: cls(*(typed(kind, value) for kind, value in zip(kinds, chain(reply, repeat(None)))))
 
 
 def read_rows(cls: type[T]) -> Callable[[Any], list[T | None]]:

@@ -41,10 +41,10 @@ def pause_after_error(tries: int) -> float:
 
 
 def pause_after(answer: NotNow) -> float:
-    after = answer.advice.retry_after
-    if isinstance(answer, answers.WaitingInLine) and answer.retry_in_ms is not None:
-        # Whoever waits in line is heard from as often as the sale asks for.
+    if isinstance(answer, (answers.WaitingForDraw, answers.WaitingInLine)):
+        # Whoever waits in line is heard from as often as the sale asks for, and no more often.
         return answer.retry_in_ms / 1000
+    after = answer.advice.retry_after
     pause = min(WAIT_MAX, getattr(answer, after) / 1000) if isinstance(after, str) else WAIT_MAX
     return float(pause + random.uniform(0, pause / 2))
 
@@ -52,6 +52,8 @@ def pause_after(answer: NotNow) -> float:
 def unix_seconds(until: Until) -> float:
     """Refuses a duration, a monotonic clock and milliseconds: they would mean one try, or tries for ever."""
     end = until.timestamp() if isinstance(until, datetime) else until
+    if not isinstance(end, (int, float)):
+        raise TypeError(f"`until` is a date or Unix time in seconds, such as time.time() + 10, and not {until!r}")
     if not SECONDS_MIN <= end < SECONDS_MAX:
         raise ValueError(f"`until` is Unix time in seconds, such as time.time() + 10, and not {until!r}")
     return end
@@ -85,18 +87,22 @@ async def repeat(call: Callable[[], Any], until: Until, wait: bool, sleep: Calla
 
 
 def retry(call: Callable[[], R], until: Until, wait: bool = False) -> R:
-    """Makes the call again until it is answered, or until `until` (`time.time() + 30`).
+    """Makes the call until it is answered, or until `until` (`time.time() + 30`).
 
-    Tries again after a lost connection, a time-out, and errors that go away by themselves
-    (`TRYAGAIN`, `LOADING`, `READONLY`, `CLUSTERDOWN`, `MASTERDOWN`, `NOREPLICAS`, `MISCONF`, `BUSY`,
-    `OOM`, `BROKEN`), after 20 ms doubling to 1 s with full jitter. With `wait` also after a *not now*: after
-    what the answer says, at most 2 s, plus up to half of it; in line exactly as long as it says. Never after a *no*. The first try is
-    always made. No other begins after `until`: then the last answer is returned, or the last error
-    raised.
+    The first try is always made. After it comes another
+
+    - after a lost connection, a time-out, and the errors that go away by themselves: `TRYAGAIN`,
+      `LOADING`, `READONLY`, `CLUSTERDOWN`, `MASTERDOWN`, `NOREPLICAS`, `MISCONF`, `BUSY`, `OOM` and
+      `BROKEN`. The pause is random, up to 20 ms, doubling to 1 s.
+    - with `wait`, after an answer that is a `NotNow`. The pause is the answer's `retry_in_ms`,
+      `starts_in_ms` or, where it has neither, 2 s; at most 2 s, plus a random part of up to half of
+      it. After `WAITING` it is exactly `retry_in_ms`.
+
+    Any other answer is returned, any other error raised. No try begins after `until`: then the last
+    answer is returned, or the last error raised.
 
     `call` is a function, such as `lambda: sale.reserve("ann", 1, id=id)`. Make the id before, outside
-    of it. A CREATE without `saleid` and a RESTOCK without `ref`
-    raise `UnsafeCall`.
+    of it. A CREATE without `saleid` and a RESTOCK without `ref` raise `UnsafeCall`.
     """
     return at_once(repeat(call, until, wait, time.sleep))  # type: ignore[no-any-return]
 

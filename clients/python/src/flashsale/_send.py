@@ -90,26 +90,30 @@ class Sends:
             if client.connection is None:
                 await settle(pool.release(connection))
 
-    async def _asked(self, command: str, every: bool) -> dict[str, Any]:
+    async def _asked(self, *words: str, every: bool) -> dict[str, Any]:
         """The replies of a command without a key, by the address of the server."""
         client = self.redis
         if not self.is_cluster:
             known = client.connection_pool.connection_kwargs
             address = str(known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}")
-            return {address: await settle(client.execute_command(command, **OPTIONS))}
+            return {address: await settle(client.execute_command(*words, **OPTIONS))}
         if isinstance(client, AsyncRedisCluster):
             await client.initialize()
         nodes = client.get_nodes() if every else [client.get_random_node()]
         ask = client.execute_command
-        return {node.name: await settle(ask(command, target_nodes=node, **OPTIONS)) for node in nodes}
+        return {node.name: await settle(ask(*words, target_nodes=node, **OPTIONS)) for node in nodes}
 
     async def _doctor(self) -> dict[str, list[answers.Finding]]:
         replies = await self._asked("FLASHSALE.DOCTOR", every=True)
         read = decode.read_rows(answers.Finding)
         return {name: [row for row in read(reply) if row is not None] for name, reply in replies.items()}
 
-    async def _help(self) -> list[str]:
-        (reply,) = (await self._asked("FLASHSALE.HELP", every=False)).values()
+    async def _help(self, command: str | None) -> list[str]:
+        words = ["FLASHSALE.HELP"] if command is None else ["FLASHSALE.HELP", command]
+        try:
+            (reply,) = (await self._asked(*words, every=False)).values()
+        except REPLIES as cause:
+            raise decode.error(cause) from cause
         return [decode.text(line) for line in reply]
 
 
@@ -126,9 +130,9 @@ class Sender(Sends):
         """What would hurt a sale, by server: the one that is asked, or every node of a cluster."""
         return at_once(self._doctor())
 
-    def help(self) -> list[str]:
-        """The syntax of every command."""
-        return at_once(self._help())
+    def help(self, command: str | None = None) -> list[str]:
+        """The syntax of every command, or of one: `help("RESERVE")`."""
+        return at_once(self._help(command))
 
 
 class AsyncSender(Sends):
@@ -145,9 +149,9 @@ class AsyncSender(Sends):
         """What would hurt a sale, by server: the one that is asked, or every node of a cluster."""
         return await self._doctor()
 
-    async def help(self) -> list[str]:
-        """The syntax of every command."""
-        return await self._help()
+    async def help(self, command: str | None = None) -> list[str]:
+        """The syntax of every command, or of one: `help("RESERVE")`."""
+        return await self._help(command)
 
 
 class Queued(Generic[R]):

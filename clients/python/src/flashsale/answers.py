@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Mapping, Union
 
 from ._base import Advice, Fault, Name, No, NotNow, Other, Read, StrEnum, Word, Yes
@@ -60,9 +60,12 @@ __all__ = [
     "EndedForGood",
     "NotSoldSoMany",
     "NotSoldAtAll",
+    "WaitingForDraw",
     "WaitingInLine",
     "WaitingStill",
     "WaitingReplaced",
+    "ThrottledSale",
+    "ThrottledBuyer",
     "ItemStock",
     "Reservation",
     "UserUnits",
@@ -135,9 +138,9 @@ class Ok(Yes):
 
 @dataclass(frozen=True)
 class Reserved(Word):
-    """`["RESERVED", id, expires_at_ms, remaining, user_remaining[, units]]`. What it means
-    depends on the command: see its subclasses. `units` is empty: no version of the module gives
-    units names yet.
+    """`["RESERVED", id, expires_at_ms, remaining, user_remaining[, units]]`. It means one of
+    several things: see its subclasses. `units` is empty: no version of the module gives units
+    names yet.
     """
 
     status: ClassVar[Status] = Status.RESERVED
@@ -168,8 +171,8 @@ class ReservedLonger(Reserved, Yes):
 
 @dataclass(frozen=True)
 class Sold(Word):
-    """`["SOLD", id, order_id[, units]]`. What it means depends on the command: see its
-    subclasses. `units` is empty: no version of the module gives units names yet.
+    """`["SOLD", id, order_id[, units]]`. It means one of several things: see its subclasses.
+    `units` is empty: no version of the module gives units names yet.
     """
 
     status: ClassVar[Status] = Status.SOLD
@@ -207,7 +210,7 @@ class SoldReplaced(Sold, No):
 
 @dataclass(frozen=True)
 class Released(Word):
-    """`["RELEASED", id]`. What it means depends on the command: see its subclasses."""
+    """`["RELEASED", id]`. It means one of several things: see its subclasses."""
 
     status: ClassVar[Status] = Status.RELEASED
     id: Name
@@ -240,7 +243,7 @@ class ReleasedReplaced(Released, No):
 
 @dataclass(frozen=True)
 class Refunded(Word):
-    """`["REFUNDED", id, entry_id]`. What it means depends on the command: see its subclasses."""
+    """`["REFUNDED", id, entry_id]`. It means one of several things: see its subclasses."""
 
     status: ClassVar[Status] = Status.REFUNDED
     id: Name
@@ -285,8 +288,8 @@ class Restocked(Yes):
 
 @dataclass(frozen=True)
 class Expired(Word):
-    """`["EXPIRED", id, expires_at_ms[, grace_left_ms]]`. What it means depends on the command:
-    see its subclasses.
+    """`["EXPIRED", id, expires_at_ms[, grace_left_ms]]`. It means one of several things: see
+    its subclasses.
     """
 
     status: ClassVar[Status] = Status.EXPIRED
@@ -303,6 +306,7 @@ class ExpiredInGrace(Expired, NotNow):
     """
 
     advice: ClassVar[Advice] = Advice('not now', 202, None, 'We are checking your order.', 'again until it is 0, then give back; or give back now', 'again until it is 0, then give back; or give back now')
+    grace_left_ms: int = field()
 
 
 @dataclass(frozen=True)
@@ -312,6 +316,7 @@ class ExpiredForGood(Expired, No):
     """
 
     advice: ClassVar[Advice] = Advice('no', 409, None, 'Your time was up. Please try again.', 'give back', 'give back')
+    grace_left_ms: int = field()
 
 
 @dataclass(frozen=True)
@@ -346,7 +351,7 @@ class AlreadySold(No):
 
 @dataclass(frozen=True)
 class Mismatch(Word):
-    """`["MISMATCH", id]`. What it means depends on the command: see its subclasses."""
+    """`["MISMATCH", id]`. It means one of several things: see its subclasses."""
 
     status: ClassVar[Status] = Status.MISMATCH
     id: Name
@@ -381,7 +386,7 @@ class MismatchOfRestock(Mismatch, Fault):
 
 @dataclass(frozen=True)
 class NoReservation(Word):
-    """`["NORESERVATION", id]`. What it means depends on the command: see its subclasses."""
+    """`["NORESERVATION", id]`. It means one of several things: see its subclasses."""
 
     status: ClassVar[Status] = Status.NORESERVATION
     id: Name
@@ -417,7 +422,7 @@ class NoReservationReplaced(NoReservation, No):
 
 @dataclass(frozen=True)
 class Ended(Word):
-    """`["ENDED", ended_at_ms]`. What it means depends on the command: see its subclasses."""
+    """`["ENDED", ended_at_ms]`. It means one of several things: see its subclasses."""
 
     status: ClassVar[Status] = Status.ENDED
     ended_at_ms: int
@@ -537,7 +542,7 @@ class AllReserved(NotNow):
 
 @dataclass(frozen=True)
 class NotSold(Word):
-    """`["NOTSOLD", left[, sku]]`. What it means depends on the command: see its subclasses."""
+    """`["NOTSOLD", left[, sku]]`. It means one of several things: see its subclasses."""
 
     status: ClassVar[Status] = Status.NOTSOLD
     left: int
@@ -551,6 +556,7 @@ class NotSoldSoMany(NotSold, No):
     """
 
     advice: ClassVar[Advice] = Advice('no', 409, None, 'No more than {left} can be returned.', 'none from here', 'none from here')
+    sku: str = field()
 
 
 @dataclass(frozen=True)
@@ -564,8 +570,8 @@ class NotSoldAtAll(NotSold, No):
 
 @dataclass(frozen=True)
 class Waiting(Word):
-    """`["WAITING", id[, ahead][, left][, eta_ms][, retry_in_ms]]`. What it means depends on the
-    command: see its subclasses.
+    """`["WAITING", id[, ahead][, left][, eta_ms][, retry_in_ms]]`. It means one of several
+    things: see its subclasses.
     """
 
     status: ClassVar[Status] = Status.WAITING
@@ -577,14 +583,31 @@ class Waiting(Word):
 
 
 @dataclass(frozen=True)
+class WaitingForDraw(Waiting, NotNow):
+    """RESERVE, with `ahead` -1: the request is in line, and the order is drawn at START: till
+    then `ahead` and `eta_ms` are -1. `left` units could come. Final: no. Next: send the same
+    request again after `retry_in_ms`.
+    """
+
+    advice: ClassVar[Advice] = Advice('not now', 202, 'retry_in_ms', 'You are in line. The order is drawn when the sale starts.', 'no intent yet', 'none')
+    ahead: int = field()
+    left: int = field()
+    eta_ms: int = field()
+    retry_in_ms: int = field()
+
+
+@dataclass(frozen=True)
 class WaitingInLine(Waiting, NotNow):
     """RESERVE, with a place in line: the request has a place in line, with at most `ahead`
-    others in front; `left` units could still come. -1 for `ahead` before START, and for
-    `eta_ms` while nobody can know. Final: no. Next: send the same request again after
-    `retry_in_ms`.
+    others in front; `left` units could still come. `eta_ms` is -1 while nobody can know it:
+    show no time then. Final: no. Next: send the same request again after `retry_in_ms`.
     """
 
     advice: ClassVar[Advice] = Advice('not now', 202, 'retry_in_ms', 'You are in line, with at most {ahead} before you.', 'no intent yet', 'none')
+    ahead: int = field()
+    left: int = field()
+    eta_ms: int = field()
+    retry_in_ms: int = field()
 
 
 @dataclass(frozen=True)
@@ -627,15 +650,31 @@ class LineFull(No):
 
 
 @dataclass(frozen=True)
-class Throttled(NotNow):
-    """`["THROTTLED", retry_in_ms, by]`. Reservations begin no faster than PACE lets them.
-    Final: no. Next: ask again after `retry_in_ms` plus a random moment.
-    """
+class Throttled(Word):
+    """`["THROTTLED", retry_in_ms, by]`. It means one of several things: see its subclasses."""
 
     status: ClassVar[Status] = Status.THROTTLED
-    advice: ClassVar[Advice] = Advice('not now', 429, 'retry_in_ms', 'One moment, it is crowded.', 'BUY: ask again for as long as you like, then give back', 'BUY: ask again for as long as you like, then give back')
     retry_in_ms: int
     by: str
+
+
+@dataclass(frozen=True)
+class ThrottledSale(Throttled, NotNow):
+    """RESERVE, BUY, with `by` "sale": reservations begin no faster than PACE lets them. Final:
+    no. Next: ask again after `retry_in_ms` plus a random moment.
+    """
+
+    advice: ClassVar[Advice] = Advice('not now', 429, 'retry_in_ms', 'One moment, it is crowded.', 'BUY: ask again for as long as you like, then give back', 'BUY: ask again for as long as you like, then give back')
+
+
+@dataclass(frozen=True)
+class ThrottledBuyer(Throttled, NotNow):
+    """RESERVE, BUY, with another `by`: this user (`by` is `user`) or their source (`from`) has
+    tried too often. No version of the module limits that yet. Final: no. Next: ask again after
+    `retry_in_ms` plus a random moment.
+    """
+
+    advice: ClassVar[Advice] = Advice('not now', 429, 'retry_in_ms', 'Not so fast.', 'BUY: ask again for as long as you like, then give back', 'BUY: ask again for as long as you like, then give back')
 
 
 @dataclass(frozen=True)
@@ -660,7 +699,7 @@ class ItemStock:
     available: int
     reserved: int
     sold: int
-    waiting: int
+    waiting: int | None
 
 
 @dataclass(frozen=True)
@@ -816,7 +855,8 @@ BuyAnswer = Union[
     SoldOut,
     AllReserved,
     WaitingStill,
-    Throttled,
+    ThrottledSale,
+    ThrottledBuyer,
     Other,
 ]
 
@@ -898,10 +938,12 @@ ReserveAnswer = Union[
     SoldOut,
     AllReserved,
     WaitingReplaced,
+    WaitingForDraw,
     WaitingInLine,
     Placed,
     LineFull,
-    Throttled,
+    ThrottledSale,
+    ThrottledBuyer,
     Other,
 ]
 
@@ -944,7 +986,7 @@ ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
         "SOLDOUT": [(None, SoldOut)],
         "ALLRESERVED": [(None, AllReserved)],
         "WAITING": [('no ahead', WaitingStill)],
-        "THROTTLED": [(None, Throttled)],
+        "THROTTLED": [('by sale', ThrottledSale), ('by buyer', ThrottledBuyer)],
     },
     "CHECKOUT": {
         "SOLD": [(None, SoldNow)],
@@ -1003,10 +1045,10 @@ ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
         "SALELIMIT": [(None, SaleLimit)],
         "SOLDOUT": [(None, SoldOut)],
         "ALLRESERVED": [(None, AllReserved)],
-        "WAITING": [('replaced', WaitingReplaced), ('ahead', WaitingInLine)],
+        "WAITING": [('replaced', WaitingReplaced), ('ahead < 0', WaitingForDraw), ('ahead >= 0', WaitingInLine)],
         "PLACED": [(None, Placed)],
         "LINEFULL": [(None, LineFull)],
-        "THROTTLED": [(None, Throttled)],
+        "THROTTLED": [('by sale', ThrottledSale), ('by buyer', ThrottledBuyer)],
     },
     "RESTOCK": {
         "RESTOCKED": [(None, Restocked)],
@@ -1050,7 +1092,7 @@ DETAILS: dict[str, list[tuple[str, str]]] = {
 
 # Name and type of the fields of each read.
 FIELDS: dict[str, Mapping[str, str]] = {
-    "ItemStock": {"sku": "text", "available": "integer", "reserved": "integer", "sold": "integer", "waiting": "integer"},
+    "ItemStock": {"sku": "text", "available": "integer", "reserved": "integer", "sold": "integer", "waiting": "integer?"},
     "Reservation": {"state": "text", "user": "name?", "items": "lines?", "refunded": "lines?", "reserved_at_ms": "integer?", "expires_at_ms": "integer?", "sold_at_ms": "integer?", "released_at_ms": "integer?", "order_id": "text?", "ref": "name?", "number": "integer?", "ahead": "integer?"},
     "UserUnits": {"reserved": "integer", "sold": "integer", "counted": "integer", "user_remaining": "integer", "open": "integer", "reservations": "names", "waiting": "name?"},
     "SaleInfo": {"sale_id": "text", "orders": "name", "state": "text", "events": "text", "now_ms": "integer", "created_at_ms": "integer", "paused_at_ms": "integer?", "closed_at_ms": "integer?", "userlimit": "integer?", "itemlimit": "integer?", "orderlimit": "integer?", "salelimit": "integer?", "hold_ms": "integer", "maxhold_ms": "integer", "grace_ms": "integer", "start_at_ms": "integer?", "end_at_ms": "integer?", "keep_ms": "integer", "remember_ms": "integer", "waiting_max": "integer", "patience_ms": "integer", "pace_n": "integer?", "pace_ms": "integer?", "items": "integer", "total": "integer", "available": "integer", "reserved": "integer", "sold": "integer", "refunded": "integer", "users": "integer", "reservations_open": "integer", "reservations_remembered": "integer", "events_waiting": "integer", "events_lost": "integer", "seq": "integer?", "memory_bytes": "integer", "waiting": "integer", "granted": "integer", "passed_over": "integer", "drawn_at_ms": "integer?", "draw_seed": "text?", "drawn": "lines?"},

@@ -325,10 +325,9 @@ fn take_record(
     } else {
         user.is_some()
     };
+    let has_item = |line: &Line| (line.item as usize) < sale.items.len();
     if !may_be
-        || lines
-            .iter()
-            .any(|line| line.item as usize >= sale.items.len())
+        || !lines.iter().all(has_item)
         || expires_at_ms > INTEGER_MAX
         || is_out_of_order
         || sale.reservations.find(id).is_some()

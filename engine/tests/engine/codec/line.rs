@@ -381,15 +381,11 @@ fn a_past_that_no_sale_had_is_an_error() {
 fn options_of_lines_that_say_nothing_are_an_error() {
     let plain = encoded(&Change::Altered(Box::new(Options::new(1, 3_600_000))));
     let with = |options: &[u8]| {
-        let (&last, head) = plain.split_last().unwrap();
-        assert_eq!(last, 0, "the number of options");
-        let mut head = head.to_vec();
-        head[1] |= 128;
-        decode_event(
-            &[&head[..], &[1, 2, options.len() as u8], options].concat(),
-            HASHER,
-        )
-        .map(|_| ())
+        let mut bytes = plain.clone();
+        bytes[1] |= 128;
+        bytes.extend([1, 2, options.len() as u8]);
+        bytes.extend(options);
+        decode_event(&bytes, HASHER).map(|_| ())
     };
     // WAITING, PATIENCE and PACE.
     let default_patience = spelled(60_000);

@@ -313,19 +313,28 @@ impl Sale {
     }
 
     /// Could somebody who waits get units now, or is somebody to be passed over? Where PACE
-    /// makes it too soon, nobody gets any. O(1).
-    pub(super) fn has_due_grant(&self, now_ms: u64, is_too_soon: bool) -> bool {
+    /// makes it too soon, or no more reservations may be known, nobody gets any. O(1).
+    pub(super) fn has_due_grant(
+        &self,
+        now_ms: u64,
+        is_too_soon: bool,
+        bounds: Option<&Bounds>,
+    ) -> bool {
         let Some(waiting) = self.waiting.as_ref().filter(|waiting| !waiting.is_empty()) else {
             return false;
         };
         if !self.may_grant(now_ms) {
             return false;
         }
+        let is_full = bounds.is_some_and(|bounds| {
+            self.reservations.len() >= bounds.reservations_max
+                && self.reservations.ended().len() == 0
+        });
         for (looked, line) in waiting.stocked_lines().enumerate() {
             let (item, front) = (line.item(), waiting.front_qty(line));
             // Whoever waits for more than can come has to be passed over first.
             let is_served = |qty| {
-                (!is_too_soon && self.has_units_for(item, qty, 0))
+                (!is_too_soon && !is_full && self.has_units_for(item, qty, 0))
                     || self.over_for(now_ms, item, qty).is_some()
             };
             let is_due = line.is_drawn() && front.is_none_or(is_served);
@@ -363,6 +372,6 @@ impl Sale {
     /// As [`Sale::has_due_grant`], but for PACE and as if START were over.
     fn has_due_grant_from_start(&self) -> bool {
         let start_at_ms = self.options.start_at_ms.unwrap_or(0);
-        self.has_due_grant(start_at_ms.max(self.last_change_at_ms), false)
+        self.has_due_grant(start_at_ms.max(self.last_change_at_ms), false, None)
     }
 }

@@ -103,7 +103,7 @@ impl Sale {
         {
             return Err(Answer::Paused { at_ms });
         }
-        match self.admit_units(now_ms, ask.user, &lines, None) {
+        match self.admit_units(now_ms, ask.user, &lines, bounds, None) {
             // Joining would be too early while units may come back at once.
             Err(refusal @ Answer::AllReserved { .. }) if self.has_overdue(now_ms) => {
                 return Err(refusal);
@@ -185,13 +185,14 @@ impl Sale {
     pub(super) fn admit_pace(
         &self,
         now_ms: u64,
+        bounds: &Bounds,
         replaced: Option<&Replaced>,
     ) -> Result<(), Answer> {
         match self.options.pace {
             Some(rate) if replaced.is_none() => {
                 let wait_ms = self.pace.wait_ms(now_ms, rate);
                 // Lines that have their units go first.
-                if wait_ms > 0 || self.has_due_grant(now_ms, false) {
+                if wait_ms > 0 || self.has_due_grant(now_ms, false, Some(bounds)) {
                     return Err(Answer::Throttled {
                         retry_in_ms: wait_ms.max(1),
                     });
@@ -208,6 +209,7 @@ impl Sale {
         &self,
         now_ms: u64,
         units: u64,
+        bounds: Option<&Bounds>,
         replaced: Option<&Replaced>,
     ) -> Result<(), Answer> {
         let Some(waiting) = self.waiting.as_ref().filter(|waiting| !waiting.is_empty()) else {
@@ -226,7 +228,7 @@ impl Sale {
             .saturating_add(totals.reserved.saturating_sub(freed));
         let left = limit.saturating_sub(taken).saturating_sub(units);
         if self.spoken_for(waiting, left) > left {
-            return Err(self.all_reserved(now_ms, None));
+            return Err(self.all_reserved(now_ms, bounds, None));
         }
         Ok(())
     }
@@ -251,9 +253,14 @@ impl Sale {
 
     /// Of the rows that a line or PACE makes: when to ask again, at the earliest. The next
     /// deadline is so far away, if there is one.
-    pub(super) fn retry_beside_lines_ms(&self, now_ms: u64, deadline_in_ms: Option<u64>) -> u64 {
+    pub(super) fn retry_beside_lines_ms(
+        &self,
+        now_ms: u64,
+        bounds: Option<&Bounds>,
+        deadline_in_ms: Option<u64>,
+    ) -> u64 {
         let wait_ms = self.pace_wait_ms(now_ms);
-        if self.has_due_grant(now_ms, wait_ms > 0) {
+        if self.has_due_grant(now_ms, wait_ms > 0, bounds) {
             let waiting = self.waiting.as_ref();
             return 1 + waiting.map_or(0, |waiting| waiting.len()) / 1_000;
         }

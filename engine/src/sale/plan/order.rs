@@ -49,7 +49,7 @@ impl Sale {
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
-        let user = self.admit(now_ms, ask.user, &lines, None)?;
+        let user = self.admit(now_ms, ask.user, &lines, bounds, None)?;
         let forgets = self.room(now_ms, bounds)?;
         let order = Order {
             reference: reference.map(Spelling::of),
@@ -120,7 +120,7 @@ impl Sale {
         let user = record.user();
         let counted = self.users.sums(user).counted;
         self.admit_user(user, counted, &lines, units, None)
-            .and_then(|()| self.admit_stock(now_ms, &lines, units, None))
+            .and_then(|()| self.admit_stock(now_ms, &lines, units, None, None))
             .is_ok()
     }
 }

@@ -90,7 +90,7 @@ impl Sale {
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
-        let user = self.admit(now_ms, ask.user, &lines, replaced)?;
+        let user = self.admit(now_ms, ask.user, &lines, bounds, replaced)?;
         self.plan_units(now_ms, ask, user, lines, bounds, replaced)
     }
 
@@ -260,10 +260,11 @@ impl Sale {
         now_ms: u64,
         user: Key<'a>,
         lines: &[Line],
+        bounds: &Bounds,
         replaced: Option<&Replaced>,
     ) -> Result<Key<'a>, Answer> {
         self.admit_window(now_ms)?;
-        self.admit_units(now_ms, user, lines, replaced)
+        self.admit_units(now_ms, user, lines, bounds, replaced)
     }
 
     /// Rows 4 to 6.
@@ -293,6 +294,7 @@ impl Sale {
         now_ms: u64,
         mut user: Key<'a>,
         lines: &[Line],
+        bounds: &Bounds,
         replaced: Option<&Replaced>,
     ) -> Result<Key<'a>, Answer> {
         let options = &self.options;
@@ -306,9 +308,9 @@ impl Sale {
             let (slot, counted) = self.users.find_counted(&mut user);
             self.admit_user(slot, counted, lines, units, replaced)?;
         }
-        self.admit_stock(now_ms, lines, units, replaced)?;
+        self.admit_stock(now_ms, lines, units, Some(bounds), replaced)?;
         if self.has_queue {
-            self.admit_pace(now_ms, replaced)?;
+            self.admit_pace(now_ms, bounds, replaced)?;
         }
         Ok(user)
     }
@@ -356,6 +358,7 @@ impl Sale {
         now_ms: u64,
         lines: &[Line],
         units: u64,
+        bounds: Option<&Bounds>,
         replaced: Option<&Replaced>,
     ) -> Result<(), Answer> {
         let totals = self.items.totals();
@@ -377,30 +380,35 @@ impl Sale {
             let available = self.items.stock(item).available;
             let is_short = available.saturating_add(freed_of(replaced, item)) < qty;
             if is_short || (self.has_queue && self.is_waited_for(line, replaced)) {
-                return Err(self.all_reserved(now_ms, Some(item)));
+                return Err(self.all_reserved(now_ms, bounds, Some(item)));
             }
         }
         let freed = replaced.map_or(0, |replaced| replaced.units);
         let reserved = totals.reserved.saturating_sub(freed);
         let spoken_for = totals.sold.saturating_add(reserved);
         if spoken_for.saturating_add(units) > limit {
-            return Err(self.all_reserved(now_ms, None));
+            return Err(self.all_reserved(now_ms, bounds, None));
         }
         if self.has_queue {
-            self.admit_past_lines(now_ms, units, replaced)?;
+            self.admit_past_lines(now_ms, units, bounds, replaced)?;
         }
         Ok(())
     }
 
     /// Row 13, with the sale's next deadline as a lower bound of when to retry.
-    pub(super) fn all_reserved(&self, now_ms: u64, item: Option<ItemIndex>) -> Answer {
+    pub(super) fn all_reserved(
+        &self,
+        now_ms: u64,
+        bounds: Option<&Bounds>,
+        item: Option<ItemIndex>,
+    ) -> Answer {
         let deadline_in_ms = match self.reservations.deadlines().first_ms() {
             NEVER => None,
             first_ms => Some(first_ms.saturating_sub(now_ms).max(1)),
         };
         let mut retry_in_ms = deadline_in_ms.unwrap_or(1);
         if self.has_queue {
-            retry_in_ms = self.retry_beside_lines_ms(now_ms, deadline_in_ms);
+            retry_in_ms = self.retry_beside_lines_ms(now_ms, bounds, deadline_in_ms);
         }
         Answer::AllReserved { retry_in_ms, item }
     }

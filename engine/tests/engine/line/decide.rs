@@ -293,7 +293,7 @@ impl Model {
         }
         if self.pace.is_some() && old.is_none() {
             let wait = self.pace_wait(now);
-            if wait > 0 || self.has_due_grant(now) {
+            if wait > 0 || self.is_grant_due(now, false) {
                 return Some(Said::Throttled(wait.max(1)));
             }
         }
@@ -324,12 +324,7 @@ impl Model {
 
     /// When somebody who meets row 13 is to ask again.
     fn retry(&self, now: u64) -> u64 {
-        let is_over = |item| {
-            let front = self.lines[&item].front().expect("a front");
-            self.over(now, item, front.qty).is_some()
-        };
-        let mut due = (self.lines.keys()).filter(|&&item| self.is_due(now, item));
-        if due.any(|&item| self.pace_wait(now) == 0 || is_over(item)) {
+        if self.is_grant_due(now, self.pace_wait(now) > 0) {
             return 1 + self.waiting() / 1_000;
         }
         let open = self.reservations.iter();
@@ -354,8 +349,18 @@ impl Model {
             && (self.over(now, item, front.qty).is_some() || self.has_units(item, front.qty))
     }
 
-    pub fn has_due_grant(&self, now: u64) -> bool {
-        self.lines.keys().any(|&item| self.is_due(now, item))
+    /// Is one due that can be made now, or somebody to be passed over?
+    fn is_grant_due(&self, now: u64, is_too_soon: bool) -> bool {
+        let is_over = |item| {
+            let front = self.lines[&item].front().expect("a front");
+            self.over(now, item, front.qty).is_some()
+        };
+        // Those whose grace may be over are left to the sweep.
+        let has_ended = |res: &Reservation| matches!(res.state, State::Expired | State::Released);
+        let is_full = self.reservations.len() >= self.reservations_max
+            && !self.reservations.iter().any(has_ended);
+        let mut due = (self.lines.keys()).filter(|&&item| self.is_due(now, item));
+        due.any(|&item| is_over(item) || !(is_too_soon || is_full))
     }
 
     /// Are so many units there, and under SALELIMIT? What other lines wait for does not count.

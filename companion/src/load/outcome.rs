@@ -2,8 +2,8 @@
 
 use crate::plain::commas;
 
-use super::checks::Check;
-use super::options::Shape;
+use super::checks::{Check, Expected, check_service, void_by};
+use super::options::{Options, Shape, typed};
 use super::request::{COMMANDS, Sale};
 use super::series::Sample;
 use super::tally::Tally;
@@ -69,6 +69,32 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Returns what is known of any run; `checks` are those of its books.
+    pub fn of(
+        options: &Options,
+        seed: u64,
+        expected: &Expected,
+        mut checks: Vec<Check>,
+        tally: Tally,
+    ) -> Self {
+        checks.extend(check_service(expected, &tally));
+        Self {
+            shape: options.shape,
+            seed,
+            typed: typed(std::env::args().skip(1), seed),
+            checks,
+            void_by_ms: void_by(expected, &tally),
+            p95_us: u64::try_from(options.p95.as_micros()).unwrap_or(u64::MAX),
+            sold: 0,
+            stock: expected.stock.iter().sum(),
+            samples: Vec::new(),
+            facts: Vec::new(),
+            kept: false,
+            sale: Sale::default(),
+            tally,
+        }
+    }
+
     /// Reports whether the run counts and everything holds.
     pub fn holds(&self) -> bool {
         self.void_by_ms.is_none() && self.checks.iter().all(|check| check.passed)

@@ -333,10 +333,9 @@ fn without_sale(books: &Books) -> Check {
 
 /// Every request is asked again until it is answered, so each order has been told to somebody.
 fn told_nobody(expected: &Expected, tally: &Tally, books: &Books) -> Check {
-    let ours = expected.names.prefix();
     let mut untold = Vec::new();
     for (id, order) in &books.stream.by_id {
-        if id.starts_with(&ours) && !tally.bought.contains_key(id) && tally.unanswered == 0 {
+        if expected.names.is_of_this_run(id) && !tally.bought.contains_key(id) && tally.unanswered == 0 {
             untold.push(format!("nobody was told of {id}, {}", order.entry_id));
         }
     }

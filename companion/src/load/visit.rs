@@ -53,6 +53,11 @@ impl Names {
             Self::OfRun(run) => format!("cart-{run:x}-"),
         }
     }
+
+    /// Reports whether a buyer of this run must have made an id. In a sale of their own all are theirs.
+    pub fn is_of_this_run(self, id: &str) -> bool {
+        self == Self::Plain || id.starts_with(&self.prefix())
+    }
 }
 
 /// What a buyer does after an answer.

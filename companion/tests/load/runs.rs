@@ -157,8 +157,8 @@ fn says_what_keeps_it_from_starting() {
         (2, vec!["spike", "--kill-at", "1s"], "--own <FILE.so>"),
         (
             2,
-            vec!["spike", "--target", "http://a"],
-            "a gateway is not driven yet",
+            vec!["soak", "--target", "http://127.0.0.1:1"],
+            "a soak restocks, which no gateway does",
         ),
         (
             2,

@@ -335,7 +335,10 @@ fn without_sale(books: &Books) -> Check {
 fn told_nobody(expected: &Expected, tally: &Tally, books: &Books) -> Check {
     let mut untold = Vec::new();
     for (id, order) in &books.stream.by_id {
-        if expected.names.is_of_this_run(id) && !tally.bought.contains_key(id) && tally.unanswered == 0 {
+        if expected.names.is_of_this_run(id)
+            && !tally.bought.contains_key(id)
+            && tally.unanswered == 0
+        {
             untold.push(format!("nobody was told of {id}, {}", order.entry_id));
         }
     }

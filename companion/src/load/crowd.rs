@@ -8,7 +8,6 @@ use crate::log;
 use crate::stop::Stop;
 
 use super::buyer::{Arrivals, Manners, Rush};
-use super::cannot;
 use super::carrier::Carrier;
 use super::drive::Driver;
 use super::options::{Options, Shape};
@@ -29,7 +28,7 @@ pub async fn let_in<C>(
 where
     C: for<'w> FnOnce(&'w World) -> std::io::Result<Box<dyn Carrier + 'w>> + Send + 'static,
 {
-    let stop = Stop::on_signals().map_err(|error| cannot("signals", error))?;
+    let stop = Stop::on_signals().map_err(|error| Failure::cannot("signals", error))?;
     let stopping = {
         let world = Arc::clone(world);
         tokio::spawn(async move {
@@ -48,9 +47,11 @@ where
         let carrier = connect(&world)?;
         Driver::new(&world, carrier, arrivals, column_us).run()
     });
-    let tally = driven.await.map_err(|error| cannot("the driver", error))?;
+    let tally = driven
+        .await
+        .map_err(|error| Failure::cannot("the driver", error))?;
     stopping.abort();
-    tally.map_err(|error| cannot("the buyers' connections", error))
+    tally.map_err(|error| Failure::cannot("the buyers' connections", error))
 }
 
 /// Returns how the buyers come.

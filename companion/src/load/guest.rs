@@ -17,7 +17,7 @@ use super::books::{self, Books, Known};
 use super::buyer::{Lets, Manners};
 use super::calls::Calls;
 use super::checks::{Check, Expected, check_books};
-use super::clock::Clock;
+use super::clock::{Clock, LEAD_MS};
 use super::http::{Call, Connection, Place, Said};
 use super::live::{Snapshot, View};
 use super::options::Options;
@@ -28,7 +28,7 @@ use super::series::Sample;
 use super::tally::Tally;
 use super::visit::{Names, Rules};
 use super::world::{World, lock};
-use super::{LEAD_MS, cannot, crowd, machine, seen, text};
+use super::{crowd, machine, seen, text};
 
 /// Connections of the buyers, if no number is given: browsers do not share one.
 const CONNECTIONS: u16 = 128;
@@ -62,7 +62,8 @@ impl Guest {
     pub async fn look(options: &Options, seed: u64, place: Place) -> Result<Self, Failure> {
         let names = Names::OfRun(log::now_ms().unsigned_abs());
         let shop = Shop::look(&place, names).await;
-        let shop = shop.map_err(|error| cannot(&format!("http://{}", place.name), error))?;
+        let shop =
+            shop.map_err(|error| Failure::cannot(&format!("http://{}", place.name), error))?;
         let mut sale = Sale {
             items: shop.items,
             ..Sale::default()
@@ -78,9 +79,13 @@ impl Guest {
             let connected = connect(&address, &sale).await?;
             (known, sale.orders) = limits(&connected, &sale).await?;
             let stock = books::read_stock(&connected, &sale).await;
-            let stock = stock.map_err(|error| cannot("FLASHSALE.STOCK", explain(&error)))?;
+            let stock =
+                stock.map_err(|error| Failure::cannot("FLASHSALE.STOCK", explain(&error)))?;
             if stock != shop.stock {
-                return Err(cannot("--sale", "it is not the sale of the gateway"));
+                return Err(Failure::cannot(
+                    "--sale",
+                    "it is not the sale of the gateway",
+                ));
             }
             (server, link) = (Some(address), Some(connected));
         }
@@ -139,7 +144,7 @@ impl Guest {
     ///
     /// They cannot be read.
     pub async fn check(&self, options: &Options, tally: Tally) -> Result<Outcome, Failure> {
-        let failed = |error: String| cannot("reading the books", error);
+        let failed = |error: String| Failure::cannot("reading the books", error);
         let expected = Expected {
             items: self.world.sale.items.clone(),
             stock: self.before.iter().map(|item| item.iter().sum()).collect(),
@@ -178,7 +183,8 @@ impl Guest {
         expected: &Expected,
         tally: &Tally,
     ) -> Result<(Vec<Check>, Vec<[u64; 3]>), Failure> {
-        let failed = |error: redis::RedisError| cannot("reading the books", explain(&error));
+        let failed =
+            |error: redis::RedisError| Failure::cannot("reading the books", explain(&error));
         let sale = &self.world.sale;
         let link = connect(server, sale).await?;
         let given_back = tally.released.iter().map(|(id, _)| id);

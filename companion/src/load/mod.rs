@@ -67,9 +67,6 @@ use outcome::Outcome;
 use own::Own;
 use stage::Stage;
 
-/// From the end of the preparations to the first moment of the run.
-const LEAD_MS: u64 = 300;
-
 /// Runs the subcommand, and returns the exit code.
 ///
 /// # Errors
@@ -79,7 +76,8 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
     log::begin(options.log);
     if let Some(path) = &options.report {
         // Before the rush, not after it.
-        std::fs::File::create(path).map_err(|error| cannot(&format!("--report {path}"), error))?;
+        std::fs::File::create(path)
+            .map_err(|error| Failure::cannot(&format!("--report {path}"), error))?;
     }
     let seed = options.seed(log::now_ms());
     let target = match &options.own {
@@ -126,15 +124,11 @@ async fn host(
 /// Lets a signal end the program while the books are read, which may take minutes after a soak.
 /// The guards of its servers and of its worker end those.
 fn leave_at_the_next_signal() -> Result<(), Failure> {
-    let stop = Stop::on_signals().map_err(|error| cannot("signals", error))?;
+    let stop = Stop::on_signals().map_err(|error| Failure::cannot("signals", error))?;
     tokio::spawn(async move {
         stop.wait().await;
         log::warn("stopped before the books were checked");
         std::process::exit(3);
     });
     Ok(())
-}
-
-fn cannot(what: &str, error: impl std::fmt::Display) -> Failure {
-    Failure::CannotGoOn(format!("{what}: {error}"))
 }

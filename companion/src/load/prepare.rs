@@ -8,7 +8,6 @@ use crate::failure::Failure;
 use crate::link::{Address, Link, explain, pairs, string};
 
 use super::buyer::ITEMS;
-use super::cannot;
 use super::clock::Clock;
 use super::options::{Options, Shape};
 use super::request::Sale;
@@ -39,7 +38,7 @@ const OF_BATCHES: [&str; 3] = [
 
 pub async fn connect(address: &Address, sale: &Sale) -> Result<Link, Failure> {
     let link = Link::connect(address, sale.key.as_bytes()).await;
-    link.map_err(|error| cannot("Redis", error))
+    link.map_err(|error| Failure::cannot("Redis", error))
 }
 
 /// Asks for the commands that the run needs.
@@ -54,7 +53,7 @@ pub async fn check_commands(link: &Link, options: &Options) -> Result<(), Failur
     let mut command = redis::cmd("COMMAND");
     command.arg("INFO").arg(&names);
     let found = link.ask(&command).await;
-    let found = found.map_err(|error| cannot("COMMAND INFO", explain(&error)))?;
+    let found = found.map_err(|error| Failure::cannot("COMMAND INFO", explain(&error)))?;
     let known = match &found {
         Value::Array(known) => known.as_slice(),
         _ => &[],
@@ -72,15 +71,15 @@ pub async fn check_commands(link: &Link, options: &Options) -> Result<(), Failur
 
 pub async fn server_ms(link: &Link) -> Result<u64, Failure> {
     let time = link.ask(&redis::cmd("TIME")).await;
-    let time = time.map_err(|error| cannot("TIME", explain(&error)))?;
+    let time = time.map_err(|error| Failure::cannot("TIME", explain(&error)))?;
     let parts = match &time {
         Value::Array(parts) => parts.iter().filter_map(|part| string(part).parse().ok()),
-        _ => return Err(cannot("TIME", "no answer that can be read")),
+        _ => return Err(Failure::cannot("TIME", "no answer that can be read")),
     };
     let parts: Vec<u64> = parts.collect();
     match parts.as_slice() {
         [seconds, micros] => Ok(seconds * 1_000 + micros / 1_000),
-        _ => Err(cannot("TIME", "no answer that can be read")),
+        _ => Err(Failure::cannot("TIME", "no answer that can be read")),
     }
 }
 
@@ -107,7 +106,7 @@ pub async fn create(
     }
     match link.ask(&command).await {
         Ok(_) => Ok(()),
-        Err(error) => Err(cannot("FLASHSALE.CREATE", explain(&error))),
+        Err(error) => Err(Failure::cannot("FLASHSALE.CREATE", explain(&error))),
     }
 }
 
@@ -127,7 +126,7 @@ pub async fn limits(link: &Link, sale: &Sale) -> Result<(Limits, String), Failur
     let mut command = redis::cmd("FLASHSALE.INFO");
     command.arg(&sale.key);
     let info = link.ask(&command).await;
-    let info = pairs(&info.map_err(|error| cannot(&sale.key, explain(&error)))?);
+    let info = pairs(&info.map_err(|error| Failure::cannot(&sale.key, explain(&error)))?);
     let field = |name: &str| info.iter().find(|(known, _)| known == name);
     let number = |name: &str| match field(name)?.1 {
         Value::Int(number) => u64::try_from(number).ok(),
@@ -146,10 +145,10 @@ pub async fn sale_id(link: &Link, sale: &Sale) -> Result<String, Failure> {
     let mut command = redis::cmd("FLASHSALE.INFO");
     command.arg(&sale.key);
     let info = link.ask(&command).await;
-    let info = info.map_err(|error| cannot("FLASHSALE.INFO", explain(&error)))?;
+    let info = info.map_err(|error| Failure::cannot("FLASHSALE.INFO", explain(&error)))?;
     let id = pairs(&info).into_iter().find(|(name, _)| name == "sale_id");
     id.map(|(_, id)| string(&id)).ok_or_else(|| {
-        cannot(
+        Failure::cannot(
             "FLASHSALE.INFO",
             "it has no sale_id: 0.2.0 or later is needed",
         )
@@ -159,8 +158,8 @@ pub async fn sale_id(link: &Link, sale: &Sale) -> Result<String, Failure> {
 pub fn socket_of(server: &str) -> Result<SocketAddr, Failure> {
     let mut found = server
         .to_socket_addrs()
-        .map_err(|error| cannot(server, error))?;
+        .map_err(|error| Failure::cannot(server, error))?;
     found
         .next()
-        .ok_or_else(|| cannot(server, "it has no address"))
+        .ok_or_else(|| Failure::cannot(server, "it has no address"))
 }

@@ -10,7 +10,7 @@ use crate::log;
 
 use super::buyer::{ITEMS, Lets, Manners, deal};
 use super::checks::{self, Expected};
-use super::clock::Clock;
+use super::clock::{Clock, LEAD_MS};
 use super::live::Snapshot;
 use super::options::{Options, Shape};
 use super::outcome::Outcome;
@@ -25,7 +25,7 @@ use super::watch::Watch;
 use super::wires::Wires;
 use super::worker::Worker;
 use super::world::{World, greetings, lock};
-use super::{LEAD_MS, books, cannot, crowd, machine, text};
+use super::{books, crowd, machine, text};
 
 /// Connections of the buyers, if no number is given.
 pub const CONNECTIONS: u16 = 16;
@@ -167,7 +167,8 @@ impl Stage {
         tally: Tally,
         link: Link,
     ) -> Result<Outcome, Failure> {
-        let failed = |error: redis::RedisError| cannot("reading the books", explain(&error));
+        let failed =
+            |error: redis::RedisError| Failure::cannot("reading the books", explain(&error));
         let sale = &self.world.sale;
         let at_most = Duration::from_millis(HOLD_MS + GRACE_MS + 5_000);
         books::wait_until_none_is_open(&link, sale, at_most)
@@ -183,7 +184,7 @@ impl Stage {
         let worker_ends = self.stop_worker();
         if let Some(url) = &options.worker_sql {
             let rows = books::read_sql(url, &self.sale_id).await;
-            books.sql = Some(rows.map_err(|error| cannot("reading SQL", error))?);
+            books.sql = Some(rows.map_err(|error| Failure::cannot("reading SQL", error))?);
         }
         let expected = Expected {
             items: sale.items.clone(),

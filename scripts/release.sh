@@ -170,7 +170,7 @@ COMMANDS
   in_root redis-cli -s "$work/socket" SHUTDOWN NOSAVE >/dev/null 2>&1 || kill "$pid" 2>/dev/null || true
   wait "$pid" 2>/dev/null || true
   answer=$(echo "$reply" | grep -v '^[0-9]*-0$' | tr '\n' ' ')
-  [ "$answer" = "OK SOLD ann-1 default 1 0 2 " ] ||
+  [ "$answer" = "OK SOLD ann-1 default 1 0 2 0 " ] ||
     { tail -n 20 "$work/log" >&2; die "a bare Debian 12 does not sell with it: $answer"; }
   say "Debian 12's $(in_root redis-server --version | sed 's/ sha=.*//') loads it and sells ($debian)"
   rm -rf "$work"

@@ -83,7 +83,7 @@ is_primary() { [ "$(cli "$1" ROLE 2>/dev/null | head -n1)" = master ]; }
 is_replica() { [ "$(cli "$1" ROLE 2>/dev/null | head -n1)" = slave ]; }
 has_ended() { [ "$(docker inspect -f '{{.State.Running}}' "$(pod "$1")")" = false ]; }
 follows() { [ "$(cli "$1" ROLE 2>/dev/null | head -n2 | tail -n1)" = "flashsale-$2.flashsale-pods" ] && probe "$1" ready; }
-has() { [ "$(cli "$1" FLASHSALE.STOCK sale 2>/dev/null | tr '\n' ' ')" = "default $2 " ]; }
+has() { [ "$(cli "$1" FLASHSALE.STOCK sale 2>/dev/null | tr '\n' ' ')" = "default $2 0 " ]; }
 
 docker network create "$network" >/dev/null
 for number in 2 1 0; do start "$number"; done

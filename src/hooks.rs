@@ -25,6 +25,7 @@ impl Hooks for Server {
         // What was queued before is not to be written in one go.
         info::take_queued();
         if is_primary {
+            datatype::line::note_promotion();
             alarm::rearm(ctx);
         } else {
             alarm::disarm(ctx);

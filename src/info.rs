@@ -154,6 +154,11 @@ outcomes! {
     AlreadyExpired => "alreadyexpired",
     NotSold => "notsold",
     TooFew => "toofew",
+    // Of lines and PACE.
+    Waiting => "waiting",
+    Placed => "placed",
+    LineFull => "linefull",
+    Throttled => "throttled",
 }
 
 /// Stands for the earliest deadline where no timer runs, as on a replica.
@@ -197,6 +202,16 @@ pub static BLOOMS: Gauge = Gauge::new();
 pub static BLOOM_BYTES: Gauge = Gauge::new();
 /// Sales that missed a change of their primary, and do not sell.
 pub static SALES_DIVERGED: Gauge = Gauge::new();
+/// People who wait in the lines of all sales.
+pub static WAITING: Gauge = Gauge::new();
+/// The most people that may wait in one sale, by WAITING.
+pub static WAITING_MAX: Largest = Largest::new();
+/// The most polls of one full line in a second.
+pub static POLLS_MAX: Largest = Largest::new();
+/// Sales with a line that hold a grant for less than PATIENCE.
+pub static SALES_WITH_SHORT_HOLD: Gauge = Gauge::new();
+/// Bytes of all who wait, each sale as of its last measurement; `MEMORY_BYTES` has them too.
+pub static WAITING_BYTES: Gauge = Gauge::new();
 /// Entries of all sales that wait to be written to their streams.
 pub static EVENTS_WAITING: Gauge = Gauge::new();
 /// Since when the oldest entry of a sale waits, each as what is left of all time then: the
@@ -354,6 +369,8 @@ impl Source for Info {
         section.field("sweep_lag_ms", SWEEP_LAG_MS.load(Ordering::Relaxed));
         section.field("sweep_lag_ms_max", SWEEP_LAG_MS_MAX.load(Ordering::Relaxed));
         section.field("sweep_us_max", SWEEP_US_MAX.load(Ordering::Relaxed));
+        section.field("waiting", WAITING.get());
+        section.field("waiting_bytes", WAITING_BYTES.get());
         section.field("events_waiting", EVENTS_WAITING.get());
         section.field("events_waiting_ms", events_waiting_ms());
         section.field("clock_steps_back", CLOCK_STEPS_BACK.get());

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from . import page, python, rust, typescript
+from . import page, python, serve, typescript
 from .model import CLIENTS, Model
 
 
@@ -22,7 +22,7 @@ def texts(model: Model) -> dict[Path, str]:
     written = {python_folder / name: write(model) for name, write in python.FILES.items()}
     written |= {typescript_folder / name: write(model) for name, write in typescript.FILES.items()}
     serve_folder = CLIENTS.parent / "companion" / "src" / "serve"
-    written |= {serve_folder / name: write(model) for name, write in rust.FILES.items()}
+    written |= {serve_folder / name: write(model) for name, write in serve.FILES.items()}
     answers = CLIENTS.parent / "docs" / "reference" / "answers.md"
     written[answers] = page.write(model, answers.read_text())
     return written

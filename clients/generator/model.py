@@ -31,7 +31,7 @@ class Param:
 
     kind: str  # plain, units, option, flag, rest, entries
     name: str
-    type: str  # name, integer, json, units, entries; of a choice its words, "orders|all"
+    type: str  # name, integer, pair (two integers), json, units, entries; of a choice its words, "orders|all"
     token: str | None = None
     none: str = ""  # of an option: "", "never" (required), "if written" (no default)
     optional: bool = False  # of units
@@ -93,6 +93,8 @@ def type_of(argument: dict[str, Any]) -> str:
         return "json"
     if argument["type"] == "oneof":
         return "|".join(word["token"] for word in argument["arguments"])
+    if argument["type"] == "block":
+        return "pair"
     return "integer" if argument["type"] in ("integer", "unix-time") else "name"
 
 

@@ -14,6 +14,7 @@ def about(row: Row) -> str:
     when = {
         None: "", "replaced": "", "grace_left_ms > 0": " with `grace_left_ms` above 0",
         "grace_left_ms = 0": " with `grace_left_ms` 0", "sku": " with `left` and the SKU", "no sku": " with 0",
+        "ahead": " with `ahead`", "no ahead": " with the id alone",
     }[row.when]  # fmt: skip
     if row.cls == "ExpiredBefore":
         when = " without `grace_left_ms`"

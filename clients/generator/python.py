@@ -7,6 +7,7 @@ import textwrap
 from typing import Any
 
 from .model import KINDS, SAFE_WITH, Command, Model, Param, Row, Word
+from .prose import READS, UNITS, note, option
 
 HEADER = '"""{} Written by `python3 -m clients.generator`; change `answers.json` instead."""\n\nfrom __future__ import annotations\n'
 DETAIL_TYPES = {
@@ -17,8 +18,9 @@ DETAIL_TYPES = {
 CONDITIONS = {
     None: "", "replaced": ", about the id in `replace`", "sku": ", with a SKU", "no sku": ", without a SKU",
     "grace_left_ms > 0": ", with `grace_left_ms` above 0", "grace_left_ms = 0": ", with `grace_left_ms` 0",
+    "ahead": ", with a place in line", "no ahead": ", with the id alone",
 }  # fmt: skip
-PARAM_TYPES = {"name": "Name", "integer": "int", "json": "Json"}
+PARAM_TYPES = {"name": "Name", "integer": "int", "json": "Json", "pair": "tuple[int, int]"}
 
 
 def doc(text: str, indent: int) -> str:
@@ -64,12 +66,14 @@ def fields(word: Word) -> str:
 
 
 def word_classes(word: Word) -> str:
-    names = ", ".join(detail["name"] for detail in word.details)
-    shape = f'["{word.text}"{", " + names if names else ""}]' if word.text != "OK" else "OK"
+    names = "".join(f"[, {d['name']}]" if d.get("optional") else f", {d['name']}" for d in word.details)
+    shape = f'["{word.text}"{names}]' if word.text != "OK" else "OK"
     single = len(word.rows) == 1
     base = KINDS[word.rows[0].kind] if single else "Word"
     out = f"\n\n@dataclass(frozen=True)\nclass {word.cls}({base}):\n"
     text = about(word.rows[0]) if single else "What it means depends on the command: see its subclasses."
+    if any(detail["name"] == "units" for detail in word.details):
+        text += f" {UNITS}"
     out += doc(f"`{shape}`. {text}", 4)
     out += f"\n    status: ClassVar[Status] = Status.{word.text}\n"
     if single:
@@ -110,7 +114,7 @@ def write_answers(model: Model) -> str:
 
 def read_class(name: str, read: dict[str, object]) -> str:
     base = "(Read)" if str(read["shape"]).startswith("map") else ""
-    out = f"\n\n@dataclass(frozen=True)\nclass {read['name']}{base}:\n" + doc(f"What {name} answers.", 4) + "\n"
+    out = f"\n\n@dataclass(frozen=True)\nclass {read['name']}{base}:\n" + doc(f"What {name} answers. {READS[name]}".replace("{none}", "None"), 4) + "\n"
     fields = read["fields"]
     assert isinstance(fields, dict)
     for field, kind in fields.items():
@@ -235,6 +239,8 @@ def call_function(model: Model, command: Command) -> str:
         if param.kind == "plain":
             out += f"    args.append({param.name})\n"
         elif param.kind == "units":
+            if param.optional:
+                out += f"    if {param.name} is not None:\n    "
             out += f"    args += encode.units({param.token!r}, {param.name})\n"
         elif param.kind == "entries":
             flat = "single" if len(param.fields) == 1 else "entries"
@@ -249,6 +255,7 @@ def call_function(model: Model, command: Command) -> str:
             out += f'    args += ["{param.token}", {param.name}]\n'
         else:
             value = f"encode.json({param.name})" if param.type == "json" else param.name
+            value = f"*{value}" if param.type == "pair" else value
             out += f'    if {param.name} is not None:\n        args += ["{param.token}", {value}]\n'
     safe = SAFE_WITH.get(command.name)
     out += f"    return Call(args, {decoder(model, command)}{f', {safe} is not None' if safe else ''})\n"
@@ -262,19 +269,23 @@ def write_calls(model: Model) -> str:
     return out + "".join(call_function(model, c) for c in model.commands if c.keys)
 
 
-NOTES = {
-    "create": "Without `saleid` it is not safe to repeat: `retry` refuses it.",
-    "reserve": "`id` is the idempotency token: keep it, and send it again with each retry.",
-    "buy": "`id` is the idempotency token: keep it, and send it again with each retry.",
-    "restock": "With `ref=None` it is not safe to repeat: `retry` refuses it.",
-    "refund": "A part (`qty`) needs a `ref`.",
-    "mreserve": "`entries` are `(user, qty, id)`, each answered or refused by itself.",
-    "mbuy": "`entries` are `(user, qty, id, ref)`, each answered or refused by itself; `ref` may be empty.",
-    "mcheckout": "`entries` are `(id, ref)`, each answered or refused by itself; `ref` may be empty.",
-    "mrelease": "`entries` are ids, each answered or refused by itself.",
-    "audit": "With `orders=True` every order and refund is compared with its entry in the stream.",
-    "bind": "This object goes on with the stream that it was made with: make a new one.",
-}
+def method_doc(command: Command) -> str:
+    """The summary, and a line for each option: an editor shows the docstring, not the pages of the docs."""
+    text = note(command).replace("{none}", "None")
+    for param in command.params:
+        if len(param.fields) > 1:
+            text += f" It is a tuple ({', '.join(param.fields)})" + ("; `ref` may be empty." if "ref" in param.fields else ".")
+    if command.name == "AUDIT":
+        text += " With `orders=True` every order and refund is compared with its entry in the stream."
+    if command.name == "BIND":
+        text += " This object goes on with the stream that it was made with: make a new one."
+    lines = [f"- `{param.name}`: {option(command, param)}" for param in command.params if option(command, param)]
+    if not lines:
+        return doc(text, 8)
+    out = doc(text, 8).rstrip().removesuffix('"""').rstrip() + "\n\n"
+    for line in lines:
+        out += textwrap.fill(line, 100, initial_indent=" " * 8, subsequent_indent=" " * 10) + "\n"
+    return out + ' ' * 8 + '"""\n'
 
 
 def method(model: Model, command: Command, style: str) -> str:
@@ -296,8 +307,14 @@ def method(model: Model, command: Command, style: str) -> str:
             "id: Name, qty: Units, *, ref: Name, ",
         ):
             out += f"\n    @overload\n{head} {command.method}(self, {one}{given.split('ref: Name | None = None, ')[1]}) -> {returns}: ...\n"
+    if command.name == "STOCK":
+        # Only a SKU that was asked for can be unknown.
+        for one, answer in (("", result.replace(" | None", "")), (", *sku: Name", result)):
+            answer = f"Queued[{answer}]" if style == "pipeline" else answer
+            out += f"\n    @overload\n{head} {command.method}(self{one}) -> {answer}: ...\n"
+        returns = "Any"
     out += f"\n{head} {command.method}(self{', ' if given else ''}{given}) -> {returns}:\n"
-    out += doc(f"{command.summary} {NOTES.get(command.method, '')}".strip(), 8)
+    out += method_doc(command)
     arguments = ", ".join(keys + ([passed(command)] if command.params else []))
     wait = "await " if style == "async" else ""
     return out + f"        return {wait}self._send(_calls.{command.method}({arguments}))\n"
@@ -305,7 +322,7 @@ def method(model: Model, command: Command, style: str) -> str:
 
 def write_sale(model: Model) -> str:
     out = HEADER.format("The methods of a sale, three times: at once, with `await`, in a pipeline.")
-    out += "\nfrom typing import Iterable, Literal, overload\n\nfrom . import _calls, answers\n"
+    out += "\nfrom typing import Any, Iterable, Literal, overload\n\nfrom . import _calls, answers\n"
     out += "from ._base import FlashSaleError, Json, Name, Units\nfrom ._send import AsyncSender, PipelineSender, Queued, Sender\n"
     for style, cls, base, text in [
         ("sync", "SaleMethods", "Sender", "Each command, sent at once."),

@@ -6,7 +6,8 @@ import json
 import re
 
 from .model import KINDS, SAFE_WITH, Command, Model, Param, Row, Word
-from .python import NOTES, about, charged
+from .prose import READS, UNITS, note, option
+from .python import about, charged
 
 HEADER = "// {} Written by `python3 -m clients.generator`; change `answers.json` instead.\n\n"
 # `N` is how names arrive: text, or what the client's type mapping makes of them.
@@ -14,7 +15,7 @@ TYPES = {
     "name": "N", "text": "string", "integer": "number", "names": "N[]", "texts": "string[]", "cursor": "number",
     "lines": "[sku: string, qty: number][]", "stocks": "RestockedItem[]", "boolean": "boolean",
 }  # fmt: skip
-PARAM_TYPES = {"name": "Name", "integer": "number", "json": "Json"}
+PARAM_TYPES = {"name": "Name", "integer": "number", "json": "Json", "pair": "readonly [number, number]"}
 
 
 def camel(text: str) -> str:
@@ -45,9 +46,11 @@ def interface(word: Word) -> str:
     names = any(d["type"] in ("name", "names") for d in word.details)
     several = len(kinds_of(word)) > 1
     first = about(word.rows[0]) if len(word.rows) == 1 else "What it means depends on the command: see `advice`."
-    shape = ", ".join([f'"{word.text}"', *(d["name"] for d in word.details)])
+    shape = f'"{word.text}"' + "".join(f"[, {d['name']}]" if d.get("optional") else f", {d['name']}" for d in word.details)
     parameters = [f"K extends {kinds} = {kinds}"] if several else []
     parameters += ["N = string"] if names else ["_N = string"]
+    if any(detail["name"] == "units" for detail in word.details):
+        first += f" {UNITS}"
     out = "\n" + comment(f"`{'OK' if word.text == 'OK' else f'[{shape}]'}`. {first}")
     out += f"export interface {word.cls}<{', '.join(parameters)}> extends Answer {{\n"
     out += f'  status: "{word.text}";\n  kind: {"K" if several else kinds};\n'
@@ -63,7 +66,7 @@ def read_interface(name: str, read: dict[str, object]) -> str:
     assert isinstance(fields, dict)
     is_map = str(read["shape"]).startswith("map")
     generic = "<N = string>" if any("name" in kind for kind in fields.values()) else "<_N = string>"
-    out = "\n" + comment(f"What {name} answers.") + f"export interface {read['name']}{generic}{' extends Read' if is_map else ''} {{\n"
+    out = "\n" + comment(f"What {name} answers. {READS[name]}".replace("{none}", "null")) + f"export interface {read['name']}{generic}{' extends Read' if is_map else ''} {{\n"
     for field, kind in fields.items():
         null = " | null" if kind.endswith("?") else ""
         out += f"  {camel(field)}: {TYPES[kind.rstrip('?')]}{null};\n"
@@ -156,8 +159,11 @@ def options_interface(command: Command) -> str:
     if not options:
         return ""
     out = "\n" + comment(f"Options of {command.name}.") + f"export interface {options_name(command)} {{\n"
-    out += "".join(f"  {option_line(param)};\n" for param in options) + "}\n"
-    return out
+    for param in options:
+        meaning = option(command, param)
+        out += comment(f"{meaning[0].upper()}{meaning[1:]}.", 2) if meaning else ""
+        out += f"  {option_line(param)};\n"
+    return out + "}\n"
 
 
 def parameter(param: Param) -> str:
@@ -214,7 +220,8 @@ def body(command: Command) -> str:
         elif param.kind == "flag":
             out += f'      if (options.{name}) parser.push("{param.token}");\n'
         else:
-            out += f'      parser.push(...option("{param.token}", options.{name}));\n'
+            words = "pair" if param.type == "pair" else "option"
+            out += f'      parser.push(...{words}("{param.token}", options.{name}));\n'
     if any(p.name == "replace" for p in command.params):
         out += "      parser.preserve = options.replace;\n"
     return out
@@ -241,13 +248,10 @@ def transform(model: Model, command: Command) -> str:
     return f"    transformReply: (reply: unknown{preserve}) => decode.{decode} as {kind},\n"
 
 
-TS_NOTES = NOTES | {
-    "mreserve": "Each entry is answered or refused by itself.", "mbuy": "Each entry is answered or refused by itself.",
-    "mcheckout": "Each entry is answered or refused by itself.", "mrelease": "Each entry is answered or refused by itself.",
-    "restock": "With `ref: null` it is not safe to repeat: `retry` refuses it.",
+TS_NOTES = {
     "audit": "With `orders` every order and refund is compared with its entry in that stream.",
-    "bind": "", "doctor": "In a cluster it asks one node: `doctorOf` asks all.",
-}  # fmt: skip
+    "doctor": "In a cluster it asks one node: `doctorOf` asks all.",
+}
 
 
 def write_commands(model: Model) -> str:
@@ -256,11 +260,11 @@ def write_commands(model: Model) -> str:
     names += sorted({read["name"] for read in model.reads.values() if "name" in read})
     out += "import type {\n" + "".join(f"  {name},\n" for name in names) + '} from "./answers.js";\n'
     out += 'import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";\n'
-    out += 'import * as decode from "./decode.js";\nimport { insist, option, units } from "./encode.js";\n'
+    out += 'import * as decode from "./decode.js";\nimport { insist, option, pair, units } from "./encode.js";\n'
     out += "".join(options_interface(c) for c in model.commands)
     out += "\n/** The module for `createClient`, `createClientPool`, `createCluster` and `createSentinel`. */\nexport const flashsale = {\n"
     for command in model.commands:
-        out += comment(f"{command.summary} {TS_NOTES.get(command.method, '')}".strip(), 2)
+        out += comment(f"{note(command)} {TS_NOTES.get(command.method, '')}".replace("{none}", "null").strip(), 2)
         given = signature(command)
         out += f"  {command.method}: {{\n"
         if command.name in model.reads:

@@ -1,4 +1,4 @@
-//! How the program ends that cannot do what it was asked.
+//! How the program ends when it cannot do what it was asked to do.
 
 /// Ends the program with an exit code of its own and one line on stderr.
 #[derive(Debug)]

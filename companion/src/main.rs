@@ -2,7 +2,7 @@
 //!
 //! It speaks to a server like any client. `flashsale worker` moves the order stream into SQL
 //! tables, each order exactly once; `flashsale serve` is the way from browsers to a sale, by
-//! HTTP; `flashsale load` lets a crowd at a sale and checks the books; `flashsale top` shows a
+//! HTTP; `flashsale load` lets a crowd loose on a sale and checks the books; `flashsale top` shows a
 //! sale in the terminal. docs/companion.md is their manual.
 //!
 //! | Folder | |

@@ -1,6 +1,7 @@
 //! How long to wait before the next try.
 
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::time::Duration;
 
 const SHORTEST_MS: u64 = 50;
@@ -18,9 +19,7 @@ impl Backoff {
     pub fn next(&mut self) -> Duration {
         let full = (SHORTEST_MS << self.tries.min(10)).min(LONGEST_MS);
         self.tries = self.tries.saturating_add(1);
-        // The keys of a hasher are random: no crate is needed for a jitter.
-        let random = RandomState::new().hash_one(self.tries);
-        Duration::from_millis(full / 2 + random % (full / 2 + 1))
+        Duration::from_millis(random_in(full / 2..full + 1))
     }
 
     /// Begins again at 50 ms.
@@ -34,9 +33,23 @@ impl Backoff {
     }
 }
 
+/// Draws a number, to spread out what would happen at once. It is no secret.
+pub fn random_in(range: Range<u64>) -> u64 {
+    // The keys of a hasher are random: no crate is needed for that.
+    let random = RandomState::new().hash_one(0);
+    range.start + random % (range.end - range.start)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn those_who_come_back_do_so_at_different_times() {
+        let drawn: Vec<u64> = (0..50).map(|_| random_in(2_000..5_000)).collect();
+        assert!(drawn.iter().all(|one| (2_000..5_000).contains(one)));
+        assert!(drawn.iter().any(|one| *one != drawn[0]));
+    }
 
     #[test]
     fn waits_grow_and_stay_within_their_bounds() {

@@ -29,6 +29,13 @@ impl Stop {
         Ok(Self(receiver))
     }
 
+    /// Returns a `Stop` and what sets it.
+    #[cfg(test)]
+    pub fn by_hand() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
     /// Reports whether the program is to stop.
     pub fn is_set(&self) -> bool {
         *self.0.borrow()

@@ -53,6 +53,7 @@ fn ask<'a>(user: &'a str, id: &'a str) -> Reserve<'a> {
         ask: Ask::Qty(1),
         id: HASHER.key(id.as_bytes()),
         hold_ms: None,
+        waits: false,
         replaces: None,
     }
 }

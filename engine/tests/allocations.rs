@@ -57,6 +57,7 @@ fn ask<'a>((user, id): &'a (String, String)) -> Reserve<'a> {
         id: HASHER.key(id.as_bytes()),
         hold_ms: None,
         replaces: None,
+        waits: false,
     }
 }
 

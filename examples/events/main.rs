@@ -223,6 +223,42 @@ fn change(change: &Change<'_>) -> String {
             format!("told{}", ids.collect::<String>())
         }
         Change::Dropped { count } => format!("dropped {count}"),
+        of_lines => change_of_lines(of_lines),
+    }
+}
+
+/// What happens to people in line.
+fn change_of_lines(change: &Change<'_>) -> String {
+    match change {
+        Change::Joined {
+            id,
+            user,
+            item,
+            qty,
+        } => format!(
+            "joined id={} user={} items=#{item}*{qty}",
+            name(*id),
+            name(*user)
+        ),
+        Change::Left { id, remembers } => {
+            let known = match remembers {
+                Some(forgets) => forgot(*forgets),
+                None => " remembered=no",
+            };
+            format!("left id={}{known}", name(*id))
+        }
+        Change::Drawn { seed } => format!("drawn seed={:032x}", u128::from_be_bytes(*seed)),
+        Change::Granted(granted) => {
+            let runs: Vec<String> = granted.runs.iter().map(u32::to_string).collect();
+            let (item, places) = (granted.item, granted.places);
+            let (runs, at_ms) = (runs.join(","), granted.expires_at_ms);
+            format!("granted item=#{item} places={places} runs={runs} expires_at_ms={at_ms}")
+        }
+        Change::Dissolved { items } => {
+            let items: Vec<String> = items.iter().map(u32::to_string).collect();
+            format!("dissolved items={}", items.join(","))
+        }
+        other => format!("{other:?}"),
     }
 }
 

@@ -128,7 +128,7 @@ end
 local loaded = 0
 for name, number in string.gmatch(redis.call('INFO', 'flashsale'), 'flashsale_([%w_]+):(%d+)') do
   loaded = 1
-  local kind, which = string.match(name, '^(%a+)_(%a+)$')
+  local kind, which = string.match(name, '^(%a+)_([%a_]+)$')
   if kind == 'outcome' then
     tell('flashsale_outcomes_total', {'outcome', which}, tonumber(number))
   elseif kind == 'error' then

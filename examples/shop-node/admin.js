@@ -125,7 +125,7 @@ async function refund(reply, id, ref) {
   const answer = await ask(() => sale.refund(KEY, ORDERS, id, { ref }));
   // NOTSOLD without a SKU: nothing of it was bought.
   const isUnknown = answer.status === "NORESERVATION" || (answer.status === "NOTSOLD" && answer.sku === null);
-  const isLost = isUnknown && writeOff(id, ref) > 0;
+  const isLost = isUnknown && writeOff(id, ref);
   if (!isLost && answer.status !== "REFUNDED") {
     return reply.code(answer.advice.http).send({ says: `${answer.status}: there is nothing to refund.` });
   }

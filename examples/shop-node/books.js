@@ -134,24 +134,32 @@ export function centsOf(items, prices) {
   return items.reduce((sum, { sku, qty }) => sum + /** @type {number} */ (each.get(sku)) * qty, 0);
 }
 
-/** The units of `items` as the client takes them. @param {string} items */
+/** The units of `items` as the client takes them. @param {string} items @returns {Record<string, number>} */
 export const unitsOf = (items) => Object.fromEntries(JSON.parse(items).map((/** @type {Line} */ { sku, qty }) => [sku, qty]));
 
 /** What goes into the order stream: nothing personal. @param {Intent} intent */
 export const payloadOf = ({ id, cents }) => ({ intent: id, cents, currency: CURRENCY });
 
 /**
- * Takes an order out of our books that the sale does not have; says how many there were.
+ * Takes what is left of an order that the sale does not have out of our books; says whether anything was.
  *
  * @param {string} reservation @param {string} ref
  */
 export function writeOff(reservation, ref) {
-  const insert = `INSERT INTO refunds SELECT sale_id, id, ?, qty, items, ? FROM orders
-    WHERE id = ? AND id NOT IN (SELECT id FROM refunds)`;
   return transaction(() => {
-    const written = change(insert, ref, Date.now(), reservation);
+    const order = row("SELECT * FROM orders WHERE id = ?", reservation);
+    const left = order ? unitsOf(order.items) : {};
+    for (const refund of rows("SELECT items FROM refunds WHERE id = ?", reservation)) {
+      for (const [sku, qty] of Object.entries(unitsOf(refund.items))) left[sku] -= qty;
+    }
+    const items = Object.entries(left).flatMap(([sku, qty]) => (qty > 0 ? [{ sku, qty }] : []));
+    if (items.length === 0) return false;
+    const qty = items.reduce((sum, line) => sum + line.qty, 0);
+    // A REF that a part was refunded under is no REF for the rest.
+    const insert = "INSERT INTO refunds VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    const isWritten = change(insert, order.sale_id, reservation, ref, qty, JSON.stringify(items), Date.now()) === 1;
     const intent = intentOf("reservation", reservation);
-    if (written && intent) addJob("refund", intent.id, ref);
-    return written;
+    if (isWritten && intent) addJob("refund", intent.id, ref);
+    return isWritten;
   });
 }

@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import time
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator
@@ -99,14 +100,19 @@ def payload_of(intent: Any) -> dict[str, Any]:
     return {"intent": intent["id"], "cents": intent["cents"], "currency": CURRENCY}
 
 
-def write_off(db: sqlite3.Connection, reservation: str, ref: str) -> int:
-    """Takes an order out of our books that the sale does not have; says how many there were."""
-    insert = (
-        "INSERT INTO refunds SELECT sale_id, id, ?, qty, items, ? FROM orders"
-        " WHERE id = ? AND id NOT IN (SELECT id FROM refunds)"
-    )
+def write_off(db: sqlite3.Connection, reservation: str, ref: str) -> bool:
+    """Takes what is left of an order that the sale does not have out of our books; says whether anything was."""
     with transaction(db):
-        written = db.execute(insert, (ref, now_ms(), reservation)).rowcount
-        if written and (intent := intent_of(db, "reservation", reservation)):
+        order = db.execute("SELECT * FROM orders WHERE id = ?", (reservation,)).fetchone()
+        left = Counter(units_of(order["items"]) if order else {})
+        for refund in db.execute("SELECT items FROM refunds WHERE id = ?", (reservation,)).fetchall():
+            left -= Counter(units_of(refund["items"]))
+        if not left:
+            return False
+        items = json.dumps([{"sku": sku, "qty": qty} for sku, qty in left.items()])
+        row = (order["sale_id"], reservation, ref, left.total(), items, now_ms())
+        # A REF that a part was refunded under is no REF for the rest.
+        is_written = db.execute("INSERT INTO refunds VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row).rowcount == 1
+        if is_written and (intent := intent_of(db, "reservation", reservation)):
             add_job(db, "refund", intent["id"], ref)
-    return written
+        return is_written

@@ -1,9 +1,9 @@
-"""Carries out the table `jobs`: the only part that sells, captures and gives money back.
+"""Carries out the table `jobs`: the only part that captures and gives money back.
 
 Every job may run twice, here or in another process: each looks at the intent's state first,
 and each call has an id, a REF or a key under which it happens once.
 
-1. The state in SQL first: CHECKOUT is sent only for an intent that is `authorised`.
+1. The state in SQL first: CHECKOUT is sent only for an intent that is `authorised`, and by reconcile again for one that was sold.
 2. Release first, give back after.
 3. No answer, no money: an exception leaves the job, and it runs again.
 4. No entry, no capture: `sold` comes from the order stream, by `worker.py`.

@@ -20,7 +20,7 @@ use crate::rehearsal::{self, Point};
 use crate::scratch;
 use crate::scripts;
 use crate::timer::alarm;
-use flashsale_engine::sale::{Change, ContainerWriter, EntryId, Event, Pending, Sale};
+use flashsale_engine::sale::{Change, ContainerWriter, EntryId, Event, Pending, PlaceSlot, Sale};
 
 /// A sale, and perhaps its order stream, while a batch changes it.
 pub struct BatchCommit<'c> {
@@ -60,6 +60,26 @@ impl<'c> BatchCommit<'c> {
 
     pub fn sale(&self) -> &Sale {
         self.key.sale()
+    }
+
+    /// Moves the clock of PATIENCE, and draws the order of lines whose START is over.
+    #[cold]
+    pub fn begin_line(&mut self, at_ms: u64) {
+        self.key.tick_line(at_ms);
+        if let Some(event) = self.key.sale().plan_draw(at_ms, rand::random) {
+            self.commit(&event);
+        }
+    }
+
+    /// Whoever has this place was heard from, and gets units if it is their turn.
+    #[cold]
+    pub fn hear(&mut self, at_ms: u64, place: PlaceSlot) -> bool {
+        self.key.hear(place);
+        let event = self.key.plan_grant_to(at_ms, place, &config::bounds());
+        if let Some(event) = &event {
+            self.commit(event);
+        }
+        event.is_some()
     }
 
     /// Returns the name of the sale.

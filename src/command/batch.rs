@@ -179,6 +179,8 @@ struct OpenBatch<'c> {
 struct Desk<'c> {
     call: Call<'c>,
     commit: BatchCommit<'c>,
+    /// The moment of all decisions.
+    now_ms: u64,
     /// Does the server refuse commands that take memory? Asked once.
     is_denied_memory: Option<bool>,
     /// The id of the entry at hand, and where it stands in the line.
@@ -199,12 +201,17 @@ impl<'c> OpenBatch<'c> {
         };
         rehearsal::panic_at(Point::Plan, key.name().bytes());
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
+        let mut commit = BatchCommit::begin(ctx, key, orders, now_ms, entries);
+        if commit.sale().has_line() {
+            commit.begin_line(now_ms);
+        }
         Ok(OpenBatch {
             command: command.name,
             batch: Batch::new(now_ms, config::bounds(), config::sweep_max()),
             desk: Desk {
                 call: *call,
-                commit: BatchCommit::begin(ctx, key, orders, now_ms, entries),
+                commit,
+                now_ms,
                 is_denied_memory: None,
                 id: b"",
                 id_at: 0,
@@ -349,7 +356,13 @@ impl<'a> Carrier<'a> for Desk<'_> {
         Ok(())
     }
 
-    fn say(&mut self, entry: &Entry<'a>, answer: Answer) -> Self::Answered {
+    fn say(&mut self, entry: &Entry<'a>, mut answer: Answer) -> Self::Answered {
+        if let Answer::Waiting { place } = answer
+            && self.commit.hear(self.now_ms, place)
+            && let Some(slot) = self.sale().find(entry.id())
+        {
+            answer = Answer::Reserved { slot };
+        }
         let ask = match entry {
             Entry::Reserve(ask) | Entry::Buy { ask, .. } => Some(&ask.ask),
             Entry::Checkout(_) | Entry::Release(_) => None,

@@ -308,13 +308,14 @@ mod tests {
         let lines: Vec<_> = SPECS.iter().map(|spec| syntax::line(spec)).collect();
         let options = "[USERLIMIT n] [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] \
                        [MAXHOLD ms] [GRACE ms] [START unix-ms] [END unix-ms] [KEEP ms] \
-                       [REMEMBER ms] [EVENTS {orders | all}]";
+                       [REMEMBER ms] [WAITING n] [PATIENCE ms] [PACE n ms] \
+                       [EVENTS {orders | all}]";
         let expected = [
             &format!(
                 "CREATE key orders {{STOCK n | ITEMS count sku n [sku n ...]}} {options} [SALEID ulid]"
             ),
             "RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] \
-             [REPLACE old-id]",
+             [REPLACE old-id] [WAIT]",
             "CHECKOUT key orders id [USER user] [REF ref] [PAYLOAD json]",
             "BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [REF ref] \
              [PAYLOAD json]",
@@ -367,6 +368,7 @@ mod tests {
 
     fn options_of_alter() -> &'static str {
         "USERLIMIT n | ITEMLIMIT n | ORDERLIMIT n | SALELIMIT n | HOLD ms | MAXHOLD ms | \
-         GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms | EVENTS {orders | all}"
+         GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms | WAITING n | \
+         PATIENCE ms | PACE n ms | EVENTS {orders | all}"
     }
 }

@@ -12,7 +12,7 @@ use crate::news::News;
 use crate::orders::OrdersKey;
 use crate::rehearsal::{self, Point};
 use crate::scripts;
-use flashsale_engine::sale::{Answer, Event, Key, Pending, Plan, Sale};
+use flashsale_engine::sale::{Answer, Event, Key, Pending, PlaceSlot, Plan, Sale};
 
 /// A sale that a command is about to change, or not. Whoever listens to its events hears
 /// of the changes when it is dropped, after the reply was written.
@@ -102,6 +102,36 @@ impl<'c> OpenSale<'c> {
         while let Some(event) = self.key.sale().plan_expire(self.now_ms, id) {
             self.commit_expiry(&event);
         }
+    }
+
+    /// Does what lines have to do before units are asked for: moves the clock of PATIENCE, and
+    /// draws the order of those whose START is over.
+    #[inline(always)]
+    pub fn begin_line(&mut self) {
+        if self.sale().has_line() {
+            self.begin_line_of();
+        }
+    }
+
+    #[inline(never)] // Most sales have none.
+    fn begin_line_of(&mut self) {
+        self.key.tick_line(self.now_ms);
+        if let Some(event) = self.sale().plan_draw(self.now_ms, rand::random) {
+            self.commit(&event);
+        }
+    }
+
+    /// Whoever has this place was heard from, and gets units if it is their turn: reports
+    /// whether the line moved.
+    #[cold]
+    pub fn hear(&mut self, place: PlaceSlot) -> bool {
+        self.key.hear(place);
+        let (now_ms, bounds) = (self.now_ms, config::bounds());
+        let event = self.key.plan_grant_to(now_ms, place, &bounds);
+        if let Some(event) = &event {
+            self.commit(event);
+        }
+        event.is_some()
     }
 
     /// Carries out what expires on the way, which few commands meet.

@@ -5,7 +5,7 @@
 use super::args::{Args, once};
 use crate::error::{Error, echo};
 use crate::ffi::Argument;
-use flashsale_engine::sale::{Changes, Events};
+use flashsale_engine::sale::{Changes, Events, PaceRate};
 
 /// What the value of an option may be.
 #[derive(Clone, Copy)]
@@ -25,7 +25,7 @@ struct Choice {
     argument: Argument,
 }
 
-const CHOICES: [Choice; 11] = [
+const CHOICES: [Choice; 13] = [
     Choice {
         keyword: "USERLIMIT",
         range: Range::From(0),
@@ -92,6 +92,18 @@ const CHOICES: [Choice; 11] = [
         slot: |changes| &mut changes.remember_ms,
         argument: MS,
     },
+    Choice {
+        keyword: "WAITING",
+        range: Range::From(0),
+        slot: |changes| &mut changes.waiting_max,
+        argument: N.since("0.2.0"),
+    },
+    Choice {
+        keyword: "PATIENCE",
+        range: Range::From(0),
+        slot: |changes| &mut changes.patience_ms,
+        argument: MS.since("0.2.0"),
+    },
 ];
 
 const N: Argument = Argument::integer("n");
@@ -112,9 +124,16 @@ const EVENTS_WORD: Argument = Argument::one_of(
 .after(EVENTS)
 .since("0.2.0");
 
+/// The option with two values.
+const PACE: &str = "PACE";
+
+/// PACE and both of its values.
+const PACE_VALUES: Argument = Argument::block("pace", &[N, MS]).after(PACE).since("0.2.0");
+
 /// The options in the argument tree of ALTER, each to be chosen.
-pub const ARGUMENTS: [Argument; CHOICES.len() + 1] = {
-    let mut arguments = [EVENTS_WORD; CHOICES.len() + 1];
+pub const ARGUMENTS: [Argument; CHOICES.len() + 2] = {
+    let mut arguments = [EVENTS_WORD; CHOICES.len() + 2];
+    arguments[CHOICES.len()] = PACE_VALUES;
     let mut at = 0;
     while at < CHOICES.len() {
         arguments[at] = CHOICES[at].argument.after(CHOICES[at].keyword);
@@ -160,6 +179,9 @@ pub fn parse_one(args: &mut Args<'_>, changes: &mut Changes) -> Result<(), Error
     if args.keyword(EVENTS) {
         return once(&mut changes.events, EVENTS, parse_events(args)?);
     }
+    if args.keyword(PACE) {
+        return once(&mut changes.pace, PACE, parse_pace(args)?);
+    }
     let choice = CHOICES
         .iter()
         .find(|choice| args.keyword(choice.keyword))
@@ -188,6 +210,22 @@ fn parse_events(args: &mut Args<'_>) -> Result<Events, Error> {
     )))
 }
 
+/// Reads both values of PACE; 0 and 0 remove it.
+///
+/// # Errors
+///
+/// One is missing or no integer, or one alone is 0.
+fn parse_pace(args: &mut Args<'_>) -> Result<Option<PaceRate>, Error> {
+    let (n, ms) = (args.integer(PACE, 0)?, args.integer(PACE, 0)?);
+    match (n, ms) {
+        (0, 0) => Ok(None),
+        (0, _) | (_, 0) => Err(Error::new(format!(
+            "PACE: '{n} {ms}' is no pace: n in ms, or 0 0 for none"
+        ))),
+        _ => Ok(Some(PaceRate { n, ms })),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,7 +249,7 @@ mod tests {
             };
             line += &format!("{} {value} ", choice.keyword.to_lowercase());
         }
-        line += "events ALL";
+        line += "events ALL pace 3 100";
         let changes = parse_text(&line).unwrap();
         let expected = Changes {
             user_limit: Some(1),
@@ -225,9 +263,17 @@ mod tests {
             end_at_ms: Some(WINDOW_MS_MIN + 9),
             keep_ms: Some(10),
             remember_ms: Some(11),
+            waiting_max: Some(12),
+            patience_ms: Some(13),
             events: Some(Events::All),
+            pace: Some(Some(PaceRate { n: 3, ms: 100 })),
         };
         assert_eq!(changes, expected);
+    }
+
+    #[test]
+    fn a_pace_of_0_0_is_none() {
+        assert_eq!(parse_text("PACE 0 0").unwrap().pace, Some(None));
     }
 
     #[test]
@@ -271,6 +317,11 @@ mod tests {
             ),
             ("END", "ERR END: its value is missing"),
             ("KEEP 1 keep 1", "ERR KEEP: given twice"),
+            ("PACE 1", "ERR PACE: its value is missing"),
+            (
+                "PACE 5 0",
+                "ERR PACE: '5 0' is no pace: n in ms, or 0 0 for none",
+            ),
         ] {
             assert_eq!(parse_text(line).unwrap_err().to_string(), text);
         }

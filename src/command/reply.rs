@@ -6,13 +6,14 @@
 use std::io::Write;
 
 use crate::change::Done;
+use crate::clock;
 use crate::config;
 use crate::error::{Code, Error, echo};
 use crate::ffi::Reply;
 use crate::info::{self, Outcome};
 use flashsale_engine::sale::{
-    Answer, Ask, Change, EntryId, Event, ItemIndex, NameBuffer, RestockAsk, Sale, Slot, Terms,
-    Which,
+    Answer, Ask, Change, EntryId, Event, ItemIndex, NameBuffer, PlaceSlot, RestockAsk, Sale, Slot,
+    Terms, Which,
 };
 
 /// Makes the words and the list of them in one go, so that none is missing in it.
@@ -55,6 +56,10 @@ words! {
     AllReserved: "ALLRESERVED",
     NotSold: "NOTSOLD",
     TooFew: "TOOFEW",
+    Waiting: "WAITING",
+    Placed: "PLACED",
+    LineFull: "LINEFULL",
+    Throttled: "THROTTLED",
 }
 
 /// What a request was about, to be named in its answer.
@@ -144,15 +149,11 @@ pub fn reserved_now(reply: Reply<'_>, sale: &Sale, id: &[u8], event: &Event<'_>,
 
 /// What USERLIMIT leaves a user, -1 without one.
 pub fn user_remaining(reply: Reply<'_>, remaining: Option<u64>) {
-    match remaining {
-        Some(remaining) => reply.integer(remaining),
-        None => reply.signed(-1),
-    }
+    integer_or_minus_1(reply, remaining);
 }
 
-/// The ids of the reservations at these slots.
+/// The ids of the reservations at these slots, elements of an array that has begun.
 pub fn ids(reply: Reply<'_>, sale: &Sale, slots: &[Slot]) {
-    reply.array(slots.len());
     for &slot in slots {
         let view = sale.view(slot);
         let mut buffer = NameBuffer::default();
@@ -267,10 +268,54 @@ pub fn answer(
         }
         Answer::NotSold { left, which } => not_sold(reply, sale, about, left, which),
         Answer::TooFew { available, item } => of_item(Word::TooFew, available, item),
+        Answer::Waiting { place } => waiting(reply, sale, about.id, place),
+        Answer::StillWaiting => of_id(Word::Waiting),
+        Answer::Placed { place } => placed(reply, sale, about.id, place),
+        Answer::LineFull { most } => number(Word::LineFull, most),
+        Answer::Throttled { retry_in_ms } => throttled(reply, retry_in_ms),
         // Errors, which returned above.
         Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => {}
     }
     Ok(())
+}
+
+/// `["WAITING", id, ahead, left, eta_ms, retry_in_ms]`: -1 where there is nothing to say.
+pub fn waiting(reply: Reply<'_>, sale: &Sale, id: &[u8], place: PlaceSlot) {
+    let now_ms = sale.time(clock::now_ms()).now_ms;
+    let Some(terms) = sale.wait_terms(place, now_ms) else {
+        // The place was just found.
+        return reply.null();
+    };
+    status(reply, Word::Waiting, 6);
+    reply.bytes(id);
+    integer_or_minus_1(reply, terms.ahead);
+    reply.integer(terms.left);
+    integer_or_minus_1(reply, terms.eta_ms);
+    reply.integer(terms.retry_in_ms);
+}
+
+/// `["THROTTLED", retry_in_ms, "sale"]`
+fn throttled(reply: Reply<'_>, retry_in_ms: u64) {
+    status(reply, Word::Throttled, 3);
+    reply.integer(retry_in_ms);
+    reply.bytes(b"sale");
+}
+
+/// `["PLACED", id, other_id]`
+fn placed(reply: Reply<'_>, sale: &Sale, id: &[u8], place: PlaceSlot) {
+    status(reply, Word::Placed, 3);
+    reply.bytes(id);
+    let mut buffer = NameBuffer::default();
+    let other = sale.place(place).map(|place| place.id);
+    bytes_or_null(reply, other.map(|id| id.bytes(&mut buffer)));
+}
+
+/// A number, or -1 for none.
+pub fn integer_or_minus_1(reply: Reply<'_>, value: Option<u64>) {
+    match value {
+        Some(value) => reply.integer(value),
+        None => reply.signed(-1),
+    }
 }
 
 /// `["EXPIRED", id, expires_at_ms]`, and for a CHECKOUT `grace_left_ms`.
@@ -361,6 +406,10 @@ fn outcome_of(answer: Answer) -> Option<Outcome> {
         Answer::AllReserved { .. } => Outcome::AllReserved,
         Answer::NotSold { .. } => Outcome::NotSold,
         Answer::TooFew { .. } => Outcome::TooFew,
+        Answer::Waiting { .. } | Answer::StillWaiting => Outcome::Waiting,
+        Answer::Placed { .. } => Outcome::Placed,
+        Answer::LineFull { .. } => Outcome::LineFull,
+        Answer::Throttled { .. } => Outcome::Throttled,
         Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => return None,
     })
 }

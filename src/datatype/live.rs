@@ -1,5 +1,6 @@
 //! A sale in its key, with the moment of its hint and its shares of the gauges of INFO.
 
+use super::line::{LineOptions, LiveLine};
 use super::marks;
 use crate::clock;
 use crate::hints;
@@ -28,6 +29,10 @@ pub struct LiveSale {
     diverged: u64,
     changes: u32,
     entries: Entries,
+    /// Since somebody first waited for something.
+    line: Option<Box<LiveLine>>,
+    /// Its shares of what DOCTOR asks about lines.
+    line_options: LineOptions,
 }
 
 /// What is kept beside a sale of its entries that wait. All of it stays as it is in a sale that
@@ -58,7 +63,10 @@ impl LiveSale {
             diverged: 0,
             changes: 0,
             entries: Entries::default(),
+            line: None,
+            line_options: LineOptions::default(),
         };
+        live.line_options.follow(&live.sale);
         SALES.shift(0, 1);
         // What a loaded sale has to write was not queued now.
         live.entries.weight = live.sale.outbox().map_or(0, Outbox::weight);
@@ -70,6 +78,16 @@ impl LiveSale {
 
     pub fn sale(&self) -> &Sale {
         &self.sale
+    }
+
+    /// For what is no change of the sale: memory that nobody is in any more.
+    pub(super) fn sale_mut(&mut self) -> &mut Sale {
+        &mut self.sale
+    }
+
+    /// The sale, and what is kept beside its line.
+    pub(super) fn sale_and_line(&mut self) -> (&Sale, &mut Option<Box<LiveLine>>) {
+        (&self.sale, &mut self.line)
     }
 
     /// Carries an event out. For `change` alone, which also replicates it: no code must be
@@ -89,11 +107,33 @@ impl LiveSale {
         if matches!(event.change, Change::Marked { .. } | Change::Resumed { .. }) {
             self.count_diverged();
         }
+        if self.sale.has_line() {
+            self.follow_line();
+        }
+        if let Change::Altered(_) = event.change {
+            self.line_options.follow(&self.sale);
+        }
         self.changes += 1;
         if self.changes >= CHANGES_PER_MEASUREMENT {
             self.measure();
         }
         applied
+    }
+
+    /// Follows a change of a sale with a line.
+    #[inline(never)] // Most sales have none.
+    fn follow_line(&mut self) {
+        let moves = self.sale.take_moves();
+        let is_new = self.line.is_none();
+        let (sale, line) = (&self.sale, &mut self.line);
+        let line = line.get_or_insert_with(|| Box::new(LiveLine::new(sale)));
+        line.follow(moves);
+        if is_new {
+            self.measure();
+        }
+        if self.sale.has_dead() {
+            self.free_all_ended();
+        }
     }
 
     /// Notes that nothing here can be relied on, see the engine's `broken.rs`, and where this
@@ -115,21 +155,30 @@ impl LiveSale {
                 return None;
             }
         }
-        if self.sale.outbox().is_some() {
-            return self.note_with_entries(place);
+        if self.sale.outbox().is_some() | self.sale.has_line() {
+            return self.note_with_more(place);
         }
         let due_ms = self.sale.next_due_ms()?;
         hints::note(&mut self.hinted_due_ms, due_ms, place).then_some(due_ms)
     }
 
-    /// As [`LiveSale::note`], of a sale that may have entries to write: these are due at once,
-    /// or when the timer wants to look again.
+    /// As [`LiveSale::note`], of a sale that may have entries to write, which are due at once,
+    /// or when the timer wants to look again; or lines.
     #[inline(never)]
-    fn note_with_entries(&mut self, place: impl Fn() -> Place) -> Option<u64> {
-        let entries_due_ms = self.entries_due_ms();
-        let due_ms = self.sale.next_due_ms().into_iter().chain(entries_due_ms);
-        let due_ms = due_ms.min()?;
+    fn note_with_more(&mut self, place: impl Fn() -> Place) -> Option<u64> {
+        let due_ms = self.due_with_more_ms()?;
         hints::note(&mut self.hinted_due_ms, due_ms, place).then_some(due_ms)
+    }
+
+    /// The earliest of all that is due.
+    fn due_with_more_ms(&mut self) -> Option<u64> {
+        let entries_due_ms = self.entries_due_ms();
+        let lines_due_ms = match &self.line {
+            Some(line) => line.due_ms(&self.sale),
+            None => self.sale.lines_due_ms(),
+        };
+        let due_ms = self.sale.next_due_ms().into_iter();
+        due_ms.chain(entries_due_ms).chain(lines_due_ms).min()
     }
 
     /// Returns when the timer is to look for entries that wait, if it has no such hint yet.
@@ -158,9 +207,7 @@ impl LiveSale {
         if self.is_marked() {
             marks::note(place.clone());
         }
-        let entries_due_ms = self.entries_due_ms();
-        let due_ms = self.sale.next_due_ms().into_iter().chain(entries_due_ms);
-        if let Some(due_ms) = due_ms.min()
+        if let Some(due_ms) = self.due_with_more_ms()
             && hints::note_loaded(place, due_ms)
         {
             self.hinted_due_ms = due_ms;
@@ -190,6 +237,9 @@ impl LiveSale {
         }
         if self.sale.outbox().is_some() {
             self.count_entries();
+        }
+        if let Some(line) = &mut self.line {
+            line.count(&self.sale);
         }
     }
 
@@ -224,6 +274,9 @@ impl LiveSale {
         let bytes = self.sale.memory_bytes() as u64;
         MEMORY_BYTES.shift(self.memory_bytes, bytes);
         self.memory_bytes = bytes;
+        if let Some(line) = &mut self.line {
+            line.measure(&self.sale);
+        }
         RESERVATIONS_KNOWN_MAX.shift(self.known_measured, self.known);
         self.known_measured = self.known;
         self.changes = 0;
@@ -239,6 +292,10 @@ impl Drop for LiveSale {
         USERS.leave(self.users);
         MEMORY_BYTES.leave(self.memory_bytes);
         SALES_DIVERGED.leave(self.diverged);
+        if let Some(line) = &self.line {
+            line.leave();
+        }
+        self.line_options.leave();
         EVENTS_WAITING.leave(self.entries.waiting);
         info::shift_waiting_since(self.entries.since_ms, None);
         RESERVATIONS_KNOWN_MAX.shift(self.known_measured, 0);

@@ -113,6 +113,12 @@ pub struct Facts {
     pub overdue_ms: u64,
     /// The most reservations that one sale knows.
     pub reservations_known_max: u64,
+    /// The most people that may wait in one sale.
+    pub waiting_max: u64,
+    /// The most polls of a full line in a second.
+    pub polls_max: u64,
+    /// Sales with a line that hold a grant for less than PATIENCE.
+    pub sales_with_short_hold: u64,
     /// Entries of sales with `EVENTS all` that were dropped since the start.
     pub events_dropped: u64,
     /// For how long the oldest entry has waited, in milliseconds.
@@ -149,6 +155,9 @@ impl Facts {
             sweep_lag_ms: info::SWEEP_LAG_MS.load(Ordering::Relaxed),
             overdue_ms: clock::now_ms().saturating_sub(due_ms),
             reservations_known_max: info::RESERVATIONS_KNOWN_MAX.get(),
+            waiting_max: info::WAITING_MAX.get(),
+            polls_max: info::POLLS_MAX.get(),
+            sales_with_short_hold: info::SALES_WITH_SHORT_HOLD.get(),
             events_dropped: info::deeds(Deed::Dropped),
             events_waiting_ms: info::events_waiting_ms(),
             events_wait: info::longest_wait().words(),

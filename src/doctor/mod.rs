@@ -5,6 +5,7 @@ mod copies;
 mod disk;
 mod entries;
 mod facts;
+mod lines;
 mod memory;
 mod replicas;
 mod rule;

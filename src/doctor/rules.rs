@@ -7,7 +7,7 @@
 
 use super::facts::Facts;
 use super::rule::Verdict;
-use super::{copies, disk, entries, memory, replicas, server, slots};
+use super::{copies, disk, entries, lines, memory, replicas, server, slots};
 
 /// One thing that would hurt a sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Finding {
 type Rule = fn(&Facts) -> Option<Verdict>;
 
 /// Every topic, in the order of the reply.
-const RULES: [(&str, Rule); 30] = [
+const RULES: [(&str, Rule); 31] = [
     ("divergence", copies::divergence),
     ("diverged", copies::diverged),
     ("load-damaged", copies::load_damaged),
@@ -43,6 +43,7 @@ const RULES: [(&str, Rule); 30] = [
     ("late-load", copies::late_load),
     ("valkey-copy", server::valkey_copy),
     ("sweep", server::sweep),
+    ("line", lines::line),
     ("clock", server::clock),
     ("clients", server::clients),
     ("hz", server::hz),
@@ -150,6 +151,9 @@ mod tests {
                     "stepped" => facts.clock_steps_back = 2,
                     "late" => facts.sweep_lag_ms = 1_001,
                     "overdue" => facts.overdue_ms = 1_001,
+                    "long-line" => facts.waiting_max = 2,
+                    "many-polls" => (facts.waiting_max, facts.polls_max) = (1, 100_001),
+                    "short-hold" => facts.sales_with_short_hold = 1,
                     "large" => facts.reservations_known_max = 800_001,
                     "huge" => facts.reservations_known_max = 20_000_001,
                     "silent" => facts.replicas[0] = facts.replicas[0].replace("lag=10", "lag=11"),
@@ -197,6 +201,15 @@ mod tests {
             "warning events-waiting look after the order streams: the oldest entry has waited for \
              1001 ms, because of this",
         ),
+        (
+            "long-line",
+            "warning line lower WAITING or raise maxmemory: a full line of 2 people takes 120 bytes",
+        ),
+        (
+            "many-polls",
+            "note line raise PATIENCE: a full line of 1 people asks 100001 times a second",
+        ),
+        ("short-hold", "note line give HOLD at least PATIENCE"),
         (
             "maxmemory-policy=allkeys-lru",
             "error eviction CONFIG SET maxmemory-policy noeviction: allkeys-lru",

@@ -6,7 +6,7 @@
 
 use std::cell::OnceCell;
 
-use super::{alarm, tell};
+use super::{alarm, lines, tell};
 use crate::change::{broken, commit};
 use crate::clock;
 use crate::config;
@@ -86,6 +86,9 @@ fn follow(ctx: Ctx<'_>, hint: Hint, now_ms: u64, budget: &mut Budget) {
             info::note_sweep(now_ms.saturating_sub(due_ms));
         }
         commit::commit(ctx, &mut key, &event, &mut news);
+    }
+    if key.sale().has_line() {
+        lines::follow(ctx, &mut key, at_ms, now_ms, &mut budget.sweep, &mut news);
     }
     if key.has_waiting() {
         let orders = orders.get_or_init(|| TextBuf::new(key.sale().orders()));

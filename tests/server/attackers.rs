@@ -106,7 +106,7 @@ impl Honest {
             "RESERVED ann-more * 45 0",
         );
         con.says("FLASHSALE.CHECKOUT sale orders ann-open", "SOLD ...");
-        con.says("FLASHSALE.STOCK sale", "[default 45 2 3]");
+        con.says("FLASHSALE.STOCK sale", "[default 45 2 3 0]");
     }
 }
 
@@ -431,7 +431,7 @@ fn refunds_of_one_order_end_with_its_units() {
         (number(&mut con, "memory_bytes"), con.int("XLEN orders")),
         (full, entries)
     );
-    con.says("FLASHSALE.STOCK sale", "[default 300 0 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 300 0 0 0]");
 }
 
 #[test]
@@ -535,7 +535,7 @@ fn ids_of_any_bytes_are_told_apart() {
     let left = 600 - ids.len();
     con.says(
         "FLASHSALE.STOCK sale",
-        &format!("[default {left} 0 {}]", ids.len()),
+        &format!("[default {left} 0 {} 0]", ids.len()),
     );
     for bad in [&b""[..], &[b'x'; 256]] {
         con.fails_words(

@@ -70,7 +70,7 @@ fn a_panic_is_an_error_and_the_end_of_one_sale() {
     let mut con = server.conn();
     assert_broken(&mut con, sale);
     assert_eq!(con.digest(sale), digest);
-    con.says("FLASHSALE.STOCK rehearsal:plan", "[default 9 0 0]");
+    con.says("FLASHSALE.STOCK rehearsal:plan", "[default 9 0 0 0]");
     con.says("DEL rehearsal:plan", "1");
     assert_eq!(con.info("flashsale", "flashsale_sales_diverged"), "0");
 }
@@ -91,7 +91,7 @@ fn an_order_whose_change_panics_is_an_order_of_every_copy() {
     wait_for_replica(&server, &replica);
     let mut copy = replica.conn();
     assert_eq!(con.digest("orders"), copy.digest("orders"));
-    copy.says("FLASHSALE.STOCK rehearsal:apply", "[default 8 0 1]");
+    copy.says("FLASHSALE.STOCK rehearsal:apply", "[default 8 0 1 0]");
     assert_eq!(copy.info("flashsale", "flashsale_sales_diverged"), "0");
     // Promoted, the copy knows the retry.
     copy.says("REPLICAOF NO ONE", "OK");
@@ -100,7 +100,7 @@ fn an_order_whose_change_panics_is_an_order_of_every_copy() {
     server.start_again(&[]);
     let mut con = server.conn();
     assert_eq!(con.int("XLEN orders"), 1);
-    con.says("FLASHSALE.STOCK rehearsal:apply", "[default 8 0 1]");
+    con.says("FLASHSALE.STOCK rehearsal:apply", "[default 8 0 1 0]");
     assert_eq!(con.info("flashsale", "flashsale_sales_diverged"), "0");
 }
 
@@ -218,7 +218,7 @@ fn what_a_broken_copy_was_sent_is_in_its_own_aof() {
     assert_eq!((state.as_str(), copy.divergence()), ("diverged", 4));
     replica.restart();
     let mut copy = replica.conn();
-    copy.says("FLASHSALE.STOCK rehearsal:follow", "[default 4 2 3]");
+    copy.says("FLASHSALE.STOCK rehearsal:follow", "[default 4 2 3 0]");
     for key in [sale, "orders"] {
         assert_eq!(copy.digest(key), con.digest(key));
     }

@@ -45,7 +45,7 @@ fn a_small_step_back_revives_no_reservation_and_reopens_no_window() {
         "FLASHSALE.RESERVE sale ann 2 ID r2 HOLD 100000",
         "RESERVED ...",
     );
-    wait_until("r1 expired", || con.stock("sale") == "[default 7 2 0]");
+    wait_until("r1 expired", || con.stock("sale") == "[default 7 2 0 0]");
     wait_until("the sale ended", || con.now_ms() > end);
     con.says("FLASHSALE.RELEASE sale r2", "RELEASED r2");
     clock.step(&mut con, -SMALL_MS);
@@ -54,7 +54,7 @@ fn a_small_step_back_revives_no_reservation_and_reopens_no_window() {
     con.refuses("FLASHSALE.RESERVE sale ann 1 ID r1", "EXPIRED r1 *");
     con.refuses("FLASHSALE.RESERVE sale ann 1", &format!("ENDED {end}"));
     con.fields("FLASHSALE.INFO sale", "state ended");
-    con.says("FLASHSALE.STOCK sale", "[default 9 0 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 9 0 0 0]");
     assert_eq!(counted(&mut con, "clock_steps_back"), 0);
 }
 
@@ -82,10 +82,10 @@ fn after_a_small_step_back_the_sale_goes_on_from_its_last_change() {
     );
     // The moments stand: both are due when the clock has come to them once more.
     wait_ms("both would be overdue without the step", 1_000);
-    con.says("FLASHSALE.STOCK sale", "[default 5 3 1]");
+    con.says("FLASHSALE.STOCK sale", "[default 5 3 1 0]");
     con.says("FLASHSALE.CHECKOUT sale orders r1", "SOLD r1 (entry)");
     clock.step(&mut con, 0);
-    wait_until("r2 expired", || con.stock("sale") == "[default 7 0 2]");
+    wait_until("r2 expired", || con.stock("sale") == "[default 7 0 2 0]");
     con.says("FLASHSALE.CHECKOUT sale orders r2", "EXPIRED r2 * 0");
     assert_eq!(counted(&mut con, "clock_steps_back"), 0);
     assert_eq!(counted(&mut con, "outcome_expired"), 1);
@@ -119,16 +119,16 @@ fn a_step_back_of_more_than_a_minute_is_believed_and_counted() {
         );
         assert_eq!(counted(&mut con, "clock_steps_back"), 1);
         wait_until("r3 expired by the new clock", || {
-            con.stock("sale") == "[default 7 2 0]"
+            con.stock("sale") == "[default 7 2 0 0]"
         });
         assert_eq!(deadline(&mut con, "r1"), promised);
         con.says("FLASHSALE.CHECKOUT sale orders r1", "SOLD r1 (entry)");
         assert_eq!(counted(&mut con, "clock_steps_back"), 1);
         // And when the clock is put right, what was promised is due as it was.
         clock.step(&mut con, MINUTE_MS);
-        wait_until("r2 expired", || con.stock("sale") == "[default 8 0 1]");
+        wait_until("r2 expired", || con.stock("sale") == "[default 8 0 1 0]");
         con.says("FLASHSALE.BUY sale orders bob 8 ID r4", "SOLD r4 (entry)");
-        con.says("FLASHSALE.STOCK sale", "[default 0 0 9]");
+        con.says("FLASHSALE.STOCK sale", "[default 0 0 9 0]");
         assert_eq!(con.int("XLEN orders"), 2);
     }
 }
@@ -150,7 +150,7 @@ fn a_step_forward_returns_all_that_is_due_at_once_in_bounded_batches() {
         }
         let mut feed = Feed::follow(&server);
         clock.step(&mut con, step);
-        wait_until("all expired", || con.stock("sale") == "[default 100 0 0]");
+        wait_until("all expired", || con.stock("sale") == "[default 100 0 0 0]");
         assert_eq!(feed.short(), ["FLASHSALE.APPLY sale"; 10]);
         assert_eq!(counted(&mut con, "outcome_expired"), 95);
         assert_eq!(counted(&mut con, "sweeps"), 10);
@@ -202,7 +202,7 @@ fn forward_and_back_again_neither_parks_nor_repeats_a_deadline() {
         "RESERVED ...",
     );
     clock.step(&mut con, DAY_MS);
-    wait_until("r1 expired", || con.stock("sale") == "[default 9 0 0]");
+    wait_until("r1 expired", || con.stock("sale") == "[default 9 0 0 0]");
     con.says(
         "FLASHSALE.RESERVE sale ann 1 ID r2 HOLD 200000",
         "RESERVED r2 @+200000 8 -1",
@@ -216,15 +216,15 @@ fn forward_and_back_again_neither_parks_nor_repeats_a_deadline() {
         "FLASHSALE.RESERVE sale ann 1 ID r3 HOLD 100",
         "RESERVED r3 @+100 7 -1",
     );
-    wait_until("r3 expired", || con.stock("sale") == "[default 8 1 0]");
+    wait_until("r3 expired", || con.stock("sale") == "[default 8 1 0 0]");
     clock.step(&mut con, -DAY_MS);
     con.says(
         "FLASHSALE.RESERVE sale ann 1 ID r4 HOLD 100",
         "RESERVED r4 @+100 7 -1",
     );
-    wait_until("r4 expired", || con.stock("sale") == "[default 8 1 0]");
+    wait_until("r4 expired", || con.stock("sale") == "[default 8 1 0 0]");
     clock.step(&mut con, DAY_MS + HOUR_MS);
-    wait_until("r2 expired", || con.stock("sale") == "[default 9 0 0]");
+    wait_until("r2 expired", || con.stock("sale") == "[default 9 0 0 0]");
     assert_eq!(counted(&mut con, "outcome_expired"), 4);
     assert_eq!(counted(&mut con, "clock_steps_back"), 2);
 }
@@ -405,13 +405,13 @@ fn an_aof_is_replayed_under_any_clock() {
         let mut con = server.conn();
         assert_eq!(con.show("XRANGE orders - +"), order);
         if step > 0 {
-            wait_until("it expired", || con.stock("sale") == "[default 8 0 1]");
+            wait_until("it expired", || con.stock("sale") == "[default 8 0 1 0]");
             wait_until("and was forgotten", || {
                 con.show("FLASHSALE.GET sale never-seen") == "(nil)"
             });
             con.says("FLASHSALE.BUY sale orders ann 7 ID b2", "SOLD ...");
         } else {
-            con.says("FLASHSALE.STOCK sale", "[default 6 2 1]");
+            con.says("FLASHSALE.STOCK sale", "[default 6 2 1 0]");
             assert_eq!(deadline(&mut con, "open"), promised);
             con.says("FLASHSALE.CHECKOUT sale orders open", "SOLD ...");
             con.says("FLASHSALE.BUY sale orders ann 5 ID b2", "SOLD ...");

@@ -54,7 +54,7 @@ fn deadlines_are_kept_in_cluster_mode() {
     let mut con = server.conn();
     con.says("FLASHSALE.CREATE sale {sale}orders STOCK 9", "OK");
     con.says("FLASHSALE.RESERVE sale alice 1 HOLD 30", "RESERVED ...");
-    wait_until("it expired", || con.stock("sale") == "[default 9 0 0]");
+    wait_until("it expired", || con.stock("sale") == "[default 9 0 0 0]");
 }
 
 /// Two primaries with half of the slots each, and a replica of the second. The slot of
@@ -174,7 +174,7 @@ fn a_slot_migrates_with_its_sale() {
     assert!((0..60_000).contains(&late), "{late} ms");
     sends_away(&mut con, "FLASHSALE.STOCK sale", "MOVED");
     wait_until("it expired at its new home", || {
-        there.stock("sale") == "[default 8 0 1]"
+        there.stock("sale") == "[default 8 0 1 0]"
     });
     // Its old home had nothing to return, and the replica was told to.
     assert_eq!(con.info("flashsale", "flashsale_outcome_expired"), "0");
@@ -240,7 +240,7 @@ fn a_slot_on_its_way_is_served_where_the_sale_is_and_so_are_its_deadlines() {
         there.says(&checkout, "SOLD ...");
         sends_away(&mut con, &checkout, "MOVED");
     }
-    there.says("FLASHSALE.STOCK sale", "[default 6 0 3]");
+    there.says("FLASHSALE.STOCK sale", "[default 6 0 3 0]");
     assert_eq!(there.int("XLEN {sale}orders"), 3);
     let expired = |con: &mut Con| con.info("flashsale", "flashsale_outcome_expired");
     // The first server returned what fell due in its two turns as source and its one as
@@ -306,7 +306,7 @@ fn a_replica_of_the_cluster_serves_reads_and_sends_writes_to_its_primary() {
     });
     sends_away(&mut behind, "FLASHSALE.STOCK sale", "MOVED");
     behind.says("READONLY", "OK");
-    behind.says("FLASHSALE.STOCK sale", "[default 8 0 1]");
+    behind.says("FLASHSALE.STOCK sale", "[default 8 0 1 0]");
     behind.fields("FLASHSALE.GET sale r1", "state sold, user bob");
     for line in [
         "FLASHSALE.INFO sale",

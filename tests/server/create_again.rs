@@ -36,7 +36,7 @@ fn the_same_create_again_is_ok_whatever_was_sold_since() {
         con.field("FLASHSALE.INFO sale", "state") == "ended"
     });
     con.refuses(&line, "OK");
-    con.says("FLASHSALE.STOCK sale", "[a 3 0 2] [b 4 1 0]");
+    con.says("FLASHSALE.STOCK sale", "[a 3 0 2 0] [b 4 1 0 0]");
     // Its entries bear the id.
     let entry = con.show("XRANGE orders - + COUNT 1");
     assert!(entry.contains(&format!("sale_id {SALE_ID}")), "{entry}");

@@ -211,7 +211,7 @@ fn random_damage_never_ends_the_server() {
         let damaged = forge(&payload, |bytes| damage(bytes, HEADER_BYTES, &mut dice, 6));
         try_restore(&mut con, &damaged, &format!("round {round}"));
     }
-    con.says("FLASHSALE.STOCK sale", "[a 7 1 1] [b 9 1 0]");
+    con.says("FLASHSALE.STOCK sale", "[a 7 1 1 0] [b 9 1 0 0]");
 }
 
 #[test]
@@ -230,6 +230,6 @@ fn a_payload_refused_after_it_was_loaded_leaves_the_deadlines_of_the_sale_that_i
     let reply = render(&con.run_words(&[b"RESTORE", b"there", b"0", &unended, b"REPLACE"]));
     assert!(reply.contains("(error)"), "{reply}");
     wait_until("what was reserved there expired", || {
-        con.stock("there") == "[default 5 0 0]"
+        con.stock("there") == "[default 5 0 0 0]"
     });
 }

@@ -143,7 +143,7 @@ const ERRORS: [(&str, &str); 44] = [
     ),
     (
         "SCAN tea 0 STATE gone",
-        "ERR STATE: 'gone' is none of reserved, sold, refunded, released, expired",
+        "ERR STATE: 'gone' is none of reserved, sold, refunded, released, expired, waiting",
     ),
     (
         "CHECKOUT tea orders ann-1 PAYLOAD {gift}",

@@ -39,7 +39,7 @@ fn the_largest_integer_is_taken() {
         &format!("FLASHSALE.RESERVE sale alice {most} ID r1"),
         &format!("RESERVED r1 {most} 0 0"),
     );
-    con.says("FLASHSALE.STOCK sale", &format!("[default 0 {most} 0]"));
+    con.says("FLASHSALE.STOCK sale", &format!("[default 0 {most} 0 0]"));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn names_that_differ_in_form_only_are_different_names() {
         "FLASHSALE.RESERVE sale 07 ITEMS 1 A 1 ID 07",
         "RESERVED \"07\" ...",
     );
-    con.says("FLASHSALE.STOCK sale", "[a 6 3 0] [A 7 2 0]");
+    con.says("FLASHSALE.STOCK sale", "[a 6 3 0 0] [A 7 2 0 0]");
 }
 
 #[test]

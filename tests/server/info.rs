@@ -59,7 +59,7 @@ fn the_fields_are_those_of_the_page_with_their_units() {
 }
 
 /// Lines in their order, each with the counter it moves by one.
-const LINES: [(&str, &str); 47] = [
+const LINES: [(&str, &str); 56] = [
     (
         "CREATE sale orders ITEMS 2 a 9 b 20 USERLIMIT 6 ITEMLIMIT 5 ORDERLIMIT 4",
         "outcome_created",
@@ -114,6 +114,21 @@ const LINES: [(&str, &str); 47] = [
     ("RESERVE nosuch cyd 1", "error_nosale"),
     ("RESERVE sale cyd ITEMS 1 nosuch 1", "error_nosku"),
     ("CREATE sale orders STOCK 1", "error_busykey"),
+    (
+        "CREATE line orders STOCK 1 WAITING 1 PATIENCE 0",
+        "outcome_created",
+    ),
+    ("RESERVE line ann 1 ID l1 WAIT", "outcome_reserved"),
+    ("RESERVE line bob 1 ID l2 WAIT", "outcome_joined"),
+    ("RESERVE line bob 1 ID l2 WAIT", "outcome_waiting"),
+    ("RESERVE line bob 1 ID l3 WAIT", "outcome_placed"),
+    ("RESERVE line cyd 1 ID l4 WAIT", "outcome_linefull"),
+    (
+        "CREATE paced orders STOCK 9 PACE 1 86400000",
+        "outcome_created",
+    ),
+    ("RESERVE paced ann 1", "outcome_reserved"),
+    ("RESERVE paced bob 1", "outcome_throttled"),
     ("CREATE full orders STOCK 9", "outcome_created"),
     ("RESERVE full cyd 1 ID one-too-many", "error_oom"),
 ];
@@ -171,6 +186,10 @@ fn every_answer_is_counted_once() {
     let elsewhere = [
         "outcome_expired",
         "outcome_forgotten",
+        // `line`: the timer decides.
+        "outcome_granted",
+        "outcome_passed_over",
+        "outcome_dissolved",
         // `events`.
         "outcome_told",
         "outcome_dropped",
@@ -244,10 +263,10 @@ fn what_is_overdue_is_told_by_the_server_that_has_to_return_it() {
     con.says("EXEC", "[RESERVED ...");
     wait_until("it is overdue", || values(&mut con)["overdue_ms"] >= 100);
     wait_for_replica(&primary, &replica);
-    copy.says("FLASHSALE.STOCK sale", "[default 8 1 0]");
+    copy.says("FLASHSALE.STOCK sale", "[default 8 1 0 0]");
     assert_eq!(values(&mut copy)["overdue_ms"], 0);
     con.says("CLIENT UNPAUSE", "OK");
     wait_until("it is returned, and nothing is overdue", || {
-        values(&mut con)["overdue_ms"] == 0 && con.stock("sale") == "[default 9 0 0]"
+        values(&mut con)["overdue_ms"] == 0 && con.stock("sale") == "[default 9 0 0 0]"
     });
 }

@@ -56,5 +56,5 @@ fn a_server_starts_with_it_and_again_after_its_settings_were_rewritten() {
         "CONFIG GET flashsale.sweep-max",
         "flashsale.sweep-max \"77\"",
     );
-    con.says("FLASHSALE.STOCK sale", "[default 5 0 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 5 0 0 0]");
 }

@@ -360,7 +360,7 @@ fn deadlines_that_come_all_at_once_are_returned_in_batches_between_other_clients
     let mut feed = Feed::follow(&server);
     clock.step(&mut con, DAY_MS);
     let start = Instant::now();
-    let returned = format!("[default {count} 0 0]");
+    let returned = format!("[default {count} 0 0 0]");
     while con.stock("big") != returned {
         other.says("FLASHSALE.RESERVE small someone 1", "RESERVED ...");
     }

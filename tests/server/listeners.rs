@@ -200,7 +200,7 @@ fn a_sale_that_is_deleted_while_the_timer_returns_what_expired_is_gone() {
         );
         wait_until("the sale is gone", || con.int("EXISTS sale") == 0);
         wait_until("the timer goes on", || {
-            con.stock("other") == "[default 1 0 0]"
+            con.stock("other") == "[default 1 0 0 0]"
         });
         con.says("DEL other", "1");
     }

@@ -146,7 +146,7 @@ fn a_sale_that_meets_maxmemory_is_sold_to_its_end() {
     nothing_new_is_reserved(&mut con);
     // All that was reserved, and `bought` and `extended`, less what was refunded.
     let sold = count + 1 + 3;
-    let expected = format!("[default {} 0 {sold}]", 1_000_005 - sold);
+    let expected = format!("[default {} 0 {sold} 0]", 1_000_005 - sold);
     assert_eq!(con.stock("sale"), expected);
     // An entry each, `refunded` too, and two refunds.
     assert_eq!(con.int("XLEN orders") as u64, count + 3 + 2);
@@ -175,7 +175,7 @@ fn deadlines_are_kept_at_maxmemory_and_only_memory_brings_new_reservations() {
     con.says("CONFIG SET maxmemory 1", "OK");
     con.refuses("FLASHSALE.RESERVE sale eve 1", "ALLRESERVED <=2500 default");
     wait_until("all of it is back", || {
-        con.stock("sale") == "[default 500 0 0]"
+        con.stock("sale") == "[default 500 0 0 0]"
     });
     wait_until("and forgotten", || {
         con.field("FLASHSALE.INFO sale", "reservations_remembered") == "0"
@@ -205,7 +205,7 @@ fn a_replica_promoted_at_maxmemory_finishes_the_sale() {
     nothing_new_is_reserved(&mut copy);
     the_rest_goes_on(&mut copy);
     wait_until("the deadline is kept", || {
-        copy.stock("sale") == "[default 1000001 0 4]"
+        copy.stock("sale") == "[default 1000001 0 4 0]"
     });
     copy.says("CONFIG SET maxmemory 0", "OK");
     copy.says("FLASHSALE.RESERVE sale eve 1 ID new", "RESERVED new ...");
@@ -244,7 +244,7 @@ fn a_rush_on_max_reservations_is_served_to_the_last_and_not_beyond() {
     con.fails("FLASHSALE.RESERVE sale eve 1", "OOM", "max-reservations");
     con.says("CONFIG SET flashsale.max-reservations 3001", "OK");
     con.says("FLASHSALE.RESERVE sale eve 1", "RESERVED ...");
-    con.says("FLASHSALE.STOCK sale", "[default 996999 1 3000]");
+    con.says("FLASHSALE.STOCK sale", "[default 996999 1 3000 0]");
     wait_for_replica(&primary, &replica);
     assert_eq!(copy.digest("sale orders"), con.digest("sale orders"));
 }
@@ -268,7 +268,7 @@ fn commands_that_were_renamed_away_do_not_switch_the_limit_off() {
     }
     con.says("FLASHSALE.RESERVE sale ann 1 ID held", "RESERVED held ...");
     con.says("FLASHSALE.CHECKOUT sale orders held", "SOLD ...");
-    con.says("FLASHSALE.STOCK sale", "[default 8 0 1]");
+    con.says("FLASHSALE.STOCK sale", "[default 8 0 1 0]");
 }
 
 /// A script that gives a reservation back and makes another, and one of the second step

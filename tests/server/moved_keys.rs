@@ -54,8 +54,8 @@ fn a_restored_key_has_the_ttl_of_the_restore_and_its_deadlines() {
     con.says("DEL sale", "1");
     assert_eq!(restore(&mut con, &payload, "sale", "100000", &[]), "OK");
     con.says("PTTL sale", "<=100000");
-    con.says("FLASHSALE.STOCK sale", "[default 7 3 0]");
-    wait_until("it expired", || con.stock("sale") == "[default 10 0 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 7 3 0 0]");
+    wait_until("it expired", || con.stock("sale") == "[default 10 0 0 0]");
     con.says("PTTL sale", "<=100000");
 }
 
@@ -78,8 +78,8 @@ fn migrate_moves_a_sale_with_its_deadlines() {
     );
     con.says("EXISTS sale orders", "0");
     assert_eq!(there.digest("sale orders"), before);
-    there.says("FLASHSALE.STOCK sale", "[default 5 3 2]");
-    wait_until("it expired", || there.stock("sale") == "[default 8 0 2]");
+    there.says("FLASHSALE.STOCK sale", "[default 5 3 2 0]");
+    wait_until("it expired", || there.stock("sale") == "[default 8 0 2 0]");
     there.says("FLASHSALE.CHECKOUT sale orders r2", "SOLD r2 *");
 }
 
@@ -101,14 +101,14 @@ fn a_sale_that_is_moved_keeps_its_deadlines() {
     con.says("RENAME sale renamed", "OK");
     assert_eq!(con.digest("renamed"), before);
     wait_until("it expired after RENAME", || {
-        con.stock("renamed") == "[default 10 0 0]"
+        con.stock("renamed") == "[default 10 0 0 0]"
     });
 
     let before = prepare(&mut con);
     con.says("MOVE sale 3", "1");
     assert_eq!(other.digest("sale"), before);
     wait_until("it expired after MOVE", || {
-        other.stock("sale") == "[default 10 0 0]"
+        other.stock("sale") == "[default 10 0 0 0]"
     });
 
     // The connection is still where it was, also on a Valkey that would move it along.
@@ -117,7 +117,7 @@ fn a_sale_that_is_moved_keeps_its_deadlines() {
     con.says("SWAPDB 0 3", "OK");
     assert_eq!(other.digest("sale"), before);
     wait_until("it expired after SWAPDB", || {
-        other.stock("sale") == "[default 10 0 0]"
+        other.stock("sale") == "[default 10 0 0 0]"
     });
 
     prepare(&mut con);
@@ -125,7 +125,7 @@ fn a_sale_that_is_moved_keeps_its_deadlines() {
     con.says("FLASHSALE.RESERVE target bob 5 HOLD 80", "RESERVED ...");
     con.says("RENAME sale target", "OK");
     wait_until("it expired after RENAME onto a sale", || {
-        con.stock("target") == "[default 10 0 0]"
+        con.stock("target") == "[default 10 0 0 0]"
     });
 }
 
@@ -187,7 +187,7 @@ fn deleted_sales_are_gone_with_their_deadlines() {
         wait_until("r2 expired", || {
             con.field("FLASHSALE.GET sale r2", "state") == "expired"
         });
-        con.says("FLASHSALE.STOCK sale", "[default 5 2 0]");
+        con.says("FLASHSALE.STOCK sale", "[default 5 2 0 0]");
         con.run("DEL sale");
     }
 }
@@ -207,7 +207,7 @@ fn a_sale_whose_keep_is_over_leaves_nothing_to_the_next_one() {
     con.says("FLASHSALE.CREATE sale orders STOCK 7", "OK");
     con.says("FLASHSALE.RESERVE sale ann 3 ID r1 HOLD 80", "RESERVED ...");
     con.says("FLASHSALE.RESERVE sale ann 1 ID r2", "RESERVED ...");
-    wait_until("r1 expired", || con.stock("sale") == "[default 6 1 0]");
+    wait_until("r1 expired", || con.stock("sale") == "[default 6 1 0 0]");
     con.says("PTTL sale", "-1");
 }
 
@@ -224,14 +224,14 @@ fn two_sales_of_one_name_change_places_with_their_deadlines() {
     }
     zero.says("SWAPDB 0 1", "OK");
     wait_until("the near one expired", || {
-        one.stock("sale") == "[default 9 0 0]"
+        one.stock("sale") == "[default 9 0 0 0]"
     });
-    zero.says("FLASHSALE.STOCK sale", "[default 7 2 0]");
+    zero.says("FLASHSALE.STOCK sale", "[default 7 2 0 0]");
     // One database is emptied, the other keeps its deadlines.
     one.says("FLASHSALE.RESERVE sale ann 2 HOLD 150", "RESERVED ...");
     zero.says("FLUSHDB", "OK");
     wait_until("the other one expired", || {
-        one.stock("sale") == "[default 9 0 0]"
+        one.stock("sale") == "[default 9 0 0 0]"
     });
     zero.says("EXISTS sale", "0");
 }
@@ -274,7 +274,7 @@ fn expire_in_their_places(server: &Server, places: &[(u32, &str)]) {
     for &(database, key) in places {
         let mut con = server.conn_db(database);
         wait_until(&format!("{key} in {database} expired"), || {
-            con.stock(key) == "[default 9 0 0]"
+            con.stock(key) == "[default 9 0 0 0]"
         });
     }
 }
@@ -368,11 +368,11 @@ fn a_moved_name_is_free_for_another_sale() {
         "RESERVED ...",
     );
     wait_until("the old one's expired", || {
-        con.stock("old") == "[default 10 0 0]"
+        con.stock("old") == "[default 10 0 0 0]"
     });
-    con.says("FLASHSALE.STOCK sale", "[default 3 2 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 3 2 0 0]");
     con.says("RENAME old sale", "OK");
-    con.says("FLASHSALE.STOCK sale", "[default 10 0 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 10 0 0 0]");
 }
 
 #[test]
@@ -383,9 +383,9 @@ fn a_payload_restored_under_two_names_expires_under_both() {
     con.says("FLASHSALE.RESERVE sale alice 3 HOLD 100", "RESERVED ...");
     let payload = dump(&mut con, "sale");
     assert_eq!(restore(&mut con, &payload, "twin", "0", &[]), "OK");
-    wait_until("one expired", || con.stock("sale") == "[default 10 0 0]");
+    wait_until("one expired", || con.stock("sale") == "[default 10 0 0 0]");
     wait_until("the other expired", || {
-        con.stock("twin") == "[default 10 0 0]"
+        con.stock("twin") == "[default 10 0 0 0]"
     });
 }
 
@@ -404,7 +404,7 @@ fn a_primary_that_becomes_a_replica_drops_its_sales_and_their_deadlines() {
     con.says("REPLICAOF NO ONE", "OK");
     con.says("FLASHSALE.CREATE sale orders STOCK 10", "OK");
     con.says("FLASHSALE.RESERVE sale alice 3 HOLD 30", "RESERVED ...");
-    wait_until("it expired", || con.stock("sale") == "[default 10 0 0]");
+    wait_until("it expired", || con.stock("sale") == "[default 10 0 0 0]");
 }
 
 #[test]
@@ -472,7 +472,7 @@ fn a_reload_over_the_keys_that_are_there_keeps_deadlines() {
     con.says("DEBUG RELOAD NOFLUSH MERGE", "OK");
     assert_eq!(con.digest("sale"), before);
     assert_eq!(con.info("flashsale", "flashsale_sales_with_deadlines"), "1");
-    wait_until("it expired", || con.stock("sale") == "[default 10 0 0]");
+    wait_until("it expired", || con.stock("sale") == "[default 10 0 0 0]");
 }
 
 /// Valkey 9 says of a transaction that it is in the database of its last SELECT.
@@ -497,7 +497,7 @@ fn in_a_transaction_a_sale_is_in_the_database_that_it_is_in() {
     let expires = |database: u32, key: &str| {
         let mut con = server.conn_db(database);
         wait_until("its reservation expires", || {
-            con.stock(key) == "[default 9 0 0]"
+            con.stock(key) == "[default 9 0 0 0]"
         });
     };
     transaction(

@@ -23,7 +23,7 @@ const YEAR_2025_MS: i64 = 1_735_689_600_000;
 const LARGE: &str = "ITEMS 9 m0 1 m1 1 m2 1 m3 1 m4 1 m5 1 m6 1 m7 1 m8 1";
 
 /// The sale of today's file. `LARGE` stands for that cart, `LONG` for a name of 255 bytes.
-const LINES: [&str; 27] = [
+const LINES: [&str; 29] = [
     "CREATE sale orders ITEMS 3 tea 20 cup 10 pot 5 USERLIMIT 12 ITEMLIMIT 9 ORDERLIMIT 9 \
      SALELIMIT 60 HOLD 60000 MAXHOLD 120000 GRACE 1 KEEP 5000 REMEMBER 90000 \
      SALEID 01ARZ3NDEKTSV4RRFFQ69G5FAW",
@@ -53,6 +53,8 @@ const LINES: [&str; 27] = [
     "RELEASE sale unseen USER eve",
     "RESTOCK sale ITEMS 2 tea 5 jug 7 NEW REF truck",
     "PAUSE sale",
+    "ALTER sale WAITING 100 PATIENCE 5000",
+    "RESERVE sale zed ITEMS 1 m5 3 ID waits WAIT",
 ];
 
 /// A sale in a file, and what it comes to.
@@ -69,7 +71,7 @@ struct Kept {
 const TODAY: Kept = Kept {
     file: "dump.txt",
     users: &[
-        "ann", "bob", "cyd", "dan", "eve", "kim", "lee", "pat", "LONG",
+        "ann", "bob", "cyd", "dan", "eve", "kim", "lee", "pat", "LONG", "zed",
     ],
     ids: &[
         "open",
@@ -87,9 +89,10 @@ const TODAY: Kept = Kept {
         "parts",
         "large",
         "LONG",
+        "waits",
     ],
-    stock: "[tea 24 0 1] [cup 5 0 5] [pot 3 0 0] [m0 4 0 0] [m1 4 0 0] [m2 2 0 1] [m3 4 0 0] \
-            [m4 4 0 0] [m5 4 0 0] [m6 4 0 0] [m7 4 0 0] [m8 4 0 0] [jug 7 0 0]",
+    stock: "[tea 24 0 1 0] [cup 5 0 5 0] [pot 3 0 0 0] [m0 4 0 0 0] [m1 4 0 0 0] [m2 2 0 1 0] [m3 4 0 0 0] \
+            [m4 4 0 0 0] [m5 4 0 0 1] [m6 4 0 0 0] [m7 4 0 0 0] [m8 4 0 0 0] [jug 7 0 0 0]",
     left: "RESERVED new * 16 4",
 };
 
@@ -108,7 +111,7 @@ const BEFORE: Kept = Kept {
         "unseen",
         "short",
     ],
-    stock: "[tea 24 0 1] [cup 5 0 5] [pot 3 0 0] [jug 7 0 0]",
+    stock: "[tea 24 0 1 0] [cup 5 0 5 0] [pot 3 0 0 0] [jug 7 0 0 0]",
     left: "RESERVED new * 16 3",
 };
 

@@ -330,7 +330,7 @@ fn a_stream_that_can_take_no_more_is_an_error_and_nothing_is_sold() {
     con.fails("FLASHSALE.CHECKOUT sale orders r1", "ERR", "");
     con.fails("FLASHSALE.BUY sale orders alice 1 ID r2", "ERR", "");
     con.fields("FLASHSALE.GET sale r1", "state reserved");
-    con.says("FLASHSALE.STOCK sale", "[default 8 1 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 8 1 0 0]");
     con.says("DEL orders", "1");
     con.says("FLASHSALE.CHECKOUT sale orders r1", "SOLD r1 (entry)");
 }

@@ -61,13 +61,13 @@ fn all_overdue(con: &mut Con) {
     wait_until("the deadlines are well past", || {
         con.now_ms() > deadline + 250
     });
-    con.says("FLASHSALE.STOCK sale", "[default 5 4 0]");
-    con.says("FLASHSALE.STOCK other", "[default 7 2 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 5 4 0 0]");
+    con.says("FLASHSALE.STOCK other", "[default 7 2 0 0]");
 }
 
 fn all_returned(con: &mut Con) {
     wait_until("all was returned", || {
-        con.stock("sale") == "[default 9 0 0]" && con.stock("other") == "[default 9 0 0]"
+        con.stock("sale") == "[default 9 0 0 0]" && con.stock("other") == "[default 9 0 0 0]"
     });
 }
 
@@ -100,7 +100,7 @@ fn what_falls_due_while_writes_are_paused_is_returned_once_right_after() {
     buyer.send("FLASHSALE.RESERVE sale bob 9 ID b1");
     con.says(
         "EVAL_RO 'return redis.call(\"FLASHSALE.STOCK\", KEYS[1])' 1 sale",
-        "[default 5 4 0]",
+        "[default 5 4 0 0]",
     );
     wait_until("the buyer waits", || {
         con.info("clients", "blocked_clients") == "1"
@@ -109,9 +109,9 @@ fn what_falls_due_while_writes_are_paused_is_returned_once_right_after() {
     let reply = crate::support::render(&buyer.receive());
     assert!(reply.starts_with("RESERVED b1"), "{reply}");
     wait_until("the other is returned", || {
-        con.stock("other") == "[default 9 0 0]"
+        con.stock("other") == "[default 9 0 0 0]"
     });
-    con.says("FLASHSALE.STOCK sale", "[default 0 9 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 0 9 0 0]");
     assert_eq!(expired(&mut con), "3");
     let (sale, other) = ("FLASHSALE.APPLY sale", "FLASHSALE.APPLY other");
     assert_eq!(applied(&mut feed), [other, sale, sale]);
@@ -144,7 +144,7 @@ fn a_pause_made_longer_holds_expiry_for_as_long() {
         all_overdue(&mut con);
         wait_ms("the sweep has tried again", 60);
     }
-    con.says("FLASHSALE.STOCK sale", "[default 5 4 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 5 4 0 0]");
     con.says("CLIENT UNPAUSE", "OK");
     all_returned(&mut con);
     con.says("FLASHSALE.RESERVE sale ann 1 HOLD 50", "RESERVED ...");
@@ -172,7 +172,7 @@ fn transactions_and_scripts_in_a_pause_wait_if_they_write_and_answer_if_they_do_
     for line in ["MULTI", "FLASHSALE.STOCK sale", "FLASHSALE.GET sale r1"] {
         con.run(line);
     }
-    con.says("EXEC", "[[default 5 4 0]] [state reserved ...");
+    con.says("EXEC", "[[default 5 4 0 0]] [state reserved ...");
     writers[0].send("EXEC");
     wait_until("the transaction waits", || {
         con.info("clients", "blocked_clients") == "1"
@@ -183,7 +183,7 @@ fn transactions_and_scripts_in_a_pause_wait_if_they_write_and_answer_if_they_do_
     wait_until("the script waits", || {
         con.info("clients", "blocked_clients") == "2"
     });
-    con.says("FLASHSALE.STOCK sale", "[default 5 4 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 5 4 0 0]");
     con.says("CLIENT UNPAUSE", "OK");
     let reply = crate::support::render(&writers[0].receive());
     assert!(
@@ -192,7 +192,7 @@ fn transactions_and_scripts_in_a_pause_wait_if_they_write_and_answer_if_they_do_
     );
     let reply = crate::support::render(&writers[1].receive());
     assert!(reply.starts_with("EXPIRED r3"), "{reply}");
-    con.says("FLASHSALE.STOCK sale", "[default 0 0 9]");
+    con.says("FLASHSALE.STOCK sale", "[default 0 0 9 0]");
     assert_eq!(expired(&mut con), "3");
 }
 
@@ -223,9 +223,11 @@ fn a_transaction_that_begins_the_pause_itself_still_writes_to_its_end() {
         .parse()
         .expect("a moment");
     wait_until("b2 is overdue", || con.now_ms() > deadline + 250);
-    con.says("FLASHSALE.STOCK sale", "[default 0 9 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 0 9 0 0]");
     con.says("CLIENT UNPAUSE", "OK");
-    wait_until("b2 was returned", || con.stock("sale") == "[default 5 4 0]");
+    wait_until("b2 was returned", || {
+        con.stock("sale") == "[default 5 4 0 0]"
+    });
     let mut seen = feed.short();
     seen.retain(|command| command.starts_with("FLASHSALE"));
     assert_eq!(seen, ["FLASHSALE.APPLY sale"; 4]);
@@ -291,7 +293,7 @@ fn overdue_in_failover(con: &mut Con) {
     wait_until("the deadlines are well past", || {
         con.now_ms() > deadline + 250
     });
-    con.says("FLASHSALE.STOCK sale", "[default 4 5 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 4 5 0 0]");
     assert_eq!(expired(con), "0");
 }
 
@@ -299,7 +301,7 @@ fn overdue_in_failover(con: &mut Con) {
 fn settled(primary: &Server, replica: &Server) {
     let (mut con, mut copy) = (primary.conn(), replica.conn());
     wait_until("all was returned", || {
-        con.stock("sale") == "[default 8 1 0]" && con.stock("other") == "[default 9 0 0]"
+        con.stock("sale") == "[default 8 1 0 0]" && con.stock("other") == "[default 9 0 0 0]"
     });
     wait_until("the other follows", || {
         copy.info("replication", "master_link_status") == "up"
@@ -307,7 +309,7 @@ fn settled(primary: &Server, replica: &Server) {
     con.says("FLASHSALE.CHECKOUT sale orders r1", "EXPIRED r1 * 0");
     con.says("FLASHSALE.CHECKOUT sale orders last", "SOLD last (entry)");
     con.says("FLASHSALE.BUY sale orders cyd 8 ID all", "SOLD all (entry)");
-    con.says("FLASHSALE.STOCK sale", "[default 0 0 9]");
+    con.says("FLASHSALE.STOCK sale", "[default 0 0 9 0]");
     wait_for_replica(primary, replica);
     let keys = "sale other orders";
     assert_eq!(con.digest(keys), copy.digest(keys));
@@ -340,7 +342,7 @@ fn after_a_failover_that_was_aborted_the_old_primary_returns_them() {
     let mut con = primary.conn();
     con.says("FAILOVER ABORT", "OK");
     wait_until("returned, with the replica still frozen", || {
-        con.stock("sale") == "[default 8 1 0]"
+        con.stock("sale") == "[default 8 1 0 0]"
     });
     drop(frozen);
     settled(&primary, &replica);
@@ -370,7 +372,7 @@ fn after_a_forced_failover_one_of_the_two_returns_them() {
     });
     // A replica already, it returns nothing.
     wait_ms("a primary would have swept", 200);
-    con.says("FLASHSALE.STOCK sale", "[default 4 5 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 4 5 0 0]");
     drop(frozen);
     let mut new = replica.conn();
     wait_until("the failover ended", || {

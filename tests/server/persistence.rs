@@ -106,9 +106,9 @@ fn a_saved_sale_is_loaded_as_it_was_also_when_it_is_overdue_by_then() {
     server.start_again(&[REPLICA_OF_NOBODY]);
     let mut con = server.conn();
     assert_eq!(con.digest("sale"), before);
-    con.says("FLASHSALE.STOCK sale", "[default 7 3 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 7 3 0 0]");
     con.says("REPLICAOF NO ONE", "OK");
-    wait_until("it expired", || con.stock("sale") == "[default 10 0 0]");
+    wait_until("it expired", || con.stock("sale") == "[default 10 0 0 0]");
 }
 
 #[test]
@@ -118,8 +118,8 @@ fn deadlines_live_on_after_a_reload() {
     con.says("FLASHSALE.CREATE sale orders STOCK 10", "OK");
     con.says("FLASHSALE.RESERVE sale alice 3 HOLD 200", "RESERVED ...");
     con.says("DEBUG RELOAD", "OK");
-    con.says("FLASHSALE.STOCK sale", "[default 7 3 0]");
-    wait_until("it expired", || con.stock("sale") == "[default 10 0 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 7 3 0 0]");
+    wait_until("it expired", || con.stock("sale") == "[default 10 0 0 0]");
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn an_aof_replayed_after_the_deadlines_reads_no_clock() {
         con.fields("FLASHSALE.GET sale open", "state reserved");
         con.fields("FLASHSALE.GET sale released", "state released");
         con.says("REPLICAOF NO ONE", "OK");
-        wait_until("open expired", || con.stock("sale") == "[default 99 0 1]");
+        wait_until("open expired", || con.stock("sale") == "[default 99 0 1 0]");
         wait_until("released is forgotten", || {
             con.show("FLASHSALE.GET sale released") == "(nil)"
         });
@@ -370,7 +370,7 @@ fn what_was_answered_survives_a_kill() {
     server.kill9();
     server.start_again(&[]);
     let mut con = server.conn();
-    con.says("FLASHSALE.STOCK sale", "[default 980 0 20]");
+    con.says("FLASHSALE.STOCK sale", "[default 980 0 20 0]");
     con.says("XLEN orders", "20");
     con.says("FLASHSALE.BUY sale orders alice 1 ID r7 REF p7", &sold);
     con.says("XLEN orders", "20");

@@ -52,11 +52,11 @@ fn stock_tells_of_the_skus_asked_for_in_their_order() {
     let server = Server::any();
     let mut con = server.conn();
     every_state(&mut con);
-    con.refuses("FLASHSALE.STOCK sale", "[a 94 3 3] [b 47 1 2]");
-    con.refuses("FLASHSALE.STOCK sale b", "[b 47 1 2]");
+    con.refuses("FLASHSALE.STOCK sale", "[a 94 3 3 0] [b 47 1 2 0]");
+    con.refuses("FLASHSALE.STOCK sale b", "[b 47 1 2 0]");
     con.refuses(
         "FLASHSALE.STOCK sale b nosuch a b",
-        "[b 47 1 2] (nil) [a 94 3 3] [b 47 1 2]",
+        "[b 47 1 2 0] (nil) [a 94 3 3 0] [b 47 1 2 0]",
     );
 }
 
@@ -69,27 +69,27 @@ fn get_is_a_whole_map_in_every_state() {
     con.refuses(
         "FLASHSALE.GET sale reserved",
         "state reserved user alice items [[a 3] [b 1]] refunded [] reserved_at_ms * \
-         expires_at_ms * sold_at_ms (nil) released_at_ms (nil) order_id (nil) ref (nil)",
+         expires_at_ms * sold_at_ms (nil) released_at_ms (nil) order_id (nil) ref (nil) number (nil) ahead (nil)",
     );
     con.refuses(
         "FLASHSALE.GET sale sold",
         "state sold user alice items [[b 2] [a 4]] refunded [[a 1]] reserved_at_ms * \
-         expires_at_ms (nil) sold_at_ms * released_at_ms (nil) order_id (entry) ref p1",
+         expires_at_ms (nil) sold_at_ms * released_at_ms (nil) order_id (entry) ref p1 number (nil) ahead (nil)",
     );
     con.refuses(
         "FLASHSALE.GET sale refunded",
         "state refunded user bob items [[a 5]] refunded [[a 5]] reserved_at_ms * \
-         expires_at_ms (nil) sold_at_ms * released_at_ms (nil) order_id (entry) ref (nil)",
+         expires_at_ms (nil) sold_at_ms * released_at_ms (nil) order_id (entry) ref (nil) number (nil) ahead (nil)",
     );
     con.refuses(
         "FLASHSALE.GET sale released",
         "state released user bob items [[a 6]] refunded [] reserved_at_ms * \
-         expires_at_ms * sold_at_ms (nil) released_at_ms * order_id (nil) ref (nil)",
+         expires_at_ms * sold_at_ms (nil) released_at_ms * order_id (nil) ref (nil) number (nil) ahead (nil)",
     );
     con.refuses(
         "FLASHSALE.GET sale expired",
         "state expired user carol items [[a 7]] refunded [] reserved_at_ms * \
-         expires_at_ms * sold_at_ms (nil) released_at_ms (nil) order_id (nil) ref (nil)",
+         expires_at_ms * sold_at_ms (nil) released_at_ms (nil) order_id (nil) ref (nil) number (nil) ahead (nil)",
     );
 }
 
@@ -140,11 +140,11 @@ fn user_tells_of_one_user() {
     every_state(&mut con);
     con.refuses(
         "FLASHSALE.USER sale alice",
-        "reserved 4 sold 5 counted 10 user_remaining 30 open 1 reservations [reserved]",
+        "reserved 4 sold 5 counted 10 user_remaining 30 open 1 reservations [reserved] waiting (nil)",
     );
     con.refuses(
         "FLASHSALE.USER sale nobody",
-        "reserved 0 sold 0 counted 0 user_remaining 40 open 0 reservations []",
+        "reserved 0 sold 0 counted 0 user_remaining 40 open 0 reservations [] waiting (nil)",
     );
     con.says("FLASHSALE.ALTER sale USERLIMIT 0", "OK");
     con.fields(
@@ -421,7 +421,7 @@ fn maps_are_maps_in_resp3_and_flat_in_resp2() {
         }
     }
     three.says("FLASHSALE.GET sale nosuch", "(nil)");
-    three.says("FLASHSALE.STOCK sale b nosuch", "[b 47 1 2] (nil)");
+    three.says("FLASHSALE.STOCK sale b nosuch", "[b 47 1 2 0] (nil)");
     three.says("FLASHSALE.SCAN sale 0 STATE sold", "\"0\" [sold]");
     three.says(
         "FLASHSALE.RESERVE sale zoe ITEMS 1 a 1 ID z1",
@@ -445,7 +445,7 @@ fn status_words_ids_and_skus_are_bulk_strings_and_numbers_are_integers() {
     assert_eq!(parts[1], Value::BulkString(b"42".to_vec()));
     assert!(matches!(parts[2], Value::Int(_)));
     assert_eq!(parts[3..], [Value::Int(9), Value::Int(-1)]);
-    con.says("FLASHSALE.STOCK sale", "[\"77\" 9 1 0]");
+    con.says("FLASHSALE.STOCK sale", "[\"77\" 9 1 0 0]");
     con.says("FLASHSALE.RESERVE sale 5 10", "ALLRESERVED <=300000 \"77\"");
     con.fields("FLASHSALE.GET sale 42", "user \"5\", items [[\"77\" 1]]");
     con.says("FLASHSALE.RELEASE sale 42", "RELEASED \"42\"");

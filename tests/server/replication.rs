@@ -95,7 +95,7 @@ fn expiry_is_replicated_as_a_change_of_its_own() {
     con.says("FLASHSALE.CREATE sale orders STOCK 9", "OK");
     let mut feed = Feed::follow(&server);
     con.says("FLASHSALE.RESERVE sale alice 1 HOLD 20", "RESERVED ...");
-    wait_until("it expired", || con.stock("sale") == "[default 9 0 0]");
+    wait_until("it expired", || con.stock("sale") == "[default 9 0 0 0]");
     assert_eq!(
         feed.short(),
         ["FLASHSALE.APPLY sale", "FLASHSALE.APPLY sale"]
@@ -305,7 +305,7 @@ fn a_replica_serves_reads_and_refuses_changes() {
     con.says("FLASHSALE.CREATE sale orders STOCK 9", "OK");
     con.says("FLASHSALE.RESERVE sale alice 2 ID r1", "RESERVED ...");
     replicate(&primary, &replica);
-    copy.says("FLASHSALE.STOCK sale", "[default 7 2 0]");
+    copy.says("FLASHSALE.STOCK sale", "[default 7 2 0 0]");
     copy.fields("FLASHSALE.GET sale r1", "state reserved, user alice");
     copy.fields("FLASHSALE.USER sale alice", "reserved 2");
     copy.fields("FLASHSALE.INFO sale", "state open");
@@ -360,11 +360,11 @@ fn a_replica_expires_nothing_until_it_is_promoted() {
     wait_for_replica(&primary, &replica);
     primary.kill9();
     stays_reserved_when_overdue(&mut copy, "r1");
-    copy.says("FLASHSALE.STOCK sale", "[default 4 5 0]");
+    copy.says("FLASHSALE.STOCK sale", "[default 4 5 0 0]");
     copy.says("REPLICAOF NO ONE", "OK");
     // Also with nobody asking for anything: the timer has been taken over.
     wait_until("the new primary expired it", || {
-        copy.stock("sale") == "[default 6 3 0]"
+        copy.stock("sale") == "[default 6 3 0 0]"
     });
     wait_until("and forgot it", || {
         copy.show("FLASHSALE.GET sale r1") == "(nil)"
@@ -393,7 +393,7 @@ fn a_demoted_primary_leaves_deadlines_to_the_new_one() {
         one.info("replication", "master_link_status") == "up"
     });
     wait_until("the second expired it", || {
-        two.stock("sale") == "[default 9 0 0]"
+        two.stock("sale") == "[default 9 0 0 0]"
     });
     wait_for_replica(&second, &first);
     assert_eq!(one.digest("sale"), two.digest("sale"));
@@ -418,7 +418,7 @@ fn nothing_expires_while_writes_are_paused() {
     con.says("CLIENT PAUSE 60000 WRITE", "OK");
     stays_reserved_when_overdue(&mut con, "r1");
     con.says("CLIENT UNPAUSE", "OK");
-    wait_until("it expired", || con.stock("sale") == "[default 9 0 0]");
+    wait_until("it expired", || con.stock("sale") == "[default 9 0 0 0]");
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn a_replay_of_an_expired_reservation_names_its_deadline() {
         "FLASHSALE.RESERVE sale alice 2 ID r1 HOLD 999",
         &format!("EXPIRED r1 {deadline}"),
     );
-    con.says("FLASHSALE.STOCK sale", "[default 10 0 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 10 0 0 0]");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_known_id_is_overdue_the_moment_its_deadline_passes() {
     }
     con.says(
         "EXEC",
-        "[RESERVED r1 * 8 -1] OK [EXPIRED r1 *] [EXPIRED r1 * 0] [EXPIRED r1 *] [[default 10 0 0]]",
+        "[RESERVED r1 * 8 -1] OK [EXPIRED r1 *] [EXPIRED r1 * 0] [EXPIRED r1 *] [[default 10 0 0 0]]",
     );
 }
 
@@ -260,7 +260,7 @@ fn a_reserve_returns_overdue_reservations_on_the_way() {
         "FLASHSALE.GET sale r3",
         "state reserved, items [[default 3]]",
     );
-    con.says("FLASHSALE.STOCK sale", "[default 0 3 0]");
+    con.says("FLASHSALE.STOCK sale", "[default 0 3 0 0]");
 }
 
 #[test]
@@ -326,7 +326,7 @@ fn the_server_returns_overdue_reservations_by_itself() {
         );
     }
     wait_until("everything is on sale again", || {
-        con.stock("sale") == "[default 500 0 0]"
+        con.stock("sale") == "[default 500 0 0 0]"
     });
     con.fields(
         "FLASHSALE.INFO sale",

@@ -122,10 +122,10 @@ fn joins_in_a_rush(way: &Way) {
     con.says("FLASHSALE.RESERVE mine ann 1 HOLD 90000", "RESERVED ...");
     wait_for_replica(&primary, &replica);
     primary.kill9();
-    copy.says("FLASHSALE.STOCK mine", "[default 6 3 0]");
+    copy.says("FLASHSALE.STOCK mine", "[default 6 3 0 0]");
     copy.says("REPLICAOF NO ONE", "OK");
     wait_until("the deadlines are kept", || {
-        copy.stock("mine") == "[default 8 1 0]" && copy.stock("before") == "[default 9 0 0]"
+        copy.stock("mine") == "[default 8 1 0 0]" && copy.stock("before") == "[default 9 0 0 0]"
     });
 }
 
@@ -220,7 +220,7 @@ fn a_replica_serves_what_it_has_while_it_loads_the_new_data_beside_it() {
     wait_until("it loads beside its data", || {
         copy.info("persistence", "async_loading") == "1"
     });
-    copy.says("FLASHSALE.STOCK sale", "[default 8 1 0]");
+    copy.says("FLASHSALE.STOCK sale", "[default 8 1 0 0]");
     // It loads, and yet no client may send what a load brings.
     copy.says("CONFIG SET replica-read-only no", "OK");
     for line in ["FLASHSALE.LOAD other x", "FLASHSALE.APPLY sale x"] {
@@ -229,13 +229,13 @@ fn a_replica_serves_what_it_has_while_it_loads_the_new_data_beside_it() {
     }
     assert_eq!(copy.info("persistence", "async_loading"), "1", "still");
     wait_until("the new data is there", || {
-        copy.stock("sale") == "[default 7 2 0]"
+        copy.stock("sale") == "[default 7 2 0 0]"
     });
     wait_for_syncs(&mut con, 2, 0);
     primary.kill9();
     copy.says("REPLICAOF NO ONE", "OK");
     wait_until("the nearer deadline is kept", || {
-        copy.stock("sale") == "[default 8 1 0]"
+        copy.stock("sale") == "[default 8 1 0 0]"
     });
 }
 
@@ -274,7 +274,7 @@ fn a_chain_of_replicas_survives_its_links_and_its_head() {
     primary.kill9();
     two.says("REPLICAOF NO ONE", "OK");
     wait_until("the middle expired it", || {
-        two.stock("next") == "[default 9 0 0]"
+        two.stock("next") == "[default 9 0 0 0]"
     });
     assert_equal(&middle, &[&last]);
     assert_eq!(two.digest("next"), three.digest("next"));

@@ -56,10 +56,29 @@ def test_the_part_of_a_user_is_that_of_the_contract() -> None:
 def test_units_are_a_number_or_lines() -> None:
     assert encode.units(None, 2) == [2]
     assert encode.units("STOCK", 2) == ["STOCK", 2]
-    assert encode.units("QTY", None) == []
     assert encode.units(None, {"a": 1, "b": 2}) == ["ITEMS", 2, "a", 1, "b", 2]
     assert encode.units(None, [("a", 1), ("a", 2)]) == ["ITEMS", 2, "a", 1, "a", 2]
     assert encode.json({"ü": 1}) == '{"ü":1}'
+
+
+@pytest.mark.parametrize("given", [None, "red", ["red"], {}, 1.5])
+def test_what_are_no_units_is_refused_with_an_example(given: Any) -> None:
+    with pytest.raises(TypeError, match="number for each SKU"):
+        encode.units(None, given)
+
+
+def test_an_argument_that_cannot_be_sent_is_named_and_nothing_is_sent() -> None:
+    with FakeServer() as server:
+        sale: Any = sale_at(server)
+        with pytest.raises(TypeError, match="FLASHSALE.RESERVE: None after 'ID'"):
+            sale.reserve("ann", 1, id=None)
+        with pytest.raises(TypeError, match="None after 's'"):
+            sale.reserve(None, 1, id="a")
+        with pytest.raises(TypeError, match="True after 'red'"):
+            sale.reserve("ann", {"red": True}, id="a")
+        with pytest.raises(TypeError, match="None after 'b'"), sale.pipeline() as pipe:
+            pipe.mreserve([("ann", 1, "a"), ("bob", 1, "b"), (None, 1, "c")])
+        assert server.received == []
 
 
 def test_a_newer_module_breaks_nothing() -> None:
@@ -70,6 +89,9 @@ def test_a_newer_module_breaks_nothing() -> None:
     longer = answer([b"RESERVED", b"a", 1, 2, -1, [b"A-12", b"A-13"], b"more"])
     assert isinstance(longer, flashsale.Reserved)
     assert (longer.units, longer.rest) == (("A-12", "A-13"), ("more",))
+    # What is printed begins with what an answer says.
+    assert repr(decode.answer("RELEASE")([b"RELEASED", b"a"])) == "ReleasedNow(id='a')"
+    assert "('x', b'\\xff')" in repr(other)
     # Appended, and no list: no units.
     assert answer([b"RESERVED", b"a", 1, 2, -1, 7]).rest == (7,)
     # A detail is missing, or the word is none of this command: unknown as well.
@@ -85,6 +107,16 @@ def test_text_gives_text_and_other_bytes_stay_bytes() -> None:
     assert answer([b"RELEASED", b"\xff"]).id == b"\xff"
     # The largest integer is exact.
     assert decode.answer("BUY")([b"SOLDOUT", 9007199254740991, b"a"]).available == 9007199254740991
+
+
+def test_only_a_sku_that_was_asked_for_can_be_unknown() -> None:
+    row = b"*5\r\n$3\r\nred\r\n:5\r\n:0\r\n:1\r\n:0\r\n"
+    with FakeServer(b"*1\r\n" + row, b"*2\r\n" + row + b"*-1\r\n") as server:
+        sale = sale_at(server)
+        # mypy checks that no None has to be ruled out here.
+        assert [item.available for item in sale.stock()] == [5]
+        red, unknown = sale.stock("red", "cap")
+        assert red is not None and red.sold == 1 and unknown is None
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error["code"])
@@ -159,6 +191,33 @@ def test_a_no_is_never_tried_again_and_no_time_is_exceeded() -> None:
     assert time.monotonic() - began < 1
 
 
+def test_what_retry_is_given_by_mistake_is_named() -> None:
+    with pytest.raises(TypeError, match="lambda: sale.reserve"):
+        retry(flashsale.Paused(0), soon())  # type: ignore[arg-type]
+
+    async def run() -> None:
+        async def call() -> None: ...
+
+        with pytest.raises(TypeError, match="lambda: sale.reserve"):
+            await retry_async(call(), soon())  # type: ignore[arg-type]
+
+    asyncio.run(run())
+    # A duration, a monotonic clock, milliseconds.
+    for until in (10, 80_000.5, time.time() * 1000, float("nan")):
+        with pytest.raises(ValueError, match="Unix time in seconds"):
+            retry(lambda: flashsale.Paused(0), until)
+
+
+def test_a_client_of_the_other_kind_is_refused() -> None:
+    with pytest.raises(TypeError, match="use AsyncSale"):
+        Sale(redis.asyncio.Redis(), "s", "s:o")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="use Sale"):
+        AsyncSale(redis.Redis(), "s", "s:o")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a client of redis-py"):
+        Sale("redis://localhost", "s", "s:o")  # type: ignore[arg-type]
+    assert repr(Sale(redis.Redis(), "s", "s:o")) == "Sale('s', 's:o')"
+
+
 def unsafe(sale: Any) -> list[Any]:
     return [lambda: sale.create(1), lambda: sale.restock(1, ref=None)]
 
@@ -218,6 +277,10 @@ def test_advice_is_there_for_every_answer_and_error() -> None:
     assert (other.advice.http, other.retry_after_s) == (500, None)
     assert decode.answer("RESERVE")([b"NOTSTARTED", 1001]).retry_after_s == 2
     assert flashsale.Paused(0).retry_after_s == 5
+    for known, after in [(FlashSaleError("OOM", "x"), 1), (FlashSaleError("NOSKU", "x"), None)]:
+        # A shop may treat an answer and an error alike.
+        either: flashsale.Answer | FlashSaleError = known
+        assert either.retry_after_s == after
     assert FlashSaleError("OOM", "x").advice.http == 503 and FlashSaleError("NEW", "x").advice.http == 400
 
 
@@ -228,6 +291,8 @@ def test_bases_tell_yes_from_no() -> None:
     assert isinstance(decode.answer("CHECKOUT")([b"EXPIRED", b"a", 1, 5]), flashsale.NotNow)
     assert isinstance(decode.answer("CHECKOUT")([b"EXPIRED", b"a", 1, 0]), flashsale.No)
     assert isinstance(decode.answer("BUY")([b"MISMATCH", b"a"]), flashsale.Fault)
+    base: flashsale.Answer = no
+    assert base.status == "RELEASED"
     assert no.status is flashsale.Status.RELEASED and no.status == "RELEASED" and f"{no.status}" == "RELEASED"
     # About the id that was to be replaced.
     answer = decode.answer("RESERVE", "old")([b"SOLD", b"old", b"1-0"])

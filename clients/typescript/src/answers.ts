@@ -16,8 +16,8 @@ export interface Ok<_N = string> extends Answer {
 }
 
 /**
- * `["RESERVED", id, expires_at_ms, remaining, user_remaining, units]`. What it means depends on
- * the command: see `advice`.
+ * `["RESERVED", id, expires_at_ms, remaining, user_remaining[, units]]`. What it means depends on
+ * the command: see `advice`. `units` is empty: no version of the module gives units names yet.
  */
 export interface Reserved<N = string> extends Answer {
   status: "RESERVED";
@@ -29,7 +29,10 @@ export interface Reserved<N = string> extends Answer {
   units: N[];
 }
 
-/** `["SOLD", id, order_id, units]`. What it means depends on the command: see `advice`. */
+/**
+ * `["SOLD", id, order_id[, units]]`. What it means depends on the command: see `advice`. `units`
+ * is empty: no version of the module gives units names yet.
+ */
 export interface Sold<K extends "yes" | "no" = "yes" | "no", N = string> extends Answer {
   status: "SOLD";
   kind: K;
@@ -61,7 +64,7 @@ export interface Restocked<_N = string> extends Answer {
 }
 
 /**
- * `["EXPIRED", id, expires_at_ms, grace_left_ms]`. What it means depends on the command: see
+ * `["EXPIRED", id, expires_at_ms[, grace_left_ms]]`. What it means depends on the command: see
  * `advice`.
  */
 export interface Expired<K extends "not now" | "no" = "not now" | "no", N = string> extends Answer {
@@ -179,7 +182,7 @@ export interface SoldOut<_N = string> extends Answer {
 }
 
 /**
- * `["ALLRESERVED", retry_in_ms, sku]`. Only open reservations stand in the way; some may come
+ * `["ALLRESERVED", retry_in_ms[, sku]]`. Only open reservations stand in the way; some may come
  * back. Without a SKU, they stand in the way of SALELIMIT. Final: no. Next: ask again after
  * `retryInMs` plus a random moment.
  */
@@ -190,12 +193,55 @@ export interface AllReserved<_N = string> extends Answer {
   sku: string | null;
 }
 
-/** `["NOTSOLD", left, sku]`. What it means depends on the command: see `advice`. */
+/** `["NOTSOLD", left[, sku]]`. What it means depends on the command: see `advice`. */
 export interface NotSold<_N = string> extends Answer {
   status: "NOTSOLD";
   kind: "no";
   left: number;
   sku: string | null;
+}
+
+/**
+ * `["WAITING", id[, ahead][, left][, eta_ms][, retry_in_ms]]`. What it means depends on the
+ * command: see `advice`.
+ */
+export interface Waiting<K extends "not now" | "no" = "not now" | "no", N = string> extends Answer {
+  status: "WAITING";
+  kind: K;
+  id: N;
+  ahead: number | null;
+  left: number | null;
+  etaMs: number | null;
+  retryInMs: number | null;
+}
+
+/**
+ * `["PLACED", id, other_id]`. The user waits already, under `otherId`. Final: no. Next: go on
+ * with `otherId`.
+ */
+export interface Placed<N = string> extends Answer {
+  status: "PLACED";
+  kind: "no";
+  id: N;
+  otherId: N;
+}
+
+/** `["LINEFULL", waiting_max]`. As many wait as may. Final: no. Next: try again later. */
+export interface LineFull<_N = string> extends Answer {
+  status: "LINEFULL";
+  kind: "no";
+  waitingMax: number;
+}
+
+/**
+ * `["THROTTLED", retry_in_ms, by]`. Reservations begin no faster than PACE lets them. Final: no.
+ * Next: ask again after `retryInMs` plus a random moment.
+ */
+export interface Throttled<_N = string> extends Answer {
+  status: "THROTTLED";
+  kind: "not now";
+  retryInMs: number;
+  by: string;
 }
 
 /**
@@ -209,15 +255,24 @@ export interface TooFew<_N = string> extends Answer {
   sku: string;
 }
 
-/** What STOCK answers. */
+/**
+ * What STOCK answers. `available`, `reserved` and `sold` add up to the item's total; so many
+ * people are `waiting` for it.
+ */
 export interface ItemStock<_N = string> {
   sku: string;
   available: number;
   reserved: number;
   sold: number;
+  waiting: number;
 }
 
-/** What GET answers. */
+/**
+ * What GET answers. `state` is reserved, sold, refunded, released, expired or waiting. `items`
+ * are SKUs with numbers, and `refunded` those that were taken back. `orderId` is the entry in the
+ * stream. Of an id that waits, `number` is its position in line and `ahead` how many at most are
+ * in front, -1 before START. A field with nothing in it is null.
+ */
 export interface Reservation<N = string> extends Read {
   state: string;
   user: N | null;
@@ -229,9 +284,15 @@ export interface Reservation<N = string> extends Read {
   releasedAtMs: number | null;
   orderId: string | null;
   ref: N | null;
+  number: number | null;
+  ahead: number | null;
 }
 
-/** What USER answers. */
+/**
+ * What USER answers. `sold` is net of refunds, `counted` what counts against USERLIMIT, and
+ * `userRemaining` -1 without one. `reservations` are the ids of the oldest 100 of the `open`
+ * reservations, and `waiting` is the id under which the user waits in line.
+ */
 export interface UserUnits<N = string> extends Read {
   reserved: number;
   sold: number;
@@ -239,9 +300,17 @@ export interface UserUnits<N = string> extends Read {
   userRemaining: number;
   open: number;
   reservations: N[];
+  waiting: N | null;
 }
 
-/** What INFO answers. */
+/**
+ * What INFO answers. `state` is scheduled, open, paused, ended, closed or diverged. `total`,
+ * `available`, `reserved` and `sold` are units of all items, `items` is the number of SKUs. An
+ * option that is not set is null. `eventsWaiting` entries are not in the stream yet; `eventsLost`
+ * never will be. So many people are `waiting` in line; so many places were `granted` and
+ * `passedOver`. `drawn` are SKUs with how many people were drawn in their lines at `drawnAtMs`,
+ * by `drawSeed`.
+ */
 export interface SaleInfo<N = string> extends Read {
   saleId: string;
   orders: N;
@@ -262,6 +331,10 @@ export interface SaleInfo<N = string> extends Read {
   endAtMs: number | null;
   keepMs: number;
   rememberMs: number;
+  waitingMax: number;
+  patienceMs: number;
+  paceN: number | null;
+  paceMs: number | null;
   items: number;
   total: number;
   available: number;
@@ -275,15 +348,24 @@ export interface SaleInfo<N = string> extends Read {
   eventsLost: number;
   seq: number | null;
   memoryBytes: number;
+  waiting: number;
+  granted: number;
+  passedOver: number;
+  drawnAtMs: number | null;
+  drawSeed: string | null;
+  drawn: [sku: string, qty: number][] | null;
 }
 
-/** What SCAN answers. */
+/** What SCAN answers. The cursor of the last page is 0. */
 export interface ScanPage<N = string> {
   cursor: number;
   ids: N[];
 }
 
-/** What AUDIT answers. */
+/**
+ * What AUDIT answers. `differences` are in words. What was compared with the stream is null
+ * unless that was asked for.
+ */
 export interface Audit<_N = string> extends Read {
   consistent: boolean;
   differences: string[];
@@ -294,7 +376,7 @@ export interface Audit<_N = string> extends Read {
   entriesOther: number | null;
 }
 
-/** What DOCTOR answers. */
+/** What DOCTOR answers. `severity` is error, warning or note. */
 export interface Finding<_N = string> {
   severity: string;
   topic: string;
@@ -327,6 +409,8 @@ export type BuyAnswer<N = string> =
   | SaleLimit<N>
   | SoldOut<N>
   | AllReserved<N>
+  | Waiting<"no", N>
+  | Throttled<N>
   | Other;
 
 export type CheckoutAnswer<N = string> =
@@ -337,6 +421,7 @@ export type CheckoutAnswer<N = string> =
   | Expired<"no", N>
   | AlreadySold<N>
   | NoReservation<"fault", N>
+  | Waiting<"no", N>
   | Other;
 
 export type CloseAnswer<N = string> =
@@ -354,6 +439,7 @@ export type ExtendAnswer<N = string> =
   | Refunded<"no", N>
   | Expired<"no", N>
   | NoReservation<"fault", N>
+  | Waiting<"no", N>
   | Other;
 
 export type PauseAnswer<N = string> =
@@ -393,6 +479,11 @@ export type ReserveAnswer<N = string> =
   | SaleLimit<N>
   | SoldOut<N>
   | AllReserved<N>
+  | Waiting<"no", N>
+  | Waiting<"not now", N>
+  | Placed<N>
+  | LineFull<N>
+  | Throttled<N>
   | Other;
 
 export type RestockAnswer<N = string> =
@@ -428,6 +519,10 @@ export const STATUSES = [
   "SOLDOUT",
   "ALLRESERVED",
   "NOTSOLD",
+  "WAITING",
+  "PLACED",
+  "LINEFULL",
+  "THROTTLED",
   "TOOFEW",
 ] as const;
 export type Status = (typeof STATUSES)[number];
@@ -469,6 +564,12 @@ const SoldOutAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "b
 const AllReservedAdvice: Advice = {"kind": "not now", "http": 409, "retryAfter": "retryInMs", "buyer": "All are in carts just now. Asking again for you.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
 const NotSoldSoManyAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "No more than {left} can be returned.", "authorised": "none from here", "charged": "none from here"};
 const NotSoldAtAllAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "This was not bought.", "authorised": "none from here", "charged": "look in your own database"};
+const WaitingInLineAdvice: Advice = {"kind": "not now", "http": 202, "retryAfter": "retryInMs", "buyer": "You are in line, with at most {ahead} before you.", "authorised": "no intent yet", "charged": "none"};
+const WaitingStillAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "You are still in line. Nothing was charged.", "authorised": "alarm: it was paid before it was reserved; give back", "charged": "alarm: it was paid before it was reserved; give back"};
+const WaitingReplacedAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "You are still in line. Nothing was charged.", "authorised": "none: the answer is about the old id", "charged": "none: the answer is about the old id"};
+const PlacedAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "You wait in another tab: go on there.", "authorised": "none", "charged": "none"};
+const LineFullAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "The line is full.", "authorised": "none", "charged": "none"};
+const ThrottledAdvice: Advice = {"kind": "not now", "http": 429, "retryAfter": "retryInMs", "buyer": "One moment, it is crowded.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
 const TooFewAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
 
 /** What each word means by command; the first row whose condition holds. */
@@ -496,6 +597,8 @@ export const ROWS: Rows = {
     SALELIMIT: [[null, SaleLimitAdvice]],
     SOLDOUT: [[null, SoldOutAdvice]],
     ALLRESERVED: [[null, AllReservedAdvice]],
+    WAITING: [["no ahead", WaitingStillAdvice]],
+    THROTTLED: [[null, ThrottledAdvice]],
   },
   CHECKOUT: {
     SOLD: [[null, SoldNowAdvice]],
@@ -504,6 +607,7 @@ export const ROWS: Rows = {
     EXPIRED: [["grace_left_ms > 0", ExpiredInGraceAdvice], ["grace_left_ms = 0", ExpiredForGoodAdvice]],
     ALREADYSOLD: [[null, AlreadySoldAdvice]],
     NORESERVATION: [[null, NoReservationToSellAdvice]],
+    WAITING: [["no ahead", WaitingStillAdvice]],
   },
   CLOSE: {
     OK: [[null, OkAdvice]],
@@ -518,6 +622,7 @@ export const ROWS: Rows = {
     REFUNDED: [[null, RefundedBeforeAdvice]],
     EXPIRED: [[null, ExpiredBeforeAdvice]],
     NORESERVATION: [[null, NoReservationOfIdAdvice]],
+    WAITING: [["no ahead", WaitingStillAdvice]],
   },
   PAUSE: {
     OK: [[null, OkAdvice]],
@@ -552,6 +657,10 @@ export const ROWS: Rows = {
     SALELIMIT: [[null, SaleLimitAdvice]],
     SOLDOUT: [[null, SoldOutAdvice]],
     ALLRESERVED: [[null, AllReservedAdvice]],
+    WAITING: [["replaced", WaitingReplacedAdvice], ["ahead", WaitingInLineAdvice]],
+    PLACED: [[null, PlacedAdvice]],
+    LINEFULL: [[null, LineFullAdvice]],
+    THROTTLED: [[null, ThrottledAdvice]],
   },
   RESTOCK: {
     RESTOCKED: [[null, RestockedAdvice]],
@@ -586,15 +695,19 @@ export const DETAILS: Record<string, [name: string, type: string][]> = {
   SOLDOUT: [["available", "integer"], ["sku", "text"]],
   ALLRESERVED: [["retryInMs", "integer"], ["sku", "text?"]],
   NOTSOLD: [["left", "integer"], ["sku", "text?"]],
+  WAITING: [["id", "name"], ["ahead", "integer?"], ["left", "integer?"], ["etaMs", "integer?"], ["retryInMs", "integer?"]],
+  PLACED: [["id", "name"], ["otherId", "name"]],
+  LINEFULL: [["waitingMax", "integer"]],
+  THROTTLED: [["retryInMs", "integer"], ["by", "text"]],
   TOOFEW: [["available", "integer"], ["sku", "text"]],
 };
 
 /** Name of the server, name here and type of the fields of each read. */
 export const FIELDS: Record<string, [field: string, name: string, type: string][]> = {
-  STOCK: [["sku", "sku", "text"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"]],
-  GET: [["state", "state", "text"], ["user", "user", "name?"], ["items", "items", "lines?"], ["refunded", "refunded", "lines?"], ["reserved_at_ms", "reservedAtMs", "integer?"], ["expires_at_ms", "expiresAtMs", "integer?"], ["sold_at_ms", "soldAtMs", "integer?"], ["released_at_ms", "releasedAtMs", "integer?"], ["order_id", "orderId", "text?"], ["ref", "ref", "name?"]],
-  USER: [["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["counted", "counted", "integer"], ["user_remaining", "userRemaining", "integer"], ["open", "open", "integer"], ["reservations", "reservations", "names"]],
-  INFO: [["sale_id", "saleId", "text"], ["orders", "orders", "name"], ["state", "state", "text"], ["events", "events", "text"], ["now_ms", "nowMs", "integer"], ["created_at_ms", "createdAtMs", "integer"], ["paused_at_ms", "pausedAtMs", "integer?"], ["closed_at_ms", "closedAtMs", "integer?"], ["userlimit", "userlimit", "integer?"], ["itemlimit", "itemlimit", "integer?"], ["orderlimit", "orderlimit", "integer?"], ["salelimit", "salelimit", "integer?"], ["hold_ms", "holdMs", "integer"], ["maxhold_ms", "maxholdMs", "integer"], ["grace_ms", "graceMs", "integer"], ["start_at_ms", "startAtMs", "integer?"], ["end_at_ms", "endAtMs", "integer?"], ["keep_ms", "keepMs", "integer"], ["remember_ms", "rememberMs", "integer"], ["items", "items", "integer"], ["total", "total", "integer"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["refunded", "refunded", "integer"], ["users", "users", "integer"], ["reservations_open", "reservationsOpen", "integer"], ["reservations_remembered", "reservationsRemembered", "integer"], ["events_waiting", "eventsWaiting", "integer"], ["events_lost", "eventsLost", "integer"], ["seq", "seq", "integer?"], ["memory_bytes", "memoryBytes", "integer"]],
+  STOCK: [["sku", "sku", "text"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["waiting", "waiting", "integer"]],
+  GET: [["state", "state", "text"], ["user", "user", "name?"], ["items", "items", "lines?"], ["refunded", "refunded", "lines?"], ["reserved_at_ms", "reservedAtMs", "integer?"], ["expires_at_ms", "expiresAtMs", "integer?"], ["sold_at_ms", "soldAtMs", "integer?"], ["released_at_ms", "releasedAtMs", "integer?"], ["order_id", "orderId", "text?"], ["ref", "ref", "name?"], ["number", "number", "integer?"], ["ahead", "ahead", "integer?"]],
+  USER: [["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["counted", "counted", "integer"], ["user_remaining", "userRemaining", "integer"], ["open", "open", "integer"], ["reservations", "reservations", "names"], ["waiting", "waiting", "name?"]],
+  INFO: [["sale_id", "saleId", "text"], ["orders", "orders", "name"], ["state", "state", "text"], ["events", "events", "text"], ["now_ms", "nowMs", "integer"], ["created_at_ms", "createdAtMs", "integer"], ["paused_at_ms", "pausedAtMs", "integer?"], ["closed_at_ms", "closedAtMs", "integer?"], ["userlimit", "userlimit", "integer?"], ["itemlimit", "itemlimit", "integer?"], ["orderlimit", "orderlimit", "integer?"], ["salelimit", "salelimit", "integer?"], ["hold_ms", "holdMs", "integer"], ["maxhold_ms", "maxholdMs", "integer"], ["grace_ms", "graceMs", "integer"], ["start_at_ms", "startAtMs", "integer?"], ["end_at_ms", "endAtMs", "integer?"], ["keep_ms", "keepMs", "integer"], ["remember_ms", "rememberMs", "integer"], ["waiting_max", "waitingMax", "integer"], ["patience_ms", "patienceMs", "integer"], ["pace_n", "paceN", "integer?"], ["pace_ms", "paceMs", "integer?"], ["items", "items", "integer"], ["total", "total", "integer"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["refunded", "refunded", "integer"], ["users", "users", "integer"], ["reservations_open", "reservationsOpen", "integer"], ["reservations_remembered", "reservationsRemembered", "integer"], ["events_waiting", "eventsWaiting", "integer"], ["events_lost", "eventsLost", "integer"], ["seq", "seq", "integer?"], ["memory_bytes", "memoryBytes", "integer"], ["waiting", "waiting", "integer"], ["granted", "granted", "integer"], ["passed_over", "passedOver", "integer"], ["drawn_at_ms", "drawnAtMs", "integer?"], ["draw_seed", "drawSeed", "text?"], ["drawn", "drawn", "lines?"]],
   SCAN: [["cursor", "cursor", "cursor"], ["ids", "ids", "names"]],
   AUDIT: [["consistent", "consistent", "boolean"], ["differences", "differences", "texts"], ["reservations", "reservations", "integer"], ["entries", "entries", "integer?"], ["trimmed", "trimmed", "integer?"], ["entries_added", "entriesAdded", "integer?"], ["entries_other", "entriesOther", "integer?"]],
   DOCTOR: [["severity", "severity", "text"], ["topic", "topic", "text"], ["advice", "advice", "text"]],

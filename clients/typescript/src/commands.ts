@@ -24,21 +24,42 @@ import type {
 } from "./answers.js";
 import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";
 import * as decode from "./decode.js";
-import { insist, option, units } from "./encode.js";
+import { insist, option, pair, units } from "./encode.js";
 
 /** Options of ALTER. */
 export interface AlterOptions {
+  /** Most units that one user may have reserved and bought. */
   userlimit?: number | undefined;
+  /** Most units of each SKU that one user may have reserved and bought. */
   itemlimit?: number | undefined;
+  /** Most units in one reservation. */
   orderlimit?: number | undefined;
+  /** Most units that the whole sale may have reserved and sold. */
   salelimit?: number | undefined;
+  /** How long a reservation lasts; the server has a default. */
   holdMs?: number | undefined;
+  /** How long a reservation may last with EXTEND; as HOLD by default. */
   maxholdMs?: number | undefined;
+  /** How late a CHECKOUT may be, if the units are still there; 0 by default. */
   graceMs?: number | undefined;
+  /** When the sale opens, in Unix milliseconds. */
   startAtMs?: number | undefined;
+  /** When the sale ends, in Unix milliseconds. */
   endAtMs?: number | undefined;
+  /** How long refunds stay possible after the end; then the key expires. */
   keepMs?: number | undefined;
+  /** How long released and expired ids stay known; 10 minutes by default. */
   rememberMs?: number | undefined;
+  /** Most people in line; 0, the default: nobody waits. */
+  waiting?: number | undefined;
+  /**
+   * Whoever was silent for so long is passed over at their turn; a minute by default, 0: nobody
+   * is.
+   */
+  patienceMs?: number | undefined;
+  /** So many reservations begin in so many milliseconds, evenly; 0 and 0: as they are asked for. */
+  pace?: readonly [number, number] | undefined;
+  /** What the stream gets: `orders` and refunds, or `all` that happens. */
   events?: "orders" | "all" | undefined;
 }
 
@@ -49,86 +70,135 @@ export interface AuditOptions {
 
 /** Options of BUY. */
 export interface BuyOptions {
+  /** The idempotency token: make it before the first try, keep it, and send it with each retry. */
   id: Name;
+  /** The payment's own reference: it distinguishes a retry from a second payment. */
   ref?: Name | undefined;
+  /** JSON of yours, at most 64 KiB, for the entry in the stream. */
   payload?: Json | undefined;
 }
 
 /** Options of CHECKOUT. */
 export interface CheckoutOptions {
+  /** Refuses a reservation of anybody else. */
   user?: Name | undefined;
+  /** The payment's own reference: it distinguishes a retry from a second payment. */
   ref?: Name | undefined;
+  /** JSON of yours, at most 64 KiB, for the entry in the stream. */
   payload?: Json | undefined;
 }
 
 /** Options of CREATE. */
 export interface CreateOptions {
+  /** Most units that one user may have reserved and bought. */
   userlimit?: number | undefined;
+  /** Most units of each SKU that one user may have reserved and bought. */
   itemlimit?: number | undefined;
+  /** Most units in one reservation. */
   orderlimit?: number | undefined;
+  /** Most units that the whole sale may have reserved and sold. */
   salelimit?: number | undefined;
+  /** How long a reservation lasts; the server has a default. */
   holdMs?: number | undefined;
+  /** How long a reservation may last with EXTEND; as HOLD by default. */
   maxholdMs?: number | undefined;
+  /** How late a CHECKOUT may be, if the units are still there; 0 by default. */
   graceMs?: number | undefined;
+  /** When the sale opens, in Unix milliseconds. */
   startAtMs?: number | undefined;
+  /** When the sale ends, in Unix milliseconds. */
   endAtMs?: number | undefined;
+  /** How long refunds stay possible after the end; then the key expires. */
   keepMs?: number | undefined;
+  /** How long released and expired ids stay known; 10 minutes by default. */
   rememberMs?: number | undefined;
+  /** Most people in line; 0, the default: nobody waits. */
+  waiting?: number | undefined;
+  /**
+   * Whoever was silent for so long is passed over at their turn; a minute by default, 0: nobody
+   * is.
+   */
+  patienceMs?: number | undefined;
+  /** So many reservations begin in so many milliseconds, evenly; 0 and 0: as they are asked for. */
+  pace?: readonly [number, number] | undefined;
+  /** What the stream gets: `orders` and refunds, or `all` that happens. */
   events?: "orders" | "all" | undefined;
+  /** A ULID that was made before the first try: the CREATE can be sent again. */
   saleid?: Name | undefined;
 }
 
 /** Options of EXTEND. */
 export interface ExtendOptions {
+  /** Refuses a reservation of anybody else. */
   user?: Name | undefined;
 }
 
 /** Options of MBUY. */
 export interface MbuyOptions {
+  /** The item of all entries, if the sale has several. */
   sku?: Name | undefined;
 }
 
 /** Options of MRESERVE. */
 export interface MreserveOptions {
+  /** The item of all entries, if the sale has several. */
   sku?: Name | undefined;
+  /** How long these reservations last, at most the sale's HOLD. */
   holdMs?: number | undefined;
 }
 
 /** Options of REFUND. */
 export interface RefundOptions {
+  /** The return's own reference: it distinguishes a retry from a second return. */
   ref?: Name | undefined;
+  /** Refuses a reservation of anybody else. */
   user?: Name | undefined;
+  /** The units do not go back on sale. */
   norestock?: boolean;
+  /** The units do not count against the user's limits any more. */
   restorelimit?: boolean;
 }
 
 /** Options of RELEASE. */
 export interface ReleaseOptions {
+  /** Refuses a reservation of anybody else. */
   user?: Name | undefined;
 }
 
 /** Options of RESERVE. */
 export interface ReserveOptions {
+  /** The idempotency token: make it before the first try, keep it, and send it with each retry. */
   id: Name;
+  /** How long this reservation lasts, at most the sale's HOLD. */
   holdMs?: number | undefined;
+  /** The open reservation that becomes this one; the deadline stays. */
   replace?: Name | undefined;
+  /** Where units are not to be had yet, the request waits in line under the id. */
+  wait?: boolean;
 }
 
 /** Options of RESTOCK. */
 export interface RestockOptions {
+  /** Allows SKUs that the sale does not have yet. */
   new?: boolean;
+  /** The delivery's own reference: it distinguishes a retry from a second delivery. */
   ref: Name | null;
 }
 
 /** Options of SCAN. */
 export interface ScanOptions {
+  /** How many places to look at; 10 by default. */
   count?: number | undefined;
+  /** Only ids in this state, as in GET. */
   state?: Name | undefined;
 }
 
 /** The module for `createClient`, `createClientPool`, `createCluster` and `createSentinel`. */
 export const flashsale = {
-  /** Changes options of a sale. */
+  /**
+   * Changes options of a sale. What is not given stays as it is. 0 is none for a limit, START and
+   * END.
+   */
   alter: {
     parseCommand(parser: Parser, key: Name, options: AlterOptions = {}): void {
       parser.push("FLASHSALE.ALTER");
@@ -144,6 +214,9 @@ export const flashsale = {
       parser.push(...option("END", options.endAtMs));
       parser.push(...option("KEEP", options.keepMs));
       parser.push(...option("REMEMBER", options.rememberMs));
+      parser.push(...option("WAITING", options.waiting));
+      parser.push(...option("PATIENCE", options.patienceMs));
+      parser.push(...pair("PACE", options.pace));
       parser.push(...option("EVENTS", options.events));
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("ALTER", reply, preserve) as AlterAnswer<Text>,
@@ -170,10 +243,7 @@ export const flashsale = {
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("BIND", reply, preserve) as BindAnswer<Text>,
   },
-  /**
-   * Sells units to a user in one step and appends the order to the stream. `id` is the
-   * idempotency token: keep it, and send it again with each retry.
-   */
+  /** Sells units to a user in one step and appends the order to the stream. */
   buy: {
     parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units, options: BuyOptions): void {
       parser.push("FLASHSALE.BUY");
@@ -200,7 +270,7 @@ export const flashsale = {
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("CHECKOUT", reply, preserve) as CheckoutAnswer<Text>,
   },
-  /** Ends a sale for good. */
+  /** Ends a sale for good. Open reservations can still be checked out. */
   close: {
     parseCommand(parser: Parser, key: Name): void {
       parser.push("FLASHSALE.CLOSE");
@@ -209,8 +279,9 @@ export const flashsale = {
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("CLOSE", reply, preserve) as CloseAnswer<Text>,
   },
   /**
-   * Makes a sale of one or several items. Without `saleid` it is not safe to repeat: `retry`
-   * refuses it.
+   * Makes a sale of one or several items. `stock` is the number of the one item `default`, or a
+   * number for each SKU. Without `saleid` it is not safe to repeat: `retry` refuses it. A limit
+   * of 0 is none.
    */
   create: {
     parseCommand(parser: Parser, key: Name, orders: Name, stock: Units, options: CreateOptions = {}): void {
@@ -230,6 +301,9 @@ export const flashsale = {
       parser.push(...option("END", options.endAtMs));
       parser.push(...option("KEEP", options.keepMs));
       parser.push(...option("REMEMBER", options.rememberMs));
+      parser.push(...option("WAITING", options.waiting));
+      parser.push(...option("PATIENCE", options.patienceMs));
+      parser.push(...pair("PACE", options.pace));
       parser.push(...option("EVENTS", options.events));
       parser.push(...option("SALEID", options.saleid));
     },
@@ -246,7 +320,11 @@ export const flashsale = {
     },
     transformReply: (reply: unknown) => decode.rows("DOCTOR", reply) as Finding<Text>[],
   },
-  /** Moves the deadline of an open reservation. */
+  /**
+   * Moves the deadline of an open reservation. The new deadline is `ms` from now, but no later
+   * than MAXHOLD after the reservation was made. Without a MAXHOLD that is the sale's HOLD, so
+   * create the sale with a longer one.
+   */
   extend: {
     parseCommand(parser: Parser, key: Name, id: Name, ms: number, options: ExtendOptions = {}): void {
       parser.push("FLASHSALE.EXTEND");
@@ -257,7 +335,7 @@ export const flashsale = {
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("EXTEND", reply, preserve) as ExtendAnswer<Text>,
   },
-  /** Tells everything about a reservation. */
+  /** Tells everything about a reservation. It is null if the id is unknown. */
   get: {
     IS_READ_ONLY: true,
     parseCommand(parser: Parser, key: Name, id: Name): void {
@@ -337,7 +415,7 @@ export const flashsale = {
     },
     transformReply: (reply: unknown) => decode.batch("RESERVE", reply) as (ReserveAnswer<Text> | FlashSaleError)[],
   },
-  /** Stops new reservations until RESUME. */
+  /** Stops new reservations until RESUME. Open reservations can still be checked out. */
   pause: {
     parseCommand(parser: Parser, key: Name): void {
       parser.push("FLASHSALE.PAUSE");
@@ -361,7 +439,10 @@ export const flashsale = {
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("REFUND", reply, preserve) as RefundAnswer<Text>,
   },
-  /** Gives a reservation's units back before its deadline. */
+  /**
+   * Gives a reservation's units back before its deadline. `RELEASED` is final: no later CHECKOUT
+   * of the id succeeds. So release before money is given back.
+   */
   release: {
     parseCommand(parser: Parser, key: Name, id: Name, options: ReleaseOptions = {}): void {
       parser.push("FLASHSALE.RELEASE");
@@ -371,10 +452,7 @@ export const flashsale = {
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("RELEASE", reply, preserve) as ReleaseAnswer<Text>,
   },
-  /**
-   * Sets units aside for a user until a deadline. `id` is the idempotency token: keep it, and
-   * send it again with each retry.
-   */
+  /** Sets units aside for a user until a deadline. */
   reserve: {
     parseCommand(parser: Parser, key: Name, user: Name, qty: Units, options: ReserveOptions): void {
       parser.push("FLASHSALE.RESERVE");
@@ -384,13 +462,14 @@ export const flashsale = {
       parser.push(...option("ID", options.id));
       parser.push(...option("HOLD", options.holdMs));
       parser.push(...option("REPLACE", options.replace));
+      if (options.wait) parser.push("WAIT");
       parser.preserve = options.replace;
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("RESERVE", reply, preserve) as ReserveAnswer<Text>,
   },
   /**
-   * Adds units to the stock of items, or takes some away. With `ref: null` it is not safe to
-   * repeat: `retry` refuses it.
+   * Adds units to the stock of items, or takes some away. `delta` may be negative. With `ref`
+   * null it is not safe to repeat: `retry` refuses it.
    */
   restock: {
     parseCommand(parser: Parser, key: Name, delta: Units, options: RestockOptions): void {
@@ -411,7 +490,10 @@ export const flashsale = {
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("RESUME", reply, preserve) as ResumeAnswer<Text>,
   },
-  /** Goes through the ids of a sale. */
+  /**
+   * Goes through the ids of a sale. Begin with the cursor 0, and go on with the cursor of each
+   * page until it is 0. A page may be empty.
+   */
   scan: {
     IS_READ_ONLY: true,
     parseCommand(parser: Parser, key: Name, cursor: number, options: ScanOptions = {}): void {
@@ -423,7 +505,10 @@ export const flashsale = {
     },
     transformReply: (reply: unknown) => decode.tuple("SCAN", reply) as ScanPage<Text>,
   },
-  /** Tells the stock of items. */
+  /**
+   * Tells the stock of items. Without a SKU it answers all items; null stands in the place of an
+   * unknown SKU.
+   */
   stock: {
     IS_READ_ONLY: true,
     parseCommand(parser: Parser, key: Name, ...skus: Name[]): void {
@@ -433,7 +518,7 @@ export const flashsale = {
     },
     transformReply: (reply: unknown) => decode.rows("STOCK", reply) as (ItemStock<Text> | null)[],
   },
-  /** Tells what one user has reserved and bought. */
+  /** Tells what one user has reserved and bought. All zeros for an unknown user. */
   user: {
     IS_READ_ONLY: true,
     parseCommand(parser: Parser, key: Name, user: Name): void {

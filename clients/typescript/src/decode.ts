@@ -28,6 +28,8 @@ type Details = Record<string, unknown>;
 const CONDITIONS: Record<string, (details: Details) => boolean> = {
   "grace_left_ms > 0": (details) => Number(details.graceLeftMs) > 0,
   "grace_left_ms = 0": (details) => details.graceLeftMs === 0,
+  ahead: (details) => details.ahead !== null,
+  "no ahead": (details) => details.ahead === null,
   sku: (details) => details.sku !== null,
   "no sku": (details) => details.sku === null,
 };

@@ -22,6 +22,11 @@ export function units(token: string | null, given: Units | undefined): string[] 
   return ["ITEMS", String(pairs.length), ...pairs.flatMap(([sku, qty]) => [sku, String(qty)])];
 }
 
+/** An option of two numbers. */
+export function pair(token: string, value: readonly [number, number] | undefined): string[] {
+  return value === undefined ? [] : [token, ...value.map(String)];
+}
+
 export function option(token: string, value: Name | number | Json | null | undefined): Name[] {
   if (value === undefined || value === null) return [];
   if (typeof value === "string" || Buffer.isBuffer(value)) return [token, value];

@@ -34,6 +34,8 @@ export const pauseAfterError = (tries: number): number =>
 
 function pauseAfter(answer: Record<string, unknown>): number {
   const { retryAfter } = answer.advice as Advice;
+  // Whoever waits in line is heard from as often as the sale asks for.
+  if (answer.status === "WAITING") return Number(answer.retryInMs);
   const pause = typeof retryAfter === "string" ? Math.min(WAIT_MAX_MS, Number(answer[retryAfter])) : WAIT_MAX_MS;
   return pause + (Math.random() * pause) / 2;
 }
@@ -50,7 +52,7 @@ export interface RetryOptions {
  * a time-out, and errors that go away by themselves (`TRYAGAIN`, `LOADING`, `READONLY`,
  * `CLUSTERDOWN`, `MASTERDOWN`, `NOREPLICAS`, `MISCONF`, `BUSY`, `OOM`, `BROKEN`), after 20 ms doubling to 1 s
  * with full jitter. With `wait` also after a *not now*: after what the answer says, at most 2 s,
- * plus up to half of it. Never after a *no*. When no time is left, the last answer is returned or
+ * plus up to half of it; in line exactly as long as it says. Never after a *no*. When no time is left, the last answer is returned or
  * the last error thrown; an error of the server is a `FlashSaleError`.
  *
  * Make the id before, outside of `call`. A CREATE without `saleid` and a RESTOCK without `ref` throw

@@ -22,7 +22,7 @@ for (const RESP of [2, 3] as const) {
     ]);
     assert(!(reserved instanceof FlashSaleError) && reserved.status === "RESERVED");
     assert(failed instanceof FlashSaleError && failed.code === "NOSALE");
-    assert.deepEqual(stock, [{ sku: "default", available: 2, reserved: 1, sold: 0 }, null]);
+    assert.deepEqual(stock, [{ sku: "default", available: 2, reserved: 1, sold: 0, waiting: 0 }, null]);
     const [sold, info] = await one.multi().flashsale.checkout("s", "s:o", "a", { ref: "p" }).flashsale.info("s").exec();
     assert.equal((sold as unknown as { status: string }).status, "SOLD");
     assert.deepEqual((info as unknown as { more: object }).more, {});

@@ -2,6 +2,7 @@
 
 use redis::{RedisError, Value};
 
+use super::replies::{bytes, field, integer, pairs, string};
 use super::{BLOCK_MS, Link};
 
 /// Names and values as a server sends them.
@@ -213,8 +214,9 @@ impl Link {
         let mut command = redis::cmd("XINFO");
         command.arg("STREAM").arg(stream);
         let facts = pairs(&self.ask(&command).await?);
-        let last = facts.iter().find(|(name, _)| name == "last-generated-id");
-        Ok(last.map(|(_, id)| string(id)).unwrap_or_default())
+        Ok(field(&facts, "last-generated-id")
+            .map(string)
+            .unwrap_or_default())
     }
 
     /// Removes entries before an ID, as far as that is cheap.
@@ -240,37 +242,17 @@ impl Link {
         let Ok(Value::Array(found)) = self.ask(&command).await else {
             return None;
         };
-        let ours = found.iter().map(pairs).find(|pairs| {
-            pairs
-                .iter()
-                .any(|(name, value)| name == "name" && string(value) == consumer)
-        })?;
-        ours.iter().find_map(|(name, value)| match value {
-            Value::Int(idle) if name == "idle" => Some(*idle),
-            _ => None,
-        })
+        let is_ours = |facts: &Vec<(String, Value)>| {
+            field(facts, "name").is_some_and(|name| string(name) == consumer)
+        };
+        let ours = found.iter().map(pairs).find(is_ours)?;
+        integer(&ours, "idle")
     }
 }
 
 /// Returns the milliseconds of an entry's ID.
 pub fn entry_ms(id: &str) -> Option<i64> {
     id.split('-').next()?.parse().ok()
-}
-
-/// Returns the bytes of a value; empty for what has none.
-fn bytes(value: &Value) -> Vec<u8> {
-    match value {
-        Value::BulkString(bytes) => bytes.clone(),
-        Value::SimpleString(text) => text.clone().into_bytes(),
-        Value::VerbatimString { text, .. } => text.clone().into_bytes(),
-        Value::Int(number) => number.to_string().into_bytes(),
-        _ => Vec::new(),
-    }
-}
-
-/// Returns a value as text; empty for what has none.
-pub fn string(value: &Value) -> String {
-    String::from_utf8_lossy(&bytes(value)).into_owned()
 }
 
 fn entries(value: Value) -> Vec<Raw> {
@@ -302,15 +284,6 @@ fn raw(value: Value) -> Option<Raw> {
         id: string(&pair.pop()?),
         fields,
     })
-}
-
-/// Returns the names and values of a flat list.
-pub fn pairs(value: &Value) -> Vec<(String, Value)> {
-    let Value::Array(flat) = value else {
-        return Vec::new();
-    };
-    let pair = |pair: &[Value]| (string(&pair[0]), pair[1].clone());
-    flat.chunks_exact(2).map(pair).collect()
 }
 
 fn group_of(value: &Value) -> Group {

@@ -4,6 +4,7 @@
 
 mod address;
 mod commands;
+mod replies;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,7 +13,10 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, RedisError, Value};
 
 pub use address::{Address, Way};
-pub use commands::{Fields, Group, Raw, entry_ms, pairs, string};
+pub use commands::{Fields, Group, Raw, entry_ms};
+pub use replies::{
+    ReplicaRow, StockRow, field, integer, pairs, replicas, server_version, stock_rows, string,
+};
 
 /// How long the server may keep a read waiting for entries.
 pub const BLOCK_MS: u64 = 5_000;
@@ -123,8 +127,8 @@ impl Link {
             }
             // Any other answer, NOGROUP for one, comes from the node that has the slot.
             match link.ask(probe).await {
-                Err(error) => match error.redirect_node() {
-                    Some((node, _)) => (host, port) = split_node(node, &host)?,
+                Err(error) => match moved_to(&error) {
+                    Some(node) => (host, port) = split_node(node, &host)?,
                     None if error.is_io_error() => return Err(error.into()),
                     None => return Ok(link),
                 },
@@ -202,6 +206,32 @@ impl Link {
         }
     }
 
+    /// Checks that the server knows these commands of the module.
+    ///
+    /// # Errors
+    ///
+    /// One is unknown, or the server does not answer: in words.
+    pub async fn check_commands(&self, names: &[&str]) -> Result<(), String> {
+        let mut command = redis::cmd("COMMAND");
+        command.arg("INFO").arg(names);
+        let known = match self.ask(&command).await {
+            Ok(Value::Array(known)) => known,
+            Err(error) if error.code() != Some("NOPERM") => {
+                return Err(format!("Redis: {}", explain(&error)));
+            }
+            // Without that right the first request shows what is missing.
+            _ => return Ok(()),
+        };
+        let mut pairs = names.iter().zip(&known);
+        match pairs.find(|(_, known)| **known == Value::Nil) {
+            None => Ok(()),
+            Some((name, _)) => Err(format!(
+                "{} does not know {name}: load the module flashsale, 0.2.0 or later",
+                self.server
+            )),
+        }
+    }
+
     /// Returns the fields of some sections of INFO, which a space separates.
     ///
     /// # Errors
@@ -235,6 +265,16 @@ impl Link {
         let mut connection = self.connection.clone();
         connection.send_packed_commands(&pipeline, 0, count).await
     }
+}
+
+/// Returns the node that has the slot now; `None` unless the error is MOVED.
+///
+/// ASK is none of these: the slot is on its way, and the node that ASK names redirects back
+/// whoever does not say ASKING first. The node that answers ASK remains the one to ask until
+/// the slot has arrived, which is when it answers MOVED.
+pub fn moved_to(error: &RedisError) -> Option<&str> {
+    let (node, _) = error.redirect_node()?;
+    (error.code() == Some("MOVED")).then_some(node)
 }
 
 fn split_node(node: &str, host_before: &str) -> Result<(String, u16), LinkError> {

@@ -129,6 +129,34 @@ pub const WORDS: &[Word] = &[
             means: "Only open reservations stand in the way; some may come back. Without a SKU, they stand in the way of SALELIMIT",
             next: "Ask again after `retry_in_ms` plus a random moment" },
     ] },
+    Word { text: "WAITING", details: &[Detail { name: "id", is: Type::Text }, Detail { name: "ahead", is: Type::Integer }, Detail { name: "left", is: Type::Integer }, Detail { name: "eta_ms", is: Type::Integer }, Detail { name: "retry_in_ms", is: Type::Integer }], rows: &[
+        Row { of: &["RESERVE"], when: When::Placed, http: 202, after: After::Detail("retry_in_ms"),
+            buyer: "You are in line, with at most {ahead} before you.",
+            means: "The request has a place in line, with at most `ahead` others in front; `left` units could still come. -1 for `ahead` before START, and for `eta_ms` while nobody can know",
+            next: "Send the same request again after `retry_in_ms`" },
+        Row { of: &["CHECKOUT"], when: When::NotPlaced, http: 409, after: After::No,
+            buyer: "You are still in line. Nothing was charged.",
+            means: "The id waits in line: it has no units yet",
+            next: "Send RESERVE again until it is answered `RESERVED`" },
+    ] },
+    Word { text: "PLACED", details: &[Detail { name: "id", is: Type::Text }, Detail { name: "other_id", is: Type::Text }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 409, after: After::No,
+            buyer: "You wait in another tab: go on there.",
+            means: "The user waits already, under `other_id`",
+            next: "Go on with `other_id`" },
+    ] },
+    Word { text: "LINEFULL", details: &[Detail { name: "waiting_max", is: Type::Integer }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 409, after: After::No,
+            buyer: "The line is full.",
+            means: "As many wait as may",
+            next: "Try again later" },
+    ] },
+    Word { text: "THROTTLED", details: &[Detail { name: "retry_in_ms", is: Type::Integer }, Detail { name: "by", is: Type::Text }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 429, after: After::Detail("retry_in_ms"),
+            buyer: "One moment, it is crowded.",
+            means: "Reservations begin no faster than PACE lets them",
+            next: "Ask again after `retry_in_ms` plus a random moment" },
+    ] },
 ];
 
 /// Each error of the module and the server, by its code.

@@ -10,16 +10,17 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, RedisError, Value};
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout_at;
 
 use super::keeper::{Keeper, Unanswered};
 use super::metrics::Metrics;
-use super::queue::{Answer, Entry, Queues};
-use super::reply::Reply;
-use crate::link::{Address, Link, LinkError, string};
+use super::places::{NoAnswer, Places};
+use super::queue::{Entry, Queues, SaleAnswer};
+use crate::link::{Address, Link, LinkError, stock_rows, string};
 
 /// How many connections carry batches.
 const BATCHING: usize = 2;
@@ -28,26 +29,8 @@ const BATCHING: usize = 2;
 /// answer.
 const WAITING_MOST: usize = 10_000;
 
-/// How long a buyer's request may take.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-
-/// Why there is no answer of the sale.
-pub enum NoAnswer {
-    /// Too many wait: the request was not sent.
-    Full,
-    /// It took too long, and may have happened.
-    Late,
-}
-
-impl NoAnswer {
-    /// Returns what a client is told.
-    pub fn reply(&self) -> Reply {
-        match self {
-            Self::Full => Reply::problem(503, "FULL", "It is crowded. Asking again for you."),
-            Self::Late => Reply::problem(503, "LATE", "Asking again for you."),
-        }
-    }
-}
+/// How long the start waits for the SKUs.
+const SKUS_WITHIN: Duration = Duration::from_secs(2);
 
 /// One sale, or one part of a split sale.
 pub struct Gate {
@@ -58,8 +41,8 @@ pub struct Gate {
     /// The SKUs that the sale has, as far as it has shown them.
     skus: Mutex<HashSet<String>>,
     alone: Keeper,
-    /// One permit for each request that goes alone.
-    places: Semaphore,
+    /// For each request that goes alone.
+    places: Places,
     metrics: Metrics,
 }
 
@@ -93,7 +76,7 @@ impl Gate {
             pushed: Notify::new(),
             skus: Mutex::new(skus),
             alone,
-            places: Semaphore::new(WAITING_MOST),
+            places: Places::new(WAITING_MOST),
             metrics: metrics.clone(),
         });
         for keeper in keepers {
@@ -131,9 +114,12 @@ impl Gate {
         qty: u64,
         user: &[u8],
         id: &str,
-    ) -> Result<Answer, NoAnswer> {
+        until: Instant,
+    ) -> Result<SaleAnswer, NoAnswer> {
         if !self.skus().contains(sku) {
-            let answer = self.reserve_cart([(sku, qty)].into_iter(), user, id).await;
+            let answer = self
+                .reserve_cart([(sku, qty)].into_iter(), user, id, until)
+                .await;
             if answer.as_ref().is_ok_and(is_reserved) {
                 // The sale was made anew, or STOCK was not answered at the start.
                 self.skus().insert(sku.to_owned());
@@ -152,7 +138,7 @@ impl Gate {
         }
         self.count_waiting();
         self.pushed.notify_one();
-        match tokio::time::timeout(ANSWER_WITHIN, receiver).await {
+        match timeout_at(until.into(), receiver).await {
             Ok(Ok(answer)) => Ok(answer),
             _ => Err(NoAnswer::Late),
         }
@@ -168,14 +154,15 @@ impl Gate {
         items: impl ExactSizeIterator<Item = (&'a str, u64)>,
         user: &[u8],
         id: &str,
-    ) -> Result<Answer, NoAnswer> {
+        until: Instant,
+    ) -> Result<SaleAnswer, NoAnswer> {
         let mut command = self.command("RESERVE");
         command.arg(user).arg("ITEMS").arg(items.len());
         for (sku, qty) in items {
             command.arg(sku).arg(qty);
         }
         command.arg("ID").arg(id);
-        self.ask(&command).await
+        self.ask(&command, until).await
     }
 
     /// Gives a reservation of this user back.
@@ -183,10 +170,15 @@ impl Gate {
     /// # Errors
     ///
     /// Too many wait, or there is no answer in time.
-    pub async fn release(&self, user: &[u8], id: &str) -> Result<Answer, NoAnswer> {
+    pub async fn release(
+        &self,
+        user: &[u8],
+        id: &str,
+        until: Instant,
+    ) -> Result<SaleAnswer, NoAnswer> {
         let mut command = self.command("RELEASE");
         command.arg(id).arg("USER").arg(user);
-        self.ask(&command).await
+        self.ask(&command, until).await
     }
 
     /// Sells a reservation of this user.
@@ -194,11 +186,17 @@ impl Gate {
     /// # Errors
     ///
     /// Too many wait, or there is no answer in time.
-    pub async fn checkout(&self, user: &[u8], id: &str, paid: &str) -> Result<Answer, NoAnswer> {
+    pub async fn checkout(
+        &self,
+        user: &[u8],
+        id: &str,
+        paid: &str,
+        until: Instant,
+    ) -> Result<SaleAnswer, NoAnswer> {
         let mut command = self.command("CHECKOUT");
         command.arg(&self.orders).arg(id);
         command.arg("USER").arg(user).arg("REF").arg(paid);
-        self.ask(&command).await
+        self.ask(&command, until).await
     }
 
     /// Asks one of the reads GET, USER, STOCK and INFO, with an argument if it takes one.
@@ -206,12 +204,17 @@ impl Gate {
     /// # Errors
     ///
     /// Too many wait, or there is no answer in time.
-    pub async fn read(&self, name: &str, argument: Option<&[u8]>) -> Result<Answer, NoAnswer> {
+    pub async fn read(
+        &self,
+        name: &str,
+        argument: Option<&[u8]>,
+        until: Instant,
+    ) -> Result<SaleAnswer, NoAnswer> {
         let mut command = self.command(name);
         if let Some(argument) = argument {
             command.arg(argument);
         }
-        self.ask(&command).await
+        self.ask(&command, until).await
     }
 
     fn command(&self, name: &str) -> Cmd {
@@ -220,15 +223,9 @@ impl Gate {
         command
     }
 
-    async fn ask(&self, command: &Cmd) -> Result<Answer, NoAnswer> {
-        let Ok(_place) = self.places.try_acquire() else {
-            return Err(NoAnswer::Full);
-        };
+    async fn ask(&self, command: &Cmd, until: Instant) -> Result<SaleAnswer, NoAnswer> {
         let answered = self.alone.ask_until_answered(command);
-        match tokio::time::timeout(ANSWER_WITHIN, answered).await {
-            Ok(answer) => Ok(answer),
-            Err(_) => Err(NoAnswer::Late),
-        }
+        self.places.wait(answered, until).await
     }
 
     /// Carries batch after batch over one connection.
@@ -301,19 +298,15 @@ pub fn probe(sale: &str) -> Cmd {
 async fn skus_of(link: &Link, sale: &str) -> HashSet<String> {
     let mut stock = redis::cmd("FLASHSALE.STOCK");
     stock.arg(sale);
-    let stock = tokio::time::timeout(ANSWER_WITHIN, link.ask(&stock)).await;
-    let Ok(Ok(Value::Array(items))) = stock else {
-        return HashSet::new();
+    let rows = match tokio::time::timeout(SKUS_WITHIN, link.ask(&stock)).await {
+        Ok(Ok(stock)) => stock_rows(&stock).unwrap_or_default(),
+        _ => Vec::new(),
     };
-    let sku = |item: &Value| match item {
-        Value::Array(item) => item.first().map(string),
-        _ => None,
-    };
-    items.iter().filter_map(sku).collect()
+    rows.into_iter().map(|row| row.sku).collect()
 }
 
 /// Reports whether a unit was reserved, which a sale does only for its own SKUs.
-fn is_reserved(answer: &Answer) -> bool {
+fn is_reserved(answer: &SaleAnswer) -> bool {
     match answer {
         Ok(Value::Array(elements)) => elements
             .first()

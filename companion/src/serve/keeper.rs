@@ -10,7 +10,7 @@ use redis::{Cmd, RedisError, Value};
 use tokio::sync::watch;
 
 use super::metrics::Metrics;
-use crate::link::{Address, Link, LinkError};
+use crate::link::{Address, Link, LinkError, moved_to};
 use crate::log;
 use crate::retry::Backoff;
 
@@ -21,9 +21,13 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// A connection that breaks sooner than this does not reset the waits between tries.
 const IS_SOUND_AFTER: Duration = Duration::from_secs(5);
 
+/// How soon a command is sent again that came in the middle of a slot's migration.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
 /// Why a command has no answer.
 pub enum Unanswered {
-    /// The connection broke. The command may have been carried out: send it again.
+    /// The connection broke, or the key is on its way to another node. The command may have been
+    /// carried out: send it again.
     Lost,
     /// The server refuses, and would again.
     Refused(RedisError),
@@ -81,7 +85,8 @@ impl Keeper {
     ///
     /// # Errors
     ///
-    /// The connection breaks, or the server answers an error.
+    /// The connection breaks, the key is on its way to another node, or the server answers an
+    /// error.
     pub async fn ask(&self, command: &Cmd) -> Result<Value, Unanswered> {
         let mut receiver = self.0.subscribe();
         let held = match receiver.wait_for(Option::is_some).await {
@@ -93,6 +98,10 @@ impl Keeper {
         };
         match tokio::time::timeout(ANSWER_WITHIN, held.link.ask(command)).await {
             Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) if error.code() == Some("ASK") => {
+                tokio::time::sleep(ASK_AGAIN_AFTER).await;
+                Err(Unanswered::Lost)
+            }
             Ok(Err(error)) if !is_lost(&error) => Err(Unanswered::Refused(error)),
             _ => {
                 self.0.send_if_modified(|there| {
@@ -143,6 +152,6 @@ fn say(error: &LinkError, backoff: &Backoff) {
 fn is_lost(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_connection_dropped()
-        || error.redirect_node().is_some()
+        || moved_to(error).is_some()
         || error.code() == Some("READONLY")
 }

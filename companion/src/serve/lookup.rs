@@ -12,7 +12,8 @@ pub fn word_of(text: &[u8]) -> Option<&'static Word> {
 pub fn row_of(word: &Word, command: &str, grace_left_ms: i64) -> Option<&'static Row> {
     word.rows.iter().find(|row| {
         let holds = match row.when {
-            When::Always => true,
+            // No command answers WAITING in both ways.
+            When::Always | When::Placed | When::NotPlaced => true,
             When::GraceLeft => grace_left_ms > 0,
             When::NoGraceLeft => grace_left_ms <= 0,
         };

@@ -38,6 +38,9 @@ pub enum When {
     /// `grace_left_ms` is above 0.
     GraceLeft,
     NoGraceLeft,
+    /// The answer says where the id stands in line.
+    Placed,
+    NotPlaced,
 }
 
 /// What `Retry-After` says.

@@ -16,19 +16,23 @@
 //! |---|---|
 //! | `gate`, `queue`, `keeper` | to the sale: batches, what waits for one, a connection that comes back |
 //! | `connections` | from browsers: how long a connection may be silent, and an orderly end |
-//! | `routes`, `user`, `key` | the requests, and who asks for what |
+//! | `places` | how many requests wait for an answer, and how long |
+//! | `routes`, `user`, `idempotency` | the requests, and who asks for what |
 //! | `reply`, `lookup`, `meaning`, `answers` | answers over HTTP, by the table of `clients/answers.json` |
+//! | `own` | what the gateway answers by itself |
 //! | `view` | the live view, for GET /sale and GET /events |
 
 mod answers;
 mod connections;
 mod gate;
+mod idempotency;
 mod keeper;
-mod key;
 mod lookup;
 mod meaning;
 mod metrics;
 mod options;
+mod own;
+mod places;
 mod queue;
 mod reply;
 mod routes;
@@ -38,11 +42,10 @@ mod view;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use redis::Value;
 use tokio::net::TcpListener;
 
 use crate::failure::Failure;
-use crate::link::{Address, Link, explain, pairs, string};
+use crate::link::{Address, Link, explain, field, pairs, string};
 use crate::log;
 use crate::stop::Stop;
 
@@ -51,7 +54,7 @@ use metrics::Metrics;
 pub use options::Options;
 use routes::App;
 use user::Who;
-use view::View;
+use view::LiveView;
 
 /// The commands that it sends.
 const COMMANDS: [&str; 8] = [
@@ -79,7 +82,7 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
     let stop = Stop::on_signals().map_err(|error| cannot(format!("signals: {error}")))?;
     let link = Link::connect_by(&address, &gate::probe(&options.sale)).await;
     let link = link.map_err(|error| cannot(format!("Redis: {error}")))?;
-    check_commands(&link).await?;
+    link.check_commands(&COMMANDS).await.map_err(cannot)?;
     check_sale(&link, &options).await?;
     let numbers = match &options.tell.metrics {
         Some(place) => crate::metrics::show_at(place).map(|()| None)?,
@@ -88,7 +91,7 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
     let metrics = Metrics::begin();
     let gate = open(&address, &options, &metrics).await?;
     let app = Arc::new(App {
-        view: View::start(Arc::clone(&gate), metrics.clone()),
+        view: LiveView::start(Arc::clone(&gate), metrics.clone()),
         gate,
         who: options.user_header.map_or(Who::Cookie, Who::Header),
         numbers,
@@ -99,12 +102,15 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
     let listener = TcpListener::bind(&options.listen).await;
     let listener =
         listener.map_err(|error| cannot(format!("--listen {}: {error}", options.listen)))?;
-    let place = listener.local_addr();
-    let place = place.map_or_else(|_| options.listen.clone(), |place| place.to_string());
+    let local = listener.local_addr().ok();
+    let place = local.map_or_else(|| options.listen.clone(), |place| place.to_string());
     log::info(format!(
         "{}: selling at http://{place}, from {}",
         options.sale, link.server
     ));
+    if let Some(warning) = local.and_then(|place| app.who.warning_at(place)) {
+        log::warn(warning);
+    }
     drop(link);
     connections::serve(listener, routes::router(app), stop).await;
     Ok(0)
@@ -119,31 +125,6 @@ async fn open(
     gate.map_err(|error| Failure::CannotGoOn(format!("Redis: {error}")))
 }
 
-/// Looks whether the server knows the commands.
-async fn check_commands(link: &Link) -> Result<(), Failure> {
-    let mut command = redis::cmd("COMMAND");
-    command.arg("INFO").arg(&COMMANDS);
-    let known = match link.ask(&command).await {
-        Ok(Value::Array(known)) => known,
-        Err(error) if error.code() != Some("NOPERM") => {
-            return Err(Failure::CannotGoOn(format!("Redis: {}", explain(&error))));
-        }
-        // Without that right the first request shows what is missing.
-        _ => return Ok(()),
-    };
-    let unknown = COMMANDS
-        .iter()
-        .zip(&known)
-        .find(|(_, one)| **one == Value::Nil);
-    match unknown {
-        None => Ok(()),
-        Some((name, _)) => Err(Failure::CannotGoOn(format!(
-            "{} does not know {name}: load the module flashsale, 0.2.0 or later",
-            link.server
-        ))),
-    }
-}
-
 /// Looks whether the sale is there, and whether its orders go where the command line says.
 async fn check_sale(link: &Link, options: &Options) -> Result<(), Failure> {
     let sale = &options.sale;
@@ -153,14 +134,13 @@ async fn check_sale(link: &Link, options: &Options) -> Result<(), Failure> {
         Err(error) => return cannot(format!("{sale}: {}", explain(&error))),
     };
     for name in ["orders", "state", "now_ms", "start_at_ms", "end_at_ms"] {
-        if !info.iter().any(|(one, _)| one == name) {
+        if field(&info, name).is_none() {
             return cannot(format!(
                 "{sale}: INFO has no {name}: load the module flashsale, 0.2.0 or later"
             ));
         }
     }
-    let orders = info.iter().find(|(name, _)| name == "orders");
-    let orders = orders.map(|(_, orders)| string(orders)).unwrap_or_default();
+    let orders = field(&info, "orders").map(string).unwrap_or_default();
     if orders != options.orders {
         return cannot(format!(
             "{sale}: its orders go to {orders}, and not to {}",

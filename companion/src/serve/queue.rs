@@ -15,15 +15,16 @@ use tokio::sync::oneshot;
 /// Entries of the largest batch.
 const BATCH_MOST: usize = 128;
 
-/// What an entry is answered: its element of the batch, or the error of the whole batch.
-pub type Answer = Result<Value, RedisError>;
+/// What the sale answers: a value, or an error. An entry of a batch is answered its element of
+/// the reply, or the error of the whole batch.
+pub type SaleAnswer = Result<Value, RedisError>;
 
 /// One reservation, and who waits for its answer.
 pub struct Entry {
     pub user: Vec<u8>,
     pub qty: u64,
     pub id: String,
-    pub answer: oneshot::Sender<Answer>,
+    pub answer: oneshot::Sender<SaleAnswer>,
 }
 
 /// The queues of one sale.
@@ -136,7 +137,7 @@ impl Queues {
 mod tests {
     use super::*;
 
-    type Waits = Vec<oneshot::Receiver<Answer>>;
+    type Waits = Vec<oneshot::Receiver<SaleAnswer>>;
 
     fn push(queues: &mut Queues, sku: &str, id: usize, waits: &mut Waits) -> bool {
         let (answer, receiver) = oneshot::channel();

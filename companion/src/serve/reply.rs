@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::lookup::{fault_of, row_of, word_of};
 use super::meaning::{After, Row, Type, Word};
+use super::own::{self, Own};
 use crate::link::{explain, string};
 use crate::log;
 
@@ -28,6 +29,11 @@ pub struct Reply {
 
 impl Reply {
     /// Makes a problem of the gateway's own, with a sentence for people.
+    pub fn own(own: &Own, detail: impl Into<String>) -> Self {
+        Self::problem(own.http, own.answer, detail)
+    }
+
+    /// Makes a problem, with a sentence for people.
     pub fn problem(status: u16, answer: &str, detail: impl Into<String>) -> Self {
         let mut members = Map::new();
         members.insert("detail".into(), Json::String(detail.into()));
@@ -54,7 +60,7 @@ impl Reply {
         match reply {
             Ok(Value::Array(elements)) => of_elements(command, &elements),
             Ok(Value::ServerError(error)) => of_error(&error.into()),
-            Ok(_) => Self::problem(500, "UNKNOWN", "Something went wrong."),
+            Ok(_) => Self::own(&own::UNKNOWN, "Something went wrong."),
             Err(error) => of_error(&error),
         }
     }
@@ -70,7 +76,10 @@ impl Reply {
         let is_problem = self.status >= 400;
         let mut body = Map::new();
         if is_problem {
-            body.insert("type".into(), format!("/problems/{}", self.answer).into());
+            body.insert(
+                "type".into(),
+                format!("/problems/{}", type_of(&self)).into(),
+            );
             body.insert("status".into(), self.status.into());
         }
         body.insert("answer".into(), self.answer.into());
@@ -94,6 +103,15 @@ impl Reply {
     }
 }
 
+/// Returns the word whose description a problem leads to. A word that nothing describes, be it
+/// of a newer module or of the server, is described as unknown.
+fn type_of(reply: &Reply) -> &str {
+    match describe(&reply.answer) {
+        Some(_) => &reply.answer,
+        None => own::UNKNOWN.answer,
+    }
+}
+
 /// Where the reservation is, unless its id would have to be encoded.
 fn location(body: &Map<String, Json>) -> Option<HeaderValue> {
     let id = body.get("id")?.as_str()?;
@@ -107,12 +125,12 @@ fn of_elements(command: &str, elements: &[Value]) -> Reply {
     let text = elements.first().map(string).unwrap_or_default();
     let Some(word) = word_of(text.as_bytes()) else {
         // A word of a newer module is a refusal until somebody knows better.
-        return Reply::problem(409, &text, "The sale has answered something new.");
+        return unheard_of(&text);
     };
     let members = details(word, &elements[1..]);
     let integer = |name: &str| members.get(name).and_then(Json::as_i64);
     let Some(row) = row_of(word, command, integer("grace_left_ms").unwrap_or(0)) else {
-        return Reply::problem(409, &text, "The sale has answered something new.");
+        return unheard_of(&text);
     };
     let after = match row.after {
         After::No => None,
@@ -132,6 +150,11 @@ fn of_elements(command: &str, elements: &[Value]) -> Reply {
     reply
 }
 
+fn unheard_of(word: &str) -> Reply {
+    let detail = "The sale has answered something new.";
+    Reply::problem(own::NEW.http, word, detail)
+}
+
 fn details(word: &Word, elements: &[Value]) -> Map<String, Json> {
     let mut members = Map::new();
     for (detail, element) in word.details.iter().zip(elements) {
@@ -146,10 +169,10 @@ fn details(word: &Word, elements: &[Value]) -> Map<String, Json> {
 }
 
 fn of_error(error: &RedisError) -> Reply {
-    let code = error.code().unwrap_or("UNKNOWN");
+    let code = error.code().unwrap_or(own::UNKNOWN.answer);
     let Some(fault) = fault_of(code) else {
         warn_of(error);
-        return Reply::problem(500, code, "Something went wrong.");
+        return Reply::problem(own::UNKNOWN.http, code, "Something went wrong.");
     };
     let mut reply = Reply::problem(fault.http, code, fault.buyer);
     reply.after = fault.again.then_some(1);
@@ -218,9 +241,14 @@ pub fn describe(answer: &str) -> Option<Json> {
             .map(|row| entry(json!(row.of), row.http, row.means, row.next));
         return Some(json!({"answer": answer, "meanings": rows.collect::<Vec<_>>()}));
     }
-    let fault = fault_of(answer)?;
-    let meaning = entry(json!(["error"]), fault.http, fault.buyer, fault.next);
-    Some(json!({"answer": answer, "meanings": [meaning]}))
+    if let Some(fault) = fault_of(answer) {
+        let meaning = entry(json!(["error"]), fault.http, fault.buyer, fault.next);
+        return Some(json!({"answer": answer, "meanings": [meaning]}));
+    }
+    let ours = own::ALL.iter().filter(|own| own.answer == answer);
+    let meaning = |own: &&Own| entry(json!(["gateway"]), own.http, own.means, own.next);
+    let meanings: Vec<Json> = ours.map(meaning).collect();
+    (!meanings.is_empty()).then(|| json!({"answer": answer, "meanings": meanings}))
 }
 
 #[cfg(test)]

@@ -17,14 +17,16 @@ use redis::Value;
 use serde::Deserialize;
 use serde_json::{Map, Value as Js, json};
 
-use super::gate::{Gate, NoAnswer};
-use super::key::{NAME_MOST, key_of};
+use super::gate::Gate;
+use super::idempotency::{NAME_MOST, key_of};
 use super::metrics::Metrics;
-use super::queue::Answer;
+use super::own;
+use super::places::{NoAnswer, deadline};
+use super::queue::SaleAnswer;
 use super::reply::{Reply, describe};
 use super::user::Who;
-use super::view::View;
-use crate::link::{pairs, string};
+use super::view::LiveView;
+use crate::link::{field, pairs, string};
 use crate::stop::Stop;
 
 /// The longest body.
@@ -33,14 +35,14 @@ const BODY_MOST: usize = 4_096;
 /// The longest SKU that the module takes, in bytes.
 const SKU_MOST: usize = 128;
 
-/// How long a request may take, its body and its answer included. Answers of the sale take 4 s
-/// at most, so this ends bodies that never do.
+/// How long a request may take, its body and its answer included. The sale answers within 2 s or
+/// not at all, so this ends bodies that never do.
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 
 /// What all requests share.
 pub struct App {
     pub gate: Arc<Gate>,
-    pub view: Arc<View>,
+    pub view: Arc<LiveView>,
     pub who: Who,
     pub metrics: Metrics,
     /// What writes the numbers, unless they have a place of their own.
@@ -76,7 +78,7 @@ pub fn router(app: Arc<App>) -> Router {
 async fn end_in_time(request: Request, next: Next) -> Response<Body> {
     match tokio::time::timeout(REQUEST_WITHIN, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Reply::problem(408, "SLOW", "The request took too long.").send(),
+        Err(_) => Reply::own(&own::SLOW, "The request took too long.").send(),
     }
 }
 
@@ -147,6 +149,7 @@ async fn try_reserve(
     headers: &HeaderMap,
     body: Result<Json<Wanted>, JsonRejection>,
 ) -> Result<Reply, Reply> {
+    let until = deadline();
     let user = app.who.of(headers)?;
     let id = key_of(headers)?;
     let items = read(body)?.items;
@@ -155,23 +158,24 @@ async fn try_reserve(
     }
     let mut lines = items.iter().map(|(sku, qty)| (sku.as_str(), *qty));
     let answer = match (lines.next(), lines.len()) {
-        (None, _) => return Err(Reply::problem(400, "NOITEMS", "No item is asked for.")),
-        (Some((sku, qty)), 0) => app.gate.reserve_one(sku, qty, &user, &id).await,
+        (None, _) => return Err(Reply::own(&own::NOITEMS, "No item is asked for.")),
+        (Some((sku, qty)), 0) => app.gate.reserve_one(sku, qty, &user, &id, until).await,
         _ => {
             let lines = items.iter().map(|(sku, qty)| (sku.as_str(), *qty));
-            app.gate.reserve_cart(lines, &user, &id).await
+            app.gate.reserve_cart(lines, &user, &id, until).await
         }
     };
     let reply = answered("RESERVE", answer);
     if matches!(reply.answer.as_str(), "USERLIMIT" | "ITEMLIMIT") {
-        return Ok(with_reservations(app, &user, reply).await);
+        return Ok(with_reservations(app, &user, reply, until).await);
     }
     Ok(reply)
 }
 
-/// Adds the ids that the user has open, so that a second tab can go on with one.
-async fn with_reservations(app: &App, user: &[u8], reply: Reply) -> Reply {
-    let Ok(Ok(found)) = app.gate.read("USER", Some(user)).await else {
+/// Adds the ids that the user has open, so that a second tab can go on with one. The refusal is
+/// answered without them if there is no time left to ask.
+async fn with_reservations(app: &App, user: &[u8], reply: Reply, until: Instant) -> Reply {
+    let Ok(Ok(found)) = app.gate.read("USER", Some(user), until).await else {
         return reply;
     };
     match field(&pairs(&found), "reservations") {
@@ -191,7 +195,7 @@ async fn look_up(State(app): Shared, headers: HeaderMap, id: Id) -> Response<Bod
 async fn try_look_up(app: &App, headers: &HeaderMap, id: Id) -> Result<Reply, Reply> {
     let user = app.who.of(headers)?;
     let id = id_of(id)?;
-    let found = match app.gate.read("GET", Some(id.as_bytes())).await {
+    let found = match app.gate.read("GET", Some(id.as_bytes()), deadline()).await {
         Ok(Ok(found)) => pairs(&found),
         other => return Ok(answered("GET", other)),
     };
@@ -241,7 +245,10 @@ async fn release(State(app): Shared, headers: HeaderMap, id: Id) -> Response<Bod
 async fn try_release(app: &App, headers: &HeaderMap, id: Id) -> Result<Reply, Reply> {
     let user = app.who.of(headers)?;
     let id = id_of(id)?;
-    Ok(answered("RELEASE", app.gate.release(&user, &id).await))
+    Ok(answered(
+        "RELEASE",
+        app.gate.release(&user, &id, deadline()).await,
+    ))
 }
 
 /// The body of a payment: a stand-in for what a payment provider's webhook brings.
@@ -271,7 +278,7 @@ async fn try_pay(
     let user = app.who.of(headers)?;
     let id = id_of(id)?;
     let paid = read(body)?.paid;
-    let answer = app.gate.checkout(&user, &id, &paid).await;
+    let answer = app.gate.checkout(&user, &id, &paid, deadline()).await;
     Ok(answered("CHECKOUT", answer))
 }
 
@@ -284,7 +291,7 @@ async fn problem(answer: Result<Path<String>, PathRejection>) -> Response<Body> 
 }
 
 async fn health(State(app): Shared) -> Response<Body> {
-    let reply = match app.gate.read("INFO", None).await {
+    let reply = match app.gate.read("INFO", None, deadline()).await {
         Ok(Ok(_)) => Reply::done("OK", Map::new()),
         other => answered("INFO", other),
     };
@@ -300,14 +307,14 @@ async fn metrics(State(app): Shared) -> Response<Body> {
 }
 
 async fn nowhere() -> Response<Body> {
-    Reply::problem(404, "NOTHERE", "There is nothing here.").send()
+    Reply::own(&own::NOTHERE, "There is nothing here.").send()
 }
 
 async fn no_such_method() -> Response<Body> {
-    Reply::problem(405, "NOMETHOD", "This is not what can be asked here.").send()
+    Reply::own(&own::NOMETHOD, "This path does not take this method.").send()
 }
 
-fn answered(command: &str, answer: Result<Answer, NoAnswer>) -> Reply {
+fn answered(command: &str, answer: Result<SaleAnswer, NoAnswer>) -> Reply {
     match answer {
         Ok(answer) => Reply::of(command, answer),
         Err(none) => none.reply(),
@@ -323,8 +330,8 @@ fn finish(app: &App, request: &'static str, reply: Result<Reply, Reply>) -> Resp
 fn id_of(id: Id) -> Result<String, Reply> {
     match id {
         Ok(Path(id)) if (1..=NAME_MOST).contains(&id.len()) => Ok(id),
-        Ok(_) => Err(Reply::problem(400, "BADID", "An id has 1 to 255 bytes.")),
-        Err(error) => Err(Reply::problem(400, "BADID", error.body_text())),
+        Ok(_) => Err(Reply::own(&own::BADID, "An id has 1 to 255 bytes.")),
+        Err(error) => Err(Reply::own(&own::BADID, error.body_text())),
     }
 }
 
@@ -334,19 +341,12 @@ fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Reply> {
     match body {
         Ok(Json(body)) => Ok(body),
         Err(error) => {
-            let status = match error.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => 413,
-                StatusCode::UNSUPPORTED_MEDIA_TYPE => 415,
-                _ => 400,
+            let own = match error.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => &own::LONGBODY,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE => &own::NOJSON,
+                _ => &own::BADBODY,
             };
-            Err(Reply::problem(status, "BADBODY", error.body_text()))
+            Err(Reply::own(own, error.body_text()))
         }
     }
-}
-
-fn field<'f>(found: &'f [(String, Value)], name: &str) -> Option<&'f Value> {
-    found
-        .iter()
-        .find(|(one, _)| one == name)
-        .map(|(_, value)| value)
 }

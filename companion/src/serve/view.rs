@@ -5,7 +5,6 @@
 //! that is too slow for an event gets the newest one instead: what it missed is of no use.
 
 use std::convert::Infallible;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,10 +14,12 @@ use redis::Value;
 use serde_json::{Value as Json, json};
 use tokio::sync::{Notify, watch};
 
-use super::gate::{ANSWER_WITHIN, Gate, NoAnswer};
+use super::gate::Gate;
 use super::metrics::Metrics;
+use super::places::{NoAnswer, deadline};
 use super::reply::Reply;
-use crate::link::{pairs, string};
+use crate::link::{StockRow, field, integer, pairs, stock_rows, string};
+use crate::retry::random_in;
 use crate::stop::Stop;
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -26,61 +27,39 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How often a silent connection gets a comment, before something between takes it for dead.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
 
-/// When a browser comes back after a lost connection, drawn by reader: all at once would be a
+/// After how long a browser comes back from a lost connection, drawn for each reader: all at once would be a
 /// rush of its own after a restart.
 const RETRY_MS: std::ops::Range<u64> = 2_000..5_000;
 
 /// A sale as it was looked up.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Sale {
+struct SaleSeen {
     now_ms: i64,
     state: String,
     start_at_ms: Option<i64>,
     end_at_ms: Option<i64>,
-    /// SKU, available, reserved, sold.
-    items: Vec<(String, [i64; 3])>,
+    items: Vec<StockRow>,
 }
 
-impl Sale {
+impl SaleSeen {
     /// Reads INFO and STOCK.
     fn of(info: &Value, stock: &Value) -> Option<Self> {
         let info = pairs(info);
-        let field = |name: &str| {
-            info.iter()
-                .find(|(one, _)| one == name)
-                .map(|(_, value)| value)
-        };
-        let integer = |name: &str| match field(name) {
-            Some(Value::Int(number)) => Some(*number),
-            _ => None,
-        };
-        let Value::Array(stock) = stock else {
-            return None;
-        };
-        let item = |item: &Value| match item {
-            Value::Array(item) => match item.as_slice() {
-                [
-                    sku,
-                    Value::Int(available),
-                    Value::Int(reserved),
-                    Value::Int(sold),
-                ] => Some((string(sku), [*available, *reserved, *sold])),
-                _ => None,
-            },
-            _ => None,
-        };
         Some(Self {
-            now_ms: integer("now_ms")?,
-            state: string(field("state")?),
-            start_at_ms: integer("start_at_ms"),
-            end_at_ms: integer("end_at_ms"),
-            items: stock.iter().map(item).collect::<Option<_>>()?,
+            now_ms: integer(&info, "now_ms")?,
+            state: string(field(&info, "state")?),
+            start_at_ms: integer(&info, "start_at_ms"),
+            end_at_ms: integer(&info, "end_at_ms"),
+            items: stock_rows(stock)?,
         })
     }
 
     fn json(&self) -> Json {
         let until = |at: Option<i64>| at.map(|at| (at - self.now_ms).max(0));
-        let item = |(sku, [available, reserved, sold]): &(String, [i64; 3])| json!({"sku": sku, "available": available, "reserved": reserved, "sold": sold});
+        let item = |row: &StockRow| {
+            let [available, reserved, sold] = row.units;
+            json!({"sku": row.sku, "available": available, "reserved": reserved, "sold": sold})
+        };
         json!({
             "now_ms": self.now_ms,
             "state": self.state,
@@ -104,7 +83,7 @@ impl Sale {
 /// The newest look.
 #[derive(Clone)]
 enum Seen {
-    Sale(Arc<Sale>, Arc<str>),
+    Sale(Arc<SaleSeen>, Arc<str>),
     /// There is no answer, or an error: its status, word and sentence.
     Nothing(u16, String, String),
 }
@@ -126,7 +105,7 @@ impl Seen {
 }
 
 /// The live view of one sale.
-pub struct View {
+pub struct LiveView {
     gate: Arc<Gate>,
     metrics: Metrics,
     /// Changes only where readers have to be told, but always holds the newest.
@@ -135,7 +114,7 @@ pub struct View {
     asked: Notify,
 }
 
-impl View {
+impl LiveView {
     /// Starts to look whenever somebody looks.
     pub fn start(gate: Arc<Gate>, metrics: Metrics) -> Arc<Self> {
         let nothing = Seen::nothing(&NoAnswer::Late.reply());
@@ -169,10 +148,13 @@ impl View {
     }
 
     async fn look(&self) -> Seen {
-        let (info, stock) =
-            tokio::join!(self.gate.read("INFO", None), self.gate.read("STOCK", None));
+        let until = deadline();
+        let (info, stock) = tokio::join!(
+            self.gate.read("INFO", None, until),
+            self.gate.read("STOCK", None, until)
+        );
         match (info, stock) {
-            (Ok(Ok(info)), Ok(Ok(stock))) => match Sale::of(&info, &stock) {
+            (Ok(Ok(info)), Ok(Ok(stock))) => match SaleSeen::of(&info, &stock) {
                 Some(sale) => {
                     let json = sale.json().to_string();
                     Seen::Sale(Arc::new(sale), json.into())
@@ -186,13 +168,15 @@ impl View {
         }
     }
 
-    /// Waits for a look that is not older than [`LOOK_EVERY`], twice as long as one may take.
+    /// Waits for a look that is not older than [`LOOK_EVERY`]. A look has a deadline of its own,
+    /// so the one that is awaited here ends.
     async fn wait_until_fresh(&self) {
         let is_fresh = |at: &Option<Instant>| at.is_some_and(|at| at.elapsed() <= LOOK_EVERY);
         let mut looked_at = self.looked_at.subscribe();
         if !is_fresh(&looked_at.borrow_and_update()) {
             self.asked.notify_one();
-            let _ = tokio::time::timeout(2 * ANSWER_WITHIN, looked_at.changed()).await;
+            // An error means that nobody looks any more; then what was seen last is all there is.
+            let _ = looked_at.changed().await;
         }
     }
 
@@ -229,14 +213,17 @@ impl View {
 
 /// One browser that watches.
 struct Reader {
-    view: Arc<View>,
+    view: Arc<LiveView>,
     seen: watch::Receiver<Seen>,
     is_first: bool,
 }
 
 impl Reader {
-    fn new(view: Arc<View>) -> Self {
+    fn new(view: Arc<LiveView>) -> Self {
         view.metrics.add_reader();
+        // Whoever looks may have counted no readers and be asleep. What it saw before is fresh
+        // for a moment more, so the first event alone would not wake it.
+        view.asked.notify_one();
         Self {
             seen: view.seen.subscribe(),
             view,
@@ -249,7 +236,7 @@ impl Reader {
         if std::mem::take(&mut self.is_first) {
             // The first event sets the browser's clock: an old one would set it wrong.
             self.view.wait_until_fresh().await;
-            event = event.retry(retry_after());
+            event = event.retry(Duration::from_millis(random_in(RETRY_MS)));
         } else {
             self.seen.changed().await.ok()?;
         }
@@ -270,24 +257,20 @@ impl Drop for Reader {
     }
 }
 
-/// Draws when a browser comes back.
-fn retry_after() -> Duration {
-    // The keys of a hasher are random.
-    let random = RandomState::new().hash_one(0);
-    Duration::from_millis(RETRY_MS.start + random % (RETRY_MS.end - RETRY_MS.start))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sale(now_ms: i64, available: i64) -> Sale {
-        Sale {
+    fn sale(now_ms: i64, available: u64) -> SaleSeen {
+        SaleSeen {
             now_ms,
             state: "open".into(),
             start_at_ms: Some(1_000),
             end_at_ms: None,
-            items: vec![("red".into(), [available, 1, 2])],
+            items: vec![StockRow {
+                sku: "red".into(),
+                units: [available, 1, 2],
+            }],
         }
     }
 
@@ -299,13 +282,5 @@ mod tests {
             sale(400, 5).json().to_string(),
             r#"{"now_ms":400,"state":"open","starts_in_ms":600,"ends_in_ms":null,"items":[{"sku":"red","available":5,"reserved":1,"sold":2}]}"#
         );
-    }
-
-    #[test]
-    fn readers_come_back_at_different_times() {
-        let drawn: Vec<Duration> = (0..50).map(|_| retry_after()).collect();
-        let range = Duration::from_secs(2)..Duration::from_secs(5);
-        assert!(drawn.iter().all(|one| range.contains(one)));
-        assert!(drawn.iter().any(|one| *one != drawn[0]));
     }
 }

@@ -5,35 +5,37 @@ use std::time::Instant;
 
 use redis::{RedisError, Value};
 
-use crate::link::{Address, Group, Link, explain, pairs, string};
+use crate::link::{
+    Address, Group, Link, ReplicaRow, StockRow, explain, moved_to, pairs, replicas, server_version,
+    stock_rows, string,
+};
 use crate::sql::{Database, Kind};
 
 /// Keys that one SCAN looks at, and how many SCANs look for sales at most.
 const SCAN_COUNT: usize = 1_000;
 const SCANS_MAX: usize = 1_000;
 
-/// One sale.
+/// The commands of the module that are sent.
+const COMMANDS: [&str; 2] = ["FLASHSALE.INFO", "FLASHSALE.STOCK"];
+
+/// What is to be seen of one sale.
 #[derive(Debug, Default)]
-pub struct Sale {
+pub struct SaleLook {
     pub key: String,
-    /// The server that has it.
-    pub server: String,
     pub state: String,
     pub orders: String,
     /// All whole numbers of INFO by name.
     pub numbers: BTreeMap<String, i64>,
-    /// SKU, and available, reserved, sold.
-    pub items: Vec<(String, [u64; 3])>,
+    pub items: Vec<StockRow>,
     pub groups: Vec<Group>,
 }
 
-/// One server.
+/// What is to be seen of one server.
 #[derive(Debug, Default)]
-pub struct Server {
+pub struct ServerLook {
     pub name: String,
     pub version: String,
-    /// Replicas: where, their state, and the age of what they last confirmed in seconds.
-    pub replicas: Vec<(String, String, String)>,
+    pub replicas: Vec<ReplicaRow>,
     /// The numbers of `INFO flashsale`, without the prefix.
     pub counters: BTreeMap<String, i64>,
 }
@@ -42,8 +44,10 @@ pub struct Server {
 #[derive(Debug, Default)]
 pub struct Look {
     pub at: Option<Instant>,
-    pub sales: Vec<Sale>,
-    pub servers: Vec<Server>,
+    pub sales: Vec<SaleLook>,
+    /// For each sale that its server refuses to show, a line that says why.
+    pub refused: Vec<String>,
+    pub servers: Vec<ServerLook>,
     /// Dead letters in SQL by reason; `None` where nobody asked for them.
     pub dead: Option<Vec<(String, i64)>>,
 }
@@ -78,9 +82,10 @@ impl Viewer {
     ///
     /// # Errors
     ///
-    /// In words: which server does not answer, which sale is not there.
+    /// In words: which server does not answer, or why none of the named sales is shown.
     pub async fn look(&mut self, database: &mut Option<Database>) -> Result<Look, String> {
-        if self.named.is_empty() && self.links.is_empty() {
+        let must_find = self.named.is_empty();
+        if must_find && self.links.is_empty() {
             self.found = self.find().await?;
         }
         let mut look = Look {
@@ -89,20 +94,29 @@ impl Viewer {
         };
         for key in self.found.clone() {
             let link = self.link(&key).await?;
-            let sale = read_sale(&link, &key).await;
-            let sale = sale.map_err(|error| format!("{key}: {}", explain(&error)))?;
-            if !look.servers.iter().any(|known| known.name == sale.server) {
-                let server = read_server(&link).await;
-                look.servers
-                    .push(server.map_err(|error| format!("{}: {}", link.server, explain(&error)))?);
+            match read_sale(&link, &key).await {
+                Ok(sale) => look.sales.push(sale),
+                Err(error) => {
+                    let text = format!("{key}: {}", explain(&error));
+                    if error.code().is_none() || moved_to(&error).is_some() {
+                        return Err(text);
+                    }
+                    look.refused.push(text);
+                }
             }
-            look.sales.push(sale);
+            add_server(&link, &mut look).await?;
+        }
+        if must_find && !look.refused.is_empty() {
+            // Nobody named them, so a sale that is gone is no fault: the next look finds anew.
+            look.refused.clear();
+            self.links.clear();
+        }
+        if look.sales.is_empty() && !look.refused.is_empty() {
+            return Err(look.refused.join("\n"));
         }
         if self.found.is_empty() {
             let link = self.link("").await?;
-            let server = read_server(&link).await;
-            look.servers
-                .push(server.map_err(|error| format!("{}: {}", link.server, explain(&error)))?);
+            add_server(&link, &mut look).await?;
         }
         if let Some(database) = database {
             look.dead = Some(read_dead(database).await?);
@@ -117,6 +131,7 @@ impl Viewer {
         }
         let link = Link::connect(&self.address, key.as_bytes()).await;
         let link = link.map_err(|error| format!("Redis: {error}"))?;
+        link.check_commands(&COMMANDS).await?;
         self.links.insert(key.to_owned(), link.clone());
         Ok(link)
     }
@@ -149,11 +164,10 @@ impl Viewer {
     }
 }
 
-async fn read_sale(link: &Link, key: &str) -> Result<Sale, RedisError> {
-    let mut sale = Sale {
+async fn read_sale(link: &Link, key: &str) -> Result<SaleLook, RedisError> {
+    let mut sale = SaleLook {
         key: key.to_owned(),
-        server: link.server.clone(),
-        ..Sale::default()
+        ..SaleLook::default()
     };
     let mut command = redis::cmd("FLASHSALE.INFO");
     command.arg(key);
@@ -169,9 +183,7 @@ async fn read_sale(link: &Link, key: &str) -> Result<Sale, RedisError> {
     }
     let mut command = redis::cmd("FLASHSALE.STOCK");
     command.arg(key);
-    if let Value::Array(rows) = link.ask(&command).await? {
-        sale.items = rows.iter().filter_map(item).collect();
-    }
+    sale.items = stock_rows(&link.ask(&command).await?).unwrap_or_default();
     // A stream that has no entry yet does not exist.
     sale.groups = match link.groups(sale.orders.as_bytes()).await {
         Err(error) if error.is_io_error() => return Err(error),
@@ -180,49 +192,28 @@ async fn read_sale(link: &Link, key: &str) -> Result<Sale, RedisError> {
     Ok(sale)
 }
 
-fn item(row: &Value) -> Option<(String, [u64; 3])> {
-    let Value::Array(parts) = row else {
-        return None;
-    };
-    let [sku, available, reserved, sold] = parts.as_slice() else {
-        return None;
-    };
-    let units = [available, reserved, sold].map(|units| match units {
-        Value::Int(number) => number.unsigned_abs(),
-        _ => 0,
-    });
-    Some((string(sku), units))
+/// Adds the server of a connection, unless the look has it already.
+async fn add_server(link: &Link, look: &mut Look) -> Result<(), String> {
+    if look.servers.iter().all(|known| known.name != link.server) {
+        let server = read_server(link).await;
+        let server = server.map_err(|error| format!("{}: {}", link.server, explain(&error)))?;
+        look.servers.push(server);
+    }
+    Ok(())
 }
 
-async fn read_server(link: &Link) -> Result<Server, RedisError> {
+async fn read_server(link: &Link) -> Result<ServerLook, RedisError> {
     let info = link.info("server replication flashsale").await?;
-    let version = match (info.get("valkey_version"), info.get("redis_version")) {
-        (Some(version), _) => format!("Valkey {version}"),
-        (None, version) => format!("Redis {}", version.map_or("?", String::as_str)),
-    };
     let counters = info.iter().filter_map(|(name, value)| {
         let name = name.strip_prefix("flashsale_")?;
         Some((name.to_owned(), value.parse().ok()?))
     });
-    let mut server = Server {
+    Ok(ServerLook {
         name: link.server.clone(),
-        version,
+        version: server_version(&info),
         counters: counters.collect(),
-        replicas: Vec::new(),
-    };
-    for at in 0.. {
-        let Some(line) = info.get(&format!("slave{at}")) else {
-            return Ok(server);
-        };
-        let part = |name: &str| {
-            let mut parts = line.split(',').filter_map(|part| part.split_once('='));
-            let found = parts.find(|(known, _)| *known == name);
-            found.map(|(_, value)| value.to_owned()).unwrap_or_default()
-        };
-        let place = format!("{}:{}", part("ip"), part("port"));
-        server.replicas.push((place, part("state"), part("lag")));
-    }
-    Ok(server)
+        replicas: replicas(&info),
+    })
 }
 
 async fn read_dead(database: &mut Database) -> Result<Vec<(String, i64)>, String> {

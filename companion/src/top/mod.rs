@@ -11,13 +11,14 @@ use clap::Args;
 use crate::failure::Failure;
 use crate::link::Way;
 use crate::options::{RedisOptions, SqlOptions};
+use crate::plain::harmless;
 use crate::retry::Backoff;
 use crate::sql::{Database, describe};
 use crate::stop::Stop;
 
 use look::{Look, Viewer};
 
-/// Shows sales and their server in the terminal, printed anew each second
+/// Shows sales, their server, and with --sql the worker's dead letters, printed anew each second
 ///
 /// The manual is docs/companion.md.
 #[derive(Args, Debug)]
@@ -29,7 +30,6 @@ pub struct Options {
     /// cluster
     #[arg(long, value_name = "SALE")]
     sale: Vec<String>,
-    /// Counts the worker's dead letters there
     #[command(flatten)]
     sql: SqlOptions,
     /// Prints once, and ends
@@ -71,8 +71,8 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
         }
         match viewer.look(&mut database).await {
             Ok(now) => {
-                print(&screen::draw(&now, &before), options.once);
-                if options.once {
+                let is_read = print(&screen::draw(&now, &before), options.once);
+                if options.once || !is_read {
                     return Ok(0);
                 }
                 backoff.reset();
@@ -80,7 +80,9 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
             }
             Err(text) if options.once => return Err(Failure::CannotGoOn(text)),
             Err(text) => {
-                print(&format!("{text}\nwaiting for it\n"), false);
+                if !print(&format!("{}\nwaiting for it\n", shown(&text)), false) {
+                    return Ok(0);
+                }
                 viewer.forget_links();
                 stop.sleep(backoff.next()).await;
                 // Rates are of two looks at the same server.
@@ -90,10 +92,18 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
     }
 }
 
-/// Overwrites the screen of a terminal; a closed output is the end of nothing.
-fn print(text: &str, is_once: bool) {
+/// Writes a text, over the one before on a terminal. Reports `false` once nobody reads it any
+/// more, as behind `| head`.
+fn print(text: &str, is_once: bool) -> bool {
     let mut out = std::io::stdout().lock();
     let clears = out.is_terminal() && !is_once;
     let start = if clears { "\x1b[H\x1b[J" } else { "" };
-    let _ = write!(out, "{start}{text}").and_then(|()| out.flush());
+    let written = write!(out, "{start}{text}").and_then(|()| out.flush());
+    written.is_ok()
+}
+
+/// Makes an error harmless, line by line: it names sales.
+fn shown(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(harmless).collect();
+    lines.join("\n")
 }

@@ -1,10 +1,10 @@
 //! What is printed of a look, with the rates since the look before.
 
-use crate::link::{Group, entry_ms};
+use crate::link::{Group, ReplicaRow, StockRow, entry_ms};
 use crate::log;
 use crate::plain::{bar, commas, harmless};
 
-use super::look::{Look, Sale, Server};
+use super::look::{Look, SaleLook, ServerLook};
 
 /// Items of one sale that have a line of their own.
 const ITEMS_MAX: usize = 20;
@@ -20,6 +20,9 @@ pub fn draw(now: &Look, before: &Look) -> String {
     let mut text = String::new();
     for sale in &now.sales {
         draw_sale(sale, &mut text);
+    }
+    for why in &now.refused {
+        text += &format!("{}\n\n", harmless(why));
     }
     if now.sales.is_empty() {
         text += "no sale here\n\n";
@@ -46,7 +49,7 @@ pub fn draw(now: &Look, before: &Look) -> String {
     text
 }
 
-fn draw_sale(sale: &Sale, text: &mut String) {
+fn draw_sale(sale: &SaleLook, text: &mut String) {
     let number = |name: &str| sale.numbers.get(name).copied().unwrap_or(0);
     let count = |name: &str| commas(number(name).unsigned_abs());
     *text += &format!(
@@ -58,16 +61,16 @@ fn draw_sale(sale: &Sale, text: &mut String) {
         count("refunded"),
     );
     let names = sale.items.iter().take(ITEMS_MAX);
-    let width = names.map(|(sku, _)| harmless(sku).chars().count()).max();
+    let width = names.map(|row| harmless(&row.sku).chars().count()).max();
     let width = width.unwrap_or(0);
-    for (sku, units) in sale.items.iter().take(ITEMS_MAX) {
+    for StockRow { sku, units } in sale.items.iter().take(ITEMS_MAX) {
         *text += &format!("  {:width$} {}\n", harmless(sku), bar(*units, BAR_WIDTH));
     }
     let rest = sale.items.get(ITEMS_MAX..).unwrap_or_default();
     if !rest.is_empty() {
         let mut sum = [0; 3];
-        for (_, units) in rest {
-            for (sum, units) in sum.iter_mut().zip(units) {
+        for row in rest {
+            for (sum, units) in sum.iter_mut().zip(row.units) {
                 *sum += units;
             }
         }
@@ -100,7 +103,7 @@ fn draw_group(group: &Group, text: &mut String) {
     text.push('\n');
 }
 
-fn draw_server(server: &Server, before: Option<&Server>, seconds: f64, text: &mut String) {
+fn draw_server(server: &ServerLook, before: Option<&ServerLook>, seconds: f64, text: &mut String) {
     let counter = |name: &str| server.counters.get(name).copied().unwrap_or(0);
     *text += &format!("{}  {}, ", server.name, server.version);
     *text += &match server.replicas.len() {
@@ -108,8 +111,15 @@ fn draw_server(server: &Server, before: Option<&Server>, seconds: f64, text: &mu
         1 => "1 replica: ".to_owned(),
         count => format!("{count} replicas: "),
     };
-    let of =
-        |(place, state, lag): &(String, String, String)| format!("{place} {state}, {lag} s behind");
+    let of = |replica: &ReplicaRow| {
+        let ReplicaRow {
+            host,
+            port,
+            state,
+            lag,
+        } = replica;
+        format!("{host}:{port} {state}, {lag} s behind")
+    };
     let replicas: Vec<String> = server.replicas.iter().map(of).collect();
     if !replicas.is_empty() {
         *text += &format!("{}\n", replicas.join("; "));
@@ -158,14 +168,20 @@ mod tests {
 
     use super::*;
 
-    fn sale() -> Sale {
-        Sale {
+    fn row(sku: &str, units: [u64; 3]) -> StockRow {
+        StockRow {
+            sku: sku.into(),
+            units,
+        }
+    }
+
+    fn sale() -> SaleLook {
+        SaleLook {
             key: "tea\x1b[2J".into(),
-            server: "a:1".into(),
             state: "open".into(),
             orders: "tea:orders".into(),
             numbers: [("users".to_owned(), 1_200), ("owed".to_owned(), 3)].into(),
-            items: vec![("red".into(), [5, 3, 2]), ("blue".into(), [0, 0, 10])],
+            items: vec![row("red", [5, 3, 2]), row("blue", [0, 0, 10])],
             groups: vec![Group {
                 name: b"sql".to_vec(),
                 lag: Some(1_234),
@@ -178,10 +194,15 @@ mod tests {
     #[test]
     fn draws_sales_servers_and_rates() {
         let at = Instant::now();
-        let server = |sold: i64, soldout: i64| Server {
+        let server = |sold: i64, soldout: i64| ServerLook {
             name: "a:1".into(),
             version: "Redis 7.0.15".into(),
-            replicas: vec![("b:2".into(), "online".into(), "1".into())],
+            replicas: vec![ReplicaRow {
+                host: "b".into(),
+                port: 2,
+                state: "online".into(),
+                lag: "1".into(),
+            }],
             counters: [
                 ("outcome_sold".to_owned(), sold),
                 ("outcome_soldout".to_owned(), soldout),
@@ -193,6 +214,7 @@ mod tests {
         let look = |at, server| Look {
             at: Some(at),
             sales: vec![sale()],
+            refused: vec!["gone\x1b: NOSALE".into()],
             servers: vec![server],
             dead: Some(vec![("conflict".into(), 2)]),
         };
@@ -205,6 +227,8 @@ tea?[2J  open  0 open reservations, 1,200 users, 0 refunded
   owed 3
   group sql: lag 1,234, 2 pending
 
+gone?: NOSALE
+
 a:1  Redis 7.0.15, 1 replica: b:2 online, 1 s behind
   answers a second: soldout 2,500, sold 10
   sweep lag 4 ms, at most 0 ms; overdue 0 ms
@@ -216,13 +240,15 @@ dead letters 2 conflict
     #[test]
     fn sums_the_items_that_have_no_line_and_invents_no_rate() {
         let mut many = sale();
-        many.items = (0..23).map(|at| (format!("s{at}"), [1, 0, at])).collect();
+        many.items = (0..23)
+            .map(|at| row(&format!("s{at}"), [1, 0, at]))
+            .collect();
         let look = Look {
             sales: vec![many],
-            servers: vec![Server {
+            servers: vec![ServerLook {
                 name: "a:1".into(),
                 counters: [("outcome_sold".to_owned(), 9)].into(),
-                ..Server::default()
+                ..ServerLook::default()
             }],
             ..Look::default()
         };

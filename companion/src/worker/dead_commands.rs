@@ -5,6 +5,7 @@ use super::dead;
 use super::entry::{self, Raw};
 use super::options::Dead;
 use crate::failure::Failure;
+use crate::plain::harmless;
 use crate::sql::{Database, describe};
 
 /// Carries out one of them, and returns the exit code.
@@ -34,17 +35,13 @@ async fn list(database: &mut Database) -> Result<u8, Failure> {
         println!(
             "{}  {}  {} {}  ref {}  entry {} of {}: {}",
             row.number,
-            row.reason,
-            if row.event.is_empty() {
-                "-"
-            } else {
-                &row.event
-            },
+            shown(row.reason.as_bytes()),
+            shown(row.event.as_bytes()),
             shown(&row.id),
             shown(&row.reference),
-            row.entry_id,
+            shown(row.entry_id.as_bytes()),
             shown(&row.stream),
-            row.detail
+            shown(row.detail.as_bytes())
         );
     }
     Ok(u8::from(!rows.is_empty()))
@@ -79,7 +76,7 @@ async fn retry(
         match retry_one(database, rules, &row).await? {
             Ok(()) => println!("{number}: stored"),
             Err(why) => {
-                println!("{number}: remains, {why}");
+                println!("{number}: remains, {}", harmless(&why));
                 remain += 1;
             }
         }
@@ -139,11 +136,11 @@ fn cannot(error: sqlx::Error) -> Failure {
     Failure::CannotGoOn(format!("the database: {}", describe(&error)))
 }
 
-/// Names are bytes; people get what can be shown.
+/// Returns what a terminal may show of bytes: those of an entry come from strangers.
 fn shown(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         "-".into()
     } else {
-        String::from_utf8_lossy(bytes).into_owned()
+        harmless(&String::from_utf8_lossy(bytes))
     }
 }

@@ -157,7 +157,7 @@ async fn work(
     if options.tell.metrics.is_some() {
         tokio::spawn(watch::watch_dead(Arc::clone(&shared)));
     }
-    stop.wait().await;
+    wait_for_stop(&stop, &mut lanes).await?;
     log::info("stopping: finishing what is in hand");
     let all = async { while lanes.join_next().await.is_some() {} };
     if tokio::time::timeout(STOP_WITHIN, all).await.is_err() {
@@ -166,6 +166,29 @@ async fn work(
         );
     }
     Ok(0)
+}
+
+/// Waits until the program is to stop.
+///
+/// # Errors
+///
+/// A lane ends before that, which only a panic makes it do: its stream would stay unread while
+/// the process and its other lanes look well.
+async fn wait_for_stop(stop: &Stop, lanes: &mut JoinSet<()>) -> Result<(), Failure> {
+    let ended = tokio::select! {
+        () = stop.wait() => return Ok(()),
+        ended = lanes.join_next() => ended,
+    };
+    if stop.is_set() {
+        return Ok(());
+    }
+    let why = match ended {
+        Some(Err(error)) => error.to_string(),
+        _ => "its task is over".into(),
+    };
+    Err(Failure::CannotGoOn(format!(
+        "a stream is not read any more ({why}): this is a fault of the program, start it again"
+    )))
 }
 
 /// Connects to the primary of a stream, makes its group, and takes over what others have left;
@@ -237,4 +260,35 @@ async fn streams_of_parts(address: &Address, sale: &str) -> Result<Vec<Vec<u8>>,
     };
     let stream = |part: &redis::Value| format!("{}:orders", crate::link::string(part)).into_bytes();
     Ok(parts.iter().map(stream).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lane_that_ends_by_itself_ends_the_worker() {
+        for panics in [false, true] {
+            let (_sender, stop) = Stop::by_hand();
+            let mut lanes = JoinSet::new();
+            lanes.spawn(std::future::pending());
+            lanes.spawn(async move { assert!(!panics, "a lane fell") });
+            let waited =
+                tokio::time::timeout(Duration::from_secs(10), wait_for_stop(&stop, &mut lanes));
+            match waited.await.expect("an end") {
+                Err(Failure::CannotGoOn(why)) => assert_eq!(why.contains("a lane fell"), panics),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_the_worker_without_a_fault() {
+        let (sender, stop) = Stop::by_hand();
+        let mut lanes = JoinSet::new();
+        let lane = stop.clone();
+        lanes.spawn(async move { lane.wait().await });
+        sender.send(true).expect("a stop");
+        assert!(wait_for_stop(&stop, &mut lanes).await.is_ok());
+    }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::dead;
 use super::lane::Shared;
 use super::metrics;
-use crate::link::{Group, Link, entry_ms, explain};
+use crate::link::{Group, Link, entry_ms, explain, moved_to};
 use crate::log;
 use crate::sql::Database;
 
@@ -35,7 +35,7 @@ pub async fn watch_stream(shared: Arc<Shared>, stream: Vec<u8>, trim: Option<Dur
                         trim_stream(open, &stream, &shown, &groups, age).await;
                     }
                 }
-                Err(error) if error.is_io_error() || error.redirect_node().is_some() => link = None,
+                Err(error) if error.is_io_error() || moved_to(&error).is_some() => link = None,
                 Err(_) => {}
             }
         }

@@ -1,5 +1,8 @@
 //! What `flashsale top` prints of real servers.
 
+use std::io::Read;
+use std::process::Stdio;
+
 use crate::common::module_path;
 use crate::run;
 use crate::servers::{Redis, Sql};
@@ -55,6 +58,11 @@ fn shows_sales_groups_replicas_and_dead_letters_once() {
     }
     assert!(text.find("hats  open") < text.find("tea  open"), "{text}");
     assert!(!text.contains('\x1b'), "{text}");
+    // One that is gone hides none that is there.
+    let named = ["--sale", "gone", "--sale", "tea"];
+    let (code, text) = run(&[&["top", "--once", "--redis", &url][..], &named].concat());
+    assert!(code == 0 && text.contains("tea  open"), "{text}");
+    assert!(text.contains("\ngone: NOSALE"), "{text}");
     // The named one alone.
     let (code, text) = run(&["top", "--once", "--redis", &url, "--sale", "hats"]);
     assert!(code == 0 && !text.contains("tea"), "{text}");
@@ -108,4 +116,27 @@ fn says_what_keeps_it_from_looking() {
     }
     let (code, text) = run(&["top", "--once", "--redis", &url]);
     assert!(code == 0 && text.starts_with("no sale here\n"), "{text}");
+    let without = Redis::start(&[]);
+    let (code, text) = run(&["top", "--once", "--redis", &without.url()]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("load the module flashsale, 0.2.0"), "{text}");
+}
+
+#[test]
+fn ends_when_nobody_reads_it_any_more() {
+    let redis = Redis::with_module();
+    let mut top = crate::program(&["top", "--redis", &redis.url()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("flashsale");
+    let mut first = [0];
+    let mut out = top.stdout.take().expect("an output");
+    out.read_exact(&mut first).expect("a letter");
+    drop(out);
+    let mut ended = None;
+    crate::wait_until("the end", || {
+        ended = top.try_wait().expect("a process");
+        ended.is_some()
+    });
+    assert_eq!(ended.and_then(|status| status.code()), Some(0));
 }

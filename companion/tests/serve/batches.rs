@@ -189,9 +189,8 @@ fn under_load_batches_grow() {
     assert_eq!(gateway.number("batch_entries_total", "") as i64, 64);
 }
 
-/// Two nodes with half of the slots each, of which one is named, and the other has the sale.
-#[test]
-fn the_node_of_the_sale_is_found_in_a_cluster() {
+/// Two nodes with half of the slots each. The second has `{a}`, which is in slot 15495.
+fn cluster() -> [Redis; 2] {
     let module = crate::common::module_path();
     let module = module.to_str().expect("a path");
     let node = || Redis::start(&["--cluster-enabled", "yes", "--loadmodule", module]);
@@ -205,7 +204,13 @@ fn the_node_of_the_sale_is_found_in_a_cluster() {
                 .contains("cluster_state:ok")
         })
     });
-    // `{a}` is in slot 15495.
+    nodes
+}
+
+/// One node is named, and the other has the sale.
+#[test]
+fn the_node_of_the_sale_is_found_in_a_cluster() {
+    let nodes = cluster();
     nodes[1].ask::<String>("FLASHSALE.CREATE {a} {a}:orders ITEMS 2 red 9 blue 9");
     let sale = ["--cluster", "--sale", "{a}", "--orders", "{a}:orders"];
     let gateway = Gateway::start_with(&nodes[0].url(), &sale);
@@ -213,4 +218,33 @@ fn the_node_of_the_sale_is_found_in_a_cluster() {
     assert_eq!(ann.reserve("a1", r#"{"red": 1}"#).status, 201);
     assert_eq!(ann.reserve("a2", r#"{"red": 1, "blue": 1}"#).status, 201);
     assert_eq!(ann.pay("a1", "p").answer(), "SOLD");
+}
+
+/// While the slot is on its way, its old node answers ASK, and the new one MOVED.
+#[test]
+fn a_slot_that_is_migrated_is_waited_for_and_followed() {
+    let nodes = cluster();
+    nodes[1].ask::<String>("FLASHSALE.CREATE {a} {a}:orders ITEMS 2 red 9 blue 9");
+    let sale = ["--cluster", "--sale", "{a}", "--orders", "{a}:orders"];
+    let gateway = Gateway::start_with(&nodes[1].url(), &sale);
+    let ann = Buyer::new(&gateway);
+    assert_eq!(ann.reserve("a1", r#"{"red": 1}"#).status, 201);
+    let ids = [0, 1].map(|node: usize| nodes[node].ask::<String>("CLUSTER MYID"));
+    nodes[0].ask::<String>(&format!("CLUSTER SETSLOT 15495 IMPORTING {}", ids[1]));
+    nodes[1].ask::<String>(&format!("CLUSTER SETSLOT 15495 MIGRATING {}", ids[0]));
+    let port = nodes[0].port;
+    nodes[1].ask::<String>(&format!("MIGRATE 127.0.0.1 {port} {{a}} 0 5000"));
+    for items in [r#"{"red": 1}"#, r#"{"red": 1, "blue": 1}"#] {
+        let reply = ann.reserve(&format!("a{}", items.len()), items);
+        assert_eq!((reply.status, reply.answer()), (503, "LATE"));
+    }
+    assert_eq!(gateway.number("lost_connections_total", "") as i64, 0);
+    for node in &nodes {
+        node.ask::<String>(&format!("CLUSTER SETSLOT 15495 NODE {}", ids[0]));
+    }
+    for items in [r#"{"red": 1}"#, r#"{"red": 1, "blue": 1}"#] {
+        let key = format!("a{}", items.len());
+        assert_eq!(reserve_until_answered(&ann, &key, items), 201);
+    }
+    assert_eq!(ann.get("/reservations/a1").body["state"], "reserved");
 }

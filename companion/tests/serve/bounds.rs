@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::gateway::{Buyer, Gateway, sale};
+use crate::proxy::Proxy;
 
 #[test]
 fn a_name_that_the_module_refuses_is_not_sent() {
@@ -80,6 +81,26 @@ fn batches_become_as_small_as_the_server_wants_them() {
             });
         }
     });
+}
+
+/// A refusal by USERLIMIT asks for the buyer's reservations too, in what is left of the 2 s.
+#[test]
+fn a_buyer_who_is_asked_about_twice_waits_no_longer() {
+    let redis = sale("STOCK 9 USERLIMIT 1");
+    let proxy = Proxy::start(redis.port);
+    let gateway = Gateway::start(&proxy.url(), &[]);
+    let ann = Buyer::new(&gateway);
+    assert_eq!(ann.reserve("a1", r#"{"default": 1}"#).status, 201);
+    let reply = ann.reserve("a2", r#"{"default": 1}"#);
+    assert_eq!(reply.body["reservations"], serde_json::json!(["a1"]));
+    proxy.delay("MRESERVE", Duration::from_millis(900));
+    proxy.delay("USER", Duration::from_secs(5));
+    let begun = Instant::now();
+    let reply = ann.reserve("a3", r#"{"default": 1}"#);
+    assert_eq!((reply.status, reply.answer()), (409, "USERLIMIT"));
+    assert_eq!(reply.body.get("reservations"), None);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(2_600), "{took:?}");
 }
 
 /// Sends the beginning of a request, and returns what comes before the end of the connection.

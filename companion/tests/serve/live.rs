@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::common::{Redis, wait_until};
 use crate::gateway::{Buyer, Gateway, sale};
+use crate::proxy::Proxy;
 
 /// One browser that watches.
 struct Watcher(BufReader<TcpStream>);
@@ -130,6 +131,24 @@ fn a_thousand_readers_cost_the_server_what_one_costs() {
     let before = calls(&redis, "stock");
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(calls(&redis, "stock"), before);
+}
+
+/// A look takes long enough here that it is still fresh when the gateway has stopped looking:
+/// the only reader comes in that moment, and has to wake it.
+#[test]
+fn a_lone_reader_who_comes_while_nobody_looks_is_told_of_changes() {
+    let redis = sale("STOCK 10");
+    let proxy = Proxy::start(redis.port);
+    let gateway = Gateway::start(&proxy.url(), &[]);
+    proxy.delay("STOCK", Duration::from_millis(150));
+    let begun = Instant::now();
+    assert_eq!(Buyer::nobody(&gateway).get("/sale").status, 200);
+    let at = Duration::from_millis(270);
+    std::thread::sleep(at.saturating_sub(begun.elapsed()));
+    let mut watcher = Watcher::new(&gateway);
+    assert_eq!(watcher.sale()["items"][0]["reserved"], 0);
+    redis.ask::<redis::Value>("FLASHSALE.RESERVE shoes ann 3");
+    assert_eq!(watcher.sale()["items"][0]["reserved"], 3);
 }
 
 /// What is silent for too long is taken for dead by what stands between.

@@ -1,4 +1,5 @@
-//! Stands between the gateway and Redis: loses answers of batches, and answers errors itself.
+//! Stands between the gateway and Redis: loses answers of batches, delays commands, and answers
+//! errors itself.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -19,6 +20,8 @@ struct Shared {
     cuts: AtomicU32,
     /// What commands of the module are answered instead, as a line of RESP.
     error: Mutex<Option<String>>,
+    /// Commands by their beginning, and how long each is held up, with all behind it.
+    delays: Mutex<Vec<(String, Duration)>>,
 }
 
 impl Proxy {
@@ -48,6 +51,12 @@ impl Proxy {
 
     pub fn cuts(&self) -> u32 {
         self.shared.cuts.load(Ordering::SeqCst)
+    }
+
+    /// Holds up a command of the module from now on.
+    pub fn delay(&self, command: &str, by: Duration) {
+        let mut delays = self.shared.delays.lock().expect("the delays");
+        delays.push((format!("\r\nFLASHSALE.{command}\r\n"), by));
     }
 
     pub fn answer_with(&self, error: Option<&str>) {
@@ -85,6 +94,7 @@ impl Shared {
                 let _ = errors_to.write_all(format!("-{error}\r\n").repeat(asked).as_bytes());
                 continue;
             }
+            self.hold_up(bytes);
             let is_struck = self.is_struck(bytes);
             is_mute.fetch_or(is_struck, Ordering::SeqCst);
             if to_server.write_all(bytes).is_err() {
@@ -100,6 +110,15 @@ impl Shared {
         let _ = to_server.shutdown(Shutdown::Both);
         let _ = from_client.shutdown(Shutdown::Both);
         let _ = back.join();
+    }
+
+    fn hold_up(&self, bytes: &[u8]) {
+        let delays = self.delays.lock().expect("the delays").clone();
+        for (command, by) in delays {
+            if count(bytes, &command) > 0 {
+                std::thread::sleep(by);
+            }
+        }
     }
 
     fn is_struck(&self, bytes: &[u8]) -> bool {

@@ -24,12 +24,9 @@ fn a_browser_is_the_user_of_its_cookie() {
     let proxied = Buyer::nobody(&gateway)
         .with("x-forwarded-proto", "https")
         .get("/");
-    assert!(
-        proxied
-            .header("set-cookie")
-            .expect("a cookie")
-            .contains("Secure")
-    );
+    let secure = proxied.header("set-cookie").expect("a cookie");
+    assert!(secure.starts_with("__Host-flashsale_user="), "{secure}");
+    assert!(secure.contains("Secure"), "{secure}");
     let value = cookie.split(';').next().expect("a value");
     let ann = Buyer::nobody(&gateway).with("cookie", value);
     assert_eq!(ann.get("/").header("set-cookie"), None);
@@ -47,6 +44,9 @@ fn a_browser_is_the_user_of_its_cookie() {
         assert_eq!((reply.status, reply.answer()), (400, "NOUSER"));
         assert_eq!(reply.header("set-cookie"), None);
     }
+    let two = ann.with("cookie", "flashsale_user=00112233445566778899aabbccddeeff");
+    let reply = two.get("/reservations/a1");
+    assert_eq!((reply.status, reply.answer()), (400, "NOUSER"));
     // Without a proxy that sets it, the header is worth nothing.
     let claimed = ann.with("x-user", "bob").reserve("a2", r#"{"default": 1}"#);
     assert_eq!(claimed.status, 201);

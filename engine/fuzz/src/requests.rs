@@ -54,6 +54,7 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
         id: id_key,
         hold_ms: dice.one_in(2).then_some(1 + dice.below(90_000)),
         replaces: dice.one_in(3).then(|| HASHER.key(name(&names.ids, dice))),
+        waits: false,
     };
     let pay = Checkout {
         id: id_key,

@@ -366,6 +366,7 @@ pub fn busy_sale() -> Sale {
         id: HASHER.key(id),
         hold_ms: None,
         replaces: replaces.map(|old| HASHER.key(old)),
+        waits: false,
     };
     let late_ms = NOW_MS + 60_000;
     step(&mut sale, |sale| sale.plan_resume(late_ms));
@@ -412,6 +413,7 @@ pub fn telling_sale() -> Sale {
             id: HASHER.key(id),
             hold_ms: Some(500),
             replaces: replaces.map(|old| HASHER.key(old)),
+            waits: false,
         };
     let reserve = |sale: &mut Sale, at_ms, ask: &Reserve<'static>| {
         step(sale, |sale| sale.plan_reserve(at_ms, ask, &BOUNDS));
@@ -493,6 +495,7 @@ pub fn sale_of_version_2() -> Sale {
             id: HASHER.key(id.as_bytes()),
             hold_ms: None,
             replaces: None,
+            waits: false,
         };
         move |sale: &Sale| sale.plan_reserve(at_ms, &ask, &bounds)
     };

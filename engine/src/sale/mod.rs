@@ -23,9 +23,15 @@
 //! 5. An id has one user and one set of units for as long as it is known.
 //! 6. The sum of all `total` is at most 2^53 - 1.
 //!
+//! 7. A user has at most one place in line, and an id is a place or a reservation, never both.
+//! 8. Nobody gets units before a smaller place of the same line that was present and within
+//!    the limits.
+//! 9. While people wait for an item, nobody else gets a unit of it: not by RESERVE, BUY, or a
+//!    CHECKOUT within GRACE.
+//!
 //! 12. The `seq` of waiting entries ascend, and none is above the sale's.
 //!
-//! [`Sale::audit`] recounts 1, 2, 4, 6 and 12 from the reservations up, [`OrderAudit`] holds
+//! [`Sale::audit`] recounts 1, 2, 4, 6, 7 and 12 from the reservations up, [`OrderAudit`] holds
 //! the orders against the stream's entries. [`Sale::fault`] looks after each change whether
 //! 1, 2, 4 and 6 can hold, as far as that takes no recount.
 //!
@@ -36,6 +42,7 @@
 //! | what happened, and what it does | `event/`: `mod.rs`, `apply.rs`; may a replayed one: `check.rs` |
 //! | which entries are queued for the stream, and told | `event/queue.rs`, `event/record.rs`, `event/told.rs` |
 //! | what is kept | `state.rs`, `book/` |
+//! | who waits in line, and who was heard from | `book/waiting/`, `presence.rs` |
 //! | what becomes of a sale that breaks an invariant | `broken.rs` |
 //! | what is read | `views.rs` |
 //! | does it add up, and agree with the stream | `audit/` |
@@ -48,9 +55,11 @@ mod broken;
 pub(crate) mod disk;
 pub(crate) mod event;
 pub(crate) mod plan;
+pub(crate) mod presence;
 pub(crate) mod state;
 pub(crate) mod units;
 pub(crate) mod views;
+pub(crate) mod views_line;
 
 pub use crate::table::hash::Hasher;
 pub use crate::table::name::{Key, NAME_BYTES_MAX, Name, NameBuffer, Spelling};
@@ -62,7 +71,10 @@ pub use audit::orders::{OrderAudit, OrderCount, OrderEntry, StreamState};
 pub use book::items::{Stock, StockChange, StockChanges};
 pub use book::options::{Changes, Events, NUMBER_NAMES, Options};
 pub use book::outbox::{Hole, Outbox, OutboxCounts};
+pub use book::pace::PaceRate;
 pub use book::reservation::Slot;
+pub use book::waiting::draw::{Draw, Seed};
+pub use book::waiting::{LastDraw, LineCounts, Moves, Place, PlaceSlot, Waiting};
 pub use disk::loader::Loader;
 pub use disk::snapshot::{digest, save};
 pub use event::apply::Applied;
@@ -72,16 +84,18 @@ pub use event::container::{Container, ContainerWriter};
 pub use event::facts::Deed;
 pub use event::record::{Alterations, News, Record, ReservationEvent};
 pub use event::told::{Told, ToldWriter};
-pub use event::{Change, Created, Event, Forgets, Order, Pending, Refund, StockDelta};
+pub use event::{Change, Created, Event, Forgets, Granted, Order, Pending, Refund, StockDelta};
 pub use plan::batch::{Batch, Carrier, Entry};
 pub use plan::manage::CreateAsk;
+pub use presence::Presence;
 pub use state::{MarkId, Sale, Time};
 pub use units::{
     EntryId, INTEGER_MAX, ItemIndex, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX, ORDERS_BYTES_MAX,
     PAYLOAD_BYTES_MAX, PAYLOAD_LEVELS_MAX, SKU_BYTES_MAX, SKU_DEFAULT, WINDOW_MS_MAX,
     WINDOW_MS_MIN, units_of,
 };
-pub use views::{InfoView, ItemView, Phase, State, Terms, UserView, View};
+pub use views::{InfoView, ItemView, Phase, State, Terms, UserView, View, Wait};
+pub use views_line::{PlaceCursor, WaitTerms};
 
 /// What a plan returns: the event that is to happen, or why nothing does.
 pub type Plan<'a> = Result<Event<'a>, Answer>;

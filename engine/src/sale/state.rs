@@ -6,10 +6,12 @@ use crate::sale::book::deadlines::NEVER;
 use crate::sale::book::items::Items;
 use crate::sale::book::options::Options;
 use crate::sale::book::outbox::Outbox;
+use crate::sale::book::pace::Pace;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::book::reservations::Reservations;
 use crate::sale::book::restock_refs::RestockRefs;
 use crate::sale::book::users::Users;
+use crate::sale::book::waiting::Waiting;
 use crate::sale::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, MARK_BYTES_MAX, MOMENT_MS_MAX};
 use crate::table::hash::Hasher;
 use crate::table::name::{Key, Spelling};
@@ -35,6 +37,12 @@ pub struct Sale {
     pub(crate) restock_refs: RestockRefs,
     /// Since `EVENTS all` was first asked for: what waits to be written, and the last `seq`.
     pub(crate) outbox: Option<Box<Outbox>>,
+    /// Since somebody first waited for something: who does now.
+    pub(crate) waiting: Option<Box<Waiting>>,
+    /// When the next reservation may begin, in a sale with PACE.
+    pub(crate) pace: Pace,
+    /// There is `waiting`, or PACE: what others do not pay for is behind this.
+    pub(crate) has_queue: bool,
     /// This copy missed a change of its primary, and does not sell.
     pub(crate) mark: Option<Mark>,
     /// Why nothing here can be relied on, in words. A property of this copy, not of its
@@ -247,6 +255,10 @@ impl Sale {
                 .outbox
                 .as_ref()
                 .map_or(0, |outbox| size_of::<Outbox>() + outbox.heap_bytes())
+            + self
+                .waiting
+                .as_ref()
+                .map_or(0, |waiting| size_of::<Waiting>() + waiting.heap_bytes())
             + self.mark.as_ref().map_or(0, |mark| mark.reason.len())
             + self.broken.as_ref().map_or(0, |reason| reason.len())
     }
@@ -257,6 +269,10 @@ impl Sale {
             .outbox
             .as_ref()
             .map_or(0, |outbox| outbox.free_effort());
-        self.reservations.len() + self.users.len() + self.items.len() + outbox
+        let waiting = self
+            .waiting
+            .as_ref()
+            .map_or(0, |waiting| waiting.free_effort());
+        self.reservations.len() + self.users.len() + self.items.len() + outbox + waiting
     }
 }

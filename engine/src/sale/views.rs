@@ -7,8 +7,9 @@ use crate::sale::book::items::Stock;
 use crate::sale::book::options::Options;
 use crate::sale::book::outbox::Outbox;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
+use crate::sale::book::waiting::PlaceSlot;
 use crate::sale::state::Sale;
-use crate::sale::units::{EntryId, INTEGER_MAX, ItemIndex, Line, Lines, USER_IDS_MAX};
+use crate::sale::units::{EntryId, INTEGER_MAX, ItemIndex, Line, Lines, USER_IDS_MAX, one_line};
 use crate::table::name::{Key, Name, NameBuffer, Spelling};
 
 /// The state of a reservation, as GET and SCAN name it.
@@ -19,16 +20,18 @@ pub enum State {
     Refunded,
     Released,
     Expired,
+    Waiting,
 }
 
 impl State {
     /// Every state, in the order of the reference.
-    pub const ALL: [State; 5] = [
+    pub const ALL: [State; 6] = [
         State::Reserved,
         State::Sold,
         State::Refunded,
         State::Released,
         State::Expired,
+        State::Waiting,
     ];
 
     pub fn word(self) -> &'static str {
@@ -38,6 +41,7 @@ impl State {
             State::Refunded => "refunded",
             State::Released => "released",
             State::Expired => "expired",
+            State::Waiting => "waiting",
         }
     }
 }
@@ -99,6 +103,17 @@ pub struct View<'s> {
     pub released_at_ms: Option<u64>,
     /// The stream entry of the order.
     pub order: Option<EntryId>,
+    /// Of an id that waits.
+    pub wait: Option<Wait>,
+}
+
+/// Where somebody stands in line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// The number in the line; it may change until the draw.
+    pub number: u64,
+    /// Places in front, at most; `None` before the draw.
+    pub ahead: Option<u64>,
 }
 
 impl View<'_> {
@@ -221,6 +236,30 @@ impl Sale {
             sold_at_ms: order.map(|order| order.sold_at_ms),
             released_at_ms: (record.status() == Status::Released).then_some(record.ended_at_ms()),
             order: order.map(|order| order.entry),
+            wait: None,
+        })
+    }
+
+    /// Everything about an id that waits.
+    pub fn view_of_place(&self, slot: PlaceSlot) -> Option<View<'_>> {
+        let place = self.place(slot)?;
+        Some(View {
+            id: place.id,
+            user: Some(place.user),
+            reference: None,
+            state: State::Waiting,
+            lines: one_line(place.item, place.qty),
+            is_shortened: false,
+            refunded: &[],
+            reserved_at_ms: None,
+            expires_at_ms: None,
+            sold_at_ms: None,
+            released_at_ms: None,
+            order: None,
+            wait: Some(Wait {
+                number: place.number,
+                ahead: self.ahead_of(place),
+            }),
         })
     }
 

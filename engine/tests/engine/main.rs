@@ -13,6 +13,7 @@ mod bloom_model;
 mod bloom_rate;
 mod codec;
 mod commands;
+mod line;
 mod model;
 mod simulation;
 

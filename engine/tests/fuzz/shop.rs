@@ -107,6 +107,7 @@ impl Shop {
             ask: Ask::Items(lines.iter().copied().collect()),
             id: HASHER.key(id),
             hold_ms: None,
+            waits: false,
             replaces: None,
         };
         self.call(|sale, now_ms, bounds| sale.plan_reserve(now_ms, &ask, bounds))

@@ -272,9 +272,9 @@ def test_the_operator_pauses_restocks_and_refunds(long: Shop) -> None:
     assert long.buyer().http.post("/cart", json={"id": ann.new_id(), "items": {"blue": 1}}).json()["status"] == "PAUSED"
     assert boss.get("/admin/state").json()["state"] == "paused"
     assert act(action="resume") == 200
-    total = sum(long.call("STOCK", "red")[0][1:])
+    total = sum(long.call("STOCK", "red")[0][1:4])
     assert [act(action="restock", sku="red", delta=5, ref="lorry-1") for _ in range(2)] == [200, 200]
-    assert sum(long.call("STOCK", "red")[0][1:]) == total + 5
+    assert sum(long.call("STOCK", "red")[0][1:4]) == total + 5
     assert [act(action="refund", id=id, ref="return-1") for _ in range(2)] == [200, 200]
     wait(lambda: long.payments(id)[0]["refunded"] == 2 * PRICES["red"], "the money back")
     assert act(action="refund", id=id, ref="return-2") == 409
@@ -542,6 +542,34 @@ def test_a_lost_order_whose_unit_is_gone_is_owed(shop: Shop) -> None:
     shop.start("reconcile")
     wait(lambda: sold(shop) == 2 and not shop.alarms(), "both sold")
     assert shop.net() == 2 * PRICES["red"]
+
+
+def test_an_order_that_was_refunded_in_part_and_then_lost_is_written_off(shop: Shop) -> None:
+    """Broken by: an order with any refund counts as written off."""
+    shop.create(red=2)
+    size = shop.aof_size()
+    ann, bob = shop.buyer(), shop.buyer()
+    id = ann.reserve({"red": 2})
+    ann.pay(id)
+    shop.reaches(id, "captured")
+    shop.call("REFUND", "shoes:orders", id, "ITEMS", 1, "red", 1, "REF", "return-1")
+    wait(lambda: shop.net() == PRICES["red"], "the money of one pair back")
+    shop.kill("reconcile")
+    shop.cut(size)
+    other = bob.reserve({"red": 2})
+    bob.pay(other)
+    shop.reaches(other, "captured")
+    shop.start("reconcile")
+    wait(lambda: "owed" in shop.alarms(), "the order that is owed")
+
+    def refund(ref: str) -> int:
+        return operator(shop).post("/admin/act", json={"action": "refund", "id": id, "ref": ref}).status_code
+
+    assert (refund("return-1"), refund("owed")) == (404, 200)
+    wait(lambda: shop.net() == 2 * PRICES["red"], "the money of the other pair back")
+    wait(shop.is_idle, "every job done")
+    assert [row["qty"] for row in shop.rows("SELECT qty FROM refunds WHERE id = ? ORDER BY at_ms", id)] == [1, 1]
+    assert refund("again") == 404
 
 
 def test_a_lost_refund_is_made_again(shop: Shop) -> None:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not (SHOP / "jobs.py").exists(), reason="the sho
 
 
 def known(state: str, ref: str | None) -> Reservation:
-    return Reservation(state, "ann", (), (), 1, 2, 3, None, "1-0", ref)
+    return Reservation(state, "ann", (), (), 1, 2, 3, None, "1-0", ref, None, None)
 
 
 def books_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str) -> Any:
@@ -31,7 +31,7 @@ def books_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str) -> Any
 
     db = books.connect()
     db.execute("INSERT INTO intents VALUES ('in_1', 'cart-1', 'ann', '[]', 1, 'pay_1', ?, 0, 0)", (state,))
-    db.execute("INSERT INTO orders VALUES ('sale-1', 'cart-1', 'pay_1', 'ann', 1, '[]', NULL, 0)")
+    db.execute("INSERT INTO orders VALUES ('sale-1', 'cart-1', 'pay_1', 'ann', 1, ?, NULL, 0)", ('[{"sku": "tee", "qty": 1}]',))
     return db
 
 

@@ -104,6 +104,7 @@ impl Handler for Buy {
             id: names::key(given.unwrap_or_default()),
             hold_ms: None,
             replaces: None,
+            waits: false,
         };
         let key = given.is_some().then_some(&mut ask.id);
         let mut open = OpenSale::about(call, key, Some(&mut ask.user))?;
@@ -116,6 +117,7 @@ impl Handler for Buy {
             (id, ask.id) = ids::spelled(open.now_ms, &mut buffer);
             id
         };
+        open.begin_line();
         let bounds = config::bounds();
         let plan = |sale: &Sale, now_ms| sale.plan_buy(now_ms, &ask, reference, payload, &bounds);
         let mut planned = plan(open.sale(), open.now_ms);

@@ -5,14 +5,15 @@
 //!
 //! - Complexity: O(N) with N SKUs in the reservation.
 //! - Reply: null if the id is unknown, else a map, always whole, null where there is
-//!   nothing: `state` (reserved, sold, refunded, released, expired), `user`, `items`
+//!   nothing: `state` (reserved, sold, refunded, released, expired, waiting), `user`, `items`
 //!   [[sku, qty], ...], `refunded` (same shape), `reserved_at_ms`, `expires_at_ms`,
-//!   `sold_at_ms`, `released_at_ms`, `order_id`, `ref`. Of more than 8 SKUs `items` is
+//!   `sold_at_ms`, `released_at_ms`, `order_id`, `ref`, and of an id that waits `number` (in its
+//!   line) and `ahead` (places in front at most, -1 before START). Of more than 8 SKUs `items` is
 //!   null once released, or expired for good.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`.
 
 use crate::command::args::Args;
-use crate::command::reply::{bytes_or_null, entry_id, integer_or_null};
+use crate::command::reply::{bytes_or_null, entry_id, integer_or_minus_1, integer_or_null};
 use crate::command::{Handler, SINCE, text};
 use crate::datatype;
 use crate::error::Error;
@@ -49,7 +50,9 @@ impl Handler for Get {
         let id = parse(Args::new(call.words()))?;
         let key = datatype::open_read(call.ctx(), text(call, 1)?)?;
         let sale = key.sale();
-        match sale.find(names::key(id)).and_then(|slot| sale.view(slot)) {
+        let key = names::key(id);
+        let known = sale.find(key).and_then(|slot| sale.view(slot));
+        match known.or_else(|| sale.view_of_place(sale.find_place(key)?)) {
             Some(view) => reply_view(call.reply(), sale, &view),
             None => call.reply().null(),
         }
@@ -58,7 +61,7 @@ impl Handler for Get {
 }
 
 fn reply_view(reply: Reply<'_>, sale: &Sale, view: &View<'_>) {
-    reply.map(10);
+    reply.map(12);
     reply.bytes(b"state");
     reply.bytes(view.state.word().as_bytes());
     reply.bytes(b"user");
@@ -99,6 +102,13 @@ fn reply_view(reply: Reply<'_>, sale: &Sale, view: &View<'_>) {
     }
     reply.bytes(b"ref");
     bytes_or_null(reply, view.reference());
+    reply.bytes(b"number");
+    integer_or_null(reply, view.wait.map(|wait| wait.number));
+    reply.bytes(b"ahead");
+    match view.wait {
+        Some(wait) => integer_or_minus_1(reply, wait.ahead),
+        None => reply.null(),
+    }
 }
 
 fn reply_line(reply: Reply<'_>, sku: &[u8], qty: u64) {

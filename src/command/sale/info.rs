@@ -10,19 +10,21 @@
 //!   unit, `items`, `total`, `available`, `reserved`, `sold`, `refunded`, `users`,
 //!   `reservations_open`, `reservations_remembered`, `events_waiting` (entries that are not in
 //!   the stream yet), `events_lost` (entries that never will be), `seq` (of the newest entry
-//!   with `EVENTS all`), `memory_bytes`. Null where there is nothing.
+//!   with `EVENTS all`), `memory_bytes`, `waiting` (people in line), `granted` and `passed_over`
+//!   (places so far), and of the last draw `drawn_at_ms`, `draw_seed` (32 hex digits) and `drawn`
+//!   (`[[sku, n], ...]`: how many were drawn in each line). Null where there is nothing.
 //! - Errors: `ERR` arity, `NOSALE`, `WRONGTYPE`.
 
 use ulid::{ULID_LEN, Ulid};
 
 use crate::clock;
 use crate::command::args::Args;
-use crate::command::reply::integer_or_null;
+use crate::command::reply::{bytes_or_null, integer_or_null};
 use crate::command::{Handler, SINCE, text};
 use crate::datatype;
 use crate::error::Error;
-use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
-use flashsale_engine::sale::InfoView;
+use crate::ffi::{Argument, Call, CommandSpec, KeySpec, Reply};
+use flashsale_engine::sale::{InfoView, Sale};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.INFO",
@@ -38,7 +40,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
 };
 
 /// The numbers of INFO, in the order of the reply.
-fn numbers(info: &InfoView<'_>) -> [(&'static str, Option<u64>); 28] {
+fn numbers(info: &InfoView<'_>) -> [(&'static str, Option<u64>); 32] {
     let options = info.options;
     [
         ("now_ms", Some(info.now_ms)),
@@ -56,6 +58,10 @@ fn numbers(info: &InfoView<'_>) -> [(&'static str, Option<u64>); 28] {
         ("end_at_ms", options.end_at_ms),
         ("keep_ms", Some(options.keep_ms)),
         ("remember_ms", Some(options.remember_ms)),
+        ("waiting_max", Some(options.waiting_max)),
+        ("patience_ms", Some(options.patience_ms)),
+        ("pace_n", options.pace.map(|rate| rate.n)),
+        ("pace_ms", options.pace.map(|rate| rate.ms)),
         ("items", Some(info.items)),
         ("total", Some(info.total)),
         ("available", Some(info.available)),
@@ -85,7 +91,7 @@ impl Handler for Info {
         let key = datatype::open_read(call.ctx(), text(call, 1)?)?;
         let (info, reply) = (key.sale().info(clock::now_ms()), call.reply());
         let numbers = numbers(&info);
-        reply.map(numbers.len().saturating_add(4));
+        reply.map(numbers.len().saturating_add(10));
         reply.bytes(b"sale_id");
         reply.bytes(
             Ulid(info.sale_id)
@@ -102,6 +108,36 @@ impl Handler for Info {
             reply.bytes(name.as_bytes());
             integer_or_null(reply, number);
         }
+        reply_lines(reply, key.sale());
         Ok(())
+    }
+}
+
+/// What INFO says of lines.
+fn reply_lines(reply: Reply<'_>, sale: &Sale) {
+    let counts = sale.line_counts();
+    for (name, number) in [
+        ("waiting", sale.waiting_len()),
+        ("granted", counts.granted),
+        ("passed_over", counts.passed_over),
+    ] {
+        reply.bytes(name.as_bytes());
+        reply.integer(number);
+    }
+    let draw = sale.last_draw();
+    reply.bytes(b"drawn_at_ms");
+    integer_or_null(reply, draw.map(|draw| draw.at_ms));
+    reply.bytes(b"draw_seed");
+    let seed = draw.map(|draw| format!("{:032x}", u128::from_be_bytes(draw.seed)));
+    bytes_or_null(reply, seed.as_ref().map(String::as_bytes));
+    reply.bytes(b"drawn");
+    let Some(draw) = draw else {
+        return reply.null();
+    };
+    reply.array(draw.drawn.len());
+    for &(item, drawn) in &draw.drawn {
+        reply.array(2);
+        reply.bytes(sale.item(item).sku);
+        reply.integer(drawn);
     }
 }

@@ -84,6 +84,7 @@ impl<'a> Request<'a> {
             id: names::key(id),
             hold_ms: None,
             replaces: None,
+            waits: false,
         };
         Ok(Asked {
             id,

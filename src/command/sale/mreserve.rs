@@ -90,6 +90,7 @@ impl<'a> Request<'a> {
             id: names::key(id),
             hold_ms: self.hold_ms,
             replaces: None,
+            waits: false,
         });
         Ok(Asked {
             id,

@@ -1,4 +1,4 @@
-//! `FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] [REPLACE old-id]`
+//! `FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] [REPLACE old-id] [WAIT]`
 //!
 //! Sets units aside for a user until a deadline. A cart is all or nothing; the same
 //! SKU twice is summed first. `qty` alone means the SKU `default` if there is one,
@@ -12,17 +12,26 @@
 //! are inherited. `old-id` is remembered as released. One that is not open is answered as
 //! CHECKOUT would, with `old-id`.
 //!
+//! `WAIT` turns "not now" into a place in line under the id: where the sale has not begun, is
+//! paused, all units are reserved, others wait already, or PACE says so. The same request sent
+//! again is the poll and the sign of life; whoever is at the head gets units as a plain
+//! reservation. Needs `ID` and one SKU, and takes neither `HOLD` nor `REPLACE`.
+//!
 //! - Complexity: O(N log N) with N SKUs asked for or given back by REPLACE, and the overdue
 //!   reservations returned on the way.
 //! - Reply: `["RESERVED", id, expires_at_ms, remaining, user_remaining]`; `remaining`
 //!   is the fewest units left of any item asked for, `user_remaining` is -1 without
 //!   USERLIMIT. For a known id also `SOLD`, `REFUNDED`, `RELEASED`, `EXPIRED`.
+//!   `["WAITING", id, ahead, left, eta_ms, retry_in_ms]` while the id waits: `ahead` places in
+//!   front at most, -1 before START; `left` units that could still come; `eta_ms` by the last
+//!   minute, or -1; when to ask again.
 //! - Refusals, the first that applies: `MISMATCH`, of `old-id` `NORESERVATION`, `SOLD`,
 //!   `RELEASED`, `EXPIRED` or `REFUNDED`, `ENDED`, `NOTSTARTED`, `PAUSED`,
-//!   `ORDERLIMIT`, `USERLIMIT`, `ITEMLIMIT`, `SALELIMIT`, `SOLDOUT`, `ALLRESERVED`.
+//!   `ORDERLIMIT`, `USERLIMIT`, `ITEMLIMIT`, `SALELIMIT`, `SOLDOUT`, `ALLRESERVED`,
+//!   `THROTTLED`; with WAIT also `PLACED` (the user waits under another id), `LINEFULL`.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`, `NOSKU`, `OOM` (a new
 //!   reservation at `maxmemory` or beyond `max-reservations`).
-//! - Replicates: the event `Reserved`; nothing when refused.
+//! - Replicates: the event `Reserved`, or `Joined`; nothing when refused or polled.
 //! - Notifies: `flashsale.reserved`, and `flashsale.allreserved` per item; with REPLACE
 //!   also `flashsale.backinstock` or `flashsale.soldout`.
 
@@ -37,7 +46,7 @@ use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::names;
-use flashsale_engine::sale::{self, Ask, Sale};
+use flashsale_engine::sale::{self, Answer, Ask, Sale};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RESERVE",
@@ -57,6 +66,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
             .after("REPLACE")
             .optional()
             .since("0.2.0"),
+        Argument::flag("wait", "WAIT").optional().since("0.2.0"),
     ],
     tips: "nondeterministic_output",
     internal: false,
@@ -68,6 +78,7 @@ struct Request<'a> {
     id: Option<&'a [u8]>,
     hold_ms: Option<u64>,
     replaces: Option<&'a [u8]>,
+    waits: bool,
 }
 
 impl<'a> Request<'a> {
@@ -75,7 +86,7 @@ impl<'a> Request<'a> {
         args.word("key")?;
         let user = args.name("user")?;
         let ask = parse_units(&mut args)?;
-        let (mut id, mut hold_ms, mut replaces) = (None, None, None);
+        let (mut id, mut hold_ms, mut replaces, mut wait) = (None, None, None, None);
         while !args.is_empty() {
             if args.keyword("ID") {
                 once(&mut id, "ID", args.name("ID")?)?;
@@ -83,9 +94,14 @@ impl<'a> Request<'a> {
                 once(&mut hold_ms, "HOLD", args.integer("HOLD", 1)?)?;
             } else if args.keyword("REPLACE") {
                 once(&mut replaces, "REPLACE", args.name("REPLACE")?)?;
+            } else if args.keyword("WAIT") {
+                once(&mut wait, "WAIT", ())?;
             } else {
                 return Err(args.unknown_option());
             }
+        }
+        if wait.is_some() {
+            check_wait(&ask, id.is_some(), hold_ms.is_some(), replaces.is_some())?;
         }
         if replaces.is_some() && id.is_none() {
             return Err(Error::new("ID: missing, REPLACE needs one"));
@@ -101,8 +117,25 @@ impl<'a> Request<'a> {
             id,
             hold_ms,
             replaces,
+            waits: wait.is_some(),
         })
     }
+}
+
+/// What may stand beside WAIT.
+///
+/// # Errors
+///
+/// There is no ID, or several SKUs, HOLD or REPLACE.
+fn check_wait(ask: &Ask<'_>, has_id: bool, holds: bool, replaces: bool) -> Result<(), Error> {
+    let why = match ask {
+        _ if !has_id => "ID: missing, WAIT needs one",
+        _ if holds => "HOLD: not with WAIT, units that are granted are held as the sale says",
+        _ if replaces => "REPLACE: not with WAIT",
+        Ask::Items(lines) if lines.len() > 1 => "WAIT: takes one SKU",
+        _ => return Ok(()),
+    };
+    Err(Error::new(why))
 }
 
 pub struct Reserve;
@@ -118,6 +151,7 @@ impl Handler for Reserve {
             id: given,
             hold_ms,
             replaces,
+            waits,
         } = Request::parse(Args::new(call.words()))?;
         let mut ask = sale::Reserve {
             user: names::key(user),
@@ -126,6 +160,7 @@ impl Handler for Reserve {
             id: names::key(given.unwrap_or_default()),
             hold_ms,
             replaces: replaces.map(names::key),
+            waits,
         };
         let key = given.is_some().then_some(&mut ask.id);
         let mut open = OpenSale::about(call, key, Some(&mut ask.user))?;
@@ -141,6 +176,7 @@ impl Handler for Reserve {
         if let Some(old) = ask.replaces {
             open.expire(old);
         }
+        open.begin_line();
         let bounds = config::bounds();
         let plan = |sale: &Sale, now_ms| sale.plan_reserve(now_ms, &ask, &bounds);
         let mut planned = plan(open.sale(), open.now_ms);
@@ -149,11 +185,20 @@ impl Handler for Reserve {
             |sale, now_ms, answer| sale.overdue_could_lift(now_ms, answer, ask.user),
             plan,
         );
+        if let Err(Answer::Waiting { place }) = planned
+            && open.hear(place)
+        {
+            planned = plan(open.sale(), open.now_ms);
+        }
         match planned {
             Ok(ref event) => {
                 open.refuse_at_maxmemory()?;
                 let done = open.commit(event);
-                reply::reserved_now(call.reply(), open.sale(), id, event, &done);
+                if waits && let Some(place) = open.sale().find_place(ask.id) {
+                    reply::waiting(call.reply(), open.sale(), id, place);
+                } else {
+                    reply::reserved_now(call.reply(), open.sale(), id, event, &done);
+                }
                 Ok(())
             }
             Err(answer) => {
@@ -186,7 +231,7 @@ mod tests {
 
     #[test]
     fn refuses_what_makes_no_sense() {
-        let refused: [(&[&[u8]], &str); 7] = [
+        let refused: [(&[&[u8]], &str); 10] = [
             (
                 &[b"RESERVE", b"k", b"", b"1"],
                 "ERR user: 0 bytes, not 1 to 255",
@@ -216,6 +261,23 @@ mod tests {
             (
                 &[b"RESERVE", b"k", b"u", b"1", b"REF", b"a"],
                 "ERR syntax: unknown option 'REF', see FLASHSALE.HELP",
+            ),
+            (
+                &[b"RESERVE", b"k", b"u", b"1", b"WAIT"],
+                "ERR ID: missing, WAIT needs one",
+            ),
+            (
+                &[
+                    b"RESERVE", b"k", b"u", b"1", b"ID", b"a", b"WAIT", b"HOLD", b"9",
+                ],
+                "ERR HOLD: not with WAIT, units that are granted are held as the sale says",
+            ),
+            (
+                &[
+                    b"RESERVE", b"k", b"u", b"ITEMS", b"2", b"a", b"1", b"b", b"1", b"ID", b"a",
+                    b"WAIT",
+                ],
+                "ERR WAIT: takes one SKU",
             ),
         ];
         for (words, text) in refused {

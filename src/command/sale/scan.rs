@@ -1,11 +1,12 @@
 //! `FLASHSALE.SCAN key cursor [COUNT n] [STATE s]`
 //!
 //! Goes through all known ids, a part a call, with the guarantees of the server's own
-//! SCAN: an id that is known during the whole of a scan is told, once. COUNT is how
-//! many places to look at (10 unless given), STATE one of reserved, sold, refunded,
-//! released, expired.
+//! SCAN: an id that is known during the whole of a scan is told, once; one that waits at
+//! least once. COUNT is how many ids to look at (10 unless given), STATE one of reserved, sold,
+//! refunded, released, expired, waiting. Whoever waits comes first, or an id that becomes a
+//! reservation meanwhile would be missed.
 //!
-//! - Complexity: O(N) with N places looked at.
+//! - Complexity: O(N) with N ids looked at.
 //! - Reply: `[cursor, [id, ...]]`; a cursor of 0 is the end.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`.
 
@@ -16,14 +17,14 @@ use crate::datatype;
 use crate::error::{Error, echo};
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::rehearsal::{self, Point};
-use flashsale_engine::sale::State;
+use flashsale_engine::sale::{NameBuffer, PlaceCursor, Sale, Slot, State};
 
 const COUNT_DEFAULT: u64 = 10;
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.SCAN",
     summary: "Goes through the ids of a sale.",
-    complexity: "O(N) with N places looked at",
+    complexity: "O(N) with N ids looked at",
     since: SINCE,
     flags: "readonly",
     arity: -3,
@@ -93,12 +94,70 @@ impl Handler for Scan {
         let (sale, reply) = (key.sale(), call.reply());
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         rehearsal::panic_at(Point::Read, key.name().bytes());
-        let mut slots = Vec::new();
-        let next = sale.scan(cursor, count, state, &mut |slot| slots.push(slot));
+        let mut found = Found::default();
+        let next = found.look(sale, cursor, count, state);
         reply.array(2);
         reply.bytes(next.to_string().as_bytes());
-        ids(reply, sale, &slots);
+        reply.array(found.waiting.len() + found.slots.len());
+        found.waiting.iter().for_each(|id| reply.bytes(id));
+        ids(reply, sale, &found.slots);
         Ok(())
+    }
+}
+
+/// Marks a cursor among those who wait: below it stand the item and the page of 64 numbers.
+const AMONG_PLACES: u64 = 1 << 52;
+/// Bits of a page in a cursor.
+const PAGE_BITS: u32 = 32;
+
+/// What one call of SCAN found.
+#[derive(Default)]
+struct Found {
+    /// The ids that wait.
+    waiting: Vec<Vec<u8>>,
+    slots: Vec<Slot>,
+}
+
+impl Found {
+    /// Looks at about `count` ids from a cursor on, and returns the next one, 0 at the end.
+    fn look(&mut self, sale: &Sale, cursor: u64, count: usize, state: Option<State>) -> u64 {
+        let mut cursor = cursor;
+        if cursor == 0 || cursor & AMONG_PLACES != 0 {
+            let asks_for_places = state.is_none_or(|state| state == State::Waiting);
+            if let Some(next) = self.look_at_places(sale, cursor, count, asks_for_places) {
+                return next;
+            }
+            cursor = 0;
+        }
+        if state == Some(State::Waiting) {
+            return 0;
+        }
+        let left = count.saturating_sub(self.waiting.len()).max(1);
+        sale.scan(cursor, left, state, &mut |slot| self.slots.push(slot))
+    }
+
+    fn look_at_places(
+        &mut self,
+        sale: &Sale,
+        cursor: u64,
+        count: usize,
+        asks_for_places: bool,
+    ) -> Option<u64> {
+        if !asks_for_places {
+            return None;
+        }
+        let from = match cursor {
+            0 => PlaceCursor::START,
+            _ => PlaceCursor {
+                item: ((cursor & !AMONG_PLACES) >> PAGE_BITS) as u32,
+                page: cursor as u32,
+            },
+        };
+        let next = sale.scan_places(from, count, &mut |place| {
+            let mut buffer = NameBuffer::default();
+            self.waiting.push(place.id.bytes(&mut buffer).to_vec());
+        })?;
+        Some(AMONG_PLACES | u64::from(next.item) << PAGE_BITS | u64::from(next.page))
     }
 }
 
@@ -136,7 +195,7 @@ mod tests {
             ),
             (
                 &[b"SCAN", b"k", b"0", b"STATE", b"gone"],
-                "ERR STATE: 'gone' is none of reserved, sold, refunded, released, expired",
+                "ERR STATE: 'gone' is none of reserved, sold, refunded, released, expired, waiting",
             ),
         ];
         for (words, text) in refused {

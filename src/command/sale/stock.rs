@@ -4,8 +4,8 @@
 //! reservation is reserved until the primary returns it.
 //!
 //! - Complexity: O(N) with N SKUs named, or items in the sale when none is.
-//! - Reply: one `[sku, available, reserved, sold]` per SKU in that order, null for an
-//!   unknown one.
+//! - Reply: one `[sku, available, reserved, sold, waiting]` per SKU in that order, null for
+//!   an unknown one; `waiting` is how many people are in its line.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`.
 
 use crate::command::args::Args;
@@ -58,13 +58,15 @@ impl Handler for Stock {
         let (sale, reply) = (key.sale(), call.reply());
         if skus.is_empty() {
             reply.array(sale.items_len());
-            sale.items().for_each(|item| reply_item(reply, &item));
+            (0..).zip(sale.items()).for_each(|(index, item)| {
+                reply_item(reply, &item, sale.waiting_for(index));
+            });
             return Ok(());
         }
         reply.array(skus.len());
         for sku in skus {
             match sale.find_item(sku) {
-                Some(item) => reply_item(reply, &sale.item(item)),
+                Some(item) => reply_item(reply, &sale.item(item), sale.waiting_for(item)),
                 None => reply.null(),
             }
         }
@@ -72,12 +74,13 @@ impl Handler for Stock {
     }
 }
 
-fn reply_item(reply: Reply<'_>, item: &ItemView<'_>) {
-    reply.array(4);
+fn reply_item(reply: Reply<'_>, item: &ItemView<'_>, waiting: u64) {
+    reply.array(5);
     reply.bytes(item.sku);
     reply.integer(item.available);
     reply.integer(item.reserved);
     reply.integer(item.sold);
+    reply.integer(waiting);
 }
 
 #[cfg(test)]

@@ -207,7 +207,7 @@ fn behind_a_backlog_the_timer_alone_returns_what_is_overdue() {
         let reply = buy_overdue(&mut con, line);
         assert!(reply.ends_with(retry), "{line}: {reply}");
         wait_until("the timer has returned them", || {
-            con.stock("sale") == "[default 2 0 0]"
+            con.stock("sale") == "[default 2 0 0 0]"
         });
         con.says("CONFIG SET flashsale.sweep-max 1000", "OK");
     }

@@ -236,6 +236,7 @@ fn skus_of_any_utf8_come_back_as_they_were() {
                 Value::Int(5 - sold),
                 Value::Int(0),
                 Value::Int(sold),
+                Value::Int(0),
             ])
         };
         assert_eq!(

@@ -84,13 +84,13 @@ const fn line(command: &'static str, words: &'static str, options: &'static str)
 
 const OPTIONS_OF_CREATE: &str = "USERLIMIT=500:from0 ITEMLIMIT=500:from0 ORDERLIMIT=500:from0 \
     SALELIMIT=900:from0 HOLD=500000:from1 MAXHOLD=600000:from0 GRACE=5:from0 START=1000000000000:moment \
-    END=9000000000000:moment KEEP=5:from0 REMEMBER=5:from0 \
-    EVENTS=orders:state SALEID=01ARZ3NDEKTSV4RRFFQ69G5FAV:ulid";
+    END=9000000000000:moment KEEP=5:from0 REMEMBER=5:from0 WAITING=5:from0 PATIENCE=5000:from0 \
+    PACE=5:from0 pace=1000:from0 EVENTS=orders:state SALEID=01ARZ3NDEKTSV4RRFFQ69G5FAV:ulid";
 const OPTIONS_OF_BUY: &str = "ID=n1:name REF=p1:name PAYLOAD={}:json";
 const OPTIONS_OF_REFUND: &str = "REF=f1:name USER=alice:name NORESTOCK RESTORELIMIT";
 
 /// Every way to write every command.
-pub const LINES: [Line; 32] = [
+pub const LINES: [Line; 33] = [
     line(
         "CREATE",
         "key=new:newsale orders=other:stream STOCK STOCK=9:from0",
@@ -122,6 +122,11 @@ pub const LINES: [Line; 32] = [
         "RESERVE",
         "key=sale:sale user=carol:name qty=1:from1 ID ID=n1:name",
         "REPLACE=r1:name",
+    ),
+    line(
+        "RESERVE",
+        "key=sale:sale user=carol:name qty=1:from1 ID ID=n1:name",
+        "WAIT",
     ),
     line(
         "CHECKOUT",
@@ -189,7 +194,8 @@ pub const LINES: [Line; 32] = [
         "key=sale:sale USERLIMIT USERLIMIT=500:from0",
         "ITEMLIMIT=500:from0 ORDERLIMIT=500:from0 SALELIMIT=900:from0 HOLD=500000:from1 \
          MAXHOLD=600000:from0 GRACE=5:from0 START=1000000000000:moment END=9000000000000:moment KEEP=5:from0 \
-         REMEMBER=5:from0 EVENTS=orders:state",
+         REMEMBER=5:from0 WAITING=5:from0 PATIENCE=5000:from0 PACE=5:from0 pace=1000:from0 \
+         EVENTS=orders:state",
     ),
     line("PAUSE", "key=sale:sale", ""),
     line("RESUME", "key=sale:sale", ""),
@@ -215,15 +221,22 @@ impl Line {
         self.words.split_whitespace().map(word).collect()
     }
 
-    /// What may follow, each with its keyword first.
+    /// What may follow, each with its keyword first. A value with a name in lower case is the
+    /// second one of the option before it.
     pub fn options(&self) -> Vec<Vec<Word>> {
-        let options = self.options.split_whitespace().map(word);
+        let mut options: Vec<Vec<Word>> = Vec::new();
+        for option in self.options.split_whitespace().map(word) {
+            match (&option, options.last_mut()) {
+                (Word::Argument { name, .. }, Some(before))
+                    if name.starts_with(char::is_lowercase) =>
+                {
+                    before.push(option);
+                }
+                (Word::Argument { name, .. }, _) => options.push(vec![Word::Keyword(name), option]),
+                (Word::Keyword(_), _) => options.push(vec![option]),
+            }
+        }
         options
-            .map(|option| match option {
-                Word::Argument { name, .. } => vec![Word::Keyword(name), option],
-                flag => vec![flag],
-            })
-            .collect()
     }
 
     /// The line in bytes: the command, what it must have, and these words.

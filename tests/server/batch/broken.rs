@@ -41,11 +41,11 @@ fn an_entry_that_panics_is_an_error_and_so_are_those_after_it() {
     // The entry is in the stream, so the order is one of every copy.
     wait_for_replica(&server, &replica);
     copy.has_not_diverged();
-    copy.says("FLASHSALE.STOCK rehearsal:apply", "[default 8 0 1]");
+    copy.says("FLASHSALE.STOCK rehearsal:apply", "[default 8 0 1 0]");
     assert_eq!(con.digest("orders"), copy.digest("orders"));
     server.restart();
     let mut con = server.conn();
-    con.says("FLASHSALE.STOCK rehearsal:apply", "[default 8 0 1]");
+    con.says("FLASHSALE.STOCK rehearsal:apply", "[default 8 0 1 0]");
     assert_eq!(con.digest("orders"), copy.digest("orders"));
 }
 

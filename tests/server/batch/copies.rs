@@ -212,10 +212,10 @@ fn a_cut_aof_loses_a_batch_as_a_whole() {
     server.shut_down();
     let aof = Aof::of(&server);
     for (length, stock, orders) in [
-        (before, "[default 98 2 0]", "0"),
-        (before + 40, "[default 98 2 0]", "0"),
-        (after - 1, "[default 98 2 0]", "0"),
-        (after, "[default 95 2 3]", "3"),
+        (before, "[default 98 2 0 0]", "0"),
+        (before + 40, "[default 98 2 0 0]", "0"),
+        (after - 1, "[default 98 2 0 0]", "0"),
+        (after, "[default 95 2 3 0]", "3"),
     ] {
         aof.cut(length);
         server.start_again(&[]);

@@ -69,8 +69,8 @@ fn replies_in_the_raw_protocol() {
         "+OK ",
         "*2 $8 RELEASED $2 r9 ",
         "$-1 ",
-        "*2 *4 $7 default :9 :0 :0 $-1 ",
-        &format!("*12 {user} :-1 $4 open :0 $12 reservations *0 "),
+        "*2 *5 $7 default :9 :0 :0 :0 $-1 ",
+        &format!("*14 {user} :-1 $4 open :0 $12 reservations *0 $7 waiting $-1 "),
         "*2 $1 0 *0 ",
         "-NOSALE key: no such sale: 'nosuch' ",
         "*3 $7 SOLDOUT :9 $7 default ",
@@ -92,12 +92,12 @@ fn replies_in_the_raw_protocol() {
     let nulls =
         "$5 items *0 $8 refunded *0 $14 reserved_at_ms _ $13 expires_at_ms _ $10 sold_at_ms _";
     assert_eq!(replies[1], "_ ");
-    assert_eq!(replies[2], "*2 *4 $7 default :8 :0 :0 _ ");
+    assert_eq!(replies[2], "*2 *5 $7 default :8 :0 :0 :0 _ ");
     assert_eq!(
         replies[3],
-        format!("%6 {user} :-1 $4 open :0 $12 reservations *0 ")
+        format!("%7 {user} :-1 $4 open :0 $12 reservations *0 $7 waiting _ ")
     );
-    let released = format!("%10 $5 state $8 released $4 user _ {nulls} $14 released_at_ms :");
+    let released = format!("%12 $5 state $8 released $4 user _ {nulls} $14 released_at_ms :");
     assert!(replies[4].starts_with(&released), "{}", replies[4]);
     assert_eq!(replies[5], "*3 $7 SOLDOUT :8 $7 default ");
     assert_eq!(replies[6], "-NOSALE key: no such sale: 'nosuch' ");
@@ -125,7 +125,7 @@ fn a_transaction_answers_as_the_commands_would() {
     assert!(replies[1].contains("ERR qty"), "{}", replies[1]);
     assert!(replies[2].starts_with("SOLD r2"), "{}", replies[2]);
     assert_eq!(replies[3], "(nil)");
-    assert_eq!(replies[4], "[default 97 2 1]");
+    assert_eq!(replies[4], "[default 97 2 1 0]");
     assert!(replies[5].contains("NOSALE"), "{}", replies[5]);
     assert_eq!(replies[6], "RELEASED r1");
     // A line the server itself cannot take ends the transaction before it begins.
@@ -133,11 +133,11 @@ fn a_transaction_answers_as_the_commands_would() {
     con.says("FLASHSALE.RESTOCK sale:1 5", "+QUEUED");
     assert!(con.show("FLASHSALE.RESERVE sale:1").contains("(error)"));
     assert!(con.show("EXEC").contains("EXECABORT"));
-    con.says("FLASHSALE.STOCK sale:1", "[default 99 0 1]");
+    con.says("FLASHSALE.STOCK sale:1", "[default 99 0 1 0]");
     con.says("MULTI", "OK");
     con.says("FLASHSALE.RESTOCK sale:1 5", "+QUEUED");
     con.says("DISCARD", "OK");
-    con.says("FLASHSALE.STOCK sale:1", "[default 99 0 1]");
+    con.says("FLASHSALE.STOCK sale:1", "[default 99 0 1 0]");
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_script_gets_arrays_errors_and_maps() {
     }
     con.says(
         "EVAL_RO 'return redis.call(\"FLASHSALE.STOCK\", KEYS[1])' 1 sale:1",
-        "[default 95 2 3]",
+        "[default 95 2 3 0]",
     );
     con.fields("FLASHSALE.INFO sale:1", "state open");
 }
@@ -250,13 +250,13 @@ fn redis_cli_shows_status_numbers_and_maps() {
         ),
         (
             "--no-raw FLASHSALE.STOCK sale:1 default nosuch",
-            "1) 1) \"default\"\n   2) (integer) 98\n   3) (integer) 2\n   4) (integer) 0\n2) (nil)\n",
+            "1) 1) \"default\"\n   2) (integer) 98\n   3) (integer) 2\n   4) (integer) 0\n   5) (integer) 0\n2) (nil)\n",
         ),
         (
             "-3 --no-raw FLASHSALE.USER sale:1 alice",
             "1# \"reserved\" => (integer) 2\n2# \"sold\" => (integer) 0\n\
              3# \"counted\" => (integer) 2\n4# \"user_remaining\" => (integer) 48\n\
-             5# \"open\" => (integer) 1\n6# \"reservations\" => 1) \"r1\"\n",
+             5# \"open\" => (integer) 1\n6# \"reservations\" => 1) \"r1\"\n7# \"waiting\" => (nil)\n",
         ),
         ("FLASHSALE.RELEASE sale:1 r1", "RELEASED\nr1\n"),
     ] {

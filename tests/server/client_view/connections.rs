@@ -92,7 +92,7 @@ fn a_connection_that_wants_no_replies_still_does_its_work() {
         con.send(line);
     }
     con.says("CLIENT REPLY ON", "OK");
-    con.says("FLASHSALE.STOCK sale:1", "[default 97 2 1]");
+    con.says("FLASHSALE.STOCK sale:1", "[default 97 2 1 0]");
     con.send("CLIENT REPLY SKIP");
     con.send("FLASHSALE.INFO sale:1");
     con.says("FLASHSALE.RELEASE sale:1 r1", "RELEASED r1");
@@ -148,10 +148,10 @@ fn a_client_that_is_not_evicted_or_does_not_touch_is_served_like_any_other() {
     for line in MAPS {
         quiet.run(line);
     }
-    quiet.says("FLASHSALE.STOCK sale:1", "[default 97 3 0]");
+    quiet.says("FLASHSALE.STOCK sale:1", "[default 97 3 0 0]");
     assert!(con.int("OBJECT IDLETIME sale:1") >= 1);
     quiet.says("CLIENT NO-TOUCH off", "OK");
-    quiet.says("FLASHSALE.STOCK sale:1", "[default 97 3 0]");
+    quiet.says("FLASHSALE.STOCK sale:1", "[default 97 3 0 0]");
     wait_until("a read touched it", || {
         quiet.stock("sale:1");
         con.int("OBJECT IDLETIME sale:1") == 0

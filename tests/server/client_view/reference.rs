@@ -43,8 +43,8 @@ pub const REFERENCE: [Reference; 38] = [
     command(
         "FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [USERLIMIT n] \
          [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] [MAXHOLD ms] [GRACE ms] \
-         [START unix-ms] [END unix-ms] [KEEP ms] [REMEMBER ms] [EVENTS {orders | all}] \
-         [SALEID ulid]",
+         [START unix-ms] [END unix-ms] [KEEP ms] [REMEMBER ms] [WAITING n] [PATIENCE ms] \
+         [PACE n ms] [EVENTS {orders | all}] [SALEID ulid]",
         -5,
         "write denyoom",
         "FLASHSALE.CREATE sale:1 orders:1 STOCK 1",
@@ -53,7 +53,7 @@ pub const REFERENCE: [Reference; 38] = [
     ),
     command(
         "FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] \
-         [REPLACE old-id]",
+         [REPLACE old-id] [WAIT]",
         -4,
         "write",
         "FLASHSALE.RESERVE sale:1 alice 1 ID r9",
@@ -134,7 +134,7 @@ pub const REFERENCE: [Reference; 38] = [
     command(
         "FLASHSALE.ALTER key {USERLIMIT n | ITEMLIMIT n | ORDERLIMIT n | SALELIMIT n | HOLD ms | \
          MAXHOLD ms | GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms | \
-         EVENTS {orders | all}} [...]",
+         WAITING n | PATIENCE ms | PACE n ms | EVENTS {orders | all}} [...]",
         -4,
         "write",
         "FLASHSALE.ALTER sale:1 HOLD 5",

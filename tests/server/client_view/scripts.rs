@@ -59,8 +59,8 @@ fn a_function_reserves_and_checks_out() {
             "SOLD a1 (entry)",
         );
         con.says("FCALL shop_buy 2 {s} {s}:orders ann 2 a2 p", "USERLIMIT 1");
-        con.says("FCALL_RO shop_look 1 {s}", "[default 6 0 3]");
-        con.says("FCALL shop_look 1 {s}", "[default 6 0 3]");
+        con.says("FCALL_RO shop_look 1 {s}", "[default 6 0 3 0]");
+        con.says("FCALL shop_look 1 {s}", "[default 6 0 3 0]");
         con.says("FCALL_RO shop_user 1 {s} ann", "0 3 1");
         is_refused(
             &mut con,
@@ -84,7 +84,7 @@ fn a_function_reserves_and_checks_out() {
         ] {
             con.run(line);
         }
-        con.says("EXEC", "[SOLD b1 (entry)] [[default 2 0 7]]");
+        con.says("EXEC", "[SOLD b1 (entry)] [[default 2 0 7 0]]");
     }
     server.conn().says("FUNCTION DELETE shop", "OK");
 }
@@ -104,7 +104,7 @@ fn an_error_in_a_script_keeps_what_was_done_before_it() {
         reply.contains("(error)") && reply.contains("orders"),
         "{reply}"
     );
-    con.says("FLASHSALE.STOCK {s}", "[default 8 1 0]");
+    con.says("FLASHSALE.STOCK {s}", "[default 8 1 0 0]");
     con.says("EXISTS {s}:orders {s}:ordersx", "0");
 }
 
@@ -181,6 +181,6 @@ fn in_a_cluster_a_script_names_its_keys() {
     assert!(is_refused, "{reply}");
     let reply = declared_elsewhere(look);
     assert!(reply == "8" || reply.contains(elsewhere), "{reply}");
-    con.says("FLASHSALE.STOCK {s}", "[default 8 0 1]");
+    con.says("FLASHSALE.STOCK {s}", "[default 8 0 1 0]");
     assert_eq!(con.int("XLEN {s}:orders"), 1);
 }

@@ -195,7 +195,7 @@ fn a_sale_is_held_by_four_users_of_least_rights() {
     assert!(is_denied(
         &buyer.show("FLASHSALE.CHECKOUT sale:1 orders:1 a1")
     ));
-    reader.says("FLASHSALE.STOCK sale:1", "[default 1 0 2]");
+    reader.says("FLASHSALE.STOCK sale:1", "[default 1 0 2 0]");
     reader.fields("FLASHSALE.GET sale:1 a1", "state sold, ref p");
     operator.says("FLASHSALE.RESTOCK sale:1 4", "RESTOCKED [default 7 5]");
     till.says("FLASHSALE.REFUND sale:1 orders:1 a1", "REFUNDED a1 (entry)");

@@ -202,7 +202,7 @@ fn units_are_conserved(con: &mut Con, sale: &SaleName, views: &HashMap<String, V
     let row = |(sku, total): (&str, u64)| {
         let of = |units: &Units| units.get(sku).copied().unwrap_or_default();
         let (reserved, sold) = (of(&reserved), of(&sold));
-        format!("[{sku} {} {reserved} {sold}]", total - reserved - sold)
+        format!("[{sku} {} {reserved} {sold} 0]", total - reserved - sold)
     };
     let rows: Vec<String> = ITEMS.into_iter().map(row).collect();
     assert_eq!(con.stock(&sale.key), rows.join(" "), "{}", sale.key);

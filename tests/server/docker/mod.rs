@@ -63,7 +63,7 @@ fn a_sale_outlives_its_container() {
     drop(first);
     let second = Container::run(&options, &[]);
     let mut con = plain(&second);
-    con.says("FLASHSALE.STOCK shoes", "[default 1 1 1]");
+    con.says("FLASHSALE.STOCK shoes", "[default 1 1 1 0]");
     con.fields(
         "FLASHSALE.AUDIT shoes shoes:orders",
         "consistent 1, entries 1",
@@ -179,7 +179,7 @@ fn one_server_sells_to_its_users() {
     compose.does(&["up", "-d", "--no-build"]);
     let mut buyer = conn_of("buyer", &address);
     wait_until("the sale is loaded", || {
-        buyer.stock("sale:a") == "[default 7 0 2]"
+        buyer.stock("sale:a") == "[default 7 0 2 0]"
     });
 }
 

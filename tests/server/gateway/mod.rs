@@ -103,7 +103,7 @@ fn each_buyer_gets_the_own_answer_and_few_commands_are_sent() {
         said,
         counts([("ALLRESERVED", 600), ("ERR", 100), ("RESERVED", 300)])
     );
-    con.says("FLASHSALE.STOCK hats", "[default 0 300 0]");
+    con.says("FLASHSALE.STOCK hats", "[default 0 300 0 0]");
     let calls = calls(&mut con);
     assert!(calls * 4 < (BUYERS * TURNS) as u64, "{calls} calls");
     con.run("DEL hats");
@@ -131,7 +131,7 @@ fn buyers_notice_nothing_of_lost_connections() {
     assert_eq!(said, counts([("RESERVED", BUYERS * TURNS)]));
     server
         .conn()
-        .says("FLASHSALE.STOCK hats", "[default 8999 1000 0]");
+        .says("FLASHSALE.STOCK hats", "[default 8999 1000 0 0]");
 }
 
 #[test]

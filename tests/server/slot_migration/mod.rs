@@ -84,7 +84,7 @@ fn deadlines_are_kept_by_the_side_that_owns_the_slot() {
     wait_for_the_end_of(&mut source, "kept");
     source.says("FLASHSALE.EXTEND {s} kept 600000", "RESERVED ...");
     wait_until("it expired where it is owned", || {
-        source.stock("{s}") == "[default 6 2 1]"
+        source.stock("{s}") == "[default 6 2 1 0]"
     });
     source.says("FLASHSALE.BUY {s} {s}:o dan 1 ID more", "SOLD ...");
     source.says("FLASHSALE.BFADD {s}:f dan", "1");
@@ -96,7 +96,7 @@ fn deadlines_are_kept_by_the_side_that_owns_the_slot() {
     pair.hold_still(false);
     wait_for_job(&mut target, "IMPORT", "success");
     wait_until("it expired at its new owner", || {
-        target.show("FLASHSALE.STOCK {s}") == "[default 6 1 2]"
+        target.show("FLASHSALE.STOCK {s}") == "[default 6 1 2 0]"
     });
     target.fields("FLASHSALE.GET {s} kept", "state reserved");
     target.says("FLASHSALE.BFMEXISTS {s}:f cyd dan", "1 1");

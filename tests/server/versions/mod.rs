@@ -328,7 +328,7 @@ fn an_older_copy_stays_behind_a_newer_primary_and_passes_that_on_if_its_files_ar
         old.log()
     );
     copy.says("FLASHSALE.STOCK sale", "[default 8 0 1]");
-    con.says("FLASHSALE.STOCK sale", "[default 6 0 3]");
+    con.says("FLASHSALE.STOCK sale", "[default 6 0 3 0]");
     // Saved, it says that it has followed to the end.
     copy.send("SHUTDOWN SAVE");
     wait_until("it has ended", || old.has_ended().is_some());
@@ -336,7 +336,7 @@ fn an_older_copy_stays_behind_a_newer_primary_and_passes_that_on_if_its_files_ar
     old.start_again(&[&format!("--replicaof 127.0.0.1 {}", new.port())]);
     wait_for_replica(&new, &old);
     let mut copy = old.conn();
-    copy.says("FLASHSALE.STOCK sale", "[default 8 0 1]");
+    copy.says("FLASHSALE.STOCK sale", "[default 8 0 1 0]");
     copy.has_not_diverged();
     // Without them it gets everything.
     shut_down_nosave(&mut old);

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Callable, ClassVar, Generic, Iterable, List, Mapping, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, Generic, Iterable, List, Mapping, Tuple, TypeVar, Union
 
 import redis
 
-# A user, an id or a REF: text, or bytes that are no UTF-8.
 Name = Union[str, bytes]
-# So many of the sale's only item, or of each SKU.
+"""A user, an id or a REF: text, or bytes that are no UTF-8."""
 Units = Union[int, Mapping[str, int], Iterable[Tuple[str, int]]]
-# Text that is JSON already, or what `json.dumps` takes.
+"""A number of the sale's only item (`2`), or of each SKU (`{"red": 1, "blue": 2}`)."""
 Json = Union[str, bytes, Mapping[str, Any], List[Any]]
+"""Text that is JSON already, or what `json.dumps` takes."""
 
 R = TypeVar("R")
 
@@ -32,8 +32,10 @@ class Advice:
 
     `kind` is "yes", "not now", "no", "fault", "error" or "other". `http` is the status to answer a browser
     with, `retry_after` the seconds for `Retry-After` or the name of the detail with its
-    milliseconds, `buyer` a sentence with details in braces ("-" where it is no buyer's business).
-    `authorised` and `charged` say what to do with a payment in that state.
+    milliseconds, `buyer` a sentence with names of details in braces ("-" where it is no buyer's
+    business): `answer.advice.buyer.format(**vars(answer))` fills it in; details in milliseconds
+    should become a time of day or a duration first. `authorised` and `charged` say, in words for
+    the programmer, what to do with a payment in that state.
     """
 
     kind: str
@@ -48,8 +50,15 @@ class Advice:
 class Answer:
     """What a command answered. `rest` is what a newer module appends."""
 
+    if TYPE_CHECKING:  # a field of `Other`, and a constant of every other class
+
+        @property
+        def status(self) -> str:
+            """The status word, such as "RESERVED"."""
+
     advice: ClassVar[Advice]
-    rest: tuple[Any, ...] = field(default=(), kw_only=True)
+    # Left out of `repr`, where it would come first and is nearly always empty.
+    rest: tuple[Any, ...] = field(default=(), kw_only=True, repr=False)
 
     @property
     def retry_after_s(self) -> int | None:
@@ -91,13 +100,14 @@ class Other(Answer):
 
     advice: ClassVar[Advice] = Advice("other", 500, None, "Something went wrong.", ALARM, ALARM)
     status: str
+    rest: tuple[Any, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)
 class Read:
     """A map that the server answered. `more` is what a newer module adds to it."""
 
-    more: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    more: Mapping[str, Any] = field(default_factory=dict, kw_only=True, repr=False)
 
 
 class FlashSaleError(redis.ResponseError):
@@ -119,6 +129,12 @@ class FlashSaleError(redis.ResponseError):
 
         return ERRORS.get(self.code, ERRORS["ERR"])[1]
 
+    @property
+    def retry_after_s(self) -> int | None:
+        """`Retry-After`, as of an `Answer`: None where the same call makes no sense again."""
+        after = self.advice.retry_after
+        return after if isinstance(after, int) else None
+
     def __repr__(self) -> str:
         return f"FlashSaleError({self.code!r}, {self.text!r})"
 
@@ -135,3 +151,9 @@ class Call(Generic[R]):
     decode: Callable[[Any], R]
     # Is sending it twice the same as sending it once?
     is_safe: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuses what redis-py would refuse later, without saying which argument it is."""
+        for at, word in enumerate(self.args):
+            if word is None or isinstance(word, bool):
+                raise TypeError(f"{self.args[0]}: {word} after {self.args[at - 1]!r}, where a name or a number belongs")

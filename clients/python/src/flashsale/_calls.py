@@ -11,7 +11,7 @@ from ._base import Call, FlashSaleError, Json, Name, Units
 from ._encode import Wire
 
 
-def alter(key: Name, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None) -> Call[answers.AlterAnswer]:
+def alter(key: Name, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None) -> Call[answers.AlterAnswer]:
     args: list[Wire] = ["FLASHSALE.ALTER", key]
     if userlimit is not None:
         args += ["USERLIMIT", userlimit]
@@ -35,6 +35,12 @@ def alter(key: Name, *, userlimit: int | None = None, itemlimit: int | None = No
         args += ["KEEP", keep_ms]
     if remember_ms is not None:
         args += ["REMEMBER", remember_ms]
+    if waiting is not None:
+        args += ["WAITING", waiting]
+    if patience_ms is not None:
+        args += ["PATIENCE", patience_ms]
+    if pace is not None:
+        args += ["PACE", *pace]
     if events is not None:
         args += ["EVENTS", events]
     return Call(args, decode.answer("ALTER"))
@@ -81,7 +87,7 @@ def close(key: Name) -> Call[answers.CloseAnswer]:
     return Call(args, decode.answer("CLOSE"))
 
 
-def create(key: Name, orders: Name, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Call[answers.CreateAnswer]:
+def create(key: Name, orders: Name, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Call[answers.CreateAnswer]:
     args: list[Wire] = ["FLASHSALE.CREATE", key, orders]
     args += encode.units('STOCK', stock)
     if userlimit is not None:
@@ -106,6 +112,12 @@ def create(key: Name, orders: Name, stock: Units, *, userlimit: int | None = Non
         args += ["KEEP", keep_ms]
     if remember_ms is not None:
         args += ["REMEMBER", remember_ms]
+    if waiting is not None:
+        args += ["WAITING", waiting]
+    if patience_ms is not None:
+        args += ["PATIENCE", patience_ms]
+    if pace is not None:
+        args += ["PACE", *pace]
     if events is not None:
         args += ["EVENTS", events]
     if saleid is not None:
@@ -173,7 +185,8 @@ def refund(key: Name, orders: Name, id: Name, qty: Units | None = None, *, ref: 
     if qty is not None and ref is None:
         raise TypeError("a refund of a part needs a ref")
     args.append(id)
-    args += encode.units('QTY', qty)
+    if qty is not None:
+        args += encode.units('QTY', qty)
     if ref is not None:
         args += ["REF", ref]
     if user is not None:
@@ -193,7 +206,7 @@ def release(key: Name, id: Name, *, user: Name | None = None) -> Call[answers.Re
     return Call(args, decode.answer("RELEASE"))
 
 
-def reserve(key: Name, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None) -> Call[answers.ReserveAnswer]:
+def reserve(key: Name, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, wait: bool = False) -> Call[answers.ReserveAnswer]:
     args: list[Wire] = ["FLASHSALE.RESERVE", key]
     args.append(user)
     args += encode.units(None, qty)
@@ -202,6 +215,8 @@ def reserve(key: Name, user: Name, qty: Units, *, id: Name, hold_ms: int | None 
         args += ["HOLD", hold_ms]
     if replace is not None:
         args += ["REPLACE", replace]
+    if wait:
+        args.append("WAIT")
     return Call(args, decode.answer("RESERVE", replace))
 
 

@@ -23,7 +23,11 @@ BLOCK_MS = 2000
 @dataclass(frozen=True)
 class Entry:
     """An order, a refund, or with `EVENTS all` another event: `event` says which, and one that
-    you do not know is to be passed over. Deduplicate on `key`, never on `entry_id`."""
+    you do not know is to be passed over. Deduplicate on `key`, never on `entry_id`.
+
+    What an event does not have is empty, 0, or None. `fields` has everything as text: `seq`, and
+    `sku`, `available`, `reserved` and `sold` of an event about an item.
+    """
 
     entry_id: str
     event: str

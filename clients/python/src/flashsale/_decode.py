@@ -86,6 +86,8 @@ TYPES: dict[str, Callable[[Any], Any]] = {
 CONDITIONS: dict[str, Callable[[dict[str, Any]], bool]] = {
     "grace_left_ms > 0": lambda details: details["grace_left_ms"] > 0,
     "grace_left_ms = 0": lambda details: details["grace_left_ms"] == 0,
+    "ahead": lambda details: details["ahead"] is not None,
+    "no ahead": lambda details: details["ahead"] is None,
     "sku": lambda details: details["sku"] is not None,
     "no sku": lambda details: details["sku"] is None,
 }

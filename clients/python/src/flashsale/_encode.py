@@ -10,13 +10,16 @@ from ._base import Json, Name, Units
 Wire = Union[str, bytes, int]
 
 
-def units(token: str | None, given: Units | None) -> List[Wire]:
-    """`2` or `ITEMS 2 green 1 black 1`; nothing for None."""
-    if given is None:
-        return []
+def units(token: str | None, given: Units) -> List[Wire]:
+    """`2` or `ITEMS 2 green 1 black 1`."""
     if isinstance(given, int):
         return [given] if token is None else [token, given]
-    pairs = list(given.items() if isinstance(given, Mapping) else given)
+    try:
+        pairs = [(sku, number) for sku, number in (given.items() if isinstance(given, Mapping) else given)]
+    except (TypeError, ValueError):
+        pairs = []
+    if not pairs:
+        raise TypeError(f'units are a number, or a number for each SKU, such as {{"red": 1}}; not {given!r}')
     words: List[Wire] = ["ITEMS", len(pairs)]
     for sku, number in pairs:
         words += [sku, number]

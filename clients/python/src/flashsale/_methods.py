@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Literal, overload
+from typing import Any, Iterable, Literal, overload
 
 from . import _calls, answers
 from ._base import FlashSaleError, Json, Name, Units
@@ -12,9 +12,29 @@ from ._send import AsyncSender, PipelineSender, Queued, Sender
 class SaleMethods(Sender):
     """Each command, sent at once."""
 
-    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
-        """Changes options of a sale."""
-        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events))
+    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
+        """Changes options of a sale. What is not given stays as it is. 0 is none for a
+        limit, START and END.
+
+        - `userlimit`: most units that one user may have reserved and bought
+        - `itemlimit`: most units of each SKU that one user may have reserved and bought
+        - `orderlimit`: most units in one reservation
+        - `salelimit`: most units that the whole sale may have reserved and sold
+        - `hold_ms`: how long a reservation lasts; the server has a default
+        - `maxhold_ms`: how long a reservation may last with EXTEND; as HOLD by default
+        - `grace_ms`: how late a CHECKOUT may be, if the units are still there; 0 by default
+        - `start_at_ms`: when the sale opens, in Unix milliseconds
+        - `end_at_ms`: when the sale ends, in Unix milliseconds
+        - `keep_ms`: how long refunds stay possible after the end; then the key expires
+        - `remember_ms`: how long released and expired ids stay known; 10 minutes by default
+        - `waiting`: most people in line; 0, the default: nobody waits
+        - `patience_ms`: whoever was silent for so long is passed over at their turn; a minute by
+          default, 0: nobody is
+        - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
+          asked for
+        - `events`: what the stream gets: `orders` and refunds, or `all` that happens
+        """
+        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events))
 
     def audit(self, *, orders: bool = False) -> answers.Audit:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -29,31 +49,65 @@ class SaleMethods(Sender):
         return self._send(_calls.bind(self.key, orders))
 
     def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None) -> answers.BuyAnswer:
-        """Sells units to a user in one step and appends the order to the stream. `id` is
-        the idempotency token: keep it, and send it again with each retry.
+        """Sells units to a user in one step and appends the order to the stream.
+
+        - `id`: the idempotency token: make it before the first try, keep it, and send it with each
+          retry
+        - `ref`: the payment's own reference: it distinguishes a retry from a second payment
+        - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
         """
         return self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload))
 
     def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> answers.CheckoutAnswer:
-        """Turns a reservation into a sale and appends the order to the stream."""
+        """Turns a reservation into a sale and appends the order to the stream.
+
+        - `user`: refuses a reservation of anybody else
+        - `ref`: the payment's own reference: it distinguishes a retry from a second payment
+        - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
+        """
         return self._send(_calls.checkout(self.key, self.orders, id, user=user, ref=ref, payload=payload))
 
     def close(self) -> answers.CloseAnswer:
-        """Ends a sale for good."""
+        """Ends a sale for good. Open reservations can still be checked out."""
         return self._send(_calls.close(self.key))
 
-    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
-        """Makes a sale of one or several items. Without `saleid` it is not safe to repeat:
-        `retry` refuses it.
+    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
+        """Makes a sale of one or several items. `stock` is the number of the one item
+        `default`, or a number for each SKU. Without `saleid` it is not safe to repeat:
+        `retry` refuses it. A limit of 0 is none.
+
+        - `userlimit`: most units that one user may have reserved and bought
+        - `itemlimit`: most units of each SKU that one user may have reserved and bought
+        - `orderlimit`: most units in one reservation
+        - `salelimit`: most units that the whole sale may have reserved and sold
+        - `hold_ms`: how long a reservation lasts; the server has a default
+        - `maxhold_ms`: how long a reservation may last with EXTEND; as HOLD by default
+        - `grace_ms`: how late a CHECKOUT may be, if the units are still there; 0 by default
+        - `start_at_ms`: when the sale opens, in Unix milliseconds
+        - `end_at_ms`: when the sale ends, in Unix milliseconds
+        - `keep_ms`: how long refunds stay possible after the end; then the key expires
+        - `remember_ms`: how long released and expired ids stay known; 10 minutes by default
+        - `waiting`: most people in line; 0, the default: nobody waits
+        - `patience_ms`: whoever was silent for so long is passed over at their turn; a minute by
+          default, 0: nobody is
+        - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
+          asked for
+        - `events`: what the stream gets: `orders` and refunds, or `all` that happens
+        - `saleid`: a ULID that was made before the first try: the CREATE can be sent again
         """
-        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events, saleid=saleid))
+        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events, saleid=saleid))
 
     def extend(self, id: Name, ms: int, *, user: Name | None = None) -> answers.ExtendAnswer:
-        """Moves the deadline of an open reservation."""
+        """Moves the deadline of an open reservation. The new deadline is `ms` from now, but
+        no later than MAXHOLD after the reservation was made. Without a MAXHOLD that is the
+        sale's HOLD, so create the sale with a longer one.
+
+        - `user`: refuses a reservation of anybody else
+        """
         return self._send(_calls.extend(self.key, id, ms, user=user))
 
     def get(self, id: Name) -> answers.Reservation | None:
-        """Tells everything about a reservation."""
+        """Tells everything about a reservation. It is None if the id is unknown."""
         return self._send(_calls.get(self.key, id))
 
     def info(self) -> answers.SaleInfo:
@@ -62,32 +116,37 @@ class SaleMethods(Sender):
 
     def mbuy(self, entries: Iterable[tuple[Name, int, Name, Name]], *, sku: Name | None = None) -> list[answers.BuyAnswer | FlashSaleError]:
         """Sells units to many users and appends the orders to the stream, each as BUY does.
-        `entries` are `(user, qty, id, ref)`, each answered or refused by itself; `ref` may
-        be empty.
+        Each entry is answered or refused by itself. It is a tuple (user, qty, id, ref);
+        `ref` may be empty.
+
+        - `sku`: the item of all entries, if the sale has several
         """
         return self._send(_calls.mbuy(self.key, self.orders, entries, sku=sku))
 
     def mcheckout(self, entries: Iterable[tuple[Name, Name]]) -> list[answers.CheckoutAnswer | FlashSaleError]:
         """Turns many reservations into sales and appends the orders to the stream, each as
-        CHECKOUT does. `entries` are `(id, ref)`, each answered or refused by itself; `ref`
-        may be empty.
+        CHECKOUT does. Each entry is answered or refused by itself. It is a tuple (id, ref);
+        `ref` may be empty.
         """
         return self._send(_calls.mcheckout(self.key, self.orders, entries))
 
     def mrelease(self, entries: Iterable[Name]) -> list[answers.ReleaseAnswer | FlashSaleError]:
-        """Gives the units of many reservations back, each as RELEASE does. `entries` are
-        ids, each answered or refused by itself.
+        """Gives the units of many reservations back, each as RELEASE does. Each entry is
+        answered or refused by itself.
         """
         return self._send(_calls.mrelease(self.key, entries))
 
     def mreserve(self, entries: Iterable[tuple[Name, int, Name]], *, sku: Name | None = None, hold_ms: int | None = None) -> list[answers.ReserveAnswer | FlashSaleError]:
-        """Sets units aside for many users, each as RESERVE does. `entries` are `(user, qty,
-        id)`, each answered or refused by itself.
+        """Sets units aside for many users, each as RESERVE does. Each entry is answered or
+        refused by itself. It is a tuple (user, qty, id).
+
+        - `sku`: the item of all entries, if the sale has several
+        - `hold_ms`: how long these reservations last, at most the sale's HOLD
         """
         return self._send(_calls.mreserve(self.key, entries, sku=sku, hold_ms=hold_ms))
 
     def pause(self) -> answers.PauseAnswer:
-        """Stops new reservations until RESUME."""
+        """Stops new reservations until RESUME. Open reservations can still be checked out."""
         return self._send(_calls.pause(self.key))
 
     @overload
@@ -97,22 +156,41 @@ class SaleMethods(Sender):
     def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
 
     def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
-        """Takes back all or part of an order. A part (`qty`) needs a `ref`."""
+        """Takes back all or part of an order. A part (`qty`) needs a `ref`.
+
+        - `qty`: units of the only SKU, or of each SKU; without it all that is left is taken back
+        - `ref`: the return's own reference: it distinguishes a retry from a second return
+        - `user`: refuses a reservation of anybody else
+        - `norestock`: the units do not go back on sale
+        - `restorelimit`: the units do not count against the user's limits any more
+        """
         return self._send(_calls.refund(self.key, self.orders, id, qty, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
 
     def release(self, id: Name, *, user: Name | None = None) -> answers.ReleaseAnswer:
-        """Gives a reservation's units back before its deadline."""
+        """Gives a reservation's units back before its deadline. `RELEASED` is final: no
+        later CHECKOUT of the id succeeds. So release before money is given back.
+
+        - `user`: refuses a reservation of anybody else
+        """
         return self._send(_calls.release(self.key, id, user=user))
 
-    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None) -> answers.ReserveAnswer:
-        """Sets units aside for a user until a deadline. `id` is the idempotency token: keep
-        it, and send it again with each retry.
+    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
+        """Sets units aside for a user until a deadline.
+
+        - `id`: the idempotency token: make it before the first try, keep it, and send it with each
+          retry
+        - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
+        - `replace`: the open reservation that becomes this one; the deadline stays
+        - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace))
+        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, wait=wait))
 
     def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
-        """Adds units to the stock of items, or takes some away. With `ref=None` it is not
-        safe to repeat: `retry` refuses it.
+        """Adds units to the stock of items, or takes some away. `delta` may be negative.
+        With `ref` None it is not safe to repeat: `retry` refuses it.
+
+        - `new`: allows SKUs that the sale does not have yet
+        - `ref`: the delivery's own reference: it distinguishes a retry from a second delivery
         """
         return self._send(_calls.restock(self.key, delta, new=new, ref=ref))
 
@@ -121,24 +199,57 @@ class SaleMethods(Sender):
         return self._send(_calls.resume(self.key))
 
     def scan(self, cursor: int, *, count: int | None = None, state: Name | None = None) -> answers.ScanPage:
-        """Goes through the ids of a sale."""
+        """Goes through the ids of a sale. Begin with the cursor 0, and go on with the
+        cursor of each page until it is 0. A page may be empty.
+
+        - `count`: how many places to look at; 10 by default
+        - `state`: only ids in this state, as in GET
+        """
         return self._send(_calls.scan(self.key, cursor, count=count, state=state))
 
-    def stock(self, *sku: Name) -> list[answers.ItemStock | None]:
-        """Tells the stock of items."""
+    @overload
+    def stock(self) -> list[answers.ItemStock]: ...
+
+    @overload
+    def stock(self, *sku: Name) -> list[answers.ItemStock | None]: ...
+
+    def stock(self, *sku: Name) -> Any:
+        """Tells the stock of items. Without a SKU it answers all items; None stands in the
+        place of an unknown SKU.
+        """
         return self._send(_calls.stock(self.key, *sku))
 
     def user(self, user: Name) -> answers.UserUnits:
-        """Tells what one user has reserved and bought."""
+        """Tells what one user has reserved and bought. All zeros for an unknown user."""
         return self._send(_calls.user(self.key, user))
 
 
 class AsyncSaleMethods(AsyncSender):
     """Each command, to be awaited."""
 
-    async def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
-        """Changes options of a sale."""
-        return await self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events))
+    async def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
+        """Changes options of a sale. What is not given stays as it is. 0 is none for a
+        limit, START and END.
+
+        - `userlimit`: most units that one user may have reserved and bought
+        - `itemlimit`: most units of each SKU that one user may have reserved and bought
+        - `orderlimit`: most units in one reservation
+        - `salelimit`: most units that the whole sale may have reserved and sold
+        - `hold_ms`: how long a reservation lasts; the server has a default
+        - `maxhold_ms`: how long a reservation may last with EXTEND; as HOLD by default
+        - `grace_ms`: how late a CHECKOUT may be, if the units are still there; 0 by default
+        - `start_at_ms`: when the sale opens, in Unix milliseconds
+        - `end_at_ms`: when the sale ends, in Unix milliseconds
+        - `keep_ms`: how long refunds stay possible after the end; then the key expires
+        - `remember_ms`: how long released and expired ids stay known; 10 minutes by default
+        - `waiting`: most people in line; 0, the default: nobody waits
+        - `patience_ms`: whoever was silent for so long is passed over at their turn; a minute by
+          default, 0: nobody is
+        - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
+          asked for
+        - `events`: what the stream gets: `orders` and refunds, or `all` that happens
+        """
+        return await self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events))
 
     async def audit(self, *, orders: bool = False) -> answers.Audit:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -153,31 +264,65 @@ class AsyncSaleMethods(AsyncSender):
         return await self._send(_calls.bind(self.key, orders))
 
     async def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None) -> answers.BuyAnswer:
-        """Sells units to a user in one step and appends the order to the stream. `id` is
-        the idempotency token: keep it, and send it again with each retry.
+        """Sells units to a user in one step and appends the order to the stream.
+
+        - `id`: the idempotency token: make it before the first try, keep it, and send it with each
+          retry
+        - `ref`: the payment's own reference: it distinguishes a retry from a second payment
+        - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
         """
         return await self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload))
 
     async def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> answers.CheckoutAnswer:
-        """Turns a reservation into a sale and appends the order to the stream."""
+        """Turns a reservation into a sale and appends the order to the stream.
+
+        - `user`: refuses a reservation of anybody else
+        - `ref`: the payment's own reference: it distinguishes a retry from a second payment
+        - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
+        """
         return await self._send(_calls.checkout(self.key, self.orders, id, user=user, ref=ref, payload=payload))
 
     async def close(self) -> answers.CloseAnswer:
-        """Ends a sale for good."""
+        """Ends a sale for good. Open reservations can still be checked out."""
         return await self._send(_calls.close(self.key))
 
-    async def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
-        """Makes a sale of one or several items. Without `saleid` it is not safe to repeat:
-        `retry` refuses it.
+    async def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
+        """Makes a sale of one or several items. `stock` is the number of the one item
+        `default`, or a number for each SKU. Without `saleid` it is not safe to repeat:
+        `retry` refuses it. A limit of 0 is none.
+
+        - `userlimit`: most units that one user may have reserved and bought
+        - `itemlimit`: most units of each SKU that one user may have reserved and bought
+        - `orderlimit`: most units in one reservation
+        - `salelimit`: most units that the whole sale may have reserved and sold
+        - `hold_ms`: how long a reservation lasts; the server has a default
+        - `maxhold_ms`: how long a reservation may last with EXTEND; as HOLD by default
+        - `grace_ms`: how late a CHECKOUT may be, if the units are still there; 0 by default
+        - `start_at_ms`: when the sale opens, in Unix milliseconds
+        - `end_at_ms`: when the sale ends, in Unix milliseconds
+        - `keep_ms`: how long refunds stay possible after the end; then the key expires
+        - `remember_ms`: how long released and expired ids stay known; 10 minutes by default
+        - `waiting`: most people in line; 0, the default: nobody waits
+        - `patience_ms`: whoever was silent for so long is passed over at their turn; a minute by
+          default, 0: nobody is
+        - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
+          asked for
+        - `events`: what the stream gets: `orders` and refunds, or `all` that happens
+        - `saleid`: a ULID that was made before the first try: the CREATE can be sent again
         """
-        return await self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events, saleid=saleid))
+        return await self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events, saleid=saleid))
 
     async def extend(self, id: Name, ms: int, *, user: Name | None = None) -> answers.ExtendAnswer:
-        """Moves the deadline of an open reservation."""
+        """Moves the deadline of an open reservation. The new deadline is `ms` from now, but
+        no later than MAXHOLD after the reservation was made. Without a MAXHOLD that is the
+        sale's HOLD, so create the sale with a longer one.
+
+        - `user`: refuses a reservation of anybody else
+        """
         return await self._send(_calls.extend(self.key, id, ms, user=user))
 
     async def get(self, id: Name) -> answers.Reservation | None:
-        """Tells everything about a reservation."""
+        """Tells everything about a reservation. It is None if the id is unknown."""
         return await self._send(_calls.get(self.key, id))
 
     async def info(self) -> answers.SaleInfo:
@@ -186,32 +331,37 @@ class AsyncSaleMethods(AsyncSender):
 
     async def mbuy(self, entries: Iterable[tuple[Name, int, Name, Name]], *, sku: Name | None = None) -> list[answers.BuyAnswer | FlashSaleError]:
         """Sells units to many users and appends the orders to the stream, each as BUY does.
-        `entries` are `(user, qty, id, ref)`, each answered or refused by itself; `ref` may
-        be empty.
+        Each entry is answered or refused by itself. It is a tuple (user, qty, id, ref);
+        `ref` may be empty.
+
+        - `sku`: the item of all entries, if the sale has several
         """
         return await self._send(_calls.mbuy(self.key, self.orders, entries, sku=sku))
 
     async def mcheckout(self, entries: Iterable[tuple[Name, Name]]) -> list[answers.CheckoutAnswer | FlashSaleError]:
         """Turns many reservations into sales and appends the orders to the stream, each as
-        CHECKOUT does. `entries` are `(id, ref)`, each answered or refused by itself; `ref`
-        may be empty.
+        CHECKOUT does. Each entry is answered or refused by itself. It is a tuple (id, ref);
+        `ref` may be empty.
         """
         return await self._send(_calls.mcheckout(self.key, self.orders, entries))
 
     async def mrelease(self, entries: Iterable[Name]) -> list[answers.ReleaseAnswer | FlashSaleError]:
-        """Gives the units of many reservations back, each as RELEASE does. `entries` are
-        ids, each answered or refused by itself.
+        """Gives the units of many reservations back, each as RELEASE does. Each entry is
+        answered or refused by itself.
         """
         return await self._send(_calls.mrelease(self.key, entries))
 
     async def mreserve(self, entries: Iterable[tuple[Name, int, Name]], *, sku: Name | None = None, hold_ms: int | None = None) -> list[answers.ReserveAnswer | FlashSaleError]:
-        """Sets units aside for many users, each as RESERVE does. `entries` are `(user, qty,
-        id)`, each answered or refused by itself.
+        """Sets units aside for many users, each as RESERVE does. Each entry is answered or
+        refused by itself. It is a tuple (user, qty, id).
+
+        - `sku`: the item of all entries, if the sale has several
+        - `hold_ms`: how long these reservations last, at most the sale's HOLD
         """
         return await self._send(_calls.mreserve(self.key, entries, sku=sku, hold_ms=hold_ms))
 
     async def pause(self) -> answers.PauseAnswer:
-        """Stops new reservations until RESUME."""
+        """Stops new reservations until RESUME. Open reservations can still be checked out."""
         return await self._send(_calls.pause(self.key))
 
     @overload
@@ -221,22 +371,41 @@ class AsyncSaleMethods(AsyncSender):
     async def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
 
     async def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
-        """Takes back all or part of an order. A part (`qty`) needs a `ref`."""
+        """Takes back all or part of an order. A part (`qty`) needs a `ref`.
+
+        - `qty`: units of the only SKU, or of each SKU; without it all that is left is taken back
+        - `ref`: the return's own reference: it distinguishes a retry from a second return
+        - `user`: refuses a reservation of anybody else
+        - `norestock`: the units do not go back on sale
+        - `restorelimit`: the units do not count against the user's limits any more
+        """
         return await self._send(_calls.refund(self.key, self.orders, id, qty, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
 
     async def release(self, id: Name, *, user: Name | None = None) -> answers.ReleaseAnswer:
-        """Gives a reservation's units back before its deadline."""
+        """Gives a reservation's units back before its deadline. `RELEASED` is final: no
+        later CHECKOUT of the id succeeds. So release before money is given back.
+
+        - `user`: refuses a reservation of anybody else
+        """
         return await self._send(_calls.release(self.key, id, user=user))
 
-    async def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None) -> answers.ReserveAnswer:
-        """Sets units aside for a user until a deadline. `id` is the idempotency token: keep
-        it, and send it again with each retry.
+    async def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
+        """Sets units aside for a user until a deadline.
+
+        - `id`: the idempotency token: make it before the first try, keep it, and send it with each
+          retry
+        - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
+        - `replace`: the open reservation that becomes this one; the deadline stays
+        - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return await self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace))
+        return await self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, wait=wait))
 
     async def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
-        """Adds units to the stock of items, or takes some away. With `ref=None` it is not
-        safe to repeat: `retry` refuses it.
+        """Adds units to the stock of items, or takes some away. `delta` may be negative.
+        With `ref` None it is not safe to repeat: `retry` refuses it.
+
+        - `new`: allows SKUs that the sale does not have yet
+        - `ref`: the delivery's own reference: it distinguishes a retry from a second delivery
         """
         return await self._send(_calls.restock(self.key, delta, new=new, ref=ref))
 
@@ -245,24 +414,57 @@ class AsyncSaleMethods(AsyncSender):
         return await self._send(_calls.resume(self.key))
 
     async def scan(self, cursor: int, *, count: int | None = None, state: Name | None = None) -> answers.ScanPage:
-        """Goes through the ids of a sale."""
+        """Goes through the ids of a sale. Begin with the cursor 0, and go on with the
+        cursor of each page until it is 0. A page may be empty.
+
+        - `count`: how many places to look at; 10 by default
+        - `state`: only ids in this state, as in GET
+        """
         return await self._send(_calls.scan(self.key, cursor, count=count, state=state))
 
-    async def stock(self, *sku: Name) -> list[answers.ItemStock | None]:
-        """Tells the stock of items."""
+    @overload
+    async def stock(self) -> list[answers.ItemStock]: ...
+
+    @overload
+    async def stock(self, *sku: Name) -> list[answers.ItemStock | None]: ...
+
+    async def stock(self, *sku: Name) -> Any:
+        """Tells the stock of items. Without a SKU it answers all items; None stands in the
+        place of an unknown SKU.
+        """
         return await self._send(_calls.stock(self.key, *sku))
 
     async def user(self, user: Name) -> answers.UserUnits:
-        """Tells what one user has reserved and bought."""
+        """Tells what one user has reserved and bought. All zeros for an unknown user."""
         return await self._send(_calls.user(self.key, user))
 
 
 class PipelineMethods(PipelineSender):
     """Each command, put into the pipeline; its answer comes with the others."""
 
-    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None) -> Queued[answers.AlterAnswer]:
-        """Changes options of a sale."""
-        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events))
+    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None) -> Queued[answers.AlterAnswer]:
+        """Changes options of a sale. What is not given stays as it is. 0 is none for a
+        limit, START and END.
+
+        - `userlimit`: most units that one user may have reserved and bought
+        - `itemlimit`: most units of each SKU that one user may have reserved and bought
+        - `orderlimit`: most units in one reservation
+        - `salelimit`: most units that the whole sale may have reserved and sold
+        - `hold_ms`: how long a reservation lasts; the server has a default
+        - `maxhold_ms`: how long a reservation may last with EXTEND; as HOLD by default
+        - `grace_ms`: how late a CHECKOUT may be, if the units are still there; 0 by default
+        - `start_at_ms`: when the sale opens, in Unix milliseconds
+        - `end_at_ms`: when the sale ends, in Unix milliseconds
+        - `keep_ms`: how long refunds stay possible after the end; then the key expires
+        - `remember_ms`: how long released and expired ids stay known; 10 minutes by default
+        - `waiting`: most people in line; 0, the default: nobody waits
+        - `patience_ms`: whoever was silent for so long is passed over at their turn; a minute by
+          default, 0: nobody is
+        - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
+          asked for
+        - `events`: what the stream gets: `orders` and refunds, or `all` that happens
+        """
+        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events))
 
     def audit(self, *, orders: bool = False) -> Queued[answers.Audit]:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -277,31 +479,65 @@ class PipelineMethods(PipelineSender):
         return self._send(_calls.bind(self.key, orders))
 
     def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None) -> Queued[answers.BuyAnswer]:
-        """Sells units to a user in one step and appends the order to the stream. `id` is
-        the idempotency token: keep it, and send it again with each retry.
+        """Sells units to a user in one step and appends the order to the stream.
+
+        - `id`: the idempotency token: make it before the first try, keep it, and send it with each
+          retry
+        - `ref`: the payment's own reference: it distinguishes a retry from a second payment
+        - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
         """
         return self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload))
 
     def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> Queued[answers.CheckoutAnswer]:
-        """Turns a reservation into a sale and appends the order to the stream."""
+        """Turns a reservation into a sale and appends the order to the stream.
+
+        - `user`: refuses a reservation of anybody else
+        - `ref`: the payment's own reference: it distinguishes a retry from a second payment
+        - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
+        """
         return self._send(_calls.checkout(self.key, self.orders, id, user=user, ref=ref, payload=payload))
 
     def close(self) -> Queued[answers.CloseAnswer]:
-        """Ends a sale for good."""
+        """Ends a sale for good. Open reservations can still be checked out."""
         return self._send(_calls.close(self.key))
 
-    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Queued[answers.CreateAnswer]:
-        """Makes a sale of one or several items. Without `saleid` it is not safe to repeat:
-        `retry` refuses it.
+    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Queued[answers.CreateAnswer]:
+        """Makes a sale of one or several items. `stock` is the number of the one item
+        `default`, or a number for each SKU. Without `saleid` it is not safe to repeat:
+        `retry` refuses it. A limit of 0 is none.
+
+        - `userlimit`: most units that one user may have reserved and bought
+        - `itemlimit`: most units of each SKU that one user may have reserved and bought
+        - `orderlimit`: most units in one reservation
+        - `salelimit`: most units that the whole sale may have reserved and sold
+        - `hold_ms`: how long a reservation lasts; the server has a default
+        - `maxhold_ms`: how long a reservation may last with EXTEND; as HOLD by default
+        - `grace_ms`: how late a CHECKOUT may be, if the units are still there; 0 by default
+        - `start_at_ms`: when the sale opens, in Unix milliseconds
+        - `end_at_ms`: when the sale ends, in Unix milliseconds
+        - `keep_ms`: how long refunds stay possible after the end; then the key expires
+        - `remember_ms`: how long released and expired ids stay known; 10 minutes by default
+        - `waiting`: most people in line; 0, the default: nobody waits
+        - `patience_ms`: whoever was silent for so long is passed over at their turn; a minute by
+          default, 0: nobody is
+        - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
+          asked for
+        - `events`: what the stream gets: `orders` and refunds, or `all` that happens
+        - `saleid`: a ULID that was made before the first try: the CREATE can be sent again
         """
-        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, events=events, saleid=saleid))
+        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events, saleid=saleid))
 
     def extend(self, id: Name, ms: int, *, user: Name | None = None) -> Queued[answers.ExtendAnswer]:
-        """Moves the deadline of an open reservation."""
+        """Moves the deadline of an open reservation. The new deadline is `ms` from now, but
+        no later than MAXHOLD after the reservation was made. Without a MAXHOLD that is the
+        sale's HOLD, so create the sale with a longer one.
+
+        - `user`: refuses a reservation of anybody else
+        """
         return self._send(_calls.extend(self.key, id, ms, user=user))
 
     def get(self, id: Name) -> Queued[answers.Reservation | None]:
-        """Tells everything about a reservation."""
+        """Tells everything about a reservation. It is None if the id is unknown."""
         return self._send(_calls.get(self.key, id))
 
     def info(self) -> Queued[answers.SaleInfo]:
@@ -310,32 +546,37 @@ class PipelineMethods(PipelineSender):
 
     def mbuy(self, entries: Iterable[tuple[Name, int, Name, Name]], *, sku: Name | None = None) -> Queued[list[answers.BuyAnswer | FlashSaleError]]:
         """Sells units to many users and appends the orders to the stream, each as BUY does.
-        `entries` are `(user, qty, id, ref)`, each answered or refused by itself; `ref` may
-        be empty.
+        Each entry is answered or refused by itself. It is a tuple (user, qty, id, ref);
+        `ref` may be empty.
+
+        - `sku`: the item of all entries, if the sale has several
         """
         return self._send(_calls.mbuy(self.key, self.orders, entries, sku=sku))
 
     def mcheckout(self, entries: Iterable[tuple[Name, Name]]) -> Queued[list[answers.CheckoutAnswer | FlashSaleError]]:
         """Turns many reservations into sales and appends the orders to the stream, each as
-        CHECKOUT does. `entries` are `(id, ref)`, each answered or refused by itself; `ref`
-        may be empty.
+        CHECKOUT does. Each entry is answered or refused by itself. It is a tuple (id, ref);
+        `ref` may be empty.
         """
         return self._send(_calls.mcheckout(self.key, self.orders, entries))
 
     def mrelease(self, entries: Iterable[Name]) -> Queued[list[answers.ReleaseAnswer | FlashSaleError]]:
-        """Gives the units of many reservations back, each as RELEASE does. `entries` are
-        ids, each answered or refused by itself.
+        """Gives the units of many reservations back, each as RELEASE does. Each entry is
+        answered or refused by itself.
         """
         return self._send(_calls.mrelease(self.key, entries))
 
     def mreserve(self, entries: Iterable[tuple[Name, int, Name]], *, sku: Name | None = None, hold_ms: int | None = None) -> Queued[list[answers.ReserveAnswer | FlashSaleError]]:
-        """Sets units aside for many users, each as RESERVE does. `entries` are `(user, qty,
-        id)`, each answered or refused by itself.
+        """Sets units aside for many users, each as RESERVE does. Each entry is answered or
+        refused by itself. It is a tuple (user, qty, id).
+
+        - `sku`: the item of all entries, if the sale has several
+        - `hold_ms`: how long these reservations last, at most the sale's HOLD
         """
         return self._send(_calls.mreserve(self.key, entries, sku=sku, hold_ms=hold_ms))
 
     def pause(self) -> Queued[answers.PauseAnswer]:
-        """Stops new reservations until RESUME."""
+        """Stops new reservations until RESUME. Open reservations can still be checked out."""
         return self._send(_calls.pause(self.key))
 
     @overload
@@ -345,22 +586,41 @@ class PipelineMethods(PipelineSender):
     def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]: ...
 
     def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]:
-        """Takes back all or part of an order. A part (`qty`) needs a `ref`."""
+        """Takes back all or part of an order. A part (`qty`) needs a `ref`.
+
+        - `qty`: units of the only SKU, or of each SKU; without it all that is left is taken back
+        - `ref`: the return's own reference: it distinguishes a retry from a second return
+        - `user`: refuses a reservation of anybody else
+        - `norestock`: the units do not go back on sale
+        - `restorelimit`: the units do not count against the user's limits any more
+        """
         return self._send(_calls.refund(self.key, self.orders, id, qty, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
 
     def release(self, id: Name, *, user: Name | None = None) -> Queued[answers.ReleaseAnswer]:
-        """Gives a reservation's units back before its deadline."""
+        """Gives a reservation's units back before its deadline. `RELEASED` is final: no
+        later CHECKOUT of the id succeeds. So release before money is given back.
+
+        - `user`: refuses a reservation of anybody else
+        """
         return self._send(_calls.release(self.key, id, user=user))
 
-    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None) -> Queued[answers.ReserveAnswer]:
-        """Sets units aside for a user until a deadline. `id` is the idempotency token: keep
-        it, and send it again with each retry.
+    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, wait: bool = False) -> Queued[answers.ReserveAnswer]:
+        """Sets units aside for a user until a deadline.
+
+        - `id`: the idempotency token: make it before the first try, keep it, and send it with each
+          retry
+        - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
+        - `replace`: the open reservation that becomes this one; the deadline stays
+        - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace))
+        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, wait=wait))
 
     def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> Queued[answers.RestockAnswer]:
-        """Adds units to the stock of items, or takes some away. With `ref=None` it is not
-        safe to repeat: `retry` refuses it.
+        """Adds units to the stock of items, or takes some away. `delta` may be negative.
+        With `ref` None it is not safe to repeat: `retry` refuses it.
+
+        - `new`: allows SKUs that the sale does not have yet
+        - `ref`: the delivery's own reference: it distinguishes a retry from a second delivery
         """
         return self._send(_calls.restock(self.key, delta, new=new, ref=ref))
 
@@ -369,13 +629,26 @@ class PipelineMethods(PipelineSender):
         return self._send(_calls.resume(self.key))
 
     def scan(self, cursor: int, *, count: int | None = None, state: Name | None = None) -> Queued[answers.ScanPage]:
-        """Goes through the ids of a sale."""
+        """Goes through the ids of a sale. Begin with the cursor 0, and go on with the
+        cursor of each page until it is 0. A page may be empty.
+
+        - `count`: how many places to look at; 10 by default
+        - `state`: only ids in this state, as in GET
+        """
         return self._send(_calls.scan(self.key, cursor, count=count, state=state))
 
-    def stock(self, *sku: Name) -> Queued[list[answers.ItemStock | None]]:
-        """Tells the stock of items."""
+    @overload
+    def stock(self) -> Queued[list[answers.ItemStock]]: ...
+
+    @overload
+    def stock(self, *sku: Name) -> Queued[list[answers.ItemStock | None]]: ...
+
+    def stock(self, *sku: Name) -> Any:
+        """Tells the stock of items. Without a SKU it answers all items; None stands in the
+        place of an unknown SKU.
+        """
         return self._send(_calls.stock(self.key, *sku))
 
     def user(self, user: Name) -> Queued[answers.UserUnits]:
-        """Tells what one user has reserved and bought."""
+        """Tells what one user has reserved and bought. All zeros for an unknown user."""
         return self._send(_calls.user(self.key, user))

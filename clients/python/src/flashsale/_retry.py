@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random
 import time
 from datetime import datetime
@@ -16,8 +17,10 @@ from ._base import FlashSaleError, NotNow
 from ._send import at_once, is_repeating, settle
 
 R = TypeVar("R")
-# Unix time in seconds, or a date that knows its zone.
 Until = Union[float, datetime]
+"""Unix time in seconds, or a date that knows its zone."""
+# The years 1973 to 5138. A duration and a monotonic clock are below them, milliseconds are above.
+SECONDS_MIN, SECONDS_MAX = 1e8, 1e11
 
 PAUSE_MIN, PAUSE_MAX = 0.02, 1.0
 # After a *not now*: a RELEASE frees units before any deadline.
@@ -39,12 +42,27 @@ def pause_after_error(tries: int) -> float:
 
 def pause_after(answer: NotNow) -> float:
     after = answer.advice.retry_after
+    if isinstance(answer, answers.WaitingInLine) and answer.retry_in_ms is not None:
+        # Whoever waits in line is heard from as often as the sale asks for.
+        return answer.retry_in_ms / 1000
     pause = min(WAIT_MAX, getattr(answer, after) / 1000) if isinstance(after, str) else WAIT_MAX
     return float(pause + random.uniform(0, pause / 2))
 
 
-async def repeat(call: Callable[[], Any], until: Until, wait: bool, sleep: Callable[[float], Any]) -> Any:
+def unix_seconds(until: Until) -> float:
+    """Refuses a duration, a monotonic clock and milliseconds: they would mean one try, or tries for ever."""
     end = until.timestamp() if isinstance(until, datetime) else until
+    if not SECONDS_MIN <= end < SECONDS_MAX:
+        raise ValueError(f"`until` is Unix time in seconds, such as time.time() + 10, and not {until!r}")
+    return end
+
+
+async def repeat(call: Callable[[], Any], until: Until, wait: bool, sleep: Callable[[float], Any]) -> Any:
+    if not callable(call):
+        if inspect.iscoroutine(call):
+            call.close()
+        raise TypeError(f"`retry` takes a function that makes the call, such as lambda: sale.reserve(...); not {call!r}")
+    end = unix_seconds(until)
     tries = 0
     token = is_repeating.set(True)
     try:
@@ -72,10 +90,12 @@ def retry(call: Callable[[], R], until: Until, wait: bool = False) -> R:
     Tries again after a lost connection, a time-out, and errors that go away by themselves
     (`TRYAGAIN`, `LOADING`, `READONLY`, `CLUSTERDOWN`, `MASTERDOWN`, `NOREPLICAS`, `MISCONF`, `BUSY`,
     `OOM`, `BROKEN`), after 20 ms doubling to 1 s with full jitter. With `wait` also after a *not now*: after
-    what the answer says, at most 2 s, plus up to half of it. Never after a *no*. No try begins after
-    `until`: then the last answer is returned, or the last error raised.
+    what the answer says, at most 2 s, plus up to half of it; in line exactly as long as it says. Never after a *no*. The first try is
+    always made. No other begins after `until`: then the last answer is returned, or the last error
+    raised.
 
-    Make the id before, outside of `call`. A CREATE without `saleid` and a RESTOCK without `ref`
+    `call` is a function, such as `lambda: sale.reserve("ann", 1, id=id)`. Make the id before, outside
+    of it. A CREATE without `saleid` and a RESTOCK without `ref`
     raise `UnsafeCall`.
     """
     return at_once(repeat(call, until, wait, time.sleep))  # type: ignore[no-any-return]

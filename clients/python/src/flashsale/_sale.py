@@ -16,7 +16,8 @@ def never() -> bool:
 
 
 class Pipeline(PipelineMethods):
-    """Calls that are sent together when the `with` block ends.
+    """Calls that are sent together when the `with` block ends, not as a transaction: another
+    client's call may come between two of them.
 
     Each answer is in `.answer` of what the method returned, and all of them are in `answers`; an
     error is a value in its place. Leaving the block by an exception sends nothing.
@@ -61,7 +62,10 @@ class Sale(SaleMethods):
         stop: Callable[[], bool] = never,
         claim_idle_ms: int = CLAIM_IDLE_MS,
     ) -> None:
-        """Gives each order and refund to `handle`, and acknowledges it when `handle` returns.
+        """Gives each entry of the stream to `handle`, and acknowledges it when `handle` returns.
+
+        An entry is an order or a refund; with `EVENTS all` it may also be another event, so look
+        at `entry.event` first.
 
         **At least once**: after a crash an entry comes again, so `handle` has to be idempotent
         (`entry.key`). First come the entries that this `name` left behind, then new ones; entries

@@ -25,6 +25,7 @@ is_repeating: ContextVar[bool] = ContextVar("is_repeating", default=False)
 # Error replies. To redis-py LOADING is a lost connection, CLUSTERDOWN neither.
 REPLIES = (redis.ResponseError, redis.exceptions.BusyLoadingError, redis.exceptions.ClusterDownError)
 CLUSTERS = (redis.RedisCluster, AsyncRedisCluster)
+SYNC, ASYNC = (redis.Redis, redis.RedisCluster), (redis.asyncio.Redis, AsyncRedisCluster)
 # Replies are decoded by `_decode`: redis-py would fail at bytes that are no UTF-8.
 OPTIONS: dict[str, Any] = {"NEVER_DECODE": True}
 
@@ -45,8 +46,13 @@ class Sends:
     """What a sale and its pipelines have in common."""
 
     def __init__(self, client: Any, key: Name, orders: Name) -> None:
+        if not hasattr(client, "execute_command"):
+            raise TypeError(f"the first argument is a client of redis-py, such as redis.Redis(); not {client!r}")
         self.redis, self.key, self.orders = client, key, orders
         self.is_cluster = isinstance(client, CLUSTERS)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.key!r}, {self.orders!r})"
 
     async def _answer(self, call: Call[R]) -> R:
         if not call.is_safe and is_repeating.get():
@@ -108,6 +114,11 @@ class Sends:
 
 
 class Sender(Sends):
+    def __init__(self, client: redis.Redis | redis.RedisCluster, key: Name, orders: Name) -> None:
+        if isinstance(client, ASYNC):
+            raise TypeError("the client is one for asyncio: use AsyncSale, or give a redis.Redis")
+        super().__init__(client, key, orders)
+
     def _send(self, call: Call[R]) -> R:
         return at_once(self._answer(call))
 
@@ -121,6 +132,12 @@ class Sender(Sends):
 
 
 class AsyncSender(Sends):
+    def __init__(self, client: redis.asyncio.Redis | AsyncRedisCluster, key: Name, orders: Name) -> None:
+        # It would work, and stop the event loop during each call.
+        if isinstance(client, SYNC):
+            raise TypeError("the client is not one for asyncio: use Sale, or give a redis.asyncio.Redis")
+        super().__init__(client, key, orders)
+
     async def _send(self, call: Call[R]) -> R:
         return await self._answer(call)
 

@@ -30,6 +30,10 @@ __all__ = [
     "SoldOut",
     "AllReserved",
     "NotSold",
+    "Waiting",
+    "Placed",
+    "LineFull",
+    "Throttled",
     "TooFew",
     "ReservedNow",
     "ReservedLonger",
@@ -56,6 +60,9 @@ __all__ = [
     "EndedForGood",
     "NotSoldSoMany",
     "NotSoldAtAll",
+    "WaitingInLine",
+    "WaitingStill",
+    "WaitingReplaced",
     "ItemStock",
     "Reservation",
     "UserUnits",
@@ -102,6 +109,10 @@ class Status(StrEnum):
     SOLDOUT = "SOLDOUT"
     ALLRESERVED = "ALLRESERVED"
     NOTSOLD = "NOTSOLD"
+    WAITING = "WAITING"
+    PLACED = "PLACED"
+    LINEFULL = "LINEFULL"
+    THROTTLED = "THROTTLED"
     TOOFEW = "TOOFEW"
 
 
@@ -124,8 +135,9 @@ class Ok(Yes):
 
 @dataclass(frozen=True)
 class Reserved(Word):
-    """`["RESERVED", id, expires_at_ms, remaining, user_remaining, units]`. What it means
-    depends on the command: see its subclasses.
+    """`["RESERVED", id, expires_at_ms, remaining, user_remaining[, units]]`. What it means
+    depends on the command: see its subclasses. `units` is empty: no version of the module gives
+    units names yet.
     """
 
     status: ClassVar[Status] = Status.RESERVED
@@ -156,8 +168,8 @@ class ReservedLonger(Reserved, Yes):
 
 @dataclass(frozen=True)
 class Sold(Word):
-    """`["SOLD", id, order_id, units]`. What it means depends on the command: see its
-    subclasses.
+    """`["SOLD", id, order_id[, units]]`. What it means depends on the command: see its
+    subclasses. `units` is empty: no version of the module gives units names yet.
     """
 
     status: ClassVar[Status] = Status.SOLD
@@ -273,7 +285,7 @@ class Restocked(Yes):
 
 @dataclass(frozen=True)
 class Expired(Word):
-    """`["EXPIRED", id, expires_at_ms, grace_left_ms]`. What it means depends on the command:
+    """`["EXPIRED", id, expires_at_ms[, grace_left_ms]]`. What it means depends on the command:
     see its subclasses.
     """
 
@@ -512,7 +524,7 @@ class SoldOut(No):
 
 @dataclass(frozen=True)
 class AllReserved(NotNow):
-    """`["ALLRESERVED", retry_in_ms, sku]`. Only open reservations stand in the way; some may
+    """`["ALLRESERVED", retry_in_ms[, sku]]`. Only open reservations stand in the way; some may
     come back. Without a SKU, they stand in the way of SALELIMIT. Final: no. Next: ask again
     after `retry_in_ms` plus a random moment.
     """
@@ -525,7 +537,7 @@ class AllReserved(NotNow):
 
 @dataclass(frozen=True)
 class NotSold(Word):
-    """`["NOTSOLD", left, sku]`. What it means depends on the command: see its subclasses."""
+    """`["NOTSOLD", left[, sku]]`. What it means depends on the command: see its subclasses."""
 
     status: ClassVar[Status] = Status.NOTSOLD
     left: int
@@ -551,6 +563,82 @@ class NotSoldAtAll(NotSold, No):
 
 
 @dataclass(frozen=True)
+class Waiting(Word):
+    """`["WAITING", id[, ahead][, left][, eta_ms][, retry_in_ms]]`. What it means depends on the
+    command: see its subclasses.
+    """
+
+    status: ClassVar[Status] = Status.WAITING
+    id: Name
+    ahead: int | None = None
+    left: int | None = None
+    eta_ms: int | None = None
+    retry_in_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class WaitingInLine(Waiting, NotNow):
+    """RESERVE, with a place in line: the request has a place in line, with at most `ahead`
+    others in front; `left` units could still come. -1 for `ahead` before START, and for
+    `eta_ms` while nobody can know. Final: no. Next: send the same request again after
+    `retry_in_ms`.
+    """
+
+    advice: ClassVar[Advice] = Advice('not now', 202, 'retry_in_ms', 'You are in line, with at most {ahead} before you.', 'no intent yet', 'none')
+
+
+@dataclass(frozen=True)
+class WaitingStill(Waiting, No):
+    """CHECKOUT, BUY, EXTEND, with the id alone: the id waits in line: it has no units yet.
+    Final: no. Next: send RESERVE again until it is answered `RESERVED`.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'You are still in line. Nothing was charged.', 'alarm: it was paid before it was reserved; give back', 'alarm: it was paid before it was reserved; give back')
+
+
+@dataclass(frozen=True)
+class WaitingReplaced(Waiting, No):
+    """RESERVE, about the id in `replace`: the old id waits in line: there is no cart yet that
+    could change. Final: no. Next: leave the line by RELEASE, and join with the new cart.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'You are still in line. Nothing was charged.', 'none: the answer is about the old id', 'none: the answer is about the old id')
+
+
+@dataclass(frozen=True)
+class Placed(No):
+    """`["PLACED", id, other_id]`. The user waits already, under `other_id`. Final: no. Next: go
+    on with `other_id`.
+    """
+
+    status: ClassVar[Status] = Status.PLACED
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'You wait in another tab: go on there.', 'none', 'none')
+    id: Name
+    other_id: Name
+
+
+@dataclass(frozen=True)
+class LineFull(No):
+    """`["LINEFULL", waiting_max]`. As many wait as may. Final: no. Next: try again later."""
+
+    status: ClassVar[Status] = Status.LINEFULL
+    advice: ClassVar[Advice] = Advice('no', 409, None, 'The line is full.', 'none', 'none')
+    waiting_max: int
+
+
+@dataclass(frozen=True)
+class Throttled(NotNow):
+    """`["THROTTLED", retry_in_ms, by]`. Reservations begin no faster than PACE lets them.
+    Final: no. Next: ask again after `retry_in_ms` plus a random moment.
+    """
+
+    status: ClassVar[Status] = Status.THROTTLED
+    advice: ClassVar[Advice] = Advice('not now', 429, 'retry_in_ms', 'One moment, it is crowded.', 'BUY: ask again for as long as you like, then give back', 'BUY: ask again for as long as you like, then give back')
+    retry_in_ms: int
+    by: str
+
+
+@dataclass(frozen=True)
 class TooFew(No):
     """`["TOOFEW", available, sku]`. The request takes away more than `available` units; nothing
     changed. Final: no. Next: ask for `available` or fewer.
@@ -564,17 +652,24 @@ class TooFew(No):
 
 @dataclass(frozen=True)
 class ItemStock:
-    """What STOCK answers."""
+    """What STOCK answers. `available`, `reserved` and `sold` add up to the item's total; so
+    many people are `waiting` for it.
+    """
 
     sku: str
     available: int
     reserved: int
     sold: int
+    waiting: int
 
 
 @dataclass(frozen=True)
 class Reservation(Read):
-    """What GET answers."""
+    """What GET answers. `state` is reserved, sold, refunded, released, expired or waiting.
+    `items` are SKUs with numbers, and `refunded` those that were taken back. `order_id` is the
+    entry in the stream. Of an id that waits, `number` is its position in line and `ahead` how
+    many at most are in front, -1 before START. A field with nothing in it is None.
+    """
 
     state: str
     user: Name | None
@@ -586,11 +681,16 @@ class Reservation(Read):
     released_at_ms: int | None
     order_id: str | None
     ref: Name | None
+    number: int | None
+    ahead: int | None
 
 
 @dataclass(frozen=True)
 class UserUnits(Read):
-    """What USER answers."""
+    """What USER answers. `sold` is net of refunds, `counted` what counts against USERLIMIT, and
+    `user_remaining` -1 without one. `reservations` are the ids of the oldest 100 of the `open`
+    reservations, and `waiting` is the id under which the user waits in line.
+    """
 
     reserved: int
     sold: int
@@ -598,11 +698,18 @@ class UserUnits(Read):
     user_remaining: int
     open: int
     reservations: tuple[Name, ...]
+    waiting: Name | None
 
 
 @dataclass(frozen=True)
 class SaleInfo(Read):
-    """What INFO answers."""
+    """What INFO answers. `state` is scheduled, open, paused, ended, closed or diverged.
+    `total`, `available`, `reserved` and `sold` are units of all items, `items` is the number of
+    SKUs. An option that is not set is None. `events_waiting` entries are not in the stream yet;
+    `events_lost` never will be. So many people are `waiting` in line; so many places were
+    `granted` and `passed_over`. `drawn` are SKUs with how many people were drawn in their lines
+    at `drawn_at_ms`, by `draw_seed`.
+    """
 
     sale_id: str
     orders: Name
@@ -623,6 +730,10 @@ class SaleInfo(Read):
     end_at_ms: int | None
     keep_ms: int
     remember_ms: int
+    waiting_max: int
+    patience_ms: int
+    pace_n: int | None
+    pace_ms: int | None
     items: int
     total: int
     available: int
@@ -636,11 +747,17 @@ class SaleInfo(Read):
     events_lost: int
     seq: int | None
     memory_bytes: int
+    waiting: int
+    granted: int
+    passed_over: int
+    drawn_at_ms: int | None
+    draw_seed: str | None
+    drawn: tuple[tuple[str, int], ...] | None
 
 
 @dataclass(frozen=True)
 class ScanPage:
-    """What SCAN answers."""
+    """What SCAN answers. The cursor of the last page is 0."""
 
     cursor: int
     ids: tuple[Name, ...]
@@ -648,7 +765,9 @@ class ScanPage:
 
 @dataclass(frozen=True)
 class Audit(Read):
-    """What AUDIT answers."""
+    """What AUDIT answers. `differences` are in words. What was compared with the stream is None
+    unless that was asked for.
+    """
 
     consistent: bool
     differences: tuple[str, ...]
@@ -661,7 +780,7 @@ class Audit(Read):
 
 @dataclass(frozen=True)
 class Finding:
-    """What DOCTOR answers."""
+    """What DOCTOR answers. `severity` is error, warning or note."""
 
     severity: str
     topic: str
@@ -696,6 +815,8 @@ BuyAnswer = Union[
     SaleLimit,
     SoldOut,
     AllReserved,
+    WaitingStill,
+    Throttled,
     Other,
 ]
 
@@ -707,6 +828,7 @@ CheckoutAnswer = Union[
     ExpiredForGood,
     AlreadySold,
     NoReservationToSell,
+    WaitingStill,
     Other,
 ]
 
@@ -727,6 +849,7 @@ ExtendAnswer = Union[
     RefundedBefore,
     ExpiredBefore,
     NoReservationOfId,
+    WaitingStill,
     Other,
 ]
 
@@ -774,6 +897,11 @@ ReserveAnswer = Union[
     SaleLimit,
     SoldOut,
     AllReserved,
+    WaitingReplaced,
+    WaitingInLine,
+    Placed,
+    LineFull,
+    Throttled,
     Other,
 ]
 
@@ -815,6 +943,8 @@ ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
         "SALELIMIT": [(None, SaleLimit)],
         "SOLDOUT": [(None, SoldOut)],
         "ALLRESERVED": [(None, AllReserved)],
+        "WAITING": [('no ahead', WaitingStill)],
+        "THROTTLED": [(None, Throttled)],
     },
     "CHECKOUT": {
         "SOLD": [(None, SoldNow)],
@@ -823,6 +953,7 @@ ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
         "EXPIRED": [('grace_left_ms > 0', ExpiredInGrace), ('grace_left_ms = 0', ExpiredForGood)],
         "ALREADYSOLD": [(None, AlreadySold)],
         "NORESERVATION": [(None, NoReservationToSell)],
+        "WAITING": [('no ahead', WaitingStill)],
     },
     "CLOSE": {
         "OK": [(None, Ok)],
@@ -837,6 +968,7 @@ ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
         "REFUNDED": [(None, RefundedBefore)],
         "EXPIRED": [(None, ExpiredBefore)],
         "NORESERVATION": [(None, NoReservationOfId)],
+        "WAITING": [('no ahead', WaitingStill)],
     },
     "PAUSE": {
         "OK": [(None, Ok)],
@@ -871,6 +1003,10 @@ ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
         "SALELIMIT": [(None, SaleLimit)],
         "SOLDOUT": [(None, SoldOut)],
         "ALLRESERVED": [(None, AllReserved)],
+        "WAITING": [('replaced', WaitingReplaced), ('ahead', WaitingInLine)],
+        "PLACED": [(None, Placed)],
+        "LINEFULL": [(None, LineFull)],
+        "THROTTLED": [(None, Throttled)],
     },
     "RESTOCK": {
         "RESTOCKED": [(None, Restocked)],
@@ -905,15 +1041,19 @@ DETAILS: dict[str, list[tuple[str, str]]] = {
     "SOLDOUT": [("available", "integer"), ("sku", "text")],
     "ALLRESERVED": [("retry_in_ms", "integer"), ("sku", "text?")],
     "NOTSOLD": [("left", "integer"), ("sku", "text?")],
+    "WAITING": [("id", "name"), ("ahead", "integer?"), ("left", "integer?"), ("eta_ms", "integer?"), ("retry_in_ms", "integer?")],
+    "PLACED": [("id", "name"), ("other_id", "name")],
+    "LINEFULL": [("waiting_max", "integer")],
+    "THROTTLED": [("retry_in_ms", "integer"), ("by", "text")],
     "TOOFEW": [("available", "integer"), ("sku", "text")],
 }
 
 # Name and type of the fields of each read.
 FIELDS: dict[str, Mapping[str, str]] = {
-    "ItemStock": {"sku": "text", "available": "integer", "reserved": "integer", "sold": "integer"},
-    "Reservation": {"state": "text", "user": "name?", "items": "lines?", "refunded": "lines?", "reserved_at_ms": "integer?", "expires_at_ms": "integer?", "sold_at_ms": "integer?", "released_at_ms": "integer?", "order_id": "text?", "ref": "name?"},
-    "UserUnits": {"reserved": "integer", "sold": "integer", "counted": "integer", "user_remaining": "integer", "open": "integer", "reservations": "names"},
-    "SaleInfo": {"sale_id": "text", "orders": "name", "state": "text", "events": "text", "now_ms": "integer", "created_at_ms": "integer", "paused_at_ms": "integer?", "closed_at_ms": "integer?", "userlimit": "integer?", "itemlimit": "integer?", "orderlimit": "integer?", "salelimit": "integer?", "hold_ms": "integer", "maxhold_ms": "integer", "grace_ms": "integer", "start_at_ms": "integer?", "end_at_ms": "integer?", "keep_ms": "integer", "remember_ms": "integer", "items": "integer", "total": "integer", "available": "integer", "reserved": "integer", "sold": "integer", "refunded": "integer", "users": "integer", "reservations_open": "integer", "reservations_remembered": "integer", "events_waiting": "integer", "events_lost": "integer", "seq": "integer?", "memory_bytes": "integer"},
+    "ItemStock": {"sku": "text", "available": "integer", "reserved": "integer", "sold": "integer", "waiting": "integer"},
+    "Reservation": {"state": "text", "user": "name?", "items": "lines?", "refunded": "lines?", "reserved_at_ms": "integer?", "expires_at_ms": "integer?", "sold_at_ms": "integer?", "released_at_ms": "integer?", "order_id": "text?", "ref": "name?", "number": "integer?", "ahead": "integer?"},
+    "UserUnits": {"reserved": "integer", "sold": "integer", "counted": "integer", "user_remaining": "integer", "open": "integer", "reservations": "names", "waiting": "name?"},
+    "SaleInfo": {"sale_id": "text", "orders": "name", "state": "text", "events": "text", "now_ms": "integer", "created_at_ms": "integer", "paused_at_ms": "integer?", "closed_at_ms": "integer?", "userlimit": "integer?", "itemlimit": "integer?", "orderlimit": "integer?", "salelimit": "integer?", "hold_ms": "integer", "maxhold_ms": "integer", "grace_ms": "integer", "start_at_ms": "integer?", "end_at_ms": "integer?", "keep_ms": "integer", "remember_ms": "integer", "waiting_max": "integer", "patience_ms": "integer", "pace_n": "integer?", "pace_ms": "integer?", "items": "integer", "total": "integer", "available": "integer", "reserved": "integer", "sold": "integer", "refunded": "integer", "users": "integer", "reservations_open": "integer", "reservations_remembered": "integer", "events_waiting": "integer", "events_lost": "integer", "seq": "integer?", "memory_bytes": "integer", "waiting": "integer", "granted": "integer", "passed_over": "integer", "drawn_at_ms": "integer?", "draw_seed": "text?", "drawn": "lines?"},
     "ScanPage": {"cursor": "cursor", "ids": "names"},
     "Audit": {"consistent": "boolean", "differences": "texts", "reservations": "integer", "entries": "integer?", "trimmed": "integer?", "entries_added": "integer?", "entries_other": "integer?"},
     "Finding": {"severity": "text", "topic": "text", "advice": "text"},

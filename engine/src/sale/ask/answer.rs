@@ -5,6 +5,7 @@
 //! are slots; `command/reply.rs` turns it into words, with the id from the request.
 
 use crate::sale::book::reservation::Slot;
+use crate::sale::book::waiting::PlaceSlot;
 use crate::sale::units::{EntryId, ItemIndex};
 
 /// The SKU a `NotSold` is about.
@@ -87,6 +88,26 @@ pub enum Answer {
     TooFew {
         available: u64,
         item: ItemIndex,
+    },
+
+    // Of lines and PACE.
+    /// The id waits; what there is to say is read from its place.
+    Waiting {
+        place: PlaceSlot,
+    },
+    /// The id waits: there is nothing to check out, extend or replace yet.
+    StillWaiting,
+    /// The user waits already, under another id.
+    Placed {
+        place: PlaceSlot,
+    },
+    LineFull {
+        /// WAITING.
+        most: u64,
+    },
+    /// Reservations begin no faster than PACE says.
+    Throttled {
+        retry_in_ms: u64,
     },
 
     // Errors.

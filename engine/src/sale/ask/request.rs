@@ -27,6 +27,8 @@ pub struct Reserve<'a> {
     pub hold_ms: Option<u64>,
     /// The open reservation that this one takes the place of; its deadline stays.
     pub replaces: Option<Key<'a>>,
+    /// WAIT: where units are not to be had yet, the request joins a line.
+    pub waits: bool,
 }
 
 /// `FLASHSALE.CHECKOUT`.

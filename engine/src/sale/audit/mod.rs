@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 pub(super) mod fixture;
+mod line;
 pub mod orders;
 mod outbox;
 
@@ -200,6 +201,7 @@ impl Sale {
         let mut differences = self.recount();
         self.audit_names(&mut differences);
         self.audit_refunds(&mut differences);
+        self.audit_places(&mut differences);
         differences
     }
 
@@ -213,6 +215,7 @@ impl Sale {
         self.audit_users(&mut recount, &mut differences);
         self.audit_queues(&recount, &mut differences);
         self.audit_outbox(&mut differences);
+        self.audit_lines(&mut differences);
         differences
     }
 

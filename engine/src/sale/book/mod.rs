@@ -1,11 +1,12 @@
 //! What a sale keeps: items, users, reservations, their queues and carts, the options,
-//! and what waits to be written to the order stream.
+//! who waits, and what is to be written to the order stream.
 
 pub mod cart;
 pub mod deadlines;
 pub mod items;
 pub mod options;
 pub mod outbox;
+pub mod pace;
 pub mod refunds;
 pub mod reservation;
 pub mod reservations;
@@ -13,3 +14,4 @@ pub mod restock_refs;
 pub mod user;
 pub mod user_chain;
 pub mod users;
+pub mod waiting;

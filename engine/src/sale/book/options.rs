@@ -2,6 +2,8 @@
 //!
 //! Edge: values only. Whether a change is allowed is decided in `plan/manage.rs`.
 
+use crate::sale::book::pace::PaceRate;
+
 /// What a sale writes to its order stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Events {
@@ -23,7 +25,7 @@ impl Events {
 }
 
 /// How many options are a number, or none.
-pub const NUMBERS: usize = 11;
+pub const NUMBERS: usize = 15;
 
 /// The names of these options, as INFO gives them, in the order of [`Options::numbers`].
 pub const NUMBER_NAMES: [&str; NUMBERS] = [
@@ -38,6 +40,10 @@ pub const NUMBER_NAMES: [&str; NUMBERS] = [
     "end_at_ms",
     "keep_ms",
     "remember_ms",
+    "waiting_max",
+    "patience_ms",
+    "pace_n",
+    "pace_ms",
 ];
 
 /// The options of a sale. `None` means no limit, or always open.
@@ -66,11 +72,23 @@ pub struct Options {
     /// How long released and expired ids stay known; see [`Options::remembers_ms`].
     pub remember_ms: u64,
     pub events: Events,
+    /// Most places of people who wait; 0: nobody joins a line.
+    pub waiting_max: u64,
+    /// Whoever was not heard from for this long at their turn is passed over; 0: nobody is.
+    pub patience_ms: u64,
+    /// How fast reservations begin; `None`: as they are asked for.
+    pub pace: Option<PaceRate>,
 }
 
 impl Options {
     /// REMEMBER unless asked otherwise.
     pub const REMEMBER_MS_DEFAULT: u64 = 600_000;
+    /// PATIENCE unless asked otherwise.
+    pub const PATIENCE_MS_DEFAULT: u64 = 60_000;
+    /// Least PATIENCE, but for none: a poll may be a second late.
+    pub const PATIENCE_MS_MIN: u64 = 2_000;
+    /// Most WAITING.
+    pub const WAITING_MAX: u64 = 100_000_000;
 
     /// A sale with no limit and no window.
     pub fn new(hold_ms: u64, keep_ms: u64) -> Options {
@@ -87,6 +105,9 @@ impl Options {
             keep_ms,
             remember_ms: Options::REMEMBER_MS_DEFAULT,
             events: Events::Orders,
+            waiting_max: 0,
+            patience_ms: Options::PATIENCE_MS_DEFAULT,
+            pace: None,
         }
     }
 
@@ -105,6 +126,10 @@ impl Options {
             self.end_at_ms,
             Some(self.keep_ms),
             Some(self.remember_ms),
+            Some(self.waiting_max),
+            Some(self.patience_ms),
+            self.pace.map(|rate| rate.n),
+            self.pace.map(|rate| rate.ms),
         ]
     }
 
@@ -117,6 +142,19 @@ impl Options {
     #[inline]
     pub fn user_remaining(&self, counted: u64) -> Option<u64> {
         self.user_limit.map(|limit| limit.saturating_sub(counted))
+    }
+
+    /// Do the options say anything of lines and PACE?
+    pub(crate) fn has_line_options(&self) -> bool {
+        let [waiting, patience] = [self.waiting_max, self.patience_ms];
+        waiting > 0 || patience != Options::PATIENCE_MS_DEFAULT || self.pace.is_some()
+    }
+
+    /// Is the window open by `now_ms`, as far as START goes?
+    #[inline]
+    pub(crate) fn has_started(&self, now_ms: u64) -> bool {
+        self.start_at_ms
+            .is_none_or(|start_at_ms| start_at_ms <= now_ms)
     }
 
     /// How long an ended reservation stays known: REMEMBER, never shorter than
@@ -145,6 +183,10 @@ pub struct Changes {
     pub keep_ms: Option<u64>,
     pub remember_ms: Option<u64>,
     pub events: Option<Events>,
+    pub waiting_max: Option<u64>,
+    pub patience_ms: Option<u64>,
+    /// `Some(None)` removes it.
+    pub pace: Option<Option<PaceRate>>,
 }
 
 impl Changes {
@@ -168,6 +210,9 @@ impl Changes {
             keep_ms: self.keep_ms.unwrap_or(before.keep_ms),
             remember_ms: self.remember_ms.unwrap_or(before.remember_ms),
             events: self.events.unwrap_or(before.events),
+            waiting_max: self.waiting_max.unwrap_or(before.waiting_max),
+            patience_ms: self.patience_ms.unwrap_or(before.patience_ms),
+            pace: self.pace.unwrap_or(before.pace),
         }
     }
 }

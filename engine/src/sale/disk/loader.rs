@@ -12,10 +12,12 @@ use crate::sale::book::restock_refs::{Deltas, ItemDelta};
 use crate::sale::book::user::Account;
 use crate::sale::book::users::UserSlot;
 use crate::sale::disk::chains::{Chains, take_position};
+use crate::sale::disk::line::{LineLoading, take_past};
 use crate::sale::disk::outbox::{take_counts, take_record as take_outbox_record};
 use crate::sale::disk::snapshot::{
-    BROKEN, CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINES, MARK, NO_CART,
-    NO_RESTOCK, OPEN, ORDER, OUTBOX, RECORD, REFUND, RELEASED, RESTOCK_REF, SNAPSHOT_VERSION,
+    BROKEN, CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINE, LINES, MARK, NO_CART,
+    NO_RESTOCK, OPEN, ORDER, OUTBOX, PLACE, RECORD, REFUND, RELEASED, RESTOCK_REF,
+    SNAPSHOT_VERSION, WAITS,
 };
 use crate::sale::event::apply::{new_reservation, signed};
 use crate::sale::event::parts::{
@@ -46,6 +48,7 @@ pub struct Loader {
     /// Of the snapshot, from its header.
     version: u8,
     chains: Chains,
+    line: LineLoading,
     /// Of the last record of the outbox.
     last_seq: u64,
     sale: Option<Sale>,
@@ -63,6 +66,7 @@ impl Loader {
             retry_at: 0,
             version: 0,
             chains: Chains::default(),
+            line: LineLoading::default(),
             last_seq: 0,
             sale: None,
             is_over: false,
@@ -172,12 +176,15 @@ impl Loader {
             ORDER => take_record(from, version, sale, chains, Status::Sold),
             REFUND => take_refund(from, version, sale, has_options),
             RESTOCK_REF => take_restock_ref(from, version, sale),
+            LINE if version >= 3 => self.line.take_line(from, sale),
+            PLACE if version >= 3 => self.line.take_place(from, sale),
             RECORD if version >= 3 => take_outbox_record(from, sale, &mut self.last_seq),
             END => {
                 let counts = (from.number()?, from.number()?);
                 if counts != (sale.items.len() as u64, sale.reservations.len() as u64) {
                     return Err(CodecError::Invalid("the counts at the end"));
                 }
+                self.line.end()?;
                 self.is_complete = true;
                 Ok(())
             }
@@ -233,6 +240,10 @@ fn take_header(
             }
             OUTBOX => {
                 take_counts(value, &mut sale)?;
+                Ok(true)
+            }
+            WAITS => {
+                take_past(value, &mut sale)?;
                 Ok(true)
             }
             _ => Ok(false),
@@ -321,6 +332,7 @@ fn take_record(
         || expires_at_ms > INTEGER_MAX
         || is_out_of_order
         || sale.reservations.find(id).is_some()
+        || sale.find_place(id).is_some()
     {
         return Err(CodecError::Invalid("a reservation"));
     }

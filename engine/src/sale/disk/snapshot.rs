@@ -2,7 +2,8 @@
 //!
 //! A stream of elements - a header, items, open reservations by deadline, expired ones
 //! within their grace by deadline, ended ones by when they are to be forgotten, orders
-//! each followed by its refunds, REFs of RESTOCK, records of the outbox, an end with counts - cut into chunks of
+//! each followed by its refunds, REFs of RESTOCK, lines each followed by its places, records of the
+//! outbox, an end with counts - cut into chunks of
 //! 64 KiB wherever it happens to be cut; the last one, and only it, is shorter. No element
 //! grows with the number of reservations or refunds. Saving only reads, in the order
 //! things stand; it runs in a forked child.
@@ -11,7 +12,7 @@
 //! |---|---|
 //! | 1 | an open reservation was followed by how many were made since |
 //! | 2 | by its user's one before it |
-//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken, EVENTS and the outbox |
+//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken, EVENTS and the outbox, lines and PACE |
 //!
 //! Of a broken sale, only the header and the items are written: links that may lead nowhere
 //! must not be followed, least of all by a server that is to be loaded from these bytes.
@@ -22,6 +23,7 @@ use crate::sale::book::items::Stock;
 use crate::sale::book::refunds::RefundRecord;
 use crate::sale::book::reservation::{Reservation, Status};
 use crate::sale::book::restock_refs::{Deltas, RestockRef};
+use crate::sale::disk::line::{has_past, put_line, put_past, put_place};
 use crate::sale::disk::outbox::{put_counts, put_record as put_outbox_record};
 use crate::sale::event::parts::{put_entry, put_lines, put_mark_id, put_options};
 use crate::sale::state::Sale;
@@ -45,6 +47,9 @@ pub(crate) const END: u8 = 9;
 pub(crate) const LATE: u8 = 10;
 /// Of the outbox, see `outbox.rs`.
 pub(crate) const RECORD: u8 = 11;
+/// A line of people who wait, and a place in it; see `line.rs`.
+pub(crate) const LINE: u8 = 12;
+pub(crate) const PLACE: u8 = 13;
 
 /// Options of [`HEADER`]: the mark, and its reason.
 pub(crate) const MARK: u8 = 1;
@@ -52,6 +57,8 @@ pub(crate) const MARK: u8 = 1;
 pub(crate) const BROKEN: u8 = 2;
 /// The same: whether `EVENTS all` is in force, and the counts of the outbox.
 pub(crate) const OUTBOX: u8 = 3;
+/// The same: WAITING, PATIENCE and PACE, and what became of places so far.
+pub(crate) const WAITS: u8 = 4;
 /// Options of [`REFUND`], where NORESTOCK was asked for (1), or older formats do not say
 /// whether it was (0).
 pub(crate) const NO_RESTOCK: u8 = 1;
@@ -120,6 +127,7 @@ fn for_each_record(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
     for restock in sale.restock_refs.iter() {
         element(&|out| put_restock_ref(out, restock));
     }
+    for_each_place(sale, element);
     let Some(outbox) = &sale.outbox else { return };
     for record in outbox.read() {
         // One that cannot be read is no record.
@@ -128,6 +136,23 @@ fn for_each_record(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
             out.tag(RECORD);
             put_outbox_record(out, &record);
         });
+    }
+}
+
+/// Writes the lines, each followed by those who are in it.
+fn for_each_place(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
+    let Some(waiting) = &sale.waiting else { return };
+    for line in waiting.lines() {
+        element(&|out| {
+            out.tag(LINE);
+            put_line(out, line);
+        });
+        for place in waiting.iter(line) {
+            element(&|out| {
+                out.tag(PLACE);
+                put_place(out, &place);
+            });
+        }
     }
 }
 
@@ -182,7 +207,12 @@ fn rolling<'a>(names: impl Iterator<Item = Spelling<'a>>) -> u64 {
 }
 
 fn put_header(out: &mut Writer<'_>, sale: &Sale) {
-    let options = u64::from(sale.why_diverged().is_some()) + u64::from(sale.outbox.is_some());
+    let options = [
+        sale.why_diverged().is_some(),
+        sale.outbox.is_some(),
+        has_past(sale),
+    ];
+    let options = options.into_iter().map(u64::from).sum();
     out.tag_with_options(HEADER, options > 0);
     out.tag(SNAPSHOT_VERSION);
     out.wide(sale.sale_id);
@@ -208,6 +238,9 @@ fn put_header(out: &mut Writer<'_>, sale: &Sale) {
     }
     if let Some(outbox) = &sale.outbox {
         out.an_option(OUTBOX, |out| put_counts(out, sale.options.events, outbox));
+    }
+    if has_past(sale) {
+        out.an_option(WAITS, |out| put_past(out, sale));
     }
 }
 

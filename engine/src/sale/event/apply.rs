@@ -4,21 +4,18 @@
 //! event for exactly this state; elsewhere `check.rs` has looked at it first.
 
 use crate::sale::book::cart::Cart;
-use crate::sale::book::items::{Items, Move, Stock, StockChanges};
-use crate::sale::book::options::Events;
-use crate::sale::book::outbox::Outbox;
+use crate::sale::book::items::{Move, Stock, StockChanges};
+use crate::sale::book::pace::Pace;
 use crate::sale::book::refunds::RefundRecord;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Slot, Status};
-use crate::sale::book::reservations::Reservations;
-use crate::sale::book::restock_refs::{Deltas, RestockRefs};
+use crate::sale::book::restock_refs::Deltas;
 use crate::sale::book::user::Account;
-use crate::sale::book::users::{UserSlot, Users};
+use crate::sale::book::users::UserSlot;
 pub(crate) use crate::sale::event::moves::signed;
 use crate::sale::event::moves::{differences, shifted};
-use crate::sale::event::{Change, Created, Event, Forgets, Order, Refund, StockDelta};
+use crate::sale::event::{Change, Event, Forgets, Order, Refund, StockDelta};
 use crate::sale::state::{Mark, MarkId, Sale};
 use crate::sale::units::{Line, units_of};
-use crate::table::hash::Hasher;
 use crate::table::name::{Key, Name, Spelling};
 use crate::table::slab::NONE;
 
@@ -34,56 +31,6 @@ pub struct Applied {
 }
 
 impl Sale {
-    /// The sale a `Created` event makes, `None` for any other; `hasher` is the one that
-    /// hashes its names from now on.
-    pub fn create(event: &Event<'_>, hasher: Hasher) -> Option<Sale> {
-        let Change::Created(created) = &event.change else {
-            return None;
-        };
-        let tracks_items = created.options.item_limit.is_some();
-        let mut sale = Sale::empty(created, event.at_ms, tracks_items, hasher);
-        sale.had_one_item = created.items.len() == 1;
-        for &(sku, available) in &created.items {
-            sale.items.add(
-                sku,
-                Stock {
-                    available,
-                    ..Stock::default()
-                },
-                signed(available),
-            );
-        }
-        Some(sale)
-    }
-
-    /// A sale before its items are added.
-    pub(crate) fn empty(
-        created: &Created<'_>,
-        created_at_ms: u64,
-        tracks_items: bool,
-        hasher: Hasher,
-    ) -> Sale {
-        Sale {
-            sale_id: created.sale_id,
-            hasher,
-            orders: created.orders.into(),
-            options: created.options.clone(),
-            created_at_ms,
-            paused_at_ms: None,
-            closed_at_ms: None,
-            last_change_at_ms: created_at_ms,
-            items: Items::new(hasher),
-            users: Users::new(hasher, tracks_items),
-            reservations: Reservations::new(hasher),
-            had_one_item: false,
-            refunded: 0,
-            restock_refs: RestockRefs::default(),
-            outbox: (created.options.events == Events::All).then(Outbox::empty),
-            mark: None,
-            broken: None,
-        }
-    }
-
     /// Carries out an event. O(lines), or O(reservations returned) for a sweep.
     pub fn apply(&mut self, event: &Event<'_>) -> Applied {
         if let Change::Marked { reason } = event.change {
@@ -99,6 +46,9 @@ impl Sale {
             self.last_change_at_ms = event.at_ms;
         }
         let applied = self.apply_change(event);
+        if self.has_queue {
+            self.apply_to_queue(event, &applied.stock);
+        }
         if has_outbox {
             self.end_queueing(event, &applied.stock);
         }
@@ -170,6 +120,12 @@ impl Sale {
                 Some(slot)
             }
             Change::Refunded(refund) => self.refund(refund, seen),
+            Change::Left { id, remembers } => self.apply_left(*id, *remembers, at_ms),
+            Change::Joined { .. } => self.apply_joined(event),
+            Change::Granted(granted) => {
+                self.apply_granted(granted, at_ms, told);
+                None
+            }
             of_the_sale => {
                 self.apply_to_sale(of_the_sale, at_ms, seen);
                 None
@@ -191,7 +147,13 @@ impl Sale {
                 }
             }
             Change::Restocked { deltas, reference } => self.restock(deltas, *reference, seen),
-            Change::Altered(options) => self.options = (**options).clone(),
+            Change::Altered(options) => {
+                if self.options.pace != options.pace {
+                    self.pace = Pace::default();
+                }
+                self.options = (**options).clone();
+                self.note_queue();
+            }
             Change::Paused => self.paused_at_ms = Some(at_ms),
             Change::Resumed { lifts } => {
                 self.paused_at_ms = None;
@@ -199,6 +161,8 @@ impl Sale {
             }
             Change::Closed => self.closed_at_ms = Some(at_ms),
             Change::Bound { orders } => self.orders = (*orders).into(),
+            Change::Drawn { seed } => self.apply_drawn(*seed, at_ms),
+            Change::Dissolved { items } => self.apply_dissolved(items),
             // The sale itself, or one reservation: not done here.
             Change::Created(_)
             | Change::Reserved { .. }
@@ -211,6 +175,9 @@ impl Sale {
             | Change::Extended { .. }
             | Change::Refunded(_)
             | Change::Marked { .. }
+            | Change::Joined { .. }
+            | Change::Left { .. }
+            | Change::Granted(_)
             // Of the outbox.
             | Change::Told(_)
             | Change::Dropped { .. } => {}
@@ -227,7 +194,7 @@ impl Sale {
         mark.id.misses = mark.id.misses.saturating_add(1);
     }
 
-    fn make_room(&mut self, forgets: Forgets) {
+    pub(super) fn make_room(&mut self, forgets: Forgets) {
         match forgets {
             Forgets::Nothing => {}
             Forgets::Oldest => self.forget(self.reservations.first_ended_of_all()),
@@ -237,7 +204,7 @@ impl Sale {
 
     /// Keeps a new reservation of this user, who is looked at once.
     #[inline(always)]
-    fn reserve(
+    pub(super) fn reserve(
         &mut self,
         user: Key<'_>,
         lines: &[Line],

@@ -43,6 +43,10 @@ pub enum Divergence {
     TooFewEntries,
     /// Entries that were written before stand behind it.
     EntriesOutOfOrder,
+    /// The user has a place already.
+    UserWaits,
+    /// Not as many people at these places as the event settles.
+    TooFewPlaces,
 }
 
 impl fmt::Display for Divergence {
@@ -61,6 +65,8 @@ impl fmt::Display for Divergence {
             Divergence::SaleUnchanged => "the sale is in that state already",
             Divergence::TooFewEntries => "there are too few entries waiting",
             Divergence::EntriesOutOfOrder => "the entries are out of order",
+            Divergence::UserWaits => "the user waits already",
+            Divergence::TooFewPlaces => "other people stand at these places",
         })
     }
 }
@@ -150,6 +156,7 @@ impl Sale {
             Change::Closed => changes(self.closed_at_ms.is_none()),
             Change::Dropped { count } => self.check_waiting(*count),
             Change::Bound { .. } | Change::Marked { .. } | Change::Told(_) => Ok(()),
+            _ => self.check_of_lines(event),
         }
     }
 
@@ -177,7 +184,11 @@ impl Sale {
     }
 
     fn check_new(&self, id: Key<'_>, forgets: Forgets) -> Result<(), Divergence> {
-        if self.reservations.find(id).is_some() {
+        let waits = self
+            .waiting
+            .as_ref()
+            .is_some_and(|waiting| waiting.find(id).is_some());
+        if waits || self.reservations.find(id).is_some() {
             return Err(Divergence::IdKnown);
         }
         if forgets != Forgets::Nothing && self.reservations.remembered_len() == 0 {

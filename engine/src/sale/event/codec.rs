@@ -9,13 +9,17 @@
 //! | Version | Differs by |
 //! |---|---|
 //! | 1 | no options; the flag "the oldest id makes room" did not look at GRACE |
-//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark, EVENTS, what was told; the kinds `Marked`, `Lapsed`, `Told` and `Dropped`; batches |
+//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark, EVENTS, what was told; the kinds `Marked`, `Lapsed`, `Told` and `Dropped`, and those of lines; batches |
 //!
 //! Edge: bytes to values and back. Whether an event fits a sale is `check.rs`.
 
 use std::borrow::Cow;
 
-use crate::sale::book::options::Events;
+use crate::sale::event::forgets_codec::{put_forgets, take_forgets};
+use crate::sale::event::line_codec::{
+    DISSOLVED, DRAWN, GRANTED, JOINED, LEFT, count_tagged, put_of_lines, put_tagged, take_of_lines,
+    take_tagged,
+};
 use crate::sale::event::order_codec::{
     put_order, put_order_option, put_refund, put_refund_options, take_order, take_order_option,
     take_refund, take_refund_option,
@@ -25,7 +29,7 @@ use crate::sale::event::parts::{
     take_options, take_positive, take_reason, take_sku,
 };
 use crate::sale::event::told::Told;
-use crate::sale::event::{Change, Created, Event, Forgets, StockDelta};
+use crate::sale::event::{Change, Created, Event, StockDelta};
 use crate::sale::units::{INTEGER_MAX, ORDERS_BYTES_MAX, has_twice};
 use crate::table::hash::Hasher;
 use crate::wire::{CodecError, Collector, NameReader, Writer};
@@ -60,8 +64,6 @@ const DROPPED: u8 = 21;
 const REPLACES: u8 = 1;
 /// Options of `Swept`.
 const LAPSED: u8 = 1;
-/// Options of `Created` and `Altered`: `EVENTS all`, no value.
-const EVENTS_ALL: u8 = 1;
 /// Options of `Resumed`: which mark.
 const LIFTS_MARK: u8 = 1;
 
@@ -97,8 +99,8 @@ fn has_option(change: &Change<'_>) -> bool {
         Change::Swept { lapsed, .. } => *lapsed > 0,
         Change::Refunded(refund) => refund.no_restock == Some(true) || !refund.told.is_empty(),
         Change::Sold { order, .. } | Change::Bought { order, .. } => !order.told.is_empty(),
-        Change::Created(created) => created.options.events == Events::All,
-        Change::Altered(options) => options.events == Events::All,
+        Change::Created(created) => count_tagged(&created.options) > 0,
+        Change::Altered(options) => count_tagged(options) > 0,
         Change::Resumed { lifts } => lifts.is_some(),
         _ => false,
     }
@@ -158,10 +160,7 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
         }
         Change::Refunded(refund) => put_refund(out, refund),
         Change::Restocked { deltas, reference } => {
-            out.list(deltas.iter(), |out, delta| {
-                out.bytes(&delta.sku);
-                out.signed(delta.delta);
-            });
+            put_deltas(out, deltas);
             out.option(*reference, Writer::name);
         }
         Change::Altered(options) => put_options(out, options),
@@ -170,7 +169,15 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
         Change::Marked { reason } => out.bytes(reason.as_bytes()),
         Change::Told(told) => out.bytes(told.bytes()),
         Change::Dropped { count } => out.number(*count),
+        of_lines => put_of_lines(out, of_lines, event.at_ms),
     }
+}
+
+fn put_deltas(out: &mut Out<'_, '_>, deltas: &[StockDelta<'_>]) {
+    out.list(deltas.iter(), |out, delta| {
+        out.bytes(&delta.sku);
+        out.signed(delta.delta);
+    });
 }
 
 /// Appends the options of a change that has any.
@@ -186,7 +193,8 @@ fn put_option(out: &mut Out<'_, '_>, change: &Change<'_>) {
         }
         Change::Refunded(refund) => put_refund_options(out, refund),
         Change::Sold { order, .. } | Change::Bought { order, .. } => put_order_option(out, order),
-        Change::Created(_) | Change::Altered(_) => out.one_option(EVENTS_ALL, |_| {}),
+        Change::Created(created) => put_tagged(out, &created.options),
+        Change::Altered(options) => put_tagged(out, options),
         Change::Resumed { lifts: Some(mark) } => {
             out.one_option(LIFTS_MARK, |out| put_mark_id(out, *mark));
         }
@@ -216,6 +224,11 @@ fn kind(change: &Change<'_>) -> u8 {
         Change::Marked { .. } => MARKED,
         Change::Told(_) => TOLD,
         Change::Dropped { .. } => DROPPED,
+        Change::Joined { .. } => JOINED,
+        Change::Left { .. } => LEFT,
+        Change::Drawn { .. } => DRAWN,
+        Change::Granted(_) => GRANTED,
+        Change::Dissolved { .. } => DISSOLVED,
     }
 }
 
@@ -301,30 +314,12 @@ fn take_option<'a>(
         (Change::Sold { order, .. } | Change::Bought { order, .. }, tag) => {
             return take_order_option(order, tag, value);
         }
-        (Change::Created(created), EVENTS_ALL) => created.options.events = Events::All,
-        (Change::Altered(options), EVENTS_ALL) => options.events = Events::All,
+        (Change::Created(created), tag) => return take_tagged(&mut created.options, tag, value),
+        (Change::Altered(options), tag) => return take_tagged(options, tag, value),
         (Change::Resumed { lifts }, LIFTS_MARK) => *lifts = Some(take_mark_id(value)?),
         _ => return Ok(false),
     }
     Ok(true)
-}
-
-#[inline]
-fn put_forgets(out: &mut Out<'_, '_>, forgets: Forgets) {
-    out.tag(match forgets {
-        Forgets::Nothing => 0,
-        Forgets::Oldest => 1,
-        Forgets::OldestPastGrace => 2,
-    });
-}
-
-fn take_forgets(from: &mut NameReader<'_>) -> Result<Forgets, CodecError> {
-    match from.tag()? {
-        0 => Ok(Forgets::Nothing),
-        1 => Ok(Forgets::Oldest),
-        2 => Ok(Forgets::OldestPastGrace),
-        _ => Err(CodecError::Invalid("which id makes room")),
-    }
 }
 
 fn take_change<'a>(
@@ -386,6 +381,7 @@ fn take_change<'a>(
         DROPPED => Change::Dropped {
             count: take_positive(from)?,
         },
+        JOINED..=DISSOLVED => take_of_lines(kind, at_ms, from)?,
         0 => return Err(CodecError::Invalid("the kind of an event")),
         BATCH => return Err(CodecError::Invalid("a batch in the place of one event")),
         _ => return Err(CodecError::Newer("a kind of event")),

@@ -37,6 +37,10 @@ fn is_of_batch(change: &Change<'_>) -> bool {
         | Change::Swept { .. }
         | Change::Expired { .. }
         | Change::Lapsed { .. }
+        | Change::Left { .. }
+        // What lines have to do comes before an entry, or with its poll.
+        | Change::Drawn { .. }
+        | Change::Granted(_)
         // Before an event that would take the outbox above its bound, and where a stream took
         // no more entries in the middle of a batch.
         | Change::Told(_)
@@ -51,7 +55,10 @@ fn is_of_batch(change: &Change<'_>) -> bool {
         | Change::Paused
         | Change::Resumed { .. }
         | Change::Closed
-        | Change::Bound { .. } => false,
+        | Change::Bound { .. }
+        // A batch takes no WAIT.
+        | Change::Joined { .. }
+        | Change::Dissolved { .. } => false,
     }
 }
 

@@ -25,6 +25,14 @@ pub enum Deed {
     Restocked,
     /// The sale itself changed: its options, window or stream.
     Altered,
+    /// Somebody joined a line.
+    Joined,
+    /// A place became a reservation.
+    Granted,
+    /// A place was dropped at its turn.
+    PassedOver,
+    /// A line ended.
+    Dissolved,
     /// An entry of the outbox was written to the stream.
     Told,
     /// An entry of the outbox was dropped.
@@ -44,6 +52,10 @@ impl Deed {
         Deed::Refunded,
         Deed::Restocked,
         Deed::Altered,
+        Deed::Joined,
+        Deed::Granted,
+        Deed::PassedOver,
+        Deed::Dissolved,
         Deed::Told,
         Deed::Dropped,
     ];
@@ -61,6 +73,10 @@ impl Deed {
             Deed::Refunded => "refunded",
             Deed::Restocked => "restocked",
             Deed::Altered => "altered",
+            Deed::Joined => "joined",
+            Deed::Granted => "granted",
+            Deed::PassedOver => "passed_over",
+            Deed::Dissolved => "dissolved",
             Deed::Told => "told",
             Deed::Dropped => "dropped",
         }
@@ -68,10 +84,13 @@ impl Deed {
 }
 
 impl Change<'_> {
-    /// Does this change make a reservation?
+    /// Does this change make a reservation, or a place of somebody who waits for one?
     #[inline]
     pub fn makes_reservation(&self) -> bool {
-        matches!(self, Change::Reserved { .. } | Change::Bought { .. })
+        matches!(
+            self,
+            Change::Reserved { .. } | Change::Bought { .. } | Change::Joined { .. }
+        )
     }
 
     /// Is this the ALTER to `EVENTS all`, if the sale did not have it?
@@ -109,6 +128,12 @@ impl Change<'_> {
             }
             // Nothing that a buyer reads has changed.
             Change::Told(_) | Change::Dropped { .. } => return None,
+            // Whoever joins is told by the answer, and the rest by their next poll.
+            Change::Joined { .. } | Change::Dissolved { .. } => return None,
+            Change::Left { .. } => c"flashsale.released",
+            Change::Drawn { .. } => c"flashsale.drawn",
+            Change::Granted(granted) if granted.counts().0 == 0 => return None,
+            Change::Granted(_) => c"flashsale.granted",
             Change::Swept { .. } | Change::Expired { .. } => c"flashsale.expired",
             Change::Extended { .. } => c"flashsale.extended",
             Change::Refunded(_) => c"flashsale.refunded",
@@ -134,7 +159,16 @@ impl Change<'_> {
                 report(Deed::Sold, 1);
                 report_told(order.told, report);
             }
-            Change::Released { .. } | Change::ReleasedUnseen { .. } => report(Deed::Released, 1),
+            Change::Released { .. } | Change::ReleasedUnseen { .. } | Change::Left { .. } => {
+                report(Deed::Released, 1);
+            }
+            Change::Joined { .. } => report(Deed::Joined, 1),
+            Change::Granted(granted) => {
+                let (made, passed) = granted.counts();
+                report(Deed::Granted, made);
+                report(Deed::PassedOver, passed);
+            }
+            Change::Dissolved { items } => report(Deed::Dissolved, items.len() as u64),
             Change::Expired { .. } => report(Deed::Expired, 1),
             Change::Swept {
                 expired, forgotten, ..
@@ -155,7 +189,7 @@ impl Change<'_> {
             | Change::Resumed { .. }
             | Change::Closed => report(Deed::Altered, 1),
             Change::Dropped { count } => report(Deed::Dropped, *count),
-            Change::Lapsed { .. } | Change::Marked { .. } => {}
+            Change::Lapsed { .. } | Change::Marked { .. } | Change::Drawn { .. } => {}
         }
     }
 }

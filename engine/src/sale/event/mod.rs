@@ -9,10 +9,15 @@
 //! `told.rs` says where they were written.
 
 pub mod apply;
+mod apply_line;
 pub mod check;
+mod check_line;
 pub mod codec;
 pub mod container;
+mod create;
 pub mod facts;
+mod forgets_codec;
+pub(crate) mod line_codec;
 mod moves;
 mod order_codec;
 pub(crate) mod parts;
@@ -22,10 +27,13 @@ pub mod told;
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::sale::book::options::Options;
+use crate::sale::book::waiting::draw::Seed;
 use crate::sale::event::told::Told;
 use crate::sale::state::{MarkId, shorten_reason};
-use crate::sale::units::{EntryId, Lines};
+use crate::sale::units::{EntryId, ItemIndex, Lines};
 use crate::table::name::{Key, Spelling};
 
 /// One change of a sale. Names are looked-up keys, borrowed from the request or
@@ -120,6 +128,32 @@ pub enum Change<'a> {
     Bound {
         orders: &'a [u8],
     },
+    /// Somebody waits for units from now on, at the end of the line of an item.
+    Joined {
+        id: Key<'a>,
+        user: Key<'a>,
+        item: ItemIndex,
+        /// Units, at least 1.
+        qty: u64,
+    },
+    /// Somebody who waited has left.
+    Left {
+        id: Key<'a>,
+        /// The id is known as released from now on, with what makes room for it; `None` where
+        /// there is no room for another.
+        remembers: Option<Forgets>,
+    },
+    /// Every line of people that had no order has one now.
+    Drawn {
+        seed: Seed,
+    },
+    /// The next places of a line were settled.
+    Granted(Granted),
+    /// These lines ended: what was waited for cannot come.
+    Dissolved {
+        /// Ascending, at least one.
+        items: Vec<ItemIndex>,
+    },
     /// The oldest entries of the outbox were written to the order stream. Not a change of the
     /// sale: its time does not move.
     Told(Told<'a>),
@@ -182,6 +216,36 @@ pub struct Refund<'a> {
     pub entry: EntryId,
     /// What waited in the outbox, and was written to the stream before it.
     pub told: Told<'a>,
+}
+
+/// What became of the next places of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    pub item: ItemIndex,
+    /// How many places, also those where nobody was any more; at least 1.
+    pub places: u64,
+    /// Of the people at these places, by turn: so many became reservations, so many were
+    /// passed over, and so on in turn. Empty where nobody was.
+    pub runs: SmallVec<[u32; 2]>,
+    /// Of each new reservation.
+    pub expires_at_ms: u64,
+    /// So many of the new ids take the room of the oldest remembered ones that can no longer
+    /// be checked out.
+    pub forgotten: u32,
+}
+
+impl Granted {
+    /// Most places of one event: as many as `sweep-max` may be.
+    pub const PLACES_MAX: u64 = 100_000;
+
+    /// Returns how many became reservations, and how many were passed over.
+    pub fn counts(&self) -> (u64, u64) {
+        let sum = |from: usize| {
+            let runs = self.runs.iter().skip(from).step_by(2);
+            runs.map(|&run| u64::from(run)).sum()
+        };
+        (sum(0), sum(1))
+    }
 }
 
 /// A change of one item's stock.

@@ -1,6 +1,7 @@
 //! The values that events and snapshots share, as bytes.
 
-use crate::sale::book::options::{Events, Options};
+use crate::sale::book::options::Options;
+use crate::sale::book::pace::PaceRate;
 use crate::sale::state::MarkId;
 use crate::sale::units::{
     EntryId, INTEGER_MAX, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX, SKU_BYTES_MAX,
@@ -106,12 +107,40 @@ pub(crate) fn take_options(from: &mut NameReader<'_>) -> Result<Options, CodecEr
         end_at_ms: from.option(take_positive)?,
         keep_ms: take_integer(from)?,
         remember_ms: take_integer(from)?,
-        events: Events::Orders,
+        ..Options::new(1, 0)
     };
     if options.hold_ms == 0 || options.max_hold_ms() < options.hold_ms {
         return Err(CodecError::Invalid("the options"));
     }
     Ok(options)
+}
+
+/// Appends WAITING, PATIENCE and PACE: an option of what the settings stand in.
+pub(crate) fn put_line_options(out: &mut Writer<'_>, options: &Options) {
+    out.number(options.waiting_max);
+    out.number(options.patience_ms);
+    out.option(options.pace, |out, rate| {
+        out.number(rate.n);
+        out.number(rate.ms);
+    });
+}
+
+/// Reads WAITING, PATIENCE and PACE into the settings of a sale.
+pub(crate) fn take_line_options(
+    from: &mut NameReader<'_>,
+    options: &mut Options,
+) -> Result<(), CodecError> {
+    options.waiting_max = from.number()?;
+    options.patience_ms = take_integer(from)?;
+    options.pace = from.option(|from| {
+        let (n, ms) = (take_positive(from)?, take_positive(from)?);
+        Ok(PaceRate { n, ms })
+    })?;
+    let is_too_fast = |rate: PaceRate| rate.n > PaceRate::N_MAX || rate.ms > PaceRate::MS_MAX;
+    if options.waiting_max > Options::WAITING_MAX || options.pace.is_some_and(is_too_fast) {
+        return Err(CodecError::Invalid("the options of lines"));
+    }
+    Ok(())
 }
 
 /// Appends the lines of a cart.

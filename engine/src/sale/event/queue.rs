@@ -5,10 +5,12 @@
 //! | reserved | of the id that REPLACE ends `released`, then `reserved` |
 //! | released, extended, expired | the same, for its reservation |
 //! | swept | `expired`, for each that expired, by deadline |
+//! | granted | `granted`, for each place that became a reservation, by turn |
 //! | restocked, altered, paused, resumed, closed | the same |
 //! | bound | `altered` |
 //! | any | then for each item that crossed: `allreserved`, `soldout` or `backinstock` |
 //! | sold, bought, refunded | its own, which stands in the stream by then: it takes a `seq` |
+//! | joined, left, drawn, dissolved: nobody had units yet | none |
 //! | created, released unseen, lapsed, marked, told, dropped; forgetting an id | none |
 //!
 //! Every copy queues the same: nothing here asks what is not in the state or the event.
@@ -19,9 +21,11 @@ use crate::sale::book::items::StockChanges;
 use crate::sale::book::options::{Events, Options};
 use crate::sale::book::outbox::Outbox;
 use crate::sale::book::reservation::Slot;
+use crate::sale::event::apply_line::who_of;
 use crate::sale::event::record::{Alterations, News, ReservationEvent, of_reservation};
-use crate::sale::event::{Change, Event, StockDelta};
+use crate::sale::event::{Change, Event, Granted, StockDelta};
 use crate::sale::state::Sale;
+use crate::sale::units::one_line;
 use crate::table::name::{Key, Spelling};
 
 impl Sale {
@@ -114,6 +118,7 @@ impl Sale {
             Change::Paused => outbox.queue(at_ms, &News::Paused),
             Change::Resumed { .. } => outbox.queue(at_ms, &News::Resumed),
             Change::Closed => outbox.queue(at_ms, &News::Closed),
+            Change::Granted(granted) => self.queue_granted(outbox, at_ms, granted),
             // New items have no number before.
             Change::Restocked { .. } => {}
             Change::Created(_)
@@ -121,6 +126,10 @@ impl Sale {
             | Change::Lapsed { .. }
             | Change::Marked { .. }
             | Change::Told { .. }
+            | Change::Joined { .. }
+            | Change::Left { .. }
+            | Change::Drawn { .. }
+            | Change::Dissolved { .. }
             | Change::Dropped { .. } => {}
         }
     }
@@ -164,6 +173,19 @@ impl Sale {
 
     fn queue_expired(&self, outbox: &mut Outbox, at_ms: u64, slot: Option<Slot>) {
         if let Some(news) = slot.and_then(|slot| self.news_of(slot, ReservationEvent::Expired)) {
+            outbox.queue(at_ms, &news);
+        }
+    }
+
+    fn queue_granted(&self, outbox: &mut Outbox, at_ms: u64, granted: &Granted) {
+        let Some(waiting) = &self.waiting else { return };
+        for (slot, gets_units) in who_of(waiting, granted) {
+            let place = waiting.get(slot).filter(|_| gets_units);
+            let Some(place) = place else { continue };
+            let event = ReservationEvent::Granted;
+            let lines = one_line(place.item, place.qty);
+            let (id, user) = (place.id, place.user);
+            let news = of_reservation(event, id, user, &lines, granted.expires_at_ms);
             outbox.queue(at_ms, &news);
         }
     }

@@ -368,6 +368,7 @@ mod tests {
             id: HASHER.key(b"new"),
             hold_ms: None,
             replaces: None,
+            waits: false,
         });
         let mut batch = Batch::new(AT_MS, BOUNDS, 0);
         let mut listener = Listener(sale);

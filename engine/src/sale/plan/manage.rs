@@ -7,6 +7,7 @@ use crate::sale::Plan;
 use crate::sale::ask::answer::Answer;
 use crate::sale::ask::request::{Bounds, Restock, RestockAsk};
 use crate::sale::book::options::{Changes, Options};
+use crate::sale::book::pace::PaceRate;
 use crate::sale::book::restock_refs::{Deltas, ItemDelta};
 use crate::sale::event::apply::signed;
 use crate::sale::event::{Change, Created, Event, StockDelta};
@@ -56,6 +57,7 @@ impl Sale {
         let now_ms = now_ms.min(MOMENT_MS_MAX);
         let options = ask.options();
         check_hold(&options)?;
+        check_lines(&options)?;
         check_window(&options)?;
         if options
             .end_at_ms
@@ -107,6 +109,7 @@ impl Sale {
             ));
         }
         check_hold(&options)?;
+        check_lines(&options)?;
         match changes.end_at_ms {
             // An END in the past ends the sale now, whatever START says.
             Some(end_at_ms) if (1..=now_ms).contains(&end_at_ms) => {
@@ -350,6 +353,25 @@ fn sum_parts<'a>(parts: &[Delta<'a>]) -> Option<Result<Delta<'a>, Answer>> {
                 "delta: the sum of one SKU is not from -9007199254740991 to 9007199254740991",
             )),
     )
+}
+
+/// WAITING, PATIENCE and PACE have bounds of their own.
+fn check_lines(options: &Options) -> Result<(), Answer> {
+    if options.waiting_max > Options::WAITING_MAX {
+        return Err(Answer::Invalid("WAITING: more than 100000000 places"));
+    }
+    if (1..Options::PATIENCE_MS_MIN).contains(&options.patience_ms) {
+        return Err(Answer::Invalid(
+            "PATIENCE: less than 2000 ms, a poll may be a second late; 0 is for ever",
+        ));
+    }
+    let is_too_large = |rate: PaceRate| rate.n > PaceRate::N_MAX || rate.ms > PaceRate::MS_MAX;
+    if options.pace.is_some_and(is_too_large) {
+        return Err(Answer::Invalid(
+            "PACE: n is at most 1000000, ms at most a day (86400000)",
+        ));
+    }
+    Ok(())
 }
 
 fn check_hold(options: &Options) -> Result<(), Answer> {

@@ -2,6 +2,9 @@
 
 pub mod batch;
 pub mod expiry;
+mod grant;
+mod hold;
+mod line;
 pub mod manage;
 pub mod order;
 mod outbox;

@@ -43,6 +43,9 @@ impl Sale {
             };
             return self.sell_or_tell(now_ms, slot, record, &checkout);
         }
+        if self.find_place(ask.id).is_some() {
+            return Err(Answer::StillWaiting);
+        }
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;

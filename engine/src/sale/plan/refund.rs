@@ -31,12 +31,16 @@ enum Wanted {
 impl Sale {
     /// REFUND. O(lines log lines).
     pub fn plan_refund<'a>(&self, now_ms: u64, ask: &RefundAsk<'a>) -> OrderPlan<'a> {
-        let (_, record) = self.reservation_of(ask.id, ask.user)?;
+        let not_sold = Answer::NotSold {
+            left: 0,
+            which: Which::Nothing,
+        };
+        let (_, record) = match self.reservation_of(ask.id, ask.user) {
+            Err(Answer::StillWaiting) => return Err(not_sold),
+            known => known?,
+        };
         let (Status::Sold, Some(order)) = (record.status(), record.order()) else {
-            return Err(Answer::NotSold {
-                left: 0,
-                which: Which::Nothing,
-            });
+            return Err(not_sold);
         };
         let wanted = self.wanted(record, ask)?;
         if let Some(reference) = ask.reference {

@@ -1,4 +1,4 @@
-//! Decides RESERVE, EXTEND and RELEASE: who gets units, for how long, and who not.
+//! Decides RESERVE: who gets units, and who not.
 //!
 //! The rows of RESERVE's table are checked in its order, one function a group.
 //! Edge: reads the state and returns an event or an answer.
@@ -28,6 +28,18 @@ pub(crate) struct Replaced {
     expires_at_ms: u64,
 }
 
+impl Replaced {
+    /// Units of an item.
+    pub(super) fn qty_of(&self, item: ItemIndex) -> u64 {
+        qty_of(&self.lines, item)
+    }
+
+    /// Units in all.
+    pub(super) fn units(&self) -> u64 {
+        self.units
+    }
+}
+
 /// What a replaced reservation frees of an item.
 fn freed_of(replaced: Option<&Replaced>, item: ItemIndex) -> u64 {
     replaced.map_or(0, |replaced| qty_of(&replaced.lines, item))
@@ -38,6 +50,14 @@ impl Sale {
     pub fn plan_reserve<'a>(&self, now_ms: u64, ask: &Reserve<'a>, bounds: &Bounds) -> Plan<'a> {
         if let Some(slot) = self.find(ask.id) {
             return Err(self.replay(slot, now_ms, ask));
+        }
+        if self.has_queue | ask.waits {
+            if let Some(answer) = self.replay_place(now_ms, ask) {
+                return Err(answer);
+            }
+            if ask.waits {
+                return self.plan_wait(now_ms, ask, bounds);
+            }
         }
         match ask.replaces {
             None => self.plan_new(now_ms, ask, bounds, None),
@@ -71,6 +91,20 @@ impl Sale {
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
         let user = self.admit(now_ms, ask.user, &lines, replaced)?;
+        self.plan_units(now_ms, ask, user, lines, bounds, replaced)
+    }
+
+    /// The event of somebody who may have the units.
+    #[inline(always)]
+    pub(super) fn plan_units<'a>(
+        &self,
+        now_ms: u64,
+        ask: &Reserve<'a>,
+        user: Key<'a>,
+        lines: Lines,
+        bounds: &Bounds,
+        replaced: Option<&Replaced>,
+    ) -> Plan<'a> {
         let forgets = self.room(now_ms, bounds)?;
         let hold_ms = ask.hold_ms.unwrap_or(u64::MAX).min(self.options.hold_ms);
         let expires_at_ms = now_ms.saturating_add(hold_ms).min(INTEGER_MAX);
@@ -123,6 +157,7 @@ impl Sale {
                 | Answer::Refunded { .. }
                 | Answer::Released
                 | Answer::Expired { .. }
+                | Answer::StillWaiting
         );
         is_a_state && self.find(id).is_none()
     }
@@ -161,7 +196,7 @@ impl Sale {
     }
 
     /// The state of a reservation, as RESERVE and EXTEND answer it.
-    fn present_state(&self, slot: Slot, record: Reservation<'_>, now_ms: u64) -> Answer {
+    pub(super) fn present_state(&self, slot: Slot, record: Reservation<'_>, now_ms: u64) -> Answer {
         let expires_at_ms = record.expires_at_ms();
         let expired = Answer::Expired {
             expires_at_ms,
@@ -217,16 +252,23 @@ impl Sale {
         Ok(lines)
     }
 
-    /// Rows 4 to 12: the window, the limits and the stock. Returns the user, with a note of
-    /// where it was found, if it was looked for.
+    /// Rows 4 to 14: the window, the limits, the stock, lines and PACE. Returns the user, with
+    /// a note of where it was found, if it was looked for.
     #[inline(always)]
     pub(crate) fn admit<'a>(
         &self,
         now_ms: u64,
-        mut user: Key<'a>,
+        user: Key<'a>,
         lines: &[Line],
         replaced: Option<&Replaced>,
     ) -> Result<Key<'a>, Answer> {
+        self.admit_window(now_ms)?;
+        self.admit_units(now_ms, user, lines, replaced)
+    }
+
+    /// Rows 4 to 6.
+    #[inline(always)]
+    pub(super) fn admit_window(&self, now_ms: u64) -> Result<(), Answer> {
         let options = &self.options;
         if let Some(at_ms) = self.ended_at_ms(now_ms) {
             return Err(Answer::Ended { at_ms });
@@ -241,6 +283,19 @@ impl Sale {
         if let Some(at_ms) = self.refuses_since_ms() {
             return Err(Answer::Paused { at_ms });
         }
+        Ok(())
+    }
+
+    /// Rows 8 to 14.
+    #[inline(always)]
+    pub(super) fn admit_units<'a>(
+        &self,
+        now_ms: u64,
+        mut user: Key<'a>,
+        lines: &[Line],
+        replaced: Option<&Replaced>,
+    ) -> Result<Key<'a>, Answer> {
+        let options = &self.options;
         let units = units_of(lines);
         if let Some(limit) = options.order_limit
             && units > limit
@@ -252,10 +307,13 @@ impl Sale {
             self.admit_user(slot, counted, lines, units, replaced)?;
         }
         self.admit_stock(now_ms, lines, units, replaced)?;
+        if self.has_queue {
+            self.admit_pace(now_ms, replaced)?;
+        }
         Ok(user)
     }
 
-    /// Rows 8 and 9, for a user with so many units that count; also asked again for a checkout
+    /// Rows 9 and 10, for a user with so many units that count; also asked again for a checkout
     /// within its grace.
     #[inline(always)]
     pub(crate) fn admit_user(
@@ -290,7 +348,7 @@ impl Sale {
         Ok(())
     }
 
-    /// Rows 10 to 12, also asked again for a checkout within its grace.
+    /// Rows 11 to 13, also asked again for a checkout within its grace.
     // Every RESERVE comes here, and a call costs as much as a row.
     #[inline(always)]
     pub(crate) fn admit_stock(
@@ -314,9 +372,11 @@ impl Sale {
                 return Err(Answer::SoldOut { available, item });
             }
         }
-        for &Line { item, qty } in lines {
+        for line in lines {
+            let &Line { item, qty } = line;
             let available = self.items.stock(item).available;
-            if available.saturating_add(freed_of(replaced, item)) < qty {
+            let is_short = available.saturating_add(freed_of(replaced, item)) < qty;
+            if is_short || (self.has_queue && self.is_waited_for(line, replaced)) {
                 return Err(self.all_reserved(now_ms, Some(item)));
             }
         }
@@ -326,22 +386,26 @@ impl Sale {
         if spoken_for.saturating_add(units) > limit {
             return Err(self.all_reserved(now_ms, None));
         }
+        if self.has_queue {
+            self.admit_past_lines(now_ms, units, replaced)?;
+        }
         Ok(())
     }
 
-    /// Row 12, with the sale's next deadline as a lower bound of when to retry.
-    fn all_reserved(&self, now_ms: u64, item: Option<ItemIndex>) -> Answer {
-        let next_ms = match self.reservations.deadlines().first_ms() {
-            NEVER => now_ms,
-            next_ms => next_ms,
+    /// Row 13, with the sale's next deadline as a lower bound of when to retry.
+    pub(super) fn all_reserved(&self, now_ms: u64, item: Option<ItemIndex>) -> Answer {
+        let deadline_in_ms = match self.reservations.deadlines().first_ms() {
+            NEVER => None,
+            first_ms => Some(first_ms.saturating_sub(now_ms).max(1)),
         };
-        Answer::AllReserved {
-            retry_in_ms: next_ms.saturating_sub(now_ms).max(1),
-            item,
+        let mut retry_in_ms = deadline_in_ms.unwrap_or(1);
+        if self.has_queue {
+            retry_in_ms = self.retry_beside_lines_ms(now_ms, deadline_in_ms);
         }
+        Answer::AllReserved { retry_in_ms, item }
     }
 
-    /// Row 13: is there room for one more id, and must the oldest remembered one go?
+    /// Row 18: is there room for one more id, and must the oldest remembered one go?
     #[inline(always)]
     pub(crate) fn room(&self, now_ms: u64, bounds: &Bounds) -> Result<Forgets, Answer> {
         if self.reservations.len() < bounds.reservations_max {
@@ -363,70 +427,17 @@ impl Sale {
         }
     }
 
-    /// EXTEND. O(1).
-    pub fn plan_extend<'a>(
-        &self,
-        now_ms: u64,
-        id: Key<'a>,
-        ms: u64,
-        user: Option<Spelling<'_>>,
-    ) -> Plan<'a> {
-        let (slot, record) = self.reservation_of(id, user)?;
-        let present = self.present_state(slot, record, now_ms);
-        if !matches!(present, Answer::Reserved { .. }) {
-            return Err(present);
-        }
-        let longest_ms = record
-            .reserved_at_ms()
-            .saturating_add(self.options.max_hold_ms());
-        let expires_at_ms = now_ms.saturating_add(ms).min(longest_ms).min(INTEGER_MAX);
-        if expires_at_ms <= record.expires_at_ms() {
-            return Err(present);
-        }
-        Ok(Event {
-            at_ms: now_ms,
-            change: Change::Extended { id, expires_at_ms },
-        })
-    }
-
-    /// RELEASE. O(1) to plan, O(lines log lines) to apply: of a large cart a digest is kept.
-    pub fn plan_release<'a>(
-        &self,
-        now_ms: u64,
-        id: Key<'a>,
-        user: Option<Key<'a>>,
-        bounds: &Bounds,
-    ) -> Plan<'a> {
-        let Some(slot) = self.find(id) else {
-            let forgets = self.room(now_ms, bounds)?;
-            let change = Change::ReleasedUnseen { id, user, forgets };
-            return Ok(Event {
-                at_ms: now_ms,
-                change,
-            });
-        };
-        let record = self.reservation_at(slot, user.map(Key::spelling))?;
-        match record.status() {
-            Status::Open | Status::InGrace | Status::Expired => Ok(Event {
-                at_ms: now_ms,
-                change: Change::Released { id },
-            }),
-            Status::Released => Err(Answer::Released),
-            Status::Sold => Err(Self::sold_state(record)),
-        }
-    }
-
     /// A known reservation that is `user`'s, if one is named.
     pub(crate) fn reservation_of(
         &self,
         id: Key<'_>,
         user: Option<Spelling<'_>>,
     ) -> Result<(Slot, Reservation<'_>), Answer> {
-        let slot = self.find(id).ok_or(Answer::NoReservation)?;
+        let slot = self.find(id).ok_or_else(|| self.unknown(id, user))?;
         Ok((slot, self.reservation_at(slot, user)?))
     }
 
-    fn reservation_at(
+    pub(super) fn reservation_at(
         &self,
         slot: Slot,
         user: Option<Spelling<'_>>,

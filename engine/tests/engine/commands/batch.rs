@@ -170,6 +170,7 @@ impl Names {
             ask: self.lines.ask(),
             id,
             hold_ms,
+            waits: false,
             replaces: None,
         };
         match op {

@@ -217,6 +217,7 @@ impl<H: Host> Play<'_, H> {
             ask: lines.ask(),
             id: self.host.sale().key(&id),
             hold_ms: *hold,
+            waits: false,
             replaces: replaces.as_deref().map(|old| self.host.sale().key(old)),
         };
         let (now_ms, bounds) = (self.now_ms, self.host.bounds());
@@ -245,6 +246,7 @@ impl<H: Host> Play<'_, H> {
             ask: lines.ask(),
             id: self.host.sale().key(&id),
             hold_ms: None,
+            waits: false,
             replaces: None,
         };
         let (now_ms, bounds) = (self.now_ms, self.host.bounds());
@@ -409,7 +411,9 @@ impl Kind {
             Change::Reserved { .. } | Change::Extended { .. } => Kind::Reserved,
             Change::Sold { .. } | Change::Bought { .. } => Kind::Sold,
             Change::Refunded(_) => Kind::Refunded,
-            Change::Released { .. } | Change::ReleasedUnseen { .. } => Kind::Other(Did::Released),
+            Change::Released { .. } | Change::ReleasedUnseen { .. } | Change::Left { .. } => {
+                Kind::Other(Did::Released)
+            }
             Change::Restocked { .. } => Kind::Other(Did::Restocked),
             Change::Swept {
                 expired,
@@ -427,6 +431,10 @@ impl Kind {
             | Change::Bound { .. }
             | Change::Told(_)
             | Change::Dropped { .. }
+            | Change::Joined { .. }
+            | Change::Drawn { .. }
+            | Change::Granted(_)
+            | Change::Dissolved { .. }
             | Change::Marked { .. } => Kind::Other(Did::Changed),
             Change::Created(_) | Change::Expired { .. } | Change::Lapsed { .. } => {
                 return Err(format!("no command plans {change:?}"));

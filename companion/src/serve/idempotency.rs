@@ -3,6 +3,7 @@
 
 use axum::http::{HeaderMap, HeaderValue};
 
+use super::own;
 use super::reply::Reply;
 
 /// The longest user and id that the module takes, in bytes.
@@ -17,7 +18,7 @@ pub const NAME_MOST: usize = 255;
 /// into a batch: it would be carried beside the entries of others, only to be refused.
 pub fn key_of(headers: &HeaderMap) -> Result<String, Reply> {
     let mut values = headers.get_all("idempotency-key").iter();
-    let wrong = |detail: &str| Reply::problem(400, "NOKEY", detail);
+    let wrong = |detail: &str| Reply::own(&own::NOKEY, detail);
     match (values.next().map(HeaderValue::to_str), values.next()) {
         (None, _) => Err(wrong(
             "The header Idempotency-Key is missing: make an id before the request, and send it again with the same one.",

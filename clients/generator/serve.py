@@ -18,7 +18,10 @@ use super::meaning::{After, Detail, Fault, Row, Type, When, Word};
 # What `serve` sends, without REPLACE.
 COMMANDS = ("RESERVE", "CHECKOUT", "RELEASE")
 TYPES = {"name": "Text", "text": "Text", "names": "Texts", "integer": "Integer"}
-CONDITIONS = {None: "Always", "grace_left_ms > 0": "GraceLeft", "grace_left_ms = 0": "NoGraceLeft"}
+CONDITIONS = {
+    None: "Always", "grace_left_ms > 0": "GraceLeft", "grace_left_ms = 0": "NoGraceLeft",
+    "ahead": "Placed", "no ahead": "NotPlaced",
+}  # fmt: skip
 
 
 def literal(text: str) -> str:

@@ -335,7 +335,7 @@ fn without_sale(books: &Books) -> Check {
 fn told_nobody(expected: &Expected, tally: &Tally, books: &Books) -> Check {
     let mut untold = Vec::new();
     for (id, order) in &books.stream.by_id {
-        if expected.names.is_of_this_run(id)
+        if expected.names.are_of_this_run(id, &order.user)
             && !tally.bought.contains_key(id)
             && tally.unanswered == 0
         {

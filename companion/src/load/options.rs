@@ -211,12 +211,12 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// The URL is none.
+    /// A sale is named and no server, or its URL is none.
     pub fn behind_the_gateway(&self) -> Result<Option<(Address, String)>, Failure> {
-        let url = url_of(self.redis.clone(), "--redis", "FLASHSALE_REDIS");
-        let (Ok(url), Some(sale)) = (url, &self.sale) else {
+        let Some(sale) = &self.sale else {
             return Ok(None);
         };
+        let url = url_of(self.redis.clone(), "--redis", "FLASHSALE_REDIS")?;
         let address = Address::parse(&url, self.way()).map_err(Failure::Usage)?;
         Ok(Some((address, sale.clone())))
     }

@@ -54,9 +54,15 @@ impl Names {
         }
     }
 
-    /// Reports whether a buyer of this run must have made an id. In a sale of their own all are theirs.
-    pub fn is_of_this_run(self, id: &str) -> bool {
-        self == Self::Plain || id.starts_with(&self.prefix())
+    /// Reports whether an order is one of this run's buyers. In a sale of their own all are, and in
+    /// another one a gateway that makes ids of its own still sells to them.
+    pub fn are_of_this_run(self, id: &str, user: &str) -> bool {
+        match self {
+            Self::Plain => true,
+            Self::OfRun(run) => {
+                id.starts_with(&self.prefix()) || user.starts_with(&format!("{run:016x}"))
+            }
+        }
     }
 }
 

@@ -4,14 +4,19 @@
 //! worker or the load itself can have ends it with 1 and is called by its name.
 //!
 //! **Method**: the program is a black box, run as a process. Faults are planted while it runs:
-//! an entry is deleted or invented, a unit is added, a proxy lies about one order, the server or
-//! the load is stopped for a moment. Bounds of time are wide unless they are what is tested, as
+//! an entry is deleted or invented, a unit is added, a proxy lies about one order, another one in
+//! front of a gateway lies about its sale, the server or the load is stopped for a moment. Bounds of time are wide unless they are what is tested, as
 //! the machine may be busy.
 
 #[allow(dead_code)]
 #[path = "../common/mod.rs"]
 mod common;
+mod crook;
 mod faults;
+#[allow(dead_code)]
+#[path = "../serve/gateway.rs"]
+mod gateway;
+mod gateways;
 mod liar;
 mod page;
 mod runs;
@@ -48,11 +53,12 @@ struct Load(Option<Child>);
 impl Load {
     fn start(url: &str, parts: &[&[&str]]) -> Self {
         let ours = ["--target", url, "--sale", "tea"];
-        let child = program(&[&["load"][..], &parts.concat(), &ours].concat())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        Self(Some(child.expect("flashsale")))
+        Self::run(program(&[&["load"][..], &parts.concat(), &ours].concat()))
+    }
+
+    fn run(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(Some(command.spawn().expect("flashsale")))
     }
 
     fn pid(&self) -> u32 {

@@ -11,6 +11,7 @@ use crate::log;
 use super::books::read_stock;
 use super::live::View;
 use super::own::Own;
+use super::prepare::socket_of;
 use super::series::Sample;
 use super::world::{World, lock};
 
@@ -59,6 +60,9 @@ impl Watch {
                 link = Link::connect(&self.here(), self.world.sale.key.as_bytes())
                     .await
                     .ok();
+                if let Some(found) = &link {
+                    self.follow(found);
+                }
             }
             if let Some(known) = &link {
                 let sampled = self.sample(known).await;
@@ -109,6 +113,14 @@ impl Watch {
                 .address
                 .of_server(("127.0.0.1".into(), own.port()), self.address.way.clone()),
             None => self.address.clone(),
+        }
+    }
+
+    /// Sends the buyers where the primary was found, by Sentinels or among several servers: a
+    /// failover breaks the connections of whoever was connected before.
+    fn follow(&self, link: &Link) {
+        if let Ok(address) = socket_of(&link.server) {
+            *lock(&self.world.address) = address;
         }
     }
 

@@ -101,6 +101,23 @@ fn wait_for_orders(redis: &Redis, count: i64) {
     });
 }
 
+/// Starts a replica that has all that its primary has.
+fn replica_of(redis: &Redis) -> Redis {
+    let module = common::module_path();
+    let replica = Redis::start(&[
+        "--loadmodule",
+        module.to_str().expect("a path"),
+        "--replicaof",
+        "127.0.0.1",
+        &redis.port.to_string(),
+    ]);
+    wait_until("the replica follows", || {
+        let info = replica.ask::<String>("INFO replication");
+        info.contains("master_link_status:up")
+    });
+    replica
+}
+
 /// Returns the names of the checks that failed.
 fn failed(text: &str) -> Vec<&str> {
     let lines = text

@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -22,11 +23,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+import urllib.request
 from pathlib import Path
 from typing import Any, Callable
 
 import redis
+
+from checks import Books
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -39,7 +42,6 @@ VICTIMS = ("server", "worker", "gateway", "till")
 HOLD_MS, GRACE_MS = 2000, 500
 # Of so many orders one is sent back.
 RETURNS = 20
-Units = Counter[str]
 
 
 def free_port() -> int:
@@ -64,13 +66,15 @@ def wait(holds: Callable[[], object], what: str, seconds: float) -> bool:
 
 
 class Nobody(http.server.BaseHTTPRequestHandler):
-    """Answers the provider's webhooks. The till needs none: its orders come from the stream."""
+    """Answers the provider's webhooks, which the till does not need, and buyers who come back from it."""
 
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    do_POST = do_GET
 
     def log_message(self, *_: object) -> None:
         pass
@@ -119,7 +123,6 @@ class Story:
         self.db = sqlite3.connect(f"{self.folder}/shop.db", timeout=30, isolation_level=None)
         # A commit is on disk even if the machine, and not only a process, dies.
         self.db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + (HERE / "schema.sql").read_text())
-        self.prices = dict(self.db.execute("SELECT sku, cents FROM prices"))
         self.start("server")
         assert wait(self.is_up, "the server", 30), self.log("server")
         self.stock = {"red": stock // 2, "blue": stock * 3 // 10, "green": stock - stock // 2 - stock * 3 // 10}
@@ -202,76 +205,23 @@ class Story:
 
     # --- the books
 
-    def provider(self) -> Any:
-        import urllib.request
-
+    def payments(self) -> list[dict[str, Any]]:
         with urllib.request.urlopen(f"{self.psp_url}/books", timeout=30) as reply:
-            return json.load(reply)
+            payments: list[dict[str, Any]] = json.load(reply)["payments"]
+            return payments
 
     def is_settled(self) -> bool:
         """Whether the worker has stored every entry and the till has done every job."""
-        [group] = [one for one in self.redis.xinfo_groups("shoes:orders") if one["name"] == "sql"]
+        groups = [one for one in self.redis.xinfo_groups("shoes:orders") if one["name"] == "sql"]
         open_jobs = self.db.execute("SELECT count(*) FROM jobs WHERE NOT is_done").fetchone()[0]
-        return not (group["lag"] or group["pending"] or open_jobs)
-
-    def net(self, orders: Any, refunds: Any) -> dict[str, Units]:
-        """What is left of each order, by item."""
-        units_of = lambda items: Counter({line["sku"]: line["qty"] for line in json.loads(items)})  # noqa: E731
-        net = {id: units_of(items) for id, items in orders}
-        for id, items in refunds:
-            net.setdefault(id, Counter()).subtract(units_of(items))
-        return net
-
-    def cents(self, units: Units) -> int:
-        return sum(self.prices[sku] * qty for sku, qty in units.items())
-
-    def by_id(self, net: dict[str, Units]) -> dict[str, int]:
-        return {id: self.cents(units) for id, units in net.items()}
+        return bool(groups) and not (groups[0]["lag"] or groups[0]["pending"] or open_jobs)
 
     def check(self) -> list[str]:
-        """Compares the books, prints them with the verdict first, and returns the differences in words."""
+        """Compares the books, prints them with the verdict first, and returns the differences."""
         wrong = [] if wait(self.is_settled, "the worker and the till", 60) else ["the worker or the till is not done"]
-        entries = [one for _, one in self.redis.xrange("shoes:orders")]
-        of = lambda event: [(one["id"], one["items"]) for one in entries if one["event"] == event]  # noqa: E731
-        stream = self.net(of("order"), of("refund"))
-        rows = lambda table: self.db.execute(f"SELECT id, items FROM flashsale_{table}_text").fetchall()  # noqa: E731
-        sql = self.net(rows("orders"), rows("refunds"))
-        lines = self.redis.execute_command("FLASHSALE.STOCK", "shoes")
-        sold = Counter({line[0]: line[3] for line in lines})
-        reply = self.redis.execute_command("FLASHSALE.AUDIT", "shoes", "shoes:orders")
-        # A map over RESP3, a flat list over RESP2.
-        audit = reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2]))
-        paid: Units = Counter()
-        for one in self.provider()["payments"]:
-            paid[one["intent"]] += one["captured"] - one["refunded"]
-            if one["state"] == "authorised":
-                wrong.append(f"{one['ref']} of {one['intent']} is authorised, and nobody captures it")
-        if not audit["consistent"]:
-            wrong.append(f"AUDIT: {audit['differences']}")
-        for line in lines:
-            if sum(line[1:4]) != self.stock[line[0]]:
-                wrong.append(f"{line[0]}: {line[1]} available + {line[2]} reserved + {line[3]} sold is not {self.stock[line[0]]}")
-        if (total := sum(stream.values(), Counter())) != +sold:
-            wrong.append(f"STOCK has sold {dict(sold)}, the stream {dict(total)}")
-        owed = self.by_id(stream)
-        for what, book in (("SQL", self.by_id(sql)), ("the provider", dict(paid))):
-            for id in sorted(owed.keys() | book.keys()):
-                if (has := book.get(id)) != (should := owed.get(id)):
-                    wrong.append(f"{id}: {should} cents by the stream, {has} by {what}")
-        dead = self.db.execute("SELECT count(*) FROM flashsale_dead").fetchone()[0]
-        if dead:
-            wrong.append(f"{dead} dead letters")
-        table = [
-            ("stock, as sold", "", sold.total(), self.cents(sold)),
-            ("order stream", len(stream), total.total(), sum(owed.values())),
-            ("SQL", len(sql), sum(units.total() for units in sql.values()), sum(self.by_id(sql).values())),
-            ("provider", len(paid), "", sum(paid.values())),
-        ]
-        print(f"\n{'FAILED: the books differ.' if wrong else 'PASSED: the books agree to the cent.'}\n", flush=True)
-        print(f"  {'':16}{'orders':>10}{'units':>10}{'cents':>16}")
-        for name, *figures in table:
-            print(f"  {name:16}" + "".join(f"{f'{one:,}' if one != '' else '-':>{width}}" for one, width in zip(figures, (10, 10, 16))))
-        print(f"  {'AUDIT':16}{'consistent' if audit['consistent'] else 'DIFFERENCES':>10}")
+        books = Books.read(self.redis, self.db, self.payments())
+        wrong += books.compare(self.stock)
+        print(f"\n{'FAILED: the books differ.' if wrong else 'PASSED: the books agree to the cent.'}\n\n{books.table()}", flush=True)
         for line in wrong[:10]:
             print(f"  {line}")
         if len(wrong) > 10:
@@ -287,6 +237,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="the same crowd again")
     parser.add_argument("--keep", action="store_true", help="leave all running for a browser, until Ctrl-C")
     options = parser.parse_args()
+    # As Ctrl-C: whoever ends the story ends its processes.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     print("story: starting server, provider, worker, gateway and till", flush=True)
     story = Story(options.stock)
     try:

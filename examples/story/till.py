@@ -7,6 +7,7 @@ card, which a real shop has authorised before its CHECKOUT.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import time
@@ -19,7 +20,7 @@ import provider  # noqa: E402
 
 def payment_of(reservation: str, cents: int) -> str:
     """Returns the payment of an order; the same one however often it is asked for."""
-    return str(provider.create(reservation, cents, "EUR", provider.URL)["ref"])
+    return str(provider.create(reservation, cents, "EUR", os.environ["SHOP_URL"])["ref"])
 
 
 def capture(reservation: str, cents: int) -> None:

@@ -115,7 +115,7 @@ def ask(url: str, body: dict[str, Any], **headers: str) -> Any:
 
 
 def test_the_whole_story_passes_and_is_kept_until_it_is_ended() -> None:
-    command = [sys.executable, "-B", str(FOLDER / "story.py"), "--buyers", "1500", "--within", "4s", "--stock", "1600", "--keep"]
+    command = [sys.executable, "-B", str(FOLDER / "story.py"), "--buyers", "1500", "--within", "4", "--stock", "1600", "--keep"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"})
     assert process.stdout
     lines: list[str] = []

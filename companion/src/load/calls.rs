@@ -23,7 +23,7 @@ use super::request::{Request, Sale, Step};
 use super::resp::{Answer, Reply};
 use super::world::World;
 
-/// How long after a connection that could not be made the next one is tried.
+/// How long after a request without an answer it is sent again.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// All connections to a gateway.
@@ -106,11 +106,12 @@ impl Caller {
             let said = loop {
                 match connection.ask(&self.place, &call).await {
                     Ok(said) => break said,
-                    Err(Broken::Away(_)) => tokio::time::sleep(AGAIN_AFTER).await,
+                    Err(Broken::Away(_)) => {}
                     Err(Broken::Lost(_)) => {
                         self.connections_lost.fetch_add(1, Ordering::Relaxed);
                     }
                 }
+                tokio::time::sleep(AGAIN_AFTER).await;
             };
             let answer = (parcel.asked, reply_of(said), self.clock.now_us());
             if self.answers.send(answer).is_err() {

@@ -56,18 +56,14 @@ where
 
 /// Returns how the buyers come.
 fn rush(options: &Options) -> Rush {
-    match options.shape {
-        Shape::Spike => Rush::Within {
+    match (options.shape, options.arrivals_last()) {
+        (Shape::Spike, Some(time)) => Rush::Within {
             buyers: options.buyers,
-            time: options.within,
+            time,
         },
-        Shape::Tail => Rush::Rate {
+        (_, time) => Rush::Rate {
             a_second: options.rate(),
-            time: Some(options.lasts),
-        },
-        Shape::Soak => Rush::Rate {
-            a_second: options.rate(),
-            time: None,
+            time,
         },
     }
 }

@@ -236,6 +236,15 @@ impl Options {
         f64::from(self.rate.unwrap_or(usual))
     }
 
+    /// Returns for how long buyers come, if that is known beforehand.
+    pub fn arrivals_last(&self) -> Option<Duration> {
+        match self.shape {
+            Shape::Spike => Some(self.within),
+            Shape::Tail => Some(self.lasts),
+            Shape::Soak => None,
+        }
+    }
+
     /// Returns the seed; `now_ms` makes one.
     pub fn seed(&self, now_ms: i64) -> u64 {
         self.seed.unwrap_or(now_ms.unsigned_abs() % 1_000_000)

@@ -12,7 +12,7 @@ use super::request::COMMANDS;
 use super::visit::Names;
 use super::world::World;
 
-/// How long after the last arrival of a spike the last buyer leaves, as a rule.
+/// How long after the last arrival the last buyer leaves, as a rule.
 const LAST_LEAVES_WITHIN: Duration = Duration::from_secs(10);
 
 /// Returns the lines before the first buyer.
@@ -39,12 +39,11 @@ pub fn opening(options: &Options, seed: u64, world: &World, facts: &[(&str, Stri
         "" => text += &format!("sale of {}\n", world.sale.items.join(", ")),
         key => text += &format!("sale {key}\n"),
     }
-    if let Some(at) = options.kill_at
-        && options.shape == Shape::Spike
-        && at > options.within + LAST_LEAVES_WITHIN
+    if let (Some(at), Some(lasts)) = (options.kill_at, options.arrivals_last())
+        && at > lasts + LAST_LEAVES_WITHIN
     {
         text += &format!(
-            "--kill-at {at:?}: such a spike is usually over before then, and without the kill the run \
+            "--kill-at {at:?}: such a {shape} is usually over before then, and without the kill the run \
              fails. Choose an earlier moment.\n"
         );
     }

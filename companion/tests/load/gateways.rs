@@ -35,7 +35,7 @@ fn start(url: &str, redis: Option<&Redis>, more: &[&str]) -> Load {
 
 #[test]
 fn a_sound_gateway_passes_with_and_without_the_books_behind_it() {
-    let redis = sale(SALE);
+    let redis = sale(&format!("{SALE} EVENTS all"));
     // Somebody who is not of the crowd has bought before, and another one buys meanwhile.
     let gateway = Gateway::start(&redis.url(), &["--user-header", "x-user"]);
     let buyer = |name: &str| Buyer::nobody(&gateway).with("x-user", name);

@@ -96,6 +96,8 @@ fn a_kill_that_comes_after_the_end_is_no_failover() {
     let (code, text) = run(&[&["load"][..], &SHORT, &PATIENT, &own].concat());
     let check = "the primary was killed and replaced";
     assert_eq!((code, failed(&text)), (1, vec![check]), "{text}");
+    // It has said so before the first buyer.
+    assert!(text.contains("such a spike is usually over"), "{text}");
 }
 
 /// As Sentinels do it: the roles change, and the old primary drops its clients.

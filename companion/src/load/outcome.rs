@@ -39,14 +39,6 @@ const MEANINGS: [(&str, &str, &str); 19] = [
     ("RELEASE", "EXPIRED", "given back by its deadline"),
 ];
 
-/// Returns what a word means, if a load can meet it.
-pub fn meaning(command: &str, word: &str) -> &'static str {
-    let known = MEANINGS
-        .iter()
-        .find(|(at, name, _)| *at == command && *name == word);
-    known.map_or("not expected", |(_, _, meaning)| meaning)
-}
-
 /// A run that is over.
 pub struct Outcome {
     pub shape: Shape,
@@ -133,6 +125,18 @@ impl Outcome {
             commas(self.tally.paid_in_grace),
             commas(self.tally.paid_twice),
         )
+    }
+
+    /// Returns what a word meant to the buyers.
+    pub fn meaning(&self, command: &str, word: &str) -> &'static str {
+        let mut known = MEANINGS.iter();
+        match known.find(|(at, name, _)| *at == command && *name == word) {
+            Some((_, _, meaning)) => meaning,
+            None if self.tally.put_off_words.iter().any(|put| put == word) => {
+                "put off: asked again"
+            }
+            None => "not expected",
+        }
     }
 
     /// Returns command, word and count, by command and the largest first.

@@ -58,6 +58,8 @@ pub struct Tally {
     pub connections_lost: u64,
     /// Answers that only ask for patience, such as LOADING.
     pub put_off: u64,
+    /// The words of these.
+    pub put_off_words: Vec<String>,
     /// Requests that never were answered.
     pub unanswered: u64,
     /// The last deadline of a reservation that a buyer was told of.
@@ -91,6 +93,7 @@ impl Tally {
             promoted_us: None,
             connections_lost: 0,
             put_off: 0,
+            put_off_words: Vec::new(),
             unanswered: 0,
             last_deadline_ms: 0,
             users: 0,
@@ -116,6 +119,9 @@ impl Tally {
     /// latency.
     pub fn put_off(&mut self, step: Step, reply: &Reply) {
         self.put_off += 1;
+        if !self.put_off_words.contains(&reply.word) {
+            self.put_off_words.push(reply.word.clone());
+        }
         self.add_answer(step.row(), &reply.word);
     }
 

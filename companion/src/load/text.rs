@@ -7,7 +7,7 @@ use crate::plain::{commas, ms};
 
 use super::checks::Check;
 use super::options::{Options, Shape};
-use super::outcome::{Outcome, meaning};
+use super::outcome::Outcome;
 use super::request::COMMANDS;
 use super::visit::Names;
 use super::world::World;
@@ -103,7 +103,7 @@ fn answers(outcome: &Outcome, colours: bool, text: &mut String) {
         *text += &format!(
             "  {command:<8}  {word:<13} {:>10}  {}\n",
             commas(count),
-            meaning(command, &word)
+            outcome.meaning(command, &word)
         );
     }
 }

@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 .DEFAULT_GOAL := help
 # In the order written, also with -j.
 .NOTPARALLEL:
-.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-clients test-shops test-cluster test-docker test-kubernetes companion test-companion bench-companion lint-companion test-asan fuzz soak pictures lint hooks deny msrv build-arm64 release sbom deb release-companion image version clean
+.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-clients test-shops shop test-story test-cluster test-docker test-kubernetes companion test-companion bench-companion lint-companion test-asan fuzz soak pictures lint hooks deny msrv build-arm64 release sbom deb release-companion image version clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,21 @@ demo: build companion ## sell 10,000 units to 100,000 buyers and check the sale 
 	@$(SETUP) server
 	target/companion/release/flashsale load spike --own target/release/libflashsale.so \
 	  --p95 10s --behind 10s --report target/demo.html $(ARGS)
+
+STORY_PYTHON := $(CURDIR)/target/shops/python/bin/python -B
+
+shop: build companion ## play a whole sale: page, gateway, worker, till; kill each, compare the books (ARGS="--keep ...")
+	@$(SETUP) server shops
+	@$(STORY_PYTHON) examples/story/story.py $(ARGS)
+
+# With what `make test-companion` has built.
+test-story: ## plant faults in the books of `make shop`, then play it with 1,500 buyers
+	@$(SETUP) build companion server shops
+	cargo build --locked
+	$(COMPANION) build $(IN_COMPANION)
+	cd examples/story && MYPYPATH=../shop-python $(STORY_PYTHON) -m mypy --strict --cache-dir $(CURDIR)/target/shops/mypy *.py tests/*.py
+	FLASHSALE_MODULE=$(CURDIR)/target/debug/libflashsale.so FLASHSALE_PROGRAM=$(CURDIR)/target/companion/debug/flashsale \
+	  $(STORY_PYTHON) -m pytest -q -p no:cacheprovider examples/story/tests
 
 # What is measured, and how: benches/server/main.rs. Have the machine to yourself.
 bench: ## measure it beside Redis's own commands and Lua, half an hour; tables and plot in target/bench

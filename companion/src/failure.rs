@@ -8,3 +8,10 @@ pub enum Failure {
     /// The world is not as it has to be: exit code 3.
     CannotGoOn(String),
 }
+
+impl Failure {
+    /// Says what cannot go on, and why.
+    pub fn cannot(what: &str, error: impl std::fmt::Display) -> Self {
+        Self::CannotGoOn(format!("{what}: {error}"))
+    }
+}

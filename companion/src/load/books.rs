@@ -10,7 +10,6 @@ use redis::{RedisError, Value};
 use crate::link::{Address, Link, Raw, Way, pairs, string};
 use crate::sql::{Database, Kind};
 
-use super::buyer::ITEMS;
 use super::request::Sale;
 
 /// How many stream entries or reservations are read at a time.
@@ -20,7 +19,7 @@ const PAGE: usize = 1_000;
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(20);
 
 /// Units by item.
-pub type Units = [u64; ITEMS.len()];
+pub type Units = Vec<u64>;
 
 /// An `order` entry of the stream.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -101,14 +100,14 @@ pub async fn read(link: &Link, sale: &Sale, promised: Vec<&String>) -> Result<Bo
 pub async fn read_stock(link: &Link, sale: &Sale) -> Result<Vec<[u64; 3]>, RedisError> {
     let mut command = redis::cmd("FLASHSALE.STOCK");
     command.arg(&sale.key);
-    let mut stock = vec![[0; 3]; ITEMS.len()];
+    let mut stock = vec![[0; 3]; sale.items.len()];
     if let Value::Array(rows) = link.ask(&command).await? {
         for row in &rows {
             let Value::Array(parts) = row else {
                 continue;
             };
             let sku = parts.first().map(string).unwrap_or_default();
-            if let Some(at) = ITEMS.iter().position(|item| item.0 == sku) {
+            if let Some(at) = sale.item(&sku) {
                 for (number, part) in stock[at].iter_mut().zip(&parts[1..]) {
                     *number = number_of(part);
                 }
@@ -144,12 +143,12 @@ async fn read_stream(link: &Link, sale: &Sale) -> Result<Stream, RedisError> {
             return Ok(stream);
         };
         from = format!("({}", last.id);
-        entries.iter().for_each(|entry| stream.take(entry));
+        entries.iter().for_each(|entry| stream.take(entry, sale));
     }
 }
 
 impl Stream {
-    fn take(&mut self, entry: &Raw) {
+    fn take(&mut self, entry: &Raw, sale: &Sale) {
         let fields = entry.fields.as_deref().unwrap_or_default();
         let field = |name: &str| {
             let found = fields.iter().find(|(known, _)| known == name.as_bytes());
@@ -157,6 +156,10 @@ impl Stream {
         };
         let text = |name: &str| field(name).unwrap_or_default();
         let (event, id) = (text("event"), text("id"));
+        // A sale with `EVENTS all` has more, and a newer module more again.
+        if !["order", "refund", ""].contains(&event.as_str()) {
+            return;
+        }
         if event != "order" {
             self.strange
                 .push(format!("{} is a {event:?} of {id}", entry.id));
@@ -165,7 +168,7 @@ impl Stream {
         let order = Order {
             entry_id: entry.id.clone(),
             user: text("user"),
-            units: units_of_json(&text("items")),
+            units: units_of_json(&text("items"), sale),
         };
         if let Some(first) = self.by_id.get(&id) {
             self.strange.push(format!(
@@ -220,17 +223,20 @@ async fn look_up(
         };
         let answers = link.ask_all(page.iter().map(command).collect()).await?;
         for (id, answer) in page.iter().zip(&answers) {
-            all.insert((*id).clone(), known_of(answer));
+            all.insert((*id).clone(), known_of(answer, sale));
         }
     }
     Ok(all)
 }
 
-fn known_of(answer: &Value) -> Option<Known> {
+fn known_of(answer: &Value, sale: &Sale) -> Option<Known> {
     let Value::Array(_) = answer else {
         return None;
     };
-    let mut known = Known::default();
+    let mut known = Known {
+        units: vec![0; sale.items.len()],
+        ..Known::default()
+    };
     for (name, value) in pairs(answer) {
         match name.as_str() {
             "state" => known.state = string(&value),
@@ -240,7 +246,7 @@ fn known_of(answer: &Value) -> Option<Known> {
                 if let Value::Array(items) = &value {
                     items
                         .iter()
-                        .for_each(|item| add_units(&mut known.units, item));
+                        .for_each(|item| add_units(&mut known.units, item, sale));
                 }
             }
             _ => {}
@@ -249,21 +255,21 @@ fn known_of(answer: &Value) -> Option<Known> {
     Some(known)
 }
 
-fn add_units(units: &mut Units, item: &Value) {
+fn add_units(units: &mut Units, item: &Value, sale: &Sale) {
     if let Value::Array(pair) = item
         && let [sku, count] = pair.as_slice()
-        && let Some(at) = ITEMS.iter().position(|item| item.0 == string(sku))
+        && let Some(at) = sale.item(&string(sku))
     {
         units[at] += number_of(count);
     }
 }
 
-fn units_of_json(items: &str) -> Units {
-    let mut units = Units::default();
+fn units_of_json(items: &str, sale: &Sale) -> Units {
+    let mut units = vec![0; sale.items.len()];
     let parsed: serde_json::Value = serde_json::from_str(items).unwrap_or_default();
     for line in parsed.as_array().into_iter().flatten() {
         let sku = line["sku"].as_str().unwrap_or_default();
-        if let Some(at) = ITEMS.iter().position(|item| item.0 == sku) {
+        if let Some(at) = sale.item(sku) {
             units[at] += line["qty"].as_u64().unwrap_or(0);
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::chance::Chance;
 
-/// The items of the sale, with their share of the stock in tenths. Everybody wants each of them
+/// The items of a sale that load makes, with their share of the stock in tenths. Everybody wants each of them
 /// equally often, so they sell out one after the other.
 pub const ITEMS: [(&str, u64); 3] = [("red", 5), ("green", 3), ("blue", 2)];
 
@@ -92,6 +92,38 @@ pub struct Manners {
     pub retry: f64,
     pub user_limit: u64,
     pub order_limit: u64,
+    /// How many items there are.
+    pub items: usize,
+    pub lets: Lets,
+}
+
+/// What the target lets buyers try. Whoever would try more is plain.
+#[derive(Clone, Copy, Debug)]
+pub struct Lets {
+    /// A cart can be changed by REPLACE.
+    pub change: bool,
+    /// There is a limit of units for each user.
+    pub exceed_user: bool,
+    /// There is a limit of units for each order, above the one for each user.
+    pub exceed_order: bool,
+}
+
+impl Lets {
+    /// A sale that load makes has all of it.
+    pub const ALL: Self = Self {
+        change: true,
+        exceed_user: true,
+        exceed_order: true,
+    };
+
+    fn allows(self, habit: Habit) -> bool {
+        match habit {
+            ChangesCart => self.change,
+            FillsTwoCarts | WantsTooMany => self.exceed_user,
+            WantsPallet => self.exceed_order,
+            _ => true,
+        }
+    }
 }
 
 /// When buyers come.
@@ -181,8 +213,13 @@ impl Iterator for Arrivals {
 
 fn draw(manners: &Manners, user: u64, arrives_us: u64) -> Buyer {
     let mut chance = Chance::of(manners.seed, user);
-    let habit = draw_habit(manners, &mut chance);
-    let item = chance.below(ITEMS.len() as u64) as usize;
+    let drawn = draw_habit(manners, &mut chance);
+    let habit = if manners.lets.allows(drawn) {
+        drawn
+    } else {
+        Plain
+    };
+    let item = chance.below(manners.items as u64) as usize;
     let may_have_two = manners.user_limit.min(manners.order_limit) >= 2;
     let (mut first, mut second) = ((item, 1), None);
     match habit {
@@ -190,10 +227,10 @@ fn draw(manners: &Manners, user: u64, arrives_us: u64) -> Buyer {
         WantsPallet => first.1 = manners.order_limit + 1,
         FillsTwoCarts => first.1 = manners.user_limit,
         _ if may_have_two && chance.below(8) == 0 => {
-            if chance.below(2) == 0 {
+            if chance.below(2) == 0 || manners.items < 2 {
                 first.1 = 2;
             } else {
-                second = Some(((item + 1) % ITEMS.len(), 1));
+                second = Some(((item + 1) % manners.items, 1));
             }
         }
         _ => {}
@@ -254,6 +291,8 @@ mod tests {
         retry: 0.05,
         user_limit: 2,
         order_limit: 4,
+        items: ITEMS.len(),
+        lets: Lets::ALL,
     };
 
     fn crowd(rush: Rush) -> Vec<Buyer> {

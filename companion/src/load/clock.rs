@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// From the end of the preparations to the first moment of the run.
+pub const LEAD_MS: u64 = 300;
+
 /// A clock that several threads can read.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {

@@ -7,32 +7,28 @@ use std::net::SocketAddr;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-use super::request::{Kind, Step};
+use super::carrier::Parcel;
+use super::request::{Kind, Sale, push_batch};
 use super::resp::{Answer, Stuck, take_answer};
 
 /// How long after a broken connection the next one is tried.
 const AGAIN_AFTER_US: u64 = 20_000;
 
-/// A request of a visit, and the moment from which its latency counts.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked {
-    pub visit: usize,
-    pub step: Step,
-    pub intended_us: u64,
-}
-
 /// One command on the way.
 pub enum Flight {
-    Alone(Asked),
-    Batch(Kind, Vec<Asked>),
+    Alone(Parcel),
+    Batch(Kind, Vec<Parcel>),
 }
 
 impl Flight {
-    /// Returns the requests that travel in it.
-    pub fn asked(&self) -> &[Asked] {
+    /// Appends the command that carries it.
+    pub fn push(&self, sale: &Sale, bytes: &mut Vec<u8>) {
         match self {
-            Self::Alone(asked) => std::slice::from_ref(asked),
-            Self::Batch(_, asked) => asked,
+            Self::Alone(parcel) => parcel.request.push(sale, bytes),
+            Self::Batch(kind, parcels) => {
+                let requests = parcels.iter().map(|parcel| &parcel.request);
+                push_batch(*kind, requests, sale, bytes);
+            }
         }
     }
 }

@@ -4,8 +4,6 @@ use std::io::{IsTerminal, Write};
 
 use crate::plain::{bar, commas, ms};
 
-use super::buyer::ITEMS;
-
 /// What the driver and the watcher say of the moment.
 #[derive(Clone, Default)]
 pub struct Snapshot {
@@ -19,10 +17,21 @@ pub struct Snapshot {
     pub latency_us: [u64; 3],
     pub wants_latency: bool,
     pub lost_to_failover: u64,
-    /// By item: available, reserved, sold.
+    /// The names of the items, and of each: available, reserved, sold.
+    pub items: Vec<String>,
     pub stock: Vec<[u64; 3]>,
     /// Entries that the worker was not given yet.
     pub lag: Option<i64>,
+}
+
+impl Snapshot {
+    /// Returns one of the moment before the start.
+    pub fn of(items: &[String]) -> Self {
+        Self {
+            items: items.to_vec(),
+            ..Self::default()
+        }
+    }
 }
 
 /// Prints snapshots.
@@ -113,7 +122,7 @@ fn screen(live: &Snapshot, rate: u64) -> String {
         ms(live.latency_us[1]),
         ms(live.latency_us[2]),
     );
-    for ((sku, _), stock) in ITEMS.iter().zip(&live.stock) {
+    for (sku, stock) in live.items.iter().zip(&live.stock) {
         text += &format!("  {sku:<8} {}\n", bar(*stock, 40));
     }
     text.push('\n');
@@ -144,6 +153,7 @@ mod tests {
             ],
             here: 12,
             latency_us: [500, 1_234, 99_000],
+            items: ["red", "green", "blue"].map(String::from).to_vec(),
             stock: vec![[0, 1, 7], [1, 0, 0], [0, 0, 0]],
             lag: Some(3),
             ..Snapshot::default()

@@ -8,31 +8,50 @@ use redis::Value;
 
 use crate::link::{Link, pairs, string};
 
+use super::http::Place;
 use super::options::Options;
 
 /// The commit this program was built from, where the build says so.
 const COMMIT: Option<&str> = option_env!("FLASHSALE_COMMIT");
 
-/// Returns the facts of this run: names and values, in their order.
+/// Returns the facts of a run on a server: names and values, in their order.
 pub async fn facts(link: &Link, options: &Options) -> Vec<(&'static str, String)> {
+    let target = match options.own {
+        Some(_) => format!("{} of its own, with a replica", link.server),
+        None => link.server.clone(),
+    };
+    let mut facts = vec![("target", format!("{target}, over RESP"))];
+    facts.extend(of_server(link).await);
+    facts.extend(of_load());
+    facts
+}
+
+/// Returns the facts of a run through a gateway; `link` goes to the server behind it.
+pub async fn facts_of_gateway(place: &Place, link: Option<&Link>) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("target", format!("{}, over HTTP", place.name))];
+    if let Some(link) = link {
+        facts.push(("behind it", link.server.clone()));
+        facts.extend(of_server(link).await);
+    }
+    facts.extend(of_load());
+    facts
+}
+
+async fn of_server(link: &Link) -> [(&'static str, String); 2] {
+    [
+        ("server", server(link).await),
+        ("module", module(link).await),
+    ]
+}
+
+fn of_load() -> [(&'static str, String); 3] {
     let program = format!(
         "flashsale {}, commit {}",
         env!("CARGO_PKG_VERSION"),
         COMMIT.filter(|commit| !commit.is_empty()).unwrap_or("?")
     );
     let day = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let target = match options.own {
-        Some(_) => format!("{} of its own, with a replica", link.server),
-        None => link.server.clone(),
-    };
-    vec![
-        ("target", format!("{target}, over RESP")),
-        ("server", server(link).await),
-        ("module", module(link).await),
-        ("load", program),
-        ("machine", machine()),
-        ("day", day),
-    ]
+    [("load", program), ("machine", machine()), ("day", day)]
 }
 
 async fn server(link: &Link) -> String {

@@ -1,14 +1,19 @@
 //! The command line of `flashsale load`.
 
+use std::net::ToSocketAddrs;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use hyper::Uri;
+use hyper::header::HeaderName;
 
 use crate::failure::Failure;
 use crate::link::{Address, Way};
 use crate::log::Format;
 use crate::options::duration;
 use crate::secret::url_of;
+
+use super::http::Place;
 
 /// What kind of rush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -32,10 +37,19 @@ impl Shape {
     }
 }
 
-/// Lets a crowd with bad habits at a sale, and checks the books at the end
+/// What is driven.
+pub enum Target {
+    /// Servers, on which load makes a sale of its own.
+    Servers(Address),
+    /// A gateway, with the sale that it has.
+    Gateway(Place),
+}
+
+/// Lets a crowd with bad habits loose on a sale, and checks the books at the end
 ///
-/// It makes a sale of its own and removes it if all holds. The exit code is 1 if a check fails, or if
-/// the load itself was late, which makes the run void. The manual is docs/companion.md.
+/// It makes a sale of its own and removes it if all holds; a gateway's sale is left as it is. The exit
+/// code is 1 if a check fails, or if the load itself was late, which makes the run void. The manual is
+/// docs/companion.md.
 #[derive(Args, Debug)]
 #[command(args_override_self = true)]
 pub struct Options {
@@ -43,9 +57,17 @@ pub struct Options {
     #[arg(value_enum, value_name = "spike|tail|soak")]
     pub shape: Shape,
     /// `redis://[user[:password]@]host:port[/db][,host:port...]`: the first server that is a primary.
-    /// Or the variable FLASHSALE_REDIS, or the file that FLASHSALE_REDIS_FILE names
+    /// Or `http://host:port`: a gateway, such as flashsale serve. Or the variable FLASHSALE_REDIS, or the
+    /// file that FLASHSALE_REDIS_FILE names
     #[arg(long, value_name = "URL", conflicts_with = "own")]
     target: Option<String>,
+    /// The server behind a gateway: its books are checked as well. With --sale. Or FLASHSALE_REDIS, as
+    /// for --target
+    #[arg(long, value_name = "URL", requires_all = ["target", "sale"], conflicts_with = "own")]
+    redis: Option<String>,
+    /// A gateway knows its buyers by this header, and not by a cookie
+    #[arg(long, value_name = "NAME", requires = "target", conflicts_with = "own")]
+    user_header: Option<HeaderName>,
     /// The servers are Sentinels of this primary
     #[arg(long, value_name = "NAME", conflicts_with_all = ["cluster", "own"])]
     sentinel: Option<String>,
@@ -57,7 +79,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE.so")]
     pub own: Option<String>,
     /// The key of the sale, in braces; its stream has `:orders` behind it. `load:` and the time if none
-    /// is given
+    /// is given. With --redis: the key of the gateway's sale, as it is
     #[arg(long, value_name = "NAME", value_parser = name)]
     sale: Option<String>,
     /// Leaves the sale there
@@ -66,7 +88,7 @@ pub struct Options {
     /// How many come in a spike
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub buyers: u64,
-    /// And within how long
+    /// Within how long all buyers of a spike come
     #[arg(long, value_name = "TIME", default_value = "1.5s", value_parser = duration)]
     pub within: Duration,
     /// Buyers a second: 20000 of a tail, 2000 of a soak, if none is given
@@ -75,24 +97,24 @@ pub struct Options {
     /// How long a tail goes on
     #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub lasts: Duration,
-    /// Units of all three items together
+    /// Units of all three items together. A gateway's sale has what it has
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(10..=1_000_000_000))]
     pub stock: u64,
-    /// Units that one user may have
+    /// Units that one user may have: in a gateway's sale too, unless --redis tells
     #[arg(long = "userlimit", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub user_limit: u64,
-    /// How many of those pay who have a reservation
+    /// The share of the buyers with a reservation who pay
     #[arg(long, value_name = "SHARE", default_value_t = 0.7, value_parser = share)]
     pub pay: f64,
-    /// How many lose the answer and ask again
+    /// The share of the buyers who lose an answer and ask again
     #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = share)]
     pub retry: f64,
     /// Sends as a gateway does: so many requests in one command, over two connections
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub batch: Option<u16>,
-    /// Connections of a load without --batch
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1_000))]
-    pub connections: u16,
+    /// Connections of a load without --batch: 16, and 128 to a gateway, if none is given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub connections: Option<u16>,
     /// Which crowd comes; a new one if none is given. A run prints its seed
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -102,10 +124,14 @@ pub struct Options {
     /// Kills the primary of --own so long after the start, and promotes the replica
     #[arg(long, value_name = "TIME", requires = "own", value_parser = duration)]
     pub kill_at: Option<Duration>,
+    /// Others may kill and restart what is driven: broken connections and answers such as LOADING or
+    /// 503 are counted, and fail nothing
+    #[arg(long)]
+    pub outages: bool,
     /// 95 of 100 answers come within this time
     #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = duration)]
     pub p95: Duration,
-    /// The load itself is never later than this
+    /// The run is void if the load itself is later than this
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = duration)]
     pub behind: Duration,
     /// Writes a report: one HTML file
@@ -117,26 +143,82 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns where the primary is, if it is not one of its own.
+    /// Returns what is to be driven, if it is not a server of its own.
     ///
     /// # Errors
     ///
     /// Nothing is named, or what cannot be driven.
-    pub fn address(&self) -> Result<Address, Failure> {
+    pub fn target(&self) -> Result<Target, Failure> {
         let usage = |text: &str| Err(Failure::Usage(text.into()));
         let url = url_of(self.target.clone(), "--target", "FLASHSALE_REDIS")?;
-        if url.starts_with("http") {
-            return usage("--target is redis://...: a gateway is not driven yet");
+        if url.starts_with("rediss:") || url.starts_with("https:") {
+            return usage("--target is redis://... or http://...: load speaks no TLS");
         }
-        if url.starts_with("rediss") {
-            return usage("--target is redis://...: load speaks no TLS");
+        if url.starts_with("http:") {
+            return self.gateway(&url).map(Target::Gateway);
         }
-        let way = match &self.sentinel {
+        if self.redis.is_some() || self.user_header.is_some() {
+            return usage("--redis and --user-header are for a --target http://...");
+        }
+        let address = Address::parse(&url, self.way());
+        address.map(Target::Servers).map_err(Failure::Usage)
+    }
+
+    fn way(&self) -> Way {
+        match &self.sentinel {
             Some(name) => Way::Sentinel(name.clone()),
             None if self.cluster => Way::Cluster,
             None => Way::Direct,
+        }
+    }
+
+    fn gateway(&self, url: &str) -> Result<Place, Failure> {
+        let usage = |text: &str| Err(Failure::Usage(text.into()));
+        if self.shape == Shape::Soak {
+            return usage("a soak restocks, which no gateway does: take a tail");
+        }
+        if self.batch.is_some() || self.worker_sql.is_some() || self.keep {
+            return usage("--batch, --worker-sql and --keep are not for a --target http://...");
+        }
+        if (self.cluster || self.sentinel.is_some()) && self.redis.is_none() {
+            return usage("--sentinel and --cluster say how to read --redis, which is not given");
+        }
+        let uri: Uri = match url.parse() {
+            Ok(uri) => uri,
+            Err(error) => return usage(&format!("--target: {error}")),
         };
-        Address::parse(&url, way).map_err(Failure::Usage)
+        let host = uri.host().unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let found = (bare, uri.port_u16().unwrap_or(80)).to_socket_addrs();
+        let mut found = found.map_err(|error| Failure::CannotGoOn(format!("{host}: {error}")))?;
+        match (found.next(), uri.authority(), uri.path()) {
+            (Some(address), Some(authority), "/") => Ok(Place {
+                // Without `user@`: whoever reads a report shall not see it.
+                name: authority
+                    .as_str()
+                    .rsplit('@')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
+                address,
+                user_header: self.user_header.clone(),
+            }),
+            _ => usage("--target http://host:port names a gateway, and no path"),
+        }
+    }
+
+    /// Returns where the books of a gateway's sale can be read, and the key of the sale.
+    ///
+    /// # Errors
+    ///
+    /// A sale is named and no server, or its URL is none.
+    pub fn behind_the_gateway(&self) -> Result<Option<(Address, String)>, Failure> {
+        let Some(sale) = &self.sale else {
+            return Ok(None);
+        };
+        let url = url_of(self.redis.clone(), "--redis", "FLASHSALE_REDIS")?;
+        let address = Address::parse(&url, self.way()).map_err(Failure::Usage)?;
+        Ok(Some((address, sale.clone())))
     }
 
     /// Returns the name of the sale; `now_ms` makes one.
@@ -152,6 +234,15 @@ impl Options {
             Shape::Spike | Shape::Tail => 20_000,
         };
         f64::from(self.rate.unwrap_or(usual))
+    }
+
+    /// Returns for how long buyers come, if that is known beforehand.
+    pub fn arrivals_last(&self) -> Option<Duration> {
+        match self.shape {
+            Shape::Spike => Some(self.within),
+            Shape::Tail => Some(self.lasts),
+            Shape::Soak => None,
+        }
     }
 
     /// Returns the seed; `now_ms` makes one.

@@ -2,8 +2,8 @@
 
 use crate::plain::commas;
 
-use super::checks::Check;
-use super::options::Shape;
+use super::checks::{Check, Expected, check_service, void_by};
+use super::options::{Options, Shape, typed};
 use super::request::{COMMANDS, Sale};
 use super::series::Sample;
 use super::tally::Tally;
@@ -39,14 +39,6 @@ const MEANINGS: [(&str, &str, &str); 19] = [
     ("RELEASE", "EXPIRED", "given back by its deadline"),
 ];
 
-/// Returns what a word means, if a load can meet it.
-pub fn meaning(command: &str, word: &str) -> &'static str {
-    let known = MEANINGS
-        .iter()
-        .find(|(at, name, _)| *at == command && *name == word);
-    known.map_or("not expected", |(_, _, meaning)| meaning)
-}
-
 /// A run that is over.
 pub struct Outcome {
     pub shape: Shape,
@@ -69,6 +61,32 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Returns what is known of any run; `checks` are those of its books.
+    pub fn of(
+        options: &Options,
+        seed: u64,
+        expected: &Expected,
+        mut checks: Vec<Check>,
+        tally: Tally,
+    ) -> Self {
+        checks.extend(check_service(expected, &tally));
+        Self {
+            shape: options.shape,
+            seed,
+            typed: typed(std::env::args().skip(1), seed),
+            checks,
+            void_by_ms: void_by(expected, &tally),
+            p95_us: u64::try_from(options.p95.as_micros()).unwrap_or(u64::MAX),
+            sold: 0,
+            stock: expected.stock.iter().sum(),
+            samples: Vec::new(),
+            facts: Vec::new(),
+            kept: false,
+            sale: Sale::default(),
+            tally,
+        }
+    }
+
     /// Reports whether the run counts and everything holds.
     pub fn holds(&self) -> bool {
         self.void_by_ms.is_none() && self.checks.iter().all(|check| check.passed)
@@ -107,6 +125,18 @@ impl Outcome {
             commas(self.tally.paid_in_grace),
             commas(self.tally.paid_twice),
         )
+    }
+
+    /// Returns what a word meant to the buyers.
+    pub fn meaning(&self, command: &str, word: &str) -> &'static str {
+        let mut known = MEANINGS.iter();
+        match known.find(|(at, name, _)| *at == command && *name == word) {
+            Some((_, _, meaning)) => meaning,
+            None if self.tally.put_off_words.iter().any(|put| put == word) => {
+                "put off: asked again"
+            }
+            None => "not expected",
+        }
     }
 
     /// Returns command, word and count, by command and the largest first.

@@ -5,7 +5,7 @@ use crate::plain::{commas, ms};
 use super::chart::escape;
 use super::checks::Check;
 use super::live::by_word;
-use super::outcome::{Outcome, meaning};
+use super::outcome::Outcome;
 use super::plots::plots;
 use super::request::COMMANDS;
 
@@ -108,7 +108,7 @@ fn answers(outcome: &Outcome) -> String {
             "<tr><td>{command}</td><td class=\"word\"><code>{}</code></td><td class=\"n\">{}</td><td>{}</td></tr>",
             escape(word),
             commas(*count),
-            meaning(command, word)
+            outcome.meaning(command, word)
         )
     };
     let rows: Vec<String> = outcome.answers().iter().map(row).collect();

@@ -1,6 +1,6 @@
 //! What a buyer asks for, and its bytes: as a command of its own, or as an entry of a batch.
 
-use super::buyer::{ITEMS, Line};
+use super::buyer::Line;
 use super::resp::{push_command, push_header, push_word};
 
 /// What a buyer is about to send.
@@ -30,11 +30,19 @@ impl Step {
     }
 }
 
-/// The keys of a sale.
-#[derive(Clone, Debug)]
+/// The keys of a sale, and the names of its items.
+#[derive(Clone, Debug, Default)]
 pub struct Sale {
     pub key: String,
     pub orders: String,
+    pub items: Vec<String>,
+}
+
+impl Sale {
+    /// Returns the position of an item.
+    pub fn item(&self, sku: &str) -> Option<usize> {
+        self.items.iter().position(|known| known == sku)
+    }
 }
 
 /// One request of one buyer.
@@ -95,7 +103,7 @@ impl Request {
                 let mut words: Vec<&[u8]> = vec![b"FLASHSALE.RESERVE", key];
                 words.extend([self.user.as_bytes(), b"ITEMS", count.as_bytes()]);
                 for (line, units) in lines.iter().zip(&units) {
-                    words.extend([ITEMS[line.0].0.as_bytes(), units.as_bytes()]);
+                    words.extend([sale.items[line.0].as_bytes(), units.as_bytes()]);
                 }
                 words.extend([&b"ID"[..], id]);
                 if self.step == Step::Change {
@@ -114,9 +122,14 @@ impl Request {
 }
 
 /// Appends one command for requests of one kind.
-pub fn push_batch(kind: Kind, requests: &[Request], sale: &Sale, bytes: &mut Vec<u8>) {
+pub fn push_batch<'r>(
+    kind: Kind,
+    requests: impl ExactSizeIterator<Item = &'r Request>,
+    sale: &Sale,
+    bytes: &mut Vec<u8>,
+) {
     let (name, words_each, tail) = match kind {
-        Kind::Reserve(item) => ("FLASHSALE.MRESERVE", 3, Some(ITEMS[item].0)),
+        Kind::Reserve(item) => ("FLASHSALE.MRESERVE", 3, Some(sale.items[item].as_str())),
         Kind::Checkout => ("FLASHSALE.MCHECKOUT", 2, None),
         Kind::Release => ("FLASHSALE.MRELEASE", 1, None),
     };
@@ -178,6 +191,7 @@ mod tests {
         let sale = Sale {
             key: "s".into(),
             orders: "o".into(),
+            items: vec!["red".into(), "green".into()],
         };
         let alone = |request: &Request| {
             let mut bytes = Vec::new();
@@ -202,7 +216,12 @@ mod tests {
         let batch = |step| {
             let two = [request(step), request(step)];
             let mut bytes = Vec::new();
-            push_batch(two[0].kind().expect("a kind"), &two, &sale, &mut bytes);
+            push_batch(
+                two[0].kind().expect("a kind"),
+                two.iter(),
+                &sale,
+                &mut bytes,
+            );
             typed(&bytes)
         };
         assert_eq!(

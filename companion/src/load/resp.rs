@@ -103,6 +103,8 @@ pub struct Reply {
     pub word: String,
     pub details: Vec<Answer>,
     pub is_error: bool,
+    /// When the buyer may ask again, where the target says it beside the answer.
+    pub after_ms: Option<u64>,
 }
 
 impl Reply {
@@ -112,6 +114,7 @@ impl Reply {
             word,
             details,
             is_error: false,
+            after_ms: None,
         };
         match answer {
             Answer::Text(word) => status(word, Vec::new()),
@@ -125,6 +128,7 @@ impl Reply {
                     word: code.to_owned(),
                     details: vec![Answer::Text(text.to_owned())],
                     is_error: true,
+                    after_ms: None,
                 }
             }
             other => status("?".to_owned(), vec![other]),

@@ -32,6 +32,23 @@ pub struct Sample {
     pub stock: Vec<[u64; 3]>,
 }
 
+/// Most samples of the stock; then every second one is dropped.
+const SAMPLES_MAX: usize = 800;
+
+impl Sample {
+    /// Adds a sample to the others.
+    pub fn add(samples: &mut Vec<Self>, at_us: u64, stock: Vec<[u64; 3]>) {
+        samples.push(Self { at_us, stock });
+        if samples.len() > SAMPLES_MAX {
+            let mut keeps = false;
+            samples.retain(|_| {
+                keeps = !keeps;
+                keeps
+            });
+        }
+    }
+}
+
 /// The columns and the samples.
 pub struct Series {
     pub column_us: u64,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hdrhistogram::Histogram;
 
-use super::buyer::{ITEMS, Line};
+use super::buyer::Line;
 use super::request::{COMMANDS, Step};
 use super::resp::Reply;
 use super::series::{Series, histogram};
@@ -34,15 +34,17 @@ pub struct Tally {
     pub answers: Vec<(usize, String, u64)>,
     /// Orders by reservation id.
     pub bought: HashMap<String, Bought>,
-    /// Reservations that were given back.
-    pub released: Vec<String>,
+    /// Reservations that were given back, and whose they were.
+    pub released: Vec<(String, u64)>,
     pub paid_in_grace: u64,
     /// Second payments that were told ALREADYSOLD.
     pub paid_twice: u64,
     /// Requests that were sent again, and answered as before.
     pub replays: u64,
     /// By item, the fewest units of a line that was told SOLDOUT.
-    pub sold_out_units: [Option<u64>; ITEMS.len()],
+    pub sold_out_units: Vec<Option<u64>>,
+    /// The names of the items.
+    items: Vec<String>,
     /// Answers that no rule allows.
     pub surprises: u64,
     pub surprise_texts: Vec<String>,
@@ -56,8 +58,12 @@ pub struct Tally {
     pub connections_lost: u64,
     /// Answers that only ask for patience, such as LOADING.
     pub put_off: u64,
+    /// The words of these.
+    pub put_off_words: Vec<String>,
     /// Requests that never were answered.
     pub unanswered: u64,
+    /// The last deadline of a reservation that a buyer was told of.
+    pub last_deadline_ms: u64,
     pub users: u64,
     /// By row of `COMMANDS`, in microseconds from the intended moment.
     pub latency: Vec<Histogram<u64>>,
@@ -68,8 +74,9 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Returns an empty tally; `slot_us` is the width of a column in the report's plots.
-    pub fn new(slot_us: u64) -> Self {
+    /// Returns an empty tally of these items; `slot_us` is the width of a column in the report's
+    /// plots.
+    pub fn new(slot_us: u64, items: Vec<String>) -> Self {
         Self {
             answers: Vec::new(),
             bought: HashMap::new(),
@@ -77,7 +84,8 @@ impl Tally {
             paid_in_grace: 0,
             paid_twice: 0,
             replays: 0,
-            sold_out_units: [None; ITEMS.len()],
+            sold_out_units: vec![None; items.len()],
+            items,
             surprises: 0,
             surprise_texts: Vec::new(),
             lost_to_failover: 0,
@@ -85,7 +93,9 @@ impl Tally {
             promoted_us: None,
             connections_lost: 0,
             put_off: 0,
+            put_off_words: Vec::new(),
             unanswered: 0,
+            last_deadline_ms: 0,
             users: 0,
             latency: vec![histogram(3); COMMANDS.len()],
             all_latency: histogram(3),
@@ -109,6 +119,9 @@ impl Tally {
     /// latency.
     pub fn put_off(&mut self, step: Step, reply: &Reply) {
         self.put_off += 1;
+        if !self.put_off_words.contains(&reply.word) {
+            self.put_off_words.push(reply.word.clone());
+        }
         self.add_answer(step.row(), &reply.word);
     }
 
@@ -155,9 +168,9 @@ impl Tally {
     }
 
     /// Notes that a reservation was given back.
-    pub fn gave_back(&mut self, id: String) {
+    pub fn gave_back(&mut self, id: String, user: u64) {
         if self.released.len() < RELEASED_MAX {
-            self.released.push(id);
+            self.released.push((id, user));
         }
     }
 
@@ -165,7 +178,7 @@ impl Tally {
     pub fn sold_out(&mut self, sku: &str, first: Line, second: Option<Line>) {
         let lines = [Some(first), second];
         let mut lines = lines.into_iter().flatten();
-        let Some((item, units)) = lines.find(|line| ITEMS[line.0].0 == sku) else {
+        let Some((item, units)) = lines.find(|line| self.items[line.0] == sku) else {
             self.unexpected(format!("SOLDOUT of {sku:?}, which was not asked for"));
             return;
         };
@@ -222,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_promise_is_lost_only_to_a_failover_soon_after() {
-        let mut tally = Tally::new(100_000);
+        let mut tally = Tally::new(100_000, ["red", "green", "blue"].map(String::from).to_vec());
         tally.lost_or_surprising(5, "gone".into());
         tally.note_failover(20_000_000, 20_500_000);
         for told_us in [5, 20_500_001] {
@@ -237,10 +250,10 @@ mod tests {
 
     #[test]
     fn soldout_is_noted_for_the_item_that_was_named() {
-        let mut tally = Tally::new(100_000);
+        let mut tally = Tally::new(100_000, ["red", "green", "blue"].map(String::from).to_vec());
         tally.sold_out("green", (0, 1), Some((1, 2)));
         tally.sold_out("green", (1, 3), None);
-        assert_eq!(tally.sold_out_units, [None, Some(2), None]);
+        assert_eq!(tally.sold_out_units, vec![None, Some(2), None]);
         tally.sold_out("blue", (0, 1), None);
         assert_eq!(tally.surprises, 1);
     }

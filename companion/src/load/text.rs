@@ -1,16 +1,22 @@
 //! The tables at the end, as plain text; colours on a terminal alone.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use crate::plain::{commas, ms};
 
 use super::checks::Check;
 use super::options::{Options, Shape};
-use super::outcome::{Outcome, meaning};
-use super::request::{COMMANDS, Sale};
+use super::outcome::Outcome;
+use super::request::COMMANDS;
+use super::visit::Names;
+use super::world::World;
+
+/// How long after the last arrival the last buyer leaves, as a rule.
+const LAST_LEAVES_WITHIN: Duration = Duration::from_secs(10);
 
 /// Returns the lines before the first buyer.
-pub fn opening(options: &Options, seed: u64, sale: &Sale, facts: &[(&str, String)]) -> String {
+pub fn opening(options: &Options, seed: u64, world: &World, facts: &[(&str, String)]) -> String {
     let rush = match options.shape {
         Shape::Spike => format!(
             "{} buyers within {:?}",
@@ -22,15 +28,25 @@ pub fn opening(options: &Options, seed: u64, sale: &Sale, facts: &[(&str, String
     };
     let how = match options.batch {
         Some(most) => format!("2 connections, {most} requests a batch"),
-        None => format!("{} connections", options.connections),
+        None => format!("{} connections", world.connections),
     };
-    let mut text = format!(
-        "{}: {rush}, {} units, {how}, seed {}\nsale {}\n",
-        options.shape.word(),
-        commas(options.stock),
-        seed,
-        sale.key
-    );
+    let (shape, stock) = (options.shape.word(), commas(options.stock));
+    let mut text = match world.rules.names {
+        Names::Plain => format!("{shape}: {rush}, {stock} units, {how}, seed {seed}\n"),
+        Names::OfRun(_) => format!("{shape}: {rush}, {how}, seed {seed}\n"),
+    };
+    match world.sale.key.as_str() {
+        "" => text += &format!("sale of {}\n", world.sale.items.join(", ")),
+        key => text += &format!("sale {key}\n"),
+    }
+    if let (Some(at), Some(lasts)) = (options.kill_at, options.arrivals_last())
+        && at > lasts + LAST_LEAVES_WITHIN
+    {
+        text += &format!(
+            "--kill-at {at:?}: such a {shape} is usually over before then, and without the kill the run \
+             fails. Choose an earlier moment.\n"
+        );
+    }
     for (name, value) in facts {
         text += &format!("{name} {value}\n");
     }
@@ -87,7 +103,7 @@ fn answers(outcome: &Outcome, colours: bool, text: &mut String) {
         *text += &format!(
             "  {command:<8}  {word:<13} {:>10}  {}\n",
             commas(count),
-            meaning(command, &word)
+            outcome.meaning(command, &word)
         );
     }
 }

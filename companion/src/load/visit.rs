@@ -1,7 +1,7 @@
 //! One buyer's visit: what is asked next, given what was answered last. No connection is here;
 //! every answer that no rule of the sale allows is noted as unexpected.
 
-use super::buyer::{Buyer, Habit, ITEMS, Line};
+use super::buyer::{Buyer, Habit, Line};
 use super::clock::Clock;
 use super::request::{Request, Step};
 use super::resp::Reply;
@@ -13,12 +13,57 @@ const WAIT_MS: u64 = 500;
 const WAIT_MS_MAX: u64 = 2_000;
 /// A buyer decides and pays within so long.
 const THINK_MS: (u64, u64) = (5, 120);
+/// Nobody waits longer than this for a deadline, only to pay after it.
+const LATE_WITHIN_MS: u64 = 60_000;
 
 /// What a visit has to know of the run.
 pub struct Rules {
     pub clock: Clock,
     pub user_limit: u64,
+    pub order_limit: u64,
     pub grace_ms: u64,
+    /// How many items there are.
+    pub items: usize,
+    pub names: Names,
+}
+
+/// How buyers call themselves and their reservations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// In a sale of their own.
+    Plain,
+    /// In a sale where others have been: no other run has this number. Users are 32 hexadecimal
+    /// digits, as a gateway's cookie wants them.
+    OfRun(u64),
+}
+
+impl Names {
+    /// Returns the name under which a buyer is known to the sale.
+    pub fn user(self, user: u64) -> String {
+        match self {
+            Self::Plain => format!("user-{user}"),
+            Self::OfRun(run) => format!("{run:016x}{user:016x}"),
+        }
+    }
+
+    /// Returns what every id of this run begins with.
+    pub fn prefix(self) -> String {
+        match self {
+            Self::Plain => "cart-".into(),
+            Self::OfRun(run) => format!("cart-{run:x}-"),
+        }
+    }
+
+    /// Reports whether an order is one of this run's buyers. In a sale of their own all are, and in
+    /// another one a gateway that makes ids of its own still sells to them.
+    pub fn are_of_this_run(self, id: &str, user: &str) -> bool {
+        match self {
+            Self::Plain => true,
+            Self::OfRun(run) => {
+                id.starts_with(&self.prefix()) || user.starts_with(&format!("{run:016x}"))
+            }
+        }
+    }
 }
 
 /// What a buyer does after an answer.
@@ -33,6 +78,7 @@ pub enum Next {
 /// A buyer on the way through the sale.
 pub struct Visit {
     buyer: Buyer,
+    names: Names,
     /// Counts the ids this buyer has used: each loss to the deadline and each change is one.
     attempt: u32,
     wait_ms: u64,
@@ -47,9 +93,10 @@ pub struct Visit {
 
 impl Visit {
     /// Begins the visit of a buyer.
-    pub fn new(buyer: Buyer) -> Self {
+    pub fn new(buyer: Buyer, names: Names) -> Self {
         Self {
             buyer,
+            names,
             attempt: 0,
             wait_ms: WAIT_MS,
             expires_at_ms: 0,
@@ -66,14 +113,15 @@ impl Visit {
 
     /// The reservation's id, made by the buyer: the token that makes retries safe.
     fn id(&self, attempt: u32) -> String {
-        format!("cart-{}-{}{attempt}", self.buyer.user, self.buyer.cart)
+        let (prefix, buyer) = (self.names.prefix(), &self.buyer);
+        format!("{prefix}{}-{}{attempt}", buyer.user, buyer.cart)
     }
 
     /// Returns the request of `step`.
     pub fn request(&self, step: Step) -> Request {
         Request {
             step,
-            user: user_name(self.buyer.user),
+            user: self.names.user(self.buyer.user),
             id: self.id(self.attempt),
             old_id: self.id(self.attempt.saturating_sub(1)),
             first: self.buyer.first,
@@ -104,13 +152,13 @@ impl Visit {
             }
             (Reserve | Change | Checkout, "EXPIRED") => self.start_again(now_us),
             (Release, "RELEASED") => {
-                tally.gave_back(self.id(self.attempt));
+                tally.gave_back(self.id(self.attempt), self.buyer.user);
                 Next::Leaves
             }
             (Reserve, "NOTSTARTED" | "ALLRESERVED") => self.wait(&reply, now_us),
             (Reserve, "SOLDOUT") => self.settle_for_less(&reply, now_us, tally),
             (Reserve, "USERLIMIT") if self.may_meet_user_limit(rules) => Next::Leaves,
-            (Reserve, "ORDERLIMIT") if self.buyer.habit == Habit::WantsPallet => Next::Leaves,
+            (Reserve, "ORDERLIMIT") if self.units() > rules.order_limit => Next::Leaves,
             (Change | Checkout | PayAgain, "NORESERVATION") => {
                 let text = format!("{step:?} of {}: {}", self.id(self.attempt), reply.line());
                 tally.lost_or_surprising(self.told_us, text);
@@ -138,6 +186,7 @@ impl Visit {
         tally: &mut Tally,
     ) -> Next {
         self.expires_at_ms = reply.number(1).unwrap_or(0).unsigned_abs();
+        tally.last_deadline_ms = tally.last_deadline_ms.max(self.expires_at_ms);
         if self.buyer.loses_answers {
             if let Some(first) = self.lost.take() {
                 tally.compare_replay(&first, &reply, 2, self.told_us);
@@ -158,30 +207,33 @@ impl Visit {
             us: rules.clock.us_of(self.expires_at_ms + ms),
             step: Step::Checkout,
         };
+        let is_soon = self.expires_at_ms < rules.clock.ms_of(now_us) + LATE_WITHIN_MS;
         match self.buyer.habit {
             Habit::Abandons => Next::Leaves,
             Habit::ChangesMind => after(Step::Release),
             Habit::ChangesCart => {
-                self.begin_change();
+                self.begin_change(rules.items);
                 after(Step::Change)
             }
-            Habit::PaysInGrace => late(1 + chance.below(rules.grace_ms / 2)),
-            Habit::PaysTooLate => late(rules.grace_ms + 1 + chance.below(rules.grace_ms)),
+            Habit::PaysInGrace if is_soon => late(1 + chance.below(rules.grace_ms / 2)),
+            Habit::PaysTooLate if is_soon => {
+                late(rules.grace_ms + 1 + chance.below(rules.grace_ms))
+            }
             _ => after(Step::Checkout),
         }
     }
 
     /// Asks for the next item in place of the first one of the cart.
-    fn begin_change(&mut self) {
+    fn begin_change(&mut self, items: usize) {
         self.before = Some((self.buyer.first, self.buyer.second));
         let (item, units) = self.buyer.first;
-        self.buyer.first = ((item + 1) % ITEMS.len(), units);
+        self.buyer.first = ((item + 1) % items, units);
         self.buyer.second = None;
         self.attempt += 1;
     }
 
     fn take_changed(&mut self, now_us: u64, tally: &mut Tally) -> Next {
-        tally.gave_back(self.id(self.attempt - 1));
+        tally.gave_back(self.id(self.attempt - 1), self.buyer.user);
         self.before = None;
         self.buyer.habit = Habit::Plain;
         self.told_us = now_us;
@@ -265,7 +317,8 @@ impl Visit {
 
     /// Waits as long as the server said, and some more, so that not all come at once.
     fn wait(&mut self, reply: &Reply, now_us: u64) -> Next {
-        let asked_ms = reply.number(0).unwrap_or(1).max(1).unsigned_abs();
+        let said_ms = reply.number(0).unwrap_or(1).max(1).unsigned_abs();
+        let asked_ms = reply.after_ms.unwrap_or(said_ms);
         let jitter_us = self.buyer.chance.below(self.wait_ms * 1_000);
         self.wait_ms = (self.wait_ms * 2).min(WAIT_MS_MAX);
         Next::At {
@@ -290,6 +343,10 @@ impl Visit {
         }
     }
 
+    fn units(&self) -> u64 {
+        self.buyer.first.1 + self.buyer.second.map_or(0, |line| line.1)
+    }
+
     /// A double click can get there too: one half starts again after the deadline while the
     /// other still pays for the first reservation within its grace.
     fn may_meet_user_limit(&self, rules: &Rules) -> bool {
@@ -300,9 +357,4 @@ impl Visit {
 
 fn now(us: u64, step: Step) -> Next {
     Next::At { us, step }
-}
-
-/// Returns the name under which a buyer is known to the sale.
-pub fn user_name(user: u64) -> String {
-    format!("user-{user}")
 }

@@ -2,22 +2,20 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::link::{Address, Link};
 use crate::log;
 
 use super::books::read_stock;
-use super::buyer::ITEMS;
 use super::live::View;
 use super::own::Own;
+use super::prepare::socket_of;
 use super::series::Sample;
-use super::world::World;
+use super::world::{World, lock};
 
-/// Most samples of the stock; then every second one is dropped.
-const SAMPLES_MAX: usize = 800;
-/// How long the group `load` may be away while a primary is replaced.
+/// How often the stock is looked at.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
 /// How often an addition without an answer is sent again when everybody has left.
@@ -46,10 +44,6 @@ pub struct Watch {
     pub samples: Mutex<Vec<Sample>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Watch {
     /// Watches until everybody has left. It is not to be aborted: an addition whose answer is
     /// not waited for is missing in `totals`.
@@ -66,6 +60,9 @@ impl Watch {
                 link = Link::connect(&self.here(), self.world.sale.key.as_bytes())
                     .await
                     .ok();
+                if let Some(found) = &link {
+                    self.follow(found);
+                }
             }
             if let Some(known) = &link {
                 let sampled = self.sample(known).await;
@@ -119,6 +116,14 @@ impl Watch {
         }
     }
 
+    /// Sends the buyers where the primary was found, by Sentinels or among several servers: a
+    /// failover breaks the connections of whoever was connected before.
+    fn follow(&self, link: &Link) {
+        if let Ok(address) = socket_of(&link.server) {
+            *lock(&self.world.address) = address;
+        }
+    }
+
     async fn sample(&self, link: &Link) -> Result<(), redis::RedisError> {
         let stock = read_stock(link, &self.world.sale).await?;
         let mut lag = None;
@@ -131,18 +136,8 @@ impl Watch {
             live.stock.clone_from(&stock);
             live.lag = lag;
         }
-        let mut samples = lock(&self.samples);
-        samples.push(Sample {
-            at_us: self.world.rules.clock.now_us(),
-            stock,
-        });
-        if samples.len() > SAMPLES_MAX {
-            let mut keeps = false;
-            samples.retain(|_| {
-                keeps = !keeps;
-                keeps
-            });
-        }
+        let at_us = self.world.rules.clock.now_us();
+        Sample::add(&mut lock(&self.samples), at_us, stock);
         Ok(())
     }
 
@@ -178,7 +173,8 @@ impl Watch {
         };
         let mut command = redis::cmd("FLASHSALE.RESTOCK");
         command.arg(&self.world.sale.key).arg("ITEMS").arg(1);
-        command.arg(ITEMS[addition.item].0).arg(addition.units);
+        command.arg(&self.world.sale.items[addition.item]);
+        command.arg(addition.units);
         command.arg("REF").arg(&addition.reference);
         link.ask(&command).await?;
         lock(&self.totals)[addition.item] += addition.units;

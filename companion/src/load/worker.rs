@@ -58,22 +58,23 @@ impl Worker {
         Ok(Self { process, guard })
     }
 
-    /// Ends it as a service manager does, and waits.
-    pub fn stop(mut self) {
+    /// Ends it as a service manager does, waits, and reports whether it ended in time.
+    pub fn stop(mut self) -> bool {
         let pid = self.process.id().to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status();
         if asked.is_err() {
             log::warn("there is no kill: the worker is ended at once");
-            return;
+            return true;
         }
         let deadline = Instant::now() + ENDS_WITHIN;
         while matches!(self.process.try_wait(), Ok(None)) {
             if Instant::now() > deadline {
                 log::warn("the worker does not end: it is killed");
-                return;
+                return false;
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+        true
     }
 }
 

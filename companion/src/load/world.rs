@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::link::Address;
 
@@ -10,6 +10,11 @@ use super::live::Snapshot;
 use super::request::Sale;
 use super::resp;
 use super::visit::Rules;
+
+/// Locks what threads share; a panic of another one has broken nothing in it.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What the driver and the others share.
 pub struct World {
@@ -34,7 +39,7 @@ pub struct World {
 impl World {
     /// Returns where the primary is now.
     pub fn address(&self) -> SocketAddr {
-        *self.address.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.address)
     }
 
     /// Returns when the primary was killed and the replica promoted; 0 before.

@@ -4,14 +4,19 @@
 //! worker or the load itself can have ends it with 1 and is called by its name.
 //!
 //! **Method**: the program is a black box, run as a process. Faults are planted while it runs:
-//! an entry is deleted or invented, a unit is added, a proxy lies about one order, the server or
-//! the load is stopped for a moment. Bounds of time are wide unless they are what is tested, as
+//! an entry is deleted or invented, a unit is added, a proxy lies about one order, another one in
+//! front of a gateway lies about its sale, the server or the load is stopped for a moment. Bounds of time are wide unless they are what is tested, as
 //! the machine may be busy.
 
 #[allow(dead_code)]
 #[path = "../common/mod.rs"]
 mod common;
+mod crook;
 mod faults;
+#[allow(dead_code)]
+#[path = "../serve/gateway.rs"]
+mod gateway;
+mod gateways;
 mod liar;
 mod page;
 mod runs;
@@ -48,11 +53,12 @@ struct Load(Option<Child>);
 impl Load {
     fn start(url: &str, parts: &[&[&str]]) -> Self {
         let ours = ["--target", url, "--sale", "tea"];
-        let child = program(&[&["load"][..], &parts.concat(), &ours].concat())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        Self(Some(child.expect("flashsale")))
+        Self::run(program(&[&["load"][..], &parts.concat(), &ours].concat()))
+    }
+
+    fn run(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(Some(command.spawn().expect("flashsale")))
     }
 
     fn pid(&self) -> u32 {
@@ -93,6 +99,23 @@ fn wait_for_orders(redis: &Redis, count: i64) {
         command.arg("{tea}:orders");
         matches!(redis.try_ask(&command), Ok(redis::Value::Int(length)) if length >= count)
     });
+}
+
+/// Starts a replica that has all that its primary has.
+fn replica_of(redis: &Redis) -> Redis {
+    let module = common::module_path();
+    let replica = Redis::start(&[
+        "--loadmodule",
+        module.to_str().expect("a path"),
+        "--replicaof",
+        "127.0.0.1",
+        &redis.port.to_string(),
+    ]);
+    wait_until("the replica follows", || {
+        let info = replica.ask::<String>("INFO replication");
+        info.contains("master_link_status:up")
+    });
+    replica
 }
 
 /// Returns the names of the checks that failed.

@@ -2,7 +2,7 @@
 
 use crate::common::module_path;
 use crate::servers::{Redis, Sql, signal, wait_until};
-use crate::{Load, PATIENT, SHORT, failed, run, wait_for_orders};
+use crate::{Load, PATIENT, SHORT, failed, replica_of, run, wait_for_orders};
 
 #[test]
 fn a_sound_sale_passes_every_check_and_is_removed() {
@@ -96,6 +96,28 @@ fn a_kill_that_comes_after_the_end_is_no_failover() {
     let (code, text) = run(&[&["load"][..], &SHORT, &PATIENT, &own].concat());
     let check = "the primary was killed and replaced";
     assert_eq!((code, failed(&text)), (1, vec![check]), "{text}");
+    // It has said so before the first buyer.
+    assert!(text.contains("such a spike is usually over"), "{text}");
+}
+
+/// As Sentinels do it: the roles change, and the old primary drops its clients.
+#[test]
+fn follows_the_primary_to_another_server() {
+    let old = Redis::with_module();
+    let new = replica_of(&old);
+    let both = format!("{},127.0.0.1:{}", old.url(), new.port);
+    let load = Load::start(&both, &[&SHORT, &PATIENT, &["--outages"]]);
+    wait_for_orders(&old, 1);
+    old.ask::<String>(&format!("FAILOVER TO 127.0.0.1 {}", new.port));
+    wait_until("the roles have changed", || {
+        new.ask::<String>("INFO replication")
+            .contains("role:master")
+    });
+    old.ask::<i64>("CLIENT KILL TYPE normal");
+    let (code, text) = load.end();
+    assert_eq!((code, failed(&text)), (0, vec![]), "{text}");
+    let place = format!("asked the replica 127.0.0.1:{}", old.port);
+    assert!(text.contains(&place), "{text}");
 }
 
 #[test]
@@ -157,8 +179,8 @@ fn says_what_keeps_it_from_starting() {
         (2, vec!["spike", "--kill-at", "1s"], "--own <FILE.so>"),
         (
             2,
-            vec!["spike", "--target", "http://a"],
-            "a gateway is not driven yet",
+            vec!["soak", "--target", "http://127.0.0.1:1"],
+            "a soak restocks, which no gateway does",
         ),
         (
             2,

@@ -75,6 +75,8 @@ pub struct Buyer {
     pub second: Option<Line>,
     /// Tells the ids of two carts of one user apart.
     pub cart: char,
+    /// Waits in line where the units do not suffice.
+    pub waits: bool,
     /// The second of two: sends over another connection.
     pub is_twin: bool,
     pub chance: Chance,
@@ -92,6 +94,8 @@ pub struct Manners {
     pub retry: f64,
     pub user_limit: u64,
     pub order_limit: u64,
+    /// Whether the sale has a line.
+    pub waits: bool,
 }
 
 /// When buyers come.
@@ -206,6 +210,8 @@ fn draw(manners: &Manners, user: u64, arrives_us: u64) -> Buyer {
         first,
         second,
         cart: 'a',
+        // A cart of two items cannot wait.
+        waits: manners.waits && second.is_none(),
         is_twin: false,
         chance,
         arrives_us,
@@ -254,6 +260,7 @@ mod tests {
         retry: 0.05,
         user_limit: 2,
         order_limit: 4,
+        waits: false,
     };
 
     fn crowd(rush: Rush) -> Vec<Buyer> {

@@ -17,7 +17,9 @@ mod chart;
 mod checks;
 mod clock;
 mod drive;
+mod fates;
 mod lane;
+mod line;
 mod live;
 mod machine;
 mod options;
@@ -41,6 +43,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::Value;
+use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
 use crate::link::{Address, Link, Way, explain, pairs, string};
@@ -51,6 +54,7 @@ use buyer::{Arrivals, ITEMS, Manners, Rush, deal};
 use checks::Expected;
 use clock::Clock;
 use drive::Driver;
+use fates::Act;
 use live::Snapshot;
 pub use options::Options;
 use options::Shape;
@@ -63,9 +67,10 @@ use watch::Watch;
 use worker::Worker;
 use world::{World, greetings};
 
-/// How long a reservation lasts, and how late a payment can still succeed.
-const HOLD_MS: u64 = 600;
+/// How late a payment can still succeed.
 const GRACE_MS: u64 = 300;
+/// Most places in line: more than can come.
+const WAITING_MAX: u64 = 100_000_000;
 /// From the end of the preparations to the first moment of the run.
 const LEAD_MS: u64 = 300;
 /// Who comes in the first moments is too early.
@@ -83,7 +88,26 @@ const WATCHER_ENDS_WITHIN: Duration = Duration::from_secs(30);
 /// Wrong usage; something at the start is not as it has to be; the server is gone at the end.
 pub async fn run(options: Options) -> Result<u8, Failure> {
     log::begin(options.log);
+    options.check()?;
     let seed = options.seed(log::now_ms());
+    let mut race = None;
+    if options.race_first {
+        let mut racing = options.clone();
+        racing.wait = false;
+        let outcome = play(&racing, seed, None).await?;
+        let report = options.report.as_deref().map(report_of_race);
+        show(&outcome, report.as_deref())?;
+        race = Some(outcome);
+    }
+    let act = race.as_ref().map(|race| Act::of("race", &race.tally));
+    let outcome = play(&options, seed, act).await?;
+    show(&outcome, options.report.as_deref())?;
+    let holds = outcome.holds() && race.is_none_or(|race| race.holds());
+    Ok(u8::from(!holds))
+}
+
+/// Plays one act on a sale of its own. `race` is the act before it.
+async fn play(options: &Options, seed: u64, race: Option<Act>) -> Result<Outcome, Failure> {
     let own = match &options.own {
         Some(module) => Some(Own::start(module).map_err(Failure::CannotGoOn)?),
         None => None,
@@ -92,29 +116,43 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
         Some(own) => Address::parse(&own.url(), Way::Direct).map_err(Failure::CannotGoOn)?,
         None => options.address()?,
     };
-    let stage = Stage::set(&options, seed, address, own).await?;
-    let (tally, link) = stage.play(&options).await?;
-    leave_at_the_next_signal()?;
-    let outcome = stage.check(&options, tally, link).await?;
-    text::print(&outcome);
-    if let Some(path) = &options.report {
-        std::fs::write(path, report::page(&outcome))
+    let stage = Stage::set(options, seed, address, own).await?;
+    let (tally, link) = stage.play(options).await?;
+    let leaving = leave_at_the_next_signal()?;
+    let mut outcome = stage.check(options, tally, link).await?;
+    leaving.abort();
+    outcome.race = race;
+    Ok(outcome)
+}
+
+/// Prints what became of a run, and writes its report.
+fn show(outcome: &Outcome, report: Option<&str>) -> Result<(), Failure> {
+    text::print(outcome);
+    if let Some(path) = report {
+        std::fs::write(path, report::page(outcome))
             .map_err(|error| Failure::CannotGoOn(format!("--report {path}: {error}")))?;
         println!("The report is {path}.");
     }
-    Ok(u8::from(!outcome.holds()))
+    Ok(())
+}
+
+/// Returns where the report of the race goes: `out.html` becomes `out.race.html`.
+fn report_of_race(path: &str) -> String {
+    match path.rsplit_once('.') {
+        Some((before, after)) if !after.contains('/') => format!("{before}.race.{after}"),
+        _ => format!("{path}.race"),
+    }
 }
 
 /// Lets a signal end the program while the books are read, which may take minutes after a soak.
 /// The guards of its servers and of its worker end those.
-fn leave_at_the_next_signal() -> Result<(), Failure> {
+fn leave_at_the_next_signal() -> Result<JoinHandle<()>, Failure> {
     let stop = Stop::on_signals().map_err(|error| cannot("signals", error))?;
-    tokio::spawn(async move {
+    Ok(tokio::spawn(async move {
         stop.wait().await;
         log::warn("stopped before the books were checked");
         std::process::exit(3);
-    });
-    Ok(())
+    }))
 }
 
 fn cannot(what: &str, error: impl std::fmt::Display) -> Failure {
@@ -156,6 +194,7 @@ impl Stage {
             retry: options.retry,
             user_limit: options.user_limit,
             order_limit: options.user_limit + 2,
+            waits: options.wait,
         };
         let stock = deal(options.stock);
         create(&link, options, &sale, &stock, manners.order_limit, clock).await?;
@@ -167,6 +206,7 @@ impl Stage {
                 clock,
                 user_limit: options.user_limit,
                 grace_ms: GRACE_MS,
+                hold_ms: options.hold_ms(),
             },
             connections: options.connections.into(),
             batch: options.batch.map(usize::from),
@@ -271,7 +311,10 @@ impl Stage {
     async fn check(&self, options: &Options, tally: Tally, link: Link) -> Result<Outcome, Failure> {
         let failed = |error: redis::RedisError| cannot("reading the books", explain(&error));
         let sale = &self.world.sale;
-        let at_most = Duration::from_millis(HOLD_MS + GRACE_MS + 5_000);
+        let at_most = Duration::from_millis(options.hold_ms() + GRACE_MS + 5_000);
+        books::wait_until_nobody_waits(&link, sale, at_most)
+            .await
+            .map_err(failed)?;
         books::wait_until_none_is_open(&link, sale, at_most)
             .await
             .map_err(failed)?;
@@ -304,6 +347,7 @@ impl Stage {
             p95: options.p95,
             behind: options.behind,
             restocks: self.watch.restocks,
+            waits: options.wait,
             kills: options.kill_at.is_some(),
             lag,
         };
@@ -330,6 +374,8 @@ impl Stage {
             stock: expected.stock.iter().sum(),
             samples: samples.clone(),
             facts: self.facts.clone(),
+            waits: options.wait,
+            race: None,
             kept: (!holds || options.keep) && options.own.is_none(),
             sale: sale.clone(),
             tally,
@@ -458,7 +504,12 @@ async fn create(
     }
     command.arg("USERLIMIT").arg(options.user_limit);
     command.arg("ORDERLIMIT").arg(order_limit);
-    command.arg("HOLD").arg(HOLD_MS).arg("GRACE").arg(GRACE_MS);
+    command.arg("HOLD").arg(options.hold_ms());
+    command.arg("GRACE").arg(GRACE_MS);
+    if options.wait {
+        command.arg("WAITING").arg(WAITING_MAX);
+        command.arg("PATIENCE").arg(line::PATIENCE_MS);
+    }
     if options.shape == Shape::Spike {
         command.arg("START").arg(clock.ms_of(EARLY_MS * 1_000));
     }

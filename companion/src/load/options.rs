@@ -36,7 +36,7 @@ impl Shape {
 ///
 /// It makes a sale of its own and removes it if all holds. The exit code is 1 if a check fails, or if
 /// the load itself was late, which makes the run void. The manual is docs/companion.md.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(args_override_self = true)]
 pub struct Options {
     /// What kind of rush
@@ -81,12 +81,21 @@ pub struct Options {
     /// Units that one user may have
     #[arg(long = "userlimit", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub user_limit: u64,
+    /// How long a reservation lasts
+    #[arg(long, value_name = "TIME", default_value = "600ms", value_parser = duration)]
+    hold: Duration,
     /// How many of those pay who have a reservation
     #[arg(long, value_name = "SHARE", default_value_t = 0.7, value_parser = share)]
     pub pay: f64,
     /// How many lose the answer and ask again
     #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = share)]
     pub retry: f64,
+    /// The sale of a spike has a line: buyers wait in it, and ask again when the server says
+    #[arg(long)]
+    pub wait: bool,
+    /// Before that, the same buyers race for a sale without a line; both are set side by side
+    #[arg(long, requires = "wait")]
+    pub race_first: bool,
     /// Sends as a gateway does: so many requests in one command, over two connections
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub batch: Option<u16>,
@@ -117,6 +126,18 @@ pub struct Options {
 }
 
 impl Options {
+    /// Checks what the parser cannot.
+    ///
+    /// # Errors
+    ///
+    /// A line without a spike: it would never end.
+    pub fn check(&self) -> Result<(), Failure> {
+        match self.wait && self.shape != Shape::Spike {
+            true => Err(Failure::Usage("--wait is for a spike".into())),
+            false => Ok(()),
+        }
+    }
+
     /// Returns where the primary is, if it is not one of its own.
     ///
     /// # Errors
@@ -152,6 +173,11 @@ impl Options {
             Shape::Spike | Shape::Tail => 20_000,
         };
         f64::from(self.rate.unwrap_or(usual))
+    }
+
+    /// Returns how long a reservation lasts.
+    pub fn hold_ms(&self) -> u64 {
+        u64::try_from(self.hold.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Returns the seed; `now_ms` makes one.

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use crate::plain::{commas, ms};
 
 use super::checks::Check;
+use super::fates;
 use super::options::{Options, Shape};
 use super::outcome::{Outcome, meaning};
 use super::request::{COMMANDS, Sale};
@@ -24,8 +25,9 @@ pub fn opening(options: &Options, seed: u64, sale: &Sale, facts: &[(&str, String
         Some(most) => format!("2 connections, {most} requests a batch"),
         None => format!("{} connections", options.connections),
     };
+    let line = if options.wait { ", with a line" } else { "" };
     let mut text = format!(
-        "{}: {rush}, {} units, {how}, seed {}\nsale {}\n",
+        "{}: {rush}, {} units{line}, {how}, seed {}\nsale {}\n",
         options.shape.word(),
         commas(options.stock),
         seed,
@@ -47,6 +49,10 @@ fn page(outcome: &Outcome, colours: bool) -> String {
     let mut text = format!("\n{}\n", paint(&outcome.summary(), "1", colours));
     answers(outcome, colours, &mut text);
     latency(outcome, colours, &mut text);
+    let acts = outcome.acts();
+    if !acts.is_empty() {
+        text += &format!("\n{}", fates::text(&acts));
+    }
     text += &format!("\n{}\n", paint("Checks", "1", colours));
     let width = outcome.checks.iter().map(|check| check.name.len()).max();
     for check in &outcome.checks {

@@ -131,10 +131,16 @@ impl Chart {
         let step = nice_step(self.until / 6.0);
         let mut second = 0.0;
         while second <= self.until + 1e-9 {
+            // The last one would be cut off.
+            let x = self.x(second);
+            let (x, anchor) = if x > WIDTH - 20.0 {
+                (WIDTH, "end")
+            } else {
+                (x, "middle")
+            };
             let _ = write!(
                 svg,
-                r#"<text x="{:.1}" y="{}" class="middle">{}</text>"#,
-                self.x(second),
+                r#"<text x="{x:.1}" y="{}" class="{anchor}">{}</text>"#,
                 HEIGHT - 10.0,
                 shown(second)
             );

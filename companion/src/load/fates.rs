@@ -114,13 +114,9 @@ impl Act {
 
     /// What is told of it: the name of the row, and the figure.
     fn figures(&self) -> Vec<(&'static str, String)> {
-        let both = |of: &Histogram<u64>| match of.is_empty() {
+        let after = |of: &Histogram<u64>, share: f64| match of.is_empty() {
             true => "-".into(),
-            false => format!(
-                "{}, {}",
-                seconds(of.value_at_quantile(0.5)),
-                seconds(of.value_at_quantile(0.9))
-            ),
+            false => format!("{:.2} s", of.value_at_quantile(share) as f64 / 1e6),
         };
         let requests = self.requests as f64 / self.came.max(1) as f64;
         let first = 100.0 * self.bought_first as f64 / self.bought.max(1) as f64;
@@ -132,10 +128,15 @@ impl Act {
                 "of them among the first so many who came",
                 format!("{first:.0}%"),
             ),
-            ("until told of units: median, p90", both(&self.served)),
+            ("told of units after, median", after(&self.served, 0.5)),
+            ("told of units after, p90", after(&self.served, 0.9)),
             (
-                "until told that none are left: median, p90",
-                both(&self.refused),
+                "told that none are left after, median",
+                after(&self.refused, 0.5),
+            ),
+            (
+                "told that none are left after, p90",
+                after(&self.refused, 0.9),
             ),
             (
                 "estimates of the wait",
@@ -144,7 +145,8 @@ impl Act {
                     count => commas(count),
                 },
             ),
-            ("wrong by: median, p90", both(&self.wrong_by)),
+            ("wrong by, median", after(&self.wrong_by, 0.5)),
+            ("wrong by, p90", after(&self.wrong_by, 0.9)),
         ]
     }
 }
@@ -161,10 +163,10 @@ fn rows(acts: &[Act]) -> Vec<(&'static str, Vec<String>)> {
 
 /// Returns the table as plain text, with a heading.
 pub fn text(acts: &[Act]) -> String {
-    let names: Vec<String> = acts.iter().map(|act| format!("{:>18}", act.name)).collect();
+    let names: Vec<String> = acts.iter().map(|act| format!("{:>12}", act.name)).collect();
     let mut text = format!("{:<46}{}\n", "Who waited, and for what", names.concat());
     for (name, figures) in rows(acts) {
-        let figures: Vec<String> = figures.iter().map(|one| format!("{one:>18}")).collect();
+        let figures: Vec<String> = figures.iter().map(|one| format!("{one:>12}")).collect();
         text += &format!("  {name:<44}{}\n", figures.concat());
     }
     text
@@ -200,7 +202,7 @@ fn picture(acts: &[Act]) -> String {
     let classes = ["c1", "c3"];
     Chart {
         title: "How many in a hundred bought, by the order of coming".into(),
-        unit: "% bought",
+        unit: "% who bought",
         by: "the order of coming",
         at: (0..POINTS).map(middle).collect(),
         until: came,
@@ -210,10 +212,6 @@ fn picture(acts: &[Act]) -> String {
         bound: None,
     }
     .lines()
-}
-
-fn seconds(us: u64) -> String {
-    format!("{:.2} s", us as f64 / 1e6)
 }
 
 #[cfg(test)]
@@ -260,8 +258,8 @@ mod tests {
                 .collect()
         };
         assert_eq!(row("among the first so many who came"), ["10%", "100%"]);
-        assert_eq!(row("until told of units: median, p90")[..2], ["2.00", "s,"]);
-        assert_eq!(row("wrong by: median, p90"), ["-", "-"]);
+        assert_eq!(row("told of units after, p90"), ["2.00", "s", "2.00", "s"]);
+        assert_eq!(row("wrong by, p90"), ["-", "-"]);
         let section = section(&[race.clone(), line.clone()]);
         assert_eq!(
             section.matches("<path class=\"line").count(),

@@ -8,12 +8,14 @@ use hdrhistogram::Histogram;
 
 use super::buyer::ITEMS;
 use super::resp::Reply;
-use super::series::histogram;
 use super::visit::{Rules, user_name};
 
 /// How long somebody in line may be silent. They ask twice in this time at least, which is as
 /// often as those who race ask.
 pub const PATIENCE_MS: u64 = 4_000;
+
+/// A day: an estimate of a line that hardly moves says more, and is as wrong then.
+const WRONG_US_MAX: u64 = 86_400_000_000;
 
 /// How many faults are kept in words; all are counted.
 const TEXTS_MAX: usize = 10;
@@ -84,7 +86,8 @@ impl Default for Places {
     fn default() -> Self {
         Self {
             places: Vec::new(),
-            wrong_by: histogram(3),
+            wrong_by: Histogram::new_with_bounds(1, WRONG_US_MAX, 3)
+                .expect("bounds that are in order"),
             passed_over: 0,
             passed_over_texts: Vec::new(),
         }
@@ -347,10 +350,18 @@ mod tests {
         let mut line = Places::default();
         let mut standing = join(&mut line, 1, 0, 7);
         line.waiting(&mut standing, who(1, 10_000), &waiting(6, 1_500), 11_000);
+        // Hours are no two minutes.
+        line.waiting(
+            &mut standing,
+            who(1, 20_000),
+            &waiting(6, 7_200_000),
+            21_000,
+        );
         // Estimated at 11 ms for 1,511 ms; granted at 1,411 ms, and heard of at 2,000 ms.
         grant(&mut line, &mut standing, 1_411, 2_000);
-        assert_eq!(line.wrong_by.len(), 1);
-        let wrong_us = line.wrong_by.max();
+        assert_eq!(line.wrong_by.len(), 2);
+        assert!(line.wrong_by.max() > 7_000_000_000);
+        let wrong_us = line.wrong_by.min();
         assert!((100_000..100_200).contains(&wrong_us), "{wrong_us}");
     }
 }

@@ -245,6 +245,7 @@ mod tests {
             user_limit: 2,
             grace_ms: 300,
             hold_ms: HOLD_MS,
+            keeps_fates: false,
         }
     }
 

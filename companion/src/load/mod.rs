@@ -9,6 +9,7 @@
 //!    replica, rows in SQL. What the server says while it sells proves nothing.
 //! 4. Nothing is killed but what `--own` has started.
 
+mod acts;
 mod agenda;
 mod books;
 mod buyer;
@@ -43,7 +44,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::Value;
-use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
 use crate::link::{Address, Link, Way, explain, pairs, string};
@@ -54,7 +54,6 @@ use buyer::{Arrivals, ITEMS, Manners, Rush, deal};
 use checks::Expected;
 use clock::Clock;
 use drive::Driver;
-use fates::Act;
 use live::Snapshot;
 pub use options::Options;
 use options::Shape;
@@ -89,70 +88,7 @@ const WATCHER_ENDS_WITHIN: Duration = Duration::from_secs(30);
 pub async fn run(options: Options) -> Result<u8, Failure> {
     log::begin(options.log);
     options.check()?;
-    let seed = options.seed(log::now_ms());
-    let mut race = None;
-    if options.race_first {
-        let mut racing = options.clone();
-        racing.wait = false;
-        let outcome = play(&racing, seed, None).await?;
-        let report = options.report.as_deref().map(report_of_race);
-        show(&outcome, report.as_deref())?;
-        race = Some(outcome);
-    }
-    let act = race.as_ref().map(|race| Act::of("race", &race.tally));
-    let outcome = play(&options, seed, act).await?;
-    show(&outcome, options.report.as_deref())?;
-    let holds = outcome.holds() && race.is_none_or(|race| race.holds());
-    Ok(u8::from(!holds))
-}
-
-/// Plays one act on a sale of its own. `race` is the act before it.
-async fn play(options: &Options, seed: u64, race: Option<Act>) -> Result<Outcome, Failure> {
-    let own = match &options.own {
-        Some(module) => Some(Own::start(module).map_err(Failure::CannotGoOn)?),
-        None => None,
-    };
-    let address = match &own {
-        Some(own) => Address::parse(&own.url(), Way::Direct).map_err(Failure::CannotGoOn)?,
-        None => options.address()?,
-    };
-    let stage = Stage::set(options, seed, address, own).await?;
-    let (tally, link) = stage.play(options).await?;
-    let leaving = leave_at_the_next_signal()?;
-    let mut outcome = stage.check(options, tally, link).await?;
-    leaving.abort();
-    outcome.race = race;
-    Ok(outcome)
-}
-
-/// Prints what became of a run, and writes its report.
-fn show(outcome: &Outcome, report: Option<&str>) -> Result<(), Failure> {
-    text::print(outcome);
-    if let Some(path) = report {
-        std::fs::write(path, report::page(outcome))
-            .map_err(|error| Failure::CannotGoOn(format!("--report {path}: {error}")))?;
-        println!("The report is {path}.");
-    }
-    Ok(())
-}
-
-/// Returns where the report of the race goes: `out.html` becomes `out.race.html`.
-fn report_of_race(path: &str) -> String {
-    match path.rsplit_once('.') {
-        Some((before, after)) if !after.contains('/') => format!("{before}.race.{after}"),
-        _ => format!("{path}.race"),
-    }
-}
-
-/// Lets a signal end the program while the books are read, which may take minutes after a soak.
-/// The guards of its servers and of its worker end those.
-fn leave_at_the_next_signal() -> Result<JoinHandle<()>, Failure> {
-    let stop = Stop::on_signals().map_err(|error| cannot("signals", error))?;
-    Ok(tokio::spawn(async move {
-        stop.wait().await;
-        log::warn("stopped before the books were checked");
-        std::process::exit(3);
-    }))
+    acts::play_all(&options).await
 }
 
 fn cannot(what: &str, error: impl std::fmt::Display) -> Failure {
@@ -207,6 +143,7 @@ impl Stage {
                 user_limit: options.user_limit,
                 grace_ms: GRACE_MS,
                 hold_ms: options.hold_ms(),
+                keeps_fates: options.wait || options.race_first,
             },
             connections: options.connections.into(),
             batch: options.batch.map(usize::from),

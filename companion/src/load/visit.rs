@@ -21,6 +21,8 @@ pub struct Rules {
     pub user_limit: u64,
     pub grace_ms: u64,
     pub hold_ms: u64,
+    /// Whether the fate of each buyer is wanted in the end.
+    pub keeps_fates: bool,
 }
 
 /// What a buyer does after an answer.
@@ -98,7 +100,7 @@ impl Visit {
         rules: &Rules,
         tally: &mut Tally,
     ) -> Next {
-        if step != Step::Change {
+        if rules.keeps_fates && step != Step::Change {
             let buyer = &self.buyer;
             tally
                 .fates

@@ -95,6 +95,7 @@ impl Guest {
             order_limit: manners.order_limit,
             grace_ms: known.grace_ms,
             hold_ms: 0,
+            keeps_fates: false,
             items: sale.items.len(),
             names,
         };

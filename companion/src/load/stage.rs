@@ -86,6 +86,7 @@ impl Stage {
                 order_limit: manners.order_limit,
                 grace_ms: GRACE_MS,
                 hold_ms: options.hold_ms(),
+                keeps_fates: options.wait || options.race_first,
                 items: ITEMS.len(),
                 names: Names::Plain,
             },

@@ -24,6 +24,8 @@ pub struct Rules {
     pub order_limit: u64,
     pub grace_ms: u64,
     pub hold_ms: u64,
+    /// Whether the fate of each buyer is wanted in the end.
+    pub keeps_fates: bool,
     /// How many items there are.
     pub items: usize,
     pub names: Names,
@@ -146,7 +148,7 @@ impl Visit {
         rules: &Rules,
         tally: &mut Tally,
     ) -> Next {
-        if step != Step::Change {
+        if rules.keeps_fates && step != Step::Change {
             let buyer = &self.buyer;
             tally
                 .fates
@@ -185,7 +187,7 @@ impl Visit {
                 tally.gave_back(self.id(self.attempt), self.buyer.user);
                 Next::Leaves
             }
-            (Reserve, "WAITING") => self.stand(&reply, now_us, tally),
+            (Reserve, "WAITING") if self.buyer.waits => self.stand(&reply, now_us, tally),
             (Reserve, "PLACED") if self.has_two_ids() => Next::Leaves,
             (Reserve, "NOTSTARTED" | "ALLRESERVED") => self.wait(&reply, now_us),
             (Reserve, "SOLDOUT") => self.settle_for_less(&reply, now_us, tally),

@@ -14,7 +14,7 @@
 //! | `acts` | what is played, one after the other |
 //! | `stage`, `prepare`, `own`, `worker`, `watch` | a sale of load's own, on a server |
 //! | `guest`, `seen` | the sale of a gateway, and the checks that HTTP alone allows |
-//! | `crowd`, `buyer`, `chance` | who comes |
+//! | `crowd`, `buyer`, `chance`, `rules` | who comes, to what |
 //! | `drive`, `agenda`, `visit` | what is due when, and what each buyer does next |
 //! | `carrier`: `wires`, `lane`, `resp`; `calls`, `http` | requests over RESP, and over HTTP |
 //! | `tally`, `series`, `line`, `fates` | what the buyers were told, and who waited for it |
@@ -48,6 +48,7 @@ mod prepare;
 mod report;
 mod request;
 mod resp;
+mod rules;
 mod seen;
 mod series;
 mod stage;

@@ -17,8 +17,8 @@ use super::outcome::Outcome;
 use super::own::Own;
 use super::prepare::{GRACE_MS, check_commands, connect, create, sale_id, server_ms, socket_of};
 use super::request::Sale;
+use super::rules::{Names, Rules};
 use super::tally::Tally;
-use super::visit::{Names, Rules};
 use super::watch::Watch;
 use super::wires::Wires;
 use super::worker::Worker;
@@ -64,16 +64,7 @@ impl Stage {
         let link = connect(&address, &sale).await?;
         check_commands(&link, options).await?;
         let clock = Clock::start_in(LEAD_MS, server_ms(&link).await?);
-        let manners = Manners {
-            seed,
-            pay: options.pay,
-            retry: options.retry,
-            user_limit: options.user_limit,
-            order_limit: options.user_limit + 2,
-            items: ITEMS.len(),
-            waits: options.wait,
-            lets: Lets::ALL,
-        };
+        let manners = manners_of(options, seed);
         let stock = deal(options.stock);
         create(&link, options, &sale, &stock, manners.order_limit, clock).await?;
         let sale_id = sale_id(&link, &sale).await?;
@@ -243,6 +234,19 @@ impl Stage {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+}
+
+fn manners_of(options: &Options, seed: u64) -> Manners {
+    Manners {
+        seed,
+        pay: options.pay,
+        retry: options.retry,
+        user_limit: options.user_limit,
+        order_limit: options.user_limit + 2,
+        items: ITEMS.len(),
+        waits: options.wait,
+        lets: Lets::ALL,
     }
 }
 

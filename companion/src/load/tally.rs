@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use hdrhistogram::Histogram;
 
 use super::buyer::Line;
-use super::fates::Fates;
+use super::fates::{Act, Fates};
 use super::line::Places;
 use super::request::{COMMANDS, Step};
 use super::resp::Reply;
@@ -108,6 +108,11 @@ impl Tally {
             line: Places::default(),
             fates: Fates::default(),
         }
+    }
+
+    /// Sums the run up as an act of this name.
+    pub fn act(&self, name: &'static str) -> Act {
+        Act::of(name, self.requests(), &self.fates, &self.line.wrong_by)
     }
 
     /// Counts an answer to a request that was due at `intended_us`.

@@ -170,7 +170,7 @@ pub fn waiting_sale() -> Sale {
     };
     let at_ms = START_MS + 10_000;
     step(&mut sale, |sale| sale.plan_alter(at_ms, &restart));
-    for (user, id) in [("mia", "mia-1"), ("ned", "ned-1"), ("oda", "oda-1")] {
+    for (user, id) in [("mia", "mia-1"), ("nia", "nia-1"), ("oda", "oda-1")] {
         join(&mut sale, at_ms, &wait(user, id, "b", 1));
     }
     assert_eq!(sale.audit(), Vec::<String>::new());

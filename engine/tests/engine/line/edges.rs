@@ -209,6 +209,42 @@ fn a_snapshot_in_which_an_id_waits_and_is_reserved_is_refused() {
     ));
 }
 
+/// Whoever is at their limit at their turn is not passed over while units of theirs may be on
+/// their way back: nobody has swept yet.
+#[test]
+fn a_turn_at_a_limit_waits_for_the_sweep() {
+    let changes = Changes {
+        user_limit: Some(1),
+        ..Changes::default()
+    };
+    let mut sale = sale(&[(b"tee", 1), (b"mug", 1)], changes);
+    reserve(&mut sale, BEGIN_MS + 1, "zoe", (b"tee", 1), false);
+    // Ann's own is overdue when the unit comes back; she waits under another id.
+    let ask = Reserve {
+        user: OWN.key(b"ann"),
+        ask: Ask::Items([(&b"tee"[..], 1)].into_iter().collect()),
+        id: OWN.key(b"ann waits"),
+        hold_ms: None,
+        replaces: None,
+        waits: true,
+    };
+    let event = sale
+        .plan_reserve(BEGIN_MS + 1, &ask, &BOUNDS)
+        .expect("a place");
+    sale.apply(&event);
+    reserve(&mut sale, BEGIN_MS, "ann", (b"mug", 1), false);
+    release(&mut sale, BEGIN_MS + 2, "zoe");
+    let now_ms = BEGIN_MS + 60_000;
+    let place = sale.find_place(ask.id).expect("a place");
+    let poll = |sale: &Sale| sale.plan_grant_to(now_ms, place, &BOUNDS, &|_| true);
+    assert!(sale.has_overdue(now_ms) && poll(&sale).is_none());
+    let swept = sale.plan_sweep(now_ms, 9).expect("a sweep");
+    sale.apply(&swept);
+    let granted = poll(&sale).expect("her turn");
+    sale.apply(&granted);
+    assert_eq!(sale.line_counts().granted, 1);
+}
+
 /// A copy that loaded a line knows what its front asks for: whoever has the first number need not
 /// be in front.
 #[test]

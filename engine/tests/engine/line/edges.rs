@@ -209,6 +209,22 @@ fn a_snapshot_in_which_an_id_waits_and_is_reserved_is_refused() {
     ));
 }
 
+#[test]
+fn whoever_is_next_stands_at_the_head_after_many_were_granted_at_once() {
+    let mut sale = sale(&[(b"tee", 100)], Changes::default());
+    reserve(&mut sale, BEGIN_MS, "all", (b"tee", 100), false);
+    for number in 0..60 {
+        let name = format!("p{number}");
+        reserve(&mut sale, BEGIN_MS, &name, (b"tee", 1), true);
+    }
+    release(&mut sale, BEGIN_MS, "all");
+    // A step for the line, and one for each of forty.
+    assert!(grant(&mut sale, BEGIN_MS, 41));
+    assert_eq!(sale.line_counts().granted, 40);
+    let ahead = |name: &[u8]| sale.ahead_of(sale.place_of_user(name).expect("a place"));
+    assert_eq!((ahead(b"p40"), ahead(b"p59")), (Some(0), Some(19)));
+}
+
 /// Whoever is at their limit at their turn is not passed over while units of theirs may be on
 /// their way back: nobody has swept yet.
 #[test]

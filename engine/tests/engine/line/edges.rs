@@ -159,6 +159,29 @@ fn the_time_to_wait_counts_places_that_were_left_as_it_counts_those_ahead() {
 }
 
 #[test]
+fn a_line_that_has_just_begun_to_move_is_judged_by_how_long_it_has() {
+    let mut sale = sale(&[(b"tee", 1_000)], Changes::default());
+    reserve(&mut sale, BEGIN_MS, "all", (b"tee", 1_000), false);
+    for number in 0..600 {
+        let id = format!("p{number}");
+        reserve(&mut sale, BEGIN_MS, &id, (b"tee", 1), true);
+    }
+    release(&mut sale, BEGIN_MS, "all");
+    // Ten a second.
+    for second in 0..20 {
+        grant(&mut sale, BEGIN_MS + second * 1_000, 11);
+    }
+    let place = sale.find_place(OWN.key(b"p599")).expect("a place");
+    let terms = sale.wait_terms(place, BEGIN_MS + 20_000).expect("terms");
+    assert!(
+        terms
+            .eta_ms
+            .is_some_and(|ms| (35_000..=45_000).contains(&ms)),
+        "{terms:?}"
+    );
+}
+
+#[test]
 fn a_grant_of_more_places_than_a_go_settles_is_refused_unread() {
     let granted = |places: u64| Event {
         at_ms: BEGIN_MS,

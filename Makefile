@@ -36,10 +36,10 @@ port-is-free:
 	@PORT=$(PORT) ./scripts/run.sh check
 
 # Its bounds of time are wide: here it is the books that count, on whatever machine this is.
-demo: build companion ## sell 10,000 units to 100,000 buyers and check the sale (ARGS="--stock 500 ...")
+demo: build companion ## sell 10,000 units to 100,000 buyers, in a race and in a line, and check both (ARGS="--stock 500 ...")
 	@$(SETUP) server
 	target/companion/release/flashsale load spike --own target/release/libflashsale.so \
-	  --p95 10s --behind 10s --report target/demo.html $(ARGS)
+	  --wait --race-first --p95 10s --behind 10s --report target/demo.html $(ARGS)
 
 STORY_PYTHON := $(CURDIR)/target/shops/python/bin/python -B
 

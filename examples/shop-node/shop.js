@@ -86,7 +86,9 @@ app.route({
       return send(reply, await ask(() => sale.release(KEY, id, { user })), user);
     }
     if (!items) return reply.code(400).send({ status: "ERROR", says: RELOAD });
-    const answer = await ask(() => sale.reserve(KEY, user, items, { id, replace: old }));
+    // A line is one item's, and a cart that changes has its units: both as without a line.
+    const wait = Object.keys(items).length === 1 && !old && (await hasLine());
+    const answer = await ask(() => sale.reserve(KEY, user, items, { id, replace: old, wait }));
     if (old && answer.status === "RESERVED") giveBackSoon(old, user);
     return send(reply, answer, user);
   },
@@ -191,6 +193,7 @@ app.get("/return/:intent", async (request, reply) => {
 
 /** @type {Record<string, string>} */
 const SAYS = {
+  waiting: "You are in line.",
   reserved: "Yours until the clock runs out.",
   expired: "Your time was up. Please try again.",
   released: "Cancelled. Nothing was charged.",
@@ -231,6 +234,7 @@ app.get("/", async (request, reply) => {
 
 let stockText = "";
 let stockAskedAtMs = 0;
+let waitingMax = 0;
 
 /** The stock as one text that all pages get, asked for at most twice a second. */
 async function stock() {
@@ -241,7 +245,13 @@ async function stock() {
   const price = prices();
   const items = found.flatMap((item) => (item && price.has(item.sku) ? [{ ...item, ...price.get(item.sku) }] : []));
   const { nowMs: now_ms, state, userlimit } = info;
-  return (stockText = JSON.stringify({ now_ms, state, userlimit, currency: CURRENCY, items }));
+  waitingMax = info.waitingMax;
+  return (stockText = JSON.stringify({ now_ms, state, userlimit, waiting_max: waitingMax, currency: CURRENCY, items }));
+}
+
+async function hasLine() {
+  await stock();
+  return waitingMax > 0;
 }
 
 /** The stock while somebody looks, as server-sent events. */

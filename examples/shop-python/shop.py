@@ -119,7 +119,9 @@ async def cart(request: Request) -> Response:
         return await answer_to(lambda: sale.release(id, user=user), user)
     if not are_units(items) or (old is not None and not is_id(old)):
         raise HTTPException(400)
-    reply = await answer_to(lambda: sale.reserve(user, items, id=id, replace=old), user)
+    # A line is one item's, and a cart that changes has its units: both as without a line.
+    wait = len(items) == 1 and not old and await stock.has_line()
+    reply = await answer_to(lambda: sale.reserve(user, items, id=id, replace=old, wait=wait), user)
     if old and reply.status_code == ReservedNow.advice.http:
         give_back_soon(old, user)
     return reply
@@ -209,6 +211,7 @@ async def back(request: Request) -> Response:
 # --- the order ----------------------------------------------------------------------
 
 SAYS = {
+    "waiting": "You are in line.",
     "reserved": "Yours until the clock runs out.",
     "expired": "Your time was up. Please try again.",
     "released": "Cancelled. Nothing was charged.",
@@ -254,7 +257,11 @@ async def page(request: Request) -> Response:
 class Stock:
     """The stock as one text that all pages get, asked for at most twice a second."""
 
-    text, asked_at_ms = "", 0
+    text, asked_at_ms, waiting_max = "", 0, 0
+
+    async def has_line(self) -> bool:
+        await self.latest()
+        return self.waiting_max > 0
 
     async def latest(self) -> str:
         if now_ms() - self.asked_at_ms >= 500:
@@ -263,10 +270,11 @@ class Stock:
                 info, stock = ask.info(), ask.stock()
             if isinstance(info.answer, FlashSaleError) or isinstance(stock.answer, FlashSaleError):
                 return self.text
+            self.waiting_max = info.answer.waiting_max
             titles = {row["sku"]: (row["title"], row["cents"]) for row in db.execute("SELECT * FROM prices")}
             on_sale = [item for item in stock.answer if item and item.sku in titles]
             items = [{**vars(item), "title": titles[item.sku][0], "cents": titles[item.sku][1]} for item in on_sale]
-            of = {"now_ms": info.answer.now_ms, "state": info.answer.state, "userlimit": info.answer.userlimit}
+            of = {"now_ms": info.answer.now_ms, "state": info.answer.state, "userlimit": info.answer.userlimit, "waiting_max": self.waiting_max}
             self.text = json.dumps({**of, "currency": CURRENCY, "items": items})
         return self.text
 

@@ -49,6 +49,8 @@ pub struct StockRow {
     pub sku: String,
     /// Available, reserved and sold.
     pub units: [u64; 3],
+    /// How many wait in line for it; 0 with a module that has no lines.
+    pub waiting: u64,
 }
 
 /// Returns the items of STOCK; `None` if the reply has another shape.
@@ -62,15 +64,20 @@ pub fn stock_rows(stock: &Value) -> Option<Vec<StockRow>> {
             Value::Int(available),
             Value::Int(reserved),
             Value::Int(sold),
-            // Whatever a newer module has behind it.
-            ..,
+            // Those who wait in line, and whatever a newer module has behind them.
+            more @ ..,
         ] = parts.as_slice()
         else {
             return None;
         };
+        let waiting = match more.first() {
+            Some(Value::Int(waiting)) => waiting.unsigned_abs(),
+            _ => 0,
+        };
         Some(StockRow {
             sku: string(sku),
             units: [available, reserved, sold].map(|units| units.unsigned_abs()),
+            waiting,
         })
     };
     match stock {
@@ -156,7 +163,7 @@ mod tests {
     #[test]
     fn reads_stock_whole_or_not_at_all() {
         let row = |sku: &str| {
-            let numbers = [Value::Int(5), Value::Int(3), Value::Int(2)];
+            let numbers = [5, 3, 2, 4].map(Value::Int);
             let sku = [Value::BulkString(sku.into())];
             Value::Array(sku.into_iter().chain(numbers).collect())
         };
@@ -164,6 +171,7 @@ mod tests {
         let blue = StockRow {
             sku: "blue".into(),
             units: [5, 3, 2],
+            waiting: 4,
         };
         assert_eq!(rows.expect("rows")[1], blue);
         // An unknown SKU is answered null.

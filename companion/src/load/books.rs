@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use redis::{RedisError, Value};
 
-use crate::link::{Address, Link, Raw, Way, pairs, string};
+use crate::link::{Address, Link, Raw, Way, integer, pairs, string};
 use crate::sql::{Database, Kind};
 
 use super::request::Sale;
@@ -132,6 +132,25 @@ pub async fn wait_until_none_is_open(
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Waits until nobody is in line: whoever walked away without a word is still there until the last
+/// unit is sold, or its turn has come.
+pub async fn wait_until_nobody_waits(
+    link: &Link,
+    sale: &Sale,
+    at_most: Duration,
+) -> Result<(), RedisError> {
+    let deadline = Instant::now() + at_most;
+    let mut command = redis::cmd("FLASHSALE.INFO");
+    command.arg(&sale.key);
+    // A module without lines has no such field.
+    while integer(&pairs(&link.ask(&command).await?), "waiting").is_some_and(|count| count > 0)
+        && Instant::now() < deadline
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
 }
 
 async fn read_stream(link: &Link, sale: &Sale) -> Result<Stream, RedisError> {

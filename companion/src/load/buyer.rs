@@ -75,6 +75,8 @@ pub struct Buyer {
     pub second: Option<Line>,
     /// Tells the ids of two carts of one user apart.
     pub cart: char,
+    /// Waits in line where the units do not suffice.
+    pub waits: bool,
     /// The second of two: sends over another connection.
     pub is_twin: bool,
     pub chance: Chance,
@@ -94,6 +96,8 @@ pub struct Manners {
     pub order_limit: u64,
     /// How many items there are.
     pub items: usize,
+    /// Whether the sale has a line.
+    pub waits: bool,
     pub lets: Lets,
 }
 
@@ -243,6 +247,8 @@ fn draw(manners: &Manners, user: u64, arrives_us: u64) -> Buyer {
         first,
         second,
         cart: 'a',
+        // A cart of two items cannot wait.
+        waits: manners.waits && second.is_none(),
         is_twin: false,
         chance,
         arrives_us,
@@ -293,6 +299,7 @@ mod tests {
         order_limit: 4,
         items: ITEMS.len(),
         lets: Lets::ALL,
+        waits: false,
     };
 
     fn crowd(rush: Rush) -> Vec<Buyer> {

@@ -230,6 +230,7 @@ mod tests {
             old_id: String::new(),
             first: (1, 2),
             second: Some((0, 1)),
+            waits: false,
         };
         let call = call_of(&request, &sale);
         assert_eq!(

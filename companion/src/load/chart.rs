@@ -33,9 +33,11 @@ pub struct Chart {
     /// What is shown, for those who cannot see it.
     pub title: String,
     pub unit: &'static str,
-    /// The moments in seconds, in order.
-    pub seconds: Vec<f64>,
-    /// The end of the time axis.
+    /// What the other axis shows, most often `seconds`.
+    pub by: &'static str,
+    /// The places on that axis, in order.
+    pub at: Vec<f64>,
+    /// The end of that axis.
     pub until: f64,
     pub curves: Vec<Curve>,
     pub scale: Scale,
@@ -56,7 +58,7 @@ impl Chart {
         for curve in &self.curves {
             let mut path = String::new();
             let mut is_down = false;
-            for (second, value) in self.seconds.iter().zip(&curve.values) {
+            for (second, value) in self.at.iter().zip(&curve.values) {
                 match value {
                     Some(value) => {
                         let letter = if is_down { 'L' } else { 'M' };
@@ -74,7 +76,7 @@ impl Chart {
 
     /// Draws the curves on top of each other; no value counts as 0.
     pub fn areas(&self) -> String {
-        let mut floor = vec![0.0; self.seconds.len()];
+        let mut floor = vec![0.0; self.at.len()];
         let sum = |at: usize| -> f64 {
             let values = self
                 .curves
@@ -82,7 +84,7 @@ impl Chart {
                 .map(|curve| curve.values[at].unwrap_or(0.0));
             values.sum()
         };
-        let top = (0..self.seconds.len()).map(sum).fold(0.0, f64::max);
+        let top = (0..self.at.len()).map(sum).fold(0.0, f64::max);
         let axis = Axis::new(self.scale, top);
         let mut svg = self.frame(&axis);
         for curve in &self.curves {
@@ -92,8 +94,8 @@ impl Chart {
                 .map(|(floor, value)| floor + value.unwrap_or(0.0))
                 .collect();
             let mut path = String::new();
-            let there = self.seconds.iter().zip(&ceiling);
-            let back = self.seconds.iter().zip(&floor).rev();
+            let there = self.at.iter().zip(&ceiling);
+            let back = self.at.iter().zip(&floor).rev();
             for (at, (second, value)) in there.chain(back).enumerate() {
                 let letter = if at == 0 { 'M' } else { 'L' };
                 let _ = write!(path, "{letter}{:.1} {:.1}", self.x(*second), axis.y(*value));
@@ -129,10 +131,16 @@ impl Chart {
         let step = nice_step(self.until / 6.0);
         let mut second = 0.0;
         while second <= self.until + 1e-9 {
+            // The last one would be cut off.
+            let x = self.x(second);
+            let (x, anchor) = if x > WIDTH - 20.0 {
+                (WIDTH, "end")
+            } else {
+                (x, "middle")
+            };
             let _ = write!(
                 svg,
-                r#"<text x="{:.1}" y="{}" class="middle">{}</text>"#,
-                self.x(second),
+                r#"<text x="{x:.1}" y="{}" class="{anchor}">{}</text>"#,
                 HEIGHT - 10.0,
                 shown(second)
             );
@@ -176,8 +184,8 @@ impl Chart {
         }
         let _ = write!(
             svg,
-            r#"<span class="unit">{}, by seconds</span></p>"#,
-            self.unit
+            r#"<span class="unit">{}, by {}</span></p>"#,
+            self.unit, self.by
         );
         svg
     }
@@ -272,7 +280,8 @@ mod tests {
         Chart {
             title: "a < b".into(),
             unit: "ms",
-            seconds: vec![0.0, 1.0, 2.0],
+            by: "seconds",
+            at: vec![0.0, 1.0, 2.0],
             until: 2.0,
             curves: vec![Curve {
                 label: "one",

@@ -37,6 +37,8 @@ pub struct Expected {
     pub behind: Duration,
     /// SOLDOUT is not final where units are added.
     pub restocks: bool,
+    /// Whether the sale has a line.
+    pub waits: bool,
     /// Whether the primary was to be killed.
     pub kills: bool,
     /// Whether others may interrupt the target: broken connections are no fault then.
@@ -62,6 +64,10 @@ pub fn check_books(expected: &Expected, tally: &Tally, books: &Books) -> Vec<Che
         audit(books),
         surprises(tally),
     ];
+    if expected.waits {
+        checks.push(overtakings(tally));
+        checks.push(passed_over(tally, books));
+    }
     if let Some(rows) = &books.sql {
         checks.push(sql(rows, books));
     }
@@ -420,6 +426,38 @@ fn audit(books: &Books) -> Check {
     )
 }
 
+/// Nobody is granted before a smaller place of the same line that was there. A place that was lost
+/// with a primary is a new one, at the end, and the buyer does not know.
+fn overtakings(tally: &Tally) -> Check {
+    let wrong = match tally.killed_us {
+        Some(_) => Vec::new(),
+        None => tally.line.overtakings(),
+    };
+    let (joined, granted) = tally.line.counts();
+    let figures = format!(
+        "{} of {} grants; {} joined",
+        commas(wrong.len() as u64),
+        commas(granted),
+        commas(joined)
+    );
+    Check::of("grants before a smaller place: 0", figures, wrong)
+}
+
+fn passed_over(tally: &Tally, books: &Books) -> Check {
+    let (count, texts) = tally.line.passed_over();
+    let all = books.info.get("passed_over").copied().unwrap_or(0);
+    let figures = format!(
+        "{} of {} who were passed over",
+        commas(count),
+        commas(all.unsigned_abs())
+    );
+    let texts = match tally.killed_us {
+        Some(_) => Vec::new(),
+        None => texts.to_vec(),
+    };
+    Check::of("passed over although they asked: 0", figures, texts)
+}
+
 pub fn surprises(tally: &Tally) -> Check {
     let figures = format!(
         "{} of {}",
@@ -470,6 +508,7 @@ mod tests {
             p95: Duration::from_millis(200),
             behind: Duration::from_millis(10),
             restocks: false,
+            waits: true,
             kills: false,
             outages: false,
             lag: Some(0),

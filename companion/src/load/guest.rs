@@ -94,6 +94,8 @@ impl Guest {
             user_limit: manners.user_limit,
             order_limit: manners.order_limit,
             grace_ms: known.grace_ms,
+            hold_ms: 0,
+            keeps_fates: false,
             items: sale.items.len(),
             names,
         };
@@ -152,6 +154,7 @@ impl Guest {
             p95: options.p95,
             behind: options.behind,
             restocks: false,
+            waits: false,
             kills: false,
             outages: options.outages,
             lag: None,
@@ -255,6 +258,7 @@ fn manners_of(options: &Options, seed: u64, known: &Limits, items: usize) -> Man
         user_limit,
         order_limit,
         items,
+        waits: false,
         lets: Lets {
             // No gateway has REPLACE.
             change: false,

@@ -11,15 +11,17 @@
 //!
 //! | File | |
 //! |---|---|
+//! | `acts` | what is played, one after the other |
 //! | `stage`, `prepare`, `own`, `worker`, `watch` | a sale of load's own, on a server |
 //! | `guest`, `seen` | the sale of a gateway, and the checks that HTTP alone allows |
 //! | `crowd`, `buyer`, `chance` | who comes |
 //! | `drive`, `agenda`, `visit` | what is due when, and what each buyer does next |
 //! | `carrier`: `wires`, `lane`, `resp`; `calls`, `http` | requests over RESP, and over HTTP |
-//! | `tally`, `series` | what the buyers were told |
+//! | `tally`, `series`, `line`, `fates` | what the buyers were told, and who waited for it |
 //! | `books`, `checks`, `outcome` | what the servers say, and whether both agree |
 //! | `live`, `text`, `report`, `plots`, `chart`, `machine` | what people read |
 
+mod acts;
 mod agenda;
 mod books;
 mod buyer;
@@ -31,9 +33,11 @@ mod checks;
 mod clock;
 mod crowd;
 mod drive;
+mod fates;
 mod guest;
 mod http;
 mod lane;
+mod line;
 mod live;
 mod machine;
 mod options;
@@ -56,16 +60,9 @@ mod worker;
 mod world;
 
 use crate::failure::Failure;
-use crate::link::{Address, Way};
 use crate::log;
-use crate::stop::Stop;
 
-use guest::Guest;
 pub use options::Options;
-use options::Target;
-use outcome::Outcome;
-use own::Own;
-use stage::Stage;
 
 /// Runs the subcommand, and returns the exit code.
 ///
@@ -74,61 +71,6 @@ use stage::Stage;
 /// Wrong usage; something at the start is not as it has to be; the target is gone at the end.
 pub async fn run(options: Options) -> Result<u8, Failure> {
     log::begin(options.log);
-    if let Some(path) = &options.report {
-        // Before the rush, not after it.
-        std::fs::File::create(path)
-            .map_err(|error| Failure::cannot(&format!("--report {path}"), error))?;
-    }
-    let seed = options.seed(log::now_ms());
-    let target = match &options.own {
-        Some(module) => Ok(Own::start(module).map_err(Failure::CannotGoOn)?),
-        None => Err(options.target()?),
-    };
-    let outcome = match target {
-        Ok(own) => {
-            let address = Address::parse(&own.url(), Way::Direct).map_err(Failure::CannotGoOn)?;
-            host(&options, seed, address, Some(own)).await?
-        }
-        Err(Target::Servers(address)) => host(&options, seed, address, None).await?,
-        Err(Target::Gateway(place)) => {
-            let guest = Guest::look(&options, seed, place).await?;
-            let tally = guest.play(&options).await?;
-            leave_at_the_next_signal()?;
-            guest.check(&options, tally).await?
-        }
-    };
-    text::print(&outcome);
-    if let Some(path) = &options.report {
-        match std::fs::write(path, report::page(&outcome)) {
-            Ok(()) => println!("The report is {path}."),
-            // The verdict stands.
-            Err(error) => log::warn(format!("--report {path}: {error}")),
-        }
-    }
-    Ok(u8::from(!outcome.holds()))
-}
-
-/// Plays a sale of load's own.
-async fn host(
-    options: &Options,
-    seed: u64,
-    address: Address,
-    own: Option<Own>,
-) -> Result<Outcome, Failure> {
-    let stage = Stage::set(options, seed, address, own).await?;
-    let (tally, link) = stage.play(options).await?;
-    leave_at_the_next_signal()?;
-    stage.check(options, tally, link).await
-}
-
-/// Lets a signal end the program while the books are read, which may take minutes after a soak.
-/// The guards of its servers and of its worker end those.
-fn leave_at_the_next_signal() -> Result<(), Failure> {
-    let stop = Stop::on_signals().map_err(|error| Failure::cannot("signals", error))?;
-    tokio::spawn(async move {
-        stop.wait().await;
-        log::warn("stopped before the books were checked");
-        std::process::exit(3);
-    });
-    Ok(())
+    options.check()?;
+    acts::play_all(&options).await
 }

@@ -50,7 +50,7 @@ pub enum Target {
 /// It makes a sale of its own and removes it if all holds; a gateway's sale is left as it is. The exit
 /// code is 1 if a check fails, or if the load itself was late, which makes the run void. The manual is
 /// docs/companion.md.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(args_override_self = true)]
 pub struct Options {
     /// What kind of rush
@@ -103,12 +103,21 @@ pub struct Options {
     /// Units that one user may have: in a gateway's sale too, unless --redis tells
     #[arg(long = "userlimit", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub user_limit: u64,
+    /// How long a reservation lasts. A gateway's sale has its own time
+    #[arg(long, value_name = "TIME", default_value = "600ms", value_parser = duration)]
+    hold: Duration,
     /// The share of the buyers with a reservation who pay
     #[arg(long, value_name = "SHARE", default_value_t = 0.7, value_parser = share)]
     pub pay: f64,
     /// The share of the buyers who lose an answer and ask again
     #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = share)]
     pub retry: f64,
+    /// The sale of a spike has a line: buyers wait in it, and ask again when the server says
+    #[arg(long)]
+    pub wait: bool,
+    /// Before that, the same buyers race for a sale without a line; both are set side by side
+    #[arg(long, requires = "wait")]
+    pub race_first: bool,
     /// Sends as a gateway does: so many requests in one command, over two connections
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub batch: Option<u16>,
@@ -143,6 +152,18 @@ pub struct Options {
 }
 
 impl Options {
+    /// Checks what the parser cannot.
+    ///
+    /// # Errors
+    ///
+    /// A line without a spike: it would never end.
+    pub fn check(&self) -> Result<(), Failure> {
+        match self.wait && self.shape != Shape::Spike {
+            true => Err(Failure::Usage("--wait is for a spike".into())),
+            false => Ok(()),
+        }
+    }
+
     /// Returns what is to be driven, if it is not a server of its own.
     ///
     /// # Errors
@@ -179,6 +200,11 @@ impl Options {
         }
         if self.batch.is_some() || self.worker_sql.is_some() || self.keep {
             return usage("--batch, --worker-sql and --keep are not for a --target http://...");
+        }
+        if self.wait {
+            return usage(
+                "--wait is not for a --target http://...: load makes the sale with a line",
+            );
         }
         if (self.cluster || self.sentinel.is_some()) && self.redis.is_none() {
             return usage("--sentinel and --cluster say how to read --redis, which is not given");
@@ -243,6 +269,11 @@ impl Options {
             Shape::Tail => Some(self.lasts),
             Shape::Soak => None,
         }
+    }
+
+    /// Returns how long a reservation lasts.
+    pub fn hold_ms(&self) -> u64 {
+        u64::try_from(self.hold.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Returns the seed; `now_ms` makes one.

@@ -3,13 +3,14 @@
 use crate::plain::commas;
 
 use super::checks::{Check, Expected, check_service, void_by};
+use super::fates::Act;
 use super::options::{Options, Shape, typed};
 use super::request::{COMMANDS, Sale};
 use super::series::Sample;
 use super::tally::Tally;
 
 /// What a status word meant to the buyers.
-const MEANINGS: [(&str, &str, &str); 19] = [
+const MEANINGS: [(&str, &str, &str); 21] = [
     ("RESERVE", "RESERVED", "units set aside"),
     ("RESERVE", "SOLD", "a second click met its own order"),
     (
@@ -23,6 +24,8 @@ const MEANINGS: [(&str, &str, &str); 19] = [
         "ALLRESERVED",
         "others might not pay: asked again",
     ),
+    ("RESERVE", "WAITING", "in line: asked again when told to"),
+    ("RESERVE", "PLACED", "waits already, under another id"),
     ("RESERVE", "SOLDOUT", "for good, or one fewer will do"),
     ("RESERVE", "USERLIMIT", "too many for one user"),
     ("RESERVE", "ORDERLIMIT", "too many for one order"),
@@ -54,6 +57,10 @@ pub struct Outcome {
     pub stock: u64,
     pub samples: Vec<Sample>,
     pub facts: Vec<(&'static str, String)>,
+    /// Whether the sale had a line.
+    pub waits: bool,
+    /// The same buyers in a race before.
+    pub race: Option<Act>,
     /// Whether the sale is left on the server.
     pub kept: bool,
     pub sale: Sale,
@@ -81,6 +88,8 @@ impl Outcome {
             stock: expected.stock.iter().sum(),
             samples: Vec::new(),
             facts: Vec::new(),
+            waits: options.wait,
+            race: None,
             kept: false,
             sale: Sale::default(),
             tally,
@@ -96,6 +105,13 @@ impl Outcome {
     pub fn seconds(&self) -> f64 {
         let series = &self.tally.series;
         series.columns.len() as f64 * series.column_us as f64 / 1e6
+    }
+
+    /// Returns what is to be set side by side: the race if there was one, and the line; nothing
+    /// where nobody waited.
+    pub fn acts(&self) -> Vec<Act> {
+        let line = self.waits.then(|| Act::of("line", &self.tally));
+        self.race.iter().cloned().chain(line).collect()
     }
 
     /// Returns the verdict in one line.

@@ -1,8 +1,10 @@
-//! The four plots of the report: rate, latency, stock and answers over time.
+//! The four plots of the report: rate, latency, stock and answers over time; with a line before
+//! them, who bought.
 
 use crate::plain::ms;
 
 use super::chart::{Chart, Curve, Scale};
+use super::fates;
 use super::outcome::Outcome;
 use super::series::{Column, WORDS};
 
@@ -20,7 +22,16 @@ pub fn plots(outcome: &Outcome) -> String {
     let section =
         |(title, svg): &(&str, String)| format!("<section><h2>{title}</h2>{svg}</section>");
     let sections: Vec<String> = plots.iter().map(section).collect();
-    format!("<div class=\"two\">{}</div>", sections.concat())
+    let acts = outcome.acts();
+    let side_by_side = if acts.is_empty() {
+        String::new()
+    } else {
+        fates::section(&acts)
+    };
+    format!(
+        "{side_by_side}<div class=\"two\">{}</div>",
+        sections.concat()
+    )
 }
 
 impl Outcome {
@@ -39,7 +50,8 @@ impl Outcome {
         Chart {
             title: title.into(),
             unit,
-            seconds: middles.collect(),
+            by: "seconds",
+            at: middles.collect(),
             until: self.seconds(),
             curves: Vec::new(),
             scale,
@@ -106,7 +118,7 @@ fn latency(outcome: &Outcome) -> String {
 
 fn stock(outcome: &Outcome) -> String {
     let mut chart = outcome.chart("Units sold, reserved and available", "units", Scale::Linear);
-    chart.seconds = outcome
+    chart.at = outcome
         .samples
         .iter()
         .map(|sample| sample.at_us as f64 / 1e6)
@@ -130,7 +142,7 @@ fn stock(outcome: &Outcome) -> String {
 
 fn answers(outcome: &Outcome) -> String {
     let mut chart = outcome.chart("Answers a second by word", "a second", Scale::Linear);
-    let colours = ["c1", "c2", "c3", "c4", "c5", "c6"];
+    let colours = ["c1", "c2", "c3", "c4", "c5", "c7", "c6"];
     let labels = WORDS.iter().copied().chain(["others"]);
     for (at, (label, class)) in labels.zip(colours).enumerate() {
         let columns = outcome.columns().iter();

@@ -9,14 +9,16 @@ use crate::link::{Address, Link, explain, pairs, string};
 
 use super::buyer::ITEMS;
 use super::clock::Clock;
+use super::line;
 use super::options::{Options, Shape};
 use super::request::Sale;
 
-/// How long a reservation lasts, and how late a payment can still succeed.
-pub const HOLD_MS: u64 = 600;
+/// How late a payment can still succeed.
 pub const GRACE_MS: u64 = 300;
 /// Who comes in the first moments is too early.
 const EARLY_MS: u64 = 50;
+/// Most places in line: more than can come.
+const WAITING_MAX: u64 = 100_000_000;
 
 /// What a run sends or reads in any case.
 const COMMANDS: [&str; 9] = [
@@ -100,7 +102,12 @@ pub async fn create(
     }
     command.arg("USERLIMIT").arg(options.user_limit);
     command.arg("ORDERLIMIT").arg(order_limit);
-    command.arg("HOLD").arg(HOLD_MS).arg("GRACE").arg(GRACE_MS);
+    command.arg("HOLD").arg(options.hold_ms());
+    command.arg("GRACE").arg(GRACE_MS);
+    if options.wait {
+        command.arg("WAITING").arg(WAITING_MAX);
+        command.arg("PATIENCE").arg(line::PATIENCE_MS);
+    }
     if options.shape == Shape::Spike {
         command.arg("START").arg(clock.ms_of(EARLY_MS * 1_000));
     }

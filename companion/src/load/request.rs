@@ -55,6 +55,8 @@ pub struct Request {
     pub old_id: String,
     pub first: Line,
     pub second: Option<Line>,
+    /// RESERVE with WAIT.
+    pub waits: bool,
 }
 
 /// Requests that one command can carry: the same command and, of MRESERVE, the same item.
@@ -66,11 +68,13 @@ pub enum Kind {
 }
 
 impl Request {
-    /// Returns the kind of batch that can carry this request, if one can: carts and REPLACE go
-    /// alone.
+    /// Returns the kind of batch that can carry this request, if one can: carts, REPLACE and WAIT
+    /// go alone.
     pub fn kind(&self) -> Option<Kind> {
         match self.step {
-            Step::Reserve if self.second.is_none() => Some(Kind::Reserve(self.first.0)),
+            Step::Reserve if self.second.is_none() && !self.waits => {
+                Some(Kind::Reserve(self.first.0))
+            }
             Step::Reserve | Step::Change => None,
             Step::Checkout | Step::PayAgain => Some(Kind::Checkout),
             Step::Release => Some(Kind::Release),
@@ -108,6 +112,9 @@ impl Request {
                 words.extend([&b"ID"[..], id]);
                 if self.step == Step::Change {
                     words.extend([&b"REPLACE"[..], self.old_id.as_bytes()]);
+                }
+                if self.step == Step::Reserve && self.waits {
+                    words.push(b"WAIT");
                 }
                 push_command(bytes, &words);
             }
@@ -183,6 +190,7 @@ mod tests {
             old_id: "cart-0".into(),
             first: (0, 2),
             second: None,
+            waits: false,
         }
     }
 
@@ -207,6 +215,15 @@ mod tests {
             "FLASHSALE.RESERVE s user-1 ITEMS 2 red 2 green 1 ID cart-1 REPLACE cart-0"
         );
         assert_eq!(cart.kind(), None);
+        let waits = Request {
+            waits: true,
+            ..request(Step::Reserve)
+        };
+        assert_eq!(
+            alone(&waits),
+            "FLASHSALE.RESERVE s user-1 ITEMS 1 red 2 ID cart-1 WAIT"
+        );
+        assert_eq!(waits.kind(), None);
         let pay = request(Step::PayAgain);
         assert_eq!(
             alone(&pay),

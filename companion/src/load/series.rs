@@ -6,7 +6,14 @@ use hdrhistogram::Histogram;
 const COLUMNS_MAX: usize = 400;
 
 /// The words that have a colour of their own; all others are one.
-pub const WORDS: [&str; 5] = ["RESERVED", "SOLD", "ALLRESERVED", "SOLDOUT", "EXPIRED"];
+pub const WORDS: [&str; 6] = [
+    "RESERVED",
+    "SOLD",
+    "ALLRESERVED",
+    "SOLDOUT",
+    "EXPIRED",
+    "WAITING",
+];
 
 /// Returns a histogram of 1 microsecond to 2 minutes.
 pub fn histogram(digits: u8) -> Histogram<u64> {

@@ -15,9 +15,7 @@ use super::live::Snapshot;
 use super::options::{Options, Shape};
 use super::outcome::Outcome;
 use super::own::Own;
-use super::prepare::{
-    GRACE_MS, HOLD_MS, check_commands, connect, create, sale_id, server_ms, socket_of,
-};
+use super::prepare::{GRACE_MS, check_commands, connect, create, sale_id, server_ms, socket_of};
 use super::request::Sale;
 use super::tally::Tally;
 use super::visit::{Names, Rules};
@@ -73,6 +71,7 @@ impl Stage {
             user_limit: options.user_limit,
             order_limit: options.user_limit + 2,
             items: ITEMS.len(),
+            waits: options.wait,
             lets: Lets::ALL,
         };
         let stock = deal(options.stock);
@@ -86,6 +85,8 @@ impl Stage {
                 user_limit: options.user_limit,
                 order_limit: manners.order_limit,
                 grace_ms: GRACE_MS,
+                hold_ms: options.hold_ms(),
+                keeps_fates: options.wait || options.race_first,
                 items: ITEMS.len(),
                 names: Names::Plain,
             },
@@ -170,7 +171,10 @@ impl Stage {
         let failed =
             |error: redis::RedisError| Failure::cannot("reading the books", explain(&error));
         let sale = &self.world.sale;
-        let at_most = Duration::from_millis(HOLD_MS + GRACE_MS + 5_000);
+        let at_most = Duration::from_millis(options.hold_ms() + GRACE_MS + 5_000);
+        books::wait_until_nobody_waits(&link, sale, at_most)
+            .await
+            .map_err(failed)?;
         books::wait_until_none_is_open(&link, sale, at_most)
             .await
             .map_err(failed)?;
@@ -194,6 +198,7 @@ impl Stage {
             p95: options.p95,
             behind: options.behind,
             restocks: self.watch.restocks,
+            waits: options.wait,
             kills: options.kill_at.is_some(),
             outages: options.outages,
             lag,

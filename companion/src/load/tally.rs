@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use hdrhistogram::Histogram;
 
 use super::buyer::Line;
+use super::fates::Fates;
+use super::line::Places;
 use super::request::{COMMANDS, Step};
 use super::resp::Reply;
 use super::series::{Series, histogram};
@@ -71,6 +73,8 @@ pub struct Tally {
     /// How late requests were handed over, through the load's own fault.
     pub behind: Histogram<u64>,
     pub series: Series,
+    pub line: Places,
+    pub fates: Fates,
 }
 
 impl Tally {
@@ -101,6 +105,8 @@ impl Tally {
             all_latency: histogram(3),
             behind: histogram(3),
             series: Series::new(slot_us),
+            line: Places::default(),
+            fates: Fates::default(),
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::plain::{commas, ms};
 
 use super::checks::Check;
+use super::fates;
 use super::options::{Options, Shape};
 use super::outcome::Outcome;
 use super::request::COMMANDS;
@@ -30,9 +31,10 @@ pub fn opening(options: &Options, seed: u64, world: &World, facts: &[(&str, Stri
         Some(most) => format!("2 connections, {most} requests a batch"),
         None => format!("{} connections", world.connections),
     };
+    let line = if options.wait { ", with a line" } else { "" };
     let (shape, stock) = (options.shape.word(), commas(options.stock));
     let mut text = match world.rules.names {
-        Names::Plain => format!("{shape}: {rush}, {stock} units, {how}, seed {seed}\n"),
+        Names::Plain => format!("{shape}: {rush}, {stock} units{line}, {how}, seed {seed}\n"),
         Names::OfRun(_) => format!("{shape}: {rush}, {how}, seed {seed}\n"),
     };
     match world.sale.key.as_str() {
@@ -63,6 +65,10 @@ fn page(outcome: &Outcome, colours: bool) -> String {
     let mut text = format!("\n{}\n", paint(&outcome.summary(), "1", colours));
     answers(outcome, colours, &mut text);
     latency(outcome, colours, &mut text);
+    let acts = outcome.acts();
+    if !acts.is_empty() {
+        text += &format!("\n{}", fates::text(&acts));
+    }
     text += &format!("\n{}\n", paint("Checks", "1", colours));
     let width = outcome.checks.iter().map(|check| check.name.len()).max();
     for check in &outcome.checks {

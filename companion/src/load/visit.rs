@@ -3,6 +3,7 @@
 
 use super::buyer::{Buyer, Habit, Line};
 use super::clock::Clock;
+use super::line::{Standing, Who};
 use super::request::{Request, Step};
 use super::resp::Reply;
 use super::tally::{Bought, Tally};
@@ -22,6 +23,9 @@ pub struct Rules {
     pub user_limit: u64,
     pub order_limit: u64,
     pub grace_ms: u64,
+    pub hold_ms: u64,
+    /// Whether the fate of each buyer is wanted in the end.
+    pub keeps_fates: bool,
     /// How many items there are.
     pub items: usize,
     pub names: Names,
@@ -89,6 +93,9 @@ pub struct Visit {
     before: Option<(Line, Option<Line>)>,
     /// The answer that was "lost", to compare with the one to the same request.
     lost: Option<Reply>,
+    /// When the last request was due.
+    asked_us: u64,
+    standing: Standing,
 }
 
 impl Visit {
@@ -97,6 +104,8 @@ impl Visit {
         Self {
             buyer,
             names,
+            asked_us: buyer.arrives_us,
+            standing: Standing::default(),
             attempt: 0,
             wait_ms: WAIT_MS,
             expires_at_ms: 0,
@@ -126,11 +135,34 @@ impl Visit {
             old_id: self.id(self.attempt.saturating_sub(1)),
             first: self.buyer.first,
             second: self.buyer.second,
+            waits: self.buyer.waits,
         }
     }
 
     /// Takes the answer to `step`, which came at `now_us`.
     pub fn take(
+        &mut self,
+        step: Step,
+        reply: Reply,
+        now_us: u64,
+        rules: &Rules,
+        tally: &mut Tally,
+    ) -> Next {
+        if rules.keeps_fates && step != Step::Change {
+            let buyer = &self.buyer;
+            tally
+                .fates
+                .note(buyer.user, &reply.word, buyer.arrives_us, now_us);
+        }
+        let next = self.answer(step, reply, now_us, rules, tally);
+        if let Next::At { us, .. } = next {
+            // An answer may come when the moment it speaks of has passed.
+            self.asked_us = us.max(now_us);
+        }
+        next
+    }
+
+    fn answer(
         &mut self,
         step: Step,
         reply: Reply,
@@ -155,6 +187,8 @@ impl Visit {
                 tally.gave_back(self.id(self.attempt), self.buyer.user);
                 Next::Leaves
             }
+            (Reserve, "WAITING") if self.buyer.waits => self.stand(&reply, now_us, tally),
+            (Reserve, "PLACED") if self.has_two_ids() => Next::Leaves,
             (Reserve, "NOTSTARTED" | "ALLRESERVED") => self.wait(&reply, now_us),
             (Reserve, "SOLDOUT") => self.settle_for_less(&reply, now_us, tally),
             (Reserve, "USERLIMIT") if self.may_meet_user_limit(rules) => Next::Leaves,
@@ -187,6 +221,9 @@ impl Visit {
     ) -> Next {
         self.expires_at_ms = reply.number(1).unwrap_or(0).unsigned_abs();
         tally.last_deadline_ms = tally.last_deadline_ms.max(self.expires_at_ms);
+        tally
+            .line
+            .granted(&mut self.standing, self.expires_at_ms, now_us, rules);
         if self.buyer.loses_answers {
             if let Some(first) = self.lost.take() {
                 tally.compare_replay(&first, &reply, 2, self.told_us);
@@ -301,6 +338,7 @@ impl Visit {
     /// The deadline won: a new reservation, under a new id, by a wiser buyer.
     fn start_again(&mut self, now_us: u64) -> Next {
         self.forget_change();
+        self.standing.leave();
         self.attempt += 2;
         self.lost = None;
         if matches!(
@@ -312,6 +350,27 @@ impl Visit {
         Next::At {
             us: now_us + self.buyer.chance.below(50_000),
             step: Step::Reserve,
+        }
+    }
+
+    /// Waits in line, and asks again when the server says. Some walk away, and not all of them say
+    /// so.
+    fn stand(&mut self, reply: &Reply, now_us: u64, tally: &mut Tally) -> Next {
+        let who = Who {
+            user: self.buyer.user,
+            item: self.buyer.first.0,
+            asked_us: self.asked_us,
+            is_twin: self.buyer.habit == Habit::ClicksTwice,
+        };
+        let us = tally.line.waiting(&mut self.standing, who, reply, now_us);
+        let walks_away = self.buyer.user.is_multiple_of(2) && self.standing.times > 1;
+        match self.buyer.habit {
+            Habit::Abandons if walks_away => Next::Leaves,
+            Habit::ChangesMind if walks_away => now(now_us, Step::Release),
+            _ => Next::At {
+                us,
+                step: Step::Reserve,
+            },
         }
     }
 
@@ -328,11 +387,13 @@ impl Visit {
     }
 
     /// Too few are left for this cart: one fewer will do, if there is one. Not for a double
-    /// click, whose other half still asks for the whole cart under this id.
+    /// click, whose other half still asks for the whole cart under this id, and not for a place in
+    /// line, which is for the whole cart until its turn.
     fn settle_for_less(&mut self, reply: &Reply, now_us: u64, tally: &mut Tally) -> Next {
         tally.sold_out(&reply.text(1), self.buyer.first, self.buyer.second);
         let settles = self.buyer.first.1 > 1
             && self.buyer.second.is_none()
+            && !self.standing.is_in_line()
             && self.buyer.habit != Habit::ClicksTwice;
         match reply.number(0) {
             Some(available) if available > 0 && settles => {
@@ -350,8 +411,11 @@ impl Visit {
     /// A double click can get there too: one half starts again after the deadline while the
     /// other still pays for the first reservation within its grace.
     fn may_meet_user_limit(&self, rules: &Rules) -> bool {
-        let two_at_once = [Habit::FillsTwoCarts, Habit::ClicksTwice];
-        self.buyer.first.1 > rules.user_limit || two_at_once.contains(&self.buyer.habit)
+        self.buyer.first.1 > rules.user_limit || self.has_two_ids()
+    }
+
+    fn has_two_ids(&self) -> bool {
+        matches!(self.buyer.habit, Habit::FillsTwoCarts | Habit::ClicksTwice)
     }
 }
 

@@ -117,9 +117,8 @@ impl Gate {
         until: Instant,
     ) -> Result<SaleAnswer, NoAnswer> {
         if !self.skus().contains(sku) {
-            let answer = self
-                .reserve_cart([(sku, qty)].into_iter(), user, id, until)
-                .await;
+            let items = [(sku, qty)].into_iter();
+            let answer = self.reserve_alone(items, user, id, false, until).await;
             if answer.as_ref().is_ok_and(is_reserved) {
                 // The sale was made anew, or STOCK was not answered at the start.
                 self.skus().insert(sku.to_owned());
@@ -144,16 +143,18 @@ impl Gate {
         }
     }
 
-    /// Reserves a cart of several SKUs.
+    /// Reserves by a command of its own what no batch can carry: a cart of several SKUs, or a
+    /// request that waits in line.
     ///
     /// # Errors
     ///
     /// Too many wait, or there is no answer in time.
-    pub async fn reserve_cart<'a>(
+    pub async fn reserve_alone<'a>(
         &self,
         items: impl ExactSizeIterator<Item = (&'a str, u64)>,
         user: &[u8],
         id: &str,
+        waits: bool,
         until: Instant,
     ) -> Result<SaleAnswer, NoAnswer> {
         let mut command = self.command("RESERVE");
@@ -162,6 +163,9 @@ impl Gate {
             command.arg(sku).arg(qty);
         }
         command.arg("ID").arg(id);
+        if waits {
+            command.arg("WAIT");
+        }
         self.ask(&command, until).await
     }
 

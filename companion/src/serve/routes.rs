@@ -131,6 +131,9 @@ async fn sale(State(app): Shared, headers: HeaderMap) -> Response<Body> {
 struct Wanted {
     /// In the order of the names, so that the same cart is the same command.
     items: BTreeMap<String, u64>,
+    /// Whether the request waits in line where it cannot be met at once.
+    #[serde(default)]
+    wait: bool,
 }
 
 async fn reserve(
@@ -152,17 +155,18 @@ async fn try_reserve(
     let until = deadline();
     let user = app.who.of(headers)?;
     let id = key_of(headers)?;
-    let items = read(body)?.items;
+    let Wanted { items, wait } = read(body)?;
     if items.keys().any(|sku| sku.len() > SKU_MOST) {
         return Err(Reply::problem(404, "NOSKU", "Not on sale."));
     }
     let mut lines = items.iter().map(|(sku, qty)| (sku.as_str(), *qty));
     let answer = match (lines.next(), lines.len()) {
         (None, _) => return Err(Reply::own(&own::NOITEMS, "No item is asked for.")),
-        (Some((sku, qty)), 0) => app.gate.reserve_one(sku, qty, &user, &id, until).await,
+        // Batches have no WAIT.
+        (Some((sku, qty)), 0) if !wait => app.gate.reserve_one(sku, qty, &user, &id, until).await,
         _ => {
             let lines = items.iter().map(|(sku, qty)| (sku.as_str(), *qty));
-            app.gate.reserve_cart(lines, &user, &id, until).await
+            app.gate.reserve_alone(lines, &user, &id, wait, until).await
         }
     };
     let reply = answered("RESERVE", answer);

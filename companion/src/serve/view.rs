@@ -38,6 +38,10 @@ struct SaleSeen {
     state: String,
     start_at_ms: Option<i64>,
     end_at_ms: Option<i64>,
+    /// Most places in line; 0 where nobody can wait.
+    waiting_max: i64,
+    /// How long a place may be silent at its turn; 0 for ever.
+    patience_ms: i64,
     items: Vec<StockRow>,
 }
 
@@ -50,6 +54,8 @@ impl SaleSeen {
             state: string(field(&info, "state")?),
             start_at_ms: integer(&info, "start_at_ms"),
             end_at_ms: integer(&info, "end_at_ms"),
+            waiting_max: integer(&info, "waiting_max").unwrap_or(0),
+            patience_ms: integer(&info, "patience_ms").unwrap_or(0),
             items: stock_rows(stock)?,
         })
     }
@@ -58,13 +64,15 @@ impl SaleSeen {
         let until = |at: Option<i64>| at.map(|at| (at - self.now_ms).max(0));
         let item = |row: &StockRow| {
             let [available, reserved, sold] = row.units;
-            json!({"sku": row.sku, "available": available, "reserved": reserved, "sold": sold})
+            json!({"sku": row.sku, "available": available, "reserved": reserved, "sold": sold, "waiting": row.waiting})
         };
         json!({
             "now_ms": self.now_ms,
             "state": self.state,
             "starts_in_ms": until(self.start_at_ms),
             "ends_in_ms": until(self.end_at_ms),
+            "waiting_max": self.waiting_max,
+            "patience_ms": self.patience_ms,
             "items": self.items.iter().map(item).collect::<Vec<_>>(),
         })
     }
@@ -267,9 +275,12 @@ mod tests {
             state: "open".into(),
             start_at_ms: Some(1_000),
             end_at_ms: None,
+            waiting_max: 9,
+            patience_ms: 60_000,
             items: vec![StockRow {
                 sku: "red".into(),
                 units: [available, 1, 2],
+                waiting: 3,
             }],
         }
     }
@@ -280,7 +291,7 @@ mod tests {
         assert!(sale(1_000, 4).differs(&sale(1_000, 5)));
         assert_eq!(
             sale(400, 5).json().to_string(),
-            r#"{"now_ms":400,"state":"open","starts_in_ms":600,"ends_in_ms":null,"items":[{"sku":"red","available":5,"reserved":1,"sold":2}]}"#
+            r#"{"now_ms":400,"state":"open","starts_in_ms":600,"ends_in_ms":null,"waiting_max":9,"patience_ms":60000,"items":[{"sku":"red","available":5,"reserved":1,"sold":2,"waiting":3}]}"#
         );
     }
 }

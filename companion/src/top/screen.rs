@@ -63,7 +63,7 @@ fn draw_sale(sale: &SaleLook, text: &mut String) {
     let names = sale.items.iter().take(ITEMS_MAX);
     let width = names.map(|row| harmless(&row.sku).chars().count()).max();
     let width = width.unwrap_or(0);
-    for StockRow { sku, units } in sale.items.iter().take(ITEMS_MAX) {
+    for StockRow { sku, units, .. } in sale.items.iter().take(ITEMS_MAX) {
         *text += &format!("  {:width$} {}\n", harmless(sku), bar(*units, BAR_WIDTH));
     }
     let rest = sale.items.get(ITEMS_MAX..).unwrap_or_default();
@@ -172,6 +172,7 @@ mod tests {
         StockRow {
             sku: sku.into(),
             units,
+            waiting: 0,
         }
     }
 

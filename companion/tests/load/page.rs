@@ -20,7 +20,8 @@ fn the_page_lists_every_check_and_no_other() {
     let folder = tempfile::tempdir().expect("a folder");
     let sqlite = format!("sqlite:{}", folder.path().join("shop.db").display());
     let worker = ["--worker-sql", &sqlite];
-    let (code, text) = Load::start(&redis.url(), &[&SHORT, &PATIENT, &worker]).end();
+    let how = [&SHORT[..], &PATIENT, &worker, &["--wait"]];
+    let (code, text) = Load::start(&redis.url(), &how).end();
     assert_eq!(code, 0, "{text}");
     let (_, table) = PAGE
         .split_once("| Check | Compares |\n|---|---|\n")

@@ -65,6 +65,65 @@ fn writes_a_report_with_the_verdict_first() {
     assert!(page.contains("prefers-color-scheme: dark"));
 }
 
+/// The same crowd twice: what it was told, and how the two are set side by side.
+#[test]
+fn a_line_is_set_beside_a_race() {
+    let module = module_path();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("out.html");
+    let how = [
+        "--wait",
+        "--race-first",
+        "--own",
+        module.to_str().expect("a path"),
+        "--report",
+        file.to_str().expect("a path"),
+    ];
+    let (code, text) = run(&[&["load"][..], &SHORT, &PATIENT, &how].concat());
+    assert_eq!((code, failed(&text)), (0, vec![]), "{text}");
+    assert_eq!(text.matches("Every check passed.").count(), 2, "{text}");
+    assert!(!text.contains("not expected"), "{text}");
+    let (_, line) = text.split_once("units, with a line").expect("a second act");
+    let word = |word: &str| line.contains(&format!("  RESERVE   {word} "));
+    assert!(
+        word("WAITING") && word("RESERVED") && word("SOLDOUT"),
+        "{text}"
+    );
+    let row = |name: &str| -> Vec<f64> {
+        let row = line.lines().find(|row| row.contains(name)).expect(name);
+        let figures = row
+            .rsplit(name)
+            .next()
+            .expect("figures")
+            .replace([',', '%'], "");
+        figures.split_whitespace().flat_map(str::parse).collect()
+    };
+    let bought = row("  buyers who bought ");
+    assert!(bought.len() == 2 && bought[1] > 200.0, "{text}");
+    let first = row("among the first so many who came");
+    assert!(first[1] > first[0], "{text}");
+    assert!(row("estimates of the wait ")[0] > 0.0, "{text}");
+    for (file, plots) in [(file.clone(), 5), (folder.path().join("out.race.html"), 4)] {
+        let page = std::fs::read_to_string(&file).expect("a report");
+        assert_eq!(page.matches("<svg ").count(), plots, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_line_survives_a_failover() {
+    let module = module_path();
+    let own = [
+        "--own",
+        module.to_str().expect("a path"),
+        "--kill-at",
+        "700ms",
+        "--wait",
+    ];
+    let (code, text) = run(&[&["load"][..], &SHORT, &PATIENT, &own].concat());
+    assert_eq!((code, failed(&text)), (0, vec![]), "{text}");
+    assert!(text.contains("  RESERVE   WAITING "), "{text}");
+}
+
 #[test]
 fn kills_its_own_primary_and_checks_the_survivor() {
     let module = module_path();
@@ -181,6 +240,17 @@ fn says_what_keeps_it_from_starting() {
             2,
             vec!["soak", "--target", "http://127.0.0.1:1"],
             "a soak restocks, which no gateway does",
+        ),
+        (
+            2,
+            vec!["tail", "--own", "x", "--wait"],
+            "--wait is for a spike",
+        ),
+        (2, vec!["spike", "--own", "x", "--race-first"], "--wait"),
+        (
+            2,
+            vec!["spike", "--wait", "--target", "http://127.0.0.1:1"],
+            "--wait is not for a --target http://...",
         ),
         (
             2,

@@ -209,6 +209,13 @@ impl Buyer {
             .post("/reservations", &body)
     }
 
+    /// Reserves, and waits in line where that is not possible at once.
+    pub fn wait(&self, key: &str, items: &str) -> Reply {
+        let body = format!(r#"{{"items": {items}, "wait": true}}"#);
+        self.with("idempotency-key", key)
+            .post("/reservations", &body)
+    }
+
     pub fn pay(&self, id: &str, paid: &str) -> Reply {
         let body = format!(r#"{{"ref": "{paid}"}}"#);
         self.post(&format!("/reservations/{id}/payment"), &body)

@@ -66,10 +66,13 @@ fn shows_the_sale_as_it_is() {
     let mut rest = reply.body.clone();
     rest.as_object_mut().expect("a map").remove("now_ms");
     let items = serde_json::json!([
-        {"sku": "red", "available": 20, "reserved": 0, "sold": 0},
-        {"sku": "blue", "available": 5, "reserved": 0, "sold": 0},
+        {"sku": "red", "available": 20, "reserved": 0, "sold": 0, "waiting": 0},
+        {"sku": "blue", "available": 5, "reserved": 0, "sold": 0, "waiting": 0},
     ]);
-    let wanted = serde_json::json!({"state": "open", "starts_in_ms": null, "ends_in_ms": null, "items": items});
+    let wanted = serde_json::json!({
+        "state": "open", "starts_in_ms": null, "ends_in_ms": null,
+        "waiting_max": 0, "patience_ms": 60_000, "items": items,
+    });
     assert_eq!(rest, wanted);
     let mut watcher = Watcher::new(&gateway);
     let retry: u64 = watcher

@@ -16,6 +16,7 @@ mod browser;
 #[path = "../common/mod.rs"]
 mod common;
 mod gateway;
+mod line;
 mod live;
 mod page;
 mod proxy;

@@ -131,8 +131,8 @@ class Shop:
 
     # --- the sale
 
-    def create(self, red: int = 10, blue: int = 10, hold_ms: int = 60_000, grace_ms: int = 0, userlimit: int = 2) -> None:
-        stock = ("ITEMS", 2, "red", red, "blue", blue, "USERLIMIT", userlimit, "HOLD", hold_ms, "GRACE", grace_ms)
+    def create(self, red: int = 10, blue: int = 10, hold_ms: int = 60_000, grace_ms: int = 0, userlimit: int = 2, waiting: int = 0) -> None:
+        stock = ("ITEMS", 2, "red", red, "blue", blue, "USERLIMIT", userlimit, "HOLD", hold_ms, "GRACE", grace_ms, "WAITING", waiting)
         self.redis.execute_command("FLASHSALE.CREATE", "shoes", "shoes:orders", *stock, "EVENTS", "all")
 
     def reached(self) -> str:

@@ -68,6 +68,26 @@ def test_a_second_tab_is_told_of_the_open_cart(long: Shop) -> None:
     assert reply.json()["open"] == [first]
 
 
+def test_whoever_waits_in_line_gets_what_is_given_back_and_pays_for_it(shop: Shop) -> None:
+    """Broken by: RESERVE without WAIT, an intent of a cart that has no units."""
+    shop.create(red=1, hold_ms=600_000, waiting=9)
+    ann, bob, cyd = shop.buyer(), shop.buyer(), shop.buyer()
+    first, second = ann.reserve({"red": 1}), bob.new_id()
+    place = bob.ask("POST", "/cart", 202, id=second, items={"red": 1})
+    assert (place["status"], place["ahead"], place["left"]) == ("WAITING", 0, 1)
+    assert cyd.ask("POST", "/cart", 202, id=cyd.new_id(), items={"red": 1})["ahead"] == 1
+    other = bob.ask("POST", "/cart", 409, id=bob.new_id(), items={"red": 1})
+    assert (other["status"], other["other_id"]) == ("PLACED", second)
+    assert bob.order(second)["status"] == "waiting"
+    bob.ask("POST", "/pay", 409, id=second)
+    ann.ask("DELETE", "/cart", 200, id=first)
+    assert bob.reserve({"red": 1}, second) == second
+    bob.pay(second)
+    shop.reaches(second, "captured")
+    # Two items at once cannot wait: as without a line.
+    assert cyd.ask("POST", "/cart", 409, id=cyd.new_id(), items={"red": 1, "blue": 1})["status"] == "SOLDOUT"
+
+
 def test_what_the_browser_says_of_prices_and_of_others_is_nothing(long: Shop) -> None:
     ann, eve = long.buyer(), long.buyer()
     id = ann.reserve({"red": 1})

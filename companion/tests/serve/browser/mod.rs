@@ -9,13 +9,14 @@
 //! each state is kept as a picture in that folder, to be looked at.
 
 mod driver;
+mod line;
 mod scenarios;
 
 use driver::Driver;
 
 type Scenario = (&'static str, fn(&Driver));
 
-const SCENARIOS: [Scenario; 11] = [
+const SCENARIOS: [Scenario; 15] = [
     ("two clicks", scenarios::two_clicks_are_one_reservation),
     ("reload", scenarios::a_reload_asks_for_the_same),
     ("two tabs", scenarios::a_second_tab_goes_on_with_the_first),
@@ -27,6 +28,13 @@ const SCENARIOS: [Scenario; 11] = [
     ("phone", scenarios::it_fits_a_phone),
     ("keyboard", scenarios::it_works_by_keyboard_alone),
     ("dark", scenarios::it_can_be_read_in_the_dark),
+    ("line", line::the_first_in_line_gets_what_is_given_back),
+    (
+        "line tabs",
+        line::a_place_is_one_of_all_tabs_and_can_be_left,
+    ),
+    ("line start", line::the_order_is_drawn_at_the_start),
+    ("line polls", line::it_asks_when_the_server_says),
 ];
 
 /// Plays every scenario, and names those that fail.

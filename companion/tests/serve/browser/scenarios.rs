@@ -8,8 +8,8 @@ use super::driver::{Driver, Screen};
 use crate::common::{Redis, module_path};
 use crate::gateway::{Gateway, sale};
 
-/// Units of the first item that are reserved.
-fn reserved(redis: &Redis) -> i64 {
+/// Units that are reserved.
+pub fn reserved(redis: &Redis) -> i64 {
     let stock: Vec<Vec<redis::Value>> = redis.ask("FLASHSALE.STOCK shoes");
     stock
         .iter()

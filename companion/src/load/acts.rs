@@ -8,7 +8,6 @@ use crate::link::{Address, Way};
 use crate::log;
 use crate::stop::Stop;
 
-use super::fates::Act;
 use super::guest::Guest;
 use super::options::{Options, Target};
 use super::outcome::Outcome;
@@ -39,7 +38,7 @@ pub async fn play_all(options: &Options) -> Result<u8, Failure> {
         race = Some(outcome);
     }
     let mut outcome = play(options, seed).await?;
-    outcome.race = race.as_ref().map(|race| Act::of("race", &race.tally));
+    outcome.race = race.as_ref().map(|race| race.tally.act("race"));
     show(&outcome, report);
     let holds = outcome.holds() && race.is_none_or(|race| race.holds());
     Ok(u8::from(!holds))

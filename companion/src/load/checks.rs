@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::plain::commas;
 
 use super::books::{Books, Units};
+use super::rules::Names;
 use super::tally::{Bought, Tally};
-use super::visit::Names;
 
 /// How many differences of a check are shown in words.
 const SHOWN: usize = 5;

@@ -22,9 +22,9 @@ use super::options::Options;
 use super::outcome::Outcome;
 use super::prepare::{Limits, connect, limits};
 use super::request::Sale;
+use super::rules::{Names, Rules};
 use super::series::Sample;
 use super::tally::Tally;
-use super::visit::{Names, Rules};
 use super::world::{World, lock};
 use super::{crowd, machine, seen, text};
 

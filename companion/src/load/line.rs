@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 
 use super::buyer::ITEMS;
 use super::resp::Reply;
-use super::visit::{Names, Rules};
+use super::rules::{Names, Rules};
 
 /// How long somebody in line may be silent. They ask twice in this time at least, which is as
 /// often as those who race ask.

@@ -48,6 +48,7 @@ mod prepare;
 mod report;
 mod request;
 mod resp;
+mod rules;
 mod seen;
 mod series;
 mod stage;

@@ -17,8 +17,8 @@ use super::outcome::Outcome;
 use super::own::Own;
 use super::prepare::{GRACE_MS, check_commands, connect, create, sale_id, server_ms, socket_of};
 use super::request::Sale;
+use super::rules::{Names, Rules};
 use super::tally::Tally;
-use super::visit::{Names, Rules};
 use super::watch::Watch;
 use super::wires::Wires;
 use super::worker::Worker;
@@ -44,6 +44,19 @@ pub struct Stage {
     sale_id: String,
     /// Name and value, for the report.
     facts: Vec<(&'static str, String)>,
+}
+
+fn rules(options: &Options, order_limit: u64, clock: Clock) -> Rules {
+    Rules {
+        clock,
+        user_limit: options.user_limit,
+        order_limit,
+        grace_ms: GRACE_MS,
+        hold_ms: options.hold_ms(),
+        keeps_fates: options.wait || options.race_first,
+        items: ITEMS.len(),
+        names: Names::Plain,
+    }
 }
 
 impl Stage {
@@ -80,16 +93,7 @@ impl Stage {
         let facts = machine::facts(&link, options).await;
         let world = Arc::new(World {
             sale,
-            rules: Rules {
-                clock,
-                user_limit: options.user_limit,
-                order_limit: manners.order_limit,
-                grace_ms: GRACE_MS,
-                hold_ms: options.hold_ms(),
-                keeps_fates: options.wait || options.race_first,
-                items: ITEMS.len(),
-                names: Names::Plain,
-            },
+            rules: rules(options, manners.order_limit, clock),
             connections: options.connections.unwrap_or(CONNECTIONS).into(),
             batch: options.batch.map(usize::from),
             address: Mutex::new(socket_of(&link.server)?),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use hdrhistogram::Histogram;
 
 use super::buyer::Line;
-use super::fates::Fates;
+use super::fates::{Act, Fates};
 use super::line::Places;
 use super::request::{COMMANDS, Step};
 use super::resp::Reply;
@@ -146,6 +146,11 @@ impl Tally {
     pub fn note_failover(&mut self, killed_us: u64, promoted_us: u64) {
         self.killed_us = (killed_us > 0).then_some(killed_us);
         self.promoted_us = (promoted_us > 0).then_some(promoted_us);
+    }
+
+    /// Sums up the run for the table of its acts.
+    pub fn act(&self, name: &'static str) -> Act {
+        Act::of(name, &self.fates, self.requests(), &self.line.wrong_by)
     }
 
     /// Returns how many requests were answered.

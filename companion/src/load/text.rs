@@ -10,7 +10,7 @@ use super::fates;
 use super::options::{Options, Shape};
 use super::outcome::Outcome;
 use super::request::COMMANDS;
-use super::visit::Names;
+use super::rules::Names;
 use super::world::World;
 
 /// How long after the last arrival the last buyer leaves, as a rule.

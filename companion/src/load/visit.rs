@@ -2,10 +2,10 @@
 //! every answer that no rule of the sale allows is noted as unexpected.
 
 use super::buyer::{Buyer, Habit, Line};
-use super::clock::Clock;
 use super::line::{Standing, Who};
 use super::request::{Request, Step};
 use super::resp::Reply;
+use super::rules::{Names, Rules};
 use super::tally::{Bought, Tally};
 
 /// The first and the longest wait between two attempts, beyond what the server asked for: of a
@@ -16,59 +16,6 @@ const WAIT_MS_MAX: u64 = 2_000;
 const THINK_MS: (u64, u64) = (5, 120);
 /// Nobody waits longer than this for a deadline, only to pay after it.
 const LATE_WITHIN_MS: u64 = 60_000;
-
-/// What a visit has to know of the run.
-pub struct Rules {
-    pub clock: Clock,
-    pub user_limit: u64,
-    pub order_limit: u64,
-    pub grace_ms: u64,
-    pub hold_ms: u64,
-    /// Whether the fate of each buyer is wanted in the end.
-    pub keeps_fates: bool,
-    /// How many items there are.
-    pub items: usize,
-    pub names: Names,
-}
-
-/// How buyers call themselves and their reservations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Names {
-    /// In a sale of their own.
-    Plain,
-    /// In a sale where others have been: no other run has this number. Users are 32 hexadecimal
-    /// digits, as a gateway's cookie wants them.
-    OfRun(u64),
-}
-
-impl Names {
-    /// Returns the name under which a buyer is known to the sale.
-    pub fn user(self, user: u64) -> String {
-        match self {
-            Self::Plain => format!("user-{user}"),
-            Self::OfRun(run) => format!("{run:016x}{user:016x}"),
-        }
-    }
-
-    /// Returns what every id of this run begins with.
-    pub fn prefix(self) -> String {
-        match self {
-            Self::Plain => "cart-".into(),
-            Self::OfRun(run) => format!("cart-{run:x}-"),
-        }
-    }
-
-    /// Reports whether an order is one of this run's buyers. In a sale of their own all are, and in
-    /// another one a gateway that makes ids of its own still sells to them.
-    pub fn are_of_this_run(self, id: &str, user: &str) -> bool {
-        match self {
-            Self::Plain => true,
-            Self::OfRun(run) => {
-                id.starts_with(&self.prefix()) || user.starts_with(&format!("{run:016x}"))
-            }
-        }
-    }
-}
 
 /// What a buyer does after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::link::Address;
 use super::live::Snapshot;
 use super::request::Sale;
 use super::resp;
-use super::visit::Rules;
+use super::rules::Rules;
 
 /// Locks what threads share; a panic of another one has broken nothing in it.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

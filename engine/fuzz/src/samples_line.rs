@@ -2,7 +2,7 @@
 //!
 //! Edge: as `samples.rs`.
 
-use super::samples::{HASHER, NOW_MS, ULID, options, step};
+use super::samples::{HASHER, NOW_MS, ULID, options, step, unentered};
 use flashsale_engine::sale::*;
 
 const BOUNDS: Bounds = Bounds {
@@ -215,7 +215,7 @@ fn begin(sale: &mut Sale) {
     };
     step(sale, |sale| {
         let sold = sale.plan_checkout(START_MS + 5_000, &pay);
-        sold.map(super::samples::unentered)
+        sold.map(unentered)
     });
     step(sale, |sale| {
         let ended = sale.plan_dissolve(START_MS + 5_001, &mut 9);

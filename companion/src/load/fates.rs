@@ -86,8 +86,13 @@ pub struct Act {
 
 impl Act {
     /// Sums up a run of so many requests; `wrong_by` is how wrong the estimates were.
-    pub fn of(name: &'static str, requests: u64, kept: &Fates, wrong_by: &Histogram<u64>) -> Self {
-        let fates = &kept.0;
+    pub fn of(
+        name: &'static str,
+        all_fates: &Fates,
+        requests: u64,
+        wrong_by: &Histogram<u64>,
+    ) -> Self {
+        let fates = &all_fates.0;
         let (mut served, mut refused) = (histogram(3), histogram(3));
         for fate in fates {
             match (fate.served_us, fate.refused_us) {
@@ -107,7 +112,7 @@ impl Act {
             served,
             refused,
             wrong_by: wrong_by.clone(),
-            by_part: kept.bought_by_part(),
+            by_part: all_fates.bought_by_part(),
         }
     }
 
@@ -233,7 +238,7 @@ mod tests {
             // What is reserved later is no shorter wait.
             fates.note(*user, "RESERVED", 0, 4_000_000);
         }
-        Act::of(name, 0, &fates, &histogram(3))
+        Act::of(name, &fates, 0, &histogram(3))
     }
 
     #[test]

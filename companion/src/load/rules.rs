@@ -1,4 +1,4 @@
-//! What is fixed before the first buyer comes: the rules of the sale, and how buyers call themselves.
+//! What a visit has to know of the run: its limits, its clock, and how buyers call themselves.
 
 use super::clock::Clock;
 

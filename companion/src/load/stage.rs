@@ -46,6 +46,19 @@ pub struct Stage {
     facts: Vec<(&'static str, String)>,
 }
 
+fn rules(options: &Options, order_limit: u64, clock: Clock) -> Rules {
+    Rules {
+        clock,
+        user_limit: options.user_limit,
+        order_limit,
+        grace_ms: GRACE_MS,
+        hold_ms: options.hold_ms(),
+        keeps_fates: options.wait || options.race_first,
+        items: ITEMS.len(),
+        names: Names::Plain,
+    }
+}
+
 impl Stage {
     /// Makes the sale, and everything but the connections of the buyers.
     pub async fn set(
@@ -64,23 +77,23 @@ impl Stage {
         let link = connect(&address, &sale).await?;
         check_commands(&link, options).await?;
         let clock = Clock::start_in(LEAD_MS, server_ms(&link).await?);
-        let manners = manners_of(options, seed);
+        let manners = Manners {
+            seed,
+            pay: options.pay,
+            retry: options.retry,
+            user_limit: options.user_limit,
+            order_limit: options.user_limit + 2,
+            items: ITEMS.len(),
+            waits: options.wait,
+            lets: Lets::ALL,
+        };
         let stock = deal(options.stock);
         create(&link, options, &sale, &stock, manners.order_limit, clock).await?;
         let sale_id = sale_id(&link, &sale).await?;
         let facts = machine::facts(&link, options).await;
         let world = Arc::new(World {
             sale,
-            rules: Rules {
-                clock,
-                user_limit: options.user_limit,
-                order_limit: manners.order_limit,
-                grace_ms: GRACE_MS,
-                hold_ms: options.hold_ms(),
-                keeps_fates: options.wait || options.race_first,
-                items: ITEMS.len(),
-                names: Names::Plain,
-            },
+            rules: rules(options, manners.order_limit, clock),
             connections: options.connections.unwrap_or(CONNECTIONS).into(),
             batch: options.batch.map(usize::from),
             address: Mutex::new(socket_of(&link.server)?),
@@ -234,19 +247,6 @@ impl Stage {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-    }
-}
-
-fn manners_of(options: &Options, seed: u64) -> Manners {
-    Manners {
-        seed,
-        pay: options.pay,
-        retry: options.retry,
-        user_limit: options.user_limit,
-        order_limit: options.user_limit + 2,
-        items: ITEMS.len(),
-        waits: options.wait,
-        lets: Lets::ALL,
     }
 }
 

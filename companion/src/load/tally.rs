@@ -110,11 +110,6 @@ impl Tally {
         }
     }
 
-    /// Sums the run up as an act of this name.
-    pub fn act(&self, name: &'static str) -> Act {
-        Act::of(name, self.requests(), &self.fates, &self.line.wrong_by)
-    }
-
     /// Counts an answer to a request that was due at `intended_us`.
     pub fn count(&mut self, step: Step, reply: &Reply, intended_us: u64, answered_us: u64) {
         let row = step.row();
@@ -151,6 +146,11 @@ impl Tally {
     pub fn note_failover(&mut self, killed_us: u64, promoted_us: u64) {
         self.killed_us = (killed_us > 0).then_some(killed_us);
         self.promoted_us = (promoted_us > 0).then_some(promoted_us);
+    }
+
+    /// Sums up the run for the table of its acts.
+    pub fn act(&self, name: &'static str) -> Act {
+        Act::of(name, &self.fates, self.requests(), &self.line.wrong_by)
     }
 
     /// Returns how many requests were answered.

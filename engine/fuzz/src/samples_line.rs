@@ -2,7 +2,7 @@
 //!
 //! Edge: as `samples.rs`.
 
-use super::samples::{HASHER, NOW_MS, ULID, options, step};
+use super::samples::{HASHER, NOW_MS, ULID, options, step, unentered};
 use flashsale_engine::sale::*;
 
 const BOUNDS: Bounds = Bounds {
@@ -170,7 +170,7 @@ pub fn waiting_sale() -> Sale {
     };
     let at_ms = START_MS + 10_000;
     step(&mut sale, |sale| sale.plan_alter(at_ms, &restart));
-    for (user, id) in [("mia", "mia-1"), ("ned", "ned-1"), ("oda", "oda-1")] {
+    for (user, id) in [("mia", "mia-1"), ("nia", "nia-1"), ("oda", "oda-1")] {
         join(&mut sale, at_ms, &wait(user, id, "b", 1));
     }
     assert_eq!(sale.audit(), Vec::<String>::new());
@@ -215,7 +215,7 @@ fn begin(sale: &mut Sale) {
     };
     step(sale, |sale| {
         let sold = sale.plan_checkout(START_MS + 5_000, &pay);
-        sold.map(super::samples::unentered)
+        sold.map(unentered)
     });
     step(sale, |sale| {
         let ended = sale.plan_dissolve(START_MS + 5_001, &mut 9);

@@ -168,7 +168,7 @@ impl LineLoading {
             return Err(CodecError::Invalid("a place"));
         };
         if !(self.number..self.next).contains(&number)
-            || waiting.pages_end() >= PAGES_MAX
+            || !waiting.has_page(PAGES_MAX)
             || sale.reservations.find(id).is_some()
             || waiting.find(id).is_some()
             || waiting.find_of_user(user).is_some()

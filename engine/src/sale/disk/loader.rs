@@ -320,11 +320,8 @@ fn take_record(
     };
     touch_next(*from, sale);
     let is_unseen = lines.is_empty() && digest.is_none();
-    let may_be = if is_unseen {
-        status == Status::Released
-    } else {
-        user.is_some()
-    };
+    let is_released = status == Status::Released;
+    let may_be = (is_unseen && is_released) || (!is_unseen && user.is_some());
     let has_item = |line: &Line| (line.item as usize) < sale.items.len();
     if !may_be
         || !lines.iter().all(has_item)

@@ -159,6 +159,29 @@ fn the_time_to_wait_counts_places_that_were_left_as_it_counts_those_ahead() {
 }
 
 #[test]
+fn a_line_that_has_just_begun_to_move_is_judged_by_how_long_it_has() {
+    let mut sale = sale(&[(b"tee", 1_000)], Changes::default());
+    reserve(&mut sale, BEGIN_MS, "all", (b"tee", 1_000), false);
+    for number in 0..600 {
+        let id = format!("p{number}");
+        reserve(&mut sale, BEGIN_MS, &id, (b"tee", 1), true);
+    }
+    release(&mut sale, BEGIN_MS, "all");
+    // Ten a second.
+    for second in 0..20 {
+        grant(&mut sale, BEGIN_MS + second * 1_000, 11);
+    }
+    let place = sale.find_place(OWN.key(b"p599")).expect("a place");
+    let terms = sale.wait_terms(place, BEGIN_MS + 20_000).expect("terms");
+    assert!(
+        terms
+            .eta_ms
+            .is_some_and(|ms| (35_000..=45_000).contains(&ms)),
+        "{terms:?}"
+    );
+}
+
+#[test]
 fn a_grant_of_more_places_than_a_go_settles_is_refused_unread() {
     let granted = |places: u64| Event {
         at_ms: BEGIN_MS,
@@ -207,6 +230,58 @@ fn a_snapshot_in_which_an_id_waits_and_is_reserved_is_refused() {
         load(&forged),
         Err(CodecError::Invalid("a reservation"))
     ));
+}
+
+#[test]
+fn whoever_is_next_stands_at_the_head_after_many_were_granted_at_once() {
+    let mut sale = sale(&[(b"tee", 100)], Changes::default());
+    reserve(&mut sale, BEGIN_MS, "all", (b"tee", 100), false);
+    for number in 0..60 {
+        let name = format!("p{number}");
+        reserve(&mut sale, BEGIN_MS, &name, (b"tee", 1), true);
+    }
+    release(&mut sale, BEGIN_MS, "all");
+    // A step for the line, and one for each of forty.
+    assert!(grant(&mut sale, BEGIN_MS, 41));
+    assert_eq!(sale.line_counts().granted, 40);
+    let ahead = |name: &[u8]| sale.ahead_of(sale.place_of_user(name).expect("a place"));
+    assert_eq!((ahead(b"p40"), ahead(b"p59")), (Some(0), Some(19)));
+}
+
+/// Whoever is at their limit at their turn is not passed over while units of theirs may be on
+/// their way back: nobody has swept yet.
+#[test]
+fn a_turn_at_a_limit_waits_for_the_sweep() {
+    let changes = Changes {
+        user_limit: Some(1),
+        ..Changes::default()
+    };
+    let mut sale = sale(&[(b"tee", 1), (b"mug", 1)], changes);
+    reserve(&mut sale, BEGIN_MS + 1, "zoe", (b"tee", 1), false);
+    // Ann's own is overdue when the unit comes back; she waits under another id.
+    let ask = Reserve {
+        user: OWN.key(b"ann"),
+        ask: Ask::Items([(&b"tee"[..], 1)].into_iter().collect()),
+        id: OWN.key(b"ann waits"),
+        hold_ms: None,
+        replaces: None,
+        waits: true,
+    };
+    let event = sale
+        .plan_reserve(BEGIN_MS + 1, &ask, &BOUNDS)
+        .expect("a place");
+    sale.apply(&event);
+    reserve(&mut sale, BEGIN_MS, "ann", (b"mug", 1), false);
+    release(&mut sale, BEGIN_MS + 2, "zoe");
+    let now_ms = BEGIN_MS + 60_000;
+    let place = sale.find_place(ask.id).expect("a place");
+    let poll = |sale: &Sale| sale.plan_grant_to(now_ms, place, &BOUNDS, &|_| true);
+    assert!(sale.has_overdue(now_ms) && poll(&sale).is_none());
+    let swept = sale.plan_sweep(now_ms, 9).expect("a sweep");
+    sale.apply(&swept);
+    let granted = poll(&sale).expect("her turn");
+    sale.apply(&granted);
+    assert_eq!(sale.line_counts().granted, 1);
 }
 
 /// A copy that loaded a line knows what its front asks for: whoever has the first number need not

@@ -81,6 +81,15 @@ pub fn compare(model: &Model, sale: &Sale) -> Result<(), Fault> {
             let is = (place.item as usize, place.number as usize, place.qty);
             let should_be = (item, number, person.qty);
             agree(&person.id, format!("{is:?}"), format!("{should_be:?}"))?;
+            let ahead = line
+                .order
+                .as_ref()
+                .map(|_| (line.place_of(number) - line.head) as u64);
+            agree(
+                "ahead",
+                format!("{:?}", sale.ahead_of(place)),
+                format!("{ahead:?}"),
+            )?;
             let of_user = sale
                 .place_of_user(&of(&person.user))
                 .map(|place| place.slot);

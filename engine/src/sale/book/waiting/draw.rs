@@ -108,7 +108,7 @@ impl Draw {
 
     /// Swaps `at` with its partner of this round, or does not: both of a pair come to the
     /// same decision.
-    fn step(&self, at: u64, round: &Round) -> u64 {
+    fn swap(&self, at: u64, round: &Round) -> u64 {
         let Round { salt, key } = *round;
         let sum = key + self.drawn - at;
         let partner = if sum >= self.drawn {
@@ -147,7 +147,7 @@ impl Order<'_> {
             return number;
         }
         let rounds = self.rounds().iter();
-        rounds.fold(number, |at, round| self.draw.step(at, round))
+        rounds.fold(number, |at, round| self.draw.swap(at, round))
     }
 
     /// As [`Draw::number_of`].
@@ -156,7 +156,7 @@ impl Order<'_> {
             return place;
         }
         let rounds = self.rounds().iter().rev();
-        rounds.fold(place, |at, round| self.draw.step(at, round))
+        rounds.fold(place, |at, round| self.draw.swap(at, round))
     }
 }
 

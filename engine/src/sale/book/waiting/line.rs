@@ -23,6 +23,7 @@ use crate::table::slab::{NONE, SlotNumber};
 /// Periods that a minute is counted in.
 const PERIODS: usize = 6;
 const PERIOD_MS: u64 = 10_000;
+const MINUTE_MS: u64 = PERIODS as u64 * PERIOD_MS;
 
 /// How many places were settled in the last minute. A property of this copy: after a load it
 /// begins anew.
@@ -31,10 +32,13 @@ pub(super) struct Flow {
     settled: [u64; PERIODS],
     /// The newest period, since 1970.
     period: u64,
+    /// When the first places were settled.
+    first_ms: Option<u64>,
 }
 
 impl Flow {
     pub fn note(&mut self, at_ms: u64, places: u64) {
+        self.first_ms.get_or_insert(at_ms);
         let period = at_ms / PERIOD_MS;
         let passed = period.saturating_sub(self.period).min(PERIODS as u64);
         for gone in 0..passed {
@@ -45,8 +49,16 @@ impl Flow {
         self.settled[now] = self.settled[now].saturating_add(places);
     }
 
-    /// Places a minute, as they were settled up to now.
+    /// Places a minute, as they were settled up to now. In its first minute a line is judged by
+    /// the time that it has moved, at least a period: at START many have their turn at once.
     pub fn a_minute(&self, now_ms: u64) -> u64 {
+        let moved_ms = now_ms.saturating_sub(self.first_ms.unwrap_or(now_ms));
+        let of_ms = moved_ms.clamp(PERIOD_MS, MINUTE_MS);
+        let settled = u128::from(self.settled_lately(now_ms)) * u128::from(MINUTE_MS);
+        u64::try_from(settled / u128::from(of_ms)).unwrap_or(u64::MAX)
+    }
+
+    fn settled_lately(&self, now_ms: u64) -> u64 {
         let period = now_ms / PERIOD_MS;
         let oldest = (period + 1).saturating_sub(PERIODS as u64);
         (oldest..=period.min(self.period))

@@ -228,7 +228,12 @@ impl Waiting {
     /// be so many?
     pub fn has_number(&self, item: ItemIndex, pages_max: usize) -> bool {
         let next = self.line(item).map_or(0, WaitingLine::next);
-        next < NUMBERS_MAX && self.pages.slots() < pages_max
+        next < NUMBERS_MAX && self.has_page(pages_max)
+    }
+
+    /// Is there one more page, if there may be so many?
+    pub fn has_page(&self, pages_max: usize) -> bool {
+        (self.pages.next_slot() as usize) < pages_max
     }
 
     /// All lines that somebody is in, by item.

@@ -29,7 +29,7 @@ pub async fn play_all(options: &Options) -> Result<u8, Failure> {
         show(&outcome, report.as_deref())?;
         race = Some(outcome);
     }
-    let act = race.as_ref().map(|race| Act::of("race", &race.tally));
+    let act = race.as_ref().map(|race| race.tally.act("race"));
     let outcome = play(options, seed, act).await?;
     show(&outcome, options.report.as_deref())?;
     let holds = outcome.holds() && race.is_none_or(|race| race.holds());

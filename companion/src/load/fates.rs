@@ -7,7 +7,6 @@ use crate::plain::commas;
 
 use super::chart::{Chart, Curve, Scale, escape};
 use super::series::histogram;
-use super::tally::Tally;
 
 /// Of how many buyers the fate is kept.
 const FATES_MAX: u64 = 1_000_000;
@@ -86,9 +85,9 @@ pub struct Act {
 }
 
 impl Act {
-    /// Sums up a run.
-    pub fn of(name: &'static str, tally: &Tally) -> Self {
-        let fates = &tally.fates.0;
+    /// Sums up a run of so many requests; `wrong_by` is how wrong its estimates were.
+    pub fn of(name: &'static str, requests: u64, all: &Fates, wrong_by: &Histogram<u64>) -> Self {
+        let fates = &all.0;
         let (mut served, mut refused) = (histogram(3), histogram(3));
         for fate in fates {
             match (fate.served_us, fate.refused_us) {
@@ -98,17 +97,17 @@ impl Act {
             }
         }
         let bought = |fates: &[Fate]| fates.iter().filter(|fate| fate.has_bought).count();
-        let all = bought(fates);
+        let buyers = bought(fates);
         Self {
             name,
             came: fates.len() as u64,
-            requests: tally.requests(),
-            bought: all as u64,
-            bought_first: bought(&fates[..all.min(fates.len())]) as u64,
+            requests,
+            bought: buyers as u64,
+            bought_first: bought(&fates[..buyers]) as u64,
             served,
             refused,
-            wrong_by: tally.line.wrong_by.clone(),
-            by_part: tally.fates.bought_by_part(),
+            wrong_by: wrong_by.clone(),
+            by_part: all.bought_by_part(),
         }
     }
 
@@ -219,22 +218,22 @@ mod tests {
     use super::*;
 
     fn act(name: &'static str, bought: &[u64]) -> Act {
-        let mut tally = Tally::new(100_000);
+        let mut fates = Fates::default();
         for user in 0..100 {
-            tally.fates.note(user, "WAITING", 0, 500_000);
+            fates.note(user, "WAITING", 0, 500_000);
             let word = if bought.contains(&user) {
                 "RESERVED"
             } else {
                 "SOLDOUT"
             };
-            tally.fates.note(user, word, 0, 2_000_000);
+            fates.note(user, word, 0, 2_000_000);
         }
         for user in bought {
-            tally.fates.note(*user, "SOLD", 0, 3_000_000);
+            fates.note(*user, "SOLD", 0, 3_000_000);
             // What is reserved later is no shorter wait.
-            tally.fates.note(*user, "RESERVED", 0, 4_000_000);
+            fates.note(*user, "RESERVED", 0, 4_000_000);
         }
-        Act::of(name, &tally)
+        Act::of(name, 400, &fates, &histogram(3))
     }
 
     #[test]

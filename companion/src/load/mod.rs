@@ -138,13 +138,7 @@ impl Stage {
         let facts = machine::facts(&link, options).await;
         let world = Arc::new(World {
             sale,
-            rules: Rules {
-                clock,
-                user_limit: options.user_limit,
-                grace_ms: GRACE_MS,
-                hold_ms: options.hold_ms(),
-                keeps_fates: options.wait || options.race_first,
-            },
+            rules: rules(options, clock),
             connections: options.connections.into(),
             batch: options.batch.map(usize::from),
             address: Mutex::new(socket_of(&link.server)?),
@@ -249,9 +243,6 @@ impl Stage {
         let failed = |error: redis::RedisError| cannot("reading the books", explain(&error));
         let sale = &self.world.sale;
         let at_most = Duration::from_millis(options.hold_ms() + GRACE_MS + 5_000);
-        books::wait_until_nobody_waits(&link, sale, at_most)
-            .await
-            .map_err(failed)?;
         books::wait_until_none_is_open(&link, sale, at_most)
             .await
             .map_err(failed)?;
@@ -362,6 +353,16 @@ fn rush(options: &Options) -> Rush {
             a_second: options.rate(),
             time: None,
         },
+    }
+}
+
+fn rules(options: &Options, clock: Clock) -> Rules {
+    Rules {
+        clock,
+        user_limit: options.user_limit,
+        grace_ms: GRACE_MS,
+        hold_ms: options.hold_ms(),
+        keeps_fates: options.wait || options.race_first,
     }
 }
 

@@ -90,7 +90,7 @@ impl Outcome {
     /// Returns what is to be set side by side: the race if there was one, and the line; nothing
     /// where nobody waited.
     pub fn acts(&self) -> Vec<Act> {
-        let line = self.waits.then(|| Act::of("line", &self.tally));
+        let line = self.waits.then(|| self.tally.act("line"));
         self.race.iter().cloned().chain(line).collect()
     }
 

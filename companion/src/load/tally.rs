@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use hdrhistogram::Histogram;
 
 use super::buyer::{ITEMS, Line};
-use super::fates::Fates;
+use super::fates::{Act, Fates};
 use super::line::Places;
 use super::request::{COMMANDS, Step};
 use super::resp::Reply;
@@ -138,6 +138,11 @@ impl Tally {
     /// Returns how many requests were answered.
     pub fn requests(&self) -> u64 {
         self.answers.iter().map(|(_, _, count)| count).sum()
+    }
+
+    /// Sums up who got what, as one of two acts.
+    pub fn act(&self, name: &'static str) -> Act {
+        Act::of(name, self.requests(), &self.fates, &self.line.wrong_by)
     }
 
     /// Returns how often any command was answered with this word.

@@ -117,8 +117,8 @@ pub async fn read_stock(link: &Link, sale: &Sale) -> Result<Vec<[u64; 3]>, Redis
     Ok(stock)
 }
 
-/// Waits until no reservation is open: whoever abandoned a cart is gone, but its deadline has
-/// yet to come.
+/// Waits until nobody is in line and no reservation is open: whoever abandoned a place or a cart is
+/// gone, but its turn or its deadline has yet to come.
 pub async fn wait_until_none_is_open(
     link: &Link,
     sale: &Sale,
@@ -126,31 +126,22 @@ pub async fn wait_until_none_is_open(
 ) -> Result<(), RedisError> {
     let deadline = Instant::now() + at_most;
     loop {
+        let is_waited = is_waited(link, sale).await?;
         let stock = read_stock(link, sale).await?;
-        if stock.iter().all(|item| item[1] == 0) || Instant::now() > deadline {
+        let is_over = !is_waited && stock.iter().all(|item| item[1] == 0);
+        if is_over || Instant::now() > deadline {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// Waits until nobody is in line: whoever walked away without a word is still there until the last
-/// unit is sold, or its turn has come.
-pub async fn wait_until_nobody_waits(
-    link: &Link,
-    sale: &Sale,
-    at_most: Duration,
-) -> Result<(), RedisError> {
-    let deadline = Instant::now() + at_most;
+/// Reports whether somebody is in line; in a module without lines nobody is.
+async fn is_waited(link: &Link, sale: &Sale) -> Result<bool, RedisError> {
     let mut command = redis::cmd("FLASHSALE.INFO");
     command.arg(&sale.key);
-    // A module without lines has no such field.
-    while integer(&pairs(&link.ask(&command).await?), "waiting").is_some_and(|count| count > 0)
-        && Instant::now() < deadline
-    {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    Ok(())
+    let waiting = integer(&pairs(&link.ask(&command).await?), "waiting");
+    Ok(waiting.is_some_and(|count| count > 0))
 }
 
 async fn read_stream(link: &Link, sale: &Sale) -> Result<Stream, RedisError> {

@@ -85,14 +85,9 @@ pub struct Act {
 }
 
 impl Act {
-    /// Sums up a run of so many requests; `wrong_by` is how wrong the estimates were.
-    pub fn of(
-        name: &'static str,
-        all_fates: &Fates,
-        requests: u64,
-        wrong_by: &Histogram<u64>,
-    ) -> Self {
-        let fates = &all_fates.0;
+    /// Sums up a run of so many requests; `wrong_by` is how wrong its estimates were.
+    pub fn of(name: &'static str, requests: u64, all: &Fates, wrong_by: &Histogram<u64>) -> Self {
+        let fates = &all.0;
         let (mut served, mut refused) = (histogram(3), histogram(3));
         for fate in fates {
             match (fate.served_us, fate.refused_us) {
@@ -102,17 +97,17 @@ impl Act {
             }
         }
         let bought = |fates: &[Fate]| fates.iter().filter(|fate| fate.has_bought).count();
-        let all = bought(fates);
+        let buyers = bought(fates);
         Self {
             name,
             came: fates.len() as u64,
             requests,
-            bought: all as u64,
-            bought_first: bought(&fates[..all.min(fates.len())]) as u64,
+            bought: buyers as u64,
+            bought_first: bought(&fates[..buyers]) as u64,
             served,
             refused,
             wrong_by: wrong_by.clone(),
-            by_part: all_fates.bought_by_part(),
+            by_part: all.bought_by_part(),
         }
     }
 
@@ -238,7 +233,7 @@ mod tests {
             // What is reserved later is no shorter wait.
             fates.note(*user, "RESERVED", 0, 4_000_000);
         }
-        Act::of(name, &fates, 0, &histogram(3))
+        Act::of(name, 400, &fates, &histogram(3))
     }
 
     #[test]

@@ -7,8 +7,8 @@
 use hdrhistogram::Histogram;
 
 use super::buyer::ITEMS;
+use super::clock::Clock;
 use super::resp::Reply;
-use super::rules::{Names, Rules};
 
 /// How long somebody in line may be silent. They ask twice in this time at least, which is as
 /// often as those who race ask.
@@ -19,11 +19,6 @@ const WRONG_US_MAX: u64 = 86_400_000_000;
 
 /// How many faults are kept in words; all are counted.
 const TEXTS_MAX: usize = 10;
-
-/// Only a sale of load's own has a line.
-fn name(user: u64) -> String {
-    Names::Plain.user(user)
-}
 
 /// One place of one buyer.
 #[derive(Clone, Debug)]
@@ -130,8 +125,8 @@ impl Places {
                 self.passed_over += 1;
                 if self.passed_over_texts.len() < TEXTS_MAX {
                     self.passed_over_texts.push(format!(
-                        "{} was passed over after {} ms without a request: {} before it, then {ahead}",
-                        name(who.user),
+                        "buyer {} was passed over after {} ms without a request: {} before it, then {ahead}",
+                        who.user,
                         silent_us / 1_000,
                         standing.ahead
                     ));
@@ -155,20 +150,19 @@ impl Places {
         });
     }
 
-    /// Takes RESERVED of a place, whose units are held until `expires_at_ms`.
+    /// Takes RESERVED of a place, which was granted at `granted_ms` of the server's clock.
     pub fn granted(
         &mut self,
         standing: &mut Standing,
-        expires_at_ms: u64,
+        granted_ms: u64,
         told_us: u64,
-        rules: &Rules,
+        clock: &Clock,
     ) {
         let Some(at) = standing.place else {
             return;
         };
-        let granted_ms = expires_at_ms.saturating_sub(rules.hold_ms);
         self.places[at].granted = Some((granted_ms, told_us));
-        let granted_us = rules.clock.us_of(granted_ms);
+        let granted_us = clock.us_of(granted_ms);
         for (estimated_us, eta_us) in &standing.estimates {
             let truth_us = granted_us.saturating_sub(*estimated_us);
             self.wrong_by
@@ -225,9 +219,9 @@ impl Places {
             let waiting = last_waiting.filter(|one| one.waited_us > told_us);
             if let Some(one) = later.or(waiting) {
                 wrong.push(format!(
-                    "{} was granted before {}, who had joined {:.1} ms sooner",
-                    name(place.user),
-                    name(one.user),
+                    "buyer {} was granted before buyer {}, who had joined {:.1} ms sooner",
+                    place.user,
+                    one.user,
                     (place.asked_us - one.told_us) as f64 / 1e3
                 ));
             }
@@ -238,24 +232,8 @@ impl Places {
 
 #[cfg(test)]
 mod tests {
-    use super::super::clock::Clock;
     use super::super::resp::Answer;
     use super::*;
-
-    const HOLD_MS: u64 = 600;
-
-    fn rules() -> Rules {
-        Rules {
-            clock: Clock::start_in(0, 0),
-            user_limit: 2,
-            order_limit: 4,
-            grace_ms: 300,
-            hold_ms: HOLD_MS,
-            keeps_fates: false,
-            items: ITEMS.len(),
-            names: Names::Plain,
-        }
-    }
 
     fn who(user: u64, asked_us: u64) -> Who {
         Who {
@@ -286,7 +264,7 @@ mod tests {
     }
 
     fn grant(line: &mut Places, standing: &mut Standing, at_ms: u64, told_ms: u64) {
-        line.granted(standing, at_ms + HOLD_MS, told_ms * 1_000, &rules());
+        line.granted(standing, at_ms, told_ms * 1_000, &Clock::start_in(0, 0));
         assert!(!standing.is_in_line());
     }
 
@@ -305,7 +283,7 @@ mod tests {
         let wrong = line.overtakings();
         assert_eq!(
             wrong,
-            ["user-4 was granted before user-3, who had joined 5.0 ms sooner"]
+            ["buyer 4 was granted before buyer 3, who had joined 5.0 ms sooner"]
         );
         assert_eq!(line.counts(), (4, 4));
     }

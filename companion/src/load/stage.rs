@@ -176,9 +176,6 @@ impl Stage {
             |error: redis::RedisError| Failure::cannot("reading the books", explain(&error));
         let sale = &self.world.sale;
         let at_most = Duration::from_millis(options.hold_ms() + GRACE_MS + 5_000);
-        books::wait_until_nobody_waits(&link, sale, at_most)
-            .await
-            .map_err(failed)?;
         books::wait_until_none_is_open(&link, sale, at_most)
             .await
             .map_err(failed)?;

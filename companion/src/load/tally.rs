@@ -148,14 +148,14 @@ impl Tally {
         self.promoted_us = (promoted_us > 0).then_some(promoted_us);
     }
 
-    /// Sums up the run for the table of its acts.
-    pub fn act(&self, name: &'static str) -> Act {
-        Act::of(name, &self.fates, self.requests(), &self.line.wrong_by)
-    }
-
     /// Returns how many requests were answered.
     pub fn requests(&self) -> u64 {
         self.answers.iter().map(|(_, _, count)| count).sum()
+    }
+
+    /// Sums up who got what, as one of two acts.
+    pub fn act(&self, name: &'static str) -> Act {
+        Act::of(name, self.requests(), &self.fates, &self.line.wrong_by)
     }
 
     /// Returns how often any command was answered with this word.

@@ -168,9 +168,10 @@ impl Visit {
     ) -> Next {
         self.expires_at_ms = reply.number(1).unwrap_or(0).unsigned_abs();
         tally.last_deadline_ms = tally.last_deadline_ms.max(self.expires_at_ms);
+        let granted_ms = self.expires_at_ms.saturating_sub(rules.hold_ms);
         tally
             .line
-            .granted(&mut self.standing, self.expires_at_ms, now_us, rules);
+            .granted(&mut self.standing, granted_ms, now_us, &rules.clock);
         if self.buyer.loses_answers {
             if let Some(first) = self.lost.take() {
                 tally.compare_replay(&first, &reply, 2, self.told_us);

@@ -235,8 +235,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="the same crowd again")
     parser.add_argument("--keep", action="store_true", help="leave all running for a browser, until Ctrl-C")
     options = parser.parse_args()
-    # As Ctrl-C: whoever ends the story ends its processes.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # Whoever ends the story ends its processes, also where a shell started it in the background, and
+    # with Ctrl-C ignored.
+    for end in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(end, signal.default_int_handler)
     print("story: starting server, provider, worker, gateway and till", flush=True)
     story = Story(options.stock)
     try:

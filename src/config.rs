@@ -14,7 +14,7 @@ use lazy_static::lazy_static;
 use crate::error::echo;
 use crate::ffi::{self, Ctx, TextSetting};
 use flashsale_engine::bloom::{ERROR_RATE_MIN, EXPANSION_MAX, ErrorRate, RateError};
-use flashsale_engine::sale::{Bounds, INTEGER_MAX};
+use flashsale_engine::sale::{Bounds, Granted, INTEGER_MAX};
 
 /// One setting.
 pub struct Knob {
@@ -56,7 +56,7 @@ const SWEEP_MAX: Knob = Knob {
     unit: "reservations",
     default: 1_000,
     min: 1,
-    max: 100_000,
+    max: Granted::PLACES_MAX as i64,
     is_mutable: true,
     reason: "most overdue reservations returned in one go, where one counts once for every 16 \
              SKUs it has begun: more returns a wave of deadlines sooner, fewer keeps the pauses \

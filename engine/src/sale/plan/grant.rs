@@ -204,7 +204,7 @@ impl Sale {
     }
 
     fn note_grant(&self, now_ms: u64, qty: u64, tally: &mut Tally, bounds: &Bounds) {
-        if self.needs_room(tally, bounds) {
+        if self.is_full(tally.granted, tally.forgotten, bounds) {
             tally.forgotten += 1;
         }
         tally.granted += 1;
@@ -247,7 +247,7 @@ impl Sale {
                 Fate::Waits
             }
             Err(_) => Fate::PassedOver,
-            Ok(()) if self.needs_room(tally, bounds) && !self.can_forget(tally) => Fate::Waits,
+            Ok(()) if !self.has_room(tally.granted, tally.forgotten, bounds) => Fate::Waits,
             Ok(()) => Fate::Granted,
         }
     }
@@ -275,15 +275,17 @@ impl Sale {
         given.saturating_add(qty) <= left
     }
 
-    fn needs_room(&self, tally: &Tally, bounds: &Bounds) -> bool {
-        let known = self.reservations.len() as u64 - u64::from(tally.forgotten);
-        known + tally.granted >= bounds.reservations_max as u64
+    /// Are as many ids known as may be, after so many grants?
+    fn is_full(&self, granted: u64, forgotten: u32, bounds: &Bounds) -> bool {
+        let known = self.reservations.len() as u64 - u64::from(forgotten);
+        known + granted >= bounds.reservations_max as u64
     }
 
-    /// Is there one more id that can never become an order? Those whose grace may be over
-    /// are left to the sweep.
-    fn can_forget(&self, tally: &Tally) -> bool {
-        self.reservations.ended().len() > tally.forgotten as usize
+    /// Is there room for one more, or an id to be forgotten that can never become an order?
+    /// Those whose grace may be over are left to the sweep.
+    fn has_room(&self, granted: u64, forgotten: u32, bounds: &Bounds) -> bool {
+        !self.is_full(granted, forgotten, bounds)
+            || self.reservations.ended().len() > forgotten as usize
     }
 
     /// May anybody get units now?
@@ -326,15 +328,12 @@ impl Sale {
         if !self.may_grant(now_ms) {
             return false;
         }
-        let is_full = bounds.is_some_and(|bounds| {
-            self.reservations.len() >= bounds.reservations_max
-                && self.reservations.ended().len() == 0
-        });
+        let has_room = bounds.is_none_or(|bounds| self.has_room(0, 0, bounds));
         for (looked, line) in waiting.stocked_lines().enumerate() {
             let (item, front) = (line.item(), waiting.front_qty(line));
             // Whoever waits for more than can come has to be passed over first.
             let is_served = |qty| {
-                (!is_too_soon && !is_full && self.has_units_for(item, qty, 0))
+                (!is_too_soon && has_room && self.has_units_for(item, qty, 0))
                     || self.over_for(now_ms, item, qty).is_some()
             };
             let is_due = line.is_drawn() && front.is_none_or(is_served);

@@ -37,19 +37,8 @@ fn a_sale_without_events_has_no_outbox() {
 
 #[test]
 fn flipped_and_cut_outboxes_are_errors_or_consistent_sales() {
-    let bytes = saved(&telling_sale()).remove(0);
     let begins = saved(&busy_sale()).remove(0).len() - 100;
-    for len in begins..bytes.len() {
-        assert!(loaded(&[bytes[..len].to_vec()]).is_err(), "cut at {len}");
-    }
-    for bit in begins * 8..bytes.len() * 8 {
-        let mut flipped = bytes.clone();
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        if let Ok(sale) = loaded(&[flipped]) {
-            assert_eq!(sale.audit(), Vec::<String>::new(), "bit {bit}");
-            live_out(sale, &format!("bit {bit}"));
-        }
-    }
+    damage(&telling_sale(), begins, consistent);
 }
 
 #[test]

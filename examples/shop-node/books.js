@@ -32,6 +32,8 @@ export const KEY = env.SHOP_SALE ?? "shoes";
 export const ORDERS = env.SHOP_ORDERS ?? "shoes:orders";
 export const SHOP_URL = new URL(env.SHOP_URL ?? "http://127.0.0.1:8000");
 export const IS_TLS = SHOP_URL.protocol === "https:";
+/** The REF under which an order goes back whose money is gone. */
+export const UNPAID = "unpaid";
 // How long something may take before `reconcile` looks at it.
 export const STALE_MS = Number(env.SHOP_STALE_MS ?? 60_000);
 export const CURRENCY = "EUR";

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import {
   addJob, alarm, centsOf, change, intentOf, isNoAnswer, KEY, move, ORDERS, payloadOf, row, rows, sale, STALE_MS,
-  transaction, unitsOf, writeOff,
+  transaction, UNPAID, unitsOf, writeOff,
 } from "./books.js";
 import * as provider from "./provider.js";
 
@@ -110,27 +110,32 @@ const close = ({ id, psp_ref: ref }) =>
   });
 
 /** Takes the money of an order in our books; takes the order back if there is none. @param {Intent} intent @returns {Again} */
-async function capture({ id, reservation, state, psp_ref: ref }) {
+async function capture(intent) {
+  const { id, state, psp_ref: ref } = intent;
   if (state !== "sold" || !ref) return;
   try {
     await provider.capture(ref);
   } catch (error) {
     // "Not now" costs nobody an order: an alarm, and again.
     if (!(error instanceof provider.Refused && provider.GONE.includes(error.state))) throw error;
-    await unitsBack(reservation, "capture-failed");
+    await takeBack(intent);
     move(id, ["sold"], "closed");
     return;
   }
   move(id, ["sold"], "captured");
 }
 
-/** Takes back the units of an order whose payment was given back already. @param {Intent} intent @returns {Again} */
-const takeBack = ({ reservation }) => unitsBack(reservation, "closed");
-
-/** Refunds an order, or writes it off if the sale has lost it. @param {string} reservation @param {string} ref */
-async function unitsBack(reservation, ref) {
-  const answer = await sale.refund(KEY, ORDERS, reservation, { ref });
-  if (answer.status !== "REFUNDED") writeOff(reservation, ref);
+/**
+ * Refunds an order whose money is gone, or writes it off if the sale has lost it.
+ *
+ * The REF is the same whoever asks, and why: two refunds of one order would both stand in the
+ * books, if Redis lost the first one after its entry was read.
+ *
+ * @param {Intent} intent @returns {Again}
+ */
+async function takeBack({ reservation }) {
+  const answer = await sale.refund(KEY, ORDERS, reservation, { ref: UNPAID });
+  if (answer.status !== "REFUNDED") writeOff(reservation, UNPAID);
 }
 
 /** The money of a `refund` entry, but only of what was captured. @param {Intent} intent @param {string} ref @returns {Again} */

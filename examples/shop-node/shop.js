@@ -12,7 +12,7 @@ import { ERRORS, FlashSaleError, pipeline, retry, retryAfterS } from "flashsale-
 
 import { admin } from "./admin.js";
 import {
-  addJob, alarm, centsOf, change, CURRENCY, intentOf, IS_TLS, isNoAnswer, isSame, KEY, move, rows, sale, shared, SHOP_URL, transaction,
+  addJob, alarm, centsOf, change, CURRENCY, intentOf, IS_TLS, isNoAnswer, isSame, KEY, move, rows, sale, shared, SHOP_URL, transaction, UNPAID,
 } from "./books.js";
 import * as provider from "./provider.js";
 
@@ -216,8 +216,7 @@ app.get("/order/:id", async (request, reply) => {
   // `SOLD` is for the buyer's eyes; money moves with the entry in the stream.
   if (known?.state === "sold" && ["authorised", "closing"].includes(state)) state = "sold";
   const refunds = rows("SELECT ref FROM refunds WHERE id = ?", id).map(({ ref }) => ref);
-  const isFailed = refunds.includes("capture-failed");
-  const says = isFailed ? "Your payment failed, so the order was cancelled. Please try again." : (SAYS[state] ?? "");
+  const says = refunds.includes(UNPAID) ? "Your payment failed or was given back, so the order was cancelled." : (SAYS[state] ?? "");
   const cart = known && { items: known.items, expires_at_ms: known.expiresAtMs, order_id: known.orderId };
   return { status: state, says, refunds, now_ms: Date.now(), ...cart };
 });

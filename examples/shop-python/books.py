@@ -20,6 +20,8 @@ REDIS_URL = os.environ.get("SHOP_REDIS", "redis://127.0.0.1:6379")
 KEY, ORDERS = os.environ.get("SHOP_SALE", "shoes"), os.environ.get("SHOP_ORDERS", "shoes:orders")
 SHOP_URL = os.environ.get("SHOP_URL", "http://127.0.0.1:8000")
 IS_TLS = SHOP_URL.startswith("https:")
+# The REF under which an order goes back whose money is gone.
+UNPAID = "unpaid"
 # How long something may take before `reconcile` looks at it.
 STALE_MS = int(os.environ.get("SHOP_STALE_MS", "60000"))
 CURRENCY = "EUR"

@@ -34,7 +34,7 @@ from flashsale import (
 )
 
 import provider
-from books import STALE_MS, add_job, alarm, cents_of, connect, intent_of, move, now_ms, payload_of, sale, transaction, units_of, write_off
+from books import STALE_MS, UNPAID, add_job, alarm, cents_of, connect, intent_of, move, now_ms, payload_of, sale, transaction, units_of, write_off
 
 shoes = sale()
 # Seconds until a job runs again; None: it is done.
@@ -129,23 +129,22 @@ def capture(db: sqlite3.Connection, intent: Any, _: str) -> Again:
     except provider.Refused as refused:
         if refused.state not in provider.GONE:
             raise  # "Not now" costs nobody an order: an alarm, and again.
-        units_back(db, intent, "capture-failed")
+        take_back(db, intent)
         move(db, intent["id"], ("sold",), "closed")
     else:
         move(db, intent["id"], ("sold",), "captured")
     return None
 
 
-def take_back(db: sqlite3.Connection, intent: Any, _: str) -> Again:
-    """Takes back the units of an order whose payment was given back already."""
-    units_back(db, intent, "closed")
+def take_back(db: sqlite3.Connection, intent: Any, _: str = "") -> Again:
+    """Refunds an order whose money is gone, or writes it off if the sale has lost it.
+
+    The REF is the same whoever asks, and why: two refunds of one order would both stand in the
+    books, if Redis lost the first one after its entry was read.
+    """
+    if not isinstance(shoes.refund(intent["reservation"], ref=UNPAID), Refunded):
+        write_off(db, intent["reservation"], UNPAID)
     return None
-
-
-def units_back(db: sqlite3.Connection, intent: Any, ref: str) -> None:
-    """Refunds an order, or writes it off if the sale has lost it."""
-    if not isinstance(shoes.refund(intent["reservation"], ref=ref), Refunded):
-        write_off(db, intent["reservation"], ref)
 
 
 def refund(db: sqlite3.Connection, intent: Any, ref: str) -> Again:

@@ -29,7 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import admin
 import provider
-from books import CURRENCY, HERE, IS_TLS, SHOP_URL, add_job, alarm, async_sale, cents_of, connect, intent_of, move, now_ms, transaction
+from books import CURRENCY, HERE, IS_TLS, SHOP_URL, UNPAID, add_job, alarm, async_sale, cents_of, connect, intent_of, move, now_ms, transaction
 
 sale = async_sale()
 db: sqlite3.Connection
@@ -236,8 +236,8 @@ async def order(request: Request) -> Response:
         state = "sold"
     refunded = [row["ref"] for row in db.execute("SELECT ref FROM refunds WHERE id = ?", (id,))]
     body = {"status": state, "says": SAYS.get(str(state), ""), "refunds": refunded, "now_ms": now_ms()}
-    if "capture-failed" in refunded:
-        body["says"] = "Your payment failed, so the order was cancelled. Please try again."
+    if UNPAID in refunded:
+        body["says"] = "Your payment failed or was given back, so the order was cancelled."
     if known:
         body |= {"items": known.items, "expires_at_ms": known.expires_at_ms, "order_id": known.order_id}
     return JSONResponse(body)

@@ -105,5 +105,5 @@ def test_an_order_is_taken_back_only_if_its_money_is_gone(
     after = {None: "captured", True: "closed", False: "sold"}[is_taken_back]
     assert books.intent_of(db, "id", "in_1")["state"] == after
     # The sale has lost the order: it is written off.
-    assert [row["ref"] for row in db.execute("SELECT ref FROM refunds")] == (["capture-failed"] if is_taken_back else [])
+    assert [row["ref"] for row in db.execute("SELECT ref FROM refunds")] == (["unpaid"] if is_taken_back else [])
     assert [row["topic"] for row in db.execute("SELECT topic FROM alarms")] == (["capture"] if is_taken_back is False else [])

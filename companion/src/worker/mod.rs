@@ -150,14 +150,12 @@ async fn work(
         let (link, claimed) = open_stream(&shared, stream).await?;
         let lane = Lane::new(Arc::clone(&shared), stream.clone(), &link);
         lanes.spawn(lane.run(link, claimed));
-        tokio::spawn(watch::watch_stream(
-            Arc::clone(&shared),
-            stream.clone(),
-            options.trim,
-        ));
+        let watched = watch::watch_stream(Arc::clone(&shared), stream.clone(), options.trim);
+        lanes.spawn(until_stop(stop.clone(), watched));
     }
     if options.tell.metrics.is_some() {
-        tokio::spawn(watch::watch_dead(Arc::clone(&shared)));
+        let watched = watch::watch_dead(Arc::clone(&shared));
+        lanes.spawn(until_stop(stop.clone(), watched));
     }
     wait_for_stop(&stop, &mut lanes).await?;
     log::info("stopping: finishing what is in hand");
@@ -170,12 +168,19 @@ async fn work(
     Ok(0)
 }
 
+async fn until_stop(stop: Stop, watched: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stop.wait() => {}
+        () = watched => {}
+    }
+}
+
 /// Waits until the program is to stop.
 ///
 /// # Errors
 ///
-/// A lane ends before that, which only a panic makes it do: its stream would stay unread while
-/// the process and its other lanes look well.
+/// A lane or what watches it ends before that, which only a panic makes it do: its stream would
+/// stay unread, or its metrics stand still, while the process looks well.
 async fn wait_for_stop(stop: &Stop, lanes: &mut JoinSet<()>) -> Result<(), Failure> {
     let ended = tokio::select! {
         () = stop.wait() => return Ok(()),
@@ -189,7 +194,7 @@ async fn wait_for_stop(stop: &Stop, lanes: &mut JoinSet<()>) -> Result<(), Failu
         _ => "its task is over".into(),
     };
     Err(Failure::CannotGoOn(format!(
-        "a stream is not read any more ({why}): this is a fault of the program, start it again"
+        "a stream is not read or watched any more ({why}): this is a fault of the program, start it again"
     )))
 }
 

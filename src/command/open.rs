@@ -121,6 +121,11 @@ impl<'c> OpenSale<'c> {
         }
     }
 
+    /// The place of whoever joined by the change that was just carried out.
+    pub fn joined(&mut self) -> Option<PlaceSlot> {
+        self.key.joined()
+    }
+
     /// Whoever has this place was heard from, and gets units if it is their turn: reports
     /// whether the line moved.
     #[cold]

@@ -29,6 +29,8 @@ pub(super) struct LiveLine {
     not_before_ms: u64,
     /// The timer is to look again by then, whatever is due.
     look_ms: Option<u64>,
+    /// Who joined by the last change, if it was that.
+    pub(super) joined: Option<PlaceSlot>,
     /// This sale's shares of the gauges of INFO.
     waiting: u64,
     bytes: u64,
@@ -42,6 +44,7 @@ impl LiveLine {
             next_item: 0,
             not_before_ms: 0,
             look_ms: None,
+            joined: None,
             waiting: 0,
             bytes: 0,
         }
@@ -134,6 +137,7 @@ impl LiveLine {
 
     /// Follows a change of who waits.
     pub(super) fn follow(&mut self, moves: Moves) {
+        self.joined = moves.joined;
         if let Some(place) = moves.joined {
             self.presence.hear(place);
         }

@@ -41,6 +41,11 @@ impl LiveSale {
         line.tick(sale, now_ms);
     }
 
+    /// The place of whoever joined by the last change, which was that.
+    pub fn joined(&mut self) -> Option<PlaceSlot> {
+        self.with_line().1.joined
+    }
+
     /// Whoever has this place was heard from.
     pub fn hear(&mut self, place: PlaceSlot) {
         self.with_line().1.hear(place);

@@ -200,6 +200,16 @@ impl Sale {
         if let Some(id) = id {
             self.reservations.touch(*id);
         }
+        if self.has_queue {
+            self.touch_places(id, user);
+        }
+    }
+
+    #[inline(never)] // Most sales have no line.
+    fn touch_places(&self, id: Option<&Key<'_>>, user: Option<&Key<'_>>) {
+        if let Some(waiting) = &self.waiting {
+            waiting.touch(id, user);
+        }
     }
 
     /// Fetches the records themselves, when [`Sale::touch`] has fetched where they are, and

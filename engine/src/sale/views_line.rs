@@ -8,7 +8,6 @@ use crate::sale::book::waiting::line::WaitingLine;
 use crate::sale::book::waiting::{LastDraw, LineCounts, Place, PlaceSlot, Waiting};
 use crate::sale::state::Sale;
 use crate::sale::units::ItemIndex;
-use crate::table::name::Spelling;
 
 /// Longest wait between two polls without PATIENCE, in milliseconds.
 const RETRY_MS_MAX: u64 = 30_000;
@@ -156,7 +155,7 @@ impl Sale {
         if ahead.is_some_and(|ahead| ahead < left) {
             retry_ms = retry_ms.min(options.hold_ms / 4);
         }
-        let spread = self.spread_of(place.id);
+        let spread = spread_of(place.number);
         if !options.has_started(now_ms) {
             let starts_in_ms = options.start_at_ms.unwrap_or(0).saturating_sub(now_ms);
             // All at once would be a second rush.
@@ -165,11 +164,6 @@ impl Sale {
         }
         let quarter = retry_ms / 4;
         (retry_ms - spread % (quarter + 1)).max(1)
-    }
-
-    /// A number that differs between ids and is the same for each.
-    fn spread_of(&self, id: Spelling<'_>) -> u64 {
-        self.hasher.hash(id) >> 16
     }
 
     /// Visits people who wait, from a cursor on, until as many were visited as asked for;
@@ -200,6 +194,13 @@ impl Sale {
         let page = u32::try_from(page).unwrap_or(u32::MAX);
         Some(PlaceCursor { item, page })
     }
+}
+
+/// A number that differs between places of a line and is nearly always the same for each: only
+/// before the draw a place may get another number. The step is the golden ratio of the range,
+/// so neighbours poll at moments far from each other.
+fn spread_of(number: u64) -> u64 {
+    number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
 }
 
 impl PlaceCursor {

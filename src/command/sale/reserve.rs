@@ -46,7 +46,7 @@ use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::names;
-use flashsale_engine::sale::{self, Answer, Ask, Sale};
+use flashsale_engine::sale::{self, Answer, Ask, Change, Sale};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RESERVE",
@@ -194,7 +194,9 @@ impl Handler for Reserve {
             Ok(ref event) => {
                 open.refuse_at_maxmemory()?;
                 let done = open.commit(event);
-                if waits && let Some(place) = open.sale().find_place(ask.id) {
+                if let Change::Joined { .. } = event.change
+                    && let Some(place) = open.joined()
+                {
                     reply::waiting(call.reply(), open.sale(), id, place);
                 } else {
                     reply::reserved_now(call.reply(), open.sale(), id, event, &done);

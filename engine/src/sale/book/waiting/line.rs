@@ -73,6 +73,8 @@ pub struct WaitingLine {
     pub(super) item: ItemIndex,
     /// The page of each 64 numbers that somebody has, by number / 64.
     pub(super) pages: BTreeMap<u64, SlotNumber>,
+    /// The one of them that was made last, which whoever joins is put into.
+    latest_page: Option<(u64, SlotNumber)>,
     /// The number of whoever joins next.
     pub(super) next: u64,
     /// The first place that is not settled.
@@ -98,6 +100,7 @@ impl WaitingLine {
         WaitingLine {
             item,
             pages: BTreeMap::new(),
+            latest_page: None,
             next: 0,
             head: 0,
             draw,
@@ -172,8 +175,30 @@ impl WaitingLine {
 
     /// The page of a number, [`NONE`] without one.
     pub(super) fn page_of(&self, number: u64) -> SlotNumber {
-        let page = self.pages.get(&(number / PAGE_NUMBERS));
-        page.copied().unwrap_or(NONE)
+        let key = number / PAGE_NUMBERS;
+        match self.latest_page {
+            Some((latest, slot)) if latest == key => slot,
+            _ => self.pages.get(&key).copied().unwrap_or(NONE),
+        }
+    }
+
+    /// Notes the page of a number.
+    pub(super) fn add_page(&mut self, number: u64, slot: SlotNumber) {
+        let key = number / PAGE_NUMBERS;
+        self.pages.insert(key, slot);
+        self.latest_page = Some((key, slot));
+    }
+
+    /// Forgets the page of a number.
+    pub(super) fn remove_page(&mut self, number: u64) {
+        self.pages.remove(&(number / PAGE_NUMBERS));
+        self.latest_page = None;
+    }
+
+    /// Forgets the first of the pages, and returns it.
+    pub(super) fn pop_page(&mut self) -> Option<SlotNumber> {
+        self.latest_page = None;
+        self.pages.pop_first().map(|(_, slot)| slot)
     }
 
     /// Heap bytes.

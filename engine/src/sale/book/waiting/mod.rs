@@ -260,6 +260,16 @@ impl Waiting {
         self.sold_out.iter().copied()
     }
 
+    /// Fetches where the places of this id and this user are, both at once.
+    pub fn touch(&self, id: Option<&Key<'_>>, user: Option<&Key<'_>>) {
+        if let Some(user) = user {
+            self.by_user.touch(user.hash());
+        }
+        if let Some(id) = id {
+            self.by_id.touch(id.hash());
+        }
+    }
+
     /// The place of an id. O(1).
     pub fn find(&self, id: Key<'_>) -> Option<PlaceSlot> {
         self.find_by(By::Id, id)

@@ -97,7 +97,7 @@ impl Waiting {
         if at == NONE {
             let first = number / PAGE_NUMBERS * PAGE_NUMBERS;
             at = self.pages.insert(Page::new(line_slot, first));
-            line.pages.insert(number / PAGE_NUMBERS, at);
+            line.add_page(number, at);
         }
         line.next = number + 1;
         line.living += 1;
@@ -227,7 +227,7 @@ impl Waiting {
         let is_empty = self.pages.get(at).is_some_and(Page::is_empty);
         if is_empty && let Some(page) = self.pages.remove(at) {
             self.record_bytes -= page.heap_bytes();
-            self.lines[line].pages.remove(&(number / PAGE_NUMBERS));
+            self.lines[line].remove_page(number);
         }
     }
 
@@ -342,8 +342,8 @@ impl Waiting {
             && let Some(&line) = self.ended.front()
         {
             freed += 1;
-            match self.lines[line].pages.pop_first() {
-                Some((_, page)) => freed += self.free_page(page),
+            match self.lines[line].pop_page() {
+                Some(page) => freed += self.free_page(page),
                 None => {
                     self.ended.pop_front();
                     self.lines.remove(line);
@@ -553,6 +553,32 @@ mod tests {
         waiting.draw([0; 16], 0);
         let line = waiting.line(0).unwrap();
         assert_eq!((line.next(), waiting.front_qty(line)), (1, Some(1)));
+    }
+
+    /// The page of whoever leaves last goes with them, and whoever comes next needs a new one.
+    #[test]
+    fn latecomers_who_leave_at_once_are_in_line_until_then() {
+        let mut waiting = Waiting::new(HASHER);
+        let join = |waiting: &mut Waiting, n: u32, is_started| {
+            let name = n.to_le_bytes();
+            waiting.join(
+                HASHER.key(&name),
+                HASHER.key(&name),
+                (0, 1),
+                is_started,
+                STOCK,
+            )
+        };
+        for n in 0..64 {
+            join(&mut waiting, n, false);
+        }
+        waiting.draw([0; 16], 0);
+        for n in 64..300 {
+            let slot = join(&mut waiting, n, true);
+            let number = waiting.get(slot).map(|place| place.number);
+            assert_eq!((number, waiting.len()), (Some(n.into()), 65));
+            waiting.leave(slot, 0);
+        }
     }
 
     #[test]

@@ -31,9 +31,7 @@ pub async fn play_all(options: &Options) -> Result<u8, Failure> {
     let seed = options.seed(log::now_ms());
     let mut race = None;
     if options.race_first {
-        let mut racing = options.clone();
-        racing.wait = false;
-        let outcome = play(&racing, seed).await?;
+        let outcome = play(&options.race(), seed).await?;
         show(&outcome, report_of_race.as_deref());
         race = Some(outcome);
     }

@@ -79,7 +79,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE.so")]
     pub own: Option<String>,
     /// The key of the sale, in braces; its stream has `:orders` behind it. `load:` and the time if none
-    /// is given. With --redis: the key of the gateway's sale, as it is
+    /// is given; a race before it has `-race` behind its own. With --redis: the key of the gateway's sale, as it is
     #[arg(long, value_name = "NAME", value_parser = name)]
     sale: Option<String>,
     /// Leaves the sale there
@@ -247,6 +247,16 @@ impl Options {
         Ok(Some((address, sale.clone())))
     }
 
+    /// Returns the options of the race before the line. Its sale may stay there, so it has a key of
+    /// its own.
+    pub fn race(&self) -> Options {
+        Options {
+            wait: false,
+            sale: self.sale.as_ref().map(|sale| format!("{sale}-race")),
+            ..self.clone()
+        }
+    }
+
     /// Returns the name of the sale; `now_ms` makes one.
     pub fn sale(&self, now_ms: i64) -> String {
         let made = || format!("load:{now_ms}");
@@ -325,5 +335,21 @@ mod tests {
             "spike --target ... --worker-sql=... --keep --seed 7"
         );
         assert_eq!(typed("spike --seed 9"), "spike --seed 9");
+    }
+
+    #[test]
+    fn a_race_before_the_line_has_a_sale_of_its_own() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            options: Options,
+        }
+        let words = "load spike --wait --race-first --keep --sale tea";
+        let Line { options } = clap::Parser::parse_from(words.split(' '));
+        assert_eq!(
+            (options.sale(0), options.race().sale(0)),
+            ("tea".into(), "tea-race".into())
+        );
+        assert!(options.wait && !options.race().wait);
     }
 }

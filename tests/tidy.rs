@@ -550,7 +550,9 @@ fn the_engine_has_a_few_crates_and_no_others() {
     let (mut names, _) = dependencies("engine/Cargo.toml", "[dependencies]");
     names.sort();
     let few = [
+        "hmac",
         "prefetch-index",
+        "sha2",
         "siphasher",
         "smallvec",
         "ulid",

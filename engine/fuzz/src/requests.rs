@@ -62,12 +62,14 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
         hold_ms: dice.one_in(2).then_some(1 + dice.below(90_000)),
         replaces: dice.one_in(3).then(|| HASHER.key(name(&names.ids, dice))),
         waits: false,
+        pass: Pass::Missing,
     };
     let wait = Reserve {
         ask: Ask::Items([(sku, qty)].into_iter().collect()),
         hold_ms: None,
         replaces: None,
         waits: true,
+        pass: Pass::Missing,
         ..reserve
     };
     let pay = Checkout {

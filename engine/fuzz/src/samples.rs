@@ -372,6 +372,7 @@ pub fn busy_sale() -> Sale {
         hold_ms: None,
         replaces: replaces.map(|old| HASHER.key(old)),
         waits: false,
+        pass: Pass::Missing,
     };
     let late_ms = NOW_MS + 60_000;
     step(&mut sale, |sale| sale.plan_resume(late_ms));
@@ -419,6 +420,7 @@ pub fn telling_sale() -> Sale {
             hold_ms: Some(500),
             replaces: replaces.map(|old| HASHER.key(old)),
             waits: false,
+            pass: Pass::Missing,
         };
     let reserve = |sale: &mut Sale, at_ms, ask: &Reserve<'static>| {
         step(sale, |sale| sale.plan_reserve(at_ms, ask, &BOUNDS));
@@ -501,6 +503,7 @@ pub fn sale_of_version_2() -> Sale {
             hold_ms: None,
             replaces: None,
             waits: false,
+            pass: Pass::Missing,
         };
         move |sale: &Sale| sale.plan_reserve(at_ms, &ask, &bounds)
     };

@@ -110,6 +110,9 @@ pub enum Answer {
         retry_in_ms: u64,
     },
 
+    /// No pass that the sale's secrets made for this id and user, or one that is over.
+    NoPass,
+
     // Errors.
     /// No such item; `ask` is its position in the request, `None` when a bare
     /// quantity does not say which of several items is meant.

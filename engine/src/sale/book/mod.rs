@@ -7,6 +7,7 @@ pub mod items;
 pub mod options;
 pub mod outbox;
 pub mod pace;
+pub mod passkeys;
 pub mod refunds;
 pub mod reservation;
 pub mod reservations;

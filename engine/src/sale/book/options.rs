@@ -3,6 +3,7 @@
 //! Edge: values only. Whether a change is allowed is decided in `plan/manage.rs`.
 
 use crate::sale::book::pace::PaceRate;
+use crate::sale::book::passkeys::PassKeys;
 
 /// What a sale writes to its order stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +79,8 @@ pub struct Options {
     pub patience_ms: u64,
     /// How fast reservations begin; `None`: as they are asked for.
     pub pace: Option<PaceRate>,
+    /// What passes are made with; none: nobody needs one.
+    pub passkeys: PassKeys,
 }
 
 impl Options {
@@ -108,6 +111,7 @@ impl Options {
             waiting_max: 0,
             patience_ms: Options::PATIENCE_MS_DEFAULT,
             pace: None,
+            passkeys: PassKeys::default(),
         }
     }
 
@@ -187,6 +191,8 @@ pub struct Changes {
     pub patience_ms: Option<u64>,
     /// `Some(None)` removes it.
     pub pace: Option<Option<PaceRate>>,
+    /// All secrets there are then.
+    pub passkeys: Option<PassKeys>,
 }
 
 impl Changes {
@@ -213,6 +219,7 @@ impl Changes {
             waiting_max: self.waiting_max.unwrap_or(before.waiting_max),
             patience_ms: self.patience_ms.unwrap_or(before.patience_ms),
             pace: self.pace.unwrap_or(before.pace),
+            passkeys: self.passkeys.as_ref().unwrap_or(&before.passkeys).clone(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::sale::book::options::Options;
 use crate::sale::book::pace::PaceRate;
+use crate::sale::book::passkeys::PassKeys;
 use crate::sale::state::MarkId;
 use crate::sale::units::{
     EntryId, INTEGER_MAX, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX, SKU_BYTES_MAX,
@@ -141,6 +142,19 @@ pub(crate) fn take_line_options(
         return Err(CodecError::Invalid("the options of lines"));
     }
     Ok(())
+}
+
+/// Appends the secrets of PASSKEY: an option of what the settings stand in.
+pub(crate) fn put_passkeys(out: &mut Writer<'_>, passkeys: &PassKeys) {
+    out.list(passkeys.iter(), Writer::bytes);
+}
+
+/// Reads the secrets of PASSKEY, at least one.
+pub(crate) fn take_passkeys(from: &mut NameReader<'_>) -> Result<PassKeys, CodecError> {
+    let secrets: Vec<&[u8]> = from.list(1, |from| from.bytes(PassKeys::BYTES_MAX))?;
+    PassKeys::new(&secrets)
+        .filter(|passkeys| !passkeys.is_empty())
+        .ok_or(CodecError::Invalid("the secrets of passes"))
 }
 
 /// Appends the lines of a cart.

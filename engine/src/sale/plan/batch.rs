@@ -234,7 +234,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sale::ask::request::Ask;
+    use crate::sale::ask::request::{Ask, Pass};
     use crate::sale::book::options::Options;
     use crate::sale::event::{Change, Created, Forgets};
     use crate::sale::units::{Line, Lines};
@@ -369,6 +369,7 @@ mod tests {
             hold_ms: None,
             replaces: None,
             waits: false,
+            pass: Pass::Missing,
         });
         let mut batch = Batch::new(AT_MS, BOUNDS, 0);
         let mut listener = Listener(sale);

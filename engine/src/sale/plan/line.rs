@@ -124,8 +124,9 @@ impl Sale {
         self.mark.is_some() || self.broken.is_some()
     }
 
-    /// Rows 16 and 17.
+    /// Rows 15 to 17.
     fn plan_join<'a>(&self, now_ms: u64, ask: &Reserve<'a>, item: ItemIndex, qty: u64) -> Plan<'a> {
+        self.admit_pass(now_ms, ask)?;
         let (mut places, mut has_number) = (0, true);
         if let Some(waiting) = &self.waiting {
             if let Some(place) = waiting.find_of_user(ask.user) {

@@ -8,5 +8,6 @@ mod line;
 pub mod manage;
 pub mod order;
 mod outbox;
+pub mod pass;
 pub mod refund;
 pub mod reserve;

@@ -263,6 +263,7 @@ fn a_sale_of_many_chunks_loads_equal_and_goes_on_the_same() {
             id: HASHER.key(id.as_bytes()),
             hold_ms: Some(1 + n * 7_919 % 1_000),
             waits: false,
+            pass: Pass::Missing,
             replaces: None,
         };
         let event = sale.plan_reserve(NOW_MS + n / 50, &ask, &bounds).unwrap();

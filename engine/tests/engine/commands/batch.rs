@@ -171,6 +171,7 @@ impl Names {
             id,
             hold_ms,
             waits: false,
+            pass: sale::Pass::Missing,
             replaces: None,
         };
         match op {

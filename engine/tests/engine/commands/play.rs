@@ -218,6 +218,7 @@ impl<H: Host> Play<'_, H> {
             id: self.host.sale().key(&id),
             hold_ms: *hold,
             waits: false,
+            pass: sale::Pass::Missing,
             replaces: replaces.as_deref().map(|old| self.host.sale().key(old)),
         };
         let (now_ms, bounds) = (self.now_ms, self.host.bounds());
@@ -247,6 +248,7 @@ impl<H: Host> Play<'_, H> {
             id: self.host.sale().key(&id),
             hold_ms: None,
             waits: false,
+            pass: sale::Pass::Missing,
             replaces: None,
         };
         let (now_ms, bounds) = (self.now_ms, self.host.bounds());

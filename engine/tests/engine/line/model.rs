@@ -136,6 +136,8 @@ impl Options {
 pub struct Model {
     pub options: Options,
     pub pace: Option<(u64, u64)>,
+    /// Which secrets make passes; none: nobody needs one.
+    pub passkeys: Vec<usize>,
     /// When the next reservation may begin, in units of 1/n ms.
     pub pace_at: u128,
     pub last_change: u64,

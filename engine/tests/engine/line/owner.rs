@@ -3,7 +3,7 @@
 use super::model::State;
 use super::said::{Op, Said};
 use super::words::{of, owned};
-use super::world::{SKUS, World};
+use super::world::{SECRETS, SKUS, World};
 use crate::commands::play::Fault;
 use flashsale_engine::sale::*;
 use flashsale_fuzz::samples::unentered;
@@ -19,6 +19,7 @@ impl World {
             Op::Restock(item, delta) => self.restock(now, *item, *delta),
             Op::Alter(options) => self.alter(now, options),
             Op::Pace(n, ms) => self.alter_pace(now, *n, *ms),
+            Op::PassKeys(secrets) => self.alter_passkeys(now, secrets),
             Op::Pause => {
                 let is_new = self.model.paused_at.is_none();
                 let plan = self.sale.plan_pause(now).map(|event| owned(&event));
@@ -160,6 +161,28 @@ impl World {
             if name == "PATIENCE" {
                 self.patiences.push((self.model.clock, value));
             }
+        }
+        Ok(said)
+    }
+
+    fn alter_passkeys(&mut self, now: u64, wanted: &[usize]) -> Result<(Said, Said), Fault> {
+        let secrets: Vec<&[u8]> = wanted.iter().map(|&secret| SECRETS[secret]).collect();
+        let changes = Changes {
+            passkeys: PassKeys::new(&secrets),
+            ..Changes::default()
+        };
+        let plan = self
+            .sale
+            .plan_alter(now, &changes)
+            .map(|event| owned(&event));
+        let expected = if wanted == self.model.passkeys {
+            Said::Unchanged
+        } else {
+            Said::Changed
+        };
+        let said = self.finish(plan, Said::Changed, expected)?;
+        if said.0 == Said::Changed {
+            self.model.passkeys = wanted.to_vec();
         }
         Ok(said)
     }

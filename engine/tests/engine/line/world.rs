@@ -11,6 +11,8 @@ use flashsale_fuzz::samples::unentered;
 
 pub const COPY: Hasher = Hasher::new([3, 9]);
 pub const SKUS: [&[u8]; 3] = [b"a", b"b", b"c"];
+/// What passes are made with.
+pub const SECRETS: [&[u8]; 2] = [b"one secret of many bytes", &[0xff; 128]];
 
 pub struct World {
     pub sale: Sale,

@@ -108,6 +108,7 @@ impl Engine {
             Answer::Placed { .. } => words!["PLACED", id],
             Answer::LineFull { most } => words!["LINEFULL", most],
             Answer::Throttled { retry_in_ms } => words!["THROTTLED", retry_in_ms],
+            Answer::NoPass => words!["NOPASS", id],
             Answer::NoSku { ask: None } => words!["NOSKU", "?"],
             Answer::NoSku { ask: Some(at) } => words!["NOSKU", asked_sku(op, at)],
             Answer::Full => words!["OOM"],

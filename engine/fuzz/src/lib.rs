@@ -4,7 +4,7 @@
 //! | Question | File |
 //! |---|---|
 //! | what must hold | `targets.rs` |
-//! | which inputs are valid | `samples.rs`, `samples_line.rs`, `corpus.rs`; the densest ones, `dense.rs` |
+//! | which inputs are valid | `samples.rs`, `samples_line.rs`, `samples_pass.rs`, `corpus.rs`; the densest ones, `dense.rs` |
 //! | how are they damaged | `mutate.rs` |
 //! | how does a seeded run find, shrink and report | `seeded.rs` |
 //! | what does decoding cost in memory | `meter.rs` |
@@ -19,5 +19,6 @@ pub mod mutate;
 pub mod requests;
 pub mod samples;
 pub mod samples_line;
+pub mod samples_pass;
 pub mod seeded;
 pub mod targets;

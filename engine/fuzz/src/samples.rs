@@ -4,6 +4,7 @@
 //! Edge: valid things only; `mutate.rs` makes the others.
 
 use super::samples_line::line_events;
+use super::samples_pass::pass_events;
 use flashsale_engine::sale::*;
 
 pub const ULID: &[u8] = b"01ARZ3NDEKTSV4RRFFQ69G5FAV";
@@ -228,6 +229,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
     ];
     events.extend(told_events());
     events.extend(line_events());
+    events.extend(pass_events());
     events
 }
 

@@ -12,6 +12,7 @@ mod batch;
 mod forged;
 mod line;
 mod outbox;
+mod pass;
 
 use flashsale_engine::sale::*;
 use flashsale_fuzz::samples::{

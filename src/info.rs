@@ -159,6 +159,8 @@ outcomes! {
     Placed => "placed",
     LineFull => "linefull",
     Throttled => "throttled",
+    // Of passes.
+    NoPass => "nopass",
 }
 
 /// Stands for the earliest deadline where no timer runs, as on a replica.
@@ -210,6 +212,8 @@ pub static WAITING_MAX: Largest = Largest::new();
 pub static POLLS_MAX: Largest = Largest::new();
 /// Sales with a line that hold a grant for less than PATIENCE.
 pub static SALES_WITH_SHORT_HOLD: Gauge = Gauge::new();
+/// Sales that ask for a pass.
+pub static SALES_WITH_PASSKEY: Gauge = Gauge::new();
 /// Bytes of all who wait, each sale as of its last measurement; `MEMORY_BYTES` has them too.
 pub static WAITING_BYTES: Gauge = Gauge::new();
 /// Entries of all sales that wait to be written to their streams.

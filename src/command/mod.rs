@@ -309,16 +309,16 @@ mod tests {
         let options = "[USERLIMIT n] [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] \
                        [MAXHOLD ms] [GRACE ms] [START unix-ms] [END unix-ms] [KEEP ms] \
                        [REMEMBER ms] [WAITING n] [PATIENCE ms] [PACE n ms] \
-                       [EVENTS {orders | all}]";
+                       [PASSKEY count [secret ...]] [EVENTS {orders | all}]";
         let expected = [
             &format!(
                 "CREATE key orders {{STOCK n | ITEMS count sku n [sku n ...]}} {options} [SALEID ulid]"
             ),
             "RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] \
-             [REPLACE old-id] [WAIT]",
+             [REPLACE old-id] [PASS pass] [WAIT]",
             "CHECKOUT key orders id [USER user] [REF ref] [PAYLOAD json]",
             "BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [REF ref] \
-             [PAYLOAD json]",
+             [PAYLOAD json] [PASS pass]",
             "RELEASE key id [USER user]",
             "MRESERVE key ENTRIES n user qty id [user qty id ...] [SKU sku] [HOLD ms]",
             "MBUY key orders ENTRIES n user qty id ref [user qty id ref ...] [SKU sku]",
@@ -369,6 +369,6 @@ mod tests {
     fn options_of_alter() -> &'static str {
         "USERLIMIT n | ITEMLIMIT n | ORDERLIMIT n | SALELIMIT n | HOLD ms | MAXHOLD ms | \
          GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms | WAITING n | \
-         PATIENCE ms | PACE n ms | EVENTS {orders | all}"
+         PATIENCE ms | PACE n ms | PASSKEY count [secret ...] | EVENTS {orders | all}"
     }
 }

@@ -60,6 +60,7 @@ words! {
     Placed: "PLACED",
     LineFull: "LINEFULL",
     Throttled: "THROTTLED",
+    NoPass: "NOPASS",
 }
 
 /// What a request was about, to be named in its answer.
@@ -263,6 +264,7 @@ pub fn answer(
         Answer::Placed { place } => placed(reply, sale, about.id, place),
         Answer::LineFull { most } => number(Word::LineFull, most),
         Answer::Throttled { retry_in_ms } => throttled(reply, retry_in_ms),
+        Answer::NoPass => of_id(Word::NoPass),
         // About an item, or errors, which returned above.
         Answer::ItemLimit { .. } | Answer::SoldOut { .. } | Answer::TooFew { .. } => {}
         Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => {}
@@ -416,6 +418,7 @@ fn outcome_of(answer: Answer) -> Option<Outcome> {
         Answer::Placed { .. } => Outcome::Placed,
         Answer::LineFull { .. } => Outcome::LineFull,
         Answer::Throttled { .. } => Outcome::Throttled,
+        Answer::NoPass => Outcome::NoPass,
         Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => return None,
     })
 }

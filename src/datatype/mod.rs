@@ -7,6 +7,7 @@
 pub mod bloom_key;
 mod bloom_live;
 mod bloom_type;
+mod door;
 mod key;
 pub mod line;
 mod live;

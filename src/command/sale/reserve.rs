@@ -1,4 +1,4 @@
-//! `FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] [REPLACE old-id] [WAIT]`
+//! `FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] [REPLACE old-id] [PASS pass] [WAIT]`
 //!
 //! Sets units aside for a user until a deadline. A cart is all or nothing; the same
 //! SKU twice is summed first. `qty` alone means the SKU `default` if there is one,
@@ -17,6 +17,10 @@
 //! again is the poll and the sign of life; whoever is at the head gets units as a plain
 //! reservation. Needs `ID` and one SKU, and takes neither `HOLD` nor `REPLACE`.
 //!
+//! `PASS pass`: in a sale with PASSKEY a new id needs one, which the app makes for this id and
+//! this user with a secret of the sale. It is looked at last, uses nothing up in a refusal, and
+//! is not asked for with REPLACE. Without `ID` there is none that it could be of.
+//!
 //! - Complexity: O(N log N) with N SKUs asked for or given back by REPLACE, and the overdue
 //!   reservations returned on the way.
 //! - Reply: `["RESERVED", id, expires_at_ms, remaining, user_remaining]`; `remaining`
@@ -28,7 +32,7 @@
 //! - Refusals, the first that applies: `MISMATCH`, of `old-id` `NORESERVATION`, `SOLD`,
 //!   `RELEASED`, `EXPIRED` or `REFUNDED`, `ENDED`, `NOTSTARTED`, `PAUSED`,
 //!   `ORDERLIMIT`, `USERLIMIT`, `ITEMLIMIT`, `SALELIMIT`, `SOLDOUT`, `ALLRESERVED`,
-//!   `THROTTLED`; with WAIT also `PLACED` (the user waits under another id), `LINEFULL`.
+//!   `THROTTLED`, `NOPASS` (missing, wrong or late); with WAIT also `PLACED` (the user waits under another id), `LINEFULL`.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`, `NOSKU`, `OOM` (a new
 //!   reservation at `maxmemory` or beyond `max-reservations`).
 //! - Replicates: the event `Reserved`, or `Joined`; nothing when refused or polled.
@@ -46,7 +50,7 @@ use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::names;
-use flashsale_engine::sale::{self, Answer, Ask, Sale};
+use flashsale_engine::sale::{self, Answer, Ask, Pass, Sale};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RESERVE",
@@ -66,6 +70,10 @@ pub const COMMAND: CommandSpec = CommandSpec {
             .after("REPLACE")
             .optional()
             .since("0.2.0"),
+        Argument::string("pass")
+            .after("PASS")
+            .optional()
+            .since("0.2.0"),
         Argument::flag("wait", "WAIT").optional().since("0.2.0"),
     ],
     tips: "nondeterministic_output",
@@ -79,6 +87,7 @@ struct Request<'a> {
     hold_ms: Option<u64>,
     replaces: Option<&'a [u8]>,
     waits: bool,
+    pass: Option<&'a [u8]>,
 }
 
 impl<'a> Request<'a> {
@@ -87,6 +96,7 @@ impl<'a> Request<'a> {
         let user = args.name("user")?;
         let ask = parse_units(&mut args)?;
         let (mut id, mut hold_ms, mut replaces, mut wait) = (None, None, None, None);
+        let mut pass = None;
         while !args.is_empty() {
             if args.keyword("ID") {
                 once(&mut id, "ID", args.name("ID")?)?;
@@ -94,6 +104,8 @@ impl<'a> Request<'a> {
                 once(&mut hold_ms, "HOLD", args.integer("HOLD", 1)?)?;
             } else if args.keyword("REPLACE") {
                 once(&mut replaces, "REPLACE", args.name("REPLACE")?)?;
+            } else if args.keyword("PASS") {
+                once(&mut pass, "PASS", args.pass()?)?;
             } else if args.keyword("WAIT") {
                 once(&mut wait, "WAIT", ())?;
             } else {
@@ -118,6 +130,7 @@ impl<'a> Request<'a> {
             hold_ms,
             replaces,
             waits: wait.is_some(),
+            pass,
         })
     }
 }
@@ -138,6 +151,14 @@ fn check_wait(ask: &Ask<'_>, has_id: bool, holds: bool, replaces: bool) -> Resul
     Err(Error::new(why))
 }
 
+/// What a request shows: a pass is of an id, and without ID there is none.
+pub(super) fn shown<'a>(id: Option<&[u8]>, pass: Option<&'a [u8]>) -> Pass<'a> {
+    match (id, pass) {
+        (Some(_), Some(pass)) => Pass::Shown(pass),
+        _ => Pass::Missing,
+    }
+}
+
 pub struct Reserve;
 
 impl Handler for Reserve {
@@ -152,6 +173,7 @@ impl Handler for Reserve {
             hold_ms,
             replaces,
             waits,
+            pass,
         } = Request::parse(Args::new(call.words()))?;
         let mut ask = sale::Reserve {
             user: names::key(user),
@@ -161,6 +183,7 @@ impl Handler for Reserve {
             hold_ms,
             replaces: replaces.map(names::key),
             waits,
+            pass: shown(given, pass),
         };
         let key = given.is_some().then_some(&mut ask.id);
         let mut open = OpenSale::about(call, key, Some(&mut ask.user))?;

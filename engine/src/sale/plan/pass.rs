@@ -30,13 +30,18 @@ const TAG_LETTERS: usize = 22;
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 impl Sale {
+    /// Reports whether a new reservation, or a place in line, needs a pass.
+    pub fn asks_for_pass(&self) -> bool {
+        !self.options.passkeys.is_empty()
+    }
+
     /// Row 15, of a request that begins a reservation or joins a line.
     #[inline(always)]
     pub(super) fn admit_pass(&self, now_ms: u64, ask: &Reserve<'_>) -> Result<(), Answer> {
-        if self.options.passkeys.is_empty() {
-            return Ok(());
+        if self.asks_for_pass() {
+            return self.check_pass(now_ms, ask);
         }
-        self.check_pass(now_ms, ask)
+        Ok(())
     }
 
     #[inline(never)] // Most sales have no PASSKEY.

@@ -14,14 +14,14 @@
 //! 1. After a call that passed, the TAT is at most the capacity after the moment.
 //! 2. A call that does not pass changes nothing.
 //! 3. No sum is above [`ELAPSED_NS_MAX`] and three times [`CAPACITY_NS_MAX`], which a `u64`
-//!    has room for twice.
+//!    has room for.
 
 /// Longest period of a rate, and longest time in which a whole burst comes back.
 pub const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1000;
 /// Nanoseconds of a millisecond.
 const MS_NS: u64 = 1_000_000;
-/// Latest moment, counted from a table's base.
-pub const ELAPSED_NS_MAX: u64 = 1 << 63;
+/// Latest moment, counted from a table's base: after 570 years.
+pub const ELAPSED_NS_MAX: u64 = (1 << 54) * 1000;
 /// Most nanoseconds in which a whole burst comes back: a year, and what rounding up an
 /// interval of one nanosecond or more adds.
 pub const CAPACITY_NS_MAX: u64 = 2 * YEAR_MS * MS_NS;

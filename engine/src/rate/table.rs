@@ -14,9 +14,9 @@
 //! # Invariants
 //!
 //! 1. A subject is in the queue exactly once.
-//! 2. TATs are counted from one base. The last change is not before it, and no TAT is more
-//!    than [`CAPACITY_NS_MAX`] after the last change.
-//! 3. The latest TAT is that of any subject there was.
+//! 2. TATs are counted from one base, and none is after the latest.
+//! 3. The latest TAT of any subject there was is not before the last change, and at most
+//!    [`CAPACITY_NS_MAX`] after it.
 
 use crate::rate::gcra::{CAPACITY_NS_MAX, Decision, ELAPSED_NS_MAX, Rate};
 use crate::table::hash::Hasher;
@@ -34,6 +34,10 @@ const LOOKED_AT: usize = 2;
 const CANDIDATES: usize = 8;
 
 const US_NS: u64 = 1000;
+/// Longest time from the base to the last change.
+const ELAPSED_US_MAX: u64 = ELAPSED_NS_MAX / US_NS;
+/// A leap of the clock by more is no longer than this: after it every subject is idle.
+const LEAP_US_MAX: u64 = CAPACITY_NS_MAX / US_NS;
 const HOUR_US: u64 = 60 * 60 * 1_000_000;
 /// How long a table is kept after its latest TAT.
 const KEPT_US: u64 = 24 * HOUR_US;
@@ -56,12 +60,7 @@ pub struct Table {
     /// The two ends of the queue.
     first: SlotNumber,
     last: SlotNumber,
-    /// The moment that TATs are counted from. Before 1970 where a clock went back so far.
-    base_us: i64,
-    /// The moment of the last change.
-    changed_us: u64,
-    /// The latest TAT.
-    latest_ns: u64,
+    times: Times,
 }
 
 /// The names of all subjects, as the index hashes them again.
@@ -82,40 +81,36 @@ impl Rows for SubjectNames<'_> {
     }
 }
 
-/// What a snapshot has beside the subjects.
+/// What the time is in a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
-    pub base_us: i64,
+    /// The moment of the last change.
     pub changed_us: u64,
+    /// Time from the base to the last change. The base is never looked at itself: a clock that
+    /// steps back takes both with it, and this stays.
+    pub elapsed_us: u64,
+    /// The latest TAT, counted from the base.
     pub latest_ns: u64,
 }
 
 impl Times {
     /// Reports whether a table can have these times.
     pub fn are_sound(&self) -> bool {
-        let Some(elapsed_ns) = self.elapsed_ns() else {
-            return false;
-        };
-        self.changed_us <= MOMENT_US_MAX && self.latest_ns <= elapsed_ns + CAPACITY_NS_MAX
-    }
-
-    fn elapsed_ns(&self) -> Option<u64> {
-        let since_us = self.changed_us.cast_signed().checked_sub(self.base_us)?;
-        let since_us = u64::try_from(since_us).ok()?;
-        let elapsed_ns = since_us.checked_mul(US_NS)?;
-        (elapsed_ns <= ELAPSED_NS_MAX).then_some(elapsed_ns)
+        self.changed_us <= MOMENT_US_MAX
+            && self.elapsed_us <= ELAPSED_US_MAX
+            && self.latest_ns >= self.elapsed_us * US_NS
+            && self.latest_ns <= self.elapsed_us * US_NS + CAPACITY_NS_MAX
     }
 }
 
 impl Table {
     /// A table without subjects that begins at this moment.
     pub fn new(hasher: Hasher, now_us: u64) -> Table {
-        let changed_us = now_us.min(MOMENT_US_MAX);
         Table::of_times(
             hasher,
             Times {
-                base_us: changed_us.cast_signed(),
-                changed_us,
+                changed_us: now_us.min(MOMENT_US_MAX),
+                elapsed_us: 0,
                 latest_ns: 0,
             },
         )
@@ -130,18 +125,12 @@ impl Table {
             hasher,
             first: NONE,
             last: NONE,
-            base_us: times.base_us,
-            changed_us: times.changed_us,
-            latest_ns: times.latest_ns,
+            times,
         }
     }
 
     pub(crate) fn times(&self) -> Times {
-        Times {
-            base_us: self.base_us,
-            changed_us: self.changed_us,
-            latest_ns: self.latest_ns,
-        }
+        self.times
     }
 
     /// Subjects there are.
@@ -155,7 +144,7 @@ impl Table {
 
     /// The moment of the last change.
     pub fn changed_us(&self) -> u64 {
-        self.changed_us
+        self.times.changed_us
     }
 
     /// Fetches what [`Table::decide`] will look at first; see [`Index::touch`].
@@ -208,12 +197,12 @@ impl Table {
         self.find(subject).is_some()
     }
 
-    /// How far the clock has stepped back, where it is to be believed: else 0. Time stands
-    /// still for a smaller step. Whoever is to be believed, the table is to be shifted by it
-    /// before anything is decided, also where nothing changes else.
+    /// How far the clock has stepped back, where that is to be believed: else 0, and time
+    /// stands still until the clock has caught up. The table is to be shifted by it before
+    /// anything is decided, also where nothing else changes.
     #[inline]
     pub fn stepped_back_us(&self, clock_us: u64) -> u64 {
-        match self.changed_us.saturating_sub(clock_us) {
+        match self.changed_us().saturating_sub(clock_us) {
             0..=STEP_BACK_US_MAX => 0,
             by_us => by_us,
         }
@@ -222,16 +211,21 @@ impl Table {
     /// The moment at which the clock shows this: no change is before the last one.
     #[inline]
     pub fn now_us(&self, clock_us: u64) -> u64 {
-        clock_us.min(MOMENT_US_MAX).max(self.changed_us)
+        clock_us.min(MOMENT_US_MAX).max(self.changed_us())
     }
 
-    /// Nanoseconds from the base to a moment that is not before the last change. Clocks that
-    /// leap by centuries, there and back, bring it to an end: time stands still there.
+    /// Time from the base to a moment that is not before the last change. A clock that leaps
+    /// there and back again and again brings it to an end, after centuries of leaps that are
+    /// cut short: time stands still there.
+    #[inline]
+    fn elapsed_us(&self, now_us: u64) -> u64 {
+        let since_us = now_us.saturating_sub(self.changed_us()).min(LEAP_US_MAX);
+        (self.times.elapsed_us + since_us).min(ELAPSED_US_MAX)
+    }
+
     #[inline]
     fn elapsed_ns(&self, now_us: u64) -> u64 {
-        let since_us = now_us.cast_signed().saturating_sub(self.base_us);
-        let since_us = u64::try_from(since_us).unwrap_or(0);
-        since_us.saturating_mul(US_NS).min(ELAPSED_NS_MAX)
+        self.elapsed_us(now_us) * US_NS
     }
 
     /// Decides about a call of a subject. Changes nothing.
@@ -260,10 +254,14 @@ impl Table {
     /// makes a subject, for which another one gives way where `evicts` says so.
     #[inline]
     pub fn charge(&mut self, subject: Key<'_>, now_us: u64, reset_ns: u64, evicts: bool) {
-        let now_ns = self.elapsed_ns(now_us);
+        let elapsed_us = self.elapsed_us(now_us);
+        let now_ns = elapsed_us * US_NS;
         let tat_ns = now_ns + reset_ns.min(CAPACITY_NS_MAX);
-        self.changed_us = self.changed_us.max(now_us);
-        self.latest_ns = self.latest_ns.max(tat_ns);
+        self.times = Times {
+            changed_us: self.changed_us().max(now_us),
+            elapsed_us,
+            latest_ns: self.times.latest_ns.max(tat_ns),
+        };
         match self.find(subject) {
             Some(slot) => {
                 if let Some(row) = self.subjects.get_mut(slot) {
@@ -280,20 +278,22 @@ impl Table {
         }
     }
 
-    /// Moves the base with a clock that stepped back. All TATs are as far from the moment as
-    /// they were: nobody gains, and nobody loses. O(1).
+    /// Follows a clock that stepped back, and the base goes with it. All TATs are as far from
+    /// the moment as they were: nobody gains, and nobody loses. O(1).
     pub fn shift(&mut self, by_us: u64) {
-        let by_us = by_us.min(self.changed_us);
-        self.changed_us -= by_us;
-        self.base_us -= by_us.cast_signed();
+        self.times.changed_us = self.changed_us().saturating_sub(by_us);
     }
 
     /// When the table may be forgotten, in Unix milliseconds: a day after the latest TAT, at a
     /// whole hour, so that it is another moment once an hour at most.
     pub fn expires_at_ms(&self) -> u64 {
-        let latest_us = self.latest_ns.div_ceil(US_NS).cast_signed();
-        let latest_us = self.base_us.saturating_add(latest_us);
-        let kept_until_us = u64::try_from(latest_us).unwrap_or(0) + KEPT_US;
+        let Times {
+            changed_us,
+            elapsed_us,
+            latest_ns,
+        } = self.times;
+        let busy_us = latest_ns.div_ceil(US_NS).saturating_sub(elapsed_us);
+        let kept_until_us = changed_us + busy_us + KEPT_US;
         kept_until_us.div_ceil(HOUR_US) * (HOUR_US / 1000)
     }
 
@@ -503,6 +503,28 @@ mod tests {
         let rate = Rate::new(1, 1, None).expect("a rate");
         let decision = table.decide(HASHER.key(b"a"), rate, 1, table.now_us(3_999_999));
         assert_eq!((decision.reset_ns, decision.is_allowed), (700_000, false));
+    }
+
+    #[test]
+    fn a_leap_of_the_clock_by_centuries_is_cut_short_and_can_be_taken_back() {
+        let mut table = Table::new(HASHER, 0);
+        for round in 0..200_u64 {
+            charge(&mut table, "a", 7, 500, false);
+            let far = MOMENT_US_MAX - round;
+            charge(&mut table, "b", far, CAPACITY_NS_MAX / US_NS, false);
+            assert_eq!(table.len(), 2 - usize::from(round == 0));
+            assert_eq!(table.times.elapsed_us, 7 + (round + 1) * LEAP_US_MAX);
+            let back = table.stepped_back_us(7);
+            table.shift(back);
+            assert_eq!((back, table.now_us(7)), (far - 7, 7));
+            assert!(table.times.are_sound());
+            // As busy as before the clock went back.
+            let rate = Rate::new(1, 1, None).expect("a rate");
+            assert_eq!(
+                table.decide(HASHER.key(b"b"), rate, 1, 7).reset_ns,
+                1_000_000
+            );
+        }
     }
 
     #[test]

@@ -43,12 +43,14 @@
 //! | which entries are queued for the stream, and told | `event/queue.rs`, `event/record.rs`, `event/told.rs` |
 //! | what is kept | `state.rs`, `book/` |
 //! | who waits in line, and who was heard from | `book/waiting/`, `presence.rs` |
+//! | who has tried how often | `attempts.rs` |
 //! | what becomes of a sale that breaks an invariant | `broken.rs` |
 //! | what is read | `views.rs` |
 //! | does it add up, and agree with the stream | `audit/` |
 //! | what is on disk and on the wire | `disk/`, `event/codec.rs`, `event/order_codec.rs`, `event/container.rs`, `event/parts.rs` |
 
 pub(crate) mod ask;
+pub(crate) mod attempts;
 pub(crate) mod audit;
 pub(crate) mod book;
 mod broken;
@@ -64,12 +66,14 @@ pub(crate) mod views_line;
 pub use crate::table::hash::Hasher;
 pub use crate::table::name::{Key, NAME_BYTES_MAX, Name, NameBuffer, Spelling};
 pub use crate::wire::CodecError;
-pub use ask::answer::{Answer, Which};
+pub use ask::answer::{Answer, ThrottledBy, Which};
 pub use ask::request::{
     Ask, AskLines, Bounds, Checkout, Pass, RefundAsk, Reserve, Restock, RestockAsk,
 };
+pub use attempts::Attempts;
 pub use audit::Differences;
 pub use audit::orders::{OrderAudit, OrderCount, OrderEntry, StreamState};
+pub use book::attempt_rate::AttemptRate;
 pub use book::items::{Stock, StockChange, StockChanges};
 pub use book::options::{Changes, Events, NUMBER_NAMES, Options};
 pub use book::outbox::{Hole, Outbox, OutboxCounts};

@@ -1,6 +1,7 @@
 //! What a sale keeps: items, users, reservations, their queues and carts, the options,
 //! who waits, and what is to be written to the order stream.
 
+pub mod attempt_rate;
 pub mod cart;
 pub mod deadlines;
 pub mod items;

@@ -12,7 +12,7 @@
 //! |---|---|
 //! | 1 | an open reservation was followed by how many were made since |
 //! | 2 | by its user's one before it |
-//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken, EVENTS and the outbox, lines and PACE, PASSKEY |
+//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken, EVENTS and the outbox, lines and PACE, PASSKEY, USERRATE and FROMRATE |
 //!
 //! Of a broken sale, only the header and the items are written: links that may lead nowhere
 //! must not be followed, least of all by a server that is to be loaded from these bytes.
@@ -25,7 +25,9 @@ use crate::sale::book::reservation::{Reservation, Status};
 use crate::sale::book::restock_refs::{Deltas, RestockRef};
 use crate::sale::disk::line::{has_past, put_line, put_past, put_place};
 use crate::sale::disk::outbox::{put_counts, put_record as put_outbox_record};
-use crate::sale::event::parts::{put_entry, put_lines, put_mark_id, put_options, put_passkeys};
+use crate::sale::event::parts::{
+    put_entry, put_lines, put_mark_id, put_options, put_passkeys, put_rates,
+};
 use crate::sale::state::Sale;
 use crate::table::name::Spelling;
 use crate::wire::Writer;
@@ -61,6 +63,8 @@ pub(crate) const OUTBOX: u8 = 3;
 pub(crate) const WAITS: u8 = 4;
 /// The same: the secrets of PASSKEY.
 pub(crate) const PASSKEYS: u8 = 5;
+/// The same: USERRATE and FROMRATE.
+pub(crate) const RATES: u8 = 6;
 /// Options of [`REFUND`], where NORESTOCK was asked for (1), or older formats do not say
 /// whether it was (0).
 pub(crate) const NO_RESTOCK: u8 = 1;
@@ -221,6 +225,7 @@ fn put_header(out: &mut Writer<'_>, sale: &Sale, secrets: Secrets) {
         sale.outbox.is_some(),
         has_past(sale),
         !sale.options.passkeys.is_empty(),
+        sale.options.has_rates(),
     ];
     let options = options.into_iter().map(u64::from).sum();
     out.tag_with_options(HEADER, options > 0);
@@ -258,6 +263,9 @@ fn put_header(out: &mut Writer<'_>, sale: &Sale, secrets: Secrets) {
             Secrets::Written => put_passkeys(out, passkeys),
             Secrets::Hashed => out.list(passkeys.hashes().iter(), |out, hash| out.bytes(hash)),
         });
+    }
+    if sale.options.has_rates() {
+        out.an_option(RATES, |out| put_rates(out, &sale.options));
     }
 }
 

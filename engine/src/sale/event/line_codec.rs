@@ -9,7 +9,8 @@ use crate::sale::book::options::{Events, Options};
 use crate::sale::book::waiting::draw::Seed;
 use crate::sale::event::forgets_codec::{put_forgets, take_forgets};
 use crate::sale::event::parts::{
-    Out, put_line_options, put_passkeys, take_line_options, take_passkeys, take_positive,
+    Out, put_line_options, put_passkeys, put_rates, take_line_options, take_passkeys,
+    take_positive, take_rates,
 };
 use crate::sale::event::{Change, Granted};
 use crate::sale::units::{INTEGER_MAX, ItemIndex};
@@ -27,6 +28,8 @@ const EVENTS_ALL: u8 = 1;
 const LINE_OPTIONS: u8 = 2;
 /// The same: PASSKEY.
 const PASSKEYS: u8 = 3;
+/// The same: USERRATE and FROMRATE.
+const RATES: u8 = 4;
 
 /// Returns how many of the options of a sale are written with a tag.
 pub(super) fn count_tagged(options: &Options) -> u64 {
@@ -34,6 +37,7 @@ pub(super) fn count_tagged(options: &Options) -> u64 {
         options.events == Events::All,
         options.has_line_options(),
         !options.passkeys.is_empty(),
+        options.has_rates(),
     ];
     tagged.into_iter().map(u64::from).sum()
 }
@@ -49,6 +53,9 @@ pub(super) fn put_tagged(out: &mut Out<'_, '_>, options: &Options) {
     }
     if !options.passkeys.is_empty() {
         out.an_option(PASSKEYS, |out| put_passkeys(out, &options.passkeys));
+    }
+    if options.has_rates() {
+        out.an_option(RATES, |out| put_rates(out, options));
     }
 }
 
@@ -68,6 +75,7 @@ pub(super) fn take_tagged(
             }
         }
         PASSKEYS => options.passkeys = take_passkeys(value)?,
+        RATES => take_rates(value, options)?,
         _ => return Ok(false),
     }
     Ok(true)

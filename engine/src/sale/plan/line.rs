@@ -4,7 +4,7 @@
 //! `grant.rs`.
 
 use crate::sale::Plan;
-use crate::sale::ask::answer::Answer;
+use crate::sale::ask::answer::{Answer, ThrottledBy};
 use crate::sale::ask::request::{Ask, Bounds, Reserve};
 use crate::sale::book::waiting::{PAGES_MAX, Place, PlaceSlot, Waiting};
 use crate::sale::event::{Change, Event};
@@ -120,7 +120,7 @@ impl Sale {
     }
 
     /// This copy is marked or broken: nobody knows what it would grant.
-    fn sells_nowhere(&self) -> bool {
+    pub(super) fn sells_nowhere(&self) -> bool {
         self.mark.is_some() || self.broken.is_some()
     }
 
@@ -196,6 +196,7 @@ impl Sale {
                 if wait_ms > 0 || self.has_due_grant(now_ms, false, Some(bounds)) {
                     return Err(Answer::Throttled {
                         retry_in_ms: wait_ms.max(1),
+                        by: ThrottledBy::Sale,
                     });
                 }
                 Ok(())

@@ -1,5 +1,6 @@
 //! Decisions: one file a kind. A plan reads the state and returns an event or an answer.
 
+mod attempt;
 pub mod batch;
 pub mod expiry;
 mod grant;

@@ -128,7 +128,7 @@ impl Sale {
 
     /// The reservation that is to be replaced, while it is open; else what CHECKOUT would
     /// say of it.
-    fn replaceable(&self, now_ms: u64, old: Key<'_>) -> Result<Replaced, Answer> {
+    pub(super) fn replaceable(&self, now_ms: u64, old: Key<'_>) -> Result<Replaced, Answer> {
         let (slot, record) = self.reservation_of(old, None)?;
         match self.present_state(slot, record, now_ms) {
             Answer::Reserved { .. } => {}

@@ -102,7 +102,7 @@ pub fn said_of(sale: &Sale, answer: &Answer) -> Said {
             retry_in_ms,
             item: at,
         } => Said::AllReserved(retry_in_ms, at.map(item)),
-        Answer::Throttled { retry_in_ms } => Said::Throttled(retry_in_ms),
+        Answer::Throttled { retry_in_ms, .. } => Said::Throttled(retry_in_ms),
         Answer::NoPass => Said::NoPass,
         Answer::NotSold { .. } => Said::NotSold,
         Answer::TooFew { .. } | Answer::Invalid(_) => Said::Invalid,

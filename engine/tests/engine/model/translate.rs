@@ -107,7 +107,7 @@ impl Engine {
             Answer::Waiting { .. } | Answer::StillWaiting => words!["WAITING", id],
             Answer::Placed { .. } => words!["PLACED", id],
             Answer::LineFull { most } => words!["LINEFULL", most],
-            Answer::Throttled { retry_in_ms } => words!["THROTTLED", retry_in_ms],
+            Answer::Throttled { retry_in_ms, by } => words!["THROTTLED", retry_in_ms, by.word()],
             Answer::NoPass => words!["NOPASS", id],
             Answer::NoSku { ask: None } => words!["NOSKU", "?"],
             Answer::NoSku { ask: Some(at) } => words!["NOSKU", asked_sku(op, at)],

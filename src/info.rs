@@ -118,8 +118,8 @@ impl Largest {
 
 macro_rules! outcomes {
     ($($variant:ident => $word:literal,)*) => {
-        /// What commands were answered that changed nothing. What changed something is
-        /// counted as a [`Deed`].
+        /// What commands were answered that changed nothing, and what a rate limit decides.
+        /// What changed a sale is counted as a [`Deed`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Outcome { $($variant,)* }
 
@@ -159,6 +159,8 @@ outcomes! {
     Placed => "placed",
     LineFull => "linefull",
     Throttled => "throttled",
+    // Of rate limits.
+    Allowed => "allowed",
 }
 
 /// Stands for the earliest deadline where no timer runs, as on a replica.
@@ -200,6 +202,12 @@ pub static MEMORY_BYTES: Gauge = Gauge::new();
 pub static BLOOMS: Gauge = Gauge::new();
 /// Bytes of all Bloom filters.
 pub static BLOOM_BYTES: Gauge = Gauge::new();
+/// Rate limits in memory.
+pub static LIMITS: Gauge = Gauge::new();
+/// Subjects of all rate limits, one of two limits twice.
+pub static LIMIT_SUBJECTS: Gauge = Gauge::new();
+/// Bytes of all rate limits, each as of its last measurement.
+pub static LIMIT_BYTES: Gauge = Gauge::new();
 /// Sales that missed a change of their primary, and do not sell.
 pub static SALES_DIVERGED: Gauge = Gauge::new();
 /// People who wait in the lines of all sales.
@@ -360,6 +368,9 @@ impl Source for Info {
         section.field("memory_bytes", MEMORY_BYTES.get());
         section.field("blooms", BLOOMS.get());
         section.field("bloom_bytes", BLOOM_BYTES.get());
+        section.field("limits", LIMITS.get());
+        section.field("limit_subjects", LIMIT_SUBJECTS.get());
+        section.field("limit_bytes", LIMIT_BYTES.get());
         section.field(
             "sales_with_deadlines",
             SALES_WITH_DEADLINES.load(Ordering::Relaxed),

@@ -193,19 +193,29 @@ impl<'c> OpenSale<'c> {
     /// `OOM`.
     #[inline]
     pub fn refuse_at_maxmemory(&self) -> Result<(), Error> {
-        if !self.ctx.flags().is_out_of_memory() {
-            return Ok(());
-        }
-        self.refuse_above_maxmemory()
+        refuse_at_maxmemory(self.ctx, self.key.name())
     }
+}
 
-    #[cold]
-    fn refuse_above_maxmemory(&self) -> Result<(), Error> {
-        if self.ctx.is_denied_memory(self.key.name()) && !scripts::has_changed(self.ctx) {
-            return Err(out_of_memory());
-        }
-        Ok(())
+/// As [`OpenSale::refuse_at_maxmemory`], for any key.
+///
+/// # Errors
+///
+/// `OOM`.
+#[inline]
+pub fn refuse_at_maxmemory(ctx: Ctx<'_>, key: Text<'_>) -> Result<(), Error> {
+    if !ctx.flags().is_out_of_memory() {
+        return Ok(());
     }
+    refuse_above_maxmemory(ctx, key)
+}
+
+#[cold]
+fn refuse_above_maxmemory(ctx: Ctx<'_>, key: Text<'_>) -> Result<(), Error> {
+    if ctx.is_denied_memory(key) && !scripts::has_changed(ctx) {
+        return Err(out_of_memory());
+    }
+    Ok(())
 }
 
 /// What the server itself answers to a command that takes memory, at `maxmemory`.

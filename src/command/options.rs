@@ -5,7 +5,7 @@
 use super::args::{Args, once};
 use crate::error::{Error, echo};
 use crate::ffi::Argument;
-use flashsale_engine::sale::{Changes, Events, PaceRate, PassKeys};
+use flashsale_engine::sale::{AttemptRate, Changes, Events, PaceRate, PassKeys};
 
 /// What the value of an option may be.
 #[derive(Clone, Copy)]
@@ -130,6 +130,20 @@ const PACE: &str = "PACE";
 /// PACE and both of its values.
 const PACE_VALUES: Argument = Argument::block("pace", &[N, MS]).after(PACE).since("0.2.0");
 
+/// The options that limit attempts, with two values each.
+const USERRATE: &str = "USERRATE";
+const FROMRATE: &str = "FROMRATE";
+
+/// USERRATE and both of its values.
+const USERRATE_VALUES: Argument = Argument::block("userrate", &[N, MS])
+    .after(USERRATE)
+    .since("0.2.0");
+
+/// FROMRATE and both of its values.
+const FROMRATE_VALUES: Argument = Argument::block("fromrate", &[N, MS])
+    .after(FROMRATE)
+    .since("0.2.0");
+
 /// The option that is a list, with its length before it: a second secret could not be told
 /// from the next option.
 const PASSKEY: &str = "PASSKEY";
@@ -146,10 +160,12 @@ const PASSKEY_VALUES: Argument = Argument::block(
 .since("0.2.0");
 
 /// The options in the argument tree of ALTER, each to be chosen.
-pub const ARGUMENTS: [Argument; CHOICES.len() + 3] = {
-    let mut arguments = [EVENTS_WORD; CHOICES.len() + 3];
+pub const ARGUMENTS: [Argument; CHOICES.len() + 5] = {
+    let mut arguments = [EVENTS_WORD; CHOICES.len() + 5];
     arguments[CHOICES.len()] = PACE_VALUES;
-    arguments[CHOICES.len() + 1] = PASSKEY_VALUES;
+    arguments[CHOICES.len() + 1] = USERRATE_VALUES;
+    arguments[CHOICES.len() + 2] = FROMRATE_VALUES;
+    arguments[CHOICES.len() + 3] = PASSKEY_VALUES;
     let mut at = 0;
     while at < CHOICES.len() {
         arguments[at] = CHOICES[at].argument.after(CHOICES[at].keyword);
@@ -196,7 +212,17 @@ pub fn parse_one(args: &mut Args<'_>, changes: &mut Changes) -> Result<(), Error
         return once(&mut changes.events, EVENTS, parse_events(args)?);
     }
     if args.keyword(PACE) {
-        return once(&mut changes.pace, PACE, parse_pace(args)?);
+        let pace = parse_rate(args, PACE, "pace")?.map(|(n, ms)| PaceRate { n, ms });
+        return once(&mut changes.pace, PACE, pace);
+    }
+    for (keyword, slot) in [
+        (USERRATE, &mut changes.user_rate),
+        (FROMRATE, &mut changes.from_rate),
+    ] {
+        if args.keyword(keyword) {
+            let rate = parse_rate(args, keyword, "rate")?.map(|(n, ms)| AttemptRate { n, ms });
+            return once(slot, keyword, rate);
+        }
     }
     if args.keyword(PASSKEY) {
         return once(&mut changes.passkeys, PASSKEY, parse_passkeys(args)?);
@@ -236,19 +262,19 @@ fn parse_events(args: &mut Args<'_>) -> Result<Events, Error> {
     )))
 }
 
-/// Reads both values of PACE; 0 and 0 remove it.
+/// Reads `n ms`, the values of an option that is a rate; 0 and 0 remove it.
 ///
 /// # Errors
 ///
 /// One is missing or no integer, or one alone is 0.
-fn parse_pace(args: &mut Args<'_>) -> Result<Option<PaceRate>, Error> {
-    let (n, ms) = (args.integer(PACE, 0)?, args.integer(PACE, 0)?);
+fn parse_rate(args: &mut Args<'_>, keyword: &str, noun: &str) -> Result<Option<(u64, u64)>, Error> {
+    let (n, ms) = (args.integer(keyword, 0)?, args.integer(keyword, 0)?);
     match (n, ms) {
         (0, 0) => Ok(None),
         (0, _) | (_, 0) => Err(Error::new(format!(
-            "PACE: '{n} {ms}' is no pace: n in ms, or 0 0 for none"
+            "{keyword}: '{n} {ms}' is no {noun}: n in ms, or 0 0 for none"
         ))),
-        _ => Ok(Some(PaceRate { n, ms })),
+        _ => Ok(Some((n, ms))),
     }
 }
 
@@ -295,7 +321,7 @@ mod tests {
             };
             line += &format!("{} {value} ", choice.keyword.to_lowercase());
         }
-        line += "events ALL pace 3 100 passkey 2 0123456789abcdef fedcba9876543210";
+        line += "events ALL pace 3 100 userrate 4 200 FromRate 5 300 passkey 2 0123456789abcdef fedcba9876543210";
         let changes = parse_text(&line).unwrap();
         let expected = Changes {
             user_limit: Some(1),
@@ -313,14 +339,21 @@ mod tests {
             patience_ms: Some(13),
             events: Some(Events::All),
             pace: Some(Some(PaceRate { n: 3, ms: 100 })),
+            user_rate: Some(Some(AttemptRate { n: 4, ms: 200 })),
+            from_rate: Some(Some(AttemptRate { n: 5, ms: 300 })),
             passkeys: PassKeys::new(&[b"0123456789abcdef", b"fedcba9876543210"]),
         };
         assert_eq!(changes, expected);
     }
 
     #[test]
-    fn a_pace_of_0_0_is_none() {
-        assert_eq!(parse_text("PACE 0 0").unwrap().pace, Some(None));
+    fn a_rate_of_0_0_is_none() {
+        let changes = parse_text("PACE 0 0 USERRATE 0 0 FROMRATE 0 0").unwrap();
+        assert_eq!(changes.pace, Some(None));
+        assert_eq!(
+            (changes.user_rate, changes.from_rate),
+            (Some(None), Some(None))
+        );
     }
 
     #[test]
@@ -416,6 +449,12 @@ mod tests {
                 "PACE 5 0",
                 "ERR PACE: '5 0' is no pace: n in ms, or 0 0 for none",
             ),
+            (
+                "USERRATE 0 1",
+                "ERR USERRATE: '0 1' is no rate: n in ms, or 0 0 for none",
+            ),
+            ("FROMRATE 1", "ERR FROMRATE: its value is missing"),
+            ("FROMRATE 1 1 FROMRATE 1 1", "ERR FROMRATE: given twice"),
         ] {
             assert_eq!(parse_text(line).unwrap_err().to_string(), text);
         }

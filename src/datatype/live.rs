@@ -10,7 +10,7 @@ use crate::info::{
     RESERVATIONS_OPEN, SALES, SALES_DIVERGED, USERS,
 };
 use crate::place::Place;
-use flashsale_engine::sale::{Applied, Change, Event, Outbox, Sale};
+use flashsale_engine::sale::{Answer, Applied, Change, Event, Key, Outbox, Sale};
 
 /// Changes after which a sale is measured again. Measuring takes longer than a change.
 const CHANGES_PER_MEASUREMENT: u32 = 256;
@@ -123,6 +123,21 @@ impl LiveSale {
             self.measure();
         }
         applied
+    }
+
+    /// Counts an attempt, or returns the answer to one too many. Not a change of the sale.
+    pub fn throttle(
+        &mut self,
+        now_ms: u64,
+        who: (Key<'_>, Option<Key<'_>>),
+        subjects_max: u64,
+    ) -> Option<Answer> {
+        self.door.throttle(&self.sale, now_ms, who, subjects_max)
+    }
+
+    /// Whoever may try at the sale, and how often they did.
+    pub(super) fn door(&self) -> &Door {
+        &self.door
     }
 
     /// Follows a change of a sale with a line.

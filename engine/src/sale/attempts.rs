@@ -38,7 +38,7 @@ struct Counted {
 
 impl Attempts {
     /// Forgets who was counted by another rate than the options have now.
-    pub fn follow(&mut self, options: &Options) {
+    pub(crate) fn follow(&mut self, options: &Options) {
         for (counted, asked) in [
             (&mut self.users, options.user_rate),
             (&mut self.sources, options.from_rate),
@@ -52,7 +52,7 @@ impl Attempts {
     /// Counts an attempt of a user, from a source if one is named, at a moment of the sale; or
     /// returns how long it is too early, and by which rate, the longer of both. There may be
     /// `subjects_max` users, and as many sources; beyond that the idlest of some gives way.
-    pub fn throttle(
+    pub(crate) fn throttle(
         &mut self,
         options: &Options,
         hasher: Hasher,
@@ -61,6 +61,7 @@ impl Attempts {
         subjects_max: u64,
     ) -> Option<Answer> {
         self.follow(options);
+        let (user, source) = (unnoted(user), source.map(unnoted));
         let clock_us = now_ms.saturating_mul(MS_US);
         let users = counted(&mut self.users, options.user_rate, hasher, clock_us);
         let sources = source.and_then(|source| {
@@ -112,6 +113,11 @@ impl Attempts {
         let both = [&self.users, &self.sources];
         both.into_iter().flatten().map(|counted| &counted.table)
     }
+}
+
+/// The same name, without what a key notes of where it is: that is about a table of the sale.
+fn unnoted(key: Key<'_>) -> Key<'_> {
+    Key::new(key.spelling(), key.hash())
 }
 
 /// Whoever is counted by this rate, with the clock's step back followed; `None` without a rate.
@@ -256,6 +262,19 @@ mod tests {
             Some((10_000, ThrottledBy::User))
         );
         assert_eq!(door.tries_at(back_ms + 10_000, "ann", None), None);
+    }
+
+    #[test]
+    fn what_a_key_notes_of_the_sale_is_not_looked_at() {
+        let mut door = Door::of(Some((1, 10_000)), None);
+        assert_eq!(door.tries(0, "ann", None), None);
+        for insertions in 0..9 {
+            let mut ann = HASHER.key(b"ann");
+            ann.note_absent(insertions);
+            let answer = door.0.throttle(&door.1, HASHER, NOW_MS, (ann, None), 1_000);
+            assert!(answer.is_some(), "{insertions}");
+        }
+        assert_eq!(door.0.len(), 1);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! `FLASHSALE.BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [REF ref] [PAYLOAD json] [PASS pass]`
+//! `FLASHSALE.BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [REF ref] [PAYLOAD json] [FROM source] [PASS pass]`
 //!
 //! RESERVE and CHECKOUT in one step. With the id of an open reservation of the same
 //! user and items, checks that one out; any other state is answered as CHECKOUT would.
-//! A new id passes RESERVE's checks, PASS among them; a refused BUY leaves no reservation.
+//! A new id passes RESERVE's checks, FROM and PASS among them; a refused BUY leaves no reservation.
 //!
 //! - Complexity: O(N log N) with N SKUs asked for, and the overdue reservations returned on
 //!   the way.
@@ -43,6 +43,10 @@ pub const COMMAND: CommandSpec = CommandSpec {
         Argument::string("id").after("ID").optional(),
         Argument::string("ref").after("REF").optional(),
         Argument::string("json").after("PAYLOAD").optional(),
+        Argument::string("source")
+            .after("FROM")
+            .optional()
+            .since("0.2.0"),
         Argument::string("pass")
             .after("PASS")
             .optional()
@@ -58,6 +62,7 @@ struct Request<'a> {
     id: Option<&'a [u8]>,
     reference: Option<&'a [u8]>,
     payload: Option<&'a [u8]>,
+    source: Option<&'a [u8]>,
     pass: Option<&'a [u8]>,
 }
 
@@ -67,7 +72,8 @@ impl<'a> Request<'a> {
         args.word("orders")?;
         let user = args.name("user")?;
         let ask = parse_units(&mut args)?;
-        let (mut id, mut reference, mut payload, mut pass) = (None, None, None, None);
+        let (mut id, mut reference, mut payload) = (None, None, None);
+        let (mut source, mut pass) = (None, None);
         while !args.is_empty() {
             if args.keyword("ID") {
                 once(&mut id, "ID", args.name("ID")?)?;
@@ -75,6 +81,8 @@ impl<'a> Request<'a> {
                 once(&mut reference, "REF", args.name("REF")?)?;
             } else if args.keyword("PAYLOAD") {
                 once(&mut payload, "PAYLOAD", args.payload()?)?;
+            } else if args.keyword("FROM") {
+                once(&mut source, "FROM", args.name("FROM")?)?;
             } else if args.keyword("PASS") {
                 once(&mut pass, "PASS", args.pass()?)?;
             } else {
@@ -87,6 +95,7 @@ impl<'a> Request<'a> {
             id,
             reference,
             payload,
+            source,
             pass,
         })
     }
@@ -105,6 +114,7 @@ impl Handler for Buy {
             id: given,
             reference,
             payload,
+            source,
             pass,
         } = Request::parse(Args::new(call.words()))?;
         let mut ask = sale::Reserve {
@@ -129,6 +139,10 @@ impl Handler for Buy {
             id
         };
         open.begin_line();
+        if let Some(answer) = open.throttle(&ask, source) {
+            let about = About::units(id, Some(&ask.ask));
+            return reply::answer(call.reply(), open.sale(), &about, answer);
+        }
         let bounds = config::bounds();
         let plan = |sale: &Sale, now_ms| sale.plan_buy(now_ms, &ask, reference, payload, &bounds);
         let mut planned = plan(open.sale(), open.now_ms);

@@ -1,4 +1,4 @@
-//! `FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] [REPLACE old-id] [PASS pass] [WAIT]`
+//! `FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] [REPLACE old-id] [FROM source] [PASS pass] [WAIT]`
 //!
 //! Sets units aside for a user until a deadline. A cart is all or nothing; the same
 //! SKU twice is summed first. `qty` alone means the SKU `default` if there is one,
@@ -17,6 +17,11 @@
 //! again is the poll and the sign of life; whoever is at the head gets units as a plain
 //! reservation. Needs `ID` and one SKU, and takes neither `HOLD` nor `REPLACE`.
 //!
+//! `FROM source`: where the request comes from, such as an address; with FROMRATE so many attempts
+//! may come from there, with USERRATE so many by a user. An attempt is a request that gets past
+//! `PAUSED` below: a retry or a poll is none, and one that is refused by either rate uses nothing
+//! up.
+//!
 //! `PASS pass`: in a sale with PASSKEY a new id needs one, which the app makes for this id and
 //! this user with a secret of the sale. It is looked at last, uses nothing up in a refusal, and
 //! is not asked for with REPLACE. Without `ID` there is none that it could be of.
@@ -31,8 +36,8 @@
 //!   minute, or -1; when to ask again.
 //! - Refusals, the first that applies: `MISMATCH`, of `old-id` `NORESERVATION`, `SOLD`,
 //!   `RELEASED`, `EXPIRED` or `REFUNDED`, `ENDED`, `NOTSTARTED`, `PAUSED`,
-//!   `ORDERLIMIT`, `USERLIMIT`, `ITEMLIMIT`, `SALELIMIT`, `SOLDOUT`, `ALLRESERVED`,
-//!   `THROTTLED`, `NOPASS` (missing, wrong or late); with WAIT also `PLACED` (the user waits under another id), `LINEFULL`.
+//!   `THROTTLED` by `user` or `from`, `ORDERLIMIT`, `USERLIMIT`, `ITEMLIMIT`, `SALELIMIT`, `SOLDOUT`, `ALLRESERVED`,
+//!   `THROTTLED` by `sale`, `NOPASS` (missing, wrong or late); with WAIT also `PLACED` (the user waits under another id), `LINEFULL`.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`, `NOSKU`, `OOM` (a new
 //!   reservation at `maxmemory` or beyond `max-reservations`).
 //! - Replicates: the event `Reserved`, or `Joined`; nothing when refused or polled.
@@ -70,6 +75,10 @@ pub const COMMAND: CommandSpec = CommandSpec {
             .after("REPLACE")
             .optional()
             .since("0.2.0"),
+        Argument::string("source")
+            .after("FROM")
+            .optional()
+            .since("0.2.0"),
         Argument::string("pass")
             .after("PASS")
             .optional()
@@ -87,6 +96,7 @@ struct Request<'a> {
     hold_ms: Option<u64>,
     replaces: Option<&'a [u8]>,
     waits: bool,
+    source: Option<&'a [u8]>,
     pass: Option<&'a [u8]>,
 }
 
@@ -96,7 +106,7 @@ impl<'a> Request<'a> {
         let user = args.name("user")?;
         let ask = parse_units(&mut args)?;
         let (mut id, mut hold_ms, mut replaces, mut wait) = (None, None, None, None);
-        let mut pass = None;
+        let (mut source, mut pass) = (None, None);
         while !args.is_empty() {
             if args.keyword("ID") {
                 once(&mut id, "ID", args.name("ID")?)?;
@@ -104,6 +114,8 @@ impl<'a> Request<'a> {
                 once(&mut hold_ms, "HOLD", args.integer("HOLD", 1)?)?;
             } else if args.keyword("REPLACE") {
                 once(&mut replaces, "REPLACE", args.name("REPLACE")?)?;
+            } else if args.keyword("FROM") {
+                once(&mut source, "FROM", args.name("FROM")?)?;
             } else if args.keyword("PASS") {
                 once(&mut pass, "PASS", args.pass()?)?;
             } else if args.keyword("WAIT") {
@@ -130,6 +142,7 @@ impl<'a> Request<'a> {
             hold_ms,
             replaces,
             waits: wait.is_some(),
+            source,
             pass,
         })
     }
@@ -173,6 +186,7 @@ impl Handler for Reserve {
             hold_ms,
             replaces,
             waits,
+            source,
             pass,
         } = Request::parse(Args::new(call.words()))?;
         let mut ask = sale::Reserve {
@@ -200,6 +214,10 @@ impl Handler for Reserve {
             open.expire(old);
         }
         open.begin_line();
+        if let Some(answer) = open.throttle(&ask, source) {
+            let about = About::units(id, Some(&ask.ask));
+            return reply::answer(call.reply(), open.sale(), &about, answer);
+        }
         let bounds = config::bounds();
         let plan = |sale: &Sale, now_ms| sale.plan_reserve(now_ms, &ask, &bounds);
         let mut planned = plan(open.sale(), open.now_ms);

@@ -5,13 +5,32 @@
 
 use crate::sale::ask::answer::Answer;
 use crate::sale::ask::request::Reserve;
+use crate::sale::attempts::Attempts;
 use crate::sale::state::Sale;
+use crate::table::name::Key;
 
 impl Sale {
     /// Reports whether attempts are counted, of users or of sources.
     #[inline]
     pub fn limits_attempts(&self) -> bool {
         self.options.user_rate.is_some() | self.options.from_rate.is_some()
+    }
+
+    /// Counts an attempt of a user, and of the source it names; or returns the answer to one too
+    /// many, see [`Attempts::throttle`].
+    pub fn throttle(
+        &self,
+        attempts: &mut Attempts,
+        now_ms: u64,
+        who: (Key<'_>, Option<Key<'_>>),
+        subjects_max: u64,
+    ) -> Option<Answer> {
+        attempts.throttle(&self.options, self.hasher, now_ms, who, subjects_max)
+    }
+
+    /// Has the attempts forgotten that were counted by another rate than there is now.
+    pub fn forget_attempts(&self, attempts: &mut Attempts) {
+        attempts.follow(&self.options);
     }
 
     /// Reports whether a request gets past row 6. A retry, a poll, or what nobody may have yet,

@@ -14,6 +14,7 @@ mod model;
 mod owner;
 mod said;
 mod settle;
+mod tries;
 mod views;
 mod words;
 mod world;
@@ -30,6 +31,8 @@ use flashsale_engine::sale::{
 };
 use model::{Model, Options};
 use said::{Ask, Op, Pass};
+use tries::Tries;
+use words::attempt_rate;
 use world::{COPY, SECRETS, SKUS, World};
 
 const OWN: Hasher = Hasher::new([5, 7]);
@@ -37,7 +40,7 @@ const BEGIN_MS: u64 = 1_700_000_000_000;
 const STEPS: usize = 300;
 
 /// What has to be reached: each row of RESERVE's table without WAIT and with it, and the rest.
-const ROWS: [&str; 44] = [
+const ROWS: [&str; 48] = [
     "2",
     "2 wait",
     "2 replace",
@@ -50,6 +53,10 @@ const ROWS: [&str; 44] = [
     "6",
     "6 wait",
     "6 copy wait",
+    "7",
+    "7 wait",
+    "7 user",
+    "7 from",
     "8",
     "8 wait",
     "9",
@@ -110,11 +117,14 @@ fn world(rng: &mut SmallRng) -> World {
         .choose(rng)
         .copied()
         .flatten();
+    let (by_user, by_source) = (rate(rng), rate(rng));
     let secrets: [&[usize]; 4] = [&[], &[], &[0], &[0, 1]];
     let passkeys = secrets.choose(rng).expect("some secrets").to_vec();
     let secrets: Vec<&[u8]> = passkeys.iter().map(|&secret| SECRETS[secret]).collect();
     let changes = Changes {
         passkeys: PassKeys::new(&secrets),
+        user_rate: Some(attempt_rate(by_user)),
+        from_rate: Some(attempt_rate(by_source)),
         pace: Some(pace.map(|(n, ms)| PaceRate { n, ms })),
         ..changes
     };
@@ -141,6 +151,8 @@ fn world(rng: &mut SmallRng) -> World {
         options,
         pace,
         passkeys,
+        by_user: Tries::of(by_user),
+        by_source: Tries::of(by_source),
         last_change: BEGIN_MS,
         total: stock,
         reservations_max: bounds.reservations_max,
@@ -153,6 +165,18 @@ fn world(rng: &mut SmallRng) -> World {
         bounds,
         *[1, 3, 100].choose(rng).expect("a size"),
     )
+}
+
+/// USERRATE or FROMRATE, which half have.
+fn rate(rng: &mut SmallRng) -> Option<(u64, u64)> {
+    let rates = [
+        None,
+        None,
+        Some((2, 3_000)),
+        Some((3, 1_000)),
+        Some((7, 20_000)),
+    ];
+    *rates.choose(rng).expect("a rate")
 }
 
 /// A pass, which most have: until some seconds, or for as long as the page is open.
@@ -201,6 +225,9 @@ fn ask(rng: &mut SmallRng, asked: &mut Vec<Ask>, now: u64) -> Ask {
         replaces,
         waits,
         pass: pass(rng, now),
+        source: rng
+            .random_bool(0.7)
+            .then(|| format!("s{}", rng.random_range(0..3))),
     };
     asked.push(fresh.clone());
     fresh
@@ -253,6 +280,7 @@ fn op(rng: &mut SmallRng, asked: &mut Vec<Ask>, now: u64) -> Op {
             let (name, values) = options.choose(rng).expect("an option");
             Op::Alter(vec![(name, *values.choose(rng).expect("a value"))])
         }
+        86 if rng.random_bool(0.5) => Op::Rates(rate(rng), rate(rng)),
         86 => {
             let (n, ms) = *[(0, 0), (1, 200), (7, 1_000)].choose(rng).expect("a pace");
             Op::Pace(n, ms)

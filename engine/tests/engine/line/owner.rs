@@ -2,7 +2,8 @@
 
 use super::model::State;
 use super::said::{Op, Said};
-use super::words::{of, owned};
+use super::tries::Tries;
+use super::words::{attempt_rate, of, owned};
 use super::world::{SECRETS, SKUS, World};
 use crate::commands::play::Fault;
 use flashsale_engine::sale::*;
@@ -19,6 +20,7 @@ impl World {
             Op::Restock(item, delta) => self.restock(now, *item, *delta),
             Op::Alter(options) => self.alter(now, options),
             Op::Pace(n, ms) => self.alter_pace(now, *n, *ms),
+            Op::Rates(user, from) => self.alter_rates(now, *user, *from),
             Op::PassKeys(secrets) => self.alter_passkeys(now, secrets),
             Op::Pause => {
                 let is_new = self.model.paused_at.is_none();
@@ -162,6 +164,40 @@ impl World {
                 self.patiences.push((self.model.clock, value));
             }
         }
+        Ok(said)
+    }
+
+    fn alter_rates(
+        &mut self,
+        now: u64,
+        user: Option<(u64, u64)>,
+        from: Option<(u64, u64)>,
+    ) -> Result<(Said, Said), Fault> {
+        let changes = Changes {
+            user_rate: Some(attempt_rate(user)),
+            from_rate: Some(attempt_rate(from)),
+            ..Changes::default()
+        };
+        let plan = self
+            .sale
+            .plan_alter(now, &changes)
+            .map(|event| owned(&event));
+        let model = &self.model;
+        let expected = if (user, from) == (model.by_user.rate, model.by_source.rate) {
+            Said::Unchanged
+        } else {
+            Said::Changed
+        };
+        let said = self.finish(plan, Said::Changed, expected)?;
+        for (tries, rate) in [
+            (&mut self.model.by_user, user),
+            (&mut self.model.by_source, from),
+        ] {
+            if tries.rate != rate {
+                *tries = Tries::of(rate);
+            }
+        }
+        self.sale.forget_attempts(&mut self.attempts);
         Ok(said)
     }
 

@@ -22,6 +22,8 @@ pub enum Op {
     Pace(u64, u64),
     /// `PASSKEY`: which of the secrets.
     PassKeys(Vec<usize>),
+    /// USERRATE and FROMRATE.
+    Rates(Option<(u64, u64)>, Option<(u64, u64)>),
     Pause,
     Resume,
     Close,
@@ -42,6 +44,8 @@ pub struct Ask {
     pub replaces: Option<String>,
     pub waits: bool,
     pub pass: Pass,
+    /// FROM.
+    pub source: Option<String>,
 }
 
 /// What somebody shows in a sale with PASSKEY.
@@ -82,6 +86,8 @@ pub enum Said {
     SoldOut(u64, usize),
     AllReserved(u64, Option<usize>),
     Throttled(u64),
+    /// Until when, and by which rate.
+    TooOften(u64, &'static str),
     NoPass,
     Waiting,
     Joined,

@@ -4,7 +4,8 @@ use super::said::{self, Ask, Op, Said};
 use super::world::{SECRETS, SKUS};
 use crate::commands::requests::name;
 use flashsale_engine::sale::{
-    Answer, Event, ItemIndex, NameBuffer, Pass, Reserve, Sale, encode_event, make_pass,
+    Answer, AttemptRate, Event, ItemIndex, NameBuffer, Pass, Reserve, Sale, ThrottledBy,
+    encode_event, make_pass,
 };
 
 /// The parts of a request that it borrows.
@@ -57,6 +58,11 @@ fn pass_of(ask: &Ask) -> Option<String> {
     }
 }
 
+/// USERRATE or FROMRATE.
+pub fn attempt_rate(rate: Option<(u64, u64)>) -> Option<AttemptRate> {
+    rate.map(|(n, ms)| AttemptRate { n, ms })
+}
+
 /// The bytes of a name.
 pub fn of(text: &str) -> Vec<u8> {
     crate::commands::requests::bytes(text)
@@ -102,7 +108,11 @@ pub fn said_of(sale: &Sale, answer: &Answer) -> Said {
             retry_in_ms,
             item: at,
         } => Said::AllReserved(retry_in_ms, at.map(item)),
-        Answer::Throttled { retry_in_ms, .. } => Said::Throttled(retry_in_ms),
+        Answer::Throttled {
+            retry_in_ms,
+            by: ThrottledBy::Sale,
+        } => Said::Throttled(retry_in_ms),
+        Answer::Throttled { retry_in_ms, by } => Said::TooOften(retry_in_ms, by.word()),
         Answer::NoPass => Said::NoPass,
         Answer::NotSold { .. } => Said::NotSold,
         Answer::TooFew { .. } | Answer::Invalid(_) => Said::Invalid,

@@ -17,6 +17,7 @@ pub const SECRETS: [&[u8]; 2] = [b"one secret of many bytes", &[0xff; 128]];
 pub struct World {
     pub sale: Sale,
     pub presence: Presence,
+    pub attempts: Attempts,
     pub copy: Sale,
     pub model: Model,
     pub bounds: Bounds,
@@ -47,6 +48,7 @@ impl World {
         let patience = model.options.get("PATIENCE");
         World {
             presence: Presence::everybody(sale.place_pages()),
+            attempts: Attempts::default(),
             sale,
             copy,
             model,
@@ -128,6 +130,9 @@ impl World {
                     self.expire(now, old)?;
                 }
                 self.begin(now)?;
+                if let Some(said) = self.throttle(now, ask)? {
+                    return Ok(said);
+                }
                 if let Op::Buy(_) = op {
                     self.buy(now, ask)
                 } else {
@@ -567,6 +572,8 @@ impl World {
         self.sale = loaded(bytes)?;
         self.copy = super::views::load_as(bytes, COPY)?;
         self.presence = Presence::everybody(self.sale.place_pages());
+        self.attempts = Attempts::default();
+        self.model.forget_tries();
         let clock = self.model.clock;
         let people = (self.model.lines.values_mut()).flat_map(|line| &mut line.people);
         people.flatten().for_each(|person| person.heard = clock);

@@ -5,10 +5,12 @@
 use super::samples::{NOW_MS, options, step, telling_sale};
 use flashsale_engine::sale::*;
 
+pub use flashsale_engine::sale::make_pass;
+
 /// What passes here are made with.
 pub const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 /// The shortest secret there may be.
-pub const NEXT_SECRET: &[u8] = b"the next secret.";
+pub const NEXT_SECRET: &[u8] = b"the-next-secret.";
 
 /// The secrets of a sale.
 pub fn passkeys(secrets: &[&[u8]]) -> PassKeys {

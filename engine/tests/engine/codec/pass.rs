@@ -49,7 +49,7 @@ fn a_digest_depends_on_the_secrets_and_shows_none() {
         &[][..],
         &[SECRET],
         &[NEXT_SECRET, SECRET],
-        &[SECRET, b"the next secret?"],
+        &[SECRET, b"the-next-secret?"],
     ] {
         let other = altered(&sale, others).expect("a change");
         assert_ne!(digested(&other), digested(&sale));

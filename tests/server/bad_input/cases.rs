@@ -65,6 +65,9 @@ pub fn bad_values(kind: Kind) -> Vec<Vec<u8>> {
         // Any key there is, and any there is not: the keys have tests of their own.
         Kind::Sale | Kind::NewSale | Kind::Orders | Kind::Stream => Vec::new(),
         Kind::Name => vec![Vec::new(), vec![b'n'; 256], vec![b'n'; 100_000]],
+        Kind::Pass => vec![Vec::new(), vec![b'p'; 65], vec![b'p'; 100_000]],
+        Kind::Secrets => text(&["", "3", "01", "-1", "1.0", "one", "9007199254740991"]),
+        Kind::Secret => vec![Vec::new(), vec![b's'; 15], vec![b's'; 129]],
         Kind::Ulid => text(&[
             "",
             "x",

@@ -169,16 +169,26 @@ fn command_docs_say_which_version_a_command_and_an_option_came_with() {
     later.sort();
     let expected = [
         "flashsale.alter events 0.2.0",
+        "flashsale.alter fromrate 0.2.0",
         "flashsale.alter ms 0.2.0",
         "flashsale.alter n 0.2.0",
         "flashsale.alter pace 0.2.0",
+        "flashsale.alter passkey 0.2.0",
+        "flashsale.alter userrate 0.2.0",
+        "flashsale.buy pass 0.2.0",
+        "flashsale.buy source 0.2.0",
         "flashsale.create events 0.2.0",
+        "flashsale.create fromrate 0.2.0",
         "flashsale.create ms 0.2.0",
         "flashsale.create n 0.2.0",
         "flashsale.create pace 0.2.0",
+        "flashsale.create passkey 0.2.0",
         "flashsale.create ulid 0.2.0",
+        "flashsale.create userrate 0.2.0",
         "flashsale.help command 0.2.0",
         "flashsale.reserve old-id 0.2.0",
+        "flashsale.reserve pass 0.2.0",
+        "flashsale.reserve source 0.2.0",
         "flashsale.reserve wait 0.2.0",
     ];
     assert_eq!(later, expected);

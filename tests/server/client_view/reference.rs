@@ -44,7 +44,8 @@ pub const REFERENCE: [Reference; 38] = [
         "FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [USERLIMIT n] \
          [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] [MAXHOLD ms] [GRACE ms] \
          [START unix-ms] [END unix-ms] [KEEP ms] [REMEMBER ms] [WAITING n] [PATIENCE ms] \
-         [PACE n ms] [EVENTS {orders | all}] [SALEID ulid]",
+         [PACE n ms] [USERRATE n ms] [FROMRATE n ms] [PASSKEY count [secret ...]] \
+         [EVENTS {orders | all}] [SALEID ulid]",
         -5,
         "write denyoom",
         "FLASHSALE.CREATE sale:1 orders:1 STOCK 1",
@@ -53,7 +54,7 @@ pub const REFERENCE: [Reference; 38] = [
     ),
     command(
         "FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] \
-         [REPLACE old-id] [WAIT]",
+         [REPLACE old-id] [FROM source] [PASS pass] [WAIT]",
         -4,
         "write",
         "FLASHSALE.RESERVE sale:1 alice 1 ID r9",
@@ -68,7 +69,7 @@ pub const REFERENCE: [Reference; 38] = [
     ),
     command(
         "FLASHSALE.BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] \
-         [REF ref] [PAYLOAD json]",
+         [REF ref] [PAYLOAD json] [FROM source] [PASS pass]",
         -5,
         "write",
         "FLASHSALE.BUY sale:1 orders:1 alice 1",
@@ -134,7 +135,8 @@ pub const REFERENCE: [Reference; 38] = [
     command(
         "FLASHSALE.ALTER key {USERLIMIT n | ITEMLIMIT n | ORDERLIMIT n | SALELIMIT n | HOLD ms | \
          MAXHOLD ms | GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms | \
-         WAITING n | PATIENCE ms | PACE n ms | EVENTS {orders | all}} [...]",
+         WAITING n | PATIENCE ms | PACE n ms | USERRATE n ms | FROMRATE n ms | \
+         PASSKEY count [secret ...] | EVENTS {orders | all}} [...]",
         -4,
         "write",
         "FLASHSALE.ALTER sale:1 HOLD 5",

@@ -129,6 +129,8 @@ const LINES: [(&str, &str); 56] = [
     ),
     ("RESERVE paced ann 1", "outcome_reserved"),
     ("RESERVE paced bob 1", "outcome_throttled"),
+    ("THROTTLE login ann 1 86400000", "outcome_allowed"),
+    ("THROTTLE login ann 1 86400000", "outcome_throttled"),
     ("CREATE full orders STOCK 9", "outcome_created"),
     ("RESERVE full cyd 1 ID one-too-many", "error_oom"),
 ];

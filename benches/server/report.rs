@@ -10,6 +10,7 @@ use crate::growth::{Growth, Kind};
 use crate::line::Line;
 use crate::machine::Facts;
 use crate::print::commas;
+use crate::rate::Rates;
 use crate::reply::Outcome;
 use crate::table::{Table, number};
 use crate::targets::{Aim, Target};
@@ -26,6 +27,7 @@ pub struct Report {
     pub events: Option<Events>,
     pub batches: Option<Batches>,
     pub line: Option<Line>,
+    pub rates: Option<Rates>,
     pub targets: Vec<Target>,
     /// What was left out, and why.
     pub left_out: Vec<String>,
@@ -424,6 +426,10 @@ impl Report {
             text += "\n## People in line\n\n";
             text += &line.table().markdown();
         }
+        if let Some(rates) = &self.rates {
+            text += "\n## Rate limits\n\n";
+            text += &rates.table().markdown();
+        }
         text
     }
 
@@ -494,6 +500,11 @@ impl Report {
         if let Some(line) = &self.line {
             for (measure, value) in line.measures() {
                 add("line", &line.count.to_string(), measure, value);
+            }
+        }
+        if let Some(rates) = &self.rates {
+            for (measure, value) in rates.measures() {
+                add("rate", &rates.subjects.to_string(), measure, value);
             }
         }
         if let Some(batches) = &self.batches {

@@ -3,7 +3,7 @@
 //!
 //! | Question | File |
 //! |---|---|
-//! | what must hold | `targets.rs` |
+//! | what must hold | `targets.rs`; of rate limits, `rate.rs` |
 //! | which inputs are valid | `samples.rs`, `samples_line.rs`, `samples_pass.rs`, `corpus.rs`; the densest ones, `dense.rs` |
 //! | how are they damaged | `mutate.rs` |
 //! | how does a seeded run find, shrink and report | `seeded.rs` |
@@ -16,6 +16,7 @@ pub mod dice;
 pub mod found;
 pub mod meter;
 pub mod mutate;
+pub mod rate;
 pub mod requests;
 pub mod samples;
 pub mod samples_line;

@@ -25,6 +25,8 @@ pub enum Kind {
     Orders,
     /// A stream that may become the sale's.
     Stream,
+    /// The key of a rate limit.
+    Limit,
     /// A user, an id, a REF: 1 to 255 bytes.
     Name,
     /// 1 to 128 bytes of UTF-8.
@@ -98,7 +100,12 @@ const OPTIONS_OF_BUY: &str = "ID=n1:name REF=p1:name PAYLOAD={}:json FROM=s1:nam
 const OPTIONS_OF_REFUND: &str = "REF=f1:name USER=alice:name NORESTOCK RESTORELIMIT";
 
 /// Every way to write every command.
-pub const LINES: [Line; 33] = [
+pub const LINES: [Line; 34] = [
+    line(
+        "THROTTLE",
+        "key=login:limit subject=ann:name count=3:from1 ms=1000:from1",
+        "BURST=5:from1 COST=2:from0",
+    ),
     line(
         "CREATE",
         "key=new:newsale orders=other:stream STOCK STOCK=9:from0",
@@ -289,6 +296,7 @@ fn word(text: &'static str) -> Word {
         "newsale" => Kind::NewSale,
         "orders" => Kind::Orders,
         "stream" => Kind::Stream,
+        "limit" => Kind::Limit,
         "name" => Kind::Name,
         "sku" => Kind::Sku,
         "from0" => Kind::Integer(0),

@@ -39,7 +39,7 @@ const CHANGE: &str = "sale:1 RW access update";
 const ORDER: &str = "sale:1 RW access update, orders:1 RW insert";
 
 /// Every command for clients, in the order of the contract.
-pub const REFERENCE: [Reference; 38] = [
+pub const REFERENCE: [Reference; 39] = [
     command(
         "FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [USERLIMIT n] \
          [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] [MAXHOLD ms] [GRACE ms] \
@@ -304,16 +304,25 @@ pub const REFERENCE: [Reference; 38] = [
         "FLASHSALE.BFMERGE sale:1 sale:2 sale:3",
         "sale:1 RW access update, sale:2 RO access, sale:3 RO access",
     ),
+    command(
+        "FLASHSALE.THROTTLE key subject count ms [BURST n] [COST n]",
+        -5,
+        "write",
+        "FLASHSALE.THROTTLE sale:1 alice 1 1000",
+        CHANGE,
+    ),
     command("FLASHSALE.DOCTOR", 1, "stale", "FLASHSALE.DOCTOR", ""),
     command("FLASHSALE.HELP [command]", -1, "", "FLASHSALE.HELP", ""),
 ];
 
 /// Commands of the replication stream and of the AOF, not for clients.
-pub const INTERNAL: [&str; 4] = [
+pub const INTERNAL: [&str; 6] = [
     "flashsale.apply",
     "flashsale.load",
     "flashsale.bfapply",
     "flashsale.bfload",
+    "flashsale.rateapply",
+    "flashsale.rateload",
 ];
 
 impl Reference {
@@ -329,7 +338,7 @@ pub fn type_of(name: &str) -> &'static str {
     match name {
         "key" | "orders" | "dest" | "src" => "key",
         "user" | "id" | "old-id" | "ref" | "sku" | "json" | "s" | "item" | "data" | "ulid"
-        | "command" => "string",
+        | "command" | "subject" | "source" | "pass" | "secret" => "string",
         "n" | "qty" | "ms" | "count" | "delta" | "cursor" => "integer",
         "capacity" | "expansion" | "iterator" => "integer",
         "error_rate" | "error" => "double",

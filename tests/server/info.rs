@@ -59,7 +59,7 @@ fn the_fields_are_those_of_the_page_with_their_units() {
 }
 
 /// Lines in their order, each with the counter it moves by one.
-const LINES: [(&str, &str); 56] = [
+const LINES: [(&str, &str); 58] = [
     (
         "CREATE sale orders ITEMS 2 a 9 b 20 USERLIMIT 6 ITEMLIMIT 5 ORDERLIMIT 4",
         "outcome_created",

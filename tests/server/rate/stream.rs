@@ -39,6 +39,23 @@ fn a_call_that_passes_sends_one_event_and_a_refusal_nothing() {
     assert_eq!(feed.commands(), Vec::<Vec<Vec<u8>>>::new());
 }
 
+/// By a clock of milliseconds a rate above 1000 a second is not kept.
+#[test]
+fn moments_are_in_microseconds() {
+    let server = Server::any();
+    let mut con = server.conn();
+    let mut feed = Feed::follow(&server);
+    for _ in 0..20 {
+        con.says("FLASHSALE.THROTTLE login ann 20 60000", "ALLOWED ...");
+    }
+    let sent = feed.commands();
+    let moments = sent.iter().map(|words| {
+        let event = decode_event(&words[2], HASHER).expect("an event");
+        event.at_us
+    });
+    assert!(moments.filter(|at_us| at_us % 1000 != 0).count() > 10);
+}
+
 #[test]
 fn a_refusal_costs_the_aof_nothing() {
     let Some(server) = Server::own(&["--appendonly yes --appendfsync always"], &[]) else {

@@ -10,7 +10,8 @@
 //!   `batch.rs`: their bytes and their longest call
 //! - `growth.rs`: bytes, seconds and the longest call as a sale grows
 //! - `wave.rs`: very many deadlines in one moment; `line.rs`: very many people in line;
-//!   `rate.rs`, `bucket.lua`: rate limits, and a script that does the same
+//!   `rate.rs`, `bucket.lua`: rate limits, and a script that does the same; `guards.rs`:
+//!   USERRATE and passes
 //! - `load.rs`: redis-benchmark and the cores; `wire.rs`: single commands, and very many;
 //!   `times.rs`: how long a thread ran
 //! - `targets.rs`, `report.rs`, `table.rs`, `plot.rs`, `plot_batch.rs`, `machine.rs`: what is
@@ -25,6 +26,7 @@ mod bloom;
 mod bout;
 mod events;
 mod growth;
+mod guards;
 mod line;
 mod load;
 mod machine;
@@ -75,7 +77,7 @@ Usage: cargo bench --bench server -- [--quick] [option value ...]
   --rounds N         rounds over all rows, of which the median counts       [3]
   --sizes N[,N...]   reservations to grow to     [100000,1000000,10000000]
   --parts P[,P...]   of memory, everysec, single, bloom, batch, growth, wave,
-                     events, line, rate                           [all]
+                     events, line, rate, guards                   [all]
   --out FOLDER       where tables and plot go   [target/bench]
 
 FLASHSALE_SERVER names the server program, FLASHSALE_MODULE the module,
@@ -83,8 +85,9 @@ FLASHSALE_BENCH_BLOOM the module of RedisBloom to be loaded beside it,
 FLASHSALE_BENCH_CELL that of redis-cell.";
 
 /// What may be measured by itself.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "memory", "everysec", "single", "bloom", "batch", "growth", "wave", "events", "line", "rate",
+    "guards",
 ];
 
 /// What to measure.
@@ -243,6 +246,10 @@ fn run(options: &Options) -> Outcome<()> {
     report
         .targets
         .extend(rates.flat_map(|rates| rates.targets()));
+    let guards = report.guards.iter();
+    report
+        .targets
+        .extend(guards.flat_map(|guards| guards.targets()));
     println!("\n{}", heading("Targets"));
     println!("{}", report.target_table().markdown());
     report.write(&options.out)?;
@@ -395,6 +402,12 @@ impl Bench<'_> {
         }
         if self.options.wants("rate") {
             self.measure_rates(&setups, report)?;
+        }
+        if self.options.wants("guards") {
+            println!("\n{}", heading("who may try"));
+            let guards = guards::measure(&setups, self.options.users, self.options.rounds)?;
+            println!("\n{}", guards.table().markdown());
+            report.guards = Some(guards);
         }
         Ok(())
     }

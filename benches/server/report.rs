@@ -7,6 +7,7 @@ use crate::batch::Batches;
 use crate::bout::{BATCHES, Figures, Mode};
 use crate::events::Events;
 use crate::growth::{Growth, Kind};
+use crate::guards::Guards;
 use crate::line::Line;
 use crate::machine::Facts;
 use crate::print::commas;
@@ -28,6 +29,7 @@ pub struct Report {
     pub batches: Option<Batches>,
     pub line: Option<Line>,
     pub rates: Option<Rates>,
+    pub guards: Option<Guards>,
     pub targets: Vec<Target>,
     /// What was left out, and why.
     pub left_out: Vec<String>,
@@ -430,6 +432,10 @@ impl Report {
             text += "\n## Rate limits\n\n";
             text += &rates.table().markdown();
         }
+        if let Some(guards) = &self.guards {
+            text += "\n## Who may try\n\n";
+            text += &guards.table().markdown();
+        }
         text
     }
 
@@ -505,6 +511,11 @@ impl Report {
         if let Some(rates) = &self.rates {
             for (measure, value) in rates.measures() {
                 add("rate", &rates.subjects.to_string(), measure, value);
+            }
+        }
+        if let Some(guards) = &self.guards {
+            for (measure, value) in guards.measures() {
+                add("guards", &guards.users.to_string(), measure, value);
             }
         }
         if let Some(batches) = &self.batches {

@@ -148,6 +148,23 @@ impl<'a> Request<'a> {
     }
 }
 
+impl<'a> Request<'a> {
+    /// What is asked of the sale.
+    #[inline(always)]
+    fn into_ask(self) -> sale::Reserve<'a> {
+        sale::Reserve {
+            user: names::key(self.user),
+            ask: self.ask,
+            // Where none is given, a new one follows.
+            id: names::key(self.id.unwrap_or_default()),
+            hold_ms: self.hold_ms,
+            replaces: self.replaces.map(names::key),
+            waits: self.waits,
+            pass: shown(self.id, self.pass),
+        }
+    }
+}
+
 /// What may stand beside WAIT.
 ///
 /// # Errors
@@ -179,26 +196,10 @@ impl Handler for Reserve {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let mut buffer = [0; ULID_LEN];
-        let Request {
-            user,
-            ask,
-            id: given,
-            hold_ms,
-            replaces,
-            waits,
-            source,
-            pass,
-        } = Request::parse(Args::new(call.words()))?;
-        let mut ask = sale::Reserve {
-            user: names::key(user),
-            ask,
-            // Where none is given, a new one follows.
-            id: names::key(given.unwrap_or_default()),
-            hold_ms,
-            replaces: replaces.map(names::key),
-            waits,
-            pass: shown(given, pass),
-        };
+        let request = Request::parse(Args::new(call.words()))?;
+        let (given, replaces, waits) = (request.id, request.replaces, request.waits);
+        let source = request.source;
+        let mut ask = request.into_ask();
         let key = given.is_some().then_some(&mut ask.id);
         let mut open = OpenSale::about(call, key, Some(&mut ask.user))?;
         let id = if let Some(id) = given {

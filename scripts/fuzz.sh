@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 
 seconds=${FUZZ_SECONDS:-60}
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(work event batch snapshot apply_sequence arguments)
+[ ${#targets[@]} -gt 0 ] || targets=(work event batch snapshot apply_sequence rate_event rate_snapshot arguments)
 folder=$PWD/target/fuzz
 tools=$folder/tools
 export PATH="$tools/bin:$PATH"

@@ -107,6 +107,17 @@ const EVENTS_MAX: Knob = Knob {
              the stream, fewer keeps the memory for the sale",
 };
 
+const MAX_SUBJECTS: Knob = Knob {
+    name: "max-subjects",
+    unit: "subjects",
+    default: 1_000_000,
+    min: 1,
+    max: 100_000_000,
+    is_mutable: true,
+    reason: "most subjects of one rate limit, about 40 bytes each: with more than come while one is \
+             busy, nobody has to give way to a new one and gets a fresh burst",
+};
+
 const BF_INITIAL_SIZE: Knob = Knob {
     name: "bf-initial-size",
     unit: "items",
@@ -130,7 +141,7 @@ const BF_EXPANSION: Knob = Knob {
 };
 
 /// Every knob that is a number.
-pub const KNOBS: [&Knob; 9] = [
+pub const KNOBS: [&Knob; 10] = [
     &DEFAULT_HOLD,
     &DEFAULT_KEEP,
     &SWEEP_MAX,
@@ -138,6 +149,7 @@ pub const KNOBS: [&Knob; 9] = [
     &MAX_ITEMS,
     &MAX_RESERVATIONS,
     &EVENTS_MAX,
+    &MAX_SUBJECTS,
     &BF_INITIAL_SIZE,
     &BF_EXPANSION,
 ];
@@ -186,6 +198,7 @@ lazy_static! {
     static ref MAX_ITEMS_VALUE: AtomicI64 = AtomicI64::new(MAX_ITEMS.default);
     static ref MAX_RESERVATIONS_VALUE: AtomicI64 = AtomicI64::new(MAX_RESERVATIONS.default);
     static ref EVENTS_MAX_VALUE: AtomicI64 = AtomicI64::new(EVENTS_MAX.default);
+    static ref MAX_SUBJECTS_VALUE: AtomicI64 = AtomicI64::new(MAX_SUBJECTS.default);
     static ref BF_INITIAL_SIZE_VALUE: AtomicI64 = AtomicI64::new(BF_INITIAL_SIZE.default);
     static ref BF_EXPANSION_VALUE: AtomicI64 = AtomicI64::new(BF_EXPANSION.default);
 }
@@ -217,6 +230,7 @@ fn values() -> [&'static AtomicI64; KNOBS.len()] {
         &MAX_ITEMS_VALUE,
         &MAX_RESERVATIONS_VALUE,
         &EVENTS_MAX_VALUE,
+        &MAX_SUBJECTS_VALUE,
         &BF_INITIAL_SIZE_VALUE,
         &BF_EXPANSION_VALUE,
     ]
@@ -249,6 +263,11 @@ pub fn batch_max() -> u64 {
 /// `events-max`.
 pub fn events_max() -> u64 {
     read(&EVENTS_MAX_VALUE)
+}
+
+/// `max-subjects`.
+pub fn subjects_max() -> u64 {
+    read(&MAX_SUBJECTS_VALUE)
 }
 
 /// What a sale may grow to.
@@ -440,6 +459,7 @@ mod tests {
                 10_000,
                 4_000_000,
                 100_000,
+                1_000_000,
                 100,
                 2
             ]
@@ -467,7 +487,18 @@ mod tests {
         let defaults = defaults(&arguments).unwrap();
         assert_eq!(
             defaults.numbers,
-            [1, 604_800_000, 7, 1_000, 10_000, 4_000_000, 100_000, 100, 2]
+            [
+                1,
+                604_800_000,
+                7,
+                1_000,
+                10_000,
+                4_000_000,
+                100_000,
+                1_000_000,
+                100,
+                2
+            ]
         );
         assert_eq!(
             (defaults.error_rate.as_str(), defaults.flags),

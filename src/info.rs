@@ -118,8 +118,8 @@ impl Largest {
 
 macro_rules! outcomes {
     ($($variant:ident => $word:literal,)*) => {
-        /// What commands were answered that changed nothing. What changed something is
-        /// counted as a [`Deed`].
+        /// What commands were answered that changed nothing, and what a rate limit decides.
+        /// What changed a sale is counted as a [`Deed`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Outcome { $($variant,)* }
 
@@ -159,6 +159,10 @@ outcomes! {
     Placed => "placed",
     LineFull => "linefull",
     Throttled => "throttled",
+    // Of passes.
+    NoPass => "nopass",
+    // Of rate limits.
+    Allowed => "allowed",
 }
 
 /// Stands for the earliest deadline where no timer runs, as on a replica.
@@ -200,6 +204,12 @@ pub static MEMORY_BYTES: Gauge = Gauge::new();
 pub static BLOOMS: Gauge = Gauge::new();
 /// Bytes of all Bloom filters.
 pub static BLOOM_BYTES: Gauge = Gauge::new();
+/// Rate limits in memory.
+pub static LIMITS: Gauge = Gauge::new();
+/// Subjects of all rate limits, one of two limits twice.
+pub static LIMIT_SUBJECTS: Gauge = Gauge::new();
+/// Bytes of all rate limits, each as of its last measurement.
+pub static LIMIT_BYTES: Gauge = Gauge::new();
 /// Sales that missed a change of their primary, and do not sell.
 pub static SALES_DIVERGED: Gauge = Gauge::new();
 /// People who wait in the lines of all sales.
@@ -210,6 +220,10 @@ pub static WAITING_MAX: Largest = Largest::new();
 pub static POLLS_MAX: Largest = Largest::new();
 /// Sales with a line that hold a grant for less than PATIENCE.
 pub static SALES_WITH_SHORT_HOLD: Gauge = Gauge::new();
+/// Users and sources of all sales whose attempts are counted.
+pub static RATE_SUBJECTS: Gauge = Gauge::new();
+/// Sales that ask for a pass.
+pub static SALES_WITH_PASSKEY: Gauge = Gauge::new();
 /// Bytes of all who wait, each sale as of its last measurement; `MEMORY_BYTES` has them too.
 pub static WAITING_BYTES: Gauge = Gauge::new();
 /// Entries of all sales that wait to be written to their streams.
@@ -360,6 +374,9 @@ impl Source for Info {
         section.field("memory_bytes", MEMORY_BYTES.get());
         section.field("blooms", BLOOMS.get());
         section.field("bloom_bytes", BLOOM_BYTES.get());
+        section.field("limits", LIMITS.get());
+        section.field("limit_subjects", LIMIT_SUBJECTS.get());
+        section.field("limit_bytes", LIMIT_BYTES.get());
         section.field(
             "sales_with_deadlines",
             SALES_WITH_DEADLINES.load(Ordering::Relaxed),
@@ -371,6 +388,7 @@ impl Source for Info {
         section.field("sweep_us_max", SWEEP_US_MAX.load(Ordering::Relaxed));
         section.field("waiting", WAITING.get());
         section.field("waiting_bytes", WAITING_BYTES.get());
+        section.field("rate_subjects", RATE_SUBJECTS.get());
         section.field("events_waiting", EVENTS_WAITING.get());
         section.field("events_waiting_ms", events_waiting_ms());
         section.field("clock_steps_back", CLOCK_STEPS_BACK.get());

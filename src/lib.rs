@@ -3,7 +3,7 @@
 //!
 //! # The source, from the outside in
 //!
-//! What a sale and a filter are is the crate `flashsale-engine`, which knows no server. This
+//! What a sale, a filter and a rate limit are is the crate `flashsale-engine`, which knows no server. This
 //! crate is what Redis sees of them.
 //!
 //! | Question | Where |
@@ -81,6 +81,7 @@ fn load(ctx: ffi::Ctx<'_>, arguments: &[&[u8]]) -> Result<(), String> {
     ffi::set_module_options(ctx);
     ffi::register_type::<datatype::SaleValue>(ctx)?;
     ffi::register_type::<datatype::BloomValue>(ctx)?;
+    ffi::register_type::<datatype::LimitValue>(ctx)?;
     ffi::add_acl_category(ctx);
     command::register(ctx)?;
     if config::bf_aliases() {

@@ -23,7 +23,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Every command of the module. A new one is added here, in its own file, and in the
 /// tests of its replies.
-const COMMANDS: [&str; 42] = [
+const COMMANDS: [&str; 45] = [
     "ALTER",
     "APPLY",
     "AUDIT",
@@ -66,6 +66,9 @@ const COMMANDS: [&str; 42] = [
     "BFMEXISTS",
     "BFRESERVE",
     "BFSCANDUMP",
+    "RATEAPPLY",
+    "RATELOAD",
+    "THROTTLE",
 ];
 
 fn root() -> &'static Path {
@@ -346,7 +349,7 @@ fn arrows_never_turn_round() {
             &[],
         );
     }
-    let of_the_engine = ["sale", "bloom"].map(|room| format!("crate::{room}"));
+    let of_the_engine = ["sale", "bloom", "rate"].map(|room| format!("crate::{room}"));
     let of_the_engine: Vec<&str> = of_the_engine.iter().map(String::as_str).collect();
     for room in ["table", "wire"] {
         let files = sources(&[&format!("engine/src/{room}")]);
@@ -400,6 +403,7 @@ fn a_change_is_applied_where_it_is_replicated() {
         "src/datatype/live.rs",
         "src/datatype/bloom_live.rs",
         "src/datatype/bloom_type.rs",
+        "src/datatype/limit_live.rs",
     ];
     assert_nowhere(
         "only what replicates applies",
@@ -455,9 +459,12 @@ fn every_command_has_a_file_that_is_its_manual_page() {
     let files = sources(&["src/command"]);
     let mut broken = Vec::new();
     for command in COMMANDS {
-        let name = match command.strip_prefix("BF") {
-            Some(of_filter) => format!("/bloom/{}.rs", of_filter.to_lowercase()),
-            None => format!("/sale/{}.rs", command.to_lowercase()),
+        let own = |prefix| command.strip_prefix(prefix).map(str::to_lowercase);
+        let name = match (own("BF"), own("RATE")) {
+            (Some(of_filter), _) => format!("/bloom/{of_filter}.rs"),
+            (_, Some(of_limit)) => format!("/rate/{of_limit}.rs"),
+            _ if command == "THROTTLE" => "/rate/throttle.rs".to_owned(),
+            _ => format!("/sale/{}.rs", command.to_lowercase()),
         };
         let own: Vec<&Source> = files
             .iter()
@@ -550,7 +557,9 @@ fn the_engine_has_a_few_crates_and_no_others() {
     let (mut names, _) = dependencies("engine/Cargo.toml", "[dependencies]");
     names.sort();
     let few = [
+        "hmac",
         "prefetch-index",
+        "sha2",
         "siphasher",
         "smallvec",
         "ulid",

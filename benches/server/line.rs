@@ -188,12 +188,12 @@ fn open_line(wire: &mut Wire, options: &[&str]) -> Outcome<()> {
 }
 
 /// In order of their numbers.
-fn in_turn(at: u64) -> u64 {
+pub fn in_turn(at: u64) -> u64 {
     at
 }
 
 /// The request of a user for one unit, the users in this order.
-fn ask(
+pub fn ask(
     key: &'static str,
     order: impl Fn(u64) -> u64 + Send,
     last: &[&'static str],
@@ -252,7 +252,11 @@ fn measure_costs(line: &mut Line, stage: &mut Stage, rounds: u32) -> Outcome<()>
 }
 
 /// What a call of each user takes of the server's main thread, in nanoseconds.
-fn time(stage: &mut Stage, word: &str, build: impl Fn(u64, &mut Vec<u8>) + Send) -> Outcome<f64> {
+pub fn time(
+    stage: &mut Stage,
+    word: &str,
+    build: impl Fn(u64, &mut Vec<u8>) + Send,
+) -> Outcome<f64> {
     stage.wire.wait_until_quiet()?;
     let pid = stage.wire.info_number("server", "process_id")?;
     let before = Times::of_process(pid).unwrap_or_default();
@@ -362,11 +366,11 @@ fn granted_id(entry: &Value) -> Option<String> {
     (of("event")? == "granted").then(|| of("id"))?
 }
 
-fn dataset(wire: &mut Wire) -> Outcome<u64> {
+pub fn dataset(wire: &mut Wire) -> Outcome<u64> {
     wire.info_number("memory", "used_memory_dataset")
 }
 
-fn aof_size(wire: &mut Wire) -> Outcome<u64> {
+pub fn aof_size(wire: &mut Wire) -> Outcome<u64> {
     wire.wait_until_quiet()?;
     wire.info_number("persistence", "aof_current_size")
 }

@@ -226,6 +226,13 @@ fn cores_in(list: &str) -> Vec<u32> {
     ranges.flatten().collect()
 }
 
+/// A module to load beside ours, for comparison: redis-cell's.
+pub fn other_cell() -> Option<String> {
+    env::var("FLASHSALE_BENCH_CELL")
+        .ok()
+        .filter(|path| !path.is_empty())
+}
+
 /// The second module to load beside ours, for comparison: RedisBloom's.
 pub fn other_bloom() -> Option<String> {
     env::var("FLASHSALE_BENCH_BLOOM")

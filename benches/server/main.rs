@@ -9,7 +9,9 @@
 //! - `batch_rows.rs`, `pump.rs`: commands for many buyers, and the load that sends them;
 //!   `batch.rs`: their bytes and their longest call
 //! - `growth.rs`: bytes, seconds and the longest call as a sale grows
-//! - `wave.rs`: very many deadlines in one moment; `line.rs`: very many people in line
+//! - `wave.rs`: very many deadlines in one moment; `line.rs`: very many people in line;
+//!   `rate.rs`, `bucket.lua`: rate limits, and a script that does the same; `guards.rs`:
+//!   USERRATE and passes
 //! - `load.rs`: redis-benchmark and the cores; `wire.rs`: single commands, and very many;
 //!   `times.rs`: how long a thread ran
 //! - `targets.rs`, `report.rs`, `table.rs`, `plot.rs`, `plot_batch.rs`, `machine.rs`: what is
@@ -24,6 +26,7 @@ mod bloom;
 mod bout;
 mod events;
 mod growth;
+mod guards;
 mod line;
 mod load;
 mod machine;
@@ -33,6 +36,7 @@ mod plot_batch;
 #[path = "../../examples/common/print.rs"]
 mod print;
 mod pump;
+mod rate;
 #[allow(dead_code)]
 #[path = "../../examples/common/reply.rs"]
 mod reply;
@@ -73,15 +77,17 @@ Usage: cargo bench --bench server -- [--quick] [option value ...]
   --rounds N         rounds over all rows, of which the median counts       [3]
   --sizes N[,N...]   reservations to grow to     [100000,1000000,10000000]
   --parts P[,P...]   of memory, everysec, single, bloom, batch, growth, wave,
-                     events, line                                 [all]
+                     events, line, rate, guards                   [all]
   --out FOLDER       where tables and plot go   [target/bench]
 
 FLASHSALE_SERVER names the server program, FLASHSALE_MODULE the module,
-FLASHSALE_BENCH_BLOOM the module of RedisBloom to be loaded beside it.";
+FLASHSALE_BENCH_BLOOM the module of RedisBloom to be loaded beside it,
+FLASHSALE_BENCH_CELL that of redis-cell.";
 
 /// What may be measured by itself.
-const PARTS: [&str; 9] = [
-    "memory", "everysec", "single", "bloom", "batch", "growth", "wave", "events", "line",
+const PARTS: [&str; 11] = [
+    "memory", "everysec", "single", "bloom", "batch", "growth", "wave", "events", "line", "rate",
+    "guards",
 ];
 
 /// What to measure.
@@ -236,6 +242,14 @@ fn run(options: &Options) -> Outcome<()> {
     report.targets = targets::judge(&report.rows, report.batches, &report.growths, wave);
     let line = report.line.iter();
     report.targets.extend(line.flat_map(|line| line.targets()));
+    let rates = report.rates.iter();
+    report
+        .targets
+        .extend(rates.flat_map(|rates| rates.targets()));
+    let guards = report.guards.iter();
+    report
+        .targets
+        .extend(guards.flat_map(|guards| guards.targets()));
     println!("\n{}", heading("Targets"));
     println!("{}", report.target_table().markdown());
     report.write(&options.out)?;
@@ -386,6 +400,28 @@ impl Bench<'_> {
             println!("\n{}", line.table().markdown());
             report.line = Some(line);
         }
+        if self.options.wants("rate") {
+            self.measure_rates(&setups, report)?;
+        }
+        if self.options.wants("guards") {
+            println!("\n{}", heading("who may try"));
+            let guards = guards::measure(&setups, self.options.users, self.options.rounds)?;
+            println!("\n{}", guards.table().markdown());
+            report.guards = Some(guards);
+        }
+        Ok(())
+    }
+
+    fn measure_rates(&self, setups: &Setups, report: &mut Report) -> Outcome<()> {
+        println!("\n{}", heading("rate limits"));
+        if load::other_cell().is_none() {
+            report
+                .left_out
+                .push("redis-cell not here (FLASHSALE_BENCH_CELL): its column is left out".into());
+        }
+        let rates = rate::measure(setups, self.options.users, self.options.rounds)?;
+        println!("\n{}", rates.table().markdown());
+        report.rates = Some(rates);
         Ok(())
     }
 

@@ -7,9 +7,11 @@ use crate::batch::Batches;
 use crate::bout::{BATCHES, Figures, Mode};
 use crate::events::Events;
 use crate::growth::{Growth, Kind};
+use crate::guards::Guards;
 use crate::line::Line;
 use crate::machine::Facts;
 use crate::print::commas;
+use crate::rate::Rates;
 use crate::reply::Outcome;
 use crate::table::{Table, number};
 use crate::targets::{Aim, Target};
@@ -26,6 +28,8 @@ pub struct Report {
     pub events: Option<Events>,
     pub batches: Option<Batches>,
     pub line: Option<Line>,
+    pub rates: Option<Rates>,
+    pub guards: Option<Guards>,
     pub targets: Vec<Target>,
     /// What was left out, and why.
     pub left_out: Vec<String>,
@@ -424,6 +428,14 @@ impl Report {
             text += "\n## People in line\n\n";
             text += &line.table().markdown();
         }
+        if let Some(rates) = &self.rates {
+            text += "\n## Rate limits\n\n";
+            text += &rates.table().markdown();
+        }
+        if let Some(guards) = &self.guards {
+            text += "\n## Who may try\n\n";
+            text += &guards.table().markdown();
+        }
         text
     }
 
@@ -494,6 +506,16 @@ impl Report {
         if let Some(line) = &self.line {
             for (measure, value) in line.measures() {
                 add("line", &line.count.to_string(), measure, value);
+            }
+        }
+        if let Some(rates) = &self.rates {
+            for (measure, value) in rates.measures() {
+                add("rate", &rates.subjects.to_string(), measure, value);
+            }
+        }
+        if let Some(guards) = &self.guards {
+            for (measure, value) in guards.measures() {
+                add("guards", &guards.users.to_string(), measure, value);
             }
         }
         if let Some(batches) = &self.batches {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -31,7 +32,7 @@ class Param:
 
     kind: str  # plain, units, option, flag, rest, entries
     name: str
-    type: str  # name, integer, pair (two integers), json, units, entries; of a choice its words, "orders|all"
+    type: str  # name, integer, pair (two integers), names (with their number before them), json, units, entries; of a choice its words, "orders|all"
     token: str | None = None
     none: str = ""  # of an option: "", "never" (required), "if written" (no default)
     optional: bool = False  # of units and plain
@@ -89,7 +90,11 @@ class Command:
 def option_name(token: str, argument: str) -> str:
     """`HOLD ms` is `hold_ms`, `START unix-ms` is `start_at_ms`, `REF ref` is `ref`."""
     unit = {"ms": "_ms", "unix-ms": "_at_ms"}.get(argument, "")
-    return token.lower() + unit
+    name = token.lower() + unit
+    if not iskeyword(name):
+        return name
+    # `FROM source` is `source`, and `PASS pass` is `pass_`, in TypeScript `pass`.
+    return f"{argument}_" if iskeyword(argument) else argument
 
 
 def type_of(argument: dict[str, Any]) -> str:
@@ -98,7 +103,7 @@ def type_of(argument: dict[str, Any]) -> str:
     if argument["type"] == "oneof":
         return "|".join(word["token"] for word in argument["arguments"])
     if argument["type"] == "block":
-        return "pair"
+        return "names" if any("multiple" in inside.get("flags", []) for inside in argument["arguments"]) else "pair"
     return "integer" if argument["type"] in ("integer", "unix-time") else "name"
 
 

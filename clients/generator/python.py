@@ -21,7 +21,7 @@ CONDITIONS = {
     "ahead < 0": ", with `ahead` -1", "ahead >= 0": ", with a place in line", "no ahead": ", with the id alone",
     "by sale": ", with `by` \"sale\"", "by buyer": ", with another `by`",
 }  # fmt: skip
-PARAM_TYPES = {"name": "Name", "integer": "int", "json": "Json", "pair": "tuple[int, int]"}
+PARAM_TYPES = {"name": "Name", "integer": "int", "json": "Json", "pair": "tuple[int, int]", "names": "Sequence[Name]"}
 
 
 def doc(text: str, indent: int) -> str:
@@ -261,6 +261,7 @@ def call_function(model: Model, command: Command) -> str:
         else:
             value = f"encode.json({param.name})" if param.type == "json" else param.name
             value = f"*{value}" if param.type == "pair" else value
+            value = f"len({value}), *{value}" if param.type == "names" else value
             out += f'    if {param.name} is not None:\n        args += ["{param.token}", {value}]\n'
     safe = SAFE_WITH.get(command.name)
     out += f"    return Call(args, {decoder(model, command)}{f', {safe} is not None' if safe else ''})\n"
@@ -269,7 +270,7 @@ def call_function(model: Model, command: Command) -> str:
 
 def write_calls(model: Model) -> str:
     out = HEADER.format("Each command as words for the server, with the decoder of its reply.")
-    out += "\nfrom typing import Iterable, Literal\n\nfrom . import _decode as decode\nfrom . import _encode as encode\n"
+    out += "\nfrom typing import Iterable, Literal, Sequence\n\nfrom . import _decode as decode\nfrom . import _encode as encode\n"
     out += "from . import answers\nfrom ._base import Call, FlashSaleError, Json, Name, Units\nfrom ._encode import Wire\n"
     return out + "".join(call_function(model, c) for c in model.commands if c.keys)
 
@@ -327,7 +328,7 @@ def method(model: Model, command: Command, style: str) -> str:
 
 def write_sale(model: Model) -> str:
     out = HEADER.format("The methods of a sale, three times: at once, with `await`, in a pipeline.")
-    out += "\nfrom typing import Any, Iterable, Literal, overload\n\nfrom . import _calls, answers\n"
+    out += "\nfrom typing import Any, Iterable, Literal, Sequence, overload\n\nfrom . import _calls, answers\n"
     out += "from ._base import FlashSaleError, Json, Name, Units\nfrom ._send import AsyncSender, PipelineSender, Queued, Sender\n"
     for style, cls, base, text in [
         ("sync", "SaleMethods", "Sender", "Each command, sent at once."),

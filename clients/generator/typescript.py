@@ -15,11 +15,11 @@ TYPES = {
     "name": "N", "text": "string", "integer": "number", "names": "N[]", "texts": "string[]", "cursor": "number",
     "lines": "[sku: string, qty: number][]", "stocks": "RestockedItem[]", "boolean": "boolean",
 }  # fmt: skip
-PARAM_TYPES = {"name": "Name", "integer": "number", "json": "Json", "pair": "readonly [number, number]"}
+PARAM_TYPES = {"name": "Name", "integer": "number", "json": "Json", "pair": "readonly [number, number]", "names": "readonly Name[]"}
 
 
 def camel(text: str) -> str:
-    return re.sub(r"_([a-z])", lambda found: found[1].upper(), text)
+    return re.sub(r"_([a-z])", lambda found: found[1].upper(), text).rstrip("_")
 
 
 def comment(text: str, indent: int = 0) -> str:
@@ -234,7 +234,7 @@ def body(command: Command) -> str:
         elif param.kind == "flag":
             out += f'      if (options.{name}) parser.push("{param.token}");\n'
         else:
-            words = "pair" if param.type == "pair" else "option"
+            words = param.type if param.type in ("pair", "names") else "option"
             out += f'      parser.push(...{words}("{param.token}", options.{name}));\n'
     if any(p.name == "replace" for p in command.params):
         out += "      parser.preserve = options.replace;\n"
@@ -274,7 +274,7 @@ def write_commands(model: Model) -> str:
     names += sorted({read["name"] for read in model.reads.values() if "name" in read})
     out += "import type {\n" + "".join(f"  {name},\n" for name in names) + '} from "./answers.js";\n'
     out += 'import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";\n'
-    out += 'import * as decode from "./decode.js";\nimport { insist, need, option, pair, units } from "./encode.js";\n'
+    out += 'import * as decode from "./decode.js";\nimport { insist, names, need, option, pair, units } from "./encode.js";\n'
     out += "".join(options_interface(c) for c in model.commands)
     out += "\n/** The module for `createClient`, `createClientPool`, `createCluster` and `createSentinel`. */\nexport const flashsale = {\n"
     for command in model.commands:

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use flashsale_engine::sale::{
-    Ask, Bounds, Changes, Checkout, CreateAsk, EntryId, Event, Hasher, Reserve, Sale, decode_event,
-    encode_event, save,
+    Ask, Bounds, Changes, Checkout, CreateAsk, EntryId, Event, Hasher, Pass, Reserve, Sale,
+    decode_event, encode_event, save,
 };
 
 const NOW_MS: u64 = 1_765_000_000_000;
@@ -54,6 +54,7 @@ fn ask<'a>(user: &'a str, id: &'a str) -> Reserve<'a> {
         id: HASHER.key(id.as_bytes()),
         hold_ms: None,
         waits: false,
+        pass: Pass::Missing,
         replaces: None,
     }
 }

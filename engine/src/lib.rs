@@ -1,4 +1,4 @@
-//! The rules of a flash sale, and Bloom filters, as pure state machines.
+//! The rules of a flash sale, Bloom filters and rate limits, as pure state machines.
 //!
 //! A caller brings the time, the ids, the limits of its configuration and the secret key
 //! that names are hashed with; the engine decides, and changes only what it was handed.
@@ -15,6 +15,7 @@
 //! | does it add up, and agree with the order stream | `sale/audit/` |
 //! | how are names, records and hashes kept | `table/` |
 //! | what is a Bloom filter | `bloom/` |
+//! | how often may somebody call | `rate/` |
 //!
 //! Arrows never turn round: `table` and `wire` know no sale; `sale/book` builds on them,
 //! then `state`, then `ask`, `event`, `views` and `audit`, then `plan` and `disk`.
@@ -22,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bloom;
+pub mod rate;
 pub mod sale;
 mod table;
 mod wire;

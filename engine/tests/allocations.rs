@@ -58,6 +58,7 @@ fn ask<'a>((user, id): &'a (String, String)) -> Reserve<'a> {
         hold_ms: None,
         replaces: None,
         waits: false,
+        pass: Pass::Missing,
     }
 }
 

@@ -20,7 +20,9 @@ use crate::rehearsal::{self, Point};
 use crate::scratch;
 use crate::scripts;
 use crate::timer::alarm;
-use flashsale_engine::sale::{Change, ContainerWriter, EntryId, Event, Pending, PlaceSlot, Sale};
+use flashsale_engine::sale::{
+    Answer, Change, ContainerWriter, EntryId, Event, Key, Pending, PlaceSlot, Sale,
+};
 
 /// A sale, and perhaps its order stream, while a batch changes it.
 pub struct BatchCommit<'c> {
@@ -69,6 +71,12 @@ impl<'c> BatchCommit<'c> {
         if let Some(event) = self.key.sale().plan_draw(at_ms, rand::random) {
             self.commit(&event);
         }
+    }
+
+    /// Counts an attempt of a user, or returns the answer to one too many.
+    pub fn throttle(&mut self, now_ms: u64, user: Key<'_>) -> Option<Answer> {
+        self.key
+            .throttle(now_ms, (user, None), config::subjects_max())
     }
 
     /// Whoever has this place was heard from, and gets units if it is their turn.

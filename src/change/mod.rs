@@ -7,7 +7,7 @@
 //! | how does a change from elsewhere come in | `replay.rs` |
 //! | the same of a batch of changes | `batch_commit.rs`, `batch_replay.rs` |
 //! | what becomes of a sale that breaks an invariant | `broken.rs` |
-//! | the same of filters | `bloom.rs` |
+//! | the same of filters, of rate limits | `bloom.rs`, `rate.rs` |
 
 pub mod batch_commit;
 mod batch_replay;
@@ -16,6 +16,7 @@ pub mod broken;
 mod carry;
 pub mod commit;
 pub mod outbox;
+pub mod rate;
 pub mod replay;
 
 pub use carry::Done;

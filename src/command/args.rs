@@ -11,6 +11,9 @@ use flashsale_engine::sale::{
     SKU_BYTES_MAX, WINDOW_MS_MAX, WINDOW_MS_MIN,
 };
 
+/// Longest PASS, in bytes: a moment of 16 digits and 22 letters take 39.
+const PASS_BYTES_MAX: usize = 64;
+
 /// What is left of a line.
 #[derive(Clone, Copy)]
 pub struct Args<'a> {
@@ -91,6 +94,15 @@ impl<'a> Args<'a> {
                 "{name}: {length} bytes, not 1 to {bytes_max}"
             ))),
         }
+    }
+
+    /// Takes the value of PASS, of 1 to 64 bytes. Whether it is a pass is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// Missing, empty or longer.
+    pub fn pass(&mut self) -> Result<&'a [u8], Error> {
+        self.sized("PASS", PASS_BYTES_MAX)
     }
 
     /// A ULID as the module prints one.

@@ -36,7 +36,7 @@ use crate::orders::OrdersKey;
 use crate::rehearsal::{self, Point};
 use crate::scripts;
 use flashsale_engine::sale::{
-    Answer, Ask, AskLines, Batch, Carrier, Entry, Event, NAME_BYTES_MAX, Pending, Sale,
+    Answer, Ask, AskLines, Batch, Carrier, Entry, Event, NAME_BYTES_MAX, Pending, Reserve, Sale,
 };
 
 /// Entries that are read before the first of them is decided.
@@ -324,6 +324,10 @@ impl<'a> Carrier<'a> for Desk<'_> {
     #[inline]
     fn sale(&self) -> &Sale {
         self.commit.sale()
+    }
+
+    fn throttle(&mut self, ask: &Reserve<'_>) -> Option<Answer> {
+        self.commit.throttle(self.now_ms, ask.user)
     }
 
     fn expire(&mut self, event: &Event<'_>) -> ControlFlow<Self::Answered> {

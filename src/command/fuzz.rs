@@ -9,7 +9,7 @@
 use flashsale_engine::sale::INTEGER_MAX;
 
 use super::args::Args;
-use super::{items, options};
+use super::{items, options, rate};
 use crate::error::Error;
 
 /// A line of words, each with its length in two bytes, is an error that can be shown, or
@@ -36,6 +36,7 @@ pub fn parse_line(words: &[&[u8]]) -> bool {
     let mut keep = |sku, delta| deltas.push((sku, delta));
     let pairs = items::parse_pairs(&mut Args::new(words), Args::delta, &mut keep);
     is_right |= shown(pairs).is_some();
+    is_right |= shown(rate::throttle::Request::parse(Args::new(words))).is_some();
     shown(Args::new(words).end());
     shown(Args::new(words).key_alone());
     is_right
@@ -120,7 +121,7 @@ mod tests {
 
     /// Lines of commands, and words that have been trouble elsewhere.
     fn corpus() -> Vec<Pieces> {
-        let lines: [&[&[u8]]; 14] = [
+        let lines: [&[&[u8]]; 16] = [
             &[
                 b"USERLIMIT",
                 b"5",
@@ -163,6 +164,15 @@ mod tests {
             &[b"\"\xff\"", b"\"\n\"", b"\"\\x\"", b"nul", b"{}{}"],
             &[b"\r\n+OK\r\n", b"\0\0", b"\xff\xfe", b"\x1b[2J"],
             &[b"ITEMS", b"9007199254740991", b"a", b"1"],
+            &[b"k", b"ann", b"3", b"1000", b"BURST", b"9007199254740991"],
+            &[
+                b"k",
+                b"a",
+                b"9007199254740991",
+                b"31536000000",
+                b"COST",
+                b"0",
+            ],
         ];
         let mut corpus: Vec<Pieces> = lines
             .iter()

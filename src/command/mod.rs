@@ -17,6 +17,7 @@ mod ids;
 mod items;
 mod open;
 mod options;
+mod rate;
 mod reply;
 mod sale;
 mod syntax;
@@ -69,6 +70,7 @@ macro_rules! table {
     (
         sales: { $($sale:ident::$of_sale:ident,)* }
         filters: { $($filter:ident::$of_filter:ident,)* }
+        limits: { $($limit:ident::$of_limit:ident,)* }
         others: { $($room:ident::$other:ident::$of_other:ident,)* }
     ) => {
         /// Every command, in the order of the reference.
@@ -76,6 +78,7 @@ macro_rules! table {
             &[
             $(&sale::$sale::COMMAND,)*
             $(&bloom::$filter::COMMAND,)*
+            $(&rate::$limit::COMMAND,)*
             $(&$room::$other::COMMAND,)*
         ];
 
@@ -87,6 +90,7 @@ macro_rules! table {
         pub fn register(ctx: Ctx<'_>) -> Result<(), String> {
             $(ffi::register_command::<sale::$sale::$of_sale>(ctx)?;)*
             $(ffi::register_command::<bloom::$filter::$of_filter>(ctx)?;)*
+            $(ffi::register_command::<rate::$limit::$of_limit>(ctx)?;)*
             $(ffi::register_command::<$room::$other::$of_other>(ctx)?;)*
             Ok(())
         }
@@ -143,6 +147,9 @@ const SINCE: &str = "0.1.0";
 /// The version the commands of batches came with.
 const BATCHES_SINCE: &str = "0.2.0";
 
+/// The version the commands of rate limits came with.
+const LIMITS_SINCE: &str = "0.2.0";
+
 /// The version the commands of filters came with, under the names they have now.
 const FILTERS_SINCE: &str = "0.2.0";
 
@@ -188,6 +195,9 @@ table! {
         clear::Clear,
         merge::Merge,
     }
+    limits: {
+        throttle::Throttle,
+    }
     others: {
         sale::doctor::Doctor,
         sale::help::Help,
@@ -195,6 +205,8 @@ table! {
         sale::load::Load,
         bloom::apply::Apply,
         bloom::load::Load,
+        rate::apply::Apply,
+        rate::load::Load,
     }
 }
 
@@ -270,10 +282,12 @@ mod tests {
             assert!(spec.name.starts_with("FLASHSALE."));
             let is_of_filters = spec.name.starts_with(PREFIX);
             let is_batch = spec.name.starts_with("FLASHSALE.M");
-            let since = match (is_of_filters, is_batch) {
-                (true, _) => FILTERS_SINCE,
-                (false, true) => BATCHES_SINCE,
-                (false, false) => SINCE,
+            let is_of_limits = word.starts_with("THROTTLE") || word.starts_with("RATE");
+            let since = match (is_of_filters, is_batch, is_of_limits) {
+                (true, ..) => FILTERS_SINCE,
+                (_, true, _) => BATCHES_SINCE,
+                (.., true) => LIMITS_SINCE,
+                _ => SINCE,
             };
             assert_eq!(spec.since, since, "{}", spec.name);
         }
@@ -298,6 +312,7 @@ mod tests {
             "REFUND",
             "INFO",
             "SCAN",
+            "THROTTLE",
             "DOCTOR",
         ];
         assert_eq!(told, expected);
@@ -309,16 +324,16 @@ mod tests {
         let options = "[USERLIMIT n] [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] \
                        [MAXHOLD ms] [GRACE ms] [START unix-ms] [END unix-ms] [KEEP ms] \
                        [REMEMBER ms] [WAITING n] [PATIENCE ms] [PACE n ms] \
-                       [EVENTS {orders | all}]";
+                       [USERRATE n ms] [FROMRATE n ms] [PASSKEY count [secret ...]] [EVENTS {orders | all}]";
         let expected = [
             &format!(
                 "CREATE key orders {{STOCK n | ITEMS count sku n [sku n ...]}} {options} [SALEID ulid]"
             ),
             "RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] \
-             [REPLACE old-id] [WAIT]",
+             [REPLACE old-id] [FROM source] [PASS pass] [WAIT]",
             "CHECKOUT key orders id [USER user] [REF ref] [PAYLOAD json]",
             "BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [REF ref] \
-             [PAYLOAD json]",
+             [PAYLOAD json] [FROM source] [PASS pass]",
             "RELEASE key id [USER user]",
             "MRESERVE key ENTRIES n user qty id [user qty id ...] [SKU sku] [HOLD ms]",
             "MBUY key orders ENTRIES n user qty id ref [user qty id ref ...] [SKU sku]",
@@ -353,12 +368,15 @@ mod tests {
             "BFLOADCHUNK key iterator data",
             "BFCLEAR key",
             "BFMERGE dest src [src ...]",
+            "THROTTLE key subject count ms [BURST n] [COST n]",
             "DOCTOR",
             "HELP [command]",
             "APPLY key [orders] event",
             "LOAD key chunk",
             "BFAPPLY key [src ...] event",
             "BFLOAD key chunk",
+            "RATEAPPLY key event",
+            "RATELOAD key chunk",
         ];
         for (line, expected) in lines.iter().zip(expected) {
             assert_eq!(*line, format!("FLASHSALE.{expected}"));
@@ -369,6 +387,6 @@ mod tests {
     fn options_of_alter() -> &'static str {
         "USERLIMIT n | ITEMLIMIT n | ORDERLIMIT n | SALELIMIT n | HOLD ms | MAXHOLD ms | \
          GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms | WAITING n | \
-         PATIENCE ms | PACE n ms | EVENTS {orders | all}"
+         PATIENCE ms | PACE n ms | USERRATE n ms | FROMRATE n ms | PASSKEY count [secret ...] | EVENTS {orders | all}"
     }
 }

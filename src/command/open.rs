@@ -8,11 +8,12 @@ use crate::config;
 use crate::datatype::{self, SaleKey};
 use crate::error::{Code, Error};
 use crate::ffi::{Call, Ctx, Text};
+use crate::names;
 use crate::news::News;
 use crate::orders::OrdersKey;
 use crate::rehearsal::{self, Point};
 use crate::scripts;
-use flashsale_engine::sale::{Answer, Event, Key, Pending, PlaceSlot, Plan, Sale};
+use flashsale_engine::sale::{Answer, Event, Key, Pending, PlaceSlot, Plan, Reserve, Sale};
 
 /// A sale that a command is about to change, or not. Whoever listens to its events hears
 /// of the changes when it is dropped, after the reply was written.
@@ -126,6 +127,25 @@ impl<'c> OpenSale<'c> {
         self.key.joined()
     }
 
+    /// Counts a request that is an attempt, in a sale that limits them; returns the answer to one
+    /// too many.
+    #[inline(always)]
+    pub fn throttle(&mut self, ask: &Reserve<'_>, source: Option<&[u8]>) -> Option<Answer> {
+        if self.sale().limits_attempts() {
+            return self.count_attempt(ask, source);
+        }
+        None
+    }
+
+    #[inline(never)] // Most sales limit none.
+    fn count_attempt(&mut self, ask: &Reserve<'_>, source: Option<&[u8]>) -> Option<Answer> {
+        let is_attempt = self.sale().is_attempt(self.now_ms, ask);
+        let who = (ask.user, source.map(names::key));
+        is_attempt
+            .then(|| self.key.throttle(self.now_ms, who, config::subjects_max()))
+            .flatten()
+    }
+
     /// Whoever has this place was heard from, and gets units if it is their turn: reports
     /// whether the line moved.
     #[cold]
@@ -198,19 +218,29 @@ impl<'c> OpenSale<'c> {
     /// `OOM`.
     #[inline]
     pub fn refuse_at_maxmemory(&self) -> Result<(), Error> {
-        if !self.ctx.flags().is_out_of_memory() {
-            return Ok(());
-        }
-        self.refuse_above_maxmemory()
+        refuse_at_maxmemory(self.ctx, self.key.name())
     }
+}
 
-    #[cold]
-    fn refuse_above_maxmemory(&self) -> Result<(), Error> {
-        if self.ctx.is_denied_memory(self.key.name()) && !scripts::has_changed(self.ctx) {
-            return Err(out_of_memory());
-        }
-        Ok(())
+/// As [`OpenSale::refuse_at_maxmemory`], for any key.
+///
+/// # Errors
+///
+/// `OOM`.
+#[inline]
+pub fn refuse_at_maxmemory(ctx: Ctx<'_>, key: Text<'_>) -> Result<(), Error> {
+    if !ctx.flags().is_out_of_memory() {
+        return Ok(());
     }
+    refuse_above_maxmemory(ctx, key)
+}
+
+#[cold]
+fn refuse_above_maxmemory(ctx: Ctx<'_>, key: Text<'_>) -> Result<(), Error> {
+    if ctx.is_denied_memory(key) && !scripts::has_changed(ctx) {
+        return Err(out_of_memory());
+    }
+    Ok(())
 }
 
 /// What the server itself answers to a command that takes memory, at `maxmemory`.

@@ -5,7 +5,7 @@
 use super::args::{Args, once};
 use crate::error::{Error, echo};
 use crate::ffi::Argument;
-use flashsale_engine::sale::{Changes, Events, PaceRate};
+use flashsale_engine::sale::{AttemptRate, Changes, Events, PaceRate, PassKeys};
 
 /// What the value of an option may be.
 #[derive(Clone, Copy)]
@@ -130,10 +130,42 @@ const PACE: &str = "PACE";
 /// PACE and both of its values.
 const PACE_VALUES: Argument = Argument::block("pace", &[N, MS]).after(PACE).since("0.2.0");
 
+/// The options that limit attempts, with two values each.
+const USERRATE: &str = "USERRATE";
+const FROMRATE: &str = "FROMRATE";
+
+/// USERRATE and both of its values.
+const USERRATE_VALUES: Argument = Argument::block("userrate", &[N, MS])
+    .after(USERRATE)
+    .since("0.2.0");
+
+/// FROMRATE and both of its values.
+const FROMRATE_VALUES: Argument = Argument::block("fromrate", &[N, MS])
+    .after(FROMRATE)
+    .since("0.2.0");
+
+/// The option that is a list, with its length before it: a second secret could not be told
+/// from the next option.
+const PASSKEY: &str = "PASSKEY";
+
+/// PASSKEY, how many secrets, and these.
+const PASSKEY_VALUES: Argument = Argument::block(
+    "passkey",
+    &[
+        Argument::integer("count"),
+        Argument::string("secret").optional().multiple(),
+    ],
+)
+.after(PASSKEY)
+.since("0.2.0");
+
 /// The options in the argument tree of ALTER, each to be chosen.
-pub const ARGUMENTS: [Argument; CHOICES.len() + 2] = {
-    let mut arguments = [EVENTS_WORD; CHOICES.len() + 2];
+pub const ARGUMENTS: [Argument; CHOICES.len() + 5] = {
+    let mut arguments = [EVENTS_WORD; CHOICES.len() + 5];
     arguments[CHOICES.len()] = PACE_VALUES;
+    arguments[CHOICES.len() + 1] = USERRATE_VALUES;
+    arguments[CHOICES.len() + 2] = FROMRATE_VALUES;
+    arguments[CHOICES.len() + 3] = PASSKEY_VALUES;
     let mut at = 0;
     while at < CHOICES.len() {
         arguments[at] = CHOICES[at].argument.after(CHOICES[at].keyword);
@@ -180,12 +212,32 @@ pub fn parse_one(args: &mut Args<'_>, changes: &mut Changes) -> Result<(), Error
         return once(&mut changes.events, EVENTS, parse_events(args)?);
     }
     if args.keyword(PACE) {
-        return once(&mut changes.pace, PACE, parse_pace(args)?);
+        let pace = parse_rate(args, PACE, "pace")?.map(|(n, ms)| PaceRate { n, ms });
+        return once(&mut changes.pace, PACE, pace);
+    }
+    for (keyword, slot) in [
+        (USERRATE, &mut changes.user_rate),
+        (FROMRATE, &mut changes.from_rate),
+    ] {
+        if args.keyword(keyword) {
+            let rate = parse_rate(args, keyword, "rate")?.map(|(n, ms)| AttemptRate { n, ms });
+            return once(slot, keyword, rate);
+        }
+    }
+    if args.keyword(PASSKEY) {
+        return once(&mut changes.passkeys, PASSKEY, parse_passkeys(args)?);
     }
     let choice = CHOICES
         .iter()
         .find(|choice| args.keyword(choice.keyword))
-        .ok_or_else(|| args.unknown_option())?;
+        .ok_or_else(|| match changes.passkeys {
+            None => args.unknown_option(),
+            // It may be a secret that the count has left out: an error is printed somewhere.
+            Some(_) => Error::new(
+                "syntax: unknown option, which is not shown here as it stands behind PASSKEY, see \
+                 FLASHSALE.HELP",
+            ),
+        })?;
     let value = match choice.range {
         Range::From(min) => args.integer(choice.keyword, min)?,
         Range::Moment => args.moment(choice.keyword)?,
@@ -210,20 +262,40 @@ fn parse_events(args: &mut Args<'_>) -> Result<Events, Error> {
     )))
 }
 
-/// Reads both values of PACE; 0 and 0 remove it.
+/// Reads `n ms`, the values of an option that is a rate; 0 and 0 remove it.
 ///
 /// # Errors
 ///
 /// One is missing or no integer, or one alone is 0.
-fn parse_pace(args: &mut Args<'_>) -> Result<Option<PaceRate>, Error> {
-    let (n, ms) = (args.integer(PACE, 0)?, args.integer(PACE, 0)?);
+fn parse_rate(args: &mut Args<'_>, keyword: &str, noun: &str) -> Result<Option<(u64, u64)>, Error> {
+    let (n, ms) = (args.integer(keyword, 0)?, args.integer(keyword, 0)?);
     match (n, ms) {
         (0, 0) => Ok(None),
         (0, _) | (_, 0) => Err(Error::new(format!(
-            "PACE: '{n} {ms}' is no pace: n in ms, or 0 0 for none"
+            "{keyword}: '{n} {ms}' is no {noun}: n in ms, or 0 0 for none"
         ))),
-        _ => Ok(Some(PaceRate { n, ms })),
+        _ => Ok(Some((n, ms))),
     }
+}
+
+/// Reads `count [secret ...]`, the values of PASSKEY.
+///
+/// # Errors
+///
+/// The count is none of 0, 1 and 2, or a secret is missing or of another size. No error shows
+/// a word of these.
+fn parse_passkeys(args: &mut Args<'_>) -> Result<PassKeys, Error> {
+    let count = match args.word(PASSKEY)? {
+        b"0" => 0,
+        b"1" => 1,
+        b"2" => PassKeys::MAX,
+        _ => return Err(Error::new("PASSKEY: its count of secrets is not 0, 1 or 2")),
+    };
+    if args.len() < count {
+        return Err(Error::new("PASSKEY: fewer secrets than its count says"));
+    }
+    PassKeys::new(args.take(count))
+        .ok_or_else(|| Error::new("PASSKEY: a secret is not of 16 to 128 bytes"))
 }
 
 #[cfg(test)]
@@ -249,7 +321,7 @@ mod tests {
             };
             line += &format!("{} {value} ", choice.keyword.to_lowercase());
         }
-        line += "events ALL pace 3 100";
+        line += "events ALL pace 3 100 userrate 4 200 FromRate 5 300 passkey 2 0123456789abcdef fedcba9876543210";
         let changes = parse_text(&line).unwrap();
         let expected = Changes {
             user_limit: Some(1),
@@ -267,13 +339,68 @@ mod tests {
             patience_ms: Some(13),
             events: Some(Events::All),
             pace: Some(Some(PaceRate { n: 3, ms: 100 })),
+            user_rate: Some(Some(AttemptRate { n: 4, ms: 200 })),
+            from_rate: Some(Some(AttemptRate { n: 5, ms: 300 })),
+            passkeys: PassKeys::new(&[b"0123456789abcdef", b"fedcba9876543210"]),
         };
         assert_eq!(changes, expected);
     }
 
     #[test]
-    fn a_pace_of_0_0_is_none() {
-        assert_eq!(parse_text("PACE 0 0").unwrap().pace, Some(None));
+    fn a_rate_of_0_0_is_none() {
+        let changes = parse_text("PACE 0 0 USERRATE 0 0 FROMRATE 0 0").unwrap();
+        assert_eq!(changes.pace, Some(None));
+        assert_eq!(
+            (changes.user_rate, changes.from_rate),
+            (Some(None), Some(None))
+        );
+    }
+
+    #[test]
+    fn no_secret_is_no_passkey() {
+        let changes = parse_text("PASSKEY 0 USERLIMIT 1").unwrap();
+        assert_eq!(changes.passkeys, Some(PassKeys::default()));
+        assert_eq!(changes.user_limit, Some(1));
+    }
+
+    #[test]
+    fn errors_about_secrets_show_none() {
+        let secret = "sesame-open-thyself";
+        for (line, text) in [
+            (
+                secret.to_owned(),
+                "ERR PASSKEY: its count of secrets is not 0, 1 or 2",
+            ),
+            (
+                "3".to_owned(),
+                "ERR PASSKEY: its count of secrets is not 0, 1 or 2",
+            ),
+            (
+                "01".to_owned(),
+                "ERR PASSKEY: its count of secrets is not 0, 1 or 2",
+            ),
+            (
+                format!("2 {secret}"),
+                "ERR PASSKEY: fewer secrets than its count says",
+            ),
+            (
+                "1 0123456789abcde".to_owned(),
+                "ERR PASSKEY: a secret is not of 16 to 128 bytes",
+            ),
+            (
+                format!("1 {}", "a".repeat(129)),
+                "ERR PASSKEY: a secret is not of 16 to 128 bytes",
+            ),
+            (
+                format!("1 {secret} {secret}"),
+                "ERR syntax: unknown option, which is not shown here as it stands behind \
+                 PASSKEY, see FLASHSALE.HELP",
+            ),
+            (format!("1 {secret} passkey 0"), "ERR PASSKEY: given twice"),
+        ] {
+            let error = parse_text(&format!("PASSKEY {line}")).unwrap_err();
+            assert_eq!(error.to_string(), text);
+        }
     }
 
     #[test]
@@ -322,6 +449,12 @@ mod tests {
                 "PACE 5 0",
                 "ERR PACE: '5 0' is no pace: n in ms, or 0 0 for none",
             ),
+            (
+                "USERRATE 0 1",
+                "ERR USERRATE: '0 1' is no rate: n in ms, or 0 0 for none",
+            ),
+            ("FROMRATE 1", "ERR FROMRATE: its value is missing"),
+            ("FROMRATE 1 1 FROMRATE 1 1", "ERR FROMRATE: given twice"),
         ] {
             assert_eq!(parse_text(line).unwrap_err().to_string(), text);
         }

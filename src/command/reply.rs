@@ -13,7 +13,7 @@ use crate::ffi::Reply;
 use crate::info::{self, Outcome};
 use flashsale_engine::sale::{
     Answer, Ask, Change, EntryId, Event, ItemIndex, NameBuffer, PlaceSlot, RestockAsk, Sale, Slot,
-    Terms, Which,
+    Terms, ThrottledBy, Which,
 };
 
 /// Makes the words and the list of them in one go, so that none is missing in it.
@@ -60,6 +60,7 @@ words! {
     Placed: "PLACED",
     LineFull: "LINEFULL",
     Throttled: "THROTTLED",
+    NoPass: "NOPASS",
 }
 
 /// What a request was about, to be named in its answer.
@@ -262,7 +263,8 @@ pub fn answer(
         Answer::StillWaiting => of_id(Word::Waiting),
         Answer::Placed { place } => placed(reply, sale, about.id, place),
         Answer::LineFull { most } => number(Word::LineFull, most),
-        Answer::Throttled { retry_in_ms } => throttled(reply, retry_in_ms),
+        Answer::Throttled { retry_in_ms, by } => throttled(reply, retry_in_ms, by),
+        Answer::NoPass => of_id(Word::NoPass),
         // About an item, or errors, which returned above.
         Answer::ItemLimit { .. } | Answer::SoldOut { .. } | Answer::TooFew { .. } => {}
         Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => {}
@@ -300,11 +302,11 @@ pub fn waiting(reply: Reply<'_>, sale: &Sale, id: &[u8], place: PlaceSlot) {
     reply.integer(terms.retry_in_ms);
 }
 
-/// `["THROTTLED", retry_in_ms, "sale"]`
-fn throttled(reply: Reply<'_>, retry_in_ms: u64) {
+/// `["THROTTLED", retry_in_ms, by]`
+fn throttled(reply: Reply<'_>, retry_in_ms: u64, by: ThrottledBy) {
     status(reply, Word::Throttled, 3);
     reply.integer(retry_in_ms);
-    reply.bytes(b"sale");
+    reply.bytes(by.word().as_bytes());
 }
 
 /// `["PLACED", id, other_id]`
@@ -416,6 +418,7 @@ fn outcome_of(answer: Answer) -> Option<Outcome> {
         Answer::Placed { .. } => Outcome::Placed,
         Answer::LineFull { .. } => Outcome::LineFull,
         Answer::Throttled { .. } => Outcome::Throttled,
+        Answer::NoPass => Outcome::NoPass,
         Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => return None,
     })
 }

@@ -1,7 +1,7 @@
-//! Opening, filling and loading the key of a value of either type.
+//! Opening, filling and loading the key of a value of any of the types.
 //!
-//! Edge: what is the same for sales and filters; commands use `sale_key.rs` and
-//! `bloom_key.rs`.
+//! Edge: what is the same for all of them; commands use `sale_key.rs`, `bloom_key.rs` and
+//! `limit_key.rs`.
 
 use super::loadable::{Content, Loadable};
 use super::partly::{self, Partly};

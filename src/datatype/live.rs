@@ -1,5 +1,6 @@
 //! A sale in its key, with the moment of its hint and its shares of the gauges of INFO.
 
+use super::door::Door;
 use super::line::{LineOptions, LiveLine};
 use super::marks;
 use crate::clock;
@@ -9,7 +10,7 @@ use crate::info::{
     RESERVATIONS_OPEN, SALES, SALES_DIVERGED, USERS,
 };
 use crate::place::Place;
-use flashsale_engine::sale::{Applied, Change, Event, Outbox, Sale};
+use flashsale_engine::sale::{Answer, Applied, Change, Event, Key, Outbox, Sale};
 
 /// Changes after which a sale is measured again. Measuring takes longer than a change.
 const CHANGES_PER_MEASUREMENT: u32 = 256;
@@ -33,6 +34,7 @@ pub struct LiveSale {
     line: Option<Box<LiveLine>>,
     /// Its shares of what DOCTOR asks about lines.
     line_options: LineOptions,
+    door: Door,
 }
 
 /// What is kept beside a sale of its entries that wait. All of it stays as it is in a sale that
@@ -65,8 +67,10 @@ impl LiveSale {
             entries: Entries::default(),
             line: None,
             line_options: LineOptions::default(),
+            door: Door::default(),
         };
         live.line_options.follow(&live.sale);
+        live.door.follow(&live.sale);
         SALES.shift(0, 1);
         // What a loaded sale has to write was not queued now.
         live.entries.weight = live.sale.outbox().map_or(0, Outbox::weight);
@@ -112,12 +116,28 @@ impl LiveSale {
         }
         if let Change::Altered(_) = event.change {
             self.line_options.follow(&self.sale);
+            self.door.follow(&self.sale);
         }
         self.changes += 1;
         if self.changes >= CHANGES_PER_MEASUREMENT {
             self.measure();
         }
         applied
+    }
+
+    /// Counts an attempt, or returns the answer to one too many. Not a change of the sale.
+    pub fn throttle(
+        &mut self,
+        now_ms: u64,
+        who: (Key<'_>, Option<Key<'_>>),
+        subjects_max: u64,
+    ) -> Option<Answer> {
+        self.door.throttle(&self.sale, now_ms, who, subjects_max)
+    }
+
+    /// Whoever may try at the sale, and how often they did.
+    pub(super) fn door(&self) -> &Door {
+        &self.door
     }
 
     /// Follows a change of a sale with a line.
@@ -296,6 +316,7 @@ impl Drop for LiveSale {
             line.leave();
         }
         self.line_options.leave();
+        self.door.leave();
         EVENTS_WAITING.leave(self.entries.waiting);
         info::shift_waiting_since(self.entries.since_ms, None);
         RESERVATIONS_KNOWN_MAX.shift(self.known_measured, 0);

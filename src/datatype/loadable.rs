@@ -1,10 +1,10 @@
-//! A value of either type: whole, or loaded in part.
+//! A value of any of the types: whole, or loaded in part.
 //!
 //! A rewritten AOF and the source of a slot import send a value with one command for each
 //! chunk. In between it is *partly loaded*: every command on it is an error, but the server
 //! can save it.
 //!
-//! Edge: what is the same for sales and filters. What differs is their [`Content`].
+//! Edge: what is the same for all of them. What differs is their [`Content`].
 
 use super::partly::{self, Assembler, Partly};
 use crate::error::Error;

@@ -107,11 +107,11 @@ impl Stored for LiveSale {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.sale().memory_bytes() - size_of::<Sale>()
+        self.sale().memory_bytes() - size_of::<Sale>() + self.door().heap_bytes()
     }
 
     fn free_effort(&self) -> usize {
-        self.sale().free_effort()
+        self.sale().free_effort() + self.door().len()
     }
 
     fn digest(&self, element: &mut dyn FnMut(&[u8])) {

@@ -4,6 +4,7 @@
 
 use super::bloom_type::BloomState;
 use super::key;
+use super::limit_live::LiveLimit;
 use super::live::LiveSale;
 use super::loadable::Content;
 use super::partly;
@@ -49,7 +50,9 @@ pub fn drop_partly_loaded<'c>(ctx: Ctx<'c>, name: Text<'c>) -> bool {
 /// Returns the key of this name, if it holds a value that is only partly loaded, and what
 /// the log calls the value.
 fn partly_loaded<'c>(ctx: Ctx<'c>, name: Text<'c>) -> Option<(&'static str, Key<'c>)> {
-    partly_loaded_of::<LiveSale>(ctx, name).or_else(|| partly_loaded_of::<BloomState>(ctx, name))
+    partly_loaded_of::<LiveSale>(ctx, name)
+        .or_else(|| partly_loaded_of::<BloomState>(ctx, name))
+        .or_else(|| partly_loaded_of::<LiveLimit>(ctx, name))
 }
 
 fn partly_loaded_of<'c, C: Content>(

@@ -16,9 +16,10 @@ use crate::place::Place;
 use flashsale_engine::sale::Deed;
 
 /// The settings that are looked at.
-const SETTINGS: [&str; 24] = [
+const SETTINGS: [&str; 27] = [
     "appendfsync",
     "appendonly",
+    "bind",
     "cluster-allow-replica-migration",
     "cluster-enabled",
     "cluster-require-full-coverage",
@@ -35,6 +36,8 @@ const SETTINGS: [&str; 24] = [
     "min-replicas-to-write",
     "no-appendfsync-on-rewrite",
     "notify-keyspace-events",
+    "port",
+    "protected-mode",
     "repl-backlog-size",
     "replica-lazy-flush",
     "replica-read-only",
@@ -119,6 +122,10 @@ pub struct Facts {
     pub polls_max: u64,
     /// Sales with a line that hold a grant for less than PATIENCE.
     pub sales_with_short_hold: u64,
+    /// Sales that ask for a pass.
+    pub sales_with_passkey: u64,
+    /// The rules of each user, as ACL LIST tells them; asked for where a sale has a PASSKEY.
+    pub users: Vec<String>,
     /// Entries of sales with `EVENTS all` that were dropped since the start.
     pub events_dropped: u64,
     /// For how long the oldest entry has waited, in milliseconds.
@@ -141,6 +148,7 @@ impl Facts {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let replicas = ffi::server_info(ctx, c"replication", &names);
         let overcommit = std::fs::read_to_string(OVERCOMMIT).ok();
+        let sales_with_passkey = info::SALES_WITH_PASSKEY.get();
         let due_ms = hints::first_due_ms().unwrap_or(u64::MAX);
         Facts {
             settings: settings.map(HashMap::from_iter),
@@ -158,6 +166,12 @@ impl Facts {
             waiting_max: info::WAITING_MAX.get(),
             polls_max: info::POLLS_MAX.get(),
             sales_with_short_hold: info::SALES_WITH_SHORT_HOLD.get(),
+            sales_with_passkey,
+            users: if sales_with_passkey > 0 {
+                ctx.acl_list().unwrap_or_default()
+            } else {
+                Vec::new()
+            },
             events_dropped: info::deeds(Deed::Dropped),
             events_waiting_ms: info::events_waiting_ms(),
             events_wait: info::longest_wait().words(),

@@ -7,6 +7,7 @@ mod entries;
 mod facts;
 mod lines;
 mod memory;
+mod passes;
 mod replicas;
 mod rule;
 mod rules;

@@ -7,7 +7,7 @@
 
 use super::facts::Facts;
 use super::rule::Verdict;
-use super::{copies, disk, entries, lines, memory, replicas, server, slots};
+use super::{copies, disk, entries, lines, memory, passes, replicas, server, slots};
 
 /// One thing that would hurt a sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Finding {
 type Rule = fn(&Facts) -> Option<Verdict>;
 
 /// Every topic, in the order of the reply.
-const RULES: [(&str, Rule); 31] = [
+const RULES: [(&str, Rule); 32] = [
     ("divergence", copies::divergence),
     ("diverged", copies::diverged),
     ("load-damaged", copies::load_damaged),
@@ -44,6 +44,7 @@ const RULES: [(&str, Rule); 31] = [
     ("valkey-copy", server::valkey_copy),
     ("sweep", server::sweep),
     ("line", lines::line),
+    ("passkey", passes::passkey),
     ("clock", server::clock),
     ("clients", server::clients),
     ("hz", server::hz),
@@ -84,6 +85,7 @@ mod tests {
             settings: Some(own(&[
                 ("appendfsync", "always"),
                 ("appendonly", "yes"),
+                ("bind", "127.0.0.1 -::1"),
                 ("cluster-allow-replica-migration", "no"),
                 ("cluster-enabled", "no"),
                 ("cluster-require-full-coverage", "no"),
@@ -99,6 +101,8 @@ mod tests {
                 ("min-replicas-to-write", "1"),
                 ("no-appendfsync-on-rewrite", "no"),
                 ("notify-keyspace-events", ""),
+                ("port", "6379"),
+                ("protected-mode", "yes"),
                 ("repl-backlog-size", "67108864"),
                 ("replica-lazy-flush", "yes"),
                 ("replica-read-only", "yes"),
@@ -153,6 +157,13 @@ mod tests {
                     "overdue" => facts.overdue_ms = 1_001,
                     "long-line" => facts.waiting_max = 2,
                     "many-polls" => (facts.waiting_max, facts.polls_max) = (1, 100_001),
+                    "guarded" => {
+                        facts.sales_with_passkey = 1;
+                        facts.users = vec!["user default on sanitize-payload #0a ~* +@all".into()];
+                    }
+                    "shop" => facts
+                        .users
+                        .push("user shop on #0a ~* -@all +@flashsale".into()),
                     "short-hold" => facts.sales_with_short_hold = 1,
                     "large" => facts.reservations_known_max = 800_001,
                     "huge" => facts.reservations_known_max = 20_000_001,
@@ -210,6 +221,14 @@ mod tests {
             "note line raise PATIENCE: a full line of 1 people asks 100001 times a second",
         ),
         ("short-hold", "note line give HOLD at least PATIENCE"),
+        (
+            "guarded shop",
+            "warning passkey ACL SETUSER shop -flashsale.mreserve -flashsale.mbuy, unless",
+        ),
+        (
+            "guarded bind=10.0.0.1",
+            "note passkey let TLS be the only way in",
+        ),
         (
             "maxmemory-policy=allkeys-lru",
             "error eviction CONFIG SET maxmemory-policy noeviction: allkeys-lru",
@@ -391,6 +410,10 @@ mod tests {
             "cluster-require-full-coverage=yes",
             "huge",
             "valkey_version:8.0.4",
+            "guarded",
+            "guarded bind=10.0.0.1 port=0",
+            "shop",
+            "bind=10.0.0.1",
         ] {
             let mut found = judge(&changed(changes));
             found.retain(|finding| finding.topic != "versions");

@@ -129,6 +129,13 @@ impl<'c> Key<'c> {
         }
     }
 
+    /// Returns the moment the key expires, in Unix milliseconds; `None` without one.
+    pub fn expiry(&self) -> Option<u64> {
+        // SAFETY: the key is open; without a moment the answer is negative.
+        let at_ms = unsafe { api!(RedisModule_GetAbsExpire(self.raw)) };
+        u64::try_from(at_ms).ok()
+    }
+
     /// Appends an entry to the stream and returns its ID. Fields and values alternate.
     ///
     /// # Errors
@@ -196,6 +203,11 @@ impl<'c, T> Typed<'c, T> {
     /// would part it from its value.
     pub fn set_expiry(&mut self, at_ms: Option<u64>) {
         self.key.set_expiry(at_ms);
+    }
+
+    /// As [`Key::expiry`].
+    pub fn expiry(&self) -> Option<u64> {
+        self.key.expiry()
     }
 
     /// The key alone, to do away with its value.

@@ -39,7 +39,7 @@ fn required() -> impl IntoIterator<Item = (&'static str, bool)> {
         RedisModule_CreateString RedisModule_CreateTimer RedisModule_DeleteKey
         RedisModule_DigestAddStringBuffer
         RedisModule_DigestEndSequence RedisModule_EmitAOF RedisModule_FreeString
-        RedisModule_GetCommand RedisModule_GetContextFlags RedisModule_GetDbIdFromIO
+        RedisModule_GetAbsExpire RedisModule_GetCommand RedisModule_GetContextFlags RedisModule_GetDbIdFromIO
         RedisModule_GetDbIdFromModuleKey RedisModule_GetDbIdFromOptCtx
         RedisModule_GetKeyNameFromIO
         RedisModule_GetKeyNameFromOptCtx RedisModule_GetSelectedDb

@@ -96,12 +96,43 @@ impl Ctx<'_> {
             pairs
         }
     }
+
+    /// The rules of each user, a line each; `None` where the server has no ACL, because that was
+    /// renamed. They have hashes of passwords in them.
+    pub fn acl_list(self) -> Option<Vec<String>> {
+        // SAFETY: the format names a C string. The reply is freed, and no part of it is used
+        // after that.
+        unsafe {
+            let reply = api!(RedisModule_Call(
+                self.raw(),
+                c"ACL".as_ptr(),
+                c"c".as_ptr(),
+                c"LIST".as_ptr(),
+            ));
+            if reply.is_null() {
+                return None;
+            }
+            let lines = texts_of(reply);
+            api!(RedisModule_FreeCallReply(reply));
+            lines
+        }
+    }
 }
 
 /// # Safety
 ///
 /// `reply` is a reply that has not been freed.
 unsafe fn pairs_of(reply: *mut RedisModuleCallReply) -> Option<Vec<(String, String)>> {
+    // SAFETY: as above.
+    let mut texts = unsafe { texts_of(reply) }?.into_iter();
+    let pairs = std::iter::from_fn(|| Some((texts.next()?, texts.next()?)));
+    Some(pairs.collect())
+}
+
+/// # Safety
+///
+/// `reply` is a reply that has not been freed.
+unsafe fn texts_of(reply: *mut RedisModuleCallReply) -> Option<Vec<String>> {
     // SAFETY: as above; an element beyond the end is null.
     unsafe {
         if api!(RedisModule_CallReplyType(reply)) != raw::REDISMODULE_REPLY_ARRAY as c_int {
@@ -109,12 +140,7 @@ unsafe fn pairs_of(reply: *mut RedisModuleCallReply) -> Option<Vec<(String, Stri
         }
         let element = |index| text_of(api!(RedisModule_CallReplyArrayElement(reply, index)));
         let length = api!(RedisModule_CallReplyLength(reply));
-        let pairs = (0..length).step_by(2);
-        Some(
-            pairs
-                .filter_map(|index| Some((element(index)?, element(index.saturating_add(1))?)))
-                .collect(),
-        )
+        (0..length).map(element).collect()
     }
 }
 

@@ -228,6 +228,7 @@ fn options_json(changed: &Alterations) -> String {
             .events
             .map(|events| format!("\"events\":\"{}\"", events.word())),
     );
+    parts.extend(changed.passkeys.then(|| "\"passkeys\":true".to_owned()));
     parts.extend(changed.orders.then(|| "\"orders\":true".to_owned()));
     format!("{{{}}}", parts.join(","))
 }
@@ -243,11 +244,12 @@ mod tests {
             numbers: vec![(0, Some(2)), (8, None)],
             events: Some(Events::All),
             orders: true,
+            passkeys: true,
         };
         let json = options_json(&changed);
         assert_eq!(
             json,
-            r#"{"userlimit":2,"end_at_ms":null,"events":"all","orders":true}"#
+            r#"{"userlimit":2,"end_at_ms":null,"events":"all","passkeys":true,"orders":true}"#
         );
         assert_eq!(options_json(&Alterations::default()), "{}");
     }

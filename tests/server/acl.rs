@@ -17,13 +17,13 @@ const USERS: &str = include_str!("../../examples/acl/users.acl");
 const TESTER: &str = "user tester on nopass ~* &* +@all\n";
 
 /// Who may what. The last row is between servers, and nobody's.
-const TABLE: [(&str, &str); 10] = [
+const TABLE: [(&str, &str); 11] = [
     ("reserve mreserve extend stock user", "buyer operator"),
     ("release mrelease", "buyer payment operator"),
     ("checkout mcheckout buy mbuy refund", "payment operator"),
     ("get info", "buyer payment operator"),
     ("help", "buyer payment operator health"),
-    ("bfexists bfmexists", "buyer operator"),
+    ("bfexists bfmexists throttle", "buyer operator"),
     (
         "create alter restock pause resume close bind scan audit doctor",
         "operator",
@@ -35,6 +35,7 @@ const TABLE: [(&str, &str); 10] = [
     ),
     ("apply load", ""),
     ("bfapply bfload", ""),
+    ("rateapply rateload", ""),
 ];
 
 /// A server with these users, who can be had only after the server has started: its own
@@ -110,6 +111,7 @@ fn each_user_can_do_its_part_and_is_refused_the_rest() {
     buyer.says("FLASHSALE.RELEASE sale:{a} b", "RELEASED b");
     buyer.says("FLASHSALE.STOCK sale:{a}", "[default 7 2 0 0]");
     buyer.says("FLASHSALE.BFEXISTS filter:{a} ann", "1");
+    buyer.says("FLASHSALE.THROTTLE limits:login ann 3 1000", "ALLOWED ...");
     let mut payment = conn_of(&server, "payment");
     payment.says("FLASHSALE.CHECKOUT sale:{a} orders:{a} a REF p", "SOLD ...");
     payment.says("FLASHSALE.REFUND sale:{a} orders:{a} a", "REFUNDED ...");
@@ -134,6 +136,7 @@ fn each_user_can_do_its_part_and_is_refused_the_rest() {
             "FLASHSALE.RESERVE other ann 1",
             "FLASHSALE.CREATE sale:{b} orders:{b} STOCK 9",
             "FLASHSALE.BFADD filter:{a} bob",
+            "FLASHSALE.THROTTLE other ann 3 1000",
             "XLEN orders:{a}",
             "DEL sale:{a}",
         ],
@@ -218,6 +221,8 @@ fn nobody_may_what_is_between_servers_or_would_harm_one() {
             "FLASHSALE.LOAD sale:a x",
             "FLASHSALE.BFAPPLY filter:a x",
             "FLASHSALE.BFLOAD filter:a x",
+            "FLASHSALE.RATEAPPLY limits:a x",
+            "FLASHSALE.RATELOAD limits:a x",
             "FLUSHALL",
             "FLUSHDB",
             "KEYS *",

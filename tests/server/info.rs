@@ -59,7 +59,7 @@ fn the_fields_are_those_of_the_page_with_their_units() {
 }
 
 /// Lines in their order, each with the counter it moves by one.
-const LINES: [(&str, &str); 56] = [
+const LINES: [(&str, &str); 62] = [
     (
         "CREATE sale orders ITEMS 2 a 9 b 20 USERLIMIT 6 ITEMLIMIT 5 ORDERLIMIT 4",
         "outcome_created",
@@ -129,6 +129,15 @@ const LINES: [(&str, &str); 56] = [
     ),
     ("RESERVE paced ann 1", "outcome_reserved"),
     ("RESERVE paced bob 1", "outcome_throttled"),
+    (
+        "CREATE guarded orders STOCK 9 USERRATE 2 86400000 PASSKEY 1 0123456789abcdef",
+        "outcome_created",
+    ),
+    ("RESERVE guarded ann 1 ID g1", "outcome_nopass"),
+    ("BUY guarded orders ann 1 ID g1", "outcome_nopass"),
+    ("RESERVE guarded ann 1 ID g1", "outcome_throttled"),
+    ("THROTTLE login ann 1 86400000", "outcome_allowed"),
+    ("THROTTLE login ann 1 86400000", "outcome_throttled"),
     ("CREATE full orders STOCK 9", "outcome_created"),
     ("RESERVE full cyd 1 ID one-too-many", "error_oom"),
 ];

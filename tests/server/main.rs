@@ -10,7 +10,8 @@
 //!
 //! | Question | Modules |
 //! |---|---|
-//! | Is every answer of a sale's commands right? | `reserve_rows` `reserve_limits` `reserve_replays` `replace` `checkout_rows` `release_rows` `refund_rows` `manage` `create_again` `reads` `audit` `batch` `line` |
+//! | Is every answer of a sale's commands right? | `reserve_rows` `reserve_limits` `reserve_replays` `replace` `checkout_rows` `release_rows` `refund_rows` `manage` `create_again` `reads` `audit` `batch` `line` `door` |
+//! | Of a rate limit's, and is every copy of it the same? | `rate` |
 //! | And of a filter's? | `bloom_commands` `bloom_aliases` `bloom_clients` `bloom_settings` |
 //! | What is the answer to bad input? | `grammar` `bad_input` `error_texts` |
 //! | What do clients, consumers and other modules see? | `client_view` `acl` `optimistic` `orders_stream` `all_events` `keyspace_events` `listeners` `gateway` |
@@ -47,6 +48,7 @@ mod damaged_files;
 mod damaged_payload;
 mod docker;
 mod doctor;
+mod door;
 mod error_texts;
 mod forged_primary;
 mod gateway;
@@ -68,6 +70,7 @@ mod optimistic;
 mod orders_stream;
 mod pauses;
 mod persistence;
+mod rate;
 mod reads;
 mod refund_rows;
 mod release_rows;

@@ -53,7 +53,7 @@ const LINES: [&str; 29] = [
     "RELEASE sale unseen USER eve",
     "RESTOCK sale ITEMS 2 tea 5 jug 7 NEW REF truck",
     "PAUSE sale",
-    "ALTER sale WAITING 100 PATIENCE 5000",
+    "ALTER sale WAITING 100 PATIENCE 5000 FROMRATE 7 1000",
     "RESERVE sale zed ITEMS 1 m5 3 ID waits WAIT",
 ];
 

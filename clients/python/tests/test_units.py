@@ -14,7 +14,7 @@ import redis
 import redis.asyncio
 from conftest import CLIENTS
 from fake import CUT, FakeServer
-from flashsale import AsyncSale, FlashSaleError, Sale, UnsafeCall, new_id, part_of, retry, retry_async
+from flashsale import AsyncSale, FlashSaleError, Sale, UnsafeCall, new_id, new_pass, part_of, retry, retry_async
 from flashsale import _decode as decode
 from flashsale import _encode as encode
 from flashsale import _retry
@@ -56,6 +56,22 @@ def test_the_part_of_a_user_is_that_of_the_contract() -> None:
     assert new_id(12).endswith("0C") and new_id(1023).endswith("ZZ")
     with pytest.raises(ValueError):
         new_id(1024)
+
+
+@pytest.mark.parametrize(
+    "id, user, made",
+    [
+        ("ann-1", "ann", "1795203103000._7VGrWWgIv58ZDqxpGAuZw"),
+        ("ann-1", "ann2", "1795203103000.nH9mis8AK9eoYg1eU1dAfQ"),
+        ("ann-", b"1ann", "1795203103000.RUGLXx8YQTC4wgwMm5cUPQ"),
+        (b"\x00\xff\x2e", b"\x00", "1.MAcEZaPRVQgKLyXJmley4Q"),
+        ("i" * 255, "u" * 255, "1795203103000.MNg_7cID0Bh7DgRR3o32aQ"),
+    ],
+)
+def test_a_pass_is_the_one_the_server_takes(id: str | bytes, user: str | bytes, made: str) -> None:
+    expires_at_ms = int(made.partition(".")[0])
+    assert new_pass("0123456789abcdef" * 2, id, user, expires_at_ms) == made
+    assert new_pass(b"0123456789abcdef" * 2, id, user, expires_at_ms) == made
 
 
 def test_units_are_a_number_or_lines() -> None:

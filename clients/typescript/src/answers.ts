@@ -242,6 +242,16 @@ export interface Throttled<_N = string> extends Answer {
 }
 
 /**
+ * `["NOPASS", id]`. The sale has a PASSKEY, and there is no pass for this id and this user, or it
+ * is over. Final: no. Next: have the app make a new pass, and send the same id with it.
+ */
+export interface NoPass<N = string> extends Answer {
+  status: "NOPASS";
+  kind: "no";
+  id: N;
+}
+
+/**
  * `["TOOFEW", available, sku]`. The request takes away more than `available` units; nothing
  * changed. Final: no. Next: ask for `available` or fewer.
  */
@@ -303,10 +313,10 @@ export interface UserUnits<N = string> extends Read {
 /**
  * What INFO answers. `state` is scheduled, open, paused, ended, closed or diverged. `total`,
  * `available`, `reserved` and `sold` are units of all items, `items` is the number of SKUs. An
- * option that is not set is null. `eventsWaiting` entries are not in the stream yet; `eventsLost`
- * never will be. So many people are `waiting` in line; so many places were `granted` and
- * `passedOver`. `drawn` are SKUs with how many people were drawn in their lines at `drawnAtMs`,
- * by `drawSeed`.
+ * option that is not set is null; `passkeys` is how many secrets make passes. `eventsWaiting`
+ * entries are not in the stream yet; `eventsLost` never will be. So many people are `waiting` in
+ * line; so many places were `granted` and `passedOver`. `drawn` are SKUs with how many people
+ * were drawn in their lines at `drawnAtMs`, by `drawSeed`.
  */
 export interface SaleInfo<N = string> extends Read {
   saleId: string;
@@ -332,6 +342,11 @@ export interface SaleInfo<N = string> extends Read {
   patienceMs: number;
   paceN: number | null;
   paceMs: number | null;
+  userrateN: number | null;
+  userrateMs: number | null;
+  fromrateN: number | null;
+  fromrateMs: number | null;
+  passkeys: number;
   items: number;
   total: number;
   available: number;
@@ -408,6 +423,7 @@ export type BuyAnswer<N = string> =
   | AllReserved<N>
   | Waiting<"no", N>
   | Throttled<N>
+  | NoPass<N>
   | Other;
 
 export type CheckoutAnswer<N = string> =
@@ -481,6 +497,7 @@ export type ReserveAnswer<N = string> =
   | Placed<N>
   | LineFull<N>
   | Throttled<N>
+  | NoPass<N>
   | Other;
 
 export type RestockAnswer<N = string> =
@@ -520,6 +537,7 @@ export const STATUSES = [
   "PLACED",
   "LINEFULL",
   "THROTTLED",
+  "NOPASS",
   "TOOFEW",
 ] as const;
 export type Status = (typeof STATUSES)[number];
@@ -569,6 +587,7 @@ const PlacedAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "bu
 const LineFullAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "The line is full.", "authorised": "none", "charged": "none"};
 const ThrottledSaleAdvice: Advice = {"kind": "not now", "http": 429, "retryAfter": "retryInMs", "buyer": "One moment, it is crowded.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
 const ThrottledBuyerAdvice: Advice = {"kind": "not now", "http": 429, "retryAfter": "retryInMs", "buyer": "Not so fast.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
+const NoPassAdvice: Advice = {"kind": "no", "http": 403, "retryAfter": null, "buyer": "Please go through the check once more.", "authorised": "BUY: with a new pass, or give back", "charged": "BUY: with a new pass, or give back"};
 const TooFewAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
 
 /** What each word means by command; the first row whose condition holds. */
@@ -598,6 +617,7 @@ export const ROWS: Rows = {
     ALLRESERVED: [[null, AllReservedAdvice]],
     WAITING: [["no ahead", WaitingStillAdvice]],
     THROTTLED: [["by sale", ThrottledSaleAdvice], ["by buyer", ThrottledBuyerAdvice]],
+    NOPASS: [[null, NoPassAdvice]],
   },
   CHECKOUT: {
     SOLD: [[null, SoldNowAdvice]],
@@ -660,6 +680,7 @@ export const ROWS: Rows = {
     PLACED: [[null, PlacedAdvice]],
     LINEFULL: [[null, LineFullAdvice]],
     THROTTLED: [["by sale", ThrottledSaleAdvice], ["by buyer", ThrottledBuyerAdvice]],
+    NOPASS: [[null, NoPassAdvice]],
   },
   RESTOCK: {
     RESTOCKED: [[null, RestockedAdvice]],
@@ -698,6 +719,7 @@ export const DETAILS: Record<string, [name: string, type: string][]> = {
   PLACED: [["id", "name"], ["otherId", "name"]],
   LINEFULL: [["waitingMax", "integer"]],
   THROTTLED: [["retryInMs", "integer"], ["by", "text"]],
+  NOPASS: [["id", "name"]],
   TOOFEW: [["available", "integer"], ["sku", "text"]],
 };
 
@@ -706,7 +728,7 @@ export const FIELDS: Record<string, [field: string, name: string, type: string][
   STOCK: [["sku", "sku", "text"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["waiting", "waiting", "integer?"]],
   GET: [["state", "state", "text"], ["user", "user", "name?"], ["items", "items", "lines?"], ["refunded", "refunded", "lines?"], ["reserved_at_ms", "reservedAtMs", "integer?"], ["expires_at_ms", "expiresAtMs", "integer?"], ["sold_at_ms", "soldAtMs", "integer?"], ["released_at_ms", "releasedAtMs", "integer?"], ["order_id", "orderId", "text?"], ["ref", "ref", "name?"], ["number", "number", "integer?"], ["ahead", "ahead", "integer?"]],
   USER: [["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["counted", "counted", "integer"], ["user_remaining", "userRemaining", "integer"], ["open", "open", "integer"], ["reservations", "reservations", "names"], ["waiting", "waiting", "name?"]],
-  INFO: [["sale_id", "saleId", "text"], ["orders", "orders", "name"], ["state", "state", "text"], ["events", "events", "text"], ["now_ms", "nowMs", "integer"], ["created_at_ms", "createdAtMs", "integer"], ["paused_at_ms", "pausedAtMs", "integer?"], ["closed_at_ms", "closedAtMs", "integer?"], ["userlimit", "userlimit", "integer?"], ["itemlimit", "itemlimit", "integer?"], ["orderlimit", "orderlimit", "integer?"], ["salelimit", "salelimit", "integer?"], ["hold_ms", "holdMs", "integer"], ["maxhold_ms", "maxholdMs", "integer"], ["grace_ms", "graceMs", "integer"], ["start_at_ms", "startAtMs", "integer?"], ["end_at_ms", "endAtMs", "integer?"], ["keep_ms", "keepMs", "integer"], ["remember_ms", "rememberMs", "integer"], ["waiting_max", "waitingMax", "integer"], ["patience_ms", "patienceMs", "integer"], ["pace_n", "paceN", "integer?"], ["pace_ms", "paceMs", "integer?"], ["items", "items", "integer"], ["total", "total", "integer"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["refunded", "refunded", "integer"], ["users", "users", "integer"], ["reservations_open", "reservationsOpen", "integer"], ["reservations_remembered", "reservationsRemembered", "integer"], ["events_waiting", "eventsWaiting", "integer"], ["events_lost", "eventsLost", "integer"], ["seq", "seq", "integer?"], ["memory_bytes", "memoryBytes", "integer"], ["waiting", "waiting", "integer"], ["granted", "granted", "integer"], ["passed_over", "passedOver", "integer"], ["drawn_at_ms", "drawnAtMs", "integer?"], ["draw_seed", "drawSeed", "text?"], ["drawn", "drawn", "lines?"]],
+  INFO: [["sale_id", "saleId", "text"], ["orders", "orders", "name"], ["state", "state", "text"], ["events", "events", "text"], ["now_ms", "nowMs", "integer"], ["created_at_ms", "createdAtMs", "integer"], ["paused_at_ms", "pausedAtMs", "integer?"], ["closed_at_ms", "closedAtMs", "integer?"], ["userlimit", "userlimit", "integer?"], ["itemlimit", "itemlimit", "integer?"], ["orderlimit", "orderlimit", "integer?"], ["salelimit", "salelimit", "integer?"], ["hold_ms", "holdMs", "integer"], ["maxhold_ms", "maxholdMs", "integer"], ["grace_ms", "graceMs", "integer"], ["start_at_ms", "startAtMs", "integer?"], ["end_at_ms", "endAtMs", "integer?"], ["keep_ms", "keepMs", "integer"], ["remember_ms", "rememberMs", "integer"], ["waiting_max", "waitingMax", "integer"], ["patience_ms", "patienceMs", "integer"], ["pace_n", "paceN", "integer?"], ["pace_ms", "paceMs", "integer?"], ["userrate_n", "userrateN", "integer?"], ["userrate_ms", "userrateMs", "integer?"], ["fromrate_n", "fromrateN", "integer?"], ["fromrate_ms", "fromrateMs", "integer?"], ["passkeys", "passkeys", "integer"], ["items", "items", "integer"], ["total", "total", "integer"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["refunded", "refunded", "integer"], ["users", "users", "integer"], ["reservations_open", "reservationsOpen", "integer"], ["reservations_remembered", "reservationsRemembered", "integer"], ["events_waiting", "eventsWaiting", "integer"], ["events_lost", "eventsLost", "integer"], ["seq", "seq", "integer?"], ["memory_bytes", "memoryBytes", "integer"], ["waiting", "waiting", "integer"], ["granted", "granted", "integer"], ["passed_over", "passedOver", "integer"], ["drawn_at_ms", "drawnAtMs", "integer?"], ["draw_seed", "drawSeed", "text?"], ["drawn", "drawn", "lines?"]],
   SCAN: [["cursor", "cursor", "cursor"], ["ids", "ids", "names"]],
   AUDIT: [["consistent", "consistent", "boolean"], ["differences", "differences", "texts"], ["reservations", "reservations", "integer"], ["entries", "entries", "integer?"], ["trimmed", "trimmed", "integer?"], ["entries_added", "entriesAdded", "integer?"], ["entries_other", "entriesOther", "integer?"]],
   DOCTOR: [["severity", "severity", "text"], ["topic", "topic", "text"], ["advice", "advice", "text"]],

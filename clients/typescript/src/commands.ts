@@ -24,7 +24,7 @@ import type {
 } from "./answers.js";
 import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";
 import * as decode from "./decode.js";
-import { insist, need, option, pair, units } from "./encode.js";
+import { insist, names, need, option, pair, units } from "./encode.js";
 
 /** Options of ALTER. */
 export interface AlterOptions {
@@ -59,6 +59,18 @@ export interface AlterOptions {
   patienceMs?: number | undefined;
   /** So many reservations begin in so many milliseconds, evenly; 0 and 0: as they are asked for. */
   pace?: readonly [number, number] | undefined;
+  /**
+   * So many attempts of a user in so many milliseconds, and as many at once; 0 and 0: as many as
+   * they like.
+   */
+  userrate?: readonly [number, number] | undefined;
+  /** The same for the source of a request, where it names one; 0 and 0: as many as come. */
+  fromrate?: readonly [number, number] | undefined;
+  /**
+   * Up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them made; none:
+   * nobody needs a pass.
+   */
+  passkey?: readonly Name[] | undefined;
   /** What the stream gets: `orders` and refunds, or `all` that happens. */
   events?: "orders" | "all" | undefined;
 }
@@ -76,6 +88,10 @@ export interface BuyOptions {
   ref?: Name | undefined;
   /** JSON of yours, at most 64 KiB, for the entry in the stream. */
   payload?: Json | undefined;
+  /** Where the request comes from, such as an address: what FROMRATE counts. */
+  source?: Name | undefined;
+  /** The pass that the app made for this id and this user, in a sale with PASSKEY. */
+  pass?: Name | undefined;
 }
 
 /** Options of CHECKOUT. */
@@ -121,6 +137,18 @@ export interface CreateOptions {
   patienceMs?: number | undefined;
   /** So many reservations begin in so many milliseconds, evenly; 0 and 0: as they are asked for. */
   pace?: readonly [number, number] | undefined;
+  /**
+   * So many attempts of a user in so many milliseconds, and as many at once; 0 and 0: as many as
+   * they like.
+   */
+  userrate?: readonly [number, number] | undefined;
+  /** The same for the source of a request, where it names one; 0 and 0: as many as come. */
+  fromrate?: readonly [number, number] | undefined;
+  /**
+   * Up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them made; none:
+   * nobody needs a pass.
+   */
+  passkey?: readonly Name[] | undefined;
   /** What the stream gets: `orders` and refunds, or `all` that happens. */
   events?: "orders" | "all" | undefined;
   /** A ULID that was made before the first try: the CREATE can be sent again. */
@@ -173,6 +201,10 @@ export interface ReserveOptions {
   holdMs?: number | undefined;
   /** The open reservation that becomes this one; the deadline stays. */
   replace?: Name | undefined;
+  /** Where the request comes from, such as an address: what FROMRATE counts. */
+  source?: Name | undefined;
+  /** The pass that the app made for this id and this user, in a sale with PASSKEY. */
+  pass?: Name | undefined;
   /** Where units are not to be had yet, the request waits in line under the id. */
   wait?: boolean;
 }
@@ -217,6 +249,9 @@ export const flashsale = {
       parser.push(...option("WAITING", options.waiting));
       parser.push(...option("PATIENCE", options.patienceMs));
       parser.push(...pair("PACE", options.pace));
+      parser.push(...pair("USERRATE", options.userrate));
+      parser.push(...pair("FROMRATE", options.fromrate));
+      parser.push(...names("PASSKEY", options.passkey));
       parser.push(...option("EVENTS", options.events));
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("ALTER", reply, preserve) as AlterAnswer<Text>,
@@ -255,6 +290,8 @@ export const flashsale = {
       parser.push(...option("ID", options.id));
       parser.push(...option("REF", options.ref));
       parser.push(...option("PAYLOAD", options.payload));
+      parser.push(...option("FROM", options.source));
+      parser.push(...option("PASS", options.pass));
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("BUY", reply, preserve) as BuyAnswer<Text>,
   },
@@ -305,6 +342,9 @@ export const flashsale = {
       parser.push(...option("WAITING", options.waiting));
       parser.push(...option("PATIENCE", options.patienceMs));
       parser.push(...pair("PACE", options.pace));
+      parser.push(...pair("USERRATE", options.userrate));
+      parser.push(...pair("FROMRATE", options.fromrate));
+      parser.push(...names("PASSKEY", options.passkey));
       parser.push(...option("EVENTS", options.events));
       parser.push(...option("SALEID", options.saleid));
     },
@@ -465,6 +505,8 @@ export const flashsale = {
       parser.push(...option("ID", options.id));
       parser.push(...option("HOLD", options.holdMs));
       parser.push(...option("REPLACE", options.replace));
+      parser.push(...option("FROM", options.source));
+      parser.push(...option("PASS", options.pass));
       if (options.wait) parser.push("WAIT");
       parser.preserve = options.replace;
     },

@@ -48,6 +48,11 @@ export function pair(token: string, value: readonly [number, number] | undefined
   return value === undefined ? [] : [token, ...value.map(String)];
 }
 
+/** An option of any number of names, with their number before them. */
+export function names(token: string, value: readonly Name[] | undefined): Name[] {
+  return value === undefined ? [] : [token, String(value.length), ...value];
+}
+
 export function option(token: string, value: Name | number | Json | null | undefined): Name[] {
   if (value === undefined || value === null) return [];
   if (typeof value === "string" || Buffer.isBuffer(value)) return [token, value];

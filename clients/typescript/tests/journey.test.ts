@@ -17,7 +17,7 @@ const { words, errors } = json("answers.json") as {
 const journey = json("journey.json") as { scene: string; create: any[]; steps: [string, any[], string | string[]][] }[];
 const commands = json("commands.json") as Record<string, { arguments?: { name: string; type: string; flags?: string[] }[] }>;
 
-const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()).replace(/_$/, "");
 
 /** The rows of a word, by name: `SoldNow` of `SOLD`. */
 const rows = Object.entries(words).flatMap(([word, data]) => data.rows.map((row) => ({ word, ...row, name: row.name ?? data.name })));

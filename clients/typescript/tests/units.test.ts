@@ -5,7 +5,7 @@ import { syncBuiltinESMExports } from "node:module";
 import test, { mock } from "node:test";
 import timers from "node:timers/promises";
 
-import { ERRORS, FlashSaleError, flashsale, isNo, isNotNow, isYes, newId, partOf, retry, retryAfterS, STATUSES, UnsafeCall } from "flashsale-client";
+import { ERRORS, FlashSaleError, flashsale, isNo, isNotNow, isYes, newId, newPass, partOf, retry, retryAfterS, STATUSES, UnsafeCall } from "flashsale-client";
 
 import { CUT, fake, json } from "./support.js";
 
@@ -30,6 +30,22 @@ test("the part of a user is that of the contract", () => {
   assert.equal(partOf(Buffer.from("123456789"), 16), 12);
   assert(newId(12).endsWith("0C") && newId(1023).endsWith("ZZ"));
   assert.throws(() => newId(1024), RangeError);
+});
+
+test("a pass is the one the server takes", () => {
+  const vectors: [string | Buffer, string | Buffer, string][] = [
+    ["ann-1", "ann", "1795203103000._7VGrWWgIv58ZDqxpGAuZw"],
+    ["ann-1", "ann2", "1795203103000.nH9mis8AK9eoYg1eU1dAfQ"],
+    ["ann-", Buffer.from("1ann"), "1795203103000.RUGLXx8YQTC4wgwMm5cUPQ"],
+    [Buffer.from([0, 0xff, 0x2e]), Buffer.from([0]), "1.MAcEZaPRVQgKLyXJmley4Q"],
+    ["i".repeat(255), "u".repeat(255), "1795203103000.MNg_7cID0Bh7DgRR3o32aQ"],
+  ];
+  for (const [id, user, made] of vectors) {
+    const expiresAtMs = Number(made.split(".")[0]);
+    assert.equal(newPass("0123456789abcdef".repeat(2), id, user, expiresAtMs), made);
+    assert.equal(newPass(Buffer.from("0123456789abcdef".repeat(2)), id, user, expiresAtMs), made);
+  }
+  assert.throws(() => newPass("0123456789abcdef", "i".repeat(256), "u", 1), RangeError);
 });
 
 test("a newer module breaks nothing", () => {

@@ -162,8 +162,14 @@ pub const WORDS: &[Word] = &[
             next: "Ask again after `retry_in_ms` plus a random moment" },
         Row { of: &["RESERVE"], when: When::ByBuyer, http: 429, after: After::Detail("retry_in_ms"),
             buyer: "Not so fast.",
-            means: "This user (`by` is `user`) or their source (`from`) has tried too often. No version of the module limits that yet",
+            means: "This user (`by` is `user`) or their source (`from`) has tried too often",
             next: "Ask again after `retry_in_ms` plus a random moment" },
+    ] },
+    Word { text: "NOPASS", details: &[Detail { name: "id", is: Type::Text }], rows: &[
+        Row { of: &["RESERVE"], when: When::Always, http: 403, after: After::No,
+            buyer: "Please go through the check once more.",
+            means: "The sale has a PASSKEY, and there is no pass for this id and this user, or it is over",
+            next: "Have the app make a new pass, and send the same id with it" },
     ] },
 ];
 

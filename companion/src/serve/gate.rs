@@ -16,6 +16,7 @@ use redis::{Cmd, RedisError, Value};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout_at;
 
+use super::door::{Beside, Door, LOOK_EVERY};
 use super::keeper::{Keeper, Unanswered};
 use super::metrics::Metrics;
 use super::places::{NoAnswer, Places};
@@ -40,6 +41,7 @@ pub struct Gate {
     pushed: Notify,
     /// The SKUs that the sale has, as far as it has shown them.
     skus: Mutex<HashSet<String>>,
+    door: Door,
     alone: Keeper,
     /// For each request that goes alone.
     places: Places,
@@ -59,12 +61,15 @@ impl Gate {
         metrics: &Metrics,
     ) -> Result<Arc<Self>, LinkError> {
         let mut keepers = Vec::new();
-        let mut skus = HashSet::new();
+        let (mut skus, door) = (HashSet::new(), Door::default());
         for _ in 0..=BATCHING {
             let probe = probe(sale);
             let link = Link::connect_by(address, &probe).await?;
             if keepers.is_empty() {
                 skus = skus_of(&link, sale).await;
+                if let Ok(Ok(info)) = tokio::time::timeout(SKUS_WITHIN, link.ask(&probe)).await {
+                    door.learn(&info);
+                }
             }
             keepers.push(Keeper::start(link, address.clone(), probe, metrics.clone()));
         }
@@ -75,6 +80,7 @@ impl Gate {
             queues: Mutex::new(Queues::new(WAITING_MOST)),
             pushed: Notify::new(),
             skus: Mutex::new(skus),
+            door,
             alone,
             places: Places::new(WAITING_MOST),
             metrics: metrics.clone(),
@@ -83,7 +89,25 @@ impl Gate {
             let gate = Arc::clone(&gate);
             tokio::spawn(async move { gate.carry(&keeper).await });
         }
+        let looker = Arc::clone(&gate);
+        tokio::spawn(async move { looker.look_at_door().await });
         Ok(gate)
+    }
+
+    /// Looks at what the sale asks for, again and again.
+    async fn look_at_door(&self) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let until = Instant::now() + LOOK_EVERY;
+            if let Ok(Ok(info)) = self.read("INFO", None, until).await {
+                self.door.learn(&info);
+            }
+        }
+    }
+
+    /// Reports whether a reservation has to go by a command of its own.
+    pub fn takes_alone(&self, beside: &Beside<'_>) -> bool {
+        self.door.takes_alone(beside)
     }
 
     fn queues(&self) -> MutexGuard<'_, Queues> {
@@ -118,7 +142,8 @@ impl Gate {
     ) -> Result<SaleAnswer, NoAnswer> {
         if !self.skus().contains(sku) {
             let items = [(sku, qty)].into_iter();
-            let answer = self.reserve_alone(items, user, id, false, until).await;
+            let beside = Beside::default();
+            let answer = self.reserve_alone(items, user, id, beside, until).await;
             if answer.as_ref().is_ok_and(is_reserved) {
                 // The sale was made anew, or STOCK was not answered at the start.
                 self.skus().insert(sku.to_owned());
@@ -143,8 +168,8 @@ impl Gate {
         }
     }
 
-    /// Reserves by a command of its own what no batch can carry: a cart of several SKUs, or a
-    /// request that waits in line.
+    /// Reserves by a command of its own what no batch can carry: a cart of several SKUs, a
+    /// request that waits in line, one with a pass, or one whose source counts.
     ///
     /// # Errors
     ///
@@ -154,7 +179,7 @@ impl Gate {
         items: impl ExactSizeIterator<Item = (&'a str, u64)>,
         user: &[u8],
         id: &str,
-        waits: bool,
+        beside: Beside<'_>,
         until: Instant,
     ) -> Result<SaleAnswer, NoAnswer> {
         let mut command = self.command("RESERVE");
@@ -163,7 +188,13 @@ impl Gate {
             command.arg(sku).arg(qty);
         }
         command.arg("ID").arg(id);
-        if waits {
+        if let Some(source) = beside.source {
+            command.arg("FROM").arg(source);
+        }
+        if let Some(pass) = beside.pass {
+            command.arg("PASS").arg(pass);
+        }
+        if beside.waits {
             command.arg("WAIT");
         }
         self.ask(&command, until).await

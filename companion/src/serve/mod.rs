@@ -14,6 +14,7 @@
 //!
 //! | File | |
 //! |---|---|
+//! | `door` | what the sale asks for that no batch can carry |
 //! | `gate`, `queue`, `keeper` | to the sale: batches, what waits for one, a connection that comes back |
 //! | `connections` | from browsers: how long a connection may be silent, and an orderly end |
 //! | `places` | how many requests wait for an answer, and how long |
@@ -24,6 +25,7 @@
 
 mod answers;
 mod connections;
+mod door;
 mod gate;
 mod idempotency;
 mod keeper;
@@ -93,6 +95,7 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
     let app = Arc::new(App {
         view: LiveView::start(Arc::clone(&gate), metrics.clone()),
         gate,
+        from: options.from_header,
         who: options.user_header.map_or(Who::Cookie, Who::Header),
         numbers,
         metrics,

@@ -25,6 +25,9 @@ pub struct Options {
     /// The user is in this header, which the proxy sets; else in a cookie
     #[arg(long, value_name = "NAME")]
     pub user_header: Option<HeaderName>,
+    /// Where a request comes from is in this header, which the proxy sets: what FROMRATE counts
+    #[arg(long, value_name = "NAME")]
+    pub from_header: Option<HeaderName>,
     #[command(flatten)]
     pub tell: TellOptions,
 }

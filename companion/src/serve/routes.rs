@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Json, Path, Request, State};
-use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Response, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -17,6 +17,7 @@ use redis::Value;
 use serde::Deserialize;
 use serde_json::{Map, Value as Js, json};
 
+use super::door::Beside;
 use super::gate::Gate;
 use super::idempotency::{NAME_MOST, key_of};
 use super::metrics::Metrics;
@@ -44,6 +45,8 @@ pub struct App {
     pub gate: Arc<Gate>,
     pub view: Arc<LiveView>,
     pub who: Who,
+    /// The header of the proxy that says where a request comes from.
+    pub from: Option<HeaderName>,
     pub metrics: Metrics,
     /// What writes the numbers, unless they have a place of their own.
     pub numbers: Option<PrometheusHandle>,
@@ -134,6 +137,8 @@ struct Wanted {
     /// Whether the request waits in line where it cannot be met at once.
     #[serde(default)]
     wait: bool,
+    /// What the app made for this id and this user, in a sale with PASSKEY.
+    pass: Option<String>,
 }
 
 async fn reserve(
@@ -155,18 +160,27 @@ async fn try_reserve(
     let until = deadline();
     let user = app.who.of(headers)?;
     let id = key_of(headers)?;
-    let Wanted { items, wait } = read(body)?;
+    let Wanted { items, wait, pass } = read(body)?;
+    let beside = Beside {
+        waits: wait,
+        pass: pass.as_deref(),
+        source: app.from.as_ref().and_then(|name| source_of(name, headers)),
+    };
     if items.keys().any(|sku| sku.len() > SKU_MOST) {
         return Err(Reply::problem(404, "NOSKU", "Not on sale."));
     }
     let mut lines = items.iter().map(|(sku, qty)| (sku.as_str(), *qty));
     let answer = match (lines.next(), lines.len()) {
         (None, _) => return Err(Reply::own(&own::NOITEMS, "No item is asked for.")),
-        // Batches have no WAIT.
-        (Some((sku, qty)), 0) if !wait => app.gate.reserve_one(sku, qty, &user, &id, until).await,
+        // Batches have no WAIT, no pass and no source.
+        (Some((sku, qty)), 0) if !app.gate.takes_alone(&beside) => {
+            app.gate.reserve_one(sku, qty, &user, &id, until).await
+        }
         _ => {
             let lines = items.iter().map(|(sku, qty)| (sku.as_str(), *qty));
-            app.gate.reserve_alone(lines, &user, &id, wait, until).await
+            app.gate
+                .reserve_alone(lines, &user, &id, beside, until)
+                .await
         }
     };
     let reply = answered("RESERVE", answer);
@@ -174,6 +188,13 @@ async fn try_reserve(
         return Ok(with_reservations(app, &user, reply, until).await);
     }
     Ok(reply)
+}
+
+/// Returns where a request comes from, by the header of the proxy: of several the last one, as a
+/// proxy adds its own behind what a client sent.
+fn source_of<'h>(name: &HeaderName, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+    let last = headers.get_all(name).iter().next_back()?.as_bytes();
+    (1..=NAME_MOST).contains(&last.len()).then_some(last)
 }
 
 /// Adds the ids that the user has open, so that a second tab can go on with one. The refusal is

@@ -118,6 +118,7 @@ fn every_row_of_the_table_is_answered_as_it_says() {
     limits(&mut table, &redis, &gateway);
     windows(&mut table, &redis, &gateway);
     lines(&mut table);
+    door(&mut table);
     assert!(
         table.missing.is_empty(),
         "never received: {:?}",
@@ -294,6 +295,61 @@ fn lines(table: &mut Table) {
     redis.ask::<String>(&format!("FLASHSALE.ALTER shoes START {start}"));
     let undrawn = eve.wait("l4", r#"{"red": 1}"#);
     table.expect(&undrawn, "WAITING", "RESERVE", "ahead < 0");
+}
+
+/// PASSKEY, USERRATE and FROMRATE, each set while the gateway runs.
+fn door(table: &mut Table) {
+    let redis = sale("ITEMS 1 red 1000000 HOLD 60000");
+    let options = ["--user-header", "x-user", "--from-header", "x-from"];
+    let gateway = Gateway::start(&redis.url(), &options);
+    let ann = Buyer::nobody(&gateway).with("x-user", "ann");
+    let batched = ann.reserve("d1", r#"{"red": 1}"#);
+    table.expect(&batched, "RESERVED", "RESERVE", "");
+    let secret = "0123456789abcdef0123456789abcdef";
+    redis.ask::<String>(&format!("FLASHSALE.ALTER shoes PASSKEY 1 {secret}"));
+    // Known here after a second; from then on nothing goes in a batch.
+    let mut tries = 0;
+    wait_until("passes are asked for", || {
+        tries += 1;
+        ann.reserve(&format!("t{tries}"), r#"{"red": 1}"#).answer() == "NOPASS"
+    });
+    for items in [r#"{"red": 1}"#, r#"{"red": 2}"#] {
+        let refused = ann.reserve("ann-1", items);
+        table.expect(&refused, "NOPASS", "RESERVE", "");
+    }
+    // A vector of the reference.
+    let keyed = ann.with("idempotency-key", "ann-1");
+    let pass = "1795203103000._7VGrWWgIv58ZDqxpGAuZw";
+    let body = format!(r#"{{"items": {{"red": 1}}, "pass": "{pass}"}}"#);
+    let now: (i64, i64) = redis.ask("TIME");
+    let is_good = now.0 < 1_795_203_103;
+    let reply = keyed.post("/reservations", &body);
+    assert_eq!(reply.answer() == "RESERVED", is_good, "{reply:?}");
+    let long = format!(r#"{{"items": {{"red": 1}}, "pass": "{}"}}"#, "x".repeat(65));
+    let wrong = ann
+        .with("idempotency-key", "w1")
+        .post("/reservations", &long);
+    assert_eq!((wrong.status, wrong.answer()), (400, "ERR"));
+    redis.ask::<String>("FLASHSALE.ALTER shoes PASSKEY 0 USERRATE 1 86400000 FROMRATE 2 86400000");
+    let of = |user: &str, from: &str| {
+        let buyer = Buyer::nobody(&gateway).with("x-user", user);
+        buyer.with("x-from", from)
+    };
+    wait_until("sources count", || {
+        tries += 1;
+        let user = format!("u{tries}");
+        let tried = of(&user, "elsewhere").reserve(&user, r#"{"red": 1}"#);
+        tried.answer() == "THROTTLED"
+    });
+    assert_eq!(of("bob", "home").reserve("b1", r#"{"red": 1}"#).status, 201);
+    let often = of("bob", "home").reserve("b2", r#"{"red": 1}"#);
+    table.expect(&often, "THROTTLED", "RESERVE", "by buyer");
+    assert_eq!(often.body["by"], "user");
+    assert_eq!(of("cyd", "home").reserve("c1", r#"{"red": 1}"#).status, 201);
+    let crowded = of("dan", "home").reserve("d2", r#"{"red": 1}"#);
+    table.expect(&crowded, "THROTTLED", "RESERVE", "by buyer");
+    assert_eq!(crowded.body["by"], "from");
+    assert_eq!(of("dan", "work").reserve("d2", r#"{"red": 1}"#).status, 201);
 }
 
 /// Errors that a server answers, each in the place of a reservation, of a cart and of a batch.

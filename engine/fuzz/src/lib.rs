@@ -3,8 +3,8 @@
 //!
 //! | Question | File |
 //! |---|---|
-//! | what must hold | `targets.rs` |
-//! | which inputs are valid | `samples.rs`, `samples_line.rs`, `corpus.rs`; the densest ones, `dense.rs` |
+//! | what must hold | `targets.rs`; of rate limits, `rate.rs` |
+//! | which inputs are valid | `samples.rs`, `samples_line.rs`, `samples_pass.rs`, `corpus.rs`; the densest ones, `dense.rs` |
 //! | how are they damaged | `mutate.rs` |
 //! | how does a seeded run find, shrink and report | `seeded.rs` |
 //! | what does decoding cost in memory | `meter.rs` |
@@ -16,8 +16,10 @@ pub mod dice;
 pub mod found;
 pub mod meter;
 pub mod mutate;
+pub mod rate;
 pub mod requests;
 pub mod samples;
 pub mod samples_line;
+pub mod samples_pass;
 pub mod seeded;
 pub mod targets;

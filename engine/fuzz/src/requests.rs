@@ -3,6 +3,7 @@
 
 use super::dice::Dice;
 use super::samples::{HASHER, set_entry, unentered};
+use super::samples_pass::{NEXT_SECRET, SECRET, pass_for, passkeys};
 use flashsale_engine::sale::*;
 
 const BOUNDS: Bounds = Bounds {
@@ -51,10 +52,17 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
     let reference = [None, Some(&b"ref-1"[..]), Some(b"ref-2")][dice.index(3)];
     let insists = dice.one_in(4).then_some(user);
     let (id_key, insists_spelling) = (HASHER.key(id), insists.map(Spelling::of));
+    // Lives longer than the lines of the requests that show it.
+    let made = pass_for(id, user);
     let mut lines = AskLines::from_slice(&[(sku, qty)]);
     if dice.one_in(3) {
         lines.push((name(&names.skus, dice), 1));
     }
+    let pass = if dice.one_in(8) {
+        Pass::Shown(id)
+    } else {
+        Pass::Shown(made.as_bytes())
+    };
     let reserve = Reserve {
         user: HASHER.key(user),
         ask: Ask::Items(lines.clone()),
@@ -62,6 +70,7 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
         hold_ms: dice.one_in(2).then_some(1 + dice.below(90_000)),
         replaces: dice.one_in(3).then(|| HASHER.key(name(&names.ids, dice))),
         waits: false,
+        pass,
     };
     let wait = Reserve {
         ask: Ask::Items([(sku, qty)].into_iter().collect()),
@@ -119,6 +128,12 @@ fn name<'n>(among: &'n [Vec<u8>], dice: &mut Dice) -> &'n [u8] {
     dice.pick(among).as_slice()
 }
 
+/// No secret, the one that passes are made with, or another beside it.
+fn secrets(dice: &mut Dice) -> PassKeys {
+    let some: [&[&[u8]]; 3] = [&[], &[SECRET], &[NEXT_SECRET, SECRET]];
+    passkeys(some[dice.index(3)])
+}
+
 /// What the owner of the sale does.
 fn manage(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Option<Vec<u8>> {
     let pace = dice.one_in(2).then(|| PaceRate {
@@ -134,6 +149,7 @@ fn manage(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Option<Vec
         waiting_max: dice.one_in(4).then_some(dice.below(40)),
         patience_ms: dice.one_in(4).then_some(2_000 * dice.below(2)),
         pace: dice.one_in(4).then_some(pace),
+        passkeys: dice.one_in(4).then(|| secrets(dice)),
         ..Changes::default()
     };
     let id = name(&names.ids, dice);

@@ -4,6 +4,7 @@
 //! Edge: valid things only; `mutate.rs` makes the others.
 
 use super::samples_line::line_events;
+use super::samples_pass::pass_events;
 use flashsale_engine::sale::*;
 
 pub const ULID: &[u8] = b"01ARZ3NDEKTSV4RRFFQ69G5FAV";
@@ -228,6 +229,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
     ];
     events.extend(told_events());
     events.extend(line_events());
+    events.extend(pass_events());
     events
 }
 
@@ -372,6 +374,7 @@ pub fn busy_sale() -> Sale {
         hold_ms: None,
         replaces: replaces.map(|old| HASHER.key(old)),
         waits: false,
+        pass: Pass::Missing,
     };
     let late_ms = NOW_MS + 60_000;
     step(&mut sale, |sale| sale.plan_resume(late_ms));
@@ -419,6 +422,7 @@ pub fn telling_sale() -> Sale {
             hold_ms: Some(500),
             replaces: replaces.map(|old| HASHER.key(old)),
             waits: false,
+            pass: Pass::Missing,
         };
     let reserve = |sale: &mut Sale, at_ms, ask: &Reserve<'static>| {
         step(sale, |sale| sale.plan_reserve(at_ms, ask, &BOUNDS));
@@ -501,6 +505,7 @@ pub fn sale_of_version_2() -> Sale {
             hold_ms: None,
             replaces: None,
             waits: false,
+            pass: Pass::Missing,
         };
         move |sale: &Sale| sale.plan_reserve(at_ms, &ask, &bounds)
     };

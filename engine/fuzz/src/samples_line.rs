@@ -98,6 +98,7 @@ pub fn wait<'a>(user: &'a str, id: &'a str, sku: &'static str, qty: u64) -> Rese
         hold_ms: None,
         replaces: None,
         waits: true,
+        pass: Pass::Missing,
     }
 }
 

@@ -38,17 +38,19 @@
 //! | Question | File |
 //! |---|---|
 //! | what is asked, and answered | `ask/` |
-//! | where does a refusal come from | `plan/` |
+//! | where does a refusal come from | `plan/`; of passes `plan/pass.rs` |
 //! | what happened, and what it does | `event/`: `mod.rs`, `apply.rs`; may a replayed one: `check.rs` |
 //! | which entries are queued for the stream, and told | `event/queue.rs`, `event/record.rs`, `event/told.rs` |
 //! | what is kept | `state.rs`, `book/` |
 //! | who waits in line, and who was heard from | `book/waiting/`, `presence.rs` |
+//! | who has tried how often | `attempts.rs` |
 //! | what becomes of a sale that breaks an invariant | `broken.rs` |
 //! | what is read | `views.rs` |
 //! | does it add up, and agree with the stream | `audit/` |
 //! | what is on disk and on the wire | `disk/`, `event/codec.rs`, `event/order_codec.rs`, `event/container.rs`, `event/parts.rs` |
 
 pub(crate) mod ask;
+pub(crate) mod attempts;
 pub(crate) mod audit;
 pub(crate) mod book;
 mod broken;
@@ -64,14 +66,19 @@ pub(crate) mod views_line;
 pub use crate::table::hash::Hasher;
 pub use crate::table::name::{Key, NAME_BYTES_MAX, Name, NameBuffer, Spelling};
 pub use crate::wire::CodecError;
-pub use ask::answer::{Answer, Which};
-pub use ask::request::{Ask, AskLines, Bounds, Checkout, RefundAsk, Reserve, Restock, RestockAsk};
+pub use ask::answer::{Answer, ThrottledBy, Which};
+pub use ask::request::{
+    Ask, AskLines, Bounds, Checkout, Pass, RefundAsk, Reserve, Restock, RestockAsk,
+};
+pub use attempts::Attempts;
 pub use audit::Differences;
 pub use audit::orders::{OrderAudit, OrderCount, OrderEntry, StreamState};
+pub use book::attempt_rate::AttemptRate;
 pub use book::items::{Stock, StockChange, StockChanges};
 pub use book::options::{Changes, Events, NUMBER_NAMES, Options};
 pub use book::outbox::{Hole, Outbox, OutboxCounts};
 pub use book::pace::PaceRate;
+pub use book::passkeys::PassKeys;
 pub use book::reservation::Slot;
 pub use book::waiting::draw::{Draw, Seed};
 pub use book::waiting::{LastDraw, LineCounts, Moves, Place, PlaceSlot, Waiting};
@@ -87,6 +94,7 @@ pub use event::told::{Told, ToldWriter};
 pub use event::{Change, Created, Event, Forgets, Granted, Order, Pending, Refund, StockDelta};
 pub use plan::batch::{Batch, Carrier, Entry};
 pub use plan::manage::CreateAsk;
+pub use plan::pass::{make as make_pass, verify as verify_pass};
 pub use presence::Presence;
 pub use state::{MarkId, Sale, Time};
 pub use units::{

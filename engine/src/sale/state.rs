@@ -269,6 +269,7 @@ impl Sale {
                 .waiting
                 .as_ref()
                 .map_or(0, |waiting| size_of::<Waiting>() + waiting.heap_bytes())
+            + self.options.passkeys.heap_bytes()
             + self.mark.as_ref().map_or(0, |mark| mark.reason.len())
             + self.broken.as_ref().map_or(0, |reason| reason.len())
     }

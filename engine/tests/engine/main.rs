@@ -1,12 +1,12 @@
 //! The engine, without a server.
 //!
-//! **Goal**: sales and filters do what the contract says, in any order of requests and
+//! **Goal**: sales, filters and rate limits do what the contract says, in any order of requests and
 //! after any fault, and their bytes stay what they are.
 //!
 //! **Method**: one program, linked once. `model` holds a sale against a slow, obvious
 //! model of it; `simulation` runs a primary, replicas and clients through faults; `codec`
 //! holds the bytes against golden files; `bloom_model` and `bloom_rate` do the same for
-//! filters. `commands` is what the model and the simulation ask. `cargo test -p
+//! filters, `rate` for rate limits. `commands` is what the model and the simulation ask. `cargo test -p
 //! flashsale-engine --test engine model::` runs one of them.
 
 mod bloom_model;
@@ -15,6 +15,7 @@ mod codec;
 mod commands;
 mod line;
 mod model;
+mod rate;
 mod simulation;
 
 use flashsale_fuzz::meter::Meter;

@@ -17,12 +17,12 @@ mod work;
 
 use flashsale_fuzz::meter::{Meter, peak_of};
 use flashsale_fuzz::seeded::{Target, allowed, from_hex};
-use flashsale_fuzz::{corpus, dense, found, mutate, targets};
+use flashsale_fuzz::{corpus, dense, found, mutate, rate, targets};
 
 #[global_allocator]
 static METER: Meter = Meter;
 
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 6] = [
     Target {
         name: "event",
         body: targets::event,
@@ -50,6 +50,20 @@ const TARGETS: [Target; 4] = [
         measured: |_| {},
         corpus: corpus::of_sequences,
         inputs: 9_000,
+    },
+    Target {
+        name: "rate_event",
+        body: rate::event,
+        measured: rate::decode_alone,
+        corpus: rate::corpus_of_events,
+        inputs: 50_000,
+    },
+    Target {
+        name: "rate_snapshot",
+        body: rate::snapshot,
+        measured: rate::load_alone,
+        corpus: rate::corpus_of_snapshots,
+        inputs: 50_000,
     },
 ];
 
@@ -87,6 +101,16 @@ fn no_row_of_events_confuses_a_sale() {
 }
 
 #[test]
+fn no_bytes_of_an_event_confuse_a_rate_limit() {
+    target("rate_event").fuzz_with(|_, _| {});
+}
+
+#[test]
+fn no_bytes_of_a_snapshot_make_a_rate_limit_that_is_not_one() {
+    target("rate_snapshot").fuzz_with(|_, _| {});
+}
+
+#[test]
 fn what_was_found_once_is_not_found_again() {
     for (name, text) in found::FOUND {
         (target(name).body)(&from_hex(text));
@@ -98,6 +122,7 @@ fn decoding_takes_memory_in_proportion_to_the_bytes_received() {
     for (name, what, bytes) in dense::inputs() {
         target(name).assert_proportion(what, &bytes);
     }
+    target("rate_snapshot").assert_proportion("subjects", &rate::dense());
 }
 
 #[test]
@@ -112,7 +137,7 @@ fn a_number_that_promises_gigabytes_costs_nothing() {
         u64::MAX,
     ];
     let mut worst = 0;
-    for name in ["event", "batch", "snapshot"] {
+    for name in ["event", "batch", "snapshot", "rate_event", "rate_snapshot"] {
         let target = target(name);
         for pieces in (target.corpus)().iter().take(30) {
             let bytes = pieces.concat();

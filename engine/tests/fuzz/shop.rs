@@ -119,6 +119,7 @@ impl Shop {
             id: HASHER.key(id),
             hold_ms: None,
             waits: false,
+            pass: Pass::Missing,
             replaces: None,
         };
         self.call(|sale, now_ms, bounds| sale.plan_reserve(now_ms, &ask, bounds))

@@ -28,6 +28,7 @@ impl Shop {
             id: HASHER.key(id),
             hold_ms: None,
             waits: true,
+            pass: Pass::Missing,
             replaces: None,
         };
         self.call(|sale, now_ms, bounds| sale.plan_reserve(now_ms, &ask, bounds))

@@ -1,8 +1,8 @@
-//! `FLASHSALE.BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [REF ref] [PAYLOAD json]`
+//! `FLASHSALE.BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [REF ref] [PAYLOAD json] [FROM source] [PASS pass]`
 //!
 //! RESERVE and CHECKOUT in one step. With the id of an open reservation of the same
 //! user and items, checks that one out; any other state is answered as CHECKOUT would.
-//! A new id passes RESERVE's checks; a refused BUY leaves no reservation.
+//! A new id passes RESERVE's checks, FROM and PASS among them; a refused BUY leaves no reservation.
 //!
 //! - Complexity: O(N log N) with N SKUs asked for, and the overdue reservations returned on
 //!   the way.
@@ -19,6 +19,7 @@ use crate::command::args::{Args, once};
 use crate::command::items::{UNITS, parse_units};
 use crate::command::open::OpenSale;
 use crate::command::reply::{self, About, Word};
+use crate::command::sale::reserve::shown;
 use crate::command::{Handler, SINCE, ids};
 use crate::config;
 use crate::error::Error;
@@ -42,6 +43,14 @@ pub const COMMAND: CommandSpec = CommandSpec {
         Argument::string("id").after("ID").optional(),
         Argument::string("ref").after("REF").optional(),
         Argument::string("json").after("PAYLOAD").optional(),
+        Argument::string("source")
+            .after("FROM")
+            .optional()
+            .since("0.2.0"),
+        Argument::string("pass")
+            .after("PASS")
+            .optional()
+            .since("0.2.0"),
     ],
     tips: "nondeterministic_output",
     internal: false,
@@ -53,6 +62,8 @@ struct Request<'a> {
     id: Option<&'a [u8]>,
     reference: Option<&'a [u8]>,
     payload: Option<&'a [u8]>,
+    source: Option<&'a [u8]>,
+    pass: Option<&'a [u8]>,
 }
 
 impl<'a> Request<'a> {
@@ -62,6 +73,7 @@ impl<'a> Request<'a> {
         let user = args.name("user")?;
         let ask = parse_units(&mut args)?;
         let (mut id, mut reference, mut payload) = (None, None, None);
+        let (mut source, mut pass) = (None, None);
         while !args.is_empty() {
             if args.keyword("ID") {
                 once(&mut id, "ID", args.name("ID")?)?;
@@ -69,6 +81,10 @@ impl<'a> Request<'a> {
                 once(&mut reference, "REF", args.name("REF")?)?;
             } else if args.keyword("PAYLOAD") {
                 once(&mut payload, "PAYLOAD", args.payload()?)?;
+            } else if args.keyword("FROM") {
+                once(&mut source, "FROM", args.name("FROM")?)?;
+            } else if args.keyword("PASS") {
+                once(&mut pass, "PASS", args.pass()?)?;
             } else {
                 return Err(args.unknown_option());
             }
@@ -79,6 +95,8 @@ impl<'a> Request<'a> {
             id,
             reference,
             payload,
+            source,
+            pass,
         })
     }
 }
@@ -96,6 +114,8 @@ impl Handler for Buy {
             id: given,
             reference,
             payload,
+            source,
+            pass,
         } = Request::parse(Args::new(call.words()))?;
         let mut ask = sale::Reserve {
             user: names::key(user),
@@ -105,6 +125,7 @@ impl Handler for Buy {
             hold_ms: None,
             replaces: None,
             waits: false,
+            pass: shown(given, pass),
         };
         let key = given.is_some().then_some(&mut ask.id);
         let mut open = OpenSale::about(call, key, Some(&mut ask.user))?;
@@ -118,6 +139,10 @@ impl Handler for Buy {
             id
         };
         open.begin_line();
+        if let Some(answer) = open.throttle(&ask, source) {
+            let about = About::units(id, Some(&ask.ask));
+            return reply::answer(call.reply(), open.sale(), &about, answer);
+        }
         let bounds = config::bounds();
         let plan = |sale: &Sale, now_ms| sale.plan_buy(now_ms, &ask, reference, payload, &bounds);
         let mut planned = plan(open.sale(), open.now_ms);

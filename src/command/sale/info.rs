@@ -40,7 +40,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
 };
 
 /// The numbers of INFO, in the order of the reply.
-fn numbers(info: &InfoView<'_>) -> [(&'static str, Option<u64>); 32] {
+fn numbers(info: &InfoView<'_>) -> [(&'static str, Option<u64>); 37] {
     let options = info.options;
     [
         ("now_ms", Some(info.now_ms)),
@@ -62,6 +62,11 @@ fn numbers(info: &InfoView<'_>) -> [(&'static str, Option<u64>); 32] {
         ("patience_ms", Some(options.patience_ms)),
         ("pace_n", options.pace.map(|rate| rate.n)),
         ("pace_ms", options.pace.map(|rate| rate.ms)),
+        ("userrate_n", options.user_rate.map(|rate| rate.n)),
+        ("userrate_ms", options.user_rate.map(|rate| rate.ms)),
+        ("fromrate_n", options.from_rate.map(|rate| rate.n)),
+        ("fromrate_ms", options.from_rate.map(|rate| rate.ms)),
+        ("passkeys", Some(options.passkeys.len() as u64)),
         ("items", Some(info.items)),
         ("total", Some(info.total)),
         ("available", Some(info.available)),

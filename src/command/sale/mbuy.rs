@@ -85,6 +85,7 @@ impl<'a> Request<'a> {
             hold_ms: None,
             replaces: None,
             waits: false,
+            pass: sale::Pass::Vouched,
         };
         Ok(Asked {
             id,

@@ -91,6 +91,7 @@ impl<'a> Request<'a> {
             hold_ms: self.hold_ms,
             replaces: None,
             waits: false,
+            pass: sale::Pass::Vouched,
         });
         Ok(Asked {
             id,

@@ -1,4 +1,4 @@
-//! `FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] [REPLACE old-id] [WAIT]`
+//! `FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] [REPLACE old-id] [FROM source] [PASS pass] [WAIT]`
 //!
 //! Sets units aside for a user until a deadline. A cart is all or nothing; the same
 //! SKU twice is summed first. `qty` alone means the SKU `default` if there is one,
@@ -17,6 +17,15 @@
 //! again is the poll and the sign of life; whoever is at the head gets units as a plain
 //! reservation. Needs `ID` and one SKU, and takes neither `HOLD` nor `REPLACE`.
 //!
+//! `FROM source`: where the request comes from, such as an address; with FROMRATE so many attempts
+//! may come from there, with USERRATE so many by a user. An attempt is a request that gets past
+//! `PAUSED` below: a retry or a poll is none, and one that is refused by either rate uses nothing
+//! up.
+//!
+//! `PASS pass`: in a sale with PASSKEY a new id needs one, which the app makes for this id and
+//! this user with a secret of the sale. It is looked at last, uses nothing up in a refusal, and
+//! is not asked for with REPLACE. Without `ID` there is none that it could be of.
+//!
 //! - Complexity: O(N log N) with N SKUs asked for or given back by REPLACE, and the overdue
 //!   reservations returned on the way.
 //! - Reply: `["RESERVED", id, expires_at_ms, remaining, user_remaining]`; `remaining`
@@ -27,8 +36,8 @@
 //!   minute, or -1; when to ask again.
 //! - Refusals, the first that applies: `MISMATCH`, of `old-id` `NORESERVATION`, `SOLD`,
 //!   `RELEASED`, `EXPIRED` or `REFUNDED`, `ENDED`, `NOTSTARTED`, `PAUSED`,
-//!   `ORDERLIMIT`, `USERLIMIT`, `ITEMLIMIT`, `SALELIMIT`, `SOLDOUT`, `ALLRESERVED`,
-//!   `THROTTLED`; with WAIT also `PLACED` (the user waits under another id), `LINEFULL`.
+//!   `THROTTLED` by `user` or `from`, `ORDERLIMIT`, `USERLIMIT`, `ITEMLIMIT`, `SALELIMIT`, `SOLDOUT`, `ALLRESERVED`,
+//!   `THROTTLED` by `sale`, `NOPASS` (missing, wrong or late); with WAIT also `PLACED` (the user waits under another id), `LINEFULL`.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`, `NOSKU`, `OOM` (a new
 //!   reservation at `maxmemory` or beyond `max-reservations`).
 //! - Replicates: the event `Reserved`, or `Joined`; nothing when refused or polled.
@@ -46,7 +55,7 @@ use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
 use crate::names;
-use flashsale_engine::sale::{self, Answer, Ask, Change, Sale};
+use flashsale_engine::sale::{self, Answer, Ask, Change, Pass, Sale};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.RESERVE",
@@ -66,6 +75,14 @@ pub const COMMAND: CommandSpec = CommandSpec {
             .after("REPLACE")
             .optional()
             .since("0.2.0"),
+        Argument::string("source")
+            .after("FROM")
+            .optional()
+            .since("0.2.0"),
+        Argument::string("pass")
+            .after("PASS")
+            .optional()
+            .since("0.2.0"),
         Argument::flag("wait", "WAIT").optional().since("0.2.0"),
     ],
     tips: "nondeterministic_output",
@@ -79,6 +96,8 @@ struct Request<'a> {
     hold_ms: Option<u64>,
     replaces: Option<&'a [u8]>,
     waits: bool,
+    source: Option<&'a [u8]>,
+    pass: Option<&'a [u8]>,
 }
 
 impl<'a> Request<'a> {
@@ -87,6 +106,7 @@ impl<'a> Request<'a> {
         let user = args.name("user")?;
         let ask = parse_units(&mut args)?;
         let (mut id, mut hold_ms, mut replaces, mut wait) = (None, None, None, None);
+        let (mut source, mut pass) = (None, None);
         while !args.is_empty() {
             if args.keyword("ID") {
                 once(&mut id, "ID", args.name("ID")?)?;
@@ -94,6 +114,10 @@ impl<'a> Request<'a> {
                 once(&mut hold_ms, "HOLD", args.integer("HOLD", 1)?)?;
             } else if args.keyword("REPLACE") {
                 once(&mut replaces, "REPLACE", args.name("REPLACE")?)?;
+            } else if args.keyword("FROM") {
+                once(&mut source, "FROM", args.name("FROM")?)?;
+            } else if args.keyword("PASS") {
+                once(&mut pass, "PASS", args.pass()?)?;
             } else if args.keyword("WAIT") {
                 once(&mut wait, "WAIT", ())?;
             } else {
@@ -118,7 +142,26 @@ impl<'a> Request<'a> {
             hold_ms,
             replaces,
             waits: wait.is_some(),
+            source,
+            pass,
         })
+    }
+}
+
+impl<'a> Request<'a> {
+    /// What is asked of the sale.
+    #[inline(always)]
+    fn into_ask(self) -> sale::Reserve<'a> {
+        sale::Reserve {
+            user: names::key(self.user),
+            ask: self.ask,
+            // Where none is given, a new one follows.
+            id: names::key(self.id.unwrap_or_default()),
+            hold_ms: self.hold_ms,
+            replaces: self.replaces.map(names::key),
+            waits: self.waits,
+            pass: shown(self.id, self.pass),
+        }
     }
 }
 
@@ -138,6 +181,14 @@ fn check_wait(ask: &Ask<'_>, has_id: bool, holds: bool, replaces: bool) -> Resul
     Err(Error::new(why))
 }
 
+/// What a request shows: a pass is of an id, and without ID there is none.
+pub(super) fn shown<'a>(id: Option<&[u8]>, pass: Option<&'a [u8]>) -> Pass<'a> {
+    match (id, pass) {
+        (Some(_), Some(pass)) => Pass::Shown(pass),
+        _ => Pass::Missing,
+    }
+}
+
 pub struct Reserve;
 
 impl Handler for Reserve {
@@ -145,23 +196,10 @@ impl Handler for Reserve {
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
         let mut buffer = [0; ULID_LEN];
-        let Request {
-            user,
-            ask,
-            id: given,
-            hold_ms,
-            replaces,
-            waits,
-        } = Request::parse(Args::new(call.words()))?;
-        let mut ask = sale::Reserve {
-            user: names::key(user),
-            ask,
-            // Where none is given, a new one follows.
-            id: names::key(given.unwrap_or_default()),
-            hold_ms,
-            replaces: replaces.map(names::key),
-            waits,
-        };
+        let request = Request::parse(Args::new(call.words()))?;
+        let (given, replaces) = (request.id, request.replaces);
+        let source = request.source;
+        let mut ask = request.into_ask();
         let key = given.is_some().then_some(&mut ask.id);
         let mut open = OpenSale::about(call, key, Some(&mut ask.user))?;
         let id = if let Some(id) = given {
@@ -177,6 +215,10 @@ impl Handler for Reserve {
             open.expire(old);
         }
         open.begin_line();
+        if let Some(answer) = open.throttle(&ask, source) {
+            let about = About::units(id, Some(&ask.ask));
+            return reply::answer(call.reply(), open.sale(), &about, answer);
+        }
         let bounds = config::bounds();
         let plan = |sale: &Sale, now_ms| sale.plan_reserve(now_ms, &ask, &bounds);
         let mut planned = plan(open.sale(), open.now_ms);

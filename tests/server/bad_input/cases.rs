@@ -63,8 +63,11 @@ pub fn bad_values(kind: Kind) -> Vec<Vec<u8>> {
     };
     match kind {
         // Any key there is, and any there is not: the keys have tests of their own.
-        Kind::Sale | Kind::NewSale | Kind::Orders | Kind::Stream => Vec::new(),
+        Kind::Sale | Kind::NewSale | Kind::Orders | Kind::Stream | Kind::Limit => Vec::new(),
         Kind::Name => vec![Vec::new(), vec![b'n'; 256], vec![b'n'; 100_000]],
+        Kind::Pass => vec![Vec::new(), vec![b'p'; 65], vec![b'p'; 100_000]],
+        Kind::Secrets => text(&["", "3", "01", "-1", "1.0", "one", "9007199254740991"]),
+        Kind::Secret => vec![Vec::new(), vec![b's'; 15], vec![b's'; 129]],
         Kind::Ulid => text(&[
             "",
             "x",

@@ -25,6 +25,8 @@ pub enum Kind {
     Orders,
     /// A stream that may become the sale's.
     Stream,
+    /// The key of a rate limit.
+    Limit,
     /// A user, an id, a REF: 1 to 255 bytes.
     Name,
     /// 1 to 128 bytes of UTF-8.
@@ -43,6 +45,12 @@ pub enum Kind {
     State,
     /// A ULID in its canonical spelling.
     Ulid,
+    /// A pass: 1 to 64 bytes.
+    Pass,
+    /// How many secrets follow.
+    Secrets,
+    /// 16 to 128 bytes.
+    Secret,
 }
 
 /// One word of a line.
@@ -85,12 +93,19 @@ const fn line(command: &'static str, words: &'static str, options: &'static str)
 const OPTIONS_OF_CREATE: &str = "USERLIMIT=500:from0 ITEMLIMIT=500:from0 ORDERLIMIT=500:from0 \
     SALELIMIT=900:from0 HOLD=500000:from1 MAXHOLD=600000:from0 GRACE=5:from0 START=1000000000000:moment \
     END=9000000000000:moment KEEP=5:from0 REMEMBER=5:from0 WAITING=5:from0 PATIENCE=5000:from0 \
-    PACE=5:from0 pace=1000:from0 EVENTS=orders:state SALEID=01ARZ3NDEKTSV4RRFFQ69G5FAV:ulid";
-const OPTIONS_OF_BUY: &str = "ID=n1:name REF=p1:name PAYLOAD={}:json";
+    PACE=5:from0 pace=1000:from0 USERRATE=5:from0 userrate=1000:from0 \
+    FROMRATE=5:from0 fromrate=1000:from0 PASSKEY=1:secrets passkey=0123456789abcdef:secret \
+    EVENTS=orders:state SALEID=01ARZ3NDEKTSV4RRFFQ69G5FAV:ulid";
+const OPTIONS_OF_BUY: &str = "ID=n1:name REF=p1:name PAYLOAD={}:json FROM=s1:name PASS=p1:pass";
 const OPTIONS_OF_REFUND: &str = "REF=f1:name USER=alice:name NORESTOCK RESTORELIMIT";
 
 /// Every way to write every command.
-pub const LINES: [Line; 33] = [
+pub const LINES: [Line; 34] = [
+    line(
+        "THROTTLE",
+        "key=login:limit subject=ann:name count=3:from1 ms=1000:from1",
+        "BURST=5:from1 COST=2:from0",
+    ),
     line(
         "CREATE",
         "key=new:newsale orders=other:stream STOCK STOCK=9:from0",
@@ -105,7 +120,7 @@ pub const LINES: [Line; 33] = [
     line(
         "RESERVE",
         "key=sale:sale user=carol:name qty=1:from1",
-        "ID=n1:name HOLD=500:from1",
+        "ID=n1:name HOLD=500:from1 FROM=s1:name PASS=p1:pass",
     ),
     line(
         "RESERVE",
@@ -116,7 +131,7 @@ pub const LINES: [Line; 33] = [
     line(
         "RESERVE",
         "key=sale:sale user=carol:name ITEMS count=1:count sku=b:sku qty=2:from1",
-        "ID=n1:name HOLD=500:from1",
+        "ID=n1:name HOLD=500:from1 FROM=s1:name PASS=p1:pass",
     ),
     line(
         "RESERVE",
@@ -195,7 +210,8 @@ pub const LINES: [Line; 33] = [
         "ITEMLIMIT=500:from0 ORDERLIMIT=500:from0 SALELIMIT=900:from0 HOLD=500000:from1 \
          MAXHOLD=600000:from0 GRACE=5:from0 START=1000000000000:moment END=9000000000000:moment KEEP=5:from0 \
          REMEMBER=5:from0 WAITING=5:from0 PATIENCE=5000:from0 PACE=5:from0 pace=1000:from0 \
-         EVENTS=orders:state",
+         USERRATE=5:from0 userrate=1000:from0 FROMRATE=5:from0 fromrate=1000:from0 \
+         PASSKEY=1:secrets passkey=0123456789abcdef:secret EVENTS=orders:state",
     ),
     line("PAUSE", "key=sale:sale", ""),
     line("RESUME", "key=sale:sale", ""),
@@ -280,6 +296,7 @@ fn word(text: &'static str) -> Word {
         "newsale" => Kind::NewSale,
         "orders" => Kind::Orders,
         "stream" => Kind::Stream,
+        "limit" => Kind::Limit,
         "name" => Kind::Name,
         "sku" => Kind::Sku,
         "from0" => Kind::Integer(0),
@@ -290,6 +307,9 @@ fn word(text: &'static str) -> Word {
         "json" => Kind::Json,
         "state" => Kind::State,
         "ulid" => Kind::Ulid,
+        "pass" => Kind::Pass,
+        "secrets" => Kind::Secrets,
+        "secret" => Kind::Secret,
         _ => panic!("{text}: no such kind"),
     };
     Word::Argument { name, value, kind }

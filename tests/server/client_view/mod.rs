@@ -154,8 +154,8 @@ fn command_docs_say_which_version_a_command_and_an_option_came_with() {
     let mut later = Vec::new();
     for name in REFERENCE.iter().map(Reference::name) {
         let docs = Docs::of(&mut con, &name);
-        // Filters, and batches.
-        let is_later = ["flashsale.bf", "flashsale.m"]
+        // Filters, batches, rate limits.
+        let is_later = ["flashsale.bf", "flashsale.m", "flashsale.throttle"]
             .iter()
             .any(|family| name.starts_with(family));
         assert_eq!(docs.since, ["0.1.0", "0.2.0"][usize::from(is_later)]);
@@ -169,16 +169,26 @@ fn command_docs_say_which_version_a_command_and_an_option_came_with() {
     later.sort();
     let expected = [
         "flashsale.alter events 0.2.0",
+        "flashsale.alter fromrate 0.2.0",
         "flashsale.alter ms 0.2.0",
         "flashsale.alter n 0.2.0",
         "flashsale.alter pace 0.2.0",
+        "flashsale.alter passkey 0.2.0",
+        "flashsale.alter userrate 0.2.0",
+        "flashsale.buy pass 0.2.0",
+        "flashsale.buy source 0.2.0",
         "flashsale.create events 0.2.0",
+        "flashsale.create fromrate 0.2.0",
         "flashsale.create ms 0.2.0",
         "flashsale.create n 0.2.0",
         "flashsale.create pace 0.2.0",
+        "flashsale.create passkey 0.2.0",
         "flashsale.create ulid 0.2.0",
+        "flashsale.create userrate 0.2.0",
         "flashsale.help command 0.2.0",
         "flashsale.reserve old-id 0.2.0",
+        "flashsale.reserve pass 0.2.0",
+        "flashsale.reserve source 0.2.0",
         "flashsale.reserve wait 0.2.0",
     ];
     assert_eq!(later, expected);
@@ -313,6 +323,8 @@ fn the_server_finds_the_keys_of_every_line_and_what_happens_to_them() {
     con.says("COMMAND GETKEYS FLASHSALE.LOAD sale:1 chunk", "sale:1");
     con.says("COMMAND GETKEYS FLASHSALE.BFAPPLY sale:1 event", "sale:1");
     con.says("COMMAND GETKEYS FLASHSALE.BFLOAD sale:1 chunk", "sale:1");
+    con.says("COMMAND GETKEYS FLASHSALE.RATEAPPLY login event", "login");
+    con.says("COMMAND GETKEYS FLASHSALE.RATELOAD login chunk", "login");
     let reply = con.show("COMMAND GETKEYS FLASHSALE.HELP");
     assert!(reply.contains("(error)"), "{reply}");
 }

@@ -39,12 +39,13 @@ const CHANGE: &str = "sale:1 RW access update";
 const ORDER: &str = "sale:1 RW access update, orders:1 RW insert";
 
 /// Every command for clients, in the order of the contract.
-pub const REFERENCE: [Reference; 38] = [
+pub const REFERENCE: [Reference; 39] = [
     command(
         "FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [USERLIMIT n] \
          [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] [MAXHOLD ms] [GRACE ms] \
          [START unix-ms] [END unix-ms] [KEEP ms] [REMEMBER ms] [WAITING n] [PATIENCE ms] \
-         [PACE n ms] [EVENTS {orders | all}] [SALEID ulid]",
+         [PACE n ms] [USERRATE n ms] [FROMRATE n ms] [PASSKEY count [secret ...]] \
+         [EVENTS {orders | all}] [SALEID ulid]",
         -5,
         "write denyoom",
         "FLASHSALE.CREATE sale:1 orders:1 STOCK 1",
@@ -53,7 +54,7 @@ pub const REFERENCE: [Reference; 38] = [
     ),
     command(
         "FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] \
-         [REPLACE old-id] [WAIT]",
+         [REPLACE old-id] [FROM source] [PASS pass] [WAIT]",
         -4,
         "write",
         "FLASHSALE.RESERVE sale:1 alice 1 ID r9",
@@ -68,7 +69,7 @@ pub const REFERENCE: [Reference; 38] = [
     ),
     command(
         "FLASHSALE.BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] \
-         [REF ref] [PAYLOAD json]",
+         [REF ref] [PAYLOAD json] [FROM source] [PASS pass]",
         -5,
         "write",
         "FLASHSALE.BUY sale:1 orders:1 alice 1",
@@ -134,7 +135,8 @@ pub const REFERENCE: [Reference; 38] = [
     command(
         "FLASHSALE.ALTER key {USERLIMIT n | ITEMLIMIT n | ORDERLIMIT n | SALELIMIT n | HOLD ms | \
          MAXHOLD ms | GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms | \
-         WAITING n | PATIENCE ms | PACE n ms | EVENTS {orders | all}} [...]",
+         WAITING n | PATIENCE ms | PACE n ms | USERRATE n ms | FROMRATE n ms | \
+         PASSKEY count [secret ...] | EVENTS {orders | all}} [...]",
         -4,
         "write",
         "FLASHSALE.ALTER sale:1 HOLD 5",
@@ -302,16 +304,25 @@ pub const REFERENCE: [Reference; 38] = [
         "FLASHSALE.BFMERGE sale:1 sale:2 sale:3",
         "sale:1 RW access update, sale:2 RO access, sale:3 RO access",
     ),
+    command(
+        "FLASHSALE.THROTTLE key subject count ms [BURST n] [COST n]",
+        -5,
+        "write",
+        "FLASHSALE.THROTTLE sale:1 alice 1 1000",
+        CHANGE,
+    ),
     command("FLASHSALE.DOCTOR", 1, "stale", "FLASHSALE.DOCTOR", ""),
     command("FLASHSALE.HELP [command]", -1, "", "FLASHSALE.HELP", ""),
 ];
 
 /// Commands of the replication stream and of the AOF, not for clients.
-pub const INTERNAL: [&str; 4] = [
+pub const INTERNAL: [&str; 6] = [
     "flashsale.apply",
     "flashsale.load",
     "flashsale.bfapply",
     "flashsale.bfload",
+    "flashsale.rateapply",
+    "flashsale.rateload",
 ];
 
 impl Reference {
@@ -327,7 +338,7 @@ pub fn type_of(name: &str) -> &'static str {
     match name {
         "key" | "orders" | "dest" | "src" => "key",
         "user" | "id" | "old-id" | "ref" | "sku" | "json" | "s" | "item" | "data" | "ulid"
-        | "command" => "string",
+        | "command" | "subject" | "source" | "pass" | "secret" => "string",
         "n" | "qty" | "ms" | "count" | "delta" | "cursor" => "integer",
         "capacity" | "expansion" | "iterator" => "integer",
         "error_rate" | "error" => "double",

@@ -64,6 +64,8 @@ fn deadlines_are_kept_by_the_side_that_owns_the_slot() {
     source.says("FLASHSALE.CREATE {s} {s}:o STOCK 9 MAXHOLD 900000", "OK");
     source.says("FLASHSALE.BUY {s} {s}:o cyd 1 ID sold REF p", "SOLD ...");
     source.says("FLASHSALE.BFADD {s}:f cyd", "1");
+    let throttle = |who: &str| format!("FLASHSALE.THROTTLE {{s}}:l {who} 1 3600000");
+    source.says(&throttle("cyd"), "ALLOWED ...");
     for (id, hold_ms) in [("early", 1_500), ("kept", 4_200), ("late", 4_000)] {
         let line = format!("FLASHSALE.RESERVE {{s}} ann 1 ID {id} HOLD {hold_ms}");
         source.says(&line, "RESERVED ...");
@@ -88,6 +90,8 @@ fn deadlines_are_kept_by_the_side_that_owns_the_slot() {
     });
     source.says("FLASHSALE.BUY {s} {s}:o dan 1 ID more", "SOLD ...");
     source.says("FLASHSALE.BFADD {s}:f dan", "1");
+    source.says(&throttle("dan"), "ALLOWED ...");
+    source.says(&throttle("cyd"), "THROTTLED ...");
     Pair::are_equal(&pair.servers());
     assert_eq!(
         (expired(&mut source), expired(&mut target)),
@@ -100,6 +104,9 @@ fn deadlines_are_kept_by_the_side_that_owns_the_slot() {
     });
     target.fields("FLASHSALE.GET {s} kept", "state reserved");
     target.says("FLASHSALE.BFMEXISTS {s}:f cyd dan", "1 1");
+    for who in ["cyd", "dan"] {
+        target.says(&throttle(who), "THROTTLED ...");
+    }
     assert_eq!(
         (expired(&mut source), expired(&mut target)),
         ("1".into(), "1".into())
@@ -110,10 +117,10 @@ fn deadlines_are_kept_by_the_side_that_owns_the_slot() {
     Pair::are_equal(&[&pair.target, &pair.replica]);
     // What nobody owned in between is there after a restart, too.
     let mut pair = pair;
-    let digest = target.digest("{s} {s}:f {s}:o");
+    let digest = target.digest("{s} {s}:f {s}:o {s}:l");
     pair.target.kill9();
     pair.target.start_again(&[]);
-    assert_eq!(pair.target.conn().digest("{s} {s}:f {s}:o"), digest);
+    assert_eq!(pair.target.conn().digest("{s} {s}:f {s}:o {s}:l"), digest);
 }
 
 /// Saves in the middle of an import in every way there is.
@@ -280,6 +287,8 @@ fn what_does_not_fit_ends_the_import_and_leaves_nothing() {
             &[],
             line(&[b"FLASHSALE.BFLOADCHUNK", b"{s}:f", b"1", b"no dump"]),
         ),
+        with(&[], line(&[b"FLASHSALE.RATELOAD", b"{s}:l", b"no chunk"])),
+        with(&[], line(&[b"FLASHSALE.RATEAPPLY", b"{s}:l", b"no event"])),
     ] {
         let mut source = Source::begin(&pair);
         source.send(&lines);

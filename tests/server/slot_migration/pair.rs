@@ -10,7 +10,7 @@ use crate::support::{Con, Server, may_start_servers, program, text_of, wait_for,
 /// The slot of `{s}`, and of all keys of these tests.
 pub const SLOT: u16 = 3828;
 /// What is moved: a sale, its stream, and a filter beside it.
-pub const KEYS: &str = "{s} {s}:o {s}:f";
+pub const KEYS: &str = "{s} {s}:o {s}:f {s}:l";
 /// A server that is started again is missed by nobody within this time, in milliseconds.
 const NODE_TIMEOUT_MS: u32 = 8_000;
 

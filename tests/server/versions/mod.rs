@@ -591,6 +591,21 @@ fn the_table_of_versions_is_that_of_the_source() {
             "VERSION",
         ),
         (
+            "encoding of the type `fls-limit`",
+            "src/datatype/limit_type.rs",
+            "VERSION",
+        ),
+        (
+            "snapshot of a rate limit",
+            "engine/src/rate/codec.rs",
+            "SNAPSHOT_VERSION",
+        ),
+        (
+            "event of a rate limit",
+            "engine/src/rate/codec.rs",
+            "EVENT_VERSION",
+        ),
+        (
             "snapshot of a sale",
             "engine/src/sale/disk/snapshot.rs",
             "SNAPSHOT_VERSION",

@@ -16,6 +16,7 @@ from ._sale import AsyncPipeline, AsyncSale, Pipeline, Sale
 from ._send import Queued
 from .answers import *
 from .ids import new_id, part_of
+from .passes import new_pass
 
 __version__ = "0.2.0"
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Yes",
     "may_repeat",
     "new_id",
+    "new_pass",
     "part_of",
     "retry",
     "retry_async",

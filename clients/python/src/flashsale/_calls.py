@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Literal
+from typing import Iterable, Literal, Sequence
 
 from . import _decode as decode
 from . import _encode as encode
@@ -11,7 +11,7 @@ from ._base import Call, FlashSaleError, Json, Name, Units
 from ._encode import Wire
 
 
-def alter(key: Name, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None) -> Call[answers.AlterAnswer]:
+def alter(key: Name, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None) -> Call[answers.AlterAnswer]:
     args: list[Wire] = ["FLASHSALE.ALTER", key]
     if userlimit is not None:
         args += ["USERLIMIT", userlimit]
@@ -41,6 +41,12 @@ def alter(key: Name, *, userlimit: int | None = None, itemlimit: int | None = No
         args += ["PATIENCE", patience_ms]
     if pace is not None:
         args += ["PACE", *pace]
+    if userrate is not None:
+        args += ["USERRATE", *userrate]
+    if fromrate is not None:
+        args += ["FROMRATE", *fromrate]
+    if passkey is not None:
+        args += ["PASSKEY", len(passkey), *passkey]
     if events is not None:
         args += ["EVENTS", events]
     return Call(args, decode.answer("ALTER"))
@@ -58,7 +64,7 @@ def bind(key: Name, orders: Name) -> Call[answers.BindAnswer]:
     return Call(args, decode.answer("BIND"))
 
 
-def buy(key: Name, orders: Name, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None) -> Call[answers.BuyAnswer]:
+def buy(key: Name, orders: Name, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> Call[answers.BuyAnswer]:
     args: list[Wire] = ["FLASHSALE.BUY", key, orders]
     args.append(user)
     args += encode.units(None, qty)
@@ -67,6 +73,10 @@ def buy(key: Name, orders: Name, user: Name, qty: Units, *, id: Name, ref: Name 
         args += ["REF", ref]
     if payload is not None:
         args += ["PAYLOAD", encode.json(payload)]
+    if source is not None:
+        args += ["FROM", source]
+    if pass_ is not None:
+        args += ["PASS", pass_]
     return Call(args, decode.answer("BUY"))
 
 
@@ -87,7 +97,7 @@ def close(key: Name) -> Call[answers.CloseAnswer]:
     return Call(args, decode.answer("CLOSE"))
 
 
-def create(key: Name, orders: Name, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Call[answers.CreateAnswer]:
+def create(key: Name, orders: Name, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Call[answers.CreateAnswer]:
     args: list[Wire] = ["FLASHSALE.CREATE", key, orders]
     args += encode.units('STOCK', stock)
     if userlimit is not None:
@@ -118,6 +128,12 @@ def create(key: Name, orders: Name, stock: Units, *, userlimit: int | None = Non
         args += ["PATIENCE", patience_ms]
     if pace is not None:
         args += ["PACE", *pace]
+    if userrate is not None:
+        args += ["USERRATE", *userrate]
+    if fromrate is not None:
+        args += ["FROMRATE", *fromrate]
+    if passkey is not None:
+        args += ["PASSKEY", len(passkey), *passkey]
     if events is not None:
         args += ["EVENTS", events]
     if saleid is not None:
@@ -206,7 +222,7 @@ def release(key: Name, id: Name, *, user: Name | None = None) -> Call[answers.Re
     return Call(args, decode.answer("RELEASE"))
 
 
-def reserve(key: Name, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, wait: bool = False) -> Call[answers.ReserveAnswer]:
+def reserve(key: Name, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> Call[answers.ReserveAnswer]:
     args: list[Wire] = ["FLASHSALE.RESERVE", key]
     args.append(user)
     args += encode.units(None, qty)
@@ -215,6 +231,10 @@ def reserve(key: Name, user: Name, qty: Units, *, id: Name, hold_ms: int | None 
         args += ["HOLD", hold_ms]
     if replace is not None:
         args += ["REPLACE", replace]
+    if source is not None:
+        args += ["FROM", source]
+    if pass_ is not None:
+        args += ["PASS", pass_]
     if wait:
         args.append("WAIT")
     return Call(args, decode.answer("RESERVE", replace))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Literal, overload
+from typing import Any, Iterable, Literal, Sequence, overload
 
 from . import _calls, answers
 from ._base import FlashSaleError, Json, Name, Units
@@ -12,7 +12,7 @@ from ._send import AsyncSender, PipelineSender, Queued, Sender
 class SaleMethods(Sender):
     """Each command, sent at once."""
 
-    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
+    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
         """Changes options of a sale. What is not given stays as it is. 0 is none for a
         limit, START and END.
 
@@ -32,9 +32,15 @@ class SaleMethods(Sender):
           default, 0: nobody is
         - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
           asked for
+        - `userrate`: so many attempts of a user in so many milliseconds, and as many at once; 0 and
+          0: as many as they like
+        - `fromrate`: the same for the source of a request, where it names one; 0 and 0: as many as
+          come
+        - `passkey`: up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them
+          made; none: nobody needs a pass
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         """
-        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events))
+        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, events=events))
 
     def audit(self, *, orders: bool = False) -> answers.Audit:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -48,15 +54,17 @@ class SaleMethods(Sender):
         """
         return self._send(_calls.bind(self.key, orders))
 
-    def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None) -> answers.BuyAnswer:
+    def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> answers.BuyAnswer:
         """Sells units to a user in one step and appends the order to the stream.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
         - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
+        - `source`: where the request comes from, such as an address: what FROMRATE counts
+        - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         """
-        return self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload))
+        return self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
 
     def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> answers.CheckoutAnswer:
         """Turns a reservation into a sale and appends the order to the stream.
@@ -71,7 +79,7 @@ class SaleMethods(Sender):
         """Ends a sale for good. Open reservations can still be checked out."""
         return self._send(_calls.close(self.key))
 
-    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
+    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
         """Makes a sale of one or several items. `stock` is the number of the one item
         `default`, or a number for each SKU. Without `saleid` it is not safe to repeat:
         `retry` refuses it. A limit of 0 is none.
@@ -92,10 +100,16 @@ class SaleMethods(Sender):
           default, 0: nobody is
         - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
           asked for
+        - `userrate`: so many attempts of a user in so many milliseconds, and as many at once; 0 and
+          0: as many as they like
+        - `fromrate`: the same for the source of a request, where it names one; 0 and 0: as many as
+          come
+        - `passkey`: up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them
+          made; none: nobody needs a pass
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         - `saleid`: a ULID that was made before the first try: the CREATE can be sent again
         """
-        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events, saleid=saleid))
+        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, events=events, saleid=saleid))
 
     def extend(self, id: Name, ms: int, *, user: Name | None = None) -> answers.ExtendAnswer:
         """Moves the deadline of an open reservation. The new deadline is `ms` from now, but
@@ -174,16 +188,18 @@ class SaleMethods(Sender):
         """
         return self._send(_calls.release(self.key, id, user=user))
 
-    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
+    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
         """Sets units aside for a user until a deadline.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
         - `replace`: the open reservation that becomes this one; the deadline stays
+        - `source`: where the request comes from, such as an address: what FROMRATE counts
+        - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, wait=wait))
+        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
 
     def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
         """Adds units to the stock of items, or takes some away. `delta` may be negative.
@@ -227,7 +243,7 @@ class SaleMethods(Sender):
 class AsyncSaleMethods(AsyncSender):
     """Each command, to be awaited."""
 
-    async def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
+    async def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
         """Changes options of a sale. What is not given stays as it is. 0 is none for a
         limit, START and END.
 
@@ -247,9 +263,15 @@ class AsyncSaleMethods(AsyncSender):
           default, 0: nobody is
         - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
           asked for
+        - `userrate`: so many attempts of a user in so many milliseconds, and as many at once; 0 and
+          0: as many as they like
+        - `fromrate`: the same for the source of a request, where it names one; 0 and 0: as many as
+          come
+        - `passkey`: up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them
+          made; none: nobody needs a pass
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         """
-        return await self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events))
+        return await self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, events=events))
 
     async def audit(self, *, orders: bool = False) -> answers.Audit:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -263,15 +285,17 @@ class AsyncSaleMethods(AsyncSender):
         """
         return await self._send(_calls.bind(self.key, orders))
 
-    async def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None) -> answers.BuyAnswer:
+    async def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> answers.BuyAnswer:
         """Sells units to a user in one step and appends the order to the stream.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
         - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
+        - `source`: where the request comes from, such as an address: what FROMRATE counts
+        - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         """
-        return await self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload))
+        return await self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
 
     async def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> answers.CheckoutAnswer:
         """Turns a reservation into a sale and appends the order to the stream.
@@ -286,7 +310,7 @@ class AsyncSaleMethods(AsyncSender):
         """Ends a sale for good. Open reservations can still be checked out."""
         return await self._send(_calls.close(self.key))
 
-    async def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
+    async def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
         """Makes a sale of one or several items. `stock` is the number of the one item
         `default`, or a number for each SKU. Without `saleid` it is not safe to repeat:
         `retry` refuses it. A limit of 0 is none.
@@ -307,10 +331,16 @@ class AsyncSaleMethods(AsyncSender):
           default, 0: nobody is
         - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
           asked for
+        - `userrate`: so many attempts of a user in so many milliseconds, and as many at once; 0 and
+          0: as many as they like
+        - `fromrate`: the same for the source of a request, where it names one; 0 and 0: as many as
+          come
+        - `passkey`: up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them
+          made; none: nobody needs a pass
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         - `saleid`: a ULID that was made before the first try: the CREATE can be sent again
         """
-        return await self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events, saleid=saleid))
+        return await self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, events=events, saleid=saleid))
 
     async def extend(self, id: Name, ms: int, *, user: Name | None = None) -> answers.ExtendAnswer:
         """Moves the deadline of an open reservation. The new deadline is `ms` from now, but
@@ -389,16 +419,18 @@ class AsyncSaleMethods(AsyncSender):
         """
         return await self._send(_calls.release(self.key, id, user=user))
 
-    async def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
+    async def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
         """Sets units aside for a user until a deadline.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
         - `replace`: the open reservation that becomes this one; the deadline stays
+        - `source`: where the request comes from, such as an address: what FROMRATE counts
+        - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return await self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, wait=wait))
+        return await self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
 
     async def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
         """Adds units to the stock of items, or takes some away. `delta` may be negative.
@@ -442,7 +474,7 @@ class AsyncSaleMethods(AsyncSender):
 class PipelineMethods(PipelineSender):
     """Each command, put into the pipeline; its answer comes with the others."""
 
-    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None) -> Queued[answers.AlterAnswer]:
+    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None) -> Queued[answers.AlterAnswer]:
         """Changes options of a sale. What is not given stays as it is. 0 is none for a
         limit, START and END.
 
@@ -462,9 +494,15 @@ class PipelineMethods(PipelineSender):
           default, 0: nobody is
         - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
           asked for
+        - `userrate`: so many attempts of a user in so many milliseconds, and as many at once; 0 and
+          0: as many as they like
+        - `fromrate`: the same for the source of a request, where it names one; 0 and 0: as many as
+          come
+        - `passkey`: up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them
+          made; none: nobody needs a pass
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         """
-        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events))
+        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, events=events))
 
     def audit(self, *, orders: bool = False) -> Queued[answers.Audit]:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -478,15 +516,17 @@ class PipelineMethods(PipelineSender):
         """
         return self._send(_calls.bind(self.key, orders))
 
-    def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None) -> Queued[answers.BuyAnswer]:
+    def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> Queued[answers.BuyAnswer]:
         """Sells units to a user in one step and appends the order to the stream.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
         - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
+        - `source`: where the request comes from, such as an address: what FROMRATE counts
+        - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         """
-        return self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload))
+        return self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
 
     def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> Queued[answers.CheckoutAnswer]:
         """Turns a reservation into a sale and appends the order to the stream.
@@ -501,7 +541,7 @@ class PipelineMethods(PipelineSender):
         """Ends a sale for good. Open reservations can still be checked out."""
         return self._send(_calls.close(self.key))
 
-    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Queued[answers.CreateAnswer]:
+    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Queued[answers.CreateAnswer]:
         """Makes a sale of one or several items. `stock` is the number of the one item
         `default`, or a number for each SKU. Without `saleid` it is not safe to repeat:
         `retry` refuses it. A limit of 0 is none.
@@ -522,10 +562,16 @@ class PipelineMethods(PipelineSender):
           default, 0: nobody is
         - `pace`: so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are
           asked for
+        - `userrate`: so many attempts of a user in so many milliseconds, and as many at once; 0 and
+          0: as many as they like
+        - `fromrate`: the same for the source of a request, where it names one; 0 and 0: as many as
+          come
+        - `passkey`: up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them
+          made; none: nobody needs a pass
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         - `saleid`: a ULID that was made before the first try: the CREATE can be sent again
         """
-        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, events=events, saleid=saleid))
+        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, events=events, saleid=saleid))
 
     def extend(self, id: Name, ms: int, *, user: Name | None = None) -> Queued[answers.ExtendAnswer]:
         """Moves the deadline of an open reservation. The new deadline is `ms` from now, but
@@ -604,16 +650,18 @@ class PipelineMethods(PipelineSender):
         """
         return self._send(_calls.release(self.key, id, user=user))
 
-    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, wait: bool = False) -> Queued[answers.ReserveAnswer]:
+    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> Queued[answers.ReserveAnswer]:
         """Sets units aside for a user until a deadline.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
         - `replace`: the open reservation that becomes this one; the deadline stays
+        - `source`: where the request comes from, such as an address: what FROMRATE counts
+        - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, wait=wait))
+        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
 
     def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> Queued[answers.RestockAnswer]:
         """Adds units to the stock of items, or takes some away. `delta` may be negative.

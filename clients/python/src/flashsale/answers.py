@@ -34,6 +34,7 @@ __all__ = [
     "Placed",
     "LineFull",
     "Throttled",
+    "NoPass",
     "TooFew",
     "ReservedNow",
     "ReservedLonger",
@@ -116,6 +117,7 @@ class Status(StrEnum):
     PLACED = "PLACED"
     LINEFULL = "LINEFULL"
     THROTTLED = "THROTTLED"
+    NOPASS = "NOPASS"
     TOOFEW = "TOOFEW"
 
 
@@ -670,11 +672,21 @@ class ThrottledSale(Throttled, NotNow):
 @dataclass(frozen=True)
 class ThrottledBuyer(Throttled, NotNow):
     """RESERVE, BUY, with another `by`: this user (`by` is `user`) or their source (`from`) has
-    tried too often. No version of the module limits that yet. Final: no. Next: ask again after
-    `retry_in_ms` plus a random moment.
+    tried too often. Final: no. Next: ask again after `retry_in_ms` plus a random moment.
     """
 
     advice: ClassVar[Advice] = Advice('not now', 429, 'retry_in_ms', 'Not so fast.', 'BUY: ask again for as long as you like, then give back', 'BUY: ask again for as long as you like, then give back')
+
+
+@dataclass(frozen=True)
+class NoPass(No):
+    """`["NOPASS", id]`. The sale has a PASSKEY, and there is no pass for this id and this user,
+    or it is over. Final: no. Next: have the app make a new pass, and send the same id with it.
+    """
+
+    status: ClassVar[Status] = Status.NOPASS
+    advice: ClassVar[Advice] = Advice('no', 403, None, 'Please go through the check once more.', 'BUY: with a new pass, or give back', 'BUY: with a new pass, or give back')
+    id: Name
 
 
 @dataclass(frozen=True)
@@ -744,10 +756,10 @@ class UserUnits(Read):
 class SaleInfo(Read):
     """What INFO answers. `state` is scheduled, open, paused, ended, closed or diverged.
     `total`, `available`, `reserved` and `sold` are units of all items, `items` is the number of
-    SKUs. An option that is not set is None. `events_waiting` entries are not in the stream yet;
-    `events_lost` never will be. So many people are `waiting` in line; so many places were
-    `granted` and `passed_over`. `drawn` are SKUs with how many people were drawn in their lines
-    at `drawn_at_ms`, by `draw_seed`.
+    SKUs. An option that is not set is None; `passkeys` is how many secrets make passes.
+    `events_waiting` entries are not in the stream yet; `events_lost` never will be. So many
+    people are `waiting` in line; so many places were `granted` and `passed_over`. `drawn` are
+    SKUs with how many people were drawn in their lines at `drawn_at_ms`, by `draw_seed`.
     """
 
     sale_id: str
@@ -773,6 +785,11 @@ class SaleInfo(Read):
     patience_ms: int
     pace_n: int | None
     pace_ms: int | None
+    userrate_n: int | None
+    userrate_ms: int | None
+    fromrate_n: int | None
+    fromrate_ms: int | None
+    passkeys: int
     items: int
     total: int
     available: int
@@ -857,6 +874,7 @@ BuyAnswer = Union[
     WaitingStill,
     ThrottledSale,
     ThrottledBuyer,
+    NoPass,
     Other,
 ]
 
@@ -944,6 +962,7 @@ ReserveAnswer = Union[
     LineFull,
     ThrottledSale,
     ThrottledBuyer,
+    NoPass,
     Other,
 ]
 
@@ -987,6 +1006,7 @@ ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
         "ALLRESERVED": [(None, AllReserved)],
         "WAITING": [('no ahead', WaitingStill)],
         "THROTTLED": [('by sale', ThrottledSale), ('by buyer', ThrottledBuyer)],
+        "NOPASS": [(None, NoPass)],
     },
     "CHECKOUT": {
         "SOLD": [(None, SoldNow)],
@@ -1049,6 +1069,7 @@ ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
         "PLACED": [(None, Placed)],
         "LINEFULL": [(None, LineFull)],
         "THROTTLED": [('by sale', ThrottledSale), ('by buyer', ThrottledBuyer)],
+        "NOPASS": [(None, NoPass)],
     },
     "RESTOCK": {
         "RESTOCKED": [(None, Restocked)],
@@ -1087,6 +1108,7 @@ DETAILS: dict[str, list[tuple[str, str]]] = {
     "PLACED": [("id", "name"), ("other_id", "name")],
     "LINEFULL": [("waiting_max", "integer")],
     "THROTTLED": [("retry_in_ms", "integer"), ("by", "text")],
+    "NOPASS": [("id", "name")],
     "TOOFEW": [("available", "integer"), ("sku", "text")],
 }
 
@@ -1095,7 +1117,7 @@ FIELDS: dict[str, Mapping[str, str]] = {
     "ItemStock": {"sku": "text", "available": "integer", "reserved": "integer", "sold": "integer", "waiting": "integer?"},
     "Reservation": {"state": "text", "user": "name?", "items": "lines?", "refunded": "lines?", "reserved_at_ms": "integer?", "expires_at_ms": "integer?", "sold_at_ms": "integer?", "released_at_ms": "integer?", "order_id": "text?", "ref": "name?", "number": "integer?", "ahead": "integer?"},
     "UserUnits": {"reserved": "integer", "sold": "integer", "counted": "integer", "user_remaining": "integer", "open": "integer", "reservations": "names", "waiting": "name?"},
-    "SaleInfo": {"sale_id": "text", "orders": "name", "state": "text", "events": "text", "now_ms": "integer", "created_at_ms": "integer", "paused_at_ms": "integer?", "closed_at_ms": "integer?", "userlimit": "integer?", "itemlimit": "integer?", "orderlimit": "integer?", "salelimit": "integer?", "hold_ms": "integer", "maxhold_ms": "integer", "grace_ms": "integer", "start_at_ms": "integer?", "end_at_ms": "integer?", "keep_ms": "integer", "remember_ms": "integer", "waiting_max": "integer", "patience_ms": "integer", "pace_n": "integer?", "pace_ms": "integer?", "items": "integer", "total": "integer", "available": "integer", "reserved": "integer", "sold": "integer", "refunded": "integer", "users": "integer", "reservations_open": "integer", "reservations_remembered": "integer", "events_waiting": "integer", "events_lost": "integer", "seq": "integer?", "memory_bytes": "integer", "waiting": "integer", "granted": "integer", "passed_over": "integer", "drawn_at_ms": "integer?", "draw_seed": "text?", "drawn": "lines?"},
+    "SaleInfo": {"sale_id": "text", "orders": "name", "state": "text", "events": "text", "now_ms": "integer", "created_at_ms": "integer", "paused_at_ms": "integer?", "closed_at_ms": "integer?", "userlimit": "integer?", "itemlimit": "integer?", "orderlimit": "integer?", "salelimit": "integer?", "hold_ms": "integer", "maxhold_ms": "integer", "grace_ms": "integer", "start_at_ms": "integer?", "end_at_ms": "integer?", "keep_ms": "integer", "remember_ms": "integer", "waiting_max": "integer", "patience_ms": "integer", "pace_n": "integer?", "pace_ms": "integer?", "userrate_n": "integer?", "userrate_ms": "integer?", "fromrate_n": "integer?", "fromrate_ms": "integer?", "passkeys": "integer", "items": "integer", "total": "integer", "available": "integer", "reserved": "integer", "sold": "integer", "refunded": "integer", "users": "integer", "reservations_open": "integer", "reservations_remembered": "integer", "events_waiting": "integer", "events_lost": "integer", "seq": "integer?", "memory_bytes": "integer", "waiting": "integer", "granted": "integer", "passed_over": "integer", "drawn_at_ms": "integer?", "draw_seed": "text?", "drawn": "lines?"},
     "ScanPage": {"cursor": "cursor", "ids": "names"},
     "Audit": {"consistent": "boolean", "differences": "texts", "reservations": "integer", "entries": "integer?", "trimmed": "integer?", "entries_added": "integer?", "entries_other": "integer?"},
     "Finding": {"severity": "text", "topic": "text", "advice": "text"},

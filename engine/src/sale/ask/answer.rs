@@ -18,6 +18,28 @@ pub enum Which {
     Asked(usize),
 }
 
+/// Which limit makes a request wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThrottledBy {
+    /// PACE: reservations begin no faster.
+    Sale,
+    /// USERRATE: this user has tried too often.
+    User,
+    /// FROMRATE: this source has.
+    Source,
+}
+
+impl ThrottledBy {
+    /// Returns the word of the reply.
+    pub fn word(self) -> &'static str {
+        match self {
+            ThrottledBy::Sale => "sale",
+            ThrottledBy::User => "user",
+            ThrottledBy::Source => "from",
+        }
+    }
+}
+
 /// Every answer of the contract's tables, one variant a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -105,10 +127,14 @@ pub enum Answer {
         /// WAITING.
         most: u64,
     },
-    /// Reservations begin no faster than PACE says.
+    /// Too early.
     Throttled {
         retry_in_ms: u64,
+        by: ThrottledBy,
     },
+
+    /// No pass that the sale's secrets made for this id and user, or one that is over.
+    NoPass,
 
     // Errors.
     /// No such item; `ask` is its position in the request, `None` when a bare

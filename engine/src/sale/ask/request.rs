@@ -29,6 +29,18 @@ pub struct Reserve<'a> {
     pub replaces: Option<Key<'a>>,
     /// WAIT: where units are not to be had yet, the request joins a line.
     pub waits: bool,
+    /// What a new id shows in a sale with PASSKEY.
+    pub pass: Pass<'a>,
+}
+
+/// PASS, and who needs none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass<'a> {
+    /// Whoever asks has verified passes itself, as a gateway does for its batches.
+    Vouched,
+    /// None, or no ID that it could be of.
+    Missing,
+    Shown(&'a [u8]),
 }
 
 /// `FLASHSALE.CHECKOUT`.

@@ -2,7 +2,9 @@
 //!
 //! Edge: values only. Whether a change is allowed is decided in `plan/manage.rs`.
 
+use crate::sale::book::attempt_rate::AttemptRate;
 use crate::sale::book::pace::PaceRate;
+use crate::sale::book::passkeys::PassKeys;
 
 /// What a sale writes to its order stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +27,7 @@ impl Events {
 }
 
 /// How many options are a number, or none.
-pub const NUMBERS: usize = 15;
+pub const NUMBERS: usize = 19;
 
 /// The names of these options, as INFO gives them, in the order of [`Options::numbers`].
 pub const NUMBER_NAMES: [&str; NUMBERS] = [
@@ -44,6 +46,10 @@ pub const NUMBER_NAMES: [&str; NUMBERS] = [
     "patience_ms",
     "pace_n",
     "pace_ms",
+    "userrate_n",
+    "userrate_ms",
+    "fromrate_n",
+    "fromrate_ms",
 ];
 
 /// The options of a sale. `None` means no limit, or always open.
@@ -78,6 +84,12 @@ pub struct Options {
     pub patience_ms: u64,
     /// How fast reservations begin; `None`: as they are asked for.
     pub pace: Option<PaceRate>,
+    /// What passes are made with; none: nobody needs one.
+    pub passkeys: PassKeys,
+    /// How often a user may try; `None`: as often as they like.
+    pub user_rate: Option<AttemptRate>,
+    /// The same for a source that requests name.
+    pub from_rate: Option<AttemptRate>,
 }
 
 impl Options {
@@ -108,6 +120,9 @@ impl Options {
             waiting_max: 0,
             patience_ms: Options::PATIENCE_MS_DEFAULT,
             pace: None,
+            passkeys: PassKeys::default(),
+            user_rate: None,
+            from_rate: None,
         }
     }
 
@@ -130,6 +145,10 @@ impl Options {
             Some(self.patience_ms),
             self.pace.map(|rate| rate.n),
             self.pace.map(|rate| rate.ms),
+            self.user_rate.map(|rate| rate.n),
+            self.user_rate.map(|rate| rate.ms),
+            self.from_rate.map(|rate| rate.n),
+            self.from_rate.map(|rate| rate.ms),
         ]
     }
 
@@ -148,6 +167,11 @@ impl Options {
     pub(crate) fn has_line_options(&self) -> bool {
         let [waiting, patience] = [self.waiting_max, self.patience_ms];
         waiting > 0 || patience != Options::PATIENCE_MS_DEFAULT || self.pace.is_some()
+    }
+
+    /// Do the options limit attempts?
+    pub(crate) fn has_rates(&self) -> bool {
+        self.user_rate.is_some() || self.from_rate.is_some()
     }
 
     /// Is the window open by `now_ms`, as far as START goes?
@@ -187,6 +211,12 @@ pub struct Changes {
     pub patience_ms: Option<u64>,
     /// `Some(None)` removes it.
     pub pace: Option<Option<PaceRate>>,
+    /// All secrets there are then.
+    pub passkeys: Option<PassKeys>,
+    /// `Some(None)` removes it.
+    pub user_rate: Option<Option<AttemptRate>>,
+    /// `Some(None)` removes it.
+    pub from_rate: Option<Option<AttemptRate>>,
 }
 
 impl Changes {
@@ -198,6 +228,8 @@ impl Changes {
             None => old,
         };
         Options {
+            user_rate: self.user_rate.unwrap_or(before.user_rate),
+            from_rate: self.from_rate.unwrap_or(before.from_rate),
             user_limit: none_if_zero(self.user_limit, before.user_limit),
             item_limit: none_if_zero(self.item_limit, before.item_limit),
             order_limit: none_if_zero(self.order_limit, before.order_limit),
@@ -213,6 +245,7 @@ impl Changes {
             waiting_max: self.waiting_max.unwrap_or(before.waiting_max),
             patience_ms: self.patience_ms.unwrap_or(before.patience_ms),
             pace: self.pace.unwrap_or(before.pace),
+            passkeys: self.passkeys.as_ref().unwrap_or(&before.passkeys).clone(),
         }
     }
 }

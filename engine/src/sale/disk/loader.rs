@@ -16,13 +16,13 @@ use crate::sale::disk::line::{LineLoading, take_past};
 use crate::sale::disk::outbox::{take_counts, take_record as take_outbox_record};
 use crate::sale::disk::snapshot::{
     BROKEN, CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINE, LINES, MARK, NO_CART,
-    NO_RESTOCK, OPEN, ORDER, OUTBOX, PLACE, RECORD, REFUND, RELEASED, RESTOCK_REF,
+    NO_RESTOCK, OPEN, ORDER, OUTBOX, PASSKEYS, PLACE, RATES, RECORD, REFUND, RELEASED, RESTOCK_REF,
     SNAPSHOT_VERSION, WAITS,
 };
 use crate::sale::event::apply::{new_reservation, signed};
 use crate::sale::event::parts::{
-    take_entry, take_integer, take_lines, take_mark_id, take_moment, take_options, take_reason,
-    take_sku,
+    take_entry, take_integer, take_lines, take_mark_id, take_moment, take_options, take_passkeys,
+    take_rates, take_reason, take_sku,
 };
 use crate::sale::event::told::Told;
 use crate::sale::event::{Created, Refund};
@@ -244,6 +244,14 @@ fn take_header(
             }
             WAITS => {
                 take_past(value, &mut sale)?;
+                Ok(true)
+            }
+            PASSKEYS => {
+                sale.options.passkeys = take_passkeys(value)?;
+                Ok(true)
+            }
+            RATES => {
+                take_rates(value, &mut sale.options)?;
                 Ok(true)
             }
             _ => Ok(false),

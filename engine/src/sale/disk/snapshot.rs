@@ -12,7 +12,7 @@
 //! |---|---|
 //! | 1 | an open reservation was followed by how many were made since |
 //! | 2 | by its user's one before it |
-//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken, EVENTS and the outbox, lines and PACE |
+//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken, EVENTS and the outbox, lines and PACE, PASSKEY, USERRATE and FROMRATE |
 //!
 //! Of a broken sale, only the header and the items are written: links that may lead nowhere
 //! must not be followed, least of all by a server that is to be loaded from these bytes.
@@ -25,7 +25,9 @@ use crate::sale::book::reservation::{Reservation, Status};
 use crate::sale::book::restock_refs::{Deltas, RestockRef};
 use crate::sale::disk::line::{has_past, put_line, put_past, put_place};
 use crate::sale::disk::outbox::{put_counts, put_record as put_outbox_record};
-use crate::sale::event::parts::{put_entry, put_lines, put_mark_id, put_options};
+use crate::sale::event::parts::{
+    put_entry, put_lines, put_mark_id, put_options, put_passkeys, put_rates,
+};
 use crate::sale::state::Sale;
 use crate::table::name::Spelling;
 use crate::wire::Writer;
@@ -59,6 +61,10 @@ pub(crate) const BROKEN: u8 = 2;
 pub(crate) const OUTBOX: u8 = 3;
 /// The same: WAITING, PATIENCE and PACE, and what became of places so far.
 pub(crate) const WAITS: u8 = 4;
+/// The same: the secrets of PASSKEY.
+pub(crate) const PASSKEYS: u8 = 5;
+/// The same: USERRATE and FROMRATE.
+pub(crate) const RATES: u8 = 6;
 /// Options of [`REFUND`], where NORESTOCK was asked for (1), or older formats do not say
 /// whether it was (0).
 pub(crate) const NO_RESTOCK: u8 = 1;
@@ -71,7 +77,7 @@ pub(crate) const DIGEST: u8 = 2;
 /// Writes a sale, a chunk a call. O(n), and one chunk of memory.
 pub fn save(sale: &Sale, sink: &mut dyn FnMut(&[u8])) {
     let mut chunk = Vec::with_capacity(CHUNK_BYTES);
-    for_each_element(sale, &mut |write| {
+    for_each_element(sale, Secrets::Written, &mut |write| {
         write(&mut Writer(&mut chunk));
         while chunk.len() >= CHUNK_BYTES {
             sink(&chunk[..CHUNK_BYTES]);
@@ -83,8 +89,15 @@ pub fn save(sale: &Sale, sink: &mut dyn FnMut(&[u8])) {
 
 type Write<'a> = &'a dyn Fn(&mut Writer<'_>);
 
-fn for_each_element(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
-    element(&|out| put_header(out, sale));
+/// What becomes of the secrets of a sale.
+#[derive(Clone, Copy)]
+enum Secrets {
+    Written,
+    Hashed,
+}
+
+fn for_each_element(sale: &Sale, secrets: Secrets, element: &mut dyn FnMut(Write<'_>)) {
+    element(&|out| put_header(out, sale, secrets));
     for (sku, stock, base) in sale.items.iter() {
         element(&|out| put_item(out, sku, stock, base));
     }
@@ -157,10 +170,10 @@ fn for_each_place(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
 }
 
 /// Feeds what makes two copies of a sale equal, one unordered element a call: the
-/// elements of a snapshot, and the order of items, of the queues and of REFs.
+/// elements of a snapshot, with secrets hashed, and the order of items, of the queues and of REFs.
 pub fn digest(sale: &Sale, element: &mut dyn FnMut(&[u8])) {
     let mut bytes = Vec::new();
-    for_each_element(sale, &mut |write| {
+    for_each_element(sale, Secrets::Hashed, &mut |write| {
         bytes.clear();
         write(&mut Writer(&mut bytes));
         element(&bytes);
@@ -206,11 +219,13 @@ fn rolling<'a>(names: impl Iterator<Item = Spelling<'a>>) -> u64 {
     })
 }
 
-fn put_header(out: &mut Writer<'_>, sale: &Sale) {
+fn put_header(out: &mut Writer<'_>, sale: &Sale, secrets: Secrets) {
     let options = [
         sale.why_diverged().is_some(),
         sale.outbox.is_some(),
         has_past(sale),
+        !sale.options.passkeys.is_empty(),
+        sale.options.has_rates(),
     ];
     let options = options.into_iter().map(u64::from).sum();
     out.tag_with_options(HEADER, options > 0);
@@ -241,6 +256,16 @@ fn put_header(out: &mut Writer<'_>, sale: &Sale) {
     }
     if has_past(sale) {
         out.an_option(WAITS, |out| put_past(out, sale));
+    }
+    let passkeys = &sale.options.passkeys;
+    if !passkeys.is_empty() {
+        out.an_option(PASSKEYS, |out| match secrets {
+            Secrets::Written => put_passkeys(out, passkeys),
+            Secrets::Hashed => out.list(passkeys.hashes().iter(), |out, hash| out.bytes(hash)),
+        });
+    }
+    if sale.options.has_rates() {
+        out.an_option(RATES, |out| put_rates(out, &sale.options));
     }
 }
 

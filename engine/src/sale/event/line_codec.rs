@@ -8,7 +8,10 @@ use smallvec::SmallVec;
 use crate::sale::book::options::{Events, Options};
 use crate::sale::book::waiting::draw::Seed;
 use crate::sale::event::forgets_codec::{put_forgets, take_forgets};
-use crate::sale::event::parts::{Out, put_line_options, take_line_options, take_positive};
+use crate::sale::event::parts::{
+    Out, put_line_options, put_passkeys, put_rates, take_line_options, take_passkeys,
+    take_positive, take_rates,
+};
 use crate::sale::event::{Change, Granted};
 use crate::sale::units::{INTEGER_MAX, ItemIndex};
 use crate::wire::{CodecError, NameReader, Sink, Writer};
@@ -23,10 +26,20 @@ pub(super) const DISSOLVED: u8 = 26;
 const EVENTS_ALL: u8 = 1;
 /// The same: WAITING, PATIENCE and PACE.
 const LINE_OPTIONS: u8 = 2;
+/// The same: PASSKEY.
+const PASSKEYS: u8 = 3;
+/// The same: USERRATE and FROMRATE.
+const RATES: u8 = 4;
 
 /// Returns how many of the options of a sale are written with a tag.
 pub(super) fn count_tagged(options: &Options) -> u64 {
-    u64::from(options.events == Events::All) + u64::from(options.has_line_options())
+    let tagged = [
+        options.events == Events::All,
+        options.has_line_options(),
+        !options.passkeys.is_empty(),
+        options.has_rates(),
+    ];
+    tagged.into_iter().map(u64::from).sum()
 }
 
 /// Appends the options of a sale that are written with a tag.
@@ -37,6 +50,12 @@ pub(super) fn put_tagged(out: &mut Out<'_, '_>, options: &Options) {
     }
     if options.has_line_options() {
         out.an_option(LINE_OPTIONS, |out| put_line_options(out, options));
+    }
+    if !options.passkeys.is_empty() {
+        out.an_option(PASSKEYS, |out| put_passkeys(out, &options.passkeys));
+    }
+    if options.has_rates() {
+        out.an_option(RATES, |out| put_rates(out, options));
     }
 }
 
@@ -55,6 +74,8 @@ pub(super) fn take_tagged(
                 return Err(CodecError::Invalid("the options of lines"));
             }
         }
+        PASSKEYS => options.passkeys = take_passkeys(value)?,
+        RATES => take_rates(value, options)?,
         _ => return Ok(false),
     }
     Ok(true)

@@ -1,7 +1,9 @@
 //! The values that events and snapshots share, as bytes.
 
+use crate::sale::book::attempt_rate::AttemptRate;
 use crate::sale::book::options::Options;
 use crate::sale::book::pace::PaceRate;
+use crate::sale::book::passkeys::PassKeys;
 use crate::sale::state::MarkId;
 use crate::sale::units::{
     EntryId, INTEGER_MAX, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX, SKU_BYTES_MAX,
@@ -141,6 +143,52 @@ pub(crate) fn take_line_options(
         return Err(CodecError::Invalid("the options of lines"));
     }
     Ok(())
+}
+
+/// Appends the secrets of PASSKEY: an option of what the settings stand in.
+pub(crate) fn put_passkeys(out: &mut Writer<'_>, passkeys: &PassKeys) {
+    out.list(passkeys.iter(), Writer::bytes);
+}
+
+/// Reads the secrets of PASSKEY, at least one.
+pub(crate) fn take_passkeys(from: &mut NameReader<'_>) -> Result<PassKeys, CodecError> {
+    let secrets: Vec<&[u8]> = from.list(1, |from| from.bytes(PassKeys::BYTES_MAX))?;
+    PassKeys::new(&secrets)
+        .filter(|passkeys| !passkeys.is_empty())
+        .ok_or(CodecError::Invalid("the secrets of passes"))
+}
+
+/// Appends USERRATE and FROMRATE: an option of what the settings stand in.
+pub(crate) fn put_rates(out: &mut Writer<'_>, options: &Options) {
+    for rate in [options.user_rate, options.from_rate] {
+        out.option(rate, |out, rate| {
+            out.number(rate.n);
+            out.number(rate.ms);
+        });
+    }
+}
+
+/// Reads USERRATE and FROMRATE, at least one, into the settings of a sale.
+pub(crate) fn take_rates(
+    from: &mut NameReader<'_>,
+    options: &mut Options,
+) -> Result<(), CodecError> {
+    let mut take = || {
+        from.option(|from| {
+            let (n, ms) = (take_positive(from)?, take_positive(from)?);
+            let rate = AttemptRate { n, ms };
+            match rate.rate() {
+                Ok(_) => Ok(rate),
+                Err(_) => Err(CodecError::Invalid("a rate of attempts")),
+            }
+        })
+    };
+    (options.user_rate, options.from_rate) = (take()?, take()?);
+    if options.has_rates() {
+        return Ok(());
+    }
+    // What is not asked for is not written.
+    Err(CodecError::Invalid("the rates of attempts"))
 }
 
 /// Appends the lines of a cart.

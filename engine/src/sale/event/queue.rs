@@ -248,6 +248,7 @@ fn differences(before: &Options, after: &Options) -> Alterations {
         numbers: changed.map(|(number, (_, new))| (number, new)).collect(),
         events: (before.events != after.events).then_some(after.events),
         orders: false,
+        passkeys: before.passkeys != after.passkeys,
     }
 }
 

@@ -9,6 +9,7 @@
 //! | 11 | altered | list of (number of the option, optional `u64`), optional EVENTS, flag "the stream" |
 //! | 12, 13, 14 | paused, resumed, closed | none |
 //! | 15 | lost | how many, as `u64` |
+//! | 16 | altered, PASSKEY too | as 11; no secret |
 //!
 //! The deadline is an `i64` from the moment of decision. EVENTS is 0 for `orders` and 1 for
 //! `all`. A kind is never reused; 2 is not written yet.
@@ -86,6 +87,8 @@ pub struct Alterations {
     pub events: Option<Events>,
     /// The stream is another one.
     pub orders: bool,
+    /// The secrets are others, which are not told.
+    pub passkeys: bool,
 }
 
 impl Alterations {
@@ -110,6 +113,7 @@ const PAUSED: u8 = 12;
 const RESUMED: u8 = 13;
 const CLOSED: u8 = 14;
 const LOST: u8 = 15;
+const ALTERED_PASSKEYS: u8 = 16;
 
 impl News<'_> {
     /// Returns the value of the entry's field `event`.
@@ -167,6 +171,7 @@ impl News<'_> {
                 StockChange::BackInStock => BACK_IN_STOCK,
             },
             News::Restocked { .. } => RESTOCKED,
+            News::Altered(changed) if changed.passkeys => ALTERED_PASSKEYS,
             News::Altered(_) => ALTERED,
             News::Paused => PAUSED,
             News::Resumed => RESUMED,
@@ -326,7 +331,8 @@ fn take_news<'a>(from: &mut Plain<'a>, at_ms: u64) -> Result<News<'a>, CodecErro
         SOLD_OUT => take_item(from, StockChange::SoldOut)?,
         BACK_IN_STOCK => take_item(from, StockChange::BackInStock)?,
         RESTOCKED => take_restocked(from)?,
-        ALTERED => take_altered(from)?,
+        ALTERED => take_altered(from, false)?,
+        ALTERED_PASSKEYS => take_altered(from, true)?,
         PAUSED => News::Paused,
         RESUMED => News::Resumed,
         CLOSED => News::Closed,
@@ -382,7 +388,7 @@ fn take_restocked<'a>(from: &mut Plain<'a>) -> Result<News<'a>, CodecError> {
     Ok(News::Restocked { deltas, reference })
 }
 
-fn take_altered<'a>(from: &mut Plain<'a>) -> Result<News<'a>, CodecError> {
+fn take_altered<'a>(from: &mut Plain<'a>, passkeys: bool) -> Result<News<'a>, CodecError> {
     let numbers: Vec<(u8, Option<u64>)> = from.list(2, |from| {
         let number = from.tag()?;
         if usize::from(number) >= NUMBER_NAMES.len() {
@@ -400,6 +406,7 @@ fn take_altered<'a>(from: &mut Plain<'a>) -> Result<News<'a>, CodecError> {
         numbers,
         events,
         orders,
+        passkeys,
     }))
 }
 
@@ -466,6 +473,7 @@ mod tests {
                 numbers: vec![(0, Some(2)), (8, None)],
                 events: Some(Events::All),
                 orders: false,
+                passkeys: false,
             }),
             News::Altered(Alterations {
                 orders: true,
@@ -474,6 +482,11 @@ mod tests {
             News::Paused,
             News::Resumed,
             News::Closed,
+            News::Altered(Alterations {
+                numbers: vec![(0, Some(2))],
+                passkeys: true,
+                ..Alterations::default()
+            }),
         ]
     }
 
@@ -495,7 +508,7 @@ mod tests {
         assert_eq!(
             words.join(" "),
             "reserved granted extended released expired released allreserved soldout \
-             backinstock restocked altered altered paused resumed closed"
+             backinstock restocked altered altered paused resumed closed altered"
         );
         let qty: Vec<_> = news().iter().filter_map(News::qty).collect();
         assert_eq!(qty, [1, 1, 1, 1, 1, 1, 2]);
@@ -526,6 +539,7 @@ mod tests {
             (10, "0b020001020800010100".to_owned()),
             (11, "0b000001".to_owned()),
             (12, "0c".to_owned()),
+            (15, "10010001020000".to_owned()),
         ] {
             assert_eq!(shown(n), bytes, "{n}");
         }

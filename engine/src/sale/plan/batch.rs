@@ -44,6 +44,12 @@ pub trait Carrier<'a> {
     /// Returns the sale as the entries so far left it.
     fn sale(&self) -> &Sale;
 
+    /// Counts the attempt that an entry is, in a sale that limits them; or returns the answer to
+    /// one too many. Asked once for each entry.
+    fn throttle(&mut self, _ask: &Reserve<'_>) -> Option<Answer> {
+        None
+    }
+
     /// Carries out an event that comes before the entry: reservations expire. The entry is
     /// decided anew after it, unless the carrier breaks off.
     fn expire(&mut self, event: &Event<'_>) -> ControlFlow<Self::Answered>;
@@ -133,6 +139,7 @@ impl Batch {
     // Events are lent: they are too large to be handed on from one function to the next.
     #[inline(always)]
     pub fn play<'a, C: Carrier<'a>>(&mut self, carrier: &mut C, entry: &Entry<'a>) -> C::Answered {
+        let mut is_counted = false;
         loop {
             // With fewer items there are no large carts.
             let is_large = carrier.sale().items.len() > LINES_PER_COUNT;
@@ -144,6 +151,12 @@ impl Batch {
                     return answered;
                 }
                 continue;
+            }
+            if carrier.sale().limits_attempts() && !is_counted {
+                is_counted = true;
+                if let Some(answer) = self.throttle(carrier, entry) {
+                    return carrier.say(entry, answer);
+                }
             }
             let (now_ms, bounds) = (self.now_ms, &self.bounds);
             let mut answer = match entry {
@@ -175,6 +188,18 @@ impl Batch {
             if let ControlFlow::Break(answered) = carrier.expire(&event) {
                 return answered;
             }
+        }
+    }
+
+    /// Counts an entry that is an attempt.
+    #[inline(never)] // Most sales limit none.
+    fn throttle<'a, C: Carrier<'a>>(&self, carrier: &mut C, entry: &Entry<'a>) -> Option<Answer> {
+        match entry {
+            Entry::Reserve(ask) | Entry::Buy { ask, .. } => {
+                let is_attempt = carrier.sale().is_attempt(self.now_ms, ask);
+                is_attempt.then(|| carrier.throttle(ask)).flatten()
+            }
+            Entry::Checkout(_) | Entry::Release(_) => None,
         }
     }
 
@@ -234,7 +259,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sale::ask::request::Ask;
+    use crate::sale::ask::request::{Ask, Pass};
     use crate::sale::book::options::Options;
     use crate::sale::event::{Change, Created, Forgets};
     use crate::sale::units::{Line, Lines};
@@ -369,6 +394,7 @@ mod tests {
             hold_ms: None,
             replaces: None,
             waits: false,
+            pass: Pass::Missing,
         });
         let mut batch = Batch::new(AT_MS, BOUNDS, 0);
         let mut listener = Listener(sale);

@@ -4,7 +4,7 @@
 //! `grant.rs`.
 
 use crate::sale::Plan;
-use crate::sale::ask::answer::Answer;
+use crate::sale::ask::answer::{Answer, ThrottledBy};
 use crate::sale::ask::request::{Ask, Bounds, Reserve};
 use crate::sale::book::waiting::{PAGES_MAX, Place, PlaceSlot, Waiting};
 use crate::sale::event::{Change, Event};
@@ -120,12 +120,13 @@ impl Sale {
     }
 
     /// This copy is marked or broken: nobody knows what it would grant.
-    fn sells_nowhere(&self) -> bool {
+    pub(super) fn sells_nowhere(&self) -> bool {
         self.mark.is_some() || self.broken.is_some()
     }
 
-    /// Rows 16 and 17.
+    /// Rows 15 to 17.
     fn plan_join<'a>(&self, now_ms: u64, ask: &Reserve<'a>, item: ItemIndex, qty: u64) -> Plan<'a> {
+        self.admit_pass(now_ms, ask)?;
         let (mut places, mut has_number) = (0, true);
         if let Some(waiting) = &self.waiting {
             if let Some(place) = waiting.find_of_user(ask.user) {
@@ -195,6 +196,7 @@ impl Sale {
                 if wait_ms > 0 || self.has_due_grant(now_ms, false, Some(bounds)) {
                     return Err(Answer::Throttled {
                         retry_in_ms: wait_ms.max(1),
+                        by: ThrottledBy::Sale,
                     });
                 }
                 Ok(())

@@ -6,6 +6,7 @@
 use crate::sale::Plan;
 use crate::sale::ask::answer::Answer;
 use crate::sale::ask::request::{Bounds, Restock, RestockAsk};
+use crate::sale::book::attempt_rate::AttemptRate;
 use crate::sale::book::options::{Changes, Options};
 use crate::sale::book::pace::PaceRate;
 use crate::sale::book::restock_refs::{Deltas, ItemDelta};
@@ -58,6 +59,7 @@ impl Sale {
         let options = ask.options();
         check_hold(&options)?;
         check_lines(&options)?;
+        check_rates(&options)?;
         check_window(&options)?;
         if options
             .end_at_ms
@@ -110,6 +112,7 @@ impl Sale {
         }
         check_hold(&options)?;
         check_lines(&options)?;
+        check_rates(&options)?;
         match changes.end_at_ms {
             // An END in the past ends the sale now, whatever START says.
             Some(end_at_ms) if (1..=now_ms).contains(&end_at_ms) => {
@@ -369,6 +372,22 @@ fn check_lines(options: &Options) -> Result<(), Answer> {
     if options.pace.is_some_and(is_too_large) {
         return Err(Answer::Invalid(
             "PACE: n is at most 1000000, ms at most a day (86400000)",
+        ));
+    }
+    Ok(())
+}
+
+/// A rate is one that can be kept to.
+fn check_rates(options: &Options) -> Result<(), Answer> {
+    let is_wrong = |rate: &AttemptRate| rate.rate().is_err();
+    if options.user_rate.as_ref().is_some_and(is_wrong) {
+        return Err(Answer::Invalid(
+            "USERRATE: n is at most 1000000 for each ms, ms at most a year (31536000000)",
+        ));
+    }
+    if options.from_rate.as_ref().is_some_and(is_wrong) {
+        return Err(Answer::Invalid(
+            "FROMRATE: n is at most 1000000 for each ms, ms at most a year (31536000000)",
         ));
     }
     Ok(())

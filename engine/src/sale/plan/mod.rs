@@ -1,5 +1,6 @@
 //! Decisions: one file a kind. A plan reads the state and returns an event or an answer.
 
+mod attempt;
 pub mod batch;
 pub mod expiry;
 mod grant;
@@ -8,5 +9,6 @@ mod line;
 pub mod manage;
 pub mod order;
 mod outbox;
+pub mod pass;
 pub mod refund;
 pub mod reserve;

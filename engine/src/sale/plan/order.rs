@@ -50,6 +50,7 @@ impl Sale {
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
         let user = self.admit(now_ms, ask.user, &lines, bounds, None)?;
+        self.admit_pass(now_ms, ask)?;
         let forgets = self.room(now_ms, bounds)?;
         let order = Order {
             reference: reference.map(Spelling::of),

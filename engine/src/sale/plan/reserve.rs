@@ -105,6 +105,10 @@ impl Sale {
         bounds: &Bounds,
         replaced: Option<&Replaced>,
     ) -> Plan<'a> {
+        // A pass is for beginning: what REPLACE changes has begun.
+        if replaced.is_none() {
+            self.admit_pass(now_ms, ask)?;
+        }
         let forgets = self.room(now_ms, bounds)?;
         let hold_ms = ask.hold_ms.unwrap_or(u64::MAX).min(self.options.hold_ms);
         let expires_at_ms = now_ms.saturating_add(hold_ms).min(INTEGER_MAX);
@@ -124,7 +128,7 @@ impl Sale {
 
     /// The reservation that is to be replaced, while it is open; else what CHECKOUT would
     /// say of it.
-    fn replaceable(&self, now_ms: u64, old: Key<'_>) -> Result<Replaced, Answer> {
+    pub(super) fn replaceable(&self, now_ms: u64, old: Key<'_>) -> Result<Replaced, Answer> {
         let (slot, record) = self.reservation_of(old, None)?;
         match self.present_state(slot, record, now_ms) {
             Answer::Reserved { .. } => {}

@@ -214,6 +214,7 @@ fn an_order_of_a_users_reservations_that_is_none_is_an_error() {
             id: HASHER.key(id.as_bytes()),
             hold_ms: Some(hold_ms),
             waits: false,
+            pass: Pass::Missing,
             replaces: None,
         };
         let event = sale.plan_reserve(NOW_MS, &ask, &bounds).unwrap();

@@ -12,6 +12,7 @@ mod batch;
 mod forged;
 mod line;
 mod outbox;
+mod pass;
 
 use flashsale_engine::sale::*;
 use flashsale_fuzz::samples::{
@@ -24,7 +25,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Holds `text` against a file, or writes the file when asked to.
-fn assert_golden(name: &str, text: &str) {
+pub fn assert_golden(name: &str, text: &str) {
     let path = format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("FLASHSALE_BLESS").is_some() {
         std::fs::write(&path, text).unwrap();
@@ -263,6 +264,7 @@ fn a_sale_of_many_chunks_loads_equal_and_goes_on_the_same() {
             id: HASHER.key(id.as_bytes()),
             hold_ms: Some(1 + n * 7_919 % 1_000),
             waits: false,
+            pass: Pass::Missing,
             replaces: None,
         };
         let event = sale.plan_reserve(NOW_MS + n / 50, &ask, &bounds).unwrap();

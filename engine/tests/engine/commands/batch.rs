@@ -20,6 +20,10 @@ pub trait BatchHost {
     fn sale(&self) -> &Sale;
     fn bounds(&self) -> Bounds;
     fn sweep_max(&self) -> u32;
+    /// As [`Host::throttle`](super::play::Host::throttle).
+    fn throttle(&mut self, _user: &[u8]) -> Option<Answer> {
+        None
+    }
     /// Gives an order its entry.
     fn enter(&mut self, event: &mut Event<'_>) -> Result<(), Fault>;
     /// Carries an event out, which is in the container already.
@@ -99,6 +103,11 @@ impl<'a, H: BatchHost> Carrier<'a> for Carrying<'_, H> {
         self.host.sale()
     }
 
+    fn throttle(&mut self, ask: &sale::Reserve<'_>) -> Option<Answer> {
+        let mut buffer = sale::NameBuffer::default();
+        self.host.throttle(ask.user.bytes(&mut buffer))
+    }
+
     fn expire(&mut self, event: &Event<'_>) -> ControlFlow<Result<(), Fault>> {
         match self.apply(event) {
             Ok(_) => ControlFlow::Continue(()),
@@ -171,6 +180,7 @@ impl Names {
             id,
             hold_ms,
             waits: false,
+            pass: sale::Pass::Vouched,
             replaces: None,
         };
         match op {

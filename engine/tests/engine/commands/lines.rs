@@ -2,9 +2,10 @@
 //!
 //! Edge: a translation, word by word; nothing is looked up but names and numbers.
 
+use super::passes::passkeys;
 use super::requests::{Ask, Named, Op, bytes};
 use flashsale_engine::sale;
-use flashsale_engine::sale::{Changes, Events};
+use flashsale_engine::sale::{AttemptRate, Changes, Events};
 
 /// The lines of an ask, as bytes that requests can borrow.
 pub enum Lines {
@@ -61,6 +62,21 @@ pub fn changes(named: &[Named]) -> Changes {
             let is_all = *value == 1;
             changes.events = Some(if is_all { Events::All } else { Events::Orders });
             continue;
+        }
+        match *name {
+            "PASSKEY" => {
+                changes.passkeys = Some(passkeys(*value));
+                continue;
+            }
+            "USERRATE" => {
+                let rate = (*value > 0).then_some(AttemptRate {
+                    n: *value,
+                    ms: 1_000,
+                });
+                changes.user_rate = Some(rate);
+                continue;
+            }
+            _ => {}
         }
         let field = match *name {
             "USERLIMIT" => &mut changes.user_limit,

@@ -4,6 +4,7 @@
 pub mod batch;
 pub mod copies;
 pub mod lines;
+pub mod passes;
 pub mod play;
 pub mod requests;
 pub mod seeded;

@@ -5,6 +5,7 @@
 //! the sale is the host's to play.
 
 use super::lines::{Lines, changes, id_of, replaced_of};
+use super::passes::shown;
 use super::requests::{Deltas, Op, Setup, bytes};
 use flashsale_engine::sale;
 use flashsale_engine::sale::{Answer, Bounds, Change, EntryId, Event, Plan, Sale, Slot, Spelling};
@@ -27,6 +28,10 @@ pub trait Host {
     }
     /// Hears that nothing was swept on the way, because of so many.
     fn met_backlog(&mut self) {}
+    /// Counts an attempt, in a sale that limits them; or returns the answer to one too many.
+    fn throttle(&mut self, _now_ms: u64, _user: &[u8]) -> Option<Answer> {
+        None
+    }
     /// Carries an event out, as `change::commit` does.
     fn commit(&mut self, event: Event<'_>) -> Result<Done, Fault>;
 }
@@ -106,6 +111,12 @@ impl Setup {
             items_max: self.items_max,
         }
     }
+}
+
+fn pass_of(shown: Option<&str>) -> sale::Pass<'_> {
+    shown.map_or(sale::Pass::Missing, |pass| {
+        sale::Pass::Shown(pass.as_bytes())
+    })
 }
 
 /// One command or one sweep, at a moment of the server's clock.
@@ -199,6 +210,15 @@ impl<H: Host> Play<'_, H> {
         }
     }
 
+    /// Row 7, for a request that gets so far.
+    fn throttle(&mut self, request: &sale::Reserve<'_>, user: &[u8]) -> Option<Answer> {
+        let (sale, now_ms) = (self.host.sale(), self.now_ms);
+        let is_counted = sale.limits_attempts() && sale.is_attempt(now_ms, request);
+        is_counted
+            .then(|| self.host.throttle(now_ms, user))
+            .flatten()
+    }
+
     fn reserve(&mut self, op: &Op) -> Result<Played, Fault> {
         let Op::Reserve {
             user,
@@ -212,14 +232,19 @@ impl<H: Host> Play<'_, H> {
         };
         let (user, id, lines) = (bytes(user), bytes(id), Lines::of(ask));
         let replaces = replaces.as_deref().map(bytes);
+        let pass = shown(&id, &user);
         let request = sale::Reserve {
             user: self.host.sale().key(&user),
             ask: lines.ask(),
             id: self.host.sale().key(&id),
             hold_ms: *hold,
             waits: false,
+            pass: pass_of(pass.as_deref()),
             replaces: replaces.as_deref().map(|old| self.host.sale().key(old)),
         };
+        if let Some(answer) = self.throttle(&request, &user) {
+            return self.finish(Err(answer));
+        }
         let (now_ms, bounds) = (self.now_ms, self.host.bounds());
         let plan = self.plan_swept(
             |sale, answer| sale.overdue_could_lift(now_ms, answer, sale.key(&user)),
@@ -240,6 +265,7 @@ impl<H: Host> Play<'_, H> {
         };
         let (user, id, lines) = (bytes(user), bytes(id), Lines::of(ask));
         let reference = reference.as_deref().map(bytes);
+        let pass = shown(&id, &user);
         let payload = reference.as_ref().map(|_| &b"{\"paid\":1}"[..]);
         let request = sale::Reserve {
             user: self.host.sale().key(&user),
@@ -247,8 +273,12 @@ impl<H: Host> Play<'_, H> {
             id: self.host.sale().key(&id),
             hold_ms: None,
             waits: false,
+            pass: pass_of(pass.as_deref()),
             replaces: None,
         };
+        if let Some(answer) = self.throttle(&request, &user) {
+            return self.finish(Err(answer));
+        }
         let (now_ms, bounds) = (self.now_ms, self.host.bounds());
         let plan = self.plan_swept(
             |sale, answer| match answer {

@@ -3,7 +3,7 @@
 //! Edge: changes nothing but the count of rows that were reached.
 
 use super::model::{Model, Reservation, State};
-use super::said::{Ask, Said};
+use super::said::{Ask, Pass, Said};
 
 /// What a row does.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,6 +110,15 @@ impl Model {
                 return Says(said);
             }
             joins = true;
+        }
+        let is_known = |secret: &usize| self.passkeys.contains(secret);
+        let has_pass = match &ask.pass {
+            Pass::Made(secret, end) => is_known(secret) && now < *end,
+            _ => false,
+        };
+        if !self.passkeys.is_empty() && old.is_none() && !has_pass {
+            self.note(ask, "15", "15 wait");
+            return Says(Said::NoPass);
         }
         self.end(now, ask, joins)
     }

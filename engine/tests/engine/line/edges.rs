@@ -4,7 +4,7 @@ use super::world::COPY;
 use super::{BEGIN_MS, OWN};
 use flashsale_engine::sale::{
     Answer, Ask, Bounds, Change, Changes, CodecError, CreateAsk, Event, Granted, Loader, PaceRate,
-    Reserve, Sale, decode_event, digest, encode_event,
+    Pass, Reserve, Sale, decode_event, digest, encode_event,
 };
 
 const BOUNDS: Bounds = Bounds {
@@ -51,6 +51,7 @@ fn reserve(
         hold_ms: None,
         replaces: None,
         waits,
+        pass: Pass::Missing,
     };
     match sale.plan_reserve(now_ms, &ask, &BOUNDS) {
         Ok(event) => {
@@ -266,6 +267,7 @@ fn a_turn_at_a_limit_waits_for_the_sweep() {
         hold_ms: None,
         replaces: None,
         waits: true,
+        pass: Pass::Missing,
     };
     let event = sale
         .plan_reserve(BEGIN_MS + 1, &ask, &BOUNDS)

@@ -14,6 +14,7 @@ mod model;
 mod owner;
 mod said;
 mod settle;
+mod tries;
 mod views;
 mod words;
 mod world;
@@ -25,17 +26,21 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use crate::commands::play::Fault;
-use flashsale_engine::sale::{Bounds, Change, Changes, CreateAsk, Created, Hasher, PaceRate, Sale};
+use flashsale_engine::sale::{
+    Bounds, Change, Changes, CreateAsk, Created, Hasher, PaceRate, PassKeys, Sale,
+};
 use model::{Model, Options};
-use said::{Ask, Op};
-use world::{COPY, SKUS, World};
+use said::{Ask, Op, Pass};
+use tries::Tries;
+use words::attempt_rate;
+use world::{COPY, SECRETS, SKUS, World};
 
 const OWN: Hasher = Hasher::new([5, 7]);
 const BEGIN_MS: u64 = 1_700_000_000_000;
 const STEPS: usize = 300;
 
 /// What has to be reached: each row of RESERVE's table without WAIT and with it, and the rest.
-const ROWS: [&str; 42] = [
+const ROWS: [&str; 48] = [
     "2",
     "2 wait",
     "2 replace",
@@ -48,6 +53,10 @@ const ROWS: [&str; 42] = [
     "6",
     "6 wait",
     "6 copy wait",
+    "7",
+    "7 wait",
+    "7 user",
+    "7 from",
     "8",
     "8 wait",
     "9",
@@ -62,6 +71,8 @@ const ROWS: [&str; 42] = [
     "13 wait",
     "14",
     "14 wait",
+    "15",
+    "15 wait",
     "16 wait",
     "17 wait",
     "18",
@@ -106,7 +117,14 @@ fn world(rng: &mut SmallRng) -> World {
         .choose(rng)
         .copied()
         .flatten();
+    let (by_user, by_source) = (rate(rng), rate(rng));
+    let secrets: [&[usize]; 4] = [&[], &[], &[0], &[0, 1]];
+    let passkeys = secrets.choose(rng).expect("some secrets").to_vec();
+    let secrets: Vec<&[u8]> = passkeys.iter().map(|&secret| SECRETS[secret]).collect();
     let changes = Changes {
+        passkeys: PassKeys::new(&secrets),
+        user_rate: Some(attempt_rate(by_user)),
+        from_rate: Some(attempt_rate(by_source)),
         pace: Some(pace.map(|(n, ms)| PaceRate { n, ms })),
         ..changes
     };
@@ -132,6 +150,9 @@ fn world(rng: &mut SmallRng) -> World {
     let model = Model {
         options,
         pace,
+        passkeys,
+        by_user: Tries::of(by_user),
+        by_source: Tries::of(by_source),
         last_change: BEGIN_MS,
         total: stock,
         reservations_max: bounds.reservations_max,
@@ -146,7 +167,33 @@ fn world(rng: &mut SmallRng) -> World {
     )
 }
 
-fn ask(rng: &mut SmallRng, asked: &mut Vec<Ask>) -> Ask {
+/// USERRATE or FROMRATE, which half have.
+fn rate(rng: &mut SmallRng) -> Option<(u64, u64)> {
+    let rates = [
+        None,
+        None,
+        Some((2, 3_000)),
+        Some((3, 1_000)),
+        Some((7, 20_000)),
+    ];
+    *rates.choose(rng).expect("a rate")
+}
+
+/// A pass, which most have: until some seconds, or for as long as the page is open.
+fn pass(rng: &mut SmallRng, now: u64) -> Pass {
+    let secret = rng.random_range(0..2);
+    let end = now + *[0, 1, 2_000, 600_000, 600_000].choose(rng).expect("an end");
+    match rng.random_range(0..40) {
+        0 => Pass::Missing,
+        1 => Pass::ForUser(secret, end),
+        2 => Pass::ForId(secret, end),
+        3 => Pass::Noise,
+        4..12 => Pass::Made(secret, end),
+        _ => Pass::Made(0, u64::MAX >> 11),
+    }
+}
+
+fn ask(rng: &mut SmallRng, asked: &mut Vec<Ask>, now: u64) -> Ask {
     // Retries, polls, and requests that came late or twice.
     if !asked.is_empty() && rng.random_bool(0.6) {
         let mut again = asked.choose(rng).expect("a request").clone();
@@ -154,6 +201,7 @@ fn ask(rng: &mut SmallRng, asked: &mut Vec<Ask>) -> Ask {
             0 => again.user = format!("u{}", rng.random_range(0..9)),
             1 => again.lines[0].1 += 1,
             2 => again.waits = false,
+            3 | 4 => again.pass = pass(rng, now),
             _ => {}
         }
         return again;
@@ -176,6 +224,10 @@ fn ask(rng: &mut SmallRng, asked: &mut Vec<Ask>) -> Ask {
         hold: (!waits && replaces.is_none() && rng.random_bool(0.2)).then_some(500),
         replaces,
         waits,
+        pass: pass(rng, now),
+        source: rng
+            .random_bool(0.7)
+            .then(|| format!("s{}", rng.random_range(0..3))),
     };
     asked.push(fresh.clone());
     fresh
@@ -187,9 +239,9 @@ fn op(rng: &mut SmallRng, asked: &mut Vec<Ask>, now: u64) -> Op {
         one.map_or("none".to_owned(), |ask| ask.id.clone())
     };
     match rng.random_range(0..100) {
-        0..52 => Op::Reserve(ask(rng, asked)),
+        0..52 => Op::Reserve(ask(rng, asked, now)),
         52..56 => {
-            let ask = ask(rng, asked);
+            let ask = ask(rng, asked, now);
             Op::Buy(Ask {
                 waits: false,
                 hold: None,
@@ -228,9 +280,14 @@ fn op(rng: &mut SmallRng, asked: &mut Vec<Ask>, now: u64) -> Op {
             let (name, values) = options.choose(rng).expect("an option");
             Op::Alter(vec![(name, *values.choose(rng).expect("a value"))])
         }
+        86 if rng.random_bool(0.5) => Op::Rates(rate(rng), rate(rng)),
         86 => {
             let (n, ms) = *[(0, 0), (1, 200), (7, 1_000)].choose(rng).expect("a pace");
             Op::Pace(n, ms)
+        }
+        87 if rng.random_bool(0.5) => {
+            let secrets: [&[usize]; 4] = [&[], &[0], &[0, 1], &[1]];
+            Op::PassKeys(secrets.choose(rng).expect("some secrets").to_vec())
         }
         87 => Op::Pause,
         88..91 => Op::Resume,

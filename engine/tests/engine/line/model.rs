@@ -3,6 +3,7 @@
 //! Edge: what the contract says of the state. What is answered is `decide.rs`, what happens in
 //! a go of the timer `settle.rs`.
 
+use super::tries::Tries;
 use std::collections::BTreeMap;
 
 use flashsale_engine::sale::LastDraw;
@@ -136,6 +137,11 @@ impl Options {
 pub struct Model {
     pub options: Options,
     pub pace: Option<(u64, u64)>,
+    /// Which secrets make passes; none: nobody needs one.
+    pub passkeys: Vec<usize>,
+    /// Who has tried, by USERRATE and by FROMRATE.
+    pub by_user: Tries,
+    pub by_source: Tries,
     /// When the next reservation may begin, in units of 1/n ms.
     pub pace_at: u128,
     pub last_change: u64,

@@ -2,8 +2,9 @@
 
 use super::model::State;
 use super::said::{Op, Said};
-use super::words::{of, owned};
-use super::world::{SKUS, World};
+use super::tries::Tries;
+use super::words::{attempt_rate, of, owned};
+use super::world::{SECRETS, SKUS, World};
 use crate::commands::play::Fault;
 use flashsale_engine::sale::*;
 use flashsale_fuzz::samples::unentered;
@@ -19,6 +20,8 @@ impl World {
             Op::Restock(item, delta) => self.restock(now, *item, *delta),
             Op::Alter(options) => self.alter(now, options),
             Op::Pace(n, ms) => self.alter_pace(now, *n, *ms),
+            Op::Rates(user, from) => self.alter_rates(now, *user, *from),
+            Op::PassKeys(secrets) => self.alter_passkeys(now, secrets),
             Op::Pause => {
                 let is_new = self.model.paused_at.is_none();
                 let plan = self.sale.plan_pause(now).map(|event| owned(&event));
@@ -160,6 +163,62 @@ impl World {
             if name == "PATIENCE" {
                 self.patiences.push((self.model.clock, value));
             }
+        }
+        Ok(said)
+    }
+
+    fn alter_rates(
+        &mut self,
+        now: u64,
+        user: Option<(u64, u64)>,
+        from: Option<(u64, u64)>,
+    ) -> Result<(Said, Said), Fault> {
+        let changes = Changes {
+            user_rate: Some(attempt_rate(user)),
+            from_rate: Some(attempt_rate(from)),
+            ..Changes::default()
+        };
+        let plan = self
+            .sale
+            .plan_alter(now, &changes)
+            .map(|event| owned(&event));
+        let model = &self.model;
+        let expected = if (user, from) == (model.by_user.rate, model.by_source.rate) {
+            Said::Unchanged
+        } else {
+            Said::Changed
+        };
+        let said = self.finish(plan, Said::Changed, expected)?;
+        for (tries, rate) in [
+            (&mut self.model.by_user, user),
+            (&mut self.model.by_source, from),
+        ] {
+            if tries.rate != rate {
+                *tries = Tries::of(rate);
+            }
+        }
+        self.sale.forget_attempts(&mut self.attempts);
+        Ok(said)
+    }
+
+    fn alter_passkeys(&mut self, now: u64, wanted: &[usize]) -> Result<(Said, Said), Fault> {
+        let secrets: Vec<&[u8]> = wanted.iter().map(|&secret| SECRETS[secret]).collect();
+        let changes = Changes {
+            passkeys: PassKeys::new(&secrets),
+            ..Changes::default()
+        };
+        let plan = self
+            .sale
+            .plan_alter(now, &changes)
+            .map(|event| owned(&event));
+        let expected = if wanted == self.model.passkeys {
+            Said::Unchanged
+        } else {
+            Said::Changed
+        };
+        let said = self.finish(plan, Said::Changed, expected)?;
+        if said.0 == Said::Changed {
+            self.model.passkeys = wanted.to_vec();
         }
         Ok(said)
     }

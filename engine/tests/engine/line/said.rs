@@ -20,6 +20,10 @@ pub enum Op {
     Alter(Vec<(&'static str, u64)>),
     /// `PACE n ms`.
     Pace(u64, u64),
+    /// `PASSKEY`: which of the secrets.
+    PassKeys(Vec<usize>),
+    /// USERRATE and FROMRATE.
+    Rates(Option<(u64, u64)>, Option<(u64, u64)>),
     Pause,
     Resume,
     Close,
@@ -39,6 +43,22 @@ pub struct Ask {
     pub hold: Option<u64>,
     pub replaces: Option<String>,
     pub waits: bool,
+    pub pass: Pass,
+    /// FROM.
+    pub source: Option<String>,
+}
+
+/// What somebody shows in a sale with PASSKEY.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pass {
+    Missing,
+    /// Made with this secret, for the request's user and id, until this moment.
+    Made(usize, u64),
+    /// The same for another user, or another id.
+    ForUser(usize, u64),
+    ForId(usize, u64),
+    /// No pass at all.
+    Noise,
 }
 
 /// An answer.
@@ -66,6 +86,9 @@ pub enum Said {
     SoldOut(u64, usize),
     AllReserved(u64, Option<usize>),
     Throttled(u64),
+    /// Until when, and by which rate.
+    TooOften(u64, &'static str),
+    NoPass,
     Waiting,
     Joined,
     StillWaiting,

@@ -1,15 +1,19 @@
 //! Requests of the model in the engine's words, and the engine's answers in the model's.
 
-use super::said::{Ask, Op, Said};
-use super::world::SKUS;
+use super::said::{self, Ask, Op, Said};
+use super::world::{SECRETS, SKUS};
 use crate::commands::requests::name;
-use flashsale_engine::sale::{Answer, Event, ItemIndex, NameBuffer, Reserve, Sale, encode_event};
+use flashsale_engine::sale::{
+    Answer, AttemptRate, Event, ItemIndex, NameBuffer, Pass, Reserve, Sale, ThrottledBy,
+    encode_event, make_pass,
+};
 
 /// The parts of a request that it borrows.
 pub struct Parts {
     pub user: Vec<u8>,
     pub id: Vec<u8>,
     old: Option<Vec<u8>>,
+    pass: Option<String>,
 }
 
 impl Parts {
@@ -18,6 +22,7 @@ impl Parts {
             user: of(&ask.user),
             id: of(&ask.id),
             old: ask.replaces.as_deref().map(of),
+            pass: pass_of(ask),
         }
     }
 
@@ -31,8 +36,31 @@ impl Parts {
             hold_ms: ask.hold,
             replaces: self.old.as_deref().map(|old| sale.key(old)),
             waits: ask.waits,
+            pass: match &self.pass {
+                None => Pass::Missing,
+                Some(pass) => Pass::Shown(pass.as_bytes()),
+            },
         }
     }
+}
+
+/// The pass of a request, as a client sends it.
+fn pass_of(ask: &Ask) -> Option<String> {
+    let made = |secret: usize, end, id: &str, user: &str| {
+        Some(make_pass(SECRETS[secret], end, &of(id), &of(user)))
+    };
+    match ask.pass {
+        said::Pass::Missing => None,
+        said::Pass::Made(secret, end) => made(secret, end, &ask.id, &ask.user),
+        said::Pass::ForUser(secret, end) => made(secret, end, &ask.id, &format!("{}x", ask.user)),
+        said::Pass::ForId(secret, end) => made(secret, end, &format!("{}x", ask.id), &ask.user),
+        said::Pass::Noise => Some("no pass, but 64 bytes at most".to_owned()),
+    }
+}
+
+/// USERRATE or FROMRATE.
+pub fn attempt_rate(rate: Option<(u64, u64)>) -> Option<AttemptRate> {
+    rate.map(|(n, ms)| AttemptRate { n, ms })
 }
 
 /// The bytes of a name.
@@ -80,7 +108,12 @@ pub fn said_of(sale: &Sale, answer: &Answer) -> Said {
             retry_in_ms,
             item: at,
         } => Said::AllReserved(retry_in_ms, at.map(item)),
-        Answer::Throttled { retry_in_ms } => Said::Throttled(retry_in_ms),
+        Answer::Throttled {
+            retry_in_ms,
+            by: ThrottledBy::Sale,
+        } => Said::Throttled(retry_in_ms),
+        Answer::Throttled { retry_in_ms, by } => Said::TooOften(retry_in_ms, by.word()),
+        Answer::NoPass => Said::NoPass,
         Answer::NotSold { .. } => Said::NotSold,
         Answer::TooFew { .. } | Answer::Invalid(_) => Said::Invalid,
         Answer::NoSku { .. } => Said::NoSku,

@@ -11,10 +11,13 @@ use flashsale_fuzz::samples::unentered;
 
 pub const COPY: Hasher = Hasher::new([3, 9]);
 pub const SKUS: [&[u8]; 3] = [b"a", b"b", b"c"];
+/// What passes are made with.
+pub const SECRETS: [&[u8]; 2] = [b"one secret of many bytes", &[0xff; 128]];
 
 pub struct World {
     pub sale: Sale,
     pub presence: Presence,
+    pub attempts: Attempts,
     pub copy: Sale,
     pub model: Model,
     pub bounds: Bounds,
@@ -45,6 +48,7 @@ impl World {
         let patience = model.options.get("PATIENCE");
         World {
             presence: Presence::everybody(sale.place_pages()),
+            attempts: Attempts::default(),
             sale,
             copy,
             model,
@@ -126,6 +130,9 @@ impl World {
                     self.expire(now, old)?;
                 }
                 self.begin(now)?;
+                if let Some(said) = self.throttle(now, ask)? {
+                    return Ok(said);
+                }
                 if let Op::Buy(_) = op {
                     self.buy(now, ask)
                 } else {
@@ -565,6 +572,8 @@ impl World {
         self.sale = loaded(bytes)?;
         self.copy = super::views::load_as(bytes, COPY)?;
         self.presence = Presence::everybody(self.sale.place_pages());
+        self.attempts = Attempts::default();
+        self.model.forget_tries();
         let clock = self.model.clock;
         let people = (self.model.lines.values_mut()).flat_map(|line| &mut line.people);
         people.flatten().for_each(|person| person.heard = clock);

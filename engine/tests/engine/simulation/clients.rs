@@ -410,7 +410,7 @@ impl Asking<'_> {
     }
 
     fn changes(&mut self) -> Vec<Named> {
-        const NAMES: [&str; 12] = [
+        const NAMES: [&str; 14] = [
             "USERLIMIT",
             "ITEMLIMIT",
             "ORDERLIMIT",
@@ -423,6 +423,8 @@ impl Asking<'_> {
             "KEEP",
             "REMEMBER",
             "EVENTS",
+            "PASSKEY",
+            "USERRATE",
         ];
         let first = self.dice.index(NAMES.len());
         let hold_ms = self.scene.setup.hold_ms_default;

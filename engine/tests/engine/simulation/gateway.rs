@@ -16,7 +16,7 @@ use crate::commands::batch::{BatchHost, Said, is_entry, play_batch};
 use crate::commands::lines::id_of;
 use crate::commands::play::{Did, Done, Fault, Played};
 use crate::commands::requests::{Op, bytes};
-use flashsale_engine::sale::{Bounds, Event, Sale};
+use flashsale_engine::sale::{Answer, Bounds, Event, Sale};
 use flashsale_fuzz::dice::Dice;
 
 /// A batch has no more entries here.
@@ -172,6 +172,10 @@ impl BatchHost for Batching<'_> {
         self.deciding.server.config.sweep_max
     }
 
+    fn throttle(&mut self, user: &[u8]) -> Option<Answer> {
+        self.deciding.server.throttle(self.now_ms, user)
+    }
+
     fn enter(&mut self, event: &mut Event<'_>) -> Result<(), Fault> {
         self.deciding.enter(event)
     }
@@ -199,6 +203,7 @@ impl BatchHost for Batching<'_> {
             reply: &reply,
             now_ms: self.now_ms,
             changed: changes > 0,
+            is_vouched: true,
             // By an entry before, too: all have one budget.
             swept: self.deciding.sweeps > 0,
             has_backlog: server.sale.has_backlog(server.config.sweep_max),

@@ -6,6 +6,7 @@
 use super::ledger::{Ledger, must};
 use super::record::{Fate, Record, Units, sorted};
 use super::reply::Reply;
+use crate::commands::passes::is_let_in;
 use crate::commands::play::Fault;
 use crate::commands::requests::{Ask, Deltas, Op, bytes};
 use flashsale_engine::sale::{Answer, Bounds, INTEGER_MAX};
@@ -19,6 +20,8 @@ pub struct Case<'a> {
     pub now_ms: u64,
     /// An event of its own came of it, beside expiry.
     pub changed: bool,
+    /// By whoever needs no pass.
+    pub is_vouched: bool,
     /// Overdue reservations were returned on the way.
     pub swept: bool,
     /// So many entries wait that none are returned on the way.
@@ -46,6 +49,7 @@ impl Case<'_> {
                     let due_ms = self.now_ms.saturating_add(hold_ms).min(INTEGER_MAX);
                     must(*expires_at_ms == due_ms, "a reservation lasts as asked")?;
                 }
+                self.let_in(&bytes(id))?;
                 self.units(&bytes(id), &bytes(user), ask)
             }
             Op::Reserve {
@@ -93,6 +97,16 @@ impl Case<'_> {
         }
     }
 
+    /// Nobody begins a reservation without a pass, where the sale asks for one.
+    fn let_in(&self, id: &[u8]) -> Result<(), Fault> {
+        let begins = matches!(self.reply, Reply::Reserved { .. }) && self.changed;
+        let passkeys = &self.books.options.passkeys;
+        must(
+            !begins || self.is_vouched || is_let_in(passkeys, id),
+            "a reservation begins with a pass",
+        )
+    }
+
     /// RESERVE and BUY.
     fn units(&self, id: &[u8], user: &[u8], ask: &Ask) -> Result<(), Fault> {
         let record = self.books.record(id);
@@ -102,6 +116,10 @@ impl Case<'_> {
                 "a mismatch is another request",
             ),
             (Reply::No(Answer::Mismatch), None) => Err("a mismatch with nothing".into()),
+            (Reply::No(Answer::NoPass), None) => must(
+                !self.is_vouched && !is_let_in(&self.books.options.passkeys, id),
+                "who has a pass is let in",
+            ),
             (Reply::No(refusal), None) => self.refused(refusal, user, ask, None),
             (Reply::No(_), Some(_)) => Err("a known id is refused".into()),
             (reply, Some(record)) => {

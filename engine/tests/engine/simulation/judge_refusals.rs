@@ -5,7 +5,7 @@ use super::ledger::must;
 use super::record::{Record, units_in_all};
 use crate::commands::play::Fault;
 use crate::commands::requests::Ask;
-use flashsale_engine::sale::Answer;
+use flashsale_engine::sale::{Answer, ThrottledBy};
 
 impl Case<'_> {
     pub fn full(&self) -> Result<(), Fault> {
@@ -104,6 +104,10 @@ impl Case<'_> {
                     None => books.sold() + books.reserved() - freed + all > limit,
                 };
                 retry_in_ms == next.saturating_sub(now_ms).max(1) && stands
+            }
+            Answer::Throttled { retry_in_ms, by } => {
+                let is_user = by == ThrottledBy::User;
+                is_user && options.user_rate.is_some() && retry_in_ms > 0
             }
             Answer::Full => return self.full(),
             _ => false,

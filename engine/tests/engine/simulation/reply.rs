@@ -136,6 +136,8 @@ impl Reply {
                 Answer::ItemLimit { .. } => "ITEMLIMIT",
                 Answer::SaleLimit { .. } => "SALELIMIT",
                 Answer::SoldOut { .. } => "SOLDOUT",
+                Answer::Throttled { .. } => "THROTTLED",
+                Answer::NoPass => "NOPASS",
                 Answer::AllReserved { .. } => "ALLRESERVED",
                 Answer::NotSold { .. } => "NOTSOLD",
                 Answer::TooFew { .. } => "TOOFEW",

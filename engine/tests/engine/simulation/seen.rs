@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-const ALL: [&str; 95] = [
+const ALL: [&str; 97] = [
     // Answers.
     "ALLRESERVED",
     "ALREADYSOLD",
@@ -14,6 +14,7 @@ const ALL: [&str; 95] = [
     "EXPIRED",
     "ITEMLIMIT",
     "MISMATCH",
+    "NOPASS",
     "NORESERVATION",
     "NOSKU",
     "NOTSOLD",
@@ -30,6 +31,7 @@ const ALL: [&str; 95] = [
     "SALELIMIT",
     "SOLD",
     "SOLDOUT",
+    "THROTTLED",
     "TOOFEW",
     "USERLIMIT",
     // Requests on their way.

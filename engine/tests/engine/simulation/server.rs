@@ -10,7 +10,8 @@ use super::stream::Stream;
 use crate::commands::copies::{loaded, reloaded, saved};
 use crate::commands::play::{Done, Fault, Host};
 use flashsale_engine::sale::{
-    self, Bounds, Change, EntryId, Event, Hasher, Sale, ToldWriter, decode_event, encode_event,
+    self, Answer, Attempts, Bounds, Change, EntryId, Event, Hasher, Sale, ToldWriter, decode_event,
+    encode_event,
 };
 use flashsale_fuzz::samples::{set_entry, set_told};
 
@@ -46,6 +47,8 @@ pub struct Config {
 
 pub struct Server {
     pub sale: Sale,
+    /// Who has tried how often, beside the sale.
+    pub attempts: Attempts,
     pub at: At,
     /// What it missed of the history that leads there.
     pub missed: Missed,
@@ -91,6 +94,7 @@ impl Server {
     pub fn new(histories: &Histories, config: Config, role: Role) -> Result<Server, Fault> {
         Ok(Server {
             sale: created(&histories.created, config.hasher())?,
+            attempts: Attempts::default(),
             at: At {
                 branch: 0,
                 offset: 0,
@@ -102,6 +106,12 @@ impl Server {
             stream: Stream::default(),
             aof: Aof::default(),
         })
+    }
+
+    /// Counts an attempt, or returns the answer to one too many.
+    pub fn throttle(&mut self, now_ms: u64, user: &[u8]) -> Option<Answer> {
+        let who = (self.sale.key(user), None);
+        self.sale.throttle(&mut self.attempts, now_ms, who, 1_000)
     }
 
     /// The server's clock, 0 before 1970.
@@ -220,6 +230,7 @@ impl Server {
     pub fn load(&mut self, from: &Server) -> Result<(), Fault> {
         let chunks = saved(&from.sale);
         self.sale = loaded(&chunks)?;
+        self.attempts = Attempts::default();
         let at = from.at;
         self.at = at;
         self.missed = from.missed.clone();
@@ -235,6 +246,7 @@ impl Server {
     /// A restart from its own RDB: nothing is lost, and everything is in another place.
     pub fn restart(&mut self) -> Result<(), Fault> {
         self.sale = reloaded(&self.sale)?;
+        self.attempts = Attempts::default();
         Ok(())
     }
 
@@ -269,6 +281,7 @@ impl Server {
             None => (created(&histories.created, self.config.hasher())?, 0),
         };
         self.sale = sale;
+        self.attempts = Attempts::default();
         self.stream = self.aof.stream.clone();
         self.at.offset = from;
         self.missed.retain(|offset, _| *offset <= kept);
@@ -488,6 +501,10 @@ impl Host for Deciding<'_> {
 
     fn sweep_max(&self) -> u32 {
         self.server.config.sweep_max
+    }
+
+    fn throttle(&mut self, now_ms: u64, user: &[u8]) -> Option<Answer> {
+        self.server.throttle(now_ms, user)
     }
 
     fn commit(&mut self, event: Event<'_>) -> Result<Done, Fault> {

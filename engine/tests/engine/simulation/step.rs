@@ -186,6 +186,11 @@ fn setup(dice: &mut Dice) -> Setup {
     if dice.percent(50) {
         options.push(("EVENTS", 1));
     }
+    for name in ["PASSKEY", "USERRATE"] {
+        if dice.percent(25) {
+            options.push((name, option_value(dice, name, hold_ms, clock_ms)));
+        }
+    }
     if dice.percent(80) {
         options.push(("HOLD", hold_ms));
         if dice.percent(75) {
@@ -212,6 +217,8 @@ pub fn option_value(dice: &mut Dice, name: &str, hold_ms: u64, now_ms: u64) -> u
         "USERLIMIT" | "ITEMLIMIT" | "ORDERLIMIT" => dice.between(1, 9),
         "SALELIMIT" => dice.below(40),
         "EVENTS" => dice.below(2),
+        "PASSKEY" => dice.of(&[0, 1, 1, 2, 2, 3]),
+        "USERRATE" => dice.of(&[0, 1, 2, 5, 20]),
         "HOLD" => dice.between(1, hold_ms * 2),
         "MAXHOLD" if dice.one_in(5) => 0,
         "MAXHOLD" => dice.between(hold_ms.saturating_sub(1).max(1), hold_ms * 3),

@@ -278,6 +278,7 @@ impl World {
             op,
             reply: &reply,
             now_ms,
+            is_vouched: false,
             changed: changes > 0,
             swept,
             has_backlog: server.sale.has_backlog(server.config.sweep_max),

@@ -1,0 +1,6 @@
+//! libFuzzer asks what `rate::event` says must hold.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    flashsale_fuzz::rate::event(bytes);
+});

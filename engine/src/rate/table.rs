@@ -72,8 +72,8 @@ struct SubjectNames<'a> {
 
 impl Rows for SubjectNames<'_> {
     fn hash(&self, slot: SlotNumber) -> u64 {
-        let subject = &self.subjects[slot];
-        self.hasher.hash(self.names.spelling(&subject.name))
+        let row = self.subjects.get(slot);
+        row.map_or(0, |row| self.hasher.hash(self.names.spelling(&row.name)))
     }
 
     fn touch(&self, slot: SlotNumber) {

@@ -61,13 +61,19 @@ impl Attempts {
         subjects_max: u64,
     ) -> Option<Answer> {
         self.follow(options);
-        let (user, source) = (unnoted(user), source.map(unnoted));
+        let mut user = unnoted(user);
         let clock_us = now_ms.saturating_mul(MS_US);
         let users = counted(&mut self.users, options.user_rate, hasher, clock_us);
         let sources = source.and_then(|source| {
             let sources = counted(&mut self.sources, options.from_rate, hasher, clock_us)?;
+            let mut source = unnoted(source);
+            sources.table.touch_likely(&mut source);
             Some((sources, source))
         });
+        // Looked up once, and not again to be charged.
+        if let Some(users) = &users {
+            users.table.touch_likely(&mut user);
+        }
         let of_user = users.as_deref().map(|users| users.decide(user, clock_us));
         let of_source = sources
             .as_ref()

@@ -170,8 +170,9 @@ impl Options {
     }
 
     /// Do the options limit attempts?
+    #[inline]
     pub(crate) fn has_rates(&self) -> bool {
-        self.user_rate.is_some() || self.from_rate.is_some()
+        self.user_rate.is_some() | self.from_rate.is_some()
     }
 
     /// Is the window open by `now_ms`, as far as START goes?

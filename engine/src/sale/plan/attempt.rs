@@ -13,7 +13,7 @@ impl Sale {
     /// Reports whether attempts are counted, of users or of sources.
     #[inline]
     pub fn limits_attempts(&self) -> bool {
-        self.options.user_rate.is_some() | self.options.from_rate.is_some()
+        self.options.has_rates()
     }
 
     /// Counts an attempt of a user, and of the source it names; or returns the answer to one too

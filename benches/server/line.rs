@@ -210,28 +210,8 @@ pub fn ask(
 /// The four costs, each the median of the rounds.
 fn measure_costs(line: &mut Line, stage: &mut Stage, rounds: u32) -> Outcome<()> {
     let users = stage.population;
-    let port = stage.server.port();
     // Whoever asks for more has bought before, as in the rows.
-    stage::create(
-        &mut stage.wire,
-        "sold",
-        "sold:orders",
-        &["STOCK", &users.to_string()],
-    )?;
-    fill(port, users, "SOLD", |number, bytes| {
-        let (user, id) = Names::Lifelike.of(number);
-        let id = id.replacen('0', "7", 1);
-        let words = [
-            "FLASHSALE.BUY",
-            "sold",
-            "sold:orders",
-            &user,
-            "1",
-            "ID",
-            &id,
-        ];
-        push(bytes, &words.map(str::as_bytes));
-    })?;
+    stage::sell_out(stage, "sold", users)?;
     let scattered = |at| at * PRIME % users;
     let mut taken_ns: [Vec<f64>; 4] = Default::default();
     for _ in 0..rounds {

@@ -302,22 +302,7 @@ fn measure_memory(rates: &mut Rates, stage: &mut Stage, script: &str) -> Outcome
 fn measure_costs(rates: &mut Rates, stage: &mut Stage, script: &str, rounds: u32) -> Outcome<()> {
     let (port, subjects) = (stage.server.port(), rates.subjects);
     let has_cell = load_cell(stage)?;
-    let units = subjects.to_string();
-    stage::create(&mut stage.wire, "sold", "sold:orders", &["STOCK", &units])?;
-    fill(port, subjects, "SOLD", |number, bytes| {
-        let (user, id) = Names::Lifelike.of(number);
-        let id = id.replacen('0', "7", 1);
-        let words = [
-            "FLASHSALE.BUY",
-            "sold",
-            "sold:orders",
-            &user,
-            "1",
-            "ID",
-            &id,
-        ];
-        push(bytes, &words.map(str::as_bytes));
-    })?;
+    stage::sell_out(stage, "sold", subjects)?;
     fill(port, subjects, "ALLOWED", call("shut", THROTTLED, subjects))?;
     fill(
         port,

@@ -119,6 +119,25 @@ pub fn create(wire: &mut Wire, key: &str, orders: &str, items: &[&str]) -> Outco
     Ok(())
 }
 
+/// Makes a sale of so many units, and sells each to a user of its own, under an id that no load
+/// asks for.
+pub fn sell_out(stage: &mut Stage, sale: &str, users: u64) -> Outcome<()> {
+    let orders = format!("{sale}:orders");
+    create(
+        &mut stage.wire,
+        sale,
+        &orders,
+        &["STOCK", &users.to_string()],
+    )?;
+    fill(stage.server.port(), users, "SOLD", |number, bytes| {
+        let (user, id) = Names::Lifelike.of(number);
+        let id = id.replacen('0', "7", 1);
+        let words = ["FLASHSALE.BUY", sale, &orders, &user, "1", "ID", &id];
+        push(bytes, &words.map(str::as_bytes));
+    })?;
+    Ok(())
+}
+
 /// Who reserves, and under which ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {

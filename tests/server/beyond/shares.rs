@@ -36,6 +36,9 @@ fn units_move_by_totals_and_never_twice() {
             ),
         );
         con.fields("FLASHSALE.INFO sale", "total 6, owed 0");
+        let counted = |con: &mut Con, what| con.info("flashsale", what);
+        assert_eq!(counted(&mut con, "flashsale_outcome_given"), "3");
+        assert_eq!(counted(&mut con, "flashsale_outcome_taken"), "2");
         con.fields("FLASHSALE.AUDIT sale", "consistent 1");
         let own = share_id(&mut con, "sale");
         con.fails(

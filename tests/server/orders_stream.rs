@@ -136,8 +136,20 @@ fn a_refund_tells_what_came_back_and_whether_it_is_on_sale_again() {
     let two = refund(&mut con, "ITEMS 1 b 1 REF back-2 NORESTOCK");
     let rest = refund(&mut con, "");
     for (id, qty, items, (restocked, no_restock), reference) in [
-        (&one, "1", "[{\"sku\":\"a\",\"qty\":1}]", ("1", "0"), "back-1"),
-        (&two, "1", "[{\"sku\":\"b\",\"qty\":1}]", ("0", "1"), "back-2"),
+        (
+            &one,
+            "1",
+            "[{\"sku\":\"a\",\"qty\":1}]",
+            ("1", "0"),
+            "back-1",
+        ),
+        (
+            &two,
+            "1",
+            "[{\"sku\":\"b\",\"qty\":1}]",
+            ("0", "1"),
+            "back-2",
+        ),
         (
             &rest,
             "3",

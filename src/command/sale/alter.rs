@@ -71,7 +71,10 @@ mod tests {
         };
         assert_eq!(parse(Args::new(&words)), Ok(expected));
         let words: [&[u8]; 4] = [b"ALTER", b"k", b"GROUP", b""];
-        assert_eq!(parse(Args::new(&words)).map(|changes| changes.group), Ok(Some(None)));
+        assert_eq!(
+            parse(Args::new(&words)).map(|changes| changes.group),
+            Ok(Some(None))
+        );
         let words: [&[u8]; 4] = [b"ALTER", b"k", b"GROUP", b"other"];
         assert!(parse(Args::new(&words)).is_err());
     }

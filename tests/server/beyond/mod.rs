@@ -11,7 +11,7 @@ mod import;
 mod parts;
 mod shares;
 
-use crate::support::{Con, Server};
+use crate::support::{Con, Feed, Server};
 
 /// A server, a connection by RESP2 or RESP3, and a sale with these options.
 fn sale_by(resp3: bool, options: &str) -> (Server, Con) {
@@ -35,3 +35,10 @@ const PEER: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
 /// When the orders here were sold.
 const AT_MS: u64 = 1_765_000_000_000;
+
+/// What was sent on since the last call; a listener beside the feed marks its own progress.
+fn applied(feed: &mut Feed) -> Vec<String> {
+    let mut sent = feed.short();
+    sent.retain(|command| command != "PUBLISH");
+    sent
+}

@@ -30,7 +30,7 @@ const TABLE: [(&str, &str); 15] = [
     ("help", "buyer payment gateway operator health"),
     ("bfexists bfmexists throttle", "buyer operator"),
     (
-        "create alter restock pause resume close bind scan audit doctor",
+        "create alter restock pause resume close bind scan audit doctor import give take rest shares",
         "operator",
     ),
     (

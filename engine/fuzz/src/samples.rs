@@ -5,6 +5,7 @@
 
 use super::samples_line::line_events;
 use super::samples_pass::pass_events;
+use super::samples_share::share_events;
 use flashsale_engine::sale::*;
 
 pub const ULID: &[u8] = b"01ARZ3NDEKTSV4RRFFQ69G5FAV";
@@ -53,6 +54,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
             "created",
             Change::Created(Box::new(Created {
                 sale_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
+                share_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
                 orders: b"{s}orders",
                 options: options(),
                 items: vec![
@@ -230,6 +232,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
     events.extend(told_events());
     events.extend(line_events());
     events.extend(pass_events());
+    events.extend(share_events());
     events
 }
 
@@ -268,6 +271,7 @@ fn told_events() -> Vec<(&'static str, Change<'static>)> {
             "created-with-events",
             Change::Created(Box::new(Created {
                 sale_id: 7,
+                share_id: 7,
                 orders: b"orders",
                 options: with_events(options()),
                 items: vec![(b"a", 1)],
@@ -472,6 +476,7 @@ pub fn sale_of_version_2() -> Sale {
     let bounds = BOUNDS;
     let ask = CreateAsk {
         sale_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
+        share_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
         orders: b"orders",
         items: vec![(b"a", 1_000), (b"b", 1_000), (b"default", 0)],
         changes: Changes {
@@ -606,6 +611,7 @@ pub fn set_told<'a>(event: &mut Event<'a>, told: Told<'a>) {
     match &mut event.change {
         Change::Sold { order, .. } | Change::Bought { order, .. } => order.told = told,
         Change::Refunded(refund) => refund.told = told,
+        Change::Imported(imported) => imported.order.told = told,
         _ => {}
     }
 }
@@ -615,6 +621,7 @@ pub fn set_entry(event: &mut Event<'_>, at: EntryId) {
     match &mut event.change {
         Change::Sold { order, .. } | Change::Bought { order, .. } => order.entry = at,
         Change::Refunded(refund) => refund.entry = at,
+        Change::Imported(imported) => imported.order.entry = at,
         _ => {}
     }
 }

@@ -124,6 +124,9 @@ impl<'a> Request<'a> {
                 options::parse_one(&mut args, &mut changes)?;
             }
         }
+        if changes.group == Some(None) {
+            return Err(Error::new("GROUP: 0 bytes, not 1 to 128"));
+        }
         Ok(Request {
             orders,
             items,
@@ -167,8 +170,10 @@ impl Handler for Create {
         } = Request::of(call.words())?;
         let (ctx, name) = (call.ctx(), text(call, 1)?);
         let now_ms = clock::now_ms().min(INTEGER_MAX);
+        let fresh = ids::fresh(now_ms).0;
         let ask = CreateAsk {
-            sale_id: sale_id.unwrap_or_else(|| ids::fresh(now_ms).0),
+            sale_id: sale_id.unwrap_or(fresh),
+            share_id: fresh,
             orders,
             items,
             changes,

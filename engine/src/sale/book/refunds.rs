@@ -25,6 +25,8 @@ pub struct RefundRecord {
     pub restores_limit: bool,
     /// NORESTOCK was asked for; `None` where older formats do not say it.
     pub no_restock: Option<bool>,
+    /// Units of it went on sale again, or paid what the sale owed.
+    pub restocked: bool,
 }
 
 impl RefundRecord {
@@ -139,6 +141,7 @@ mod tests {
 
     fn refund(number: u64) -> RefundRecord {
         RefundRecord {
+            restocked: true,
             // The first one has none, as when it was all that was left then.
             reference: (number > 0)
                 .then(|| Name::new(Spelling::of(format!("r{number}").as_bytes()))),

@@ -4,7 +4,7 @@
 //! commit, reply. Nothing here decides; the engine does. Nothing here changes a sale;
 //! `change` does.
 //!
-//! Shared: `args.rs` reads words, `items.rs` and `options.rs` are pieces of grammar,
+//! Shared: `args.rs` reads words, `items.rs`, `named.rs` and `options.rs` are pieces of grammar,
 //! `open.rs` is a sale opened for one decision, `batch.rs` one opened for many, `reply.rs`
 //! puts answers into words, `syntax.rs` writes a grammar down.
 
@@ -15,6 +15,7 @@ mod bloom;
 pub mod fuzz;
 mod ids;
 mod items;
+mod named;
 mod open;
 mod options;
 mod rate;
@@ -149,6 +150,9 @@ const BATCHES_SINCE: &str = "0.2.0";
 
 /// The version the commands of rate limits came with.
 const LIMITS_SINCE: &str = "0.2.0";
+
+/// The version that gave units names.
+const NAMES_SINCE: &str = "0.2.0";
 
 /// The version the commands of filters came with, under the names they have now.
 const FILTERS_SINCE: &str = "0.2.0";

@@ -4,7 +4,7 @@
 //! names are in `named.rs`.
 
 use super::args::Args;
-use super::named::{NAMED, parse_names};
+use super::named::{NAMED, parse_names_once};
 use crate::error::Error;
 use crate::ffi::Argument;
 use flashsale_engine::sale::{Ask, AskLines, INTEGER_MAX};
@@ -116,7 +116,7 @@ pub fn parse_units<'a>(args: &mut Args<'a>) -> Result<Cart<'a>, Error> {
     if args.keyword("ITEMS") {
         let ask = Ask::Items(parse_lines(args)?);
         let names = match args.keyword("UNITS") {
-            true => parse_names(args, u64::MAX)?,
+            true => parse_names_once(args)?,
             false => &[],
         };
         return Ok(Cart { ask, names });
@@ -132,10 +132,7 @@ pub fn parse_units<'a>(args: &mut Args<'a>) -> Result<Cart<'a>, Error> {
 #[cold]
 fn parse_named_cart<'a>(args: &mut Args<'a>) -> Result<Cart<'a>, Error> {
     let (ask, names): (_, &[_]) = match args.keyword("UNITS") {
-        true => (
-            Ask::Items(AskLines::new()),
-            parse_names(args, u64::MAX)?,
-        ),
+        true => (Ask::Items(AskLines::new()), parse_names_once(args)?),
         // Which is an error that says so.
         false => (Ask::Qty(parse_qty(args)?), &[]),
     };

@@ -3,10 +3,15 @@
 //! Edge: pure grammar, shared by the commands that name units. Which item has a unit is looked
 //! up by the engine. What a command without UNITS goes through calls nothing here.
 
+use std::collections::HashSet;
+
 use super::args::Args;
 use crate::command::NAMES_SINCE;
-use crate::error::Error;
+use crate::error::{Error, echo};
 use crate::ffi::Argument;
+
+/// Up to so many names each is compared with all others.
+const FEW: usize = 8;
 
 /// `unit [unit ...]`, for the argument tree of a command.
 pub const UNIT: Argument = Argument::string("unit").multiple();
@@ -46,6 +51,33 @@ pub fn parse_names<'a>(args: &mut Args<'a>, most: u64) -> Result<&'a [&'a [u8]],
     Ok(names)
 }
 
+/// As [`parse_names`], of any number, for commands that take each unit once.
+///
+/// # Errors
+///
+/// As [`parse_names`], or a name is there twice.
+#[cold]
+pub fn parse_names_once<'a>(args: &mut Args<'a>) -> Result<&'a [&'a [u8]], Error> {
+    let names = parse_names(args, u64::MAX)?;
+    let twice = match names.len() {
+        0..=FEW => (1..).zip(names).find_map(|(next, name)| {
+            let rest = names.get(next..)?;
+            rest.contains(name).then_some(name)
+        }),
+        _ => {
+            let mut seen = HashSet::with_capacity(names.len());
+            names.iter().find(|name| !seen.insert(**name))
+        }
+    };
+    match twice {
+        None => Ok(names),
+        Some(name) => {
+            let name = echo(name);
+            Err(Error::new(format!("unit: '{name}' is asked for twice")))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +96,23 @@ mod tests {
         // A name may look like a keyword, and be there twice.
         let words: [&[u8]; 4] = [b"3", b"ID", b"1", b"ID"];
         assert_eq!(parse(&words), Ok(&words[1..]));
+    }
+
+    #[test]
+    fn a_unit_is_asked_for_once() {
+        let once = |words: &[&[u8]]| {
+            let names = parse_names_once(&mut Args::of(words));
+            names.map(<[_]>::len).map_err(|error| error.to_string())
+        };
+        for count in [2, 8, 9, 40] {
+            let mut names: Vec<String> = (0..count).map(|n| format!("A-{n}")).collect();
+            names.insert(0, count.to_string());
+            let mut words: Vec<&[u8]> = names.iter().map(String::as_bytes).collect();
+            assert_eq!(once(&words), Ok(count));
+            words[count] = b"A-0";
+            let text = "ERR unit: 'A-0' is asked for twice";
+            assert_eq!(once(&words), Err(text.to_owned()));
+        }
     }
 
     #[test]

@@ -88,7 +88,7 @@ fn a_scan_tells_each_unit_once_whatever_happens_meanwhile() {
         for row in 0..30 {
             restock(con, "stalls", &seats(&format!("R{row}"), 1, 40), "");
         }
-        let mut dice = Dice::new(7);
+        let mut dice = Dice::seeded();
         let (mut cursor, mut told) = ("0".to_owned(), Vec::new());
         for round in 0.. {
             let line = format!("FLASHSALE.UNITS sale stalls {cursor} COUNT 13");

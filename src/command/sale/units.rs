@@ -99,10 +99,18 @@ impl Handler for Units {
         let item = item_of(sale, &request)?;
         rehearsal::panic_at(Point::Read, key.name().bytes());
         let count = usize::try_from(request.count).unwrap_or(usize::MAX);
+        // How many there are is written first.
         let mut found = Vec::new();
-        let mut visit = |unit| found.push(unit);
-        let next = sale.scan_units(item, request.cursor, count, &mut visit);
-        reply_page(call.reply(), next, &found, request.with_ids);
+        let next = sale.scan_units(item, request.cursor, count, &mut |unit| {
+            found.push(unit.number);
+        });
+        let reply = call.reply();
+        reply.array(2);
+        reply.bytes(itoa::Buffer::new().format(next).as_bytes());
+        reply.array(found.len());
+        for unit in found.into_iter().filter_map(|number| sale.unit(number)) {
+            reply_unit(reply, &unit, request.with_ids);
+        }
         Ok(())
     }
 }
@@ -128,17 +136,12 @@ fn item_of(sale: &Sale, request: &Request<'_>) -> Result<ItemIndex, Error> {
     }
 }
 
-fn reply_page(reply: Reply<'_>, next: u64, units: &[UnitView<'_>], with_ids: bool) {
-    reply.array(2);
-    reply.bytes(itoa::Buffer::new().format(next).as_bytes());
-    reply.array(units.len());
-    for unit in units {
-        reply.array(2 + usize::from(with_ids));
-        reply.bytes(unit.name(&mut NameBuffer::default()));
-        reply.bytes(unit.state.word().as_bytes());
-        if with_ids {
-            bytes_or_null(reply, unit.holder(&mut NameBuffer::default()));
-        }
+fn reply_unit(reply: Reply<'_>, unit: &UnitView<'_>, with_ids: bool) {
+    reply.array(2 + usize::from(with_ids));
+    reply.bytes(unit.name(&mut NameBuffer::default()));
+    reply.bytes(unit.state.word().as_bytes());
+    if with_ids {
+        bytes_or_null(reply, unit.holder(&mut NameBuffer::default()));
     }
 }
 

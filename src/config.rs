@@ -273,6 +273,7 @@ pub fn subjects_max() -> u64 {
 /// What a sale may grow to.
 pub fn bounds() -> Bounds {
     Bounds {
+        units_max: 1_000_000,
         reservations_max: usize::try_from(read(&MAX_RESERVATIONS_VALUE)).unwrap_or(usize::MAX),
         items_max: usize::try_from(read(&MAX_ITEMS_VALUE)).unwrap_or(usize::MAX),
     }

@@ -268,6 +268,7 @@ pub fn answer(
         // About an item, or errors, which returned above.
         Answer::ItemLimit { .. } | Answer::SoldOut { .. } | Answer::TooFew { .. } => {}
         Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => {}
+        Answer::NotFree { .. } | Answer::NoUnit { .. } | Answer::UnitKnown { .. } => {}
     }
     Ok(())
 }
@@ -352,7 +353,7 @@ fn already_sold(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
 /// `["NOTSOLD", left]`, or with the SKU it is about.
 fn not_sold(reply: Reply<'_>, sale: &Sale, about: &About<'_, '_>, left: u64, which: Which) {
     let sku = match which {
-        Which::Nothing => None,
+        Which::Nothing | Which::Unit(_) => None,
         Which::Item(item) => Some(sale.item(item).sku),
         Which::Asked(position) => about.sku(position),
     };
@@ -386,6 +387,9 @@ pub fn error_of(about: &About<'_, '_>, answer: Answer) -> Option<Error> {
             ),
         )),
         Answer::Invalid(text) => Some(Error::new(text)),
+        Answer::NotFree { .. } | Answer::NoUnit { .. } | Answer::UnitKnown { .. } => {
+            Some(Error::new("UNITS: not built yet"))
+        }
         _ => None,
     }
 }
@@ -420,6 +424,7 @@ fn outcome_of(answer: Answer) -> Option<Outcome> {
         Answer::Throttled { .. } => Outcome::Throttled,
         Answer::NoPass => Outcome::NoPass,
         Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => return None,
+        Answer::NotFree { .. } | Answer::NoUnit { .. } | Answer::UnitKnown { .. } => return None,
     })
 }
 

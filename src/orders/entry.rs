@@ -28,7 +28,7 @@ impl<'e> Entry<'e> {
     pub(super) fn of(sale: &'e Sale, change: &'e Change<'_>) -> Option<Entry<'e>> {
         let names = &*NAMES;
         let (id, user, lines, order) = match change {
-            Change::Sold { id, order } => {
+            Change::Sold { id, order, .. } => {
                 let (user, lines) = sale.user_and_lines(*id)?;
                 (id, user, lines, order)
             }

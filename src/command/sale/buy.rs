@@ -118,6 +118,7 @@ impl Handler for Buy {
             pass,
         } = Request::parse(Args::new(call.words()))?;
         let mut ask = sale::Reserve {
+            units: &[],
             user: names::key(user),
             ask,
             // Where none is given, a new one follows.

@@ -79,6 +79,7 @@ impl<'a> Request<'a> {
         let id = args.name("id")?;
         let reference = batch::reference(&mut args)?;
         let ask = sale::Reserve {
+            units: &[],
             user: names::key(user),
             ask: batch::ask(self.sku, qty),
             id: names::key(id),

@@ -85,6 +85,7 @@ impl<'a> Request<'a> {
         let qty = args.integer("qty", 1)?;
         let id = args.name("id")?;
         let entry = Entry::Reserve(sale::Reserve {
+            units: &[],
             user: names::key(user),
             ask: batch::ask(self.sku, qty),
             id: names::key(id),

@@ -52,6 +52,7 @@ fn parse<'a>(mut args: Args<'a>) -> Result<(&'a [u8], RefundAsk<'a>), Error> {
     let id = args.name("id")?;
     let mut user = None;
     let mut request = RefundAsk {
+        units: &[],
         id: names::key(id),
         user: None,
         ask: None,

@@ -153,6 +153,7 @@ impl<'a> Request<'a> {
     #[inline(always)]
     fn into_ask(self) -> sale::Reserve<'a> {
         sale::Reserve {
+            units: &[],
             user: names::key(self.user),
             ask: self.ask,
             // Where none is given, a new one follows.

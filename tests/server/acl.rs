@@ -18,7 +18,7 @@ const TESTER: &str = "user tester on nopass ~* &* +@all\n";
 
 /// Who may what. The last row is between servers, and nobody's.
 const TABLE: [(&str, &str); 11] = [
-    ("reserve mreserve extend stock user", "buyer operator"),
+    ("reserve mreserve extend stock units user", "buyer operator"),
     ("release mrelease", "buyer payment operator"),
     ("checkout mcheckout buy mbuy refund", "payment operator"),
     ("get info", "buyer payment operator"),

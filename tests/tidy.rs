@@ -23,7 +23,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Every command of the module. A new one is added here, in its own file, and in the
 /// tests of its replies.
-const COMMANDS: [&str; 50] = [
+const COMMANDS: [&str; 51] = [
     "ALTER",
     "APPLY",
     "AUDIT",
@@ -55,6 +55,7 @@ const COMMANDS: [&str; 50] = [
     "SHARES",
     "STOCK",
     "TAKE",
+    "UNITS",
     "USER",
     "BFADD",
     "BFAPPLY",

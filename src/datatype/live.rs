@@ -8,7 +8,7 @@ use crate::config;
 use crate::hints;
 use crate::info::{
     self, EVENTS_WAITING, MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_KNOWN_MAX,
-    RESERVATIONS_OPEN, SALES, SALES_DIVERGED, UNITS_OWED, USERS,
+    RESERVATIONS_OPEN, SALES, SALES_DIVERGED, UNITS, UNITS_OWED, USERS,
 };
 use crate::place::Place;
 use flashsale_engine::sale::{Answer, Applied, Ask, Change, Event, ItemIndex, Key, Outbox, Sale};
@@ -30,6 +30,7 @@ pub struct LiveSale {
     memory_bytes: u64,
     diverged: u64,
     owed: u64,
+    units: u64,
     changes: u32,
     entries: Entries,
     /// Since somebody first waited for something.
@@ -66,6 +67,7 @@ impl LiveSale {
             memory_bytes: 0,
             diverged: 0,
             owed: 0,
+            units: 0,
             changes: 0,
             entries: Entries::default(),
             line: None,
@@ -79,6 +81,7 @@ impl LiveSale {
         live.entries.weight = live.sale.outbox().map_or(0, Outbox::weight);
         live.count();
         live.count_diverged();
+        live.count_units();
         live.measure();
         live
     }
@@ -117,9 +120,13 @@ impl LiveSale {
         if self.sale.has_line() {
             self.follow_line();
         }
-        if let Change::Altered(_) = event.change {
-            self.line_options.follow(&self.sale);
-            self.door.follow(&self.sale);
+        match event.change {
+            Change::Altered(_) => {
+                self.line_options.follow(&self.sale);
+                self.door.follow(&self.sale);
+            }
+            Change::Restocked { named: Some(_), .. } => self.count_units(),
+            _ => {}
         }
         self.changes += 1;
         if self.changes >= CHANGES_PER_MEASUREMENT {
@@ -332,6 +339,18 @@ impl LiveSale {
         self.diverged = diverged;
     }
 
+    /// Counts units with names. A million of them are a change of the size of a sale, so that is
+    /// measured anew.
+    #[cold]
+    fn count_units(&mut self) {
+        let units = self.sale.units_len();
+        UNITS.shift(self.units, units);
+        if self.units != units {
+            self.changes = CHANGES_PER_MEASUREMENT - 1;
+        }
+        self.units = units;
+    }
+
     #[cold]
     pub(super) fn measure(&mut self) {
         self.count();
@@ -357,6 +376,7 @@ impl Drop for LiveSale {
         MEMORY_BYTES.leave(self.memory_bytes);
         SALES_DIVERGED.leave(self.diverged);
         UNITS_OWED.leave(self.owed);
+        UNITS.leave(self.units);
         if let Some(line) = &self.line {
             line.leave();
         }

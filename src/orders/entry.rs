@@ -5,10 +5,11 @@
 
 use ulid::ULID_LEN;
 
+use super::named;
 use super::names::NAMES;
 use super::values::{Items, RecentValues, spell, text_of, text_of_number};
 use crate::ffi::{Text, TextBuf};
-use flashsale_engine::sale::{Change, Lines, Sale, Spelling, units_of};
+use flashsale_engine::sale::{Change, Lines, Sale, Spelling, UnitList, units_of};
 
 /// What an entry says, beside the sale and the moment.
 pub(super) struct Entry<'e> {
@@ -18,7 +19,11 @@ pub(super) struct Entry<'e> {
     /// Nobody, which no order is of, is spelled as nothing.
     user: Option<Spelling<'e>>,
     lines: Lines,
+    /// Units with names, in the order of the lines.
+    units: UnitList,
     reference: Option<Spelling<'e>>,
+    /// Units go back on sale.
+    restocks: bool,
     /// When it was sold, where that was not now.
     sold_at_ms: Option<u64>,
     payload: Option<&'e [u8]>,
@@ -33,8 +38,13 @@ impl<'e> Entry<'e> {
     pub(super) fn of(sale: &'e Sale, change: &'e Change<'_>) -> Option<Entry<'e>> {
         let names = &*NAMES;
         let (mut flags, mut sold_at_ms) = ([None; 3], None);
+        let units = if sale.units_len() > 0 {
+            sale.units_of_change(change)
+        } else {
+            UnitList::new()
+        };
         let (id, user, lines, order) = match change {
-            Change::Sold { id, order } => {
+            Change::Sold { id, order, .. } => {
                 let (user, lines) = sale.user_and_lines(*id)?;
                 (id, user, lines, order)
             }
@@ -53,17 +63,23 @@ impl<'e> Entry<'e> {
             }
             Change::Refunded(refund) => {
                 let flag = |name, is_so| Some((name, if is_so { &names.yes } else { &names.no }));
-                let restocks = refund.restocks || sale.settles(refund);
+                let mut restocks = refund.restocks;
+                if restocks && sale.units_len() > 0 {
+                    restocks = named::goes_back(sale, &refund.lines);
+                }
+                let restocked = restocks || sale.settles(refund);
                 return Some(Entry {
                     event: &names.refund,
                     id: refund.id.spelling(),
                     user: sale.user_and_lines(refund.id)?.0,
                     lines: refund.lines.clone(),
+                    units,
                     reference: refund.reference,
+                    restocks,
                     sold_at_ms,
                     payload: None,
                     flags: [
-                        flag(&names.restocked, restocks),
+                        flag(&names.restocked, restocked),
                         flag(&names.restore_limit, refund.restores_limit),
                         flag(&names.no_restock, refund.no_restock == Some(true)),
                     ],
@@ -77,7 +93,9 @@ impl<'e> Entry<'e> {
             id: id.spelling(),
             user,
             lines,
+            units,
             reference: order.reference,
+            restocks: false,
             sold_at_ms,
             payload: order.payload,
             flags,
@@ -115,7 +133,12 @@ impl<'r> Texts<'r> {
             sale_id: recent.sale_id.same(sale.sale_id(), spell_id),
             user: text_of(user),
             qty: recent.qty.same(units, || text_of_number(units)),
-            items: Items::of(sale, &entry.lines, &mut recent.items),
+            items: if entry.restocks && !entry.units.is_empty() {
+                let json = named::refunded_json(sale, &entry.lines, &entry.units);
+                Items::Fresh(TextBuf::new(&json))
+            } else {
+                Items::of(sale, &entry.lines, &entry.units, &mut recent.items)
+            },
             at_ms: recent.at_ms.same(told_at_ms, || text_of_number(told_at_ms)),
             reference: entry.reference.map(text_of),
             payload: entry.payload.map(TextBuf::new),

@@ -22,11 +22,12 @@ import type {
   Reservation,
   SaleInfo,
   ScanPage,
+  UnitsPage,
   UserUnits,
 } from "./answers.js";
 import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";
 import * as decode from "./decode.js";
-import { insist, names, need, option, pair, units } from "./encode.js";
+import { insist, names, need, option, pair, row, units } from "./encode.js";
 
 /** Options of ALTER. */
 export interface AlterOptions {
@@ -86,6 +87,8 @@ export interface AuditOptions {
 
 /** Options of BUY. */
 export interface BuyOptions {
+  /** Units by their names, all or nothing. */
+  units?: readonly Name[] | undefined;
   /** The idempotency token: make it before the first try, keep it, and send it with each retry. */
   id: Name;
   /** The payment's own reference: it distinguishes a retry from a second payment. */
@@ -195,6 +198,8 @@ export interface MreserveOptions {
 
 /** Options of REFUND. */
 export interface RefundOptions {
+  /** The units that come back, by their names. */
+  units?: readonly Name[] | undefined;
   /** The return's own reference: it distinguishes a retry from a second return. */
   ref?: Name | undefined;
   /** Refuses a reservation of anybody else. */
@@ -213,6 +218,8 @@ export interface ReleaseOptions {
 
 /** Options of RESERVE. */
 export interface ReserveOptions {
+  /** Units by their names, all or nothing. */
+  units?: readonly Name[] | undefined;
   /** The idempotency token: make it before the first try, keep it, and send it with each retry. */
   id: Name;
   /** How long this reservation lasts, at most the sale's HOLD. */
@@ -229,6 +236,12 @@ export interface ReserveOptions {
 
 /** Options of RESTOCK. */
 export interface RestockOptions {
+  /** A SKU, and the names of units that stand side by side in this order. */
+  units?: readonly [sku: Name, units: readonly Name[]] | undefined;
+  /** The names are shown to buyers alone: codes, licence keys. */
+  sealed?: boolean;
+  /** Takes the units off sale instead. */
+  withdraw?: boolean;
   /** Allows SKUs that the sale does not have yet. */
   new?: boolean;
   /** The delivery's own reference: it distinguishes a retry from a second delivery. */
@@ -305,15 +318,19 @@ export const flashsale = {
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("BIND", reply, preserve) as BindAnswer<Text>,
   },
-  /** Sells units to a user in one step and appends the order to the stream. */
+  /**
+   * Sells units to a user in one step and appends the order to the stream. Units with names are
+   * asked for by `units`: `qty` is null where nothing else is wanted.
+   */
   buy: {
-    parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units, options: BuyOptions): void {
+    parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units | null, options: BuyOptions): void {
       need("BUY", options, "id");
       parser.push("FLASHSALE.BUY");
       parser.pushKey(key);
       parser.pushKey(orders);
       parser.push(user);
-      parser.push(...units(null, qty));
+      if (qty !== null) parser.push(...units(null, qty));
+      parser.push(...names("UNITS", options.units));
       parser.push(...option("ID", options.id));
       parser.push(...option("REF", options.ref));
       parser.push(...option("PAYLOAD", options.payload));
@@ -513,15 +530,16 @@ export const flashsale = {
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("PAUSE", reply, preserve) as PauseAnswer<Text>,
   },
-  /** Takes back all or part of an order. A part (`qty`) needs a `ref`. */
+  /** Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`. */
   refund: {
-    parseCommand(parser: Parser, key: Name, orders: Name, id: Name, options: RefundOptions & ({ qty?: undefined } | { qty: Units; ref: Name }) = {}): void {
-      if (options.qty !== undefined) need("REFUND of a part", options, "ref");
+    parseCommand(parser: Parser, key: Name, orders: Name, id: Name, options: RefundOptions & ({ qty?: undefined; units?: undefined } | { qty: Units; ref: Name } | { units: readonly Name[]; ref: Name }) = {}): void {
+      if (options.qty !== undefined || options.units !== undefined) need("REFUND of a part", options, "ref");
       parser.push("FLASHSALE.REFUND");
       parser.pushKey(key);
       parser.pushKey(orders);
       parser.push(id);
       if (options.qty !== undefined) parser.push(...units("QTY", options.qty));
+      parser.push(...names("UNITS", options.units));
       parser.push(...option("REF", options.ref));
       parser.push(...option("USER", options.user));
       if (options.norestock) parser.push("NORESTOCK");
@@ -542,14 +560,18 @@ export const flashsale = {
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("RELEASE", reply, preserve) as ReleaseAnswer<Text>,
   },
-  /** Sets units aside for a user until a deadline. */
+  /**
+   * Sets units aside for a user until a deadline. Units with names are asked for by `units`:
+   * `qty` is null where nothing else is wanted.
+   */
   reserve: {
-    parseCommand(parser: Parser, key: Name, user: Name, qty: Units, options: ReserveOptions): void {
+    parseCommand(parser: Parser, key: Name, user: Name, qty: Units | null, options: ReserveOptions): void {
       need("RESERVE", options, "id");
       parser.push("FLASHSALE.RESERVE");
       parser.pushKey(key);
       parser.push(user);
-      parser.push(...units(null, qty));
+      if (qty !== null) parser.push(...units(null, qty));
+      parser.push(...names("UNITS", options.units));
       parser.push(...option("ID", options.id));
       parser.push(...option("HOLD", options.holdMs));
       parser.push(...option("REPLACE", options.replace));
@@ -561,16 +583,19 @@ export const flashsale = {
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("RESERVE", reply, preserve) as ReserveAnswer<Text>,
   },
   /**
-   * Adds units to the stock of items, or takes some away. `delta` may be negative. With `ref`
-   * null it is not safe to repeat: `retry` refuses it.
+   * Adds units to the stock of items, or takes some away. `delta` may be negative, and is null
+   * with `units`. With `ref` null it is not safe to repeat: `retry` refuses it.
    */
   restock: {
-    parseCommand(parser: Parser, key: Name, delta: Units, options: RestockOptions): void {
+    parseCommand(parser: Parser, key: Name, delta: Units | null, options: RestockOptions): void {
       need("RESTOCK", options, "ref", true);
       insist("RESTOCK", "ref", options.ref);
       parser.push("FLASHSALE.RESTOCK");
       parser.pushKey(key);
-      parser.push(...units(null, delta));
+      if (delta !== null) parser.push(...units(null, delta));
+      parser.push(...row("UNITS", options.units));
+      if (options.sealed) parser.push("SEALED");
+      if (options.withdraw) parser.push("WITHDRAW");
       if (options.new) parser.push("NEW");
       parser.push(...option("REF", options.ref));
     },

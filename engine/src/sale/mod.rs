@@ -30,11 +30,17 @@
 //! 9. While people wait for an item, nobody else gets a unit of it: not by RESERVE, BUY, or a
 //!    CHECKOUT within GRACE.
 //!
+//! 10. A unit with a name is free, withdrawn, or in exactly one reservation (open or sold);
+//!     `available` of an item whose units have names, and are not sealed, is the number of its
+//!     free units.
+//! 11. No sealed unit is named before it is sold; none is given out twice; those not given out
+//!     are `available + reserved`.
+//!
 //! 12. The `seq` of waiting entries ascend, and none is above the sale's.
 //!
-//! [`Sale::audit`] recounts 1, 2, 4, 6, 7 and 12 from the reservations up, [`OrderAudit`] holds
+//! [`Sale::audit`] recounts 1, 2, 4, 6, 7 and 10 to 12 from the reservations up, [`OrderAudit`] holds
 //! the orders against the stream's entries. [`Sale::fault`] looks after each change whether
-//! 1, 2, 4 and 6 can hold, as far as that takes no recount.
+//! 1, 2, 4, 6 and 10 can hold, as far as that takes no recount.
 //!
 //! | Question | File |
 //! |---|---|
@@ -43,6 +49,8 @@
 //! | what happened, and what it does | `event/`: `mod.rs`, `apply.rs`; may a replayed one: `check.rs` |
 //! | which entries are queued for the stream, and told | `event/queue.rs`, `event/record.rs`, `event/told.rs` |
 //! | what is kept | `state.rs`, `book/` |
+//! | which units have names, which are free and who has them | `book/named.rs`, `book/rows.rs` |
+//! | which units a buyer gets | `plan/choose.rs`, `plan/units.rs`, `plan/refund_units.rs`, `plan/restock_units.rs` |
 //! | who waits in line, and who was heard from | `book/waiting/`, `presence.rs` |
 //! | who has tried how often | `attempts.rs` |
 //! | what becomes of a sale that breaks an invariant | `broken.rs` |
@@ -50,7 +58,7 @@
 //! | what moves between sales, and what a part of a split sale says | `book/shares.rs`, `plan/share.rs`; `book/rest.rs`, `plan/part.rs` |
 //! | which orders come from elsewhere | `plan/import.rs` |
 //! | does it add up, and agree with the stream | `audit/` |
-//! | what is on disk and on the wire | `disk/`, `event/codec.rs`, `event/order_codec.rs`, `event/container.rs`, `event/parts.rs` |
+//! | what is on disk and on the wire | `disk/`, `event/codec.rs`, `event/order_codec.rs`, `event/container.rs`, `event/parts.rs`, `event/units_codec.rs` |
 
 pub(crate) mod ask;
 pub(crate) mod attempts;
@@ -65,6 +73,7 @@ pub(crate) mod state;
 pub(crate) mod units;
 pub(crate) mod views;
 pub(crate) mod views_line;
+pub(crate) mod views_units;
 
 pub use crate::table::hash::Hasher;
 pub use crate::table::name::{Key, NAME_BYTES_MAX, Name, NameBuffer, Spelling};
@@ -72,13 +81,14 @@ pub use crate::wire::CodecError;
 pub use ask::answer::{Answer, ThrottledBy, Which};
 pub use ask::request::{
     Ask, AskLines, Bounds, Checkout, Give, Import, Pass, RefundAsk, Reserve, Restock, RestockAsk,
-    Take,
+    RestockUnits, Take,
 };
 pub use attempts::Attempts;
 pub use audit::Differences;
 pub use audit::orders::{OrderAudit, OrderCount, OrderEntry, StreamState};
 pub use book::attempt_rate::AttemptRate;
 pub use book::items::{Stock, StockChange, StockChanges};
+pub use book::named::{RESTOCK_UNITS_MAX, UNIT_BYTES_MAX, UnitList, UnitNumber};
 pub use book::options::{Changes, Events, NUMBER_NAMES, Options};
 pub use book::outbox::{Hole, Outbox, OutboxCounts};
 pub use book::pace::PaceRate;
@@ -97,8 +107,8 @@ pub use event::facts::Deed;
 pub use event::record::{Alterations, News, Record, ReservationEvent};
 pub use event::told::{Told, ToldWriter};
 pub use event::{
-    Change, Created, Event, Forgets, Given, Granted, Imported, Order, Pending, Refund, StockDelta,
-    Taken,
+    Change, Created, Event, Forgets, Given, Granted, Imported, NamedRestock, Order, Pending, Refund,
+    StockDelta, Taken,
 };
 pub use plan::batch::{Batch, Carrier, Entry};
 pub use plan::manage::CreateAsk;
@@ -114,6 +124,7 @@ pub use views::{
     InfoView, ItemView, Phase, RefundView, ShareView, State, Terms, UserView, View, Wait,
 };
 pub use views_line::{PlaceCursor, WaitTerms};
+pub use views_units::{ItemKind, UnitState, UnitView};
 
 /// What a plan returns: the event that is to happen, or why nothing does.
 pub type Plan<'a> = Result<Event<'a>, Answer>;

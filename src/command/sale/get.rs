@@ -3,30 +3,32 @@
 //! Tells everything about a reservation. Looks at no clock: an overdue reservation is
 //! `reserved` until the primary returns it.
 //!
-//! - Complexity: O(N) with N SKUs in the reservation and in its refunds.
+//! - Complexity: O(N) with N SKUs and named units in the reservation, and SKUs in its refunds.
 //! - Reply: null if the id is unknown, else a map, always whole, null where there is
 //!   nothing: `state` (reserved, sold, refunded, released, expired, waiting), `user`, `items`
 //!   [[sku, qty], ...], `refunded` (same shape), `reserved_at_ms`, `expires_at_ms`,
 //!   `sold_at_ms`, `released_at_ms`, `order_id`, `ref`, and of an id that waits `number` (in its
 //!   line) and `ahead` (places in front at most, -1 before START), and of an order `refunds`
 //!   ([[entry_id, ref, [[sku, qty], ...], restocked, restorelimit, norestock], ...], in their
-//!   order, the last two as asked; null where an older format does not say). Of more than 8 SKUs `items` is
-//!   null once released, or expired for good.
+//!   order, the last two as asked; null where an older format does not say). `units`
+//!   [[sku, unit], ...] are the units with names that it has now, of sealed items once sold;
+//!   empty without. Of more than 8 SKUs `items` is null once released, or expired for good.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`.
 
 use crate::command::args::Args;
 use crate::command::reply::{bytes_or_null, entry_id, integer_or_minus_1, integer_or_null};
+use crate::command::reply_named;
 use crate::command::{Handler, SINCE, text};
 use crate::datatype;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec, Reply};
 use crate::names;
-use flashsale_engine::sale::{NameBuffer, RefundView, Sale, View};
+use flashsale_engine::sale::{NameBuffer, RefundView, Sale, Slot, View};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.GET",
     summary: "Tells everything about a reservation.",
-    complexity: "O(N) with N SKUs in the reservation",
+    complexity: "O(N) with N SKUs and named units in the reservation",
     since: SINCE,
     flags: "readonly fast",
     arity: 3,
@@ -53,11 +55,12 @@ impl Handler for Get {
         let key = datatype::open_read(call.ctx(), text(call, 1)?)?;
         let sale = key.sale();
         let key = names::key(id);
-        let known = sale.find(key).and_then(|slot| sale.view(slot));
+        let slot = sale.find(key);
+        let known = slot.and_then(|slot| sale.view(slot));
         match known.or_else(|| sale.view_of_place(sale.find_place(key)?)) {
             Some(view) => {
-                reply_view(call.reply(), sale, &view);
-                let refunds = sale.find(key).map(|slot| sale.refunds(slot).collect());
+                reply_view(call.reply(), sale, slot, &view);
+                let refunds = slot.map(|slot| sale.refunds(slot).collect());
                 reply_refunds(call.reply(), sale, &refunds.unwrap_or_default());
             }
             None => call.reply().null(),
@@ -66,7 +69,7 @@ impl Handler for Get {
     }
 }
 
-fn reply_view(reply: Reply<'_>, sale: &Sale, view: &View<'_>) {
+fn reply_view(reply: Reply<'_>, sale: &Sale, slot: Option<Slot>, view: &View<'_>) {
     reply.map(13);
     reply.bytes(b"state");
     reply.bytes(view.state.word().as_bytes());
@@ -115,6 +118,8 @@ fn reply_view(reply: Reply<'_>, sale: &Sale, view: &View<'_>) {
         Some(wait) => integer_or_minus_1(reply, wait.ahead),
         None => reply.null(),
     }
+    reply.bytes(b"units");
+    reply_named::pairs(reply, sale, slot);
 }
 
 /// The refunds of an order, the last field of the map.

@@ -1,4 +1,4 @@
-//! `FLASHSALE.IMPORT key orders user {qty | ITEMS count sku qty [sku qty ...]} ID id AT sold-at-ms [REF ref] [PAYLOAD json]`
+//! `FLASHSALE.IMPORT key orders user {qty | ITEMS count sku qty [sku qty ...] [UNITS count unit [unit ...]] | UNITS count unit [unit ...]} ID id AT sold-at-ms [REF ref] [PAYLOAD json]`
 //!
 //! This order was sold, whatever the sale knows: it is recorded, and appended to the stream.
 //! For orders that a failover lost, and for sales that move here from elsewhere. No window,
@@ -6,11 +6,15 @@
 //! limits, which may be exceeded. Units that the sale does not have are owed: what comes back
 //! pays for them before anything is on sale again.
 //!
-//! - Complexity: O(N log N) with N SKUs in the order.
-//! - Reply: `["SOLD", id, order_id]`, also for the same order again.
+//! Units with names are named, codes too: two people with one seat cannot be owed by a counter.
+//!
+//! - Complexity: O(N log N) with N SKUs and named units in the order.
+//! - Reply: `["SOLD", id, order_id]`, also for the same order again; with named units
+//!   `[unit, ...]` behind.
 //! - Refusals: `MISMATCH` (the id is known with another user or other units), `REFUNDED`
 //!   (wholly), `["ALREADYSOLD", id, ref]` (under another REF, or under one where none is given,
-//!   or the other way round).
+//!   or the other way round), `["NOTFREE", retry_in_ms, sku, unit]` (another reservation or
+//!   order has the unit, or it is withdrawn; -1 is final).
 //! - Errors: `ERR` arity, syntax, AT not in milliseconds or more than a minute ahead, not the
 //!   sale's stream, or a sum beyond 2^53 - 1; `NOSALE`, `WRONGTYPE`, `NOSKU` (RESTOCK NEW adds
 //!   an item), `OOM` (a new id beyond `max-reservations`).
@@ -22,7 +26,7 @@ use crate::clock;
 use crate::command::args::{Args, once};
 use crate::command::items::{UNITS, parse_units};
 use crate::command::open::OpenSale;
-use crate::command::reply::{self, About, Word};
+use crate::command::reply::{self, About};
 use crate::command::{BEYOND_SINCE, Handler};
 use crate::config;
 use crate::error::Error;
@@ -33,7 +37,7 @@ use flashsale_engine::sale;
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.IMPORT",
     summary: "Records an order that was sold elsewhere, or that a failover lost.",
-    complexity: "O(N log N) with N SKUs in the order",
+    complexity: "O(N log N) with N SKUs and named units in the order",
     since: BEYOND_SINCE,
     flags: "write fast",
     arity: -9,
@@ -57,12 +61,7 @@ fn parse<'a>(mut args: Args<'a>, now_ms: u64) -> Result<(&'a [u8], sale::Import<
     args.word("key")?;
     args.word("orders")?;
     let user = args.name("user")?;
-    if args.keyword("UNITS") {
-        return Err(Error::new(
-            "UNITS: orders of units with names cannot be imported yet",
-        ));
-    }
-    let ask = parse_units(&mut args)?;
+    let cart = parse_units(&mut args)?;
     let (mut id, mut sold_at_ms, mut reference, mut payload) = (None, None, None, None);
     while !args.is_empty() {
         if args.keyword("ID") {
@@ -82,7 +81,8 @@ fn parse<'a>(mut args: Args<'a>, now_ms: u64) -> Result<(&'a [u8], sale::Import<
         .ok_or_else(|| Error::new("AT: missing, IMPORT needs to know when it was sold"))?;
     let ask = sale::Import {
         user: names::key(user),
-        ask,
+        ask: cart.ask,
+        units: cart.names,
         id: names::key(id),
         sold_at_ms,
         reference,
@@ -104,11 +104,11 @@ impl Handler for Import {
         match open.sale().plan_import(open.now_ms, &ask, &bounds) {
             Ok(pending) => {
                 let done = open.commit_order(&mut orders, pending, TextBuf::new(id).as_text())?;
-                reply::with_entry(call.reply(), Word::Sold, id, done.entry);
+                reply::sold(call.reply(), open.sale(), id, done.slot, done.entry);
                 Ok(())
             }
             Err(answer) => {
-                let about = About::units(id, Some(&ask.ask));
+                let about = About::units(id, Some(&ask.ask), ask.units);
                 reply::answer(call.reply(), open.sale(), &about, answer)
             }
         }
@@ -193,10 +193,5 @@ mod tests {
             let words = [&[&b"IMPORT"[..], b"k", b"o", b"u", b"1"], options].concat();
             assert_eq!(parsed(&words).err().unwrap(), text);
         }
-        let words: [&[u8]; 6] = [b"IMPORT", b"k", b"o", b"u", b"UNITS", b"1"];
-        assert_eq!(
-            parsed(&words).err().unwrap(),
-            "ERR UNITS: orders of units with names cannot be imported yet"
-        );
     }
 }

@@ -31,4 +31,5 @@ pub mod scan;
 pub mod shares;
 pub mod stock;
 pub mod take;
+pub mod units;
 pub mod user;

@@ -55,9 +55,11 @@ class SaleMethods(Sender):
         """
         return self._send(_calls.bind(self.key, orders))
 
-    def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> answers.BuyAnswer:
-        """Sells units to a user in one step and appends the order to the stream.
+    def buy(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> answers.BuyAnswer:
+        """Sells units to a user in one step and appends the order to the stream. Units with
+        names are asked for by `units`: `qty` is None where nothing else is wanted.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
@@ -65,7 +67,7 @@ class SaleMethods(Sender):
         - `source`: where the request comes from, such as an address: what FROMRATE counts
         - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         """
-        return self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
+        return self._send(_calls.buy(self.key, self.orders, user, qty, units=units, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
 
     def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> answers.CheckoutAnswer:
         """Turns a reservation into a sale and appends the order to the stream.
@@ -184,16 +186,20 @@ class SaleMethods(Sender):
     @overload
     def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
 
-    def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
-        """Takes back all or part of an order. A part (`qty`) needs a `ref`.
+    @overload
+    def refund(self, id: Name, qty: None = None, *, units: Sequence[Name], ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
+
+    def refund(self, id: Name, qty: Units | None = None, *, units: Sequence[Name] | None = None, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
+        """Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`.
 
         - `qty`: units of the only SKU, or of each SKU; without it all that is left is taken back
+        - `units`: the units that come back, by their names
         - `ref`: the return's own reference: it distinguishes a retry from a second return
         - `user`: refuses a reservation of anybody else
         - `norestock`: the units do not go back on sale
         - `restorelimit`: the units do not count against the user's limits any more
         """
-        return self._send(_calls.refund(self.key, self.orders, id, qty, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
+        return self._send(_calls.refund(self.key, self.orders, id, qty, units=units, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
 
     def release(self, id: Name, *, user: Name | None = None) -> answers.ReleaseAnswer:
         """Gives a reservation's units back before its deadline. `RELEASED` is final: no
@@ -203,9 +209,11 @@ class SaleMethods(Sender):
         """
         return self._send(_calls.release(self.key, id, user=user))
 
-    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
-        """Sets units aside for a user until a deadline.
+    def reserve(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
+        """Sets units aside for a user until a deadline. Units with names are asked for by
+        `units`: `qty` is None where nothing else is wanted.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
@@ -214,16 +222,20 @@ class SaleMethods(Sender):
         - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
+        return self._send(_calls.reserve(self.key, user, qty, units=units, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
 
-    def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
-        """Adds units to the stock of items, or takes some away. `delta` may be negative.
-        With `ref` None it is not safe to repeat: `retry` refuses it.
+    def restock(self, delta: Units | None, *, units: tuple[Name, Sequence[Name]] | None = None, sealed: bool = False, withdraw: bool = False, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
+        """Adds units to the stock of items, or takes some away. `delta` may be negative,
+        and is None with `units`. With `ref` None it is not safe to repeat: `retry` refuses
+        it.
 
+        - `units`: a SKU, and the names of units that stand side by side in this order
+        - `sealed`: the names are shown to buyers alone: codes, licence keys
+        - `withdraw`: takes the units off sale instead
         - `new`: allows SKUs that the sale does not have yet
         - `ref`: the delivery's own reference: it distinguishes a retry from a second delivery
         """
-        return self._send(_calls.restock(self.key, delta, new=new, ref=ref))
+        return self._send(_calls.restock(self.key, delta, units=units, sealed=sealed, withdraw=withdraw, new=new, ref=ref))
 
     def resume(self) -> answers.ResumeAnswer:
         """Lets new reservations in again."""
@@ -301,9 +313,11 @@ class AsyncSaleMethods(AsyncSender):
         """
         return await self._send(_calls.bind(self.key, orders))
 
-    async def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> answers.BuyAnswer:
-        """Sells units to a user in one step and appends the order to the stream.
+    async def buy(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> answers.BuyAnswer:
+        """Sells units to a user in one step and appends the order to the stream. Units with
+        names are asked for by `units`: `qty` is None where nothing else is wanted.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
@@ -311,7 +325,7 @@ class AsyncSaleMethods(AsyncSender):
         - `source`: where the request comes from, such as an address: what FROMRATE counts
         - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         """
-        return await self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
+        return await self._send(_calls.buy(self.key, self.orders, user, qty, units=units, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
 
     async def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> answers.CheckoutAnswer:
         """Turns a reservation into a sale and appends the order to the stream.
@@ -430,16 +444,20 @@ class AsyncSaleMethods(AsyncSender):
     @overload
     async def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
 
-    async def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
-        """Takes back all or part of an order. A part (`qty`) needs a `ref`.
+    @overload
+    async def refund(self, id: Name, qty: None = None, *, units: Sequence[Name], ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
+
+    async def refund(self, id: Name, qty: Units | None = None, *, units: Sequence[Name] | None = None, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
+        """Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`.
 
         - `qty`: units of the only SKU, or of each SKU; without it all that is left is taken back
+        - `units`: the units that come back, by their names
         - `ref`: the return's own reference: it distinguishes a retry from a second return
         - `user`: refuses a reservation of anybody else
         - `norestock`: the units do not go back on sale
         - `restorelimit`: the units do not count against the user's limits any more
         """
-        return await self._send(_calls.refund(self.key, self.orders, id, qty, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
+        return await self._send(_calls.refund(self.key, self.orders, id, qty, units=units, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
 
     async def release(self, id: Name, *, user: Name | None = None) -> answers.ReleaseAnswer:
         """Gives a reservation's units back before its deadline. `RELEASED` is final: no
@@ -449,9 +467,11 @@ class AsyncSaleMethods(AsyncSender):
         """
         return await self._send(_calls.release(self.key, id, user=user))
 
-    async def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
-        """Sets units aside for a user until a deadline.
+    async def reserve(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
+        """Sets units aside for a user until a deadline. Units with names are asked for by
+        `units`: `qty` is None where nothing else is wanted.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
@@ -460,16 +480,20 @@ class AsyncSaleMethods(AsyncSender):
         - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return await self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
+        return await self._send(_calls.reserve(self.key, user, qty, units=units, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
 
-    async def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
-        """Adds units to the stock of items, or takes some away. `delta` may be negative.
-        With `ref` None it is not safe to repeat: `retry` refuses it.
+    async def restock(self, delta: Units | None, *, units: tuple[Name, Sequence[Name]] | None = None, sealed: bool = False, withdraw: bool = False, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
+        """Adds units to the stock of items, or takes some away. `delta` may be negative,
+        and is None with `units`. With `ref` None it is not safe to repeat: `retry` refuses
+        it.
 
+        - `units`: a SKU, and the names of units that stand side by side in this order
+        - `sealed`: the names are shown to buyers alone: codes, licence keys
+        - `withdraw`: takes the units off sale instead
         - `new`: allows SKUs that the sale does not have yet
         - `ref`: the delivery's own reference: it distinguishes a retry from a second delivery
         """
-        return await self._send(_calls.restock(self.key, delta, new=new, ref=ref))
+        return await self._send(_calls.restock(self.key, delta, units=units, sealed=sealed, withdraw=withdraw, new=new, ref=ref))
 
     async def resume(self) -> answers.ResumeAnswer:
         """Lets new reservations in again."""
@@ -547,9 +571,11 @@ class PipelineMethods(PipelineSender):
         """
         return self._send(_calls.bind(self.key, orders))
 
-    def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> Queued[answers.BuyAnswer]:
-        """Sells units to a user in one step and appends the order to the stream.
+    def buy(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> Queued[answers.BuyAnswer]:
+        """Sells units to a user in one step and appends the order to the stream. Units with
+        names are asked for by `units`: `qty` is None where nothing else is wanted.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
@@ -557,7 +583,7 @@ class PipelineMethods(PipelineSender):
         - `source`: where the request comes from, such as an address: what FROMRATE counts
         - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         """
-        return self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
+        return self._send(_calls.buy(self.key, self.orders, user, qty, units=units, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
 
     def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> Queued[answers.CheckoutAnswer]:
         """Turns a reservation into a sale and appends the order to the stream.
@@ -676,16 +702,20 @@ class PipelineMethods(PipelineSender):
     @overload
     def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]: ...
 
-    def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]:
-        """Takes back all or part of an order. A part (`qty`) needs a `ref`.
+    @overload
+    def refund(self, id: Name, qty: None = None, *, units: Sequence[Name], ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]: ...
+
+    def refund(self, id: Name, qty: Units | None = None, *, units: Sequence[Name] | None = None, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]:
+        """Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`.
 
         - `qty`: units of the only SKU, or of each SKU; without it all that is left is taken back
+        - `units`: the units that come back, by their names
         - `ref`: the return's own reference: it distinguishes a retry from a second return
         - `user`: refuses a reservation of anybody else
         - `norestock`: the units do not go back on sale
         - `restorelimit`: the units do not count against the user's limits any more
         """
-        return self._send(_calls.refund(self.key, self.orders, id, qty, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
+        return self._send(_calls.refund(self.key, self.orders, id, qty, units=units, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
 
     def release(self, id: Name, *, user: Name | None = None) -> Queued[answers.ReleaseAnswer]:
         """Gives a reservation's units back before its deadline. `RELEASED` is final: no
@@ -695,9 +725,11 @@ class PipelineMethods(PipelineSender):
         """
         return self._send(_calls.release(self.key, id, user=user))
 
-    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> Queued[answers.ReserveAnswer]:
-        """Sets units aside for a user until a deadline.
+    def reserve(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> Queued[answers.ReserveAnswer]:
+        """Sets units aside for a user until a deadline. Units with names are asked for by
+        `units`: `qty` is None where nothing else is wanted.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
@@ -706,16 +738,20 @@ class PipelineMethods(PipelineSender):
         - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
+        return self._send(_calls.reserve(self.key, user, qty, units=units, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
 
-    def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> Queued[answers.RestockAnswer]:
-        """Adds units to the stock of items, or takes some away. `delta` may be negative.
-        With `ref` None it is not safe to repeat: `retry` refuses it.
+    def restock(self, delta: Units | None, *, units: tuple[Name, Sequence[Name]] | None = None, sealed: bool = False, withdraw: bool = False, new: bool = False, ref: Name | None) -> Queued[answers.RestockAnswer]:
+        """Adds units to the stock of items, or takes some away. `delta` may be negative,
+        and is None with `units`. With `ref` None it is not safe to repeat: `retry` refuses
+        it.
 
+        - `units`: a SKU, and the names of units that stand side by side in this order
+        - `sealed`: the names are shown to buyers alone: codes, licence keys
+        - `withdraw`: takes the units off sale instead
         - `new`: allows SKUs that the sale does not have yet
         - `ref`: the delivery's own reference: it distinguishes a retry from a second delivery
         """
-        return self._send(_calls.restock(self.key, delta, new=new, ref=ref))
+        return self._send(_calls.restock(self.key, delta, units=units, sealed=sealed, withdraw=withdraw, new=new, ref=ref))
 
     def resume(self) -> Queued[answers.ResumeAnswer]:
         """Lets new reservations in again."""

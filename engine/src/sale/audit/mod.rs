@@ -10,6 +10,7 @@ mod line;
 pub mod orders;
 mod outbox;
 mod shares;
+mod units;
 
 use std::collections::HashMap;
 
@@ -203,6 +204,7 @@ impl Sale {
         self.audit_names(&mut differences);
         self.audit_refunds(&mut differences);
         self.audit_places(&mut differences);
+        self.audit_unit_names(&mut differences);
         differences
     }
 
@@ -217,6 +219,7 @@ impl Sale {
         self.audit_queues(&recount, &mut differences);
         self.audit_outbox(&mut differences);
         self.audit_lines(&mut differences);
+        self.audit_units(&mut differences);
         differences
     }
 
@@ -563,6 +566,7 @@ mod tests {
             |sale| {
                 let refund = RefundRecord {
                     restocked: true,
+                    units: Box::default(),
                     reference: None,
                     cart: Cart::new(&lines(&[(0, 1)])),
                     entry: entry(9),

@@ -6,3 +6,4 @@ pub mod loader;
 mod outbox;
 mod shares;
 pub mod snapshot;
+mod units;

@@ -1,6 +1,7 @@
 //! A whole sale as bytes: for RDB, DUMP and the AOF rewrite.
 //!
-//! A stream of elements - a header, items, what went to other sales and came from them, open reservations by deadline, expired ones
+//! A stream of elements - a header, items, what went to other sales and came from them, rows of
+//! units with names, open reservations by deadline, expired ones
 //! within their grace by deadline, ended ones by when they are to be forgotten, orders
 //! each followed by its refunds, REFs of RESTOCK, lines each followed by its places, records of the
 //! outbox, an end with counts - cut into chunks of
@@ -12,7 +13,7 @@
 //! |---|---|
 //! | 1 | an open reservation was followed by how many were made since |
 //! | 2 | by its user's one before it |
-//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken, EVENTS and the outbox, lines and PACE, PASSKEY, USERRATE and FROMRATE, what is owed, share ids and GROUP, what went to other sales and came from them |
+//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken, EVENTS and the outbox, lines and PACE, PASSKEY, USERRATE and FROMRATE, what is owed, share ids and GROUP, what went to other sales and came from them, units with names |
 //!
 //! Of a broken sale, only the header and the items are written: links that may lead nowhere
 //! must not be followed, least of all by a server that is to be loaded from these bytes.
@@ -20,15 +21,18 @@
 //! Edge: writes. What is read back is not trusted; that is `loader.rs`.
 
 use crate::sale::book::items::Stock;
+use crate::sale::book::named::UnitNumber;
 use crate::sale::book::refunds::RefundRecord;
-use crate::sale::book::reservation::{Reservation, Status};
+use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::book::restock_refs::{Deltas, RestockRef};
 use crate::sale::disk::line::{has_past, put_line, put_past, put_place};
 use crate::sale::disk::outbox::{put_counts, put_record as put_outbox_record};
 use crate::sale::disk::shares::{has_share, put_header_share, put_pair};
+use crate::sale::disk::units::{put_row, sealed_of, units_kept};
 use crate::sale::event::parts::{
     put_entry, put_lines, put_mark_id, put_options, put_passkeys, put_rates,
 };
+use crate::sale::event::units_codec::put_units_option;
 use crate::sale::state::Sale;
 use crate::table::name::Spelling;
 use crate::wire::Writer;
@@ -55,6 +59,8 @@ pub(crate) const LINE: u8 = 12;
 pub(crate) const PLACE: u8 = 13;
 /// What another sale was given of an item, and what came from it; see `shares.rs`.
 pub(crate) const SHARES: u8 = 14;
+/// Units with names that lie side by side; see `units.rs`.
+pub(crate) const ROW: u8 = 15;
 
 /// Options of [`HEADER`]: the mark, and its reason.
 pub(crate) const MARK: u8 = 1;
@@ -77,11 +83,19 @@ pub(crate) const OWED: u8 = 1;
 pub(crate) const NO_RESTOCK: u8 = 1;
 /// The same, no value: nothing went on sale again, though nobody asked for that.
 pub(crate) const NOT_RESTOCKED: u8 = 3;
+/// The same: its units.
+pub(crate) const REFUND_UNITS: u8 = 2;
+/// Options of [`ITEM`]: its units have names, and are sealed or not.
+pub(crate) const NAMED: u8 = 3;
+/// Options of [`OPEN`], [`LATE`] and [`ORDER`]: the units it has, or had.
+pub(crate) const UNITS: u8 = 1;
 
 /// What there is of a cart.
 pub(crate) const NO_CART: u8 = 0;
 pub(crate) const LINES: u8 = 1;
 pub(crate) const DIGEST: u8 = 2;
+/// Of a REF of RESTOCK: a digest of the call.
+pub(crate) const CALL: u8 = 3;
 
 /// Writes a sale, a chunk a call. O(n), and one chunk of memory.
 pub fn save(sale: &Sale, sink: &mut dyn FnMut(&[u8])) {
@@ -108,8 +122,8 @@ enum Secrets {
 fn for_each_element(sale: &Sale, secrets: Secrets, element: &mut dyn FnMut(Write<'_>)) {
     element(&|out| put_header(out, sale, secrets));
     for (item, (sku, stock, base)) in (0..).zip(sale.items.iter()) {
-        let owed = sale.items.owed(item);
-        element(&|out| put_item(out, sku, stock, (base, owed)));
+        let more = (sale.items.owed(item), sealed_of(sale, item));
+        element(&|out| put_item(out, sku, stock, base, more));
     }
     let mut records = 0;
     if sale.broken().is_none() {
@@ -119,6 +133,7 @@ fn for_each_element(sale: &Sale, secrets: Secrets, element: &mut dyn FnMut(Write
                 put_pair(out, pair);
             });
         }
+        for_each_row(sale, element);
         for_each_record(sale, element);
         records = sale.reservations.len() as u64;
     }
@@ -134,21 +149,23 @@ fn for_each_record(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
     for (slot, record) in sale.reservations.iter_open() {
         let before = sale.reservations.before(slot).map(Reservation::id);
         element(&|out| {
-            put_record(out, sale, record);
+            let units = units_kept(sale, slot, record);
+            put_record(out, sale, record, !units.is_empty());
             out.option(before, Writer::name);
+            put_units_of(out, &units);
         });
     }
-    for (_, record) in sale.reservations.iter_late() {
-        element(&|out| put_record(out, sale, record));
+    for (slot, record) in sale.reservations.iter_late() {
+        element(&|out| put_record_whole(out, sale, slot, record));
     }
-    for (_, record) in sale.reservations.iter_ended() {
-        element(&|out| put_record(out, sale, record));
+    for (slot, record) in sale.reservations.iter_ended() {
+        element(&|out| put_record_whole(out, sale, slot, record));
     }
-    for (_, record) in sale.reservations.iter() {
+    for (slot, record) in sale.reservations.iter() {
         let Some(order) = record.order() else {
             continue;
         };
-        element(&|out| put_record(out, sale, record));
+        element(&|out| put_record_whole(out, sale, slot, record));
         for refund in order.refunds() {
             element(&|out| put_refund(out, record.id(), refund));
         }
@@ -165,6 +182,24 @@ fn for_each_record(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
             out.tag(RECORD);
             put_outbox_record(out, &record);
         });
+    }
+}
+
+/// Writes the rows of all units with names, in the order of coming.
+fn for_each_row(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
+    let Some(named) = &sale.named else { return };
+    for row in named.rows().iter() {
+        element(&|out| {
+            out.tag(ROW);
+            put_row(out, named, row);
+        });
+    }
+}
+
+fn put_units_of(out: &mut Writer<'_>, units: &[UnitNumber]) {
+    if !units.is_empty() {
+        out.number(1);
+        put_units_option(out, UNITS, units);
     }
 }
 
@@ -289,8 +324,16 @@ fn put_header(out: &mut Writer<'_>, sale: &Sale, secrets: Secrets) {
     }
 }
 
-fn put_item(out: &mut Writer<'_>, sku: &[u8], stock: Stock, (base, owed): (i64, u64)) {
-    out.tag_with_options(ITEM, owed > 0);
+/// Writes an item, with what is owed of it, and whether its units are sealed if they have names.
+fn put_item(
+    out: &mut Writer<'_>,
+    sku: &[u8],
+    stock: Stock,
+    base: i64,
+    (owed, sealed): (u64, Option<bool>),
+) {
+    // Units with names are never owed: it has one option at most.
+    out.tag_with_options(ITEM, owed > 0 || sealed.is_some());
     out.bytes(sku);
     out.number(stock.available);
     out.number(stock.reserved);
@@ -298,18 +341,29 @@ fn put_item(out: &mut Writer<'_>, sku: &[u8], stock: Stock, (base, owed): (i64, 
     out.signed(base);
     if owed > 0 {
         out.one_option(OWED, |out| out.number(owed));
+    } else if let Some(sealed) = sealed {
+        out.one_option(NAMED, |out| out.flag(sealed));
     }
 }
 
-fn put_record(out: &mut Writer<'_>, sale: &Sale, record: Reservation<'_>) {
+/// Appends a record with the units it has, or had.
+fn put_record_whole(out: &mut Writer<'_>, sale: &Sale, slot: Slot, record: Reservation<'_>) {
+    let units = units_kept(sale, slot, record);
+    put_record(out, sale, record, !units.is_empty());
+    put_units_of(out, &units);
+}
+
+/// Appends a record without its option.
+fn put_record(out: &mut Writer<'_>, sale: &Sale, record: Reservation<'_>, has_option: bool) {
     let user = sale.users.name(record.user());
-    out.tag(match record.status() {
+    let tag = match record.status() {
         Status::Open => OPEN,
         Status::Released => RELEASED,
         Status::InGrace => LATE,
         Status::Expired => EXPIRED,
         Status::Sold => ORDER,
-    });
+    };
+    out.tag_with_options(tag, has_option);
     out.name(record.id());
     out.option(user, Writer::name);
     match record.digest() {
@@ -345,7 +399,9 @@ fn put_refund(out: &mut Writer<'_>, id: Spelling<'_>, refund: &RefundRecord) {
         None => Some(false),
     };
     let is_kept = no_restock.is_none() && !refund.restocked;
-    out.tag_with_options(REFUND, no_restock.is_some() || is_kept);
+    let options = [no_restock.is_some(), is_kept, !refund.units.is_empty()];
+    let options = options.into_iter().map(u64::from).sum();
+    out.tag_with_options(REFUND, options > 0);
     out.name(id);
     out.option(refund.reference.as_ref(), |out, name| {
         out.name(name.spelling())
@@ -353,10 +409,16 @@ fn put_refund(out: &mut Writer<'_>, id: Spelling<'_>, refund: &RefundRecord) {
     put_lines(out, &refund.cart.lines());
     put_entry(out, refund.entry);
     out.flag(refund.restores_limit);
+    if options > 0 {
+        out.number(options);
+    }
     if let Some(was_asked) = no_restock {
-        out.one_option(NO_RESTOCK, |out| out.flag(was_asked));
+        out.an_option(NO_RESTOCK, |out| out.flag(was_asked));
     } else if is_kept {
-        out.one_option(NOT_RESTOCKED, |_| {});
+        out.an_option(NOT_RESTOCKED, |_| {});
+    }
+    if !refund.units.is_empty() {
+        put_units_option(out, REFUND_UNITS, &refund.units);
     }
 }
 
@@ -373,6 +435,10 @@ fn put_restock_ref(out: &mut Writer<'_>, restock: &RestockRef) {
         }
         Deltas::Digest(digest) => {
             out.tag(DIGEST);
+            out.wide(*digest);
+        }
+        Deltas::Call(digest) => {
+            out.tag(CALL);
             out.wide(*digest);
         }
     }

@@ -5,6 +5,7 @@
 
 use crate::sale::book::cart::Cart;
 use crate::sale::book::items::{Move, Stock, StockChanges};
+use crate::sale::book::named::UnitNumber;
 use crate::sale::book::pace::Pace;
 use crate::sale::book::refunds::RefundRecord;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Slot, Status};
@@ -13,7 +14,7 @@ use crate::sale::book::user::Account;
 use crate::sale::book::users::UserSlot;
 pub(crate) use crate::sale::event::moves::signed;
 use crate::sale::event::moves::{differences, shifted};
-use crate::sale::event::{Change, Event, Forgets, Order, Refund, StockDelta};
+use crate::sale::event::{Change, Event, Forgets, NamedRestock, Order, Refund, StockDelta};
 use crate::sale::state::{Mark, MarkId, Sale};
 use crate::sale::units::{Line, units_of};
 use crate::table::name::{Key, Name, Spelling};
@@ -71,6 +72,7 @@ impl Sale {
                 id,
                 user,
                 lines,
+                units,
                 expires_at_ms,
                 forgets,
                 replaces,
@@ -78,16 +80,22 @@ impl Sale {
                 self.make_room(*forgets);
                 let mut new = new_reservation(*id, NONE, lines, at_ms);
                 new.expires_at_ms = *expires_at_ms;
-                match replaces {
+                let slot = match replaces {
                     None => Some(self.reserve(*user, lines, new, told)),
                     Some(old) => self.replace(*old, *user, lines, new, told),
+                };
+                if !units.is_empty() {
+                    self.hold_units(slot?, units);
                 }
+                slot
             }
             Change::Bought {
                 id,
                 user,
                 lines,
+                units,
                 order,
+                sealed,
                 forgets,
             } => {
                 self.make_room(*forgets);
@@ -98,7 +106,11 @@ impl Sale {
                     ..new_reservation(*id, user, lines, at_ms)
                 };
                 let order = OrderRecord::new(at_ms, order.entry, order.reference);
-                Some(self.reservations.insert(&new, Some(order), &mut self.users))
+                let slot = self.reservations.insert(&new, Some(order), &mut self.users);
+                if self.named.is_some() {
+                    self.hold_bought(slot, lines, units, sealed);
+                }
+                Some(slot)
             }
             Change::ReleasedUnseen { id, user, forgets } => {
                 self.make_room(*forgets);
@@ -110,7 +122,7 @@ impl Sale {
                 };
                 Some(self.reservations.insert(&new, None, &mut self.users))
             }
-            Change::Sold { id, order } => self.sell(*id, order, at_ms, seen),
+            Change::Sold { id, order, sealed } => self.sell(*id, order, sealed, at_ms, seen),
             Change::Released { id } => self.end(*id, Status::Released, at_ms, seen),
             Change::Expired { id } => self.end(*id, self.status_when_expired(), at_ms, seen),
             Change::Lapsed { id } => self.end(*id, Status::Expired, at_ms, seen),
@@ -147,7 +159,11 @@ impl Sale {
                     self.forget(self.reservations.first_ended_of_all());
                 }
             }
-            Change::Restocked { deltas, reference } => self.restock(deltas, *reference, seen),
+            Change::Restocked {
+                deltas,
+                reference,
+                named,
+            } => self.restock(deltas, *reference, named.as_deref(), seen),
             Change::Altered(options) => {
                 if self.options.pace != options.pace {
                     self.pace = Pace::default();
@@ -250,6 +266,9 @@ impl Sale {
             };
             self.items.shift(item, by, &mut told.stock);
         }
+        if self.named.is_some() {
+            self.free_units(slot, Status::Released);
+        }
         self.account(old_user, &old_lines, (-1, 0), -1);
         self.account(new.user, lines, (1, 0), 1);
         told.counted = self.users.sums(new.user).counted;
@@ -312,6 +331,7 @@ impl Sale {
         &mut self,
         id: Key<'_>,
         order: &Order<'_>,
+        sealed: &[UnitNumber],
         at_ms: u64,
         seen: &mut StockChanges,
     ) -> Option<Slot> {
@@ -323,6 +343,9 @@ impl Sale {
         } else {
             // Within its grace: the units went back on sale and come from there.
             self.move_units(user, &lines, (-1, 0, 1), 1, seen);
+        }
+        if self.named.is_some() {
+            self.hold_sold(slot, &lines, sealed);
         }
         let order = OrderRecord::new(at_ms, order.entry, order.reference);
         self.reservations.sell(slot, &mut self.users, order);
@@ -349,6 +372,9 @@ impl Sale {
         if record.status() == Status::Open {
             let (user, lines) = (record.user(), record.lines());
             self.move_units(user, &lines, (1, -1, 0), -1, seen);
+        }
+        if self.named.is_some() {
+            self.free_units(slot, status);
         }
         self.reservations.end(slot, &mut self.users, status, at_ms);
     }
@@ -377,6 +403,9 @@ impl Sale {
             let Some(slot) = self.reservations.late().first() else {
                 break;
             };
+            if self.named.is_some() {
+                self.free_units(slot, Status::Expired);
+            }
             self.reservations
                 .end(slot, &mut self.users, Status::Expired, 0);
         }
@@ -384,6 +413,9 @@ impl Sale {
 
     fn forget(&mut self, slot: Option<Slot>) {
         if let Some(slot) = slot {
+            if self.named.is_some() {
+                self.free_units(slot, Status::Expired);
+            }
             self.reservations.remove(slot, &mut self.users);
         }
     }
@@ -391,12 +423,18 @@ impl Sale {
     fn refund(&mut self, refund: &Refund<'_>, seen: &mut StockChanges) -> Option<Slot> {
         let slot = self.reservations.find(refund.id)?;
         let user = self.reservations.get(slot)?.user();
+        if self.named.is_some() {
+            self.refund_units(slot, user, refund, seen);
+            return Some(slot);
+        }
         let counts = -i64::from(refund.restores_limit);
         let restocked = refund.restocks || self.settles(refund);
         if refund.restocks {
             self.move_units(user, &refund.lines, (1, 0, -1), counts, seen);
         } else {
-            self.take_back(refund, seen);
+            for line in &refund.lines {
+                self.take_back(line, refund.no_restock, seen);
+            }
             self.account(user, &refund.lines, (0, -1), counts);
         }
         self.refunded = self.refunded.saturating_add(units_of(&refund.lines));
@@ -409,6 +447,7 @@ impl Sale {
         let mut taken = refund.lines.clone();
         taken.sort_unstable();
         let record = RefundRecord {
+            units: refund.units.as_slice().into(),
             reference: refund.reference.map(Name::new),
             cart: Cart::new(&refund.lines),
             entry: refund.entry,
@@ -423,6 +462,7 @@ impl Sale {
         &mut self,
         deltas: &[StockDelta<'_>],
         reference: Option<Spelling<'_>>,
+        named: Option<&NamedRestock<'_>>,
         seen: &mut StockChanges,
     ) {
         let mut by_item = Vec::with_capacity(deltas.len());
@@ -439,9 +479,16 @@ impl Sale {
             self.items.shift_base(item, *delta);
             by_item.push((item, *delta));
         }
+        if let (Some(named), Some(&(item, _))) = (named, by_item.first()) {
+            self.restock_units(item, named);
+        }
         let Some(reference) = reference else { return };
         by_item.sort_unstable();
-        self.restock_refs.push(reference, Deltas::new(&by_item));
+        let deltas = match named.and_then(|named| named.digest) {
+            Some(digest) => Deltas::Call(digest),
+            None => Deltas::new(&by_item),
+        };
+        self.restock_refs.push(reference, deltas);
     }
 }
 

@@ -28,6 +28,8 @@ impl Sale {
             lines,
             sold_at_ms,
             order,
+            units,
+            sealed,
             forgets,
         } = imported;
         let order = OrderRecord::new(*sold_at_ms, order.entry, order.reference);
@@ -41,6 +43,7 @@ impl Sale {
             if record.status() == Status::Open {
                 self.move_units(record.user(), lines, (0, -1, 1), 0, seen);
                 self.reservations.sell(slot, &mut self.users, order);
+                self.hold_sold(slot, lines, sealed);
                 return Some(slot);
             }
             if !record.is_unseen() {
@@ -48,6 +51,7 @@ impl Sale {
                 new.expires_at_ms = record.expires_at_ms();
             }
             // It takes the slot again, so that a SCAN passes over nobody.
+            self.free_units(slot, Status::Expired);
             self.reservations.remove(slot, &mut self.users);
         } else {
             self.leave_line(*id, at_ms);
@@ -58,7 +62,9 @@ impl Sale {
             self.items.take(line.item, line.qty, true, seen);
         }
         self.account(new.user, lines, (0, 1), 1);
-        Some(self.reservations.insert(&new, Some(order), &mut self.users))
+        let slot = self.reservations.insert(&new, Some(order), &mut self.users);
+        self.hold_bought(slot, lines, units, sealed);
+        Some(slot)
     }
 
     /// Whoever waits under this id does so no longer.
@@ -102,22 +108,25 @@ impl Sale {
         self.items.owes() && refund.no_restock == Some(false) && refund.lines.iter().any(owes)
     }
 
-    /// Units of a refund that do not go on sale again. Unless NORESTOCK was asked for, they
+    /// Units of a line that do not go on sale again. Unless NORESTOCK was asked for, they
     /// settle what the item owes; the rest leaves it.
     #[inline(never)] // Rare.
-    pub(super) fn take_back(&mut self, refund: &Refund<'_>, seen: &mut StockChanges) {
-        for line in &refund.lines {
-            let leaves = if refund.no_restock == Some(false) {
-                self.items.settle(line.item, line.qty, seen)
-            } else {
-                let by = Move {
-                    sold: -signed(line.qty),
-                    ..Move::default()
-                };
-                self.items.shift(line.item, by, seen);
-                line.qty
+    pub(super) fn take_back(
+        &mut self,
+        line: &Line,
+        no_restock: Option<bool>,
+        seen: &mut StockChanges,
+    ) {
+        let leaves = if no_restock == Some(false) {
+            self.items.settle(line.item, line.qty, seen)
+        } else {
+            let by = Move {
+                sold: -signed(line.qty),
+                ..Move::default()
             };
-            self.items.shift_base(line.item, -signed(leaves));
-        }
+            self.items.shift(line.item, by, seen);
+            line.qty
+        };
+        self.items.shift_base(line.item, -signed(leaves));
     }
 }

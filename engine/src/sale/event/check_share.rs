@@ -8,6 +8,7 @@ use crate::sale::event::check::Divergence;
 use crate::sale::event::{Change, Event, Given, Imported, Taken};
 use crate::sale::state::Sale;
 use crate::sale::units::{INTEGER_MAX, ItemIndex, Line};
+use crate::sale::views_units::ItemKind;
 
 impl Sale {
     /// Whether what happens between sales can be carried out.
@@ -30,7 +31,7 @@ impl Sale {
         }
         let Some(slot) = self.reservations.find(imported.id) else {
             self.check_room(imported.forgets)?;
-            return self.check_owing(lines);
+            return self.check_sold_elsewhere(imported);
         };
         let record = self.reservations.get(slot).ok_or(Divergence::IdUnknown)?;
         let is_same = || {
@@ -38,10 +39,40 @@ impl Sale {
         };
         match record.status() {
             Status::Sold => Err(Divergence::WrongState),
-            Status::Open if is_same() => Ok(()),
+            // It has its units, but for sealed ones.
+            Status::Open if is_same() && imported.units.is_empty() => {
+                self.check_sealed(lines, &imported.sealed)
+            }
             Status::Open => Err(Divergence::WrongState),
-            Status::InGrace | Status::Expired | Status::Released => self.check_owing(lines),
+            Status::InGrace | Status::Expired | Status::Released => {
+                self.check_sold_elsewhere(imported)
+            }
         }
+    }
+
+    /// Are its units with names free, and can the others be owed?
+    fn check_sold_elsewhere(&self, imported: &Imported<'_>) -> Result<(), Divergence> {
+        let Imported {
+            lines,
+            units,
+            sealed,
+            ..
+        } = imported;
+        self.check_units(lines, units, None)?;
+        self.check_sealed(lines, sealed)?;
+        if self.short_of_named(lines).is_some() {
+            return Err(Divergence::TooFewUnits);
+        }
+        self.check_owing(lines)
+    }
+
+    /// The first line of units with names of which fewer are available: they cannot be owed.
+    pub(crate) fn short_of_named<'l>(&self, lines: &'l [Line]) -> Option<&'l Line> {
+        let named = self.named.as_ref()?;
+        let is_short = |line: &&Line| {
+            named.item(line.item).is_some() && self.items.stock(line.item).available < line.qty
+        };
+        lines.iter().find(is_short)
     }
 
     /// Can so many units be owed, as far as they are not available?
@@ -67,6 +98,9 @@ impl Sale {
         if given.item as usize >= self.items.len() {
             return Err(Divergence::ItemUnknown);
         }
+        if self.kind_of_item(given.item) != ItemKind::Counted {
+            return Err(Divergence::WrongNames);
+        }
         self.check_total(Way::Given, given.item, given.to, (given.total, given.units))?;
         let available = self.items.stock(given.item).available;
         let missing = given.units.saturating_sub(available);
@@ -81,6 +115,9 @@ impl Sale {
 
     fn check_taken(&self, taken: &Taken<'_>) -> Result<(), Divergence> {
         let item = self.items.find(&taken.sku);
+        if item.is_some_and(|item| self.kind_of_item(item) != ItemKind::Counted) {
+            return Err(Divergence::WrongNames);
+        }
         let number = item.unwrap_or(self.items.len() as ItemIndex);
         self.check_total(Way::Taken, number, taken.from, (taken.total, taken.units))?;
         if !self.has_number_for(item, taken.units) {

@@ -15,13 +15,14 @@
 
 use std::borrow::Cow;
 
+use crate::sale::book::named::UnitList;
 use crate::sale::event::forgets_codec::{put_forgets, take_forgets};
 use crate::sale::event::line_codec::{
     DISSOLVED, DRAWN, GRANTED, JOINED, LEFT, count_tagged, put_of_lines, put_tagged, take_of_lines,
     take_tagged,
 };
 use crate::sale::event::order_codec::{
-    put_order, put_order_option, put_refund, put_refund_options, take_order, take_order_option,
+    put_order, put_order_options, put_refund, put_refund_options, take_order, take_order_option,
     take_refund, take_refund_option,
 };
 use crate::sale::event::parts::{
@@ -33,7 +34,10 @@ use crate::sale::event::share_codec::{
     take_share,
 };
 use crate::sale::event::told::Told;
-use crate::sale::event::{Change, Created, Event, StockDelta};
+use crate::sale::event::units_codec::{
+    is_restock, put_named, put_units_option, take_named, take_units,
+};
+use crate::sale::event::{Change, Created, Event, Imported, StockDelta};
 use crate::sale::units::{INTEGER_MAX, ORDERS_BYTES_MAX, has_twice};
 use crate::table::hash::Hasher;
 use crate::wire::{CodecError, Collector, NameReader, Writer};
@@ -66,6 +70,9 @@ const DROPPED: u8 = 21;
 
 /// Options of `Reserved`.
 const REPLACES: u8 = 1;
+const UNITS: u8 = 2;
+/// Options of `Granted`.
+const GRANTED_UNITS: u8 = 1;
 /// Options of `Swept`.
 const LAPSED: u8 = 1;
 /// Options of `Resumed`: which mark.
@@ -99,11 +106,27 @@ pub(super) fn put_event(out: &mut Out<'_, '_>, event: &Event<'_>, with_moment: b
 #[inline]
 fn has_option(change: &Change<'_>) -> bool {
     match change {
-        Change::Reserved { replaces, .. } => replaces.is_some(),
+        Change::Reserved {
+            replaces, units, ..
+        } => replaces.is_some() | !units.is_empty(),
         Change::Swept { lapsed, .. } => *lapsed > 0,
-        Change::Refunded(refund) => refund.no_restock == Some(true) || !refund.told.is_empty(),
-        Change::Sold { order, .. } | Change::Bought { order, .. } => !order.told.is_empty(),
-        Change::Imported(imported) => !imported.order.told.is_empty(),
+        Change::Refunded(refund) => {
+            refund.no_restock == Some(true) || !refund.told.is_empty() || !refund.units.is_empty()
+        }
+        Change::Sold { order, sealed, .. } => !order.told.is_empty() | !sealed.is_empty(),
+        Change::Bought {
+            order,
+            units,
+            sealed,
+            ..
+        } => !order.told.is_empty() | !units.is_empty() | !sealed.is_empty(),
+        Change::Imported(imported) => {
+            !imported.order.told.is_empty()
+                || !imported.units.is_empty()
+                || !imported.sealed.is_empty()
+        }
+        Change::Granted(granted) => !granted.units.is_empty(),
+        Change::Restocked { named, .. } => named.is_some(),
         Change::Created(created) => count_tagged(&created.options) > 0 || has_share(created),
         Change::Altered(options) => count_tagged(options) > 0 || options.group.is_some(),
         Change::Resumed { lifts } => lifts.is_some(),
@@ -130,7 +153,7 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
             out.number(expires_at_ms.saturating_sub(event.at_ms));
             put_forgets(out, *forgets);
         }
-        Change::Sold { id, order } => {
+        Change::Sold { id, order, .. } => {
             out.name(*id);
             put_order(out, order);
         }
@@ -140,6 +163,7 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
             lines,
             order,
             forgets,
+            ..
         } => {
             out.name(*id);
             out.name(*user);
@@ -164,7 +188,9 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
             out.number(*expires_at_ms);
         }
         Change::Refunded(refund) => put_refund(out, refund),
-        Change::Restocked { deltas, reference } => {
+        Change::Restocked {
+            deltas, reference, ..
+        } => {
             put_deltas(out, deltas);
             out.option(*reference, Writer::name);
         }
@@ -193,15 +219,37 @@ fn put_deltas(out: &mut Out<'_, '_>, deltas: &[StockDelta<'_>]) {
 fn put_option(out: &mut Out<'_, '_>, change: &Change<'_>) {
     match change {
         Change::Reserved {
-            replaces: Some(old),
-            ..
-        } => out.one_option(REPLACES, |out| out.name(*old)),
+            replaces, units, ..
+        } => {
+            out.number(u64::from(replaces.is_some()) + u64::from(!units.is_empty()));
+            if let Some(old) = replaces {
+                out.an_option(REPLACES, |out| out.name(*old));
+            }
+            if !units.is_empty() {
+                put_units_option(out, UNITS, units);
+            }
+        }
         Change::Swept { lapsed, .. } => {
             out.one_option(LAPSED, |out| out.number(u64::from(*lapsed)));
         }
         Change::Refunded(refund) => put_refund_options(out, refund),
-        Change::Sold { order, .. } | Change::Bought { order, .. } => put_order_option(out, order),
-        Change::Imported(imported) => put_order_option(out, &imported.order),
+        Change::Sold { order, sealed, .. } => put_order_options(out, order, &[], sealed),
+        Change::Bought {
+            order,
+            units,
+            sealed,
+            ..
+        } => put_order_options(out, order, units, sealed),
+        Change::Imported(imported) => {
+            put_order_options(out, &imported.order, &imported.units, &imported.sealed);
+        }
+        Change::Granted(granted) => {
+            out.number(1);
+            put_units_option(out, GRANTED_UNITS, &granted.units);
+        }
+        Change::Restocked {
+            named: Some(named), ..
+        } => put_named(out, named),
         Change::Created(created) => put_created_options(out, created),
         Change::Altered(options) => {
             let group = options.group.as_deref();
@@ -316,6 +364,15 @@ fn take_rest<'a>(
     if has_options {
         from.options(|tag, value| take_option(&mut change, tag, value))?;
     }
+    if let Change::Restocked {
+        deltas,
+        named: Some(named),
+        ..
+    } = &change
+        && !is_restock(deltas, named)
+    {
+        return Err(CodecError::Invalid("the names of units"));
+    }
     if let Change::Refunded(refund) = &mut change
         && version > 1
     {
@@ -332,6 +389,11 @@ fn take_option<'a>(
 ) -> Result<bool, CodecError> {
     match (change, tag) {
         (Change::Reserved { replaces, .. }, REPLACES) => *replaces = Some(value.name()?),
+        (Change::Reserved { units, .. }, UNITS) => *units = take_units(value)?,
+        (Change::Granted(granted), GRANTED_UNITS) => granted.units = take_units(value)?,
+        (Change::Restocked { named, .. }, tag) => {
+            return take_named(named.get_or_insert_default(), tag, value);
+        }
         (Change::Swept { lapsed, .. }, LAPSED) => {
             *lapsed = value.small()?;
             if *lapsed == 0 {
@@ -339,11 +401,28 @@ fn take_option<'a>(
             }
         }
         (Change::Refunded(refund), tag) => return take_refund_option(refund, tag, value),
-        (Change::Sold { order, .. } | Change::Bought { order, .. }, tag) => {
-            return take_order_option(order, tag, value);
+        (Change::Sold { order, sealed, .. }, tag) => {
+            return take_order_option(order, None, sealed, tag, value);
+        }
+        (
+            Change::Bought {
+                order,
+                units,
+                sealed,
+                ..
+            },
+            tag,
+        ) => {
+            return take_order_option(order, Some(units), sealed, tag, value);
         }
         (Change::Imported(imported), tag) => {
-            return take_order_option(&mut imported.order, tag, value);
+            let Imported {
+                order,
+                units,
+                sealed,
+                ..
+            } = &mut **imported;
+            return take_order_option(order, Some(units), sealed, tag, value);
         }
         (Change::Created(created), SHARE) => {
             let sale_id = created.sale_id;
@@ -366,6 +445,7 @@ fn take_change<'a>(
     Ok(match kind {
         CREATED => Change::Created(Box::new(take_created(from)?)),
         RESERVED => Change::Reserved {
+            units: UnitList::new(),
             id: from.name()?,
             user: from.name()?,
             lines: take_lines(from)?,
@@ -374,10 +454,13 @@ fn take_change<'a>(
             replaces: None,
         },
         SOLD => Change::Sold {
+            sealed: UnitList::new(),
             id: from.name()?,
             order: take_order(from)?,
         },
         BOUGHT => Change::Bought {
+            sealed: UnitList::new(),
+            units: UnitList::new(),
             id: from.name()?,
             user: from.name()?,
             lines: take_lines(from)?,
@@ -443,7 +526,11 @@ fn take_restocked<'a>(from: &mut NameReader<'a>) -> Result<Change<'a>, CodecErro
         return Err(CodecError::Invalid("the deltas of a restock"));
     }
     let reference = from.option(NameReader::spelling)?;
-    Ok(Change::Restocked { deltas, reference })
+    Ok(Change::Restocked {
+        named: None,
+        deltas,
+        reference,
+    })
 }
 
 /// A deadline, written as the time from the moment of decision.

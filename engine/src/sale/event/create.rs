@@ -60,6 +60,7 @@ impl Sale {
             restock_refs: RestockRefs::default(),
             outbox: (created.options.events == Events::All).then(Outbox::empty),
             waiting: None,
+            named: None,
             pace: Pace::default(),
             has_queue: created.options.pace.is_some(),
             shares: Shares::of_share_id(created.sale_id, created.share_id),

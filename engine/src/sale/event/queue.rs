@@ -19,10 +19,11 @@
 //! Edge: reads the sale and changes its outbox alone. `apply.rs` changes the rest.
 
 use crate::sale::book::items::StockChanges;
+use crate::sale::book::named::UnitList;
 use crate::sale::book::options::{Events, Options};
 use crate::sale::book::outbox::Outbox;
-use crate::sale::book::reservation::Slot;
-use crate::sale::event::apply_line::who_of;
+use crate::sale::book::reservation::{Slot, Status};
+use crate::sale::event::apply_line::{split_units, who_of};
 use crate::sale::event::record::{Alterations, News, ReservationEvent, of_reservation};
 use crate::sale::event::{Change, Event, Granted, StockDelta};
 use crate::sale::state::Sale;
@@ -82,6 +83,7 @@ impl Sale {
                 id,
                 user,
                 lines,
+                units,
                 expires_at_ms,
                 replaces,
                 ..
@@ -91,7 +93,7 @@ impl Sale {
                 }
                 let event = ReservationEvent::Reserved;
                 let (id, user) = (id.spelling(), user.spelling());
-                let news = of_reservation(event, id, user, lines, *expires_at_ms);
+                let news = of_reservation(event, id, user, (lines, units.clone()), *expires_at_ms);
                 outbox.queue(at_ms, &news);
             }
             Change::Released { id } => self.queue_released(outbox, at_ms, *id),
@@ -143,7 +145,10 @@ impl Sale {
     /// Queues what is known after the change: the items that have crossed, as they are now.
     fn queue_after(&self, outbox: &mut Outbox, event: &Event<'_>, crossed: &StockChanges) {
         let at_ms = event.at_ms;
-        if let Change::Restocked { deltas, reference } = &event.change {
+        if let Change::Restocked {
+            deltas, reference, ..
+        } = &event.change
+        {
             self.queue_restocked(outbox, at_ms, deltas, *reference);
         }
         for &(item, event) in crossed {
@@ -185,13 +190,17 @@ impl Sale {
 
     fn queue_granted(&self, outbox: &mut Outbox, at_ms: u64, granted: &Granted) {
         let Some(waiting) = &self.waiting else { return };
+        let mut units = &granted.units[..];
         for (slot, gets_units) in who_of(waiting, granted) {
             let place = waiting.get(slot).filter(|_| gets_units);
             let Some(place) = place else { continue };
             let event = ReservationEvent::Granted;
             let lines = one_line(place.item, place.qty);
             let (id, user) = (place.id, place.user);
-            let news = of_reservation(event, id, user, &lines, granted.expires_at_ms);
+            let own;
+            (own, units) = split_units(units, place.qty);
+            let cart = (&lines[..], UnitList::from_slice(own));
+            let news = of_reservation(event, id, user, cart, granted.expires_at_ms);
             outbox.queue(at_ms, &news);
         }
     }
@@ -215,11 +224,18 @@ impl Sale {
         let user = self.users.name(record.user())?;
         let expires_at_ms = record.expires_at_ms();
         let lines = record.lines();
+        let mut units = UnitList::new();
+        if let Some(named) = &self.named
+            && event != ReservationEvent::Extended
+            && record.status() == Status::Open
+        {
+            units = named.held_by(slot).collect();
+        }
         Some(of_reservation(
             event,
             record.id(),
             user,
-            &lines,
+            (&lines, units),
             expires_at_ms,
         ))
     }
@@ -352,6 +368,7 @@ mod tests {
 
     fn reserved(lines: Lines, replaces: Option<Key<'static>>) -> Change<'static> {
         Change::Reserved {
+            units: UnitList::new(),
             id: HASHER.key(b"new"),
             user: HASHER.key(b"eve"),
             lines,
@@ -443,6 +460,7 @@ mod tests {
         apply(&mut sale, AT_MS, reserved(one_line(0, available), None));
         // The difference crosses nothing.
         let replaced = Change::Reserved {
+            units: UnitList::new(),
             id: HASHER.key(b"newer"),
             user: HASHER.key(b"eve"),
             lines: one_line(0, available),
@@ -493,7 +511,11 @@ mod tests {
         ];
         let reference = Some(Spelling::of(b"truck"));
         assert_eq!(
-            queued(Change::Restocked { deltas, reference }),
+            queued(Change::Restocked {
+                named: None,
+                deltas,
+                reference
+            }),
             ["restocked [(2, 5), (0, -3)]", "backinstock 2 5 0 0"]
         );
         let mut sale = telling();
@@ -535,7 +557,11 @@ mod tests {
         let next_seq = sale.next_seq(AT_MS);
         assert_eq!(next_seq, Some(AT_MS * 1_000 + 2));
         let id = HASHER.key(b"open");
-        let sold = Change::Sold { id, order };
+        let sold = Change::Sold {
+            sealed: UnitList::new(),
+            id,
+            order,
+        };
         let event = |change| Event {
             at_ms: AT_MS,
             change,
@@ -547,7 +573,11 @@ mod tests {
             ..order
         };
         assert_eq!(
-            sale.check(&event(Change::Sold { id, order: before })),
+            sale.check(&event(Change::Sold {
+                sealed: UnitList::new(),
+                id,
+                order: before
+            })),
             Err(crate::sale::event::check::Divergence::EntriesOutOfOrder)
         );
         apply(&mut sale, AT_MS, sold);

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use crate::sale::book::named::UnitList;
 use crate::sale::book::options::Options;
 use crate::sale::event::forgets_codec::{put_forgets, take_forgets};
 use crate::sale::event::order_codec::{put_order, take_order};
@@ -61,6 +62,8 @@ pub(super) fn take_of_shares<'a>(
             lines: take_lines(from)?,
             sold_at_ms: take_moment(from)?,
             order: take_order(from)?,
+            units: UnitList::new(),
+            sealed: UnitList::new(),
             forgets: take_forgets(from)?,
         })),
         GIVEN => Change::Given(Box::new(take_given(from)?)),

@@ -14,6 +14,7 @@ use crate::sale::event::apply::signed;
 use crate::sale::event::{Change, Created, Event, StockDelta};
 use crate::sale::state::Sale;
 use crate::sale::units::{INTEGER_MAX, ItemIndex, MOMENT_MS_MAX, has_twice};
+use crate::sale::views_units::ItemKind;
 use crate::table::name::Spelling;
 
 /// `FLASHSALE.CREATE`, parsed.
@@ -203,6 +204,7 @@ impl Sale {
         let deltas: Vec<StockDelta<'a>> = self.restockable(ask.new, deltas)?;
         self.check_restock(&deltas, bounds)?;
         let change = Change::Restocked {
+            named: None,
             deltas,
             reference: ask.reference.map(Spelling::of),
         };
@@ -316,6 +318,13 @@ impl Sale {
 
     /// No item below zero, not too many items, not too many units.
     fn check_restock(&self, deltas: &[StockDelta<'_>], bounds: &Bounds) -> Result<(), Answer> {
+        let is_named = |item| self.kind_of_item(item) != ItemKind::Counted;
+        let mut known = deltas.iter().filter_map(|by| self.items.find(&by.sku));
+        if self.named.is_some() && known.any(is_named) {
+            return Err(Answer::Invalid(
+                "delta: the units of the item have names, use UNITS",
+            ));
+        }
         let (mut total, mut items) = (i128::from(self.units()), self.items.len());
         for StockDelta { sku, delta } in deltas {
             total += i128::from(*delta);

@@ -2,6 +2,7 @@
 
 mod attempt;
 pub mod batch;
+mod choose;
 pub mod expiry;
 mod grant;
 mod hold;
@@ -13,5 +14,8 @@ mod outbox;
 mod part;
 pub mod pass;
 pub mod refund;
+mod refund_units;
 pub mod reserve;
 pub mod share;
+mod restock_units;
+mod units;

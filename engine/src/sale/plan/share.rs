@@ -15,10 +15,13 @@ use crate::sale::event::{Change, Event, Given, Taken};
 use crate::sale::plan::manage::TOO_MANY_ITEMS;
 use crate::sale::state::Sale;
 use crate::sale::units::{INTEGER_MAX, ItemIndex};
+use crate::sale::views_units::ItemKind;
 
 const SAME_SALE: Answer = Answer::Invalid("to: the share id of the sale that gives");
 const TOO_MANY_PEERS: Answer =
     Answer::Invalid("share id: one more than the 1024 that a sale gives to and takes from");
+const NAMED: Answer =
+    Answer::Invalid("sku: its units have names, which stay in the sale they are named in");
 const TOO_MUCH: Answer =
     Answer::Invalid("total: the sum over all share ids exceeds 9007199254740991");
 
@@ -63,6 +66,9 @@ impl Sale {
         let item = self.item_of(ask.sku).ok_or(Answer::NoSku {
             ask: ask.sku.map(|_| 0),
         })?;
+        if self.kind_of_item(item) != ItemKind::Counted {
+            return Err(NAMED);
+        }
         let before = self.shared(Way::Given, item, ask.to);
         let units = self.units_to_give(item, ask, before)?;
         if units == 0 && !ask.confirms {
@@ -132,6 +138,9 @@ impl Sale {
             (None, Some(item)) => Cow::Owned(self.items.sku(item).to_vec()),
             (None, None) => return Err(Answer::NoSku { ask: None }),
         };
+        if item.is_some_and(|item| self.kind_of_item(item) != ItemKind::Counted) {
+            return Err(NAMED);
+        }
         let before = item.map_or(0, |item| self.shared(Way::Taken, item, ask.from));
         let units = ask.total.saturating_sub(before);
         if let Some(item) = item

@@ -14,6 +14,7 @@ mod line;
 mod outbox;
 mod pass;
 mod share;
+mod units;
 
 use flashsale_engine::sale::*;
 use flashsale_fuzz::samples::{

@@ -74,7 +74,18 @@ pub fn bad_values(kind: Kind) -> Vec<Vec<u8>> {
             "01arz3ndektsv4rrffq69g5fav",
             "81ARZ3NDEKTSV4RRFFQ69G5FAV",
         ]),
-        Kind::Sku => {
+        Kind::Past => {
+            let other_units = ["0", "1", "99999999999", "10000000000001"];
+            // Ahead of any clock here.
+            let ahead = ["9000000000000"];
+            numbers()
+                .chain(text(&["-1"]))
+                .chain(text(&other_units))
+                .chain(text(&ahead))
+                .collect()
+        }
+        Kind::NoGroup => vec![b"shoes".to_vec(), vec![b'n'; 129], b"\xff".to_vec()],
+        Kind::Sku | Kind::Group => {
             let mut bad = vec![Vec::new(), vec![b'n'; 129], "é".repeat(65).into_bytes()];
             // A stray byte, an overlong form, a surrogate, a character cut short.
             let not_utf8: [&[u8]; 5] =
@@ -92,16 +103,7 @@ pub fn bad_values(kind: Kind) -> Vec<Vec<u8>> {
         }
         Kind::Integer(_) | Kind::Count => numbers().chain(text(&["-1", "0"])).collect(),
         Kind::Delta => {
-            let signs = [
-                "0",
-                "--1",
-                "-",
-                "-01",
-                "+-1",
-                "- 1",
-                "-1.0",
-                "-9007199254740992",
-            ];
+            let signs = ["--1", "-", "-01", "+-1", "- 1", "-1.0", "-9007199254740992"];
             numbers().chain(text(&signs)).collect()
         }
         Kind::Json => bad_json(),
@@ -169,7 +171,7 @@ fn cut_short(line: &Line) -> Vec<Case> {
             Word::Keyword(_) => None,
             Word::Argument {
                 kind: Kind::Sku, ..
-            } if line.command == "STOCK" => None,
+            } if ["STOCK", "SHARES", "REST"].contains(&line.command) => None,
             Word::Argument {
                 kind: Kind::Orders, ..
             } if line.command == "AUDIT" => None,

@@ -170,6 +170,7 @@ fn command_docs_say_which_version_a_command_and_an_option_came_with() {
     let expected = [
         "flashsale.alter events 0.2.0",
         "flashsale.alter fromrate 0.2.0",
+        "flashsale.alter group 0.2.0",
         "flashsale.alter ms 0.2.0",
         "flashsale.alter n 0.2.0",
         "flashsale.alter pace 0.2.0",
@@ -179,6 +180,7 @@ fn command_docs_say_which_version_a_command_and_an_option_came_with() {
         "flashsale.buy source 0.2.0",
         "flashsale.create events 0.2.0",
         "flashsale.create fromrate 0.2.0",
+        "flashsale.create group 0.2.0",
         "flashsale.create ms 0.2.0",
         "flashsale.create n 0.2.0",
         "flashsale.create pace 0.2.0",

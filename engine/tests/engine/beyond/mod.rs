@@ -13,6 +13,8 @@
 mod book;
 mod directed;
 
+use std::collections::BTreeMap;
+
 use book::{Book, Item, Reservation, State, Told};
 use flashsale_engine::sale::*;
 use flashsale_fuzz::dice::Dice;
@@ -128,7 +130,7 @@ impl World {
                     sold_at_ms: 0,
                     left: Vec::new(),
                     restored: 0,
-                    refunds: Default::default(),
+                    refunds: BTreeMap::new(),
                 };
                 self.book.ids.insert(id.to_owned(), open);
             }
@@ -205,7 +207,7 @@ impl World {
             sold_at_ms: 0,
             left: Vec::new(),
             restored: 0,
-            refunds: Default::default(),
+            refunds: BTreeMap::new(),
         };
         let known = self.book.ids.entry(id.to_owned()).or_insert(unseen);
         if known.state == State::Open {

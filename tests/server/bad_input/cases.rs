@@ -158,12 +158,17 @@ pub fn cases(line: &Line) -> Vec<Case> {
     cases
 }
 
+/// Commands that end with as many SKUs as there are.
+const NAMES_SKUS: [&str; 3] = ["STOCK", "SHARES", "REST"];
+
 /// The line cut after each of its words, and after each option's keyword.
 fn cut_short(line: &Line) -> Vec<Case> {
     let all = line.with(&[]);
     let mut cases = Vec::new();
     let mut is_in_pairs = false;
     for (index, missing) in line.words().iter().enumerate() {
+        // A keyword ends the pairs before it.
+        is_in_pairs &= !matches!(missing, Word::Keyword(_));
         let words = all[..index + 1].to_vec();
         let names = match missing {
             _ if words.len() < line.words_min() => Some(Named::WordCount),
@@ -171,7 +176,7 @@ fn cut_short(line: &Line) -> Vec<Case> {
             Word::Keyword(_) => None,
             Word::Argument {
                 kind: Kind::Sku, ..
-            } if ["STOCK", "SHARES", "REST"].contains(&line.command) => None,
+            } if NAMES_SKUS.contains(&line.command) => None,
             Word::Argument {
                 kind: Kind::Orders, ..
             } if line.command == "AUDIT" => None,
@@ -223,9 +228,9 @@ fn wrong_values(line: &Line) -> Vec<Case> {
 
 /// Options that do not exist, almost exist, or come twice.
 fn wrong_options(line: &Line) -> Vec<Case> {
-    // Whatever follows a STOCK is a SKU, and what follows the key of an AUDIT the stream.
+    // Whatever follows a STOCK, SHARES or REST is a SKU, and what follows the key of an AUDIT the stream.
     let takes_any = line.command == "AUDIT" && line.words().len() == 1;
-    if line.command == "STOCK" || takes_any {
+    if NAMES_SKUS.contains(&line.command) || takes_any {
         return Vec::new();
     }
     let mut cases = Vec::new();

@@ -106,7 +106,7 @@ const OPTIONS_OF_BUY: &str = "ID=n1:name REF=p1:name PAYLOAD={}:json FROM=s1:nam
 const OPTIONS_OF_REFUND: &str = "REF=f1:name USER=alice:name NORESTOCK RESTORELIMIT";
 
 /// Every way to write every command.
-pub const LINES: [Line; 39] = [
+pub const LINES: [Line; 40] = [
     line(
         "THROTTLE",
         "key=login:limit subject=ann:name count=3:from1 ms=1000:from1",
@@ -204,6 +204,12 @@ pub const LINES: [Line; 39] = [
         "key=sale:sale orders=orders:orders user=carol:name qty=1:from1 ID ID=n1:name AT \
          AT=1765000000000:past",
         "REF=p1:name PAYLOAD={}:json",
+    ),
+    line(
+        "IMPORT",
+        "key=sale:sale orders=orders:orders user=carol:name ITEMS count=2:count sku=b:sku qty=2:from1 \
+         sku=default:sku qty=1:from1 ID ID=n1:name AT AT=1765000000000:past",
+        "",
     ),
     line("RESTOCK", "key=sale:sale delta=-5:delta", "NEW REF=f1:name"),
     line(

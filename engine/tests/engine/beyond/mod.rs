@@ -12,6 +12,7 @@
 
 mod book;
 mod directed;
+mod lost;
 
 use std::collections::BTreeMap;
 
@@ -34,6 +35,8 @@ const USER_LIMIT: u64 = 9;
 struct World {
     sale: Sale,
     copy: Sale,
+    /// All that happened, as bytes.
+    events: Vec<Vec<u8>>,
     book: Book,
     now_ms: u64,
     entry: u64,
@@ -63,6 +66,7 @@ impl World {
         World {
             sale: make(),
             copy: make(),
+            events: Vec::new(),
             book: Book {
                 items: vec![base(12), base(7), base(0)],
                 ..Book::default()
@@ -85,6 +89,7 @@ impl World {
         let read = decode_event(&bytes, HASHER).expect("an event");
         assert_eq!(self.copy.check(&read), Ok(()), "{event:?}");
         self.copy.apply(&read);
+        self.events.push(bytes);
         assert_eq!(self.sale.fault(), None);
     }
 

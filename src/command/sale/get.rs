@@ -70,7 +70,7 @@ impl Handler for Get {
 }
 
 fn reply_view(reply: Reply<'_>, sale: &Sale, slot: Option<Slot>, view: &View<'_>) {
-    reply.map(13);
+    reply.map(14);
     reply.bytes(b"state");
     reply.bytes(view.state.word().as_bytes());
     reply.bytes(b"user");

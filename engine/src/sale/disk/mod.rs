@@ -4,6 +4,7 @@ pub mod chains;
 mod line;
 pub mod loader;
 mod outbox;
+mod restock;
 mod shares;
 pub mod snapshot;
 mod units;

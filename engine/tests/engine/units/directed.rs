@@ -161,6 +161,26 @@ fn an_expired_reservation_is_sold_only_with_the_very_same_seats() {
 }
 
 #[test]
+fn a_retry_that_names_other_seats_is_another_request_while_these_are_ones_own() {
+    let mut world = World::new();
+    told(&mut world, row("stalls", &["A1", "A2", "A3"], false));
+    told(&mut world, row("code", &CODES, true));
+    assert_eq!(told(&mut world, cart(1, &[], &["A1"])), "RESERVED A1");
+    assert_eq!(told(&mut world, cart(1, &[], &["A1"])), "RESERVED A1");
+    assert_eq!(told(&mut world, cart(1, &[], &["A2"])), "MISMATCH");
+    assert_eq!(told(&mut world, cart(1, &[], &["A9"])), "MISMATCH");
+    assert_eq!(
+        told(&mut world, cart(1, &[("stalls", 1)], &[])),
+        "RESERVED A1"
+    );
+    assert_eq!(told(&mut world, Op::Release { id: 1 }), "RELEASED");
+    assert_eq!(told(&mut world, cart(1, &[], &["A2"])), "RELEASED");
+    // Or a buyer could try codes out.
+    assert_eq!(told(&mut world, buy(2, &[("code", 1)])), "SOLD K1");
+    assert_eq!(told(&mut world, cart(2, &[], &["K1"])), "MISMATCH");
+}
+
+#[test]
 fn a_replacement_keeps_the_first_seats_or_chooses_as_if_they_were_free() {
     let mut world = World::new();
     told(

@@ -169,18 +169,32 @@ impl Sale {
             {
                 return Err(self.all_reserved(now_ms, bounds, item));
             }
-            let holder = named.holder(unit);
-            let is_own = replaced.is_some_and(|replaced| replaced.slot() == holder);
-            if !named.is_free(unit) && !is_own {
-                let record = self.record(holder);
-                let until_ms = record.map_or(0, Reservation::expires_at_ms);
-                return Err(Answer::NotFree {
-                    retry_in_ms: Some(until_ms.saturating_sub(now_ms).max(1)),
-                    unit,
-                });
-            }
+            self.refuse_taken(now_ms, unit, replaced)?;
         }
         Ok(())
+    }
+
+    /// Row 13 for one unit that is neither sold nor withdrawn.
+    fn refuse_taken(
+        &self,
+        now_ms: u64,
+        unit: UnitNumber,
+        replaced: Option<&Replaced>,
+    ) -> Result<(), Answer> {
+        let Some(named) = &self.named else {
+            return Ok(());
+        };
+        let holder = named.holder(unit);
+        let is_own = replaced.is_some_and(|replaced| replaced.slot() == holder);
+        if named.is_free(unit) || is_own {
+            return Ok(());
+        }
+        let record = self.record(holder);
+        let until_ms = record.map_or(0, Reservation::expires_at_ms);
+        Err(Answer::NotFree {
+            retry_in_ms: Some(until_ms.saturating_sub(now_ms).max(1)),
+            unit,
+        })
     }
 
     /// The units of a new reservation, in the order of its lines: those named, and of items asked
@@ -235,6 +249,44 @@ impl Sale {
             units.extend_from_slice(&oldest.ok_or(Answer::RETRY_NOW)?);
         }
         Ok(units)
+    }
+
+    /// Exactly these units, sealed ones too, beside quantities of counted items: the lines, the
+    /// units of unsealed items, and those of sealed ones, as `Bought` has them. For what was sold
+    /// elsewhere: no window, limit or stock is asked, and nothing is chosen.
+    ///
+    /// # Errors
+    ///
+    /// As rows 3, 12 and 13 of RESERVE: the first unit that is unknown, sold or withdrawn, or
+    /// reserved. `Invalid` for units with names that are asked for by number.
+    pub fn take_exactly(
+        &self,
+        now_ms: u64,
+        ask: &Ask<'_>,
+        names: &[&[u8]],
+    ) -> Result<(Lines, UnitList, UnitList), Answer> {
+        if names_twice(names).is_some() {
+            return Err(Answer::Invalid("UNITS: the same unit twice"));
+        }
+        let wanted = self.wanted_units(ask, names, true)?;
+        let named = self.named.as_deref();
+        let is_named = |line: &Line| named.is_some_and(|named| named.item(line.item).is_some());
+        if wanted.numbered().iter().any(is_named) {
+            return Err(Answer::Invalid("UNITS: missing, the units have names"));
+        }
+        self.refuse_gone(&wanted.asked)?;
+        for &unit in &wanted.asked {
+            self.refuse_taken(now_ms, unit, None)?;
+        }
+        let all = self.in_order_of(&wanted.lines, wanted.asked);
+        let is_sealed = |unit: &UnitNumber| {
+            let item = named.and_then(|named| named.item_of(*unit));
+            named
+                .zip(item)
+                .is_some_and(|(named, item)| named.is_sealed_item(item))
+        };
+        let (sealed, units) = all.into_iter().partition(is_sealed);
+        Ok((wanted.lines, units, sealed))
     }
 
     /// Are all units free that this expired reservation had? Sealed ones only count.

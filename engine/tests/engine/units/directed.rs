@@ -325,6 +325,38 @@ fn whoever_waits_in_line_gets_units_that_are_chosen_at_the_grant() {
 }
 
 #[test]
+fn what_was_sold_elsewhere_takes_exactly_its_units_or_says_which_is_not_free() {
+    let mut world = World::new();
+    told(&mut world, row("stalls", &["A1", "A2", "A3"], false));
+    told(&mut world, row("code", &CODES, true));
+    told(&mut world, cart(1, &[], &["A2"]));
+    told(&mut world, buy(2, &[("code", 1)]));
+    let now = BEGIN_MS + 10;
+    let take = |ga: u64, names: &[&[u8]]| {
+        let ask = Ask::Items([(&b"ga"[..], ga)].into_iter().collect());
+        world.primary.take_exactly(now, &ask, names)
+    };
+    let (lines, units, sealed) = take(2, &[b"K3", b"A3", b"A1", b"K2"]).expect("free units");
+    let lines: Vec<(u32, u64)> = lines.iter().map(|line| (line.item, line.qty)).collect();
+    assert_eq!(lines, [(0, 2), (2, 2), (1, 2)]);
+    assert_eq!((&units[..], &sealed[..]), (&[0, 2][..], &[4, 5][..]));
+    let reserved = Answer::NotFree {
+        retry_in_ms: Some(93),
+        unit: 1,
+    };
+    assert_eq!(take(1, &[b"A1", b"A2"]).err(), Some(reserved));
+    let sold = Answer::NotFree {
+        retry_in_ms: None,
+        unit: 3,
+    };
+    assert_eq!(take(1, &[b"A2", b"K1"]).err(), Some(sold));
+    assert_eq!(
+        take(1, &[b"A1", b"?"]).err(),
+        Some(Answer::NoUnit { ask: 1 })
+    );
+}
+
+#[test]
 fn a_sale_of_80_000_seats_takes_45_bytes_a_seat() {
     let mut world = World::new();
     let before = world.primary.memory_bytes();

@@ -366,9 +366,7 @@ mod tests {
             "EXTEND key id ms [USER user]",
             "REFUND key orders id [QTY n | ITEMS count sku qty [sku qty ...] | \
              UNITS count unit [unit ...]] [REF ref] [USER user] [NORESTOCK] [RESTORELIMIT]",
-            &format!(
-                "IMPORT key orders user {units} ID id AT sold-at-ms [REF ref] [PAYLOAD json]"
-            ),
+            &format!("IMPORT key orders user {units} ID id AT sold-at-ms [REF ref] [PAYLOAD json]"),
             "RESTOCK key {delta | ITEMS count sku delta [sku delta ...] | \
              UNITS sku count unit [unit ...]} [SEALED] [WITHDRAW] [NEW] [REF ref]",
             "GIVE key from to total [SKU sku] [MOST] [OWING] [CONFIRM]",

@@ -120,6 +120,7 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
     let import = Import {
         user: HASHER.key(user),
         ask: reserve.ask.clone(),
+        units: reserve.units,
         id: id_key,
         sold_at_ms: at_ms - dice.below(90_000),
         reference,

@@ -26,6 +26,8 @@ fn imported(forgets: Forgets, order: Order<'static>) -> Change<'static> {
         lines: Lines::from_slice(&[line(1, 2), line(0, 300)]),
         sold_at_ms: NOW_MS - 86_400_000,
         order,
+        units: UnitList::new(),
+        sealed: UnitList::new(),
         forgets,
     }))
 }
@@ -124,6 +126,7 @@ pub fn part_sale() -> Sale {
     let bounds = Bounds {
         reservations_max: 1_000,
         items_max: 100,
+        units_max: 0,
     };
     let ask = CreateAsk {
         sale_id: SALE_ID,
@@ -152,6 +155,7 @@ pub fn part_sale() -> Sale {
     let import = |id: &'static [u8], sku: &'static str, qty| Import {
         user: HASHER.key(b"ann"),
         ask: Ask::Items([(sku.as_bytes(), qty)].into_iter().collect()),
+        units: &[],
         id: HASHER.key(id),
         sold_at_ms: NOW_MS - 7,
         reference: Some(b"charge"),
@@ -201,6 +205,7 @@ pub fn part_sale() -> Sale {
         id: HASHER.key(id),
         user: None,
         ask: Some(Ask::Items([(sku.as_bytes(), qty)].into_iter().collect())),
+        units: &[],
         reference: Some(b"back"),
         no_restock,
         restore_limit: false,

@@ -148,6 +148,7 @@ type SampleRow = (&'static [u8], &'static [&'static [u8]], bool);
 pub fn seated_sale() -> Sale {
     let ask = CreateAsk {
         sale_id: 9,
+        share_id: 9,
         orders: b"orders",
         items: vec![(b"ga", 100), (b"stalls", 0), (b"code", 0)],
         changes: Changes {

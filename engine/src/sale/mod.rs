@@ -108,8 +108,8 @@ pub use event::facts::Deed;
 pub use event::record::{Alterations, News, Record, ReservationEvent};
 pub use event::told::{Told, ToldWriter};
 pub use event::{
-    Change, Created, Event, Forgets, Given, Granted, Imported, NamedRestock, Order, Pending, Refund,
-    StockDelta, Taken,
+    Change, Created, Event, Forgets, Given, Granted, Imported, NamedRestock, Order, Pending,
+    Refund, StockDelta, Taken,
 };
 pub use plan::batch::{Batch, Carrier, Entry};
 pub use plan::manage::CreateAsk;

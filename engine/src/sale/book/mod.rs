@@ -17,6 +17,7 @@ pub mod rest;
 pub mod restock_refs;
 pub mod rows;
 pub mod shares;
+pub mod unit_lists;
 pub mod user;
 pub mod user_chain;
 pub mod users;

@@ -7,21 +7,22 @@
 //! Edge: the format is `snapshot.rs`.
 
 use crate::sale::book::items::Stock;
-use crate::sale::book::named::{NamedUnits, UnitList};
+use crate::sale::book::named::UnitList;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Reservation, Status};
 use crate::sale::book::user::Account;
 use crate::sale::book::users::UserSlot;
 use crate::sale::disk::chains::{Chains, take_position};
+use crate::sale::disk::kept::{DIGEST, LINES, NO_CART};
 use crate::sale::disk::line::{LineLoading, take_past};
 use crate::sale::disk::outbox::{take_counts, take_record as take_outbox_record};
 use crate::sale::disk::restock::take_restock_ref;
 use crate::sale::disk::shares::{take_header_share, take_owed, take_pair};
 use crate::sale::disk::snapshot::{
-    BROKEN, CALL, CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINE, LINES, MARK, NAMED,
-    NO_CART, NO_RESTOCK, NOT_RESTOCKED, OPEN, ORDER, OUTBOX, OWED, PASSKEYS, PLACE, RATES, RECORD,
-    REFUND, REFUND_UNITS, RELEASED, RESTOCK_REF, ROW, SHARE, SHARES, SNAPSHOT_VERSION, UNITS, WAITS,
+    BROKEN, CHUNK_BYTES, END, EXPIRED, HEADER, ITEM, LATE, LINE, MARK, NO_RESTOCK, NOT_RESTOCKED,
+    OPEN, ORDER, OUTBOX, OWED, PASSKEYS, PLACE, RATES, RECORD, REFUND, REFUND_UNITS, RELEASED,
+    RESTOCK_REF, ROW, SHARE, SHARES, SNAPSHOT_VERSION, WAITS,
 };
-use crate::sale::disk::units::{load_units, take_row};
+use crate::sale::disk::units::{NAMED, begin_named, load_units, take_row, take_units_of};
 use crate::sale::event::apply::{new_reservation, signed};
 use crate::sale::event::parts::{
     take_entry, take_integer, take_lines, take_mark_id, take_moment, take_options, take_passkeys,
@@ -314,11 +315,7 @@ fn take_item(
     let item = sale.items.add(sku, stock, base);
     sale.items.set_owed(item, owed);
     if let Some(sealed) = sealed {
-        let hasher = sale.hasher;
-        let named = sale
-            .named
-            .get_or_insert_with(|| Box::new(NamedUnits::new(hasher)));
-        named.begin_item(item, sealed);
+        begin_named(sale, item, sealed);
     }
     Ok(())
 }
@@ -367,15 +364,7 @@ fn take_record(
             false
         }
     };
-    let mut units = UnitList::new();
-    if has_options {
-        from.options(|tag, value| {
-            if tag == UNITS {
-                units = take_units(value)?;
-            }
-            Ok(tag == UNITS)
-        })?;
-    }
+    let units = take_units_of(from, has_options)?;
     touch_next(*from, sale);
     let is_unseen = lines.is_empty() && digest.is_none();
     let is_released = status == Status::Released;
@@ -398,10 +387,7 @@ fn take_record(
     }
     sale.count_loaded(new.user, status, &lines);
     let slot = sale.reservations.insert(&new, order, &mut sale.users);
-    if !units.is_empty() {
-        load_units(sale, slot, status, &lines, &units)?;
-    }
-    Ok(())
+    load_units(sale, slot, status, &lines, &units)
 }
 
 /// Fetches what the next record will look at, while this one is put in its place: what a

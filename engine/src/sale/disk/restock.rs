@@ -1,14 +1,37 @@
-//! A REF of RESTOCK from the bytes of a snapshot.
+//! The REFs of RESTOCK in a snapshot, an element each.
 //!
 //! Edge: as `loader.rs`, nothing that is read is trusted.
 
-use crate::sale::book::restock_refs::{Deltas, ItemDelta};
-use crate::sale::disk::snapshot::{CALL, DIGEST, LINES};
+use crate::sale::book::restock_refs::{Deltas, ItemDelta, RestockRef};
+use crate::sale::disk::kept::{CALL, DIGEST, LINES};
 use crate::sale::state::Sale;
 use crate::sale::units::INTEGER_MAX;
 use crate::table::name::NameBuffer;
-use crate::wire::{CodecError, NameReader};
+use crate::wire::{CodecError, NameReader, Writer};
 
+/// Appends a REF with what it stands for.
+pub(super) fn put_restock_ref(out: &mut Writer<'_>, restock: &RestockRef) {
+    out.name(restock.reference.spelling());
+    match &restock.deltas {
+        Deltas::Few(deltas) => {
+            out.tag(LINES);
+            out.list(deltas.iter(), |out, &(item, delta)| {
+                out.number(u64::from(item));
+                out.signed(delta);
+            });
+        }
+        Deltas::Digest(digest) => {
+            out.tag(DIGEST);
+            out.wide(*digest);
+        }
+        Deltas::Call(digest) => {
+            out.tag(CALL);
+            out.wide(*digest);
+        }
+    }
+}
+
+/// Reads what [`put_restock_ref`] wrote.
 pub(super) fn take_restock_ref(
     from: &mut NameReader<'_>,
     version: u8,

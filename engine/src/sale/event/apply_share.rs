@@ -111,7 +111,7 @@ impl Sale {
     /// Units of a line that do not go on sale again. Unless NORESTOCK was asked for, they
     /// settle what the item owes; the rest leaves it.
     #[inline(never)] // Rare.
-    pub(super) fn take_back(
+    pub(super) fn take_line_back(
         &mut self,
         line: &Line,
         no_restock: Option<bool>,

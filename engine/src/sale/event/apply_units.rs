@@ -65,8 +65,7 @@ impl Sale {
     }
 
     /// Takes units of an order back: those of sealed items are never on sale again.
-    #[inline(never)]
-    pub(super) fn refund_units(
+    pub(super) fn take_back(
         &mut self,
         slot: Slot,
         user: UserSlot,
@@ -74,7 +73,6 @@ impl Sale {
         seen: &mut StockChanges,
     ) {
         let counts = -i64::from(refund.restores_limit);
-        let restocked = refund.restocks || self.settles(refund);
         for line in &refund.lines {
             let is_sealed = self
                 .named
@@ -84,12 +82,11 @@ impl Sale {
             if refund.restocks && !is_sealed {
                 self.move_units(user, one, (1, 0, -1), counts, seen);
             } else {
-                self.take_back(line, refund.no_restock, seen);
+                self.take_line_back(line, refund.no_restock, seen);
                 self.account(user, one, (0, -1), counts);
             }
         }
         self.refunded = self.refunded.saturating_add(units_of(&refund.lines));
-        self.note_refund(slot, refund, restocked);
         let Some(named) = &mut self.named else { return };
         if refund.units.is_empty() {
             return;

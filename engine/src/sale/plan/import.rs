@@ -12,6 +12,7 @@ use crate::sale::book::named::UnitList;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::event::told::Told;
 use crate::sale::event::{Change, Forgets, Imported, Order, Pending};
+use crate::sale::plan::units::names_twice;
 use crate::sale::state::Sale;
 use crate::sale::units::{EntryId, Lines, one_line};
 use crate::table::name::Spelling;
@@ -28,6 +29,9 @@ struct Unsold {
 impl Sale {
     /// IMPORT. O(lines log lines + units with names).
     pub fn plan_import<'a>(&self, now_ms: u64, ask: &Import<'a>, bounds: &Bounds) -> OrderPlan<'a> {
+        if names_twice(ask.units).is_some() {
+            return Err(Answer::Invalid("UNITS: the same unit twice"));
+        }
         let unsold = self.unsold(now_ms, ask, bounds)?;
         if unsold.open.is_none() && !self.may_owe(&unsold.lines) {
             return Err(Answer::Invalid(
@@ -137,7 +141,9 @@ impl Sale {
         }
         self.refuse_gone(&wanted.asked)?;
         let own = unsold.open.unwrap_or(NONE);
-        self.refuse_held(now_ms, &wanted, own)?;
+        for &unit in &wanted.asked {
+            self.refuse_taken(now_ms, unit, own)?;
+        }
         if unsold.open.is_none()
             && let Some(short) = self.short_of_named(&unsold.lines)
         {
@@ -151,10 +157,12 @@ impl Sale {
         }
         let is_new = |unit: &u32| own == NONE || named.holder(*unit) != own;
         let units = self.in_order_of(&unsold.lines, wanted.asked);
-        let (sealed, open): (UnitList, UnitList) = units
-            .into_iter()
-            .filter(is_new)
-            .partition(|&unit| named.item_of(unit).is_some_and(|item| named.is_sealed_item(item)));
+        let (sealed, open): (UnitList, UnitList) =
+            units.into_iter().filter(is_new).partition(|&unit| {
+                named
+                    .item_of(unit)
+                    .is_some_and(|item| named.is_sealed_item(item))
+            });
         Ok((open, sealed))
     }
 

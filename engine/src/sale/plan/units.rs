@@ -14,34 +14,13 @@ use crate::sale::book::named::{NamedUnits, ORDER_UNITS_MAX, UnitList, UnitNumber
 use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::plan::choose::Choice;
 use crate::sale::plan::reserve::{Replaced, Unknown, merge_lines};
+use crate::sale::plan::wanted::WantedUnits;
 use crate::sale::state::Sale;
 use crate::sale::units::{ItemIndex, Line, Lines};
 use crate::table::slab::NONE;
 
 /// Names that are compared one by one; more are put in a set.
 const FEW: usize = 16;
-
-/// What is asked for, with the units that were named looked up.
-pub(crate) struct WantedUnits {
-    /// Each item once: those by number in the order first asked, then those by name.
-    pub lines: Lines,
-    /// In the order of the request.
-    pub asked: UnitList,
-    /// Lines by number, which come first.
-    pub by_number: usize,
-}
-
-impl WantedUnits {
-    /// Returns the items that were asked for by number.
-    pub fn numbered(&self) -> &[Line] {
-        self.lines.get(..self.by_number).unwrap_or_default()
-    }
-
-    /// Returns the items whose units were named.
-    fn by_name(&self) -> &[Line] {
-        self.lines.get(self.by_number..).unwrap_or_default()
-    }
-}
 
 /// Is a name there twice? O(names).
 pub(super) fn names_twice(names: &[&[u8]]) -> Option<usize> {
@@ -192,32 +171,22 @@ impl Sale {
             {
                 return Err(self.all_reserved(now_ms, bounds, item));
             }
-            self.refuse_other_holder(now_ms, named, unit, replaced.map_or(NONE, Replaced::slot))?;
+            self.refuse_taken(now_ms, unit, replaced.map_or(NONE, Replaced::slot))?;
         }
         Ok(())
     }
 
-    /// The first of these units that another reservation than `own` has.
-    pub(super) fn refuse_held(
+    /// Row 13 for one unit that is neither sold nor withdrawn: has another reservation than
+    /// `own` it?
+    pub(super) fn refuse_taken(
         &self,
         now_ms: u64,
-        wanted: &WantedUnits,
+        unit: UnitNumber,
         own: Slot,
     ) -> Result<(), Answer> {
         let Some(named) = &self.named else {
             return Ok(());
         };
-        let mut asked = wanted.asked.iter();
-        asked.try_for_each(|&unit| self.refuse_other_holder(now_ms, named, unit, own))
-    }
-
-    fn refuse_other_holder(
-        &self,
-        now_ms: u64,
-        named: &NamedUnits,
-        unit: UnitNumber,
-        own: Slot,
-    ) -> Result<(), Answer> {
         let holder = named.holder(unit);
         if named.is_free(unit) || (own != NONE && own == holder) {
             return Ok(());
@@ -292,59 +261,6 @@ impl Sale {
         };
         let late = named.late_of(slot);
         late.iter().all(|&unit| named.is_free(unit)) && named.fits(lines, late)
-    }
-}
-
-impl NamedUnits {
-    /// Reports whether these units are those of lines: of each unsealed item as many as its
-    /// quantity, in the order of the lines, ascending within each. O(units).
-    pub(crate) fn fits(&self, lines: &[Line], units: &[UnitNumber]) -> bool {
-        self.fits_items(lines, units, |item| self.is_open_item(item))
-    }
-
-    /// The same for the items that `counts` says.
-    pub(crate) fn fits_items(
-        &self,
-        lines: &[Line],
-        units: &[UnitNumber],
-        counts: impl Fn(ItemIndex) -> bool,
-    ) -> bool {
-        let mut rest = units;
-        for line in lines.iter().filter(|line| counts(line.item)) {
-            let qty = usize::try_from(line.qty).unwrap_or(usize::MAX);
-            let Some((of_line, behind)) = rest.split_at_checked(qty) else {
-                return false;
-            };
-            let is_of_line = |&unit: &UnitNumber| self.item_of(unit) == Some(line.item);
-            if !of_line.is_sorted_by(|one, next| one < next) || !of_line.iter().all(is_of_line) {
-                return false;
-            }
-            rest = behind;
-        }
-        rest.is_empty()
-    }
-
-    /// Puts the units of two lists in the order of lines; each list is, and no item is in both.
-    pub(crate) fn merged(
-        &self,
-        lines: &[Line],
-        one: &[UnitNumber],
-        other: &[UnitNumber],
-    ) -> UnitList {
-        if one.is_empty() || other.is_empty() {
-            return one.iter().chain(other).copied().collect();
-        }
-        let mut all = UnitList::with_capacity(one.len() + other.len());
-        let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
-        for line in lines {
-            for list in [&mut one, &mut other] {
-                while let Some(&unit) = list.next_if(|unit| self.item_of(**unit) == Some(line.item))
-                {
-                    all.push(unit);
-                }
-            }
-        }
-        all
     }
 }
 

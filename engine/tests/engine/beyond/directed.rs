@@ -43,6 +43,7 @@ fn carry(sale: &mut Sale, event: Event<'_>) {
 
 fn reserve_of<'a>(id: &'a str, user: &'a str, sku: &'a str, qty: u64) -> Reserve<'a> {
     Reserve {
+        units: &[],
         user: HASHER.key(user.as_bytes()),
         ask: Ask::Items([(sku.as_bytes(), qty)].into_iter().collect()),
         id: HASHER.key(id.as_bytes()),
@@ -66,6 +67,7 @@ fn refusal(sale: &Sale, sku: &str, qty: u64) -> Answer {
 
 fn import_of<'a>(id: &'a str, user: &'a str, sku: &'a str, qty: u64) -> Import<'a> {
     Import {
+        units: &[],
         user: HASHER.key(user.as_bytes()),
         ask: Ask::Items([(sku.as_bytes(), qty)].into_iter().collect()),
         id: HASHER.key(id.as_bytes()),

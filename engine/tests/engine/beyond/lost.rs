@@ -77,6 +77,7 @@ fn reconcile(sale: &mut Sale, rows: &[Row], now_ms: u64) -> usize {
     };
     for row in rows {
         let ask = Import {
+            units: &[],
             user: HASHER.key(USERS[row.user].as_bytes()),
             ask: World::ask(&row.lines),
             id: HASHER.key(row.id.as_bytes()),
@@ -95,6 +96,7 @@ fn reconcile(sale: &mut Sale, rows: &[Row], now_ms: u64) -> usize {
         .flat_map(|row| row.refunds.iter().map(move |r| (row, r)))
     {
         let ask = RefundAsk {
+            units: &[],
             id: HASHER.key(row.id.as_bytes()),
             user: None,
             ask: Some(World::ask(&[refund.line])),

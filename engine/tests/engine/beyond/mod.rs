@@ -23,6 +23,7 @@ use flashsale_fuzz::samples::{HASHER, digested, loaded, saved, set_entry};
 use flashsale_fuzz::samples_share::{OTHER_PEER, PEER, SHARE_ID};
 
 const BOUNDS: Bounds = Bounds {
+    units_max: 1_000_000,
     reservations_max: 10_000,
     items_max: 10,
 };
@@ -100,6 +101,7 @@ impl World {
 
     fn reserve_of<'a>(id: &'a str, user: usize, lines: &[(usize, u64)]) -> Reserve<'a> {
         Reserve {
+            units: &[],
             user: HASHER.key(USERS[user].as_bytes()),
             ask: World::ask(lines),
             id: HASHER.key(id.as_bytes()),
@@ -159,6 +161,7 @@ impl World {
         }
         let sold_at_ms = START_MS - 5;
         let ask = Import {
+            units: &[],
             user: HASHER.key(USERS[user].as_bytes()),
             ask: World::ask(lines),
             id: HASHER.key(id.as_bytes()),
@@ -234,6 +237,7 @@ impl World {
 
     fn refund(&mut self, id: &str, line: (usize, u64), reference: &str, how: (bool, bool)) {
         let ask = RefundAsk {
+            units: &[],
             id: HASHER.key(id.as_bytes()),
             user: None,
             ask: Some(World::ask(&[line])),

@@ -163,6 +163,8 @@ fn events_between_sales_that_fit_no_history_do_not_fit() {
     }
     let imported = |id: &'static [u8], item, qty| {
         Change::Imported(Box::new(Imported {
+            units: UnitList::new(),
+            sealed: UnitList::new(),
             id: HASHER.key(id),
             user: HASHER.key(b"ann"),
             lines: Lines::from_slice(&[line(item, qty)]),

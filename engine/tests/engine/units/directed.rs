@@ -347,15 +347,18 @@ fn what_was_sold_elsewhere_takes_exactly_its_units_or_says_which_is_not_free() {
         };
         let pending = world.primary.plan_import(now, &import, &BOUNDS)?;
         match pending.change() {
-            Change::Imported(imported) => Ok(imported.clone()),
+            Change::Imported(imported) => Ok((
+                imported.lines.clone(),
+                imported.units.clone(),
+                imported.sealed.clone(),
+            )),
             other => panic!("{other:?}"),
         }
     };
-    let imported = take(2, &[b"K3", b"A3", b"A1", b"K2"]).expect("free units");
-    let lines = imported.lines.iter().map(|line| (line.item, line.qty));
+    let (lines, units, sealed) = take(2, &[b"K3", b"A3", b"A1", b"K2"]).expect("free units");
+    let lines = lines.iter().map(|line| (line.item, line.qty));
     assert_eq!(lines.collect::<Vec<_>>(), [(0, 2), (2, 2), (1, 2)]);
-    assert_eq!(imported.units[..], [0, 2]);
-    assert_eq!(imported.sealed[..], [4, 5]);
+    assert_eq!((&units[..], &sealed[..]), (&[0, 2][..], &[4, 5][..]));
     let reserved = Answer::NotFree {
         retry_in_ms: Some(93),
         unit: 1,

@@ -212,7 +212,9 @@ def body(command: Command) -> str:
     if safe:
         out = f'      insist("{command.name}", "{safe}", options.{safe});\n' + out
     for param in command.params:
-        if param.none:
+        if param.none and param.type == "integer":
+            out = f'      needNumber("{command.name}", options, "{camel(param.name)}");\n' + out
+        elif param.none:
             out = f'      need("{command.name}", options, "{camel(param.name)}"{", true" if param.none == "if written" else ""});\n' + out
     if command.name == "REFUND":
         out = '      if (options.qty !== undefined) need("REFUND of a part", options, "ref");\n' + out
@@ -277,7 +279,7 @@ def write_commands(model: Model) -> str:
     names += sorted({read["name"] for read in model.reads.values() if "name" in read})
     out += "import type {\n" + "".join(f"  {name},\n" for name in names) + '} from "./answers.js";\n'
     out += 'import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";\n'
-    out += 'import * as decode from "./decode.js";\nimport { insist, names, need, option, pair, units } from "./encode.js";\n'
+    out += 'import * as decode from "./decode.js";\nimport { insist, names, need, needNumber, option, pair, units } from "./encode.js";\n'
     out += "".join(options_interface(c) for c in model.commands)
     out += "\n/** The module for `createClient`, `createClientPool`, `createCluster` and `createSentinel`. */\nexport const flashsale = {\n"
     for command in model.commands:

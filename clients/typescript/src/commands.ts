@@ -25,7 +25,7 @@ import type {
 } from "./answers.js";
 import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";
 import * as decode from "./decode.js";
-import { insist, names, need, option, pair, units } from "./encode.js";
+import { insist, names, need, needNumber, option, pair, units } from "./encode.js";
 
 /** Options of ALTER. */
 export interface AlterOptions {
@@ -420,7 +420,7 @@ export const flashsale = {
    */
   import: {
     parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units, options: ImportOptions): void {
-      need("IMPORT", options, "soldAtMs");
+      needNumber("IMPORT", options, "soldAtMs");
       need("IMPORT", options, "id");
       parser.push("FLASHSALE.IMPORT");
       parser.pushKey(key);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from .model import KINDS, SAFE_WITH, Command, Model, Param, Row, Word
+from .model import KINDS, OF_LIMITS, SAFE_WITH, Command, Model, Param, Row, Word
 from .prose import READS, UNITS, note, option
 from .python import about, charged
 
@@ -286,7 +286,7 @@ def write_commands(model: Model) -> str:
         out += comment(f"{note(command)} {TS_NOTES.get(command.method, '')}".replace("{none}", "null").strip(), 2)
         given = signature(command)
         out += f"  {command.method}: {{\n"
-        if command.name in model.reads:
+        if command.name in model.reads and command.name not in OF_LIMITS:
             out += "    IS_READ_ONLY: true,\n"
         out += f"    parseCommand(parser: Parser{', ' if given else ''}{given}): void {{\n{body(command)}    }},\n"
         out += transform(model, command) + "  },\n"

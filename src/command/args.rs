@@ -335,6 +335,21 @@ pub fn no_delta(word: &[u8]) -> Error {
     ))
 }
 
+/// What to say of a line that cannot be read, but could be with a stream before its second word:
+/// `BUY shoes ann 1 ID x` lacks it, so that ann is read as the stream and 1 as the user.
+#[cold]
+pub fn or_orders_missing(error: Error, words: &[&[u8]], reads: fn(Args<'_>) -> bool) -> Error {
+    let (start, rest) = words.split_at(words.len().min(2));
+    let whole = [start, &[b"orders"], rest].concat();
+    match rest.first() {
+        Some(word) if reads(Args::new(&whole)) => Error::new(format!(
+            "orders: is it missing before '{}'? See FLASHSALE.HELP",
+            echo(word)
+        )),
+        _ => error,
+    }
+}
+
 /// Counts how deep arrays and objects are nested in well-formed JSON: `1` is 0 levels
 /// deep, `[{}]` is 2. O(bytes), without recursion.
 fn json_levels(json: &[u8]) -> usize {

@@ -5,5 +5,6 @@ export type * from "./commands.js";
 export * from "./consume.js";
 export { doctorOf } from "./doctor.js";
 export * from "./ids.js";
+export * from "./limits.js";
 export * from "./passes.js";
 export { mayRepeat, pipeline, retry, type RetryOptions } from "./retry.js";

@@ -16,17 +16,20 @@ from ._sale import AsyncPipeline, AsyncSale, Pipeline, Sale
 from ._send import Queued
 from .answers import *
 from .ids import new_id, part_of
+from .limits import AsyncLimit, Limit, rate_headers
 from .passes import new_pass
 
 __version__ = "0.2.0"
 __all__ = [
     "Advice",
     "Answer",
+    "AsyncLimit",
     "AsyncPipeline",
     "AsyncSale",
     "Entry",
     "Fault",
     "FlashSaleError",
+    "Limit",
     "Name",
     "No",
     "NotNow",
@@ -41,6 +44,7 @@ __all__ = [
     "new_id",
     "new_pass",
     "part_of",
+    "rate_headers",
     "retry",
     "retry_async",
 ]

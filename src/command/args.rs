@@ -340,6 +340,15 @@ impl<'a> Args<'a> {
     }
 }
 
+/// What to say of a word that is no delta.
+#[cold]
+pub fn no_delta(word: &[u8]) -> Error {
+    let word = echo(word);
+    Error::new(format!(
+        "delta: '{word}' is not an integer from -{INTEGER_MAX} to {INTEGER_MAX}, or is 0"
+    ))
+}
+
 /// What to say of a line that cannot be read, but could be with a stream before its second word:
 /// `BUY shoes ann 1 ID x` lacks it, so that ann is read as the stream and 1 as the user.
 #[cold]
@@ -353,15 +362,6 @@ pub fn or_orders_missing(error: Error, words: &[&[u8]], reads: fn(Args<'_>) -> b
         )),
         _ => error,
     }
-}
-
-/// What to say of a word that is no delta.
-#[cold]
-pub fn no_delta(word: &[u8]) -> Error {
-    let word = echo(word);
-    Error::new(format!(
-        "delta: '{word}' is not an integer from -{INTEGER_MAX} to {INTEGER_MAX}, or is 0"
-    ))
 }
 
 /// Counts how deep arrays and objects are nested in well-formed JSON: `1` is 0 levels

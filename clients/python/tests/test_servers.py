@@ -59,8 +59,8 @@ def test_commands_json_is_what_the_server_says(port: int) -> None:
     docs = plain(client.execute_command("COMMAND DOCS"))
 
     def is_ours(name: str, told: dict[str, Any]) -> bool:
-        # Filters have the libraries' own helpers, what the driver of a split sale sends is no
-        # buyer's and no shop's business, and what is internal no client may send.
+        # Filters have the libraries' own helpers, what is internal no client may send, and what
+        # the driver of a split sale sends is no buyer's and no shop's business.
         drivers = tuple(f"flashsale.{word}" for word in ("give", "take", "rest", "shares"))
         others = name.startswith("flashsale.bf") or name in drivers or told["summary"].endswith("Internal.")
         return not others

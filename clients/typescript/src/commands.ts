@@ -27,7 +27,7 @@ import type {
 } from "./answers.js";
 import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";
 import * as decode from "./decode.js";
-import { insist, names, need, option, pair, row, units } from "./encode.js";
+import { insist, names, need, needNumber, option, pair, row, units } from "./encode.js";
 
 /** Options of ALTER. */
 export interface AlterOptions {
@@ -175,7 +175,7 @@ export interface ImportOptions {
   /** The idempotency token: make it before the first try, keep it, and send it with each retry. */
   id: Name;
   /** When it was sold, in Unix milliseconds. */
-  sold_at_ms: number;
+  soldAtMs: number;
   /** The payment's own reference: it distinguishes a retry from a second payment. */
   ref?: Name | undefined;
   /** JSON of yours, at most 64 KiB, for the entry in the stream. */
@@ -446,7 +446,7 @@ export const flashsale = {
    */
   import: {
     parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units, options: ImportOptions): void {
-      need("IMPORT", options, "sold_at_ms");
+      needNumber("IMPORT", options, "soldAtMs");
       need("IMPORT", options, "id");
       parser.push("FLASHSALE.IMPORT");
       parser.pushKey(key);

@@ -53,7 +53,7 @@ prepare_node() {
   (cd "$package" && npm pack --silent --ignore-scripts --pack-destination "$built" >/dev/null)
   tar -xzf "$built"/*.tgz --strip-components=1 -C "$client"
   # Beside what both shops share, as in examples/.
-  cp examples/shop-python/{schema.sql,shop.html,admin.html} "$installed/shop-python/"
+  cp examples/shop-python/{*.sql,*.html,*.css,*.js} "$installed/shop-python/"
   cp examples/shop-node/{*.js,tsconfig.json} "$SHOP_FOLDER/"
   "$SHOP_FOLDER/node_modules/.bin/tsc" -p "$SHOP_FOLDER"
 }

@@ -58,7 +58,7 @@ prepare_node() {
   "$SHOP_FOLDER/node_modules/.bin/tsc" -p "$SHOP_FOLDER"
 }
 
-cases="test_cases.py test_door.py test_lost.py"
+cases="test_cases.py test_door.py test_lost.py test_seats.py"
 # The first word: one or several files of tests, the others are pytest's.
 play() {
   local files

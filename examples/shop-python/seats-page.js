@@ -68,21 +68,23 @@ canvas.onpointerup = event => {
 canvas.onwheel = event => { event.preventDefault(); zoom(Math.exp(-event.deltaY / 300), event.offsetX, event.offsetY); };
 canvas.onfocus = canvas.onblur = redraw;
 canvas.onkeydown = event => {
-  const { from, to } = rows[rowOf[here]] || {}, key = event.key;
-  const aside = toward => nearest(x[here], y[here], i => rowOf[i] === toward)[0];
-  let to_ = here;
-  if (here < 0 && key.startsWith("Arrow")) to_ = Math.max(0, state.indexOf(FREE));
-  else if (key === "ArrowLeft") to_ = Math.max(from, here - 1);
-  else if (key === "ArrowRight") to_ = Math.min(to - 1, here + 1);
-  else if (key === "ArrowUp") to_ = aside(Math.max(0, rowOf[here] - 1));
-  else if (key === "ArrowDown") to_ = aside(Math.min(rows.length - 1, rowOf[here] + 1));
-  else if ((key === "Enter" || key === " ") && here >= 0) toggle(here);
+  const key = event.key, [right, down] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key] || [];
+  let next = here;
+  if (right !== undefined && here < 0) next = Math.max(0, state.indexOf(FREE));
+  else if (right !== undefined) {
+    // The nearest one on that side, of whatever row, but not across the field.
+    const [found, far] = nearest(x[here], y[here], i => {
+      const along = (x[i] - x[here]) * right + (y[i] - y[here]) * down, across = (x[i] - x[here]) * down + (y[i] - y[here]) * right;
+      return along > .2 && Math.abs(across) <= along && state[i] !== WITHDRAWN;
+    });
+    if (far < 12) next = found;
+  } else if ((key === "Enter" || key === " ") && here >= 0) toggle(here);
   else if (key === "+" || key === "=") zoom(1.4);
   else if (key === "-") zoom(1 / 1.4);
   else return;
   event.preventDefault();
-  if (view.k < 12 && key.startsWith("Arrow")) zoom(18 / view.k, x[to_] * view.k + view.x, y[to_] * view.k + view.y);
-  look(to_);
+  if (view.k < 12 && right !== undefined) zoom(24 / view.k, x[next] * view.k + view.x, y[next] * view.k + view.y);
+  look(next);
 };
 $("in").onclick = () => zoom(1.6);
 $("out").onclick = () => zoom(1 / 1.6);

@@ -7,7 +7,6 @@ where chromedriver is installed (`scripts/setup.sh browser`); a hall has forty s
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 import time
 from typing import Any, Iterator
@@ -216,6 +215,14 @@ def opened(driver: httpx.Client, shop: Shop, screen: str = "desk", path: str = "
     return page
 
 
+def paid(shop: Shop) -> Any:
+    """The one intent, whose payment the page has made, paid at the provider."""
+    wait(lambda: shop.rows("SELECT * FROM intents WHERE psp_ref IS NOT NULL"), "the payment")
+    (intent,) = shop.rows("SELECT * FROM intents")
+    HTTP.post(f"{shop.psp_url}/pay/{intent['psp_ref']}", data={"method": "card"})
+    return intent
+
+
 def spot_of(page: Page, seat: str) -> tuple[float, float]:
     """Where a seat is on the screen."""
     where = "const i = at.get(%r), box = canvas.getBoundingClientRect(); return [box.x + x[i] * view.k + view.x, box.y + y[i] * view.k + view.y]"
@@ -244,9 +251,7 @@ def test_a_seat_is_clicked_bought_and_seen_by_others(hall: Shop, driver: httpx.C
     one.shoot("seats-cart")
     two.shoot("seats-dark")
     one.click("pay")
-    (intent,) = hall.rows("SELECT * FROM intents")
-    (payment,) = hall.payments(intent["reservation"])
-    HTTP.post(f"{hall.psp_url}/pay/{payment['ref']}", data={"method": "card"})
+    intent = paid(hall)
     hall.reaches(intent["reservation"], "captured")
     two.wait_for("state[at.get('A-5')] === 2 && state[at.get('A-6')] === 2")
     one.open(hall.url + "/seats")
@@ -296,9 +301,7 @@ def test_a_key_is_shown_on_the_page_once_it_is_paid(shop: Shop, driver: httpx.Cl
     page.click("buy")
     page.wait_for("!$('cart').hidden && $('keys').hidden")
     page.click("pay")
-    wait(lambda: shop.rows("SELECT * FROM intents WHERE psp_ref IS NOT NULL"), "the payment")
-    (intent,) = shop.rows("SELECT * FROM intents")
-    HTTP.post(f"{shop.psp_url}/pay/{intent['psp_ref']}", data={"method": "card"})
+    paid(shop)
     page.open(shop.url)
     page.wait_for("$('keys').textContent === 'RUN-7Q4D-99XK' && !$('keys').hidden")
     page.shoot("seats-key")

@@ -95,6 +95,18 @@ const MAX_RESERVATIONS: Knob = Knob {
              its memory",
 };
 
+const MAX_UNITS: Knob = Knob {
+    name: "max-units",
+    unit: "units",
+    default: 1_000_000,
+    min: 1,
+    max: 100_000_000,
+    is_mutable: true,
+    reason: "most units with names in one sale, withdrawn ones among them: a bound on its memory, \
+             about 40 bytes each, and as many more for a name of over 16 bytes that is no ULID \
+             and no UUID",
+};
+
 const EVENTS_MAX: Knob = Knob {
     name: "events-max",
     unit: "entries",
@@ -141,13 +153,14 @@ const BF_EXPANSION: Knob = Knob {
 };
 
 /// Every knob that is a number.
-pub const KNOBS: [&Knob; 10] = [
+pub const KNOBS: [&Knob; 11] = [
     &DEFAULT_HOLD,
     &DEFAULT_KEEP,
     &SWEEP_MAX,
     &BATCH_MAX,
     &MAX_ITEMS,
     &MAX_RESERVATIONS,
+    &MAX_UNITS,
     &EVENTS_MAX,
     &MAX_SUBJECTS,
     &BF_INITIAL_SIZE,
@@ -197,6 +210,7 @@ lazy_static! {
     static ref BATCH_MAX_VALUE: AtomicI64 = AtomicI64::new(BATCH_MAX.default);
     static ref MAX_ITEMS_VALUE: AtomicI64 = AtomicI64::new(MAX_ITEMS.default);
     static ref MAX_RESERVATIONS_VALUE: AtomicI64 = AtomicI64::new(MAX_RESERVATIONS.default);
+    static ref MAX_UNITS_VALUE: AtomicI64 = AtomicI64::new(MAX_UNITS.default);
     static ref EVENTS_MAX_VALUE: AtomicI64 = AtomicI64::new(EVENTS_MAX.default);
     static ref MAX_SUBJECTS_VALUE: AtomicI64 = AtomicI64::new(MAX_SUBJECTS.default);
     static ref BF_INITIAL_SIZE_VALUE: AtomicI64 = AtomicI64::new(BF_INITIAL_SIZE.default);
@@ -229,6 +243,7 @@ fn values() -> [&'static AtomicI64; KNOBS.len()] {
         &BATCH_MAX_VALUE,
         &MAX_ITEMS_VALUE,
         &MAX_RESERVATIONS_VALUE,
+        &MAX_UNITS_VALUE,
         &EVENTS_MAX_VALUE,
         &MAX_SUBJECTS_VALUE,
         &BF_INITIAL_SIZE_VALUE,
@@ -275,6 +290,7 @@ pub fn bounds() -> Bounds {
     Bounds {
         reservations_max: usize::try_from(read(&MAX_RESERVATIONS_VALUE)).unwrap_or(usize::MAX),
         items_max: usize::try_from(read(&MAX_ITEMS_VALUE)).unwrap_or(usize::MAX),
+        units_max: usize::try_from(read(&MAX_UNITS_VALUE)).unwrap_or(usize::MAX),
     }
 }
 
@@ -458,6 +474,7 @@ mod tests {
                 1_000,
                 10_000,
                 4_000_000,
+                1_000_000,
                 100_000,
                 1_000_000,
                 100,
@@ -494,6 +511,7 @@ mod tests {
                 1_000,
                 10_000,
                 4_000_000,
+                1_000_000,
                 100_000,
                 1_000_000,
                 100,

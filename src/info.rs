@@ -152,6 +152,7 @@ outcomes! {
     AlreadySold => "alreadysold",
     AlreadyReleased => "alreadyreleased",
     AlreadyExpired => "alreadyexpired",
+    NotFree => "notfree",
     NotSold => "notsold",
     TooFew => "toofew",
     // Of lines and PACE.
@@ -226,6 +227,8 @@ pub static RATE_SUBJECTS: Gauge = Gauge::new();
 pub static SALES_WITH_PASSKEY: Gauge = Gauge::new();
 /// Bytes of all who wait, each sale as of its last measurement; `MEMORY_BYTES` has them too.
 pub static WAITING_BYTES: Gauge = Gauge::new();
+/// Units with names of all sales.
+pub static UNITS: Gauge = Gauge::new();
 /// Entries of all sales that wait to be written to their streams.
 pub static EVENTS_WAITING: Gauge = Gauge::new();
 /// Since when the oldest entry of a sale waits, each as what is left of all time then: the
@@ -372,6 +375,7 @@ impl Source for Info {
         section.field("reservations_known", RESERVATIONS_KNOWN.get());
         section.field("reservations_known_max", RESERVATIONS_KNOWN_MAX.get());
         section.field("memory_bytes", MEMORY_BYTES.get());
+        section.field("units", UNITS.get());
         section.field("blooms", BLOOMS.get());
         section.field("bloom_bytes", BLOOM_BYTES.get());
         section.field("limits", LIMITS.get());

@@ -23,7 +23,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Every command of the module. A new one is added here, in its own file, and in the
 /// tests of its replies.
-const COMMANDS: [&str; 45] = [
+const COMMANDS: [&str; 46] = [
     "ALTER",
     "APPLY",
     "AUDIT",
@@ -50,6 +50,7 @@ const COMMANDS: [&str; 45] = [
     "RESUME",
     "SCAN",
     "STOCK",
+    "UNITS",
     "USER",
     "BFADD",
     "BFAPPLY",

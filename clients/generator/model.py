@@ -34,9 +34,9 @@ class Param:
 
     kind: str  # plain, units, option, flag, rest, entries
     name: str
-    type: str  # name, integer, pair (two integers), names (with their number before them), json, units, entries; of a choice its words, "orders|all"
+    type: str  # name, integer, pair (two integers), names (with their number before them), row (a SKU, then names), json, units, entries; of a choice its words, "orders|all"
     token: str | None = None
-    none: str = ""  # of an option: "", "never" (required), "if written" (no default)
+    none: str = ""  # of an option: "", "never" (required), "if written" (no default); of units: "", "if named"
     optional: bool = False  # of units and plain
     fields: tuple[str, ...] = ()  # of entries
 
@@ -124,11 +124,17 @@ def params_of(command: str, arguments: list[dict[str, Any]]) -> Iterator[Param]:
         elif kind == "oneof" and token:
             yield Param("option", token.lower(), type_of(argument), token)
         elif kind == "oneof":
-            number, items = inside
-            if items["arguments"][0].get("token") != "ITEMS":
+            number, items, *named = inside
+            if items["arguments"][0].get("token") != "ITEMS" or len(named) > 1:
                 raise SystemExit(f"{command}: a choice the generator does not know: {argument['name']}")
             name = (number.get("token") or number["name"]).lower()
-            yield Param("units", name, "units", number.get("token"), optional="optional" in flags)
+            # None where units are named instead, which is no default.
+            none = "if named" if named and "optional" not in flags else ""
+            yield Param("units", name, "units", number.get("token"), none, optional="optional" in flags)
+            for block in named:
+                # `UNITS count unit [unit ...]`; RESTOCK has the SKU before the count.
+                kind = "names" if len(block["arguments"]) == 2 else "row"
+                yield Param("option", "units", kind, "UNITS")
         elif kind == "pure-token":
             yield Param("flag", token.lower(), "flag", token)
         elif "multiple" in flags:

@@ -15,7 +15,8 @@ def about(row: Row) -> str:
         None: "", "replaced": "", "grace_left_ms > 0": " with `grace_left_ms` above 0",
         "grace_left_ms = 0": " with `grace_left_ms` 0", "sku": " with `left` and the SKU", "no sku": " with 0",
         "ahead < 0": " with `ahead` -1", "ahead >= 0": " with `ahead`", "no ahead": " with the id alone",
-        "by sale": " by `sale`", "by buyer": " by `user` or `from`",
+        "by sale": " by `sale`", "by buyer": " by `user` or `from`", "unit": " with the SKU and a unit",
+        "retry_in_ms < 0": " with -1", "retry_in_ms > 0": " with `retry_in_ms`",
     }[row.when]  # fmt: skip
     if row.cls == "ExpiredBefore":
         when = " without `grace_left_ms`"

@@ -13,14 +13,17 @@ NOTES = {
     "alter": "What is not given stays as it is. 0 is none for a limit, START and END.",
     "release": "`RELEASED` is final: no later CHECKOUT of the id succeeds. So release before money is given back.",
     "extend": "The new deadline is `ms` from now, but no later than MAXHOLD after the reservation was made. Without a MAXHOLD that is the sale's HOLD, so create the sale with a longer one.",
-    "restock": "`delta` may be negative. With `ref` {none} it is not safe to repeat: `retry` refuses it.",
-    "refund": "A part (`qty`) needs a `ref`.",
+    "reserve": "Units with names are asked for by `units`: `qty` is {none} where nothing else is wanted.",
+    "buy": "Units with names are asked for by `units`: `qty` is {none} where nothing else is wanted.",
+    "restock": "`delta` may be negative, and is {none} with `units`. With `ref` {none} it is not safe to repeat: `retry` refuses it.",
+    "refund": "A part (`qty`, `units`) needs a `ref`.",
     "pause": "Open reservations can still be checked out.",
     "close": "Open reservations can still be checked out.",
     "stock": "Without a SKU it answers all items; {none} stands in the place of an unknown SKU.",
     "get": "It is {none} if the id is unknown.",
     "user": "All zeros for an unknown user.",
     "throttle": "The subject may call `count` times in `ms` milliseconds. Nothing remembers a call: sent again after a lost answer, it may count twice.",
+    "units": "Begin with the cursor 0, and go on with the cursor of each page until it is 0. Of a sealed item it tells what was sold, and only `withids`.",
     "scan": "Begin with the cursor 0, and go on with the cursor of each page until it is 0. A page may be empty.",
 }
 
@@ -61,27 +64,37 @@ OPTIONS: dict[str | tuple[str, str], str] = {
     "NORESTOCK": "the units do not go back on sale",
     "RESTORELIMIT": "the units do not count against the user's limits any more",
     "NEW": "allows SKUs that the sale does not have yet",
+    "UNITS": "units by their names, all or nothing",
+    ("RESTOCK", "UNITS"): "a SKU, and the names of units that stand side by side in this order",
+    ("REFUND", "UNITS"): "the units that come back, by their names",
+    "SEALED": "the names are shown to buyers alone: codes, licence keys",
+    "WITHDRAW": "takes the units off sale instead",
     "SKU": "the item of all entries, if the sale has several",
     "COUNT": "how many places to look at; 10 by default",
     "BURST": "most calls at once; `count` by default",
     "COST": "how many calls this one counts for; 0 asks, and counts nothing",
+    ("UNITS", "COUNT"): "how many units to tell; 100 by default, at most 10,000",
+    "WITHIDS": "tells the id of each unit's reservation or order too",
     "STATE": "only ids in this state, as in GET",
 }
 
 # By command. The fields that their names do not explain.
 READS = {
     "STOCK": "`available`, `reserved` and `sold` add up to the item's total; so many people are `waiting` for it.",
-    "GET": "`state` is reserved, sold, refunded, released, expired or waiting. `items` are SKUs with numbers, and `refunded` those that were taken back. `order_id` is the entry in the stream. Of an id that waits, `number` is its position in line and `ahead` how many at most are in front, -1 before START. A field with nothing in it is {none}.",
+    "GET": "`state` is reserved, sold, refunded, released, expired or waiting. `items` are SKUs with numbers, and `refunded` those that were taken back. `order_id` is the entry in the stream. Of an id that waits, `number` is its position in line and `ahead` how many at most are in front, -1 before START. `units` are SKUs with names: what it has now, of what has names. A field with nothing in it is {none}.",
     "USER": "`sold` is net of refunds, `counted` what counts against USERLIMIT, and `user_remaining` -1 without one. `reservations` are the ids of the oldest 100 of the `open` reservations, and `waiting` is the id under which the user waits in line.",
     "INFO": "`state` is scheduled, open, paused, ended, closed or diverged. `total`, `available`, `reserved` and `sold` are units of all items, `items` is the number of SKUs. An option that is not set is {none}; `passkeys` is how many secrets make passes. `events_waiting` entries are not in the stream yet; `events_lost` never will be. So many people are `waiting` in line; so many places were `granted` and `passed_over`. `drawn` are SKUs with how many people were drawn in their lines at `drawn_at_ms`, by `draw_seed`.",
     "SCAN": "The cursor of the last page is 0.",
+    "UNITS": "The cursor of the last page is 0.",
     "AUDIT": "`differences` are in words. What was compared with the stream is {none} unless that was asked for.",
     "THROTTLE": "`status` is ALLOWED, or THROTTLED, which counts nothing. Of `limit` calls at once, so many are `remaining`; this one would pass in `retry_in_ms`, and all of them are back in `reset_in_ms`.",
     "DOCTOR": "`severity` is error, warning or note.",
 }
 
-# A detail of `RESERVED` and `SOLD` that the clients read already.
-UNITS = "`units` is empty: no version of the module gives units names yet."
+# A detail of `RESERVED` and `SOLD`.
+UNITS = "`units` are the names of its units, of items whose units have names; codes are told in `SOLD` alone."
+# What a page of UNITS is made of.
+UNIT_STATE = "A unit: `state` is free, reserved, sold or withdrawn. `id` is that of its reservation or order, with `withids`; else {none}."
 
 
 def note(command: Command) -> str:

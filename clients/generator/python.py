@@ -7,21 +7,26 @@ import textwrap
 from typing import Any
 
 from .model import KINDS, OF_LIMITS, SAFE_WITH, Command, Model, Param, Row, Word
-from .prose import READS, UNITS, note, option
+from .prose import READS, UNIT_STATE, UNITS, note, option
 
 HEADER = '"""{} Written by `python3 -m clients.generator`; change `answers.json` instead."""\n\nfrom __future__ import annotations\n'
 DETAIL_TYPES = {
     "name": "Name", "text": "str", "integer": "int", "names": "tuple[Name, ...]", "texts": "tuple[str, ...]",
-    "lines": "tuple[tuple[str, int], ...]", "stocks": "tuple[RestockedItem, ...]", "boolean": "bool", "cursor": "int",
+    "lines": "tuple[tuple[str, int], ...]", "pairs": "tuple[tuple[str, str], ...]",
+    "states": "tuple[UnitState, ...]", "stocks": "tuple[RestockedItem, ...]", "boolean": "bool", "cursor": "int",
 }  # fmt: skip
 # What tells rows of one word apart, in words.
 CONDITIONS = {
     None: "", "replaced": ", about the id in `replace`", "sku": ", with a SKU", "no sku": ", without a SKU",
     "grace_left_ms > 0": ", with `grace_left_ms` above 0", "grace_left_ms = 0": ", with `grace_left_ms` 0",
     "ahead < 0": ", with `ahead` -1", "ahead >= 0": ", with a place in line", "no ahead": ", with the id alone",
-    "by sale": ", with `by` \"sale\"", "by buyer": ", with another `by`",
+    "by sale": ", with `by` \"sale\"", "by buyer": ", with another `by`", "unit": ", with a unit",
+    "retry_in_ms < 0": ", with `retry_in_ms` -1", "retry_in_ms > 0": ", with `retry_in_ms` above 0",
 }  # fmt: skip
-PARAM_TYPES = {"name": "Name", "integer": "int", "json": "Json", "pair": "tuple[int, int]", "names": "Sequence[Name]"}
+PARAM_TYPES = {
+    "name": "Name", "integer": "int", "json": "Json", "pair": "tuple[int, int]", "names": "Sequence[Name]",
+    "row": "tuple[Name, Sequence[Name]]",
+}  # fmt: skip
 
 
 def doc(text: str, indent: int) -> str:
@@ -96,7 +101,7 @@ def write_answers(model: Model) -> str:
     out = HEADER.format("The status words, what each is made of and what it means.")
     out += "\nfrom dataclasses import dataclass, field\nfrom typing import Any, ClassVar, Mapping, Union\n\n"
     out += "from ._base import Advice, Fault, Name, No, NotNow, Other, Read, StrEnum, Word, Yes\n"
-    public = ["Status", "RestockedItem", *(word.cls for word in model.words)]
+    public = ["Status", "RestockedItem", "UnitState", *(word.cls for word in model.words)]
     public += [row.cls for word in model.words for row in word.rows if len(word.rows) > 1]
     public += [read["name"] for read in model.reads.values() if "name" in read]
     public += [f"{name.capitalize()}Answer" for name in model.answer_commands()]
@@ -105,6 +110,8 @@ def write_answers(model: Model) -> str:
     out += "".join(f'    {word.text} = "{word.text}"\n' for word in model.words)
     out += "\n\n@dataclass(frozen=True)\nclass RestockedItem:\n" + doc("An item after a RESTOCK.", 4)
     out += "\n    sku: str\n    total: int\n    available: int\n"
+    out += "\n\n@dataclass(frozen=True)\nclass UnitState:\n" + doc(UNIT_STATE.replace("{none}", "None"), 4)
+    out += "\n    unit: str\n    state: str\n    id: Name | None = None\n"
     out += "".join(word_classes(word) for word in model.words)
     for name, read in model.reads.items():
         if "name" in read:
@@ -161,7 +168,7 @@ def tables(model: Model) -> str:
 
 def annotation(param: Param) -> str:
     if param.kind == "units":
-        return "Units | None" if param.optional else "Units"
+        return "Units | None" if param.optional or param.none else "Units"
     if param.kind == "flag":
         return "bool"
     if param.kind == "entries":
@@ -239,12 +246,12 @@ def call_function(model: Model, command: Command) -> str:
     out = f"\n\ndef {command.method}({parameters}) -> Call[{result_of(model, command)}]:\n"
     out += f'    args: list[Wire] = ["FLASHSALE.{command.name}", {", ".join(command.keys)}]\n'
     if command.name == "REFUND":
-        out += '    if qty is not None and ref is None:\n        raise TypeError("a refund of a part needs a ref")\n'
+        out += '    if (qty is not None or units is not None) and ref is None:\n        raise TypeError("a refund of a part needs a ref")\n'
     for param in command.params:
         if param.kind == "plain":
             out += f"    args.append({param.name})\n"
         elif param.kind == "units":
-            if param.optional:
+            if param.optional or param.none:
                 out += f"    if {param.name} is not None:\n    "
             out += f"    args += encode.units({param.token!r}, {param.name})\n"
         elif param.kind == "entries":
@@ -262,6 +269,7 @@ def call_function(model: Model, command: Command) -> str:
             value = f"encode.json({param.name})" if param.type == "json" else param.name
             value = f"*{value}" if param.type == "pair" else value
             value = f"len({value}), *{value}" if param.type == "names" else value
+            value = f"*encode.row({value})" if param.type == "row" else value
             out += f'    if {param.name} is not None:\n        args += ["{param.token}", {value}]\n'
     safe = SAFE_WITH.get(command.name)
     out += f"    return Call(args, {decoder(model, command)}{f', {safe} is not None' if safe else ''})\n"

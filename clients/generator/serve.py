@@ -21,6 +21,7 @@ TYPES = {"name": "Text", "text": "Text", "names": "Texts", "integer": "Integer"}
 CONDITIONS = {
     None: "Always", "grace_left_ms > 0": "GraceLeft", "grace_left_ms = 0": "NoGraceLeft",
     "ahead < 0": "Undrawn", "ahead >= 0": "Placed", "no ahead": "NotPlaced", "by sale": "BySale", "by buyer": "ByBuyer",
+    "retry_in_ms < 0": "Final", "retry_in_ms > 0": "NotNow",
 }  # fmt: skip
 
 

@@ -6,16 +6,19 @@ import json
 import re
 
 from .model import KINDS, OF_LIMITS, SAFE_WITH, Command, Model, Param, Row, Word
-from .prose import READS, UNITS, note, option
+from .prose import READS, UNIT_STATE, UNITS, note, option
 from .python import about, charged
 
 HEADER = "// {} Written by `python3 -m clients.generator`; change `answers.json` instead.\n\n"
 # `N` is how names arrive: text, or what the client's type mapping makes of them.
 TYPES = {
     "name": "N", "text": "string", "integer": "number", "names": "N[]", "texts": "string[]", "cursor": "number",
-    "lines": "[sku: string, qty: number][]", "stocks": "RestockedItem[]", "boolean": "boolean",
+    "lines": "[sku: string, qty: number][]", "pairs": "[sku: string, unit: string][]", "states": "UnitState<N>[]", "stocks": "RestockedItem[]", "boolean": "boolean",
 }  # fmt: skip
-PARAM_TYPES = {"name": "Name", "integer": "number", "json": "Json", "pair": "readonly [number, number]", "names": "readonly Name[]"}
+PARAM_TYPES = {
+    "name": "Name", "integer": "number", "json": "Json", "pair": "readonly [number, number]", "names": "readonly Name[]",
+    "row": "readonly [sku: Name, units: readonly Name[]]",
+}  # fmt: skip
 
 
 def camel(text: str) -> str:
@@ -74,7 +77,7 @@ def read_interface(name: str, read: dict[str, object]) -> str:
     fields = read["fields"]
     assert isinstance(fields, dict)
     is_map = str(read["shape"]).startswith("map")
-    generic = "<N = string>" if any("name" in kind for kind in fields.values()) else "<_N = string>"
+    generic = "<N = string>" if any("name" in kind or kind == "states" for kind in fields.values()) else "<_N = string>"
     out = "\n" + comment(f"What {name} answers. {READS[name]}".replace("{none}", "null")) + f"export interface {read['name']}{generic}{' extends Read' if is_map else ''} {{\n"
     for field, kind in fields.items():
         null = " | null" if kind.endswith("?") else ""
@@ -97,6 +100,7 @@ def write_answers(model: Model) -> str:
     out = HEADER.format("The status words, what each is made of and what it means.")
     out += 'import type { Advice, Answer, Other, Read } from "./base.js";\n'
     out += "\n" + comment("An item after a RESTOCK.") + "export interface RestockedItem {\n  sku: string;\n  total: number;\n  available: number;\n}\n"
+    out += "\n" + comment(UNIT_STATE.replace("{none}", "null")) + "export interface UnitState<N = string> {\n  unit: string;\n  state: string;\n  id: N | null;\n}\n"
     out += "".join(interface(word) for word in model.words)
     out += "".join(read_interface(name, read) for name, read in model.reads.items() if "name" in read)
     for name in model.answer_commands():
@@ -178,7 +182,7 @@ def options_interface(command: Command) -> str:
 def parameter(param: Param) -> str:
     name = camel(param.name)
     if param.kind == "units":
-        return f"{name}: Units"
+        return f"{name}: Units" + (" | null" if param.none else "")
     if param.kind == "rest":
         return f"...{name}s: {PARAM_TYPES[param.type]}[]"
     if param.kind == "entries":
@@ -197,7 +201,7 @@ def signature(command: Command) -> str:
         needed = any(p.none for p in options)
         kind = options_name(command)
         if command.name == "REFUND":
-            kind += " & ({ qty?: undefined } | { qty: Units; ref: Name })"
+            kind += " & ({ qty?: undefined; units?: undefined } | { qty: Units; ref: Name } | { units: readonly Name[]; ref: Name })"
         out.append(f"options: {kind}" + ("" if needed else " = {}"))
     return ", ".join(out)
 
@@ -212,7 +216,7 @@ def body(command: Command) -> str:
         if param.none:
             out = f'      need("{command.name}", options, "{param.name}"{", true" if param.none == "if written" else ""});\n' + out
     if command.name == "REFUND":
-        out = '      if (options.qty !== undefined) need("REFUND of a part", options, "ref");\n' + out
+        out = '      if (options.qty !== undefined || options.units !== undefined) need("REFUND of a part", options, "ref");\n' + out
     for param in command.params:
         name = camel(param.name)
         if param.kind == "plain":
@@ -220,7 +224,7 @@ def body(command: Command) -> str:
             out += f"parser.push({'String(' + name + ')' if param.type == 'integer' else name});\n"
         elif param.kind == "units":
             given = f"options.{name}" if param.optional else name
-            out += "      " + (f"if ({given} !== undefined) " if param.optional else "")
+            out += "      " + (f"if ({given} !== undefined) " if param.optional else f"if ({given} !== null) " if param.none else "")
             out += f"parser.push(...units({json.dumps(param.token)}, {given}));\n"
         elif param.kind == "rest":
             out += f"      parser.push(...{name}s);\n"
@@ -234,7 +238,7 @@ def body(command: Command) -> str:
         elif param.kind == "flag":
             out += f'      if (options.{name}) parser.push("{param.token}");\n'
         else:
-            words = param.type if param.type in ("pair", "names") else "option"
+            words = param.type if param.type in ("pair", "names", "row") else "option"
             out += f'      parser.push(...{words}("{param.token}", options.{name}));\n'
     if any(p.name == "replace" for p in command.params):
         out += "      parser.preserve = options.replace;\n"
@@ -274,7 +278,7 @@ def write_commands(model: Model) -> str:
     names += sorted({read["name"] for read in model.reads.values() if "name" in read})
     out += "import type {\n" + "".join(f"  {name},\n" for name in names) + '} from "./answers.js";\n'
     out += 'import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";\n'
-    out += 'import * as decode from "./decode.js";\nimport { insist, names, need, option, pair, units } from "./encode.js";\n'
+    out += 'import * as decode from "./decode.js";\nimport { insist, names, need, option, pair, row, units } from "./encode.js";\n'
     out += "".join(options_interface(c) for c in model.commands)
     out += "\n/** The module for `createClient`, `createClientPool`, `createCluster` and `createSentinel`. */\nexport const flashsale = {\n"
     for command in model.commands:

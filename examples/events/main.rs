@@ -143,6 +143,7 @@ fn change(change: &Change<'_>) -> String {
             expires_at_ms,
             forgets,
             replaces,
+            ..
         } => format!(
             "reserved id={} user={} {} expires_at_ms={expires_at_ms}{}{}",
             name(*id),
@@ -153,13 +154,14 @@ fn change(change: &Change<'_>) -> String {
                 .unwrap_or_default(),
             forgot(*forgets)
         ),
-        Change::Sold { id, order } => format!("sold id={} {}", name(*id), order_text(order)),
+        Change::Sold { id, order, .. } => format!("sold id={} {}", name(*id), order_text(order)),
         Change::Bought {
             id,
             user,
             lines,
             order,
             forgets,
+            ..
         } => format!(
             "bought id={} user={} {} {}{}",
             name(*id),
@@ -198,7 +200,9 @@ fn change(change: &Change<'_>) -> String {
                 .no_restock
                 .map_or("unknown".to_owned(), |asked| asked.to_string())
         ),
-        Change::Restocked { deltas, reference } => {
+        Change::Restocked {
+            deltas, reference, ..
+        } => {
             let deltas: Vec<String> = deltas
                 .iter()
                 .map(|delta| format!("{}{:+}", delta.sku.escape_ascii(), delta.delta))

@@ -129,12 +129,26 @@ impl<'a> Args<'a> {
     ///
     /// Missing, empty, longer, or not UTF-8.
     pub fn sku(&mut self) -> Result<&'a [u8], Error> {
-        let word = self.sized("sku", SKU_BYTES_MAX)?;
+        self.label("sku")
+    }
+
+    /// The same for the name of a unit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Args::sku`].
+    pub fn unit(&mut self) -> Result<&'a [u8], Error> {
+        self.label("unit")
+    }
+
+    #[inline]
+    fn label(&mut self, name: &str) -> Result<&'a [u8], Error> {
+        let word = self.sized(name, SKU_BYTES_MAX)?;
         // Most are ASCII, which takes a fraction of the time to find out.
         if word.is_ascii() || std::str::from_utf8(word).is_ok() {
             Ok(word)
         } else {
-            Err(Error::new(format!("sku: '{}' is not UTF-8", echo(word))))
+            Err(Error::new(format!("{name}: '{}' is not UTF-8", echo(word))))
         }
     }
 

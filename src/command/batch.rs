@@ -356,7 +356,7 @@ impl<'a> Carrier<'a> for Desk<'_> {
         let id = text(&self.call, self.id_at)?;
         let done = self.commit.commit_order(pending, id)?;
         self.is_answering = true;
-        reply::with_entry(self.reply(), Word::Sold, self.id, done.entry);
+        reply::sold(self.reply(), self.sale(), self.id, done.slot, done.entry);
         Ok(())
     }
 
@@ -372,7 +372,7 @@ impl<'a> Carrier<'a> for Desk<'_> {
             Entry::Checkout(_) | Entry::Release(_) => None,
         };
         self.is_answering = true;
-        let about = About::units(self.id, ask);
+        let about = About::units(self.id, ask, &[]);
         reply::answer(self.reply(), self.sale(), &about, answer)
     }
 

@@ -9,7 +9,7 @@
 use flashsale_engine::sale::INTEGER_MAX;
 
 use super::args::Args;
-use super::{items, options, rate};
+use super::{items, named, options, rate};
 use crate::error::Error;
 
 /// A line of words, each with its length in two bytes, is an error that can be shown, or
@@ -30,6 +30,11 @@ pub fn parse_line(words: &[&[u8]]) -> bool {
     if let Some(lines) = shown(items::parse_lines(&mut Args::new(words))) {
         let sum = |sum: u64, line: &(&[u8], u64)| sum.saturating_add(line.1);
         assert!(lines.iter().fold(0, sum) <= INTEGER_MAX);
+        is_right = true;
+    }
+    if let Some(names) = shown(named::parse_names(&mut Args::new(words), 10_000)) {
+        let is_name = |name: &&[u8]| (1..=128).contains(&name.len());
+        assert!(names.len() <= 10_000 && names.iter().all(is_name));
         is_right = true;
     }
     let mut deltas = Vec::new();
@@ -121,7 +126,7 @@ mod tests {
 
     /// Lines of commands, and words that have been trouble elsewhere.
     fn corpus() -> Vec<Pieces> {
-        let lines: [&[&[u8]]; 16] = [
+        let lines: [&[&[u8]]; 18] = [
             &[
                 b"USERLIMIT",
                 b"5",
@@ -150,6 +155,8 @@ mod tests {
                 b"9007199254740991",
             ],
             &[b"2", b"red", b"-3", b"blue", b"4"],
+            &[b"UNITS", b"2", b"A-12", "Stuhl für zwei".as_bytes()],
+            &[b"ITEMS", b"1", b"ga", b"2", b"UNITS", b"1", b"A-12"],
             &[b"1", b"red", b"9007199254740992"],
             &[b"18446744073709551617", b"-9223372036854775808"],
             &[b"00", b"+1", b" 1", b"1\0", b"-0", b"1e3"],

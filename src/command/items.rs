@@ -1,8 +1,10 @@
 //! `ITEMS count sku n [sku n ...]`, and what may stand in its place.
 //!
-//! Edge: pure grammar, shared by the commands that name units of items.
+//! Edge: pure grammar, shared by the commands that name units of items. Units by their own
+//! names are in `named.rs`.
 
 use super::args::Args;
+use super::named::{NAMED, parse_names_once};
 use crate::error::Error;
 use crate::ffi::Argument;
 use flashsale_engine::sale::{Ask, AskLines, INTEGER_MAX};
@@ -40,8 +42,29 @@ pub const ITEMS_STOCK: Argument = Argument::block(
     ],
 );
 
-/// `{qty | ITEMS ...}`.
-pub const UNITS: Argument = Argument::one_of("units", &[Argument::integer("qty"), ITEMS_QTY]);
+/// `ITEMS count sku qty [sku qty ...] [UNITS count unit [unit ...]]`.
+const ITEMS_AND_NAMED: Argument = Argument::block(
+    "items",
+    &[
+        COUNT.after("ITEMS"),
+        Argument::block("item", &[Argument::string("sku"), Argument::integer("qty")]).multiple(),
+        NAMED.optional(),
+    ],
+);
+
+/// `{qty | ITEMS ... [UNITS ...] | UNITS ...}`.
+pub const UNITS: Argument = Argument::one_of(
+    "units",
+    &[Argument::integer("qty"), ITEMS_AND_NAMED, NAMED],
+);
+
+/// What a cart is asked to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cart<'a> {
+    pub ask: Ask<'a>,
+    /// Units by their names; `ask` is without items where nothing else is wanted.
+    pub names: &'a [&'a [u8]],
+}
 
 /// Reads `count sku n [sku n ...]`, what follows the word ITEMS, and gives each pair
 /// to `take`; `number` reads an n.
@@ -87,39 +110,83 @@ pub fn parse_lines<'a>(args: &mut Args<'a>) -> Result<AskLines<'a>, Error> {
     Ok(lines)
 }
 
-/// Reads `{qty | ITEMS ...}`.
+/// Reads `{qty | ITEMS ... [UNITS ...] | UNITS ...}`.
 #[inline(always)]
-pub fn parse_units<'a>(args: &mut Args<'a>) -> Result<Ask<'a>, Error> {
+pub fn parse_units<'a>(args: &mut Args<'a>) -> Result<Cart<'a>, Error> {
     if args.keyword("ITEMS") {
-        parse_lines(args).map(Ask::Items)
-    } else {
-        parse_qty(args).map(Ask::Qty)
+        let ask = Ask::Items(parse_lines(args)?);
+        let names = match args.keyword("UNITS") {
+            true => parse_names_once(args)?,
+            false => &[],
+        };
+        return Ok(Cart { ask, names });
     }
+    // A number, most likely.
+    if args.peek().first().is_some_and(u8::is_ascii_digit) {
+        let ask = Ask::Qty(parse_qty(args)?);
+        return Ok(Cart { ask, names: &[] });
+    }
+    parse_named_cart(args)
+}
+
+#[cold]
+fn parse_named_cart<'a>(args: &mut Args<'a>) -> Result<Cart<'a>, Error> {
+    let (ask, names): (_, &[_]) = match args.keyword("UNITS") {
+        true => (Ask::Items(AskLines::new()), parse_names_once(args)?),
+        // Which is an error that says so.
+        false => (Ask::Qty(parse_qty(args)?), &[]),
+    };
+    Ok(Cart { ask, names })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse<'a>(words: &'a [&'a [u8]]) -> Result<Ask<'a>, Error> {
+    fn parse<'a>(words: &'a [&'a [u8]]) -> Result<Cart<'a>, Error> {
         let mut args = Args::new(words);
-        let ask = parse_units(&mut args)?;
+        let cart = parse_units(&mut args)?;
         args.end()?;
-        Ok(ask)
+        Ok(cart)
     }
 
     #[test]
     fn reads_a_bare_quantity_or_items() {
-        assert_eq!(parse(&[b"CMD", b"3"]), Ok(Ask::Qty(3)));
+        let unnamed = |ask| Ok(Cart { ask, names: &[] });
+        assert_eq!(parse(&[b"CMD", b"3"]), unnamed(Ask::Qty(3)));
         let lines = AskLines::from_slice(&[(&b"a"[..], 1), (b"b", 2), (b"a", 3)]);
         let words: [&[u8]; 9] = [b"CMD", b"items", b"3", b"a", b"1", b"b", b"2", b"a", b"3"];
-        assert_eq!(parse(&words), Ok(Ask::Items(lines)));
+        assert_eq!(parse(&words), unnamed(Ask::Items(lines)));
+    }
+
+    #[test]
+    fn reads_units_by_name_alone_or_behind_items() {
+        let words: [&[u8]; 5] = [b"CMD", b"units", b"2", b"A-1", b"A-2"];
+        let cart = parse(&words).unwrap();
+        assert_eq!(cart.ask, Ask::Items(AskLines::new()));
+        assert_eq!(cart.names, &words[3..]);
+        let words: [&[u8]; 8] = [
+            b"CMD", b"ITEMS", b"1", b"ga", b"2", b"UNITS", b"1", b"A-1",
+        ];
+        let cart = parse(&words).unwrap();
+        let lines = AskLines::from_slice(&[(&b"ga"[..], 2)]);
+        assert_eq!((cart.ask, cart.names), (Ask::Items(lines), &words[7..]));
     }
 
     #[test]
     fn refuses_a_count_that_does_not_fit() {
-        let refused: [(&[&[u8]], &str); 6] = [
+        let refused: [(&[&[u8]], &str); 10] = [
             (&[b"CMD", b"ITEMS"], "ERR count: missing"),
+            (&[b"CMD", b"UNITS"], "ERR count: missing"),
+            (&[b"CMD"], "ERR qty: missing"),
+            (
+                &[b"CMD", b"UNIT", b"1", b"A-1"],
+                "ERR qty: 'UNIT' is not an integer from 1 to 9007199254740991",
+            ),
+            (
+                &[b"CMD", b"2", b"UNITS", b"1", b"A-1"],
+                "ERR syntax: unknown option 'UNITS', see FLASHSALE.HELP",
+            ),
             (
                 &[b"CMD", b"ITEMS", b"0"],
                 "ERR count: '0' is not an integer from 1 to 9007199254740991",

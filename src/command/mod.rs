@@ -4,9 +4,9 @@
 //! commit, reply. Nothing here decides; the engine does. Nothing here changes a sale;
 //! `change` does.
 //!
-//! Shared: `args.rs` reads words, `items.rs` and `options.rs` are pieces of grammar,
+//! Shared: `args.rs` reads words, `items.rs`, `named.rs` and `options.rs` are pieces of grammar,
 //! `open.rs` is a sale opened for one decision, `batch.rs` one opened for many, `reply.rs`
-//! puts answers into words, `syntax.rs` writes a grammar down.
+//! and `reply_named.rs` put answers into words, `syntax.rs` writes a grammar down.
 
 mod args;
 mod batch;
@@ -15,10 +15,12 @@ mod bloom;
 pub mod fuzz;
 mod ids;
 mod items;
+mod named;
 mod open;
 mod options;
 mod rate;
 mod reply;
+mod reply_named;
 mod sale;
 mod syntax;
 
@@ -150,6 +152,9 @@ const BATCHES_SINCE: &str = "0.2.0";
 /// The version the commands of rate limits came with.
 const LIMITS_SINCE: &str = "0.2.0";
 
+/// The version that gave units names.
+const NAMES_SINCE: &str = "0.2.0";
+
 /// The version the commands of filters came with, under the names they have now.
 const FILTERS_SINCE: &str = "0.2.0";
 
@@ -177,6 +182,7 @@ table! {
         user::User,
         info::Info,
         scan::Scan,
+        units::Units,
         audit::Audit,
     }
     filters: {
@@ -287,6 +293,7 @@ mod tests {
                 (true, ..) => FILTERS_SINCE,
                 (_, true, _) => BATCHES_SINCE,
                 (.., true) => LIMITS_SINCE,
+                _ if word == "UNITS" => NAMES_SINCE,
                 _ => SINCE,
             };
             assert_eq!(spec.since, since, "{}", spec.name);
@@ -325,24 +332,31 @@ mod tests {
                        [MAXHOLD ms] [GRACE ms] [START unix-ms] [END unix-ms] [KEEP ms] \
                        [REMEMBER ms] [WAITING n] [PATIENCE ms] [PACE n ms] \
                        [USERRATE n ms] [FROMRATE n ms] [PASSKEY count [secret ...]] [EVENTS {orders | all}]";
+        let units = "{qty | ITEMS count sku qty [sku qty ...] [UNITS count unit [unit ...]] | \
+                     UNITS count unit [unit ...]}";
         let expected = [
             &format!(
                 "CREATE key orders {{STOCK n | ITEMS count sku n [sku n ...]}} {options} [SALEID ulid]"
             ),
-            "RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] \
-             [REPLACE old-id] [FROM source] [PASS pass] [WAIT]",
+            &format!(
+                "RESERVE key user {units} [ID id] [HOLD ms] [REPLACE old-id] [FROM source] \
+                 [PASS pass] [WAIT]"
+            ),
             "CHECKOUT key orders id [USER user] [REF ref] [PAYLOAD json]",
-            "BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [REF ref] \
-             [PAYLOAD json] [FROM source] [PASS pass]",
+            &format!(
+                "BUY key orders user {units} [ID id] [REF ref] [PAYLOAD json] [FROM source] \
+                 [PASS pass]"
+            ),
             "RELEASE key id [USER user]",
             "MRESERVE key ENTRIES n user qty id [user qty id ...] [SKU sku] [HOLD ms]",
             "MBUY key orders ENTRIES n user qty id ref [user qty id ref ...] [SKU sku]",
             "MCHECKOUT key orders ENTRIES n id ref [id ref ...]",
             "MRELEASE key ENTRIES n id [id ...]",
             "EXTEND key id ms [USER user]",
-            "REFUND key orders id [QTY n | ITEMS count sku qty [sku qty ...]] [REF ref] \
-             [USER user] [NORESTOCK] [RESTORELIMIT]",
-            "RESTOCK key {delta | ITEMS count sku delta [sku delta ...]} [NEW] [REF ref]",
+            "REFUND key orders id [QTY n | ITEMS count sku qty [sku qty ...] | \
+             UNITS count unit [unit ...]] [REF ref] [USER user] [NORESTOCK] [RESTORELIMIT]",
+            "RESTOCK key {delta | ITEMS count sku delta [sku delta ...] | \
+             UNITS sku count unit [unit ...]} [SEALED] [WITHDRAW] [NEW] [REF ref]",
             &format!("ALTER key {{{}}} [...]", options_of_alter()),
             "PAUSE key",
             "RESUME key",
@@ -353,6 +367,7 @@ mod tests {
             "USER key user",
             "INFO key",
             "SCAN key cursor [COUNT n] [STATE s]",
+            "UNITS key sku cursor [COUNT n] [WITHIDS]",
             "AUDIT key [orders]",
             "BFRESERVE key error_rate capacity [EXPANSION expansion] [NONSCALING]",
             "BFADD key item",

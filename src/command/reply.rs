@@ -5,6 +5,7 @@
 
 use std::io::Write;
 
+use super::reply_named;
 use crate::change::Done;
 use crate::clock;
 use crate::config;
@@ -12,8 +13,8 @@ use crate::error::{Code, Error, echo};
 use crate::ffi::Reply;
 use crate::info::{self, Outcome};
 use flashsale_engine::sale::{
-    Answer, Ask, Change, EntryId, Event, ItemIndex, NameBuffer, PlaceSlot, RestockAsk, Sale, Slot,
-    Terms, ThrottledBy, Which,
+    Answer, Ask, Change, EntryId, Event, ItemIndex, NameBuffer, PlaceSlot, RestockAsk, RestockUnits,
+    Sale, Slot, Terms, ThrottledBy, Which,
 };
 
 /// Makes the words and the list of them in one go, so that none is missing in it.
@@ -54,6 +55,7 @@ words! {
     SaleLimit: "SALELIMIT",
     SoldOut: "SOLDOUT",
     AllReserved: "ALLRESERVED",
+    NotFree: "NOTFREE",
     NotSold: "NOTSOLD",
     TooFew: "TOOFEW",
     Waiting: "WAITING",
@@ -68,34 +70,40 @@ pub struct About<'r, 'a> {
     /// The id, or the REF of a RESTOCK.
     id: &'r [u8],
     asked: Asked<'r, 'a>,
+    /// Units that were asked for by their names.
+    names: &'r [&'a [u8]],
 }
 
 enum Asked<'r, 'a> {
     Nothing,
     Units(&'r Ask<'a>),
     Deltas(&'r RestockAsk<'a>),
+    Row(&'r RestockUnits<'a>),
 }
 
 impl<'r, 'a> About<'r, 'a> {
     /// The whole sale.
     pub fn nothing() -> About<'r, 'a> {
-        About {
-            id: b"",
-            asked: Asked::Nothing,
-        }
+        About::id(b"")
     }
 
     pub fn id(id: &'r [u8]) -> About<'r, 'a> {
         About {
             id,
             asked: Asked::Nothing,
+            names: &[],
         }
     }
 
-    pub fn units(id: &'r [u8], ask: Option<&'r Ask<'a>>) -> About<'r, 'a> {
+    pub fn units(
+        id: &'r [u8],
+        ask: Option<&'r Ask<'a>>,
+        names: &'r [&'a [u8]],
+    ) -> About<'r, 'a> {
         About {
             id,
             asked: ask.map_or(Asked::Nothing, Asked::Units),
+            names,
         }
     }
 
@@ -103,6 +111,16 @@ impl<'r, 'a> About<'r, 'a> {
         About {
             id: reference.unwrap_or_default(),
             asked: Asked::Deltas(ask),
+            names: &[],
+        }
+    }
+
+    /// A RESTOCK of this SKU by names.
+    pub fn row(ask: &'r RestockUnits<'a>) -> About<'r, 'a> {
+        About {
+            id: ask.reference.unwrap_or_default(),
+            asked: Asked::Row(ask),
+            names: ask.names,
         }
     }
 
@@ -110,6 +128,7 @@ impl<'r, 'a> About<'r, 'a> {
     fn hint(&self) -> &'static str {
         match self.asked {
             Asked::Deltas(_) => "; NEW adds one, with a positive delta",
+            Asked::Row(row) if !row.withdraw => "; NEW adds one",
             _ => "",
         }
     }
@@ -119,15 +138,21 @@ impl<'r, 'a> About<'r, 'a> {
         match self.asked {
             Asked::Units(Ask::Items(lines)) => lines.get(position).map(|&(sku, _)| sku),
             Asked::Deltas(RestockAsk::Items(items)) => items.get(position).map(|&(sku, _)| sku),
+            Asked::Row(row) => Some(row.sku),
             _ => None,
         }
     }
+
+    /// The unit at a position among those asked for by name, to be repeated.
+    fn unit(&self, position: usize) -> String {
+        echo(self.names.get(position).copied().unwrap_or_default())
+    }
 }
 
-/// `["RESERVED", id, expires_at_ms, remaining, user_remaining]`
+/// `["RESERVED", id, expires_at_ms, remaining, user_remaining]`, and what else follows.
 #[inline(always)]
-pub fn reserved(reply: Reply<'_>, id: &[u8], terms: &Terms) {
-    status(reply, Word::Reserved, 5);
+pub(super) fn reserved_of(reply: Reply<'_>, id: &[u8], terms: &Terms, len: usize) {
+    status(reply, Word::Reserved, len);
     reply.bytes(id);
     reply.integer(terms.expires_at_ms);
     reply.integer(terms.remaining);
@@ -145,7 +170,28 @@ pub fn reserved_now(reply: Reply<'_>, sale: &Sale, id: &[u8], event: &Event<'_>,
         // Such an event is always about one reservation.
         _ => sale.terms(done.slot.unwrap_or(Slot::MAX)),
     };
-    reserved(reply, id, &terms);
+    if sale.units_len() > 0 {
+        return reply_named::reserved_now(reply, sale, id, event, done, &terms);
+    }
+    reserved_of(reply, id, &terms, 5);
+}
+
+/// The same for one that was there before.
+fn reserved(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
+    let terms = sale.terms(slot);
+    if sale.units_len() > 0 {
+        return reply_named::reserved(reply, sale, id, slot, &terms);
+    }
+    reserved_of(reply, id, &terms, 5);
+}
+
+/// `["SOLD", id, order_id]`, and the units that have names; of what is replayed without a slot.
+#[inline(always)]
+pub fn sold(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Option<Slot>, order: EntryId) {
+    if sale.units_len() > 0 {
+        return reply_named::sold(reply, sale, id, slot, order);
+    }
+    with_entry(reply, Word::Sold, id, order);
 }
 
 /// What USERLIMIT leaves a user, -1 without one.
@@ -239,8 +285,8 @@ pub fn answer(
         return Ok(());
     }
     match answer {
-        Answer::Reserved { slot } => reserved(reply, about.id, &sale.terms(slot)),
-        Answer::Sold { order } => with_entry(reply, Word::Sold, about.id, order),
+        Answer::Reserved { slot } => reserved(reply, sale, about.id, slot),
+        Answer::Sold { order } => sold(reply, sale, about.id, None, order),
         Answer::Refunded { entry } => with_entry(reply, Word::Refunded, about.id, entry),
         Answer::AlreadySold { slot } => already_sold(reply, sale, about.id, slot),
         Answer::Released => of_id(Word::Released),
@@ -258,6 +304,9 @@ pub fn answer(
         Answer::UserLimit { remaining } => number(Word::UserLimit, remaining),
         Answer::SaleLimit { remaining } => number(Word::SaleLimit, remaining),
         Answer::AllReserved { retry_in_ms, .. } => number(Word::AllReserved, retry_in_ms),
+        Answer::NotFree { retry_in_ms, unit } => {
+            reply_named::not_free(reply, sale, retry_in_ms, unit);
+        }
         Answer::NotSold { left, which } => not_sold(reply, sale, about, left, which),
         Answer::Waiting { place } => waiting(reply, sale, about.id, place),
         Answer::StillWaiting => of_id(Word::Waiting),
@@ -267,7 +316,8 @@ pub fn answer(
         Answer::NoPass => of_id(Word::NoPass),
         // About an item, or errors, which returned above.
         Answer::ItemLimit { .. } | Answer::SoldOut { .. } | Answer::TooFew { .. } => {}
-        Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => {}
+        Answer::NoSku { .. } | Answer::NoUnit { .. } | Answer::UnitKnown { .. } => {}
+        Answer::Full | Answer::Invalid(_) => {}
     }
     Ok(())
 }
@@ -353,6 +403,7 @@ fn already_sold(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
 fn not_sold(reply: Reply<'_>, sale: &Sale, about: &About<'_, '_>, left: u64, which: Which) {
     let sku = match which {
         Which::Nothing => None,
+        Which::Unit(unit) => return reply_named::not_sold(reply, sale, left, unit),
         Which::Item(item) => Some(sale.item(item).sku),
         Which::Asked(position) => about.sku(position),
     };
@@ -378,6 +429,14 @@ pub fn error_of(about: &About<'_, '_>, answer: Answer) -> Option<Error> {
                  ITEMS, in a batch by SKU",
             ),
         }),
+        Answer::NoUnit { ask } => {
+            let text = format!("unit: the sale has no unit '{}'", about.unit(ask));
+            Some(Error::with(Code::NoSku, text))
+        }
+        Answer::UnitKnown { ask } => {
+            let unit = about.unit(ask);
+            Some(Error::new(format!("unit: '{unit}' is in the sale already")))
+        }
         Answer::Full => Some(Error::with(
             Code::Oom,
             format!(
@@ -412,6 +471,7 @@ fn outcome_of(answer: Answer) -> Option<Outcome> {
         Answer::SaleLimit { .. } => Outcome::SaleLimit,
         Answer::SoldOut { .. } => Outcome::SoldOut,
         Answer::AllReserved { .. } => Outcome::AllReserved,
+        Answer::NotFree { .. } => Outcome::NotFree,
         Answer::NotSold { .. } => Outcome::NotSold,
         Answer::TooFew { .. } => Outcome::TooFew,
         Answer::Waiting { .. } | Answer::StillWaiting => Outcome::Waiting,
@@ -419,7 +479,8 @@ fn outcome_of(answer: Answer) -> Option<Outcome> {
         Answer::LineFull { .. } => Outcome::LineFull,
         Answer::Throttled { .. } => Outcome::Throttled,
         Answer::NoPass => Outcome::NoPass,
-        Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => return None,
+        Answer::NoSku { .. } | Answer::NoUnit { .. } | Answer::UnitKnown { .. } => return None,
+        Answer::Full | Answer::Invalid(_) => return None,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::clock;
 use crate::hints;
 use crate::info::{
     self, EVENTS_WAITING, MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_KNOWN_MAX,
-    RESERVATIONS_OPEN, SALES, SALES_DIVERGED, USERS,
+    RESERVATIONS_OPEN, SALES, SALES_DIVERGED, UNITS, USERS,
 };
 use crate::place::Place;
 use flashsale_engine::sale::{Answer, Applied, Change, Event, Key, Outbox, Sale};
@@ -28,6 +28,7 @@ pub struct LiveSale {
     known_measured: u64,
     memory_bytes: u64,
     diverged: u64,
+    units: u64,
     changes: u32,
     entries: Entries,
     /// Since somebody first waited for something.
@@ -63,6 +64,7 @@ impl LiveSale {
             known_measured: 0,
             memory_bytes: 0,
             diverged: 0,
+            units: 0,
             changes: 0,
             entries: Entries::default(),
             line: None,
@@ -76,6 +78,7 @@ impl LiveSale {
         live.entries.weight = live.sale.outbox().map_or(0, Outbox::weight);
         live.count();
         live.count_diverged();
+        live.count_units();
         live.measure();
         live
     }
@@ -114,9 +117,13 @@ impl LiveSale {
         if self.sale.has_line() {
             self.follow_line();
         }
-        if let Change::Altered(_) = event.change {
-            self.line_options.follow(&self.sale);
-            self.door.follow(&self.sale);
+        match event.change {
+            Change::Altered(_) => {
+                self.line_options.follow(&self.sale);
+                self.door.follow(&self.sale);
+            }
+            Change::Restocked { named: Some(_), .. } => self.count_units(),
+            _ => {}
         }
         self.changes += 1;
         if self.changes >= CHANGES_PER_MEASUREMENT {
@@ -288,6 +295,18 @@ impl LiveSale {
         self.diverged = diverged;
     }
 
+    /// Counts units with names. A million of them are a change of the size of a sale, so that is
+    /// measured anew.
+    #[cold]
+    fn count_units(&mut self) {
+        let units = self.sale.units_len();
+        UNITS.shift(self.units, units);
+        if self.units != units {
+            self.changes = CHANGES_PER_MEASUREMENT - 1;
+        }
+        self.units = units;
+    }
+
     #[cold]
     pub(super) fn measure(&mut self) {
         self.count();
@@ -312,6 +331,7 @@ impl Drop for LiveSale {
         USERS.leave(self.users);
         MEMORY_BYTES.leave(self.memory_bytes);
         SALES_DIVERGED.leave(self.diverged);
+        UNITS.leave(self.units);
         if let Some(line) = &self.line {
             line.leave();
         }

@@ -5,10 +5,11 @@
 
 use ulid::ULID_LEN;
 
+use super::named;
 use super::names::NAMES;
 use super::values::{Items, RecentValues, spell, text_of, text_of_number};
 use crate::ffi::{Text, TextBuf};
-use flashsale_engine::sale::{Change, Lines, Sale, Spelling, units_of};
+use flashsale_engine::sale::{Change, Lines, Sale, Spelling, UnitList, units_of};
 
 /// What an entry says, beside the sale and the moment.
 pub(super) struct Entry<'e> {
@@ -18,7 +19,11 @@ pub(super) struct Entry<'e> {
     /// Nobody, which no order is of, is spelled as nothing.
     user: Option<Spelling<'e>>,
     lines: Lines,
+    /// Units with names, in the order of the lines.
+    units: UnitList,
     reference: Option<Spelling<'e>>,
+    /// Units go back on sale.
+    restocks: bool,
     /// The field that only some entries have, and its value.
     more: Option<(&'static TextBuf, &'e [u8])>,
 }
@@ -27,8 +32,13 @@ impl<'e> Entry<'e> {
     /// Returns the entry of a change that has one.
     pub(super) fn of(sale: &'e Sale, change: &'e Change<'_>) -> Option<Entry<'e>> {
         let names = &*NAMES;
+        let units = if sale.units_len() > 0 {
+            sale.units_of_change(change)
+        } else {
+            UnitList::new()
+        };
         let (id, user, lines, order) = match change {
-            Change::Sold { id, order } => {
+            Change::Sold { id, order, .. } => {
                 let (user, lines) = sale.user_and_lines(*id)?;
                 (id, user, lines, order)
             }
@@ -40,13 +50,19 @@ impl<'e> Entry<'e> {
                 ..
             } => (id, Some(user.spelling()), lines.clone(), order),
             Change::Refunded(refund) => {
-                let restocked: &[u8] = if refund.restocks { b"1" } else { b"0" };
+                let mut restocks = refund.restocks;
+                if restocks && sale.units_len() > 0 {
+                    restocks = named::goes_back(sale, &refund.lines);
+                }
+                let restocked: &[u8] = if restocks { b"1" } else { b"0" };
                 return Some(Entry {
                     event: &names.refund,
                     id: refund.id.spelling(),
                     user: sale.user_and_lines(refund.id)?.0,
                     lines: refund.lines.clone(),
+                    units,
                     reference: refund.reference,
+                    restocks,
                     more: Some((&names.restocked, restocked)),
                 });
             }
@@ -57,7 +73,9 @@ impl<'e> Entry<'e> {
             id: id.spelling(),
             user,
             lines,
+            units,
             reference: order.reference,
+            restocks: false,
             more: order.payload.map(|payload| (&names.payload, payload)),
         })
     }
@@ -90,7 +108,12 @@ impl<'r> Texts<'r> {
             sale_id: recent.sale_id.same(sale.sale_id(), spell_id),
             user: text_of(user),
             qty: recent.qty.same(units, || text_of_number(units)),
-            items: Items::of(sale, &entry.lines, &mut recent.items),
+            items: if entry.restocks && !entry.units.is_empty() {
+                let json = named::refunded_json(sale, &entry.lines, &entry.units);
+                Items::Fresh(TextBuf::new(&json))
+            } else {
+                Items::of(sale, &entry.lines, &entry.units, &mut recent.items)
+            },
             at_ms: recent.at_ms.same(at_ms, || text_of_number(at_ms)),
             reference: entry.reference.map(text_of),
             more: entry.more.map(|(_, bytes)| TextBuf::new(bytes)),

@@ -64,6 +64,7 @@ pub(super) fn with_fields<R>(
                 id,
                 user,
                 lines,
+                units,
                 expires_at_ms: deadline_ms,
                 replaced_by,
                 ..
@@ -75,7 +76,7 @@ pub(super) fn with_fields<R>(
                     deadline_ms: *deadline_ms,
                     replaced_by: *replaced_by,
                 };
-                let items = Items::of(sale, lines, items);
+                let items = Items::of(sale, lines, units, items);
                 of.with_fields(&frame, &items, qty, expires_at_ms, &mut add)
             }
             News::Item { item, stock, .. } => {

@@ -6,8 +6,10 @@ use std::cell::RefCell;
 
 use ulid::{ULID_LEN, Ulid};
 
+use super::named;
+
 use crate::ffi::{Text, TextBuf};
-use flashsale_engine::sale::{ItemIndex, Line, NameBuffer, Sale, Spelling};
+use flashsale_engine::sale::{ItemIndex, Line, NameBuffer, Sale, Spelling, UnitList};
 
 /// A value that is often the same from one entry to the next: the server's string for it
 /// is made anew only when what it says, `K`, is another.
@@ -82,15 +84,19 @@ pub(super) enum Items<'r> {
 }
 
 impl<'r> Items<'r> {
-    /// Spells the lines of a cart, or finds them spelled.
+    /// Spells the lines of a cart and the names of its units, or finds them spelled.
     #[inline(always)]
     pub(super) fn of(
         sale: &Sale,
         lines: &[Line],
+        units: &UnitList,
         recent: &'r mut Recent<(Box<[u8]>, u64)>,
     ) -> Items<'r> {
         let pairs = || lines.iter().map(|line| (line.item, line.qty));
         let spell = || TextBuf::new(&items_json(sale, pairs()));
+        if !units.is_empty() {
+            return Items::Fresh(TextBuf::new(&named::items_json(sale, lines, units)));
+        }
         let [line] = lines else {
             return Items::Fresh(spell());
         };
@@ -119,17 +125,35 @@ pub(super) fn items_json<N: itoa::Integer>(
     let mut json = Vec::with_capacity(lines.len().saturating_mul(32));
     json.push(b'[');
     for (position, (item, qty)) in lines.enumerate() {
-        if position > 0 {
-            json.push(b',');
-        }
-        json.extend_from_slice(b"{\"sku\":");
-        let sku = String::from_utf8_lossy(sale.item(item).sku);
-        // Writing a string into memory does not fail.
-        let _ = serde_json::to_writer(&mut json, &*sku);
-        json.extend_from_slice(b",\"qty\":");
-        json.extend_from_slice(itoa::Buffer::new().format(qty).as_bytes());
+        begin_line(&mut json, sale, position, item, qty);
         json.push(b'}');
     }
     json.push(b']');
     json
+}
+
+/// Spells a line without its last brace.
+#[inline]
+pub(super) fn begin_line<N: itoa::Integer>(
+    json: &mut Vec<u8>,
+    sale: &Sale,
+    position: usize,
+    item: ItemIndex,
+    qty: N,
+) {
+    if position > 0 {
+        json.push(b',');
+    }
+    json.extend_from_slice(b"{\"sku\":");
+    put_text(json, sale.item(item).sku);
+    json.extend_from_slice(b",\"qty\":");
+    json.extend_from_slice(itoa::Buffer::new().format(qty).as_bytes());
+}
+
+/// Spells text as a string of JSON.
+#[inline]
+pub(super) fn put_text(json: &mut Vec<u8>, text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    // Writing a string into memory does not fail.
+    let _ = serde_json::to_writer(json, &*text);
 }

@@ -10,7 +10,7 @@
 //!
 //! | Question | Modules |
 //! |---|---|
-//! | Is every answer of a sale's commands right? | `reserve_rows` `reserve_limits` `reserve_replays` `replace` `checkout_rows` `release_rows` `refund_rows` `manage` `create_again` `reads` `audit` `batch` `line` `door` |
+//! | Is every answer of a sale's commands right? | `reserve_rows` `reserve_limits` `reserve_replays` `replace` `checkout_rows` `release_rows` `refund_rows` `manage` `create_again` `reads` `audit` `batch` `line` `door` `units` |
 //! | Of a rate limit's, and is every copy of it the same? | `rate` |
 //! | And of a filter's? | `bloom_commands` `bloom_aliases` `bloom_clients` `bloom_settings` |
 //! | What is the answer to bad input? | `grammar` `bad_input` `error_texts` |
@@ -84,5 +84,6 @@ mod scarce_memory;
 mod sentinel;
 mod settings;
 mod slot_migration;
+mod units;
 mod versions;
 mod writable_replicas;

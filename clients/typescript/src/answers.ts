@@ -9,6 +9,16 @@ export interface RestockedItem {
   available: number;
 }
 
+/**
+ * A unit: `state` is free, reserved, sold or withdrawn. `id` is that of its reservation or order,
+ * with `withids`; else null.
+ */
+export interface UnitState<N = string> {
+  unit: string;
+  state: string;
+  id: N | null;
+}
+
 /** `OK`. Done, now or before. Final: yes. Next: nothing. */
 export interface Ok<_N = string> extends Answer {
   status: "OK";
@@ -17,7 +27,8 @@ export interface Ok<_N = string> extends Answer {
 
 /**
  * `["RESERVED", id, expires_at_ms, remaining, user_remaining[, units]]`. It means one of several
- * things: see `advice`. `units` is empty: no version of the module gives units names yet.
+ * things: see `advice`. `units` are the names of its units, of items whose units have names;
+ * codes are told in `SOLD` alone.
  */
 export interface Reserved<N = string> extends Answer {
   status: "RESERVED";
@@ -30,8 +41,8 @@ export interface Reserved<N = string> extends Answer {
 }
 
 /**
- * `["SOLD", id, order_id[, units]]`. It means one of several things: see `advice`. `units` is
- * empty: no version of the module gives units names yet.
+ * `["SOLD", id, order_id[, units]]`. It means one of several things: see `advice`. `units` are
+ * the names of its units, of items whose units have names; codes are told in `SOLD` alone.
  */
 export interface Sold<K extends "yes" | "no" = "yes" | "no", N = string> extends Answer {
   status: "SOLD";
@@ -128,8 +139,9 @@ export interface Paused<_N = string> extends Answer {
 }
 
 /**
- * `["ORDERLIMIT", limit]`. Too many units in one reservation. Final: for this quantity. Next: ask
- * for `limit` or fewer.
+ * `["ORDERLIMIT", limit]`. Too many units in one reservation; with more than 1,000 units that
+ * have names `limit` is 1000, whatever ORDERLIMIT says. Final: for this quantity. Next: ask for
+ * `limit` or fewer.
  */
 export interface OrderLimit<_N = string> extends Answer {
   status: "ORDERLIMIT";
@@ -193,12 +205,22 @@ export interface AllReserved<_N = string> extends Answer {
   sku: string | null;
 }
 
-/** `["NOTSOLD", left[, sku]]`. It means one of several things: see `advice`. */
+/** `["NOTFREE", retry_in_ms, sku, unit]`. It means one of several things: see `advice`. */
+export interface NotFree<K extends "not now" | "no" = "not now" | "no", _N = string> extends Answer {
+  status: "NOTFREE";
+  kind: K;
+  retryInMs: number;
+  sku: string;
+  unit: string;
+}
+
+/** `["NOTSOLD", left[, sku][, unit]]`. It means one of several things: see `advice`. */
 export interface NotSold<_N = string> extends Answer {
   status: "NOTSOLD";
   kind: "no";
   left: number;
   sku: string | null;
+  unit: string | null;
 }
 
 /**
@@ -278,7 +300,8 @@ export interface ItemStock<_N = string> {
  * What GET answers. `state` is reserved, sold, refunded, released, expired or waiting. `items`
  * are SKUs with numbers, and `refunded` those that were taken back. `orderId` is the entry in the
  * stream. Of an id that waits, `number` is its position in line and `ahead` how many at most are
- * in front, -1 before START. A field with nothing in it is null.
+ * in front, -1 before START. `units` are SKUs with names: what it has now, of what has names. A
+ * field with nothing in it is null.
  */
 export interface Reservation<N = string> extends Read {
   state: string;
@@ -293,6 +316,7 @@ export interface Reservation<N = string> extends Read {
   ref: N | null;
   number: number | null;
   ahead: number | null;
+  units: [sku: string, unit: string][];
 }
 
 /**
@@ -374,6 +398,12 @@ export interface ScanPage<N = string> {
   ids: N[];
 }
 
+/** What UNITS answers. The cursor of the last page is 0. */
+export interface UnitsPage<N = string> {
+  cursor: number;
+  units: UnitState<N>[];
+}
+
 /**
  * What AUDIT answers. `differences` are in words. What was compared with the stream is null
  * unless that was asked for.
@@ -434,6 +464,8 @@ export type BuyAnswer<N = string> =
   | SaleLimit<N>
   | SoldOut<N>
   | AllReserved<N>
+  | NotFree<"no", N>
+  | NotFree<"not now", N>
   | Waiting<"no", N>
   | Throttled<N>
   | NoPass<N>
@@ -505,6 +537,8 @@ export type ReserveAnswer<N = string> =
   | SaleLimit<N>
   | SoldOut<N>
   | AllReserved<N>
+  | NotFree<"no", N>
+  | NotFree<"not now", N>
   | Waiting<"no", N>
   | Waiting<"not now", N>
   | Placed<N>
@@ -516,6 +550,7 @@ export type ReserveAnswer<N = string> =
 export type RestockAnswer<N = string> =
   | Restocked<N>
   | Mismatch<N>
+  | NotFree<"no", N>
   | TooFew<N>
   | Other;
 
@@ -545,6 +580,7 @@ export const STATUSES = [
   "SALELIMIT",
   "SOLDOUT",
   "ALLRESERVED",
+  "NOTFREE",
   "NOTSOLD",
   "WAITING",
   "PLACED",
@@ -590,6 +626,10 @@ const ItemLimitAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, 
 const SaleLimitAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "Sold out.", "authorised": "BUY: give back", "charged": "give back"};
 const SoldOutAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "Sold out.", "authorised": "BUY: give back", "charged": "give back"};
 const AllReservedAdvice: Advice = {"kind": "not now", "http": 409, "retryAfter": "retryInMs", "buyer": "All are in carts just now. Asking again for you.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
+const NotFreeForGoodAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "{unit} is taken. Please choose another.", "authorised": "BUY: give back", "charged": "give back"};
+const NotFreeNowAdvice: Advice = {"kind": "not now", "http": 409, "retryAfter": "retryInMs", "buyer": "{unit} is in another cart just now. Please choose another, or wait.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
+const NotFreeToWithdrawAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
+const NotSoldUnitAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "{unit} is not part of this order.", "authorised": "none from here", "charged": "none from here"};
 const NotSoldSoManyAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "No more than {left} can be returned.", "authorised": "none from here", "charged": "none from here"};
 const NotSoldAtAllAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "This was not bought.", "authorised": "none from here", "charged": "look in your own database"};
 const WaitingForDrawAdvice: Advice = {"kind": "not now", "http": 202, "retryAfter": "retryInMs", "buyer": "You are in line. The order is drawn when the sale starts.", "authorised": "no intent yet", "charged": "none"};
@@ -628,6 +668,7 @@ export const ROWS: Rows = {
     SALELIMIT: [[null, SaleLimitAdvice]],
     SOLDOUT: [[null, SoldOutAdvice]],
     ALLRESERVED: [[null, AllReservedAdvice]],
+    NOTFREE: [["retry_in_ms < 0", NotFreeForGoodAdvice], ["retry_in_ms > 0", NotFreeNowAdvice]],
     WAITING: [["no ahead", WaitingStillAdvice]],
     THROTTLED: [["by sale", ThrottledSaleAdvice], ["by buyer", ThrottledBuyerAdvice]],
     NOPASS: [[null, NoPassAdvice]],
@@ -664,7 +705,7 @@ export const ROWS: Rows = {
     REFUNDED: [[null, RefundedNowAdvice]],
     MISMATCH: [[null, MismatchOfRefundAdvice]],
     NORESERVATION: [[null, NoReservationOfIdAdvice]],
-    NOTSOLD: [["sku", NotSoldSoManyAdvice], ["no sku", NotSoldAtAllAdvice]],
+    NOTSOLD: [["unit", NotSoldUnitAdvice], ["sku", NotSoldSoManyAdvice], ["no sku", NotSoldAtAllAdvice]],
   },
   RELEASE: {
     SOLD: [[null, SoldBeforeAdvice]],
@@ -689,6 +730,7 @@ export const ROWS: Rows = {
     SALELIMIT: [[null, SaleLimitAdvice]],
     SOLDOUT: [[null, SoldOutAdvice]],
     ALLRESERVED: [[null, AllReservedAdvice]],
+    NOTFREE: [["retry_in_ms < 0", NotFreeForGoodAdvice], ["retry_in_ms > 0", NotFreeNowAdvice]],
     WAITING: [["replaced", WaitingReplacedAdvice], ["ahead < 0", WaitingForDrawAdvice], ["ahead >= 0", WaitingInLineAdvice]],
     PLACED: [[null, PlacedAdvice]],
     LINEFULL: [[null, LineFullAdvice]],
@@ -698,6 +740,7 @@ export const ROWS: Rows = {
   RESTOCK: {
     RESTOCKED: [[null, RestockedAdvice]],
     MISMATCH: [[null, MismatchOfRestockAdvice]],
+    NOTFREE: [[null, NotFreeToWithdrawAdvice]],
     TOOFEW: [[null, TooFewAdvice]],
   },
   RESUME: {
@@ -727,7 +770,8 @@ export const DETAILS: Record<string, [name: string, type: string][]> = {
   SALELIMIT: [["saleRemaining", "integer"]],
   SOLDOUT: [["available", "integer"], ["sku", "text"]],
   ALLRESERVED: [["retryInMs", "integer"], ["sku", "text?"]],
-  NOTSOLD: [["left", "integer"], ["sku", "text?"]],
+  NOTFREE: [["retryInMs", "integer"], ["sku", "text"], ["unit", "text"]],
+  NOTSOLD: [["left", "integer"], ["sku", "text?"], ["unit", "text?"]],
   WAITING: [["id", "name"], ["ahead", "integer?"], ["left", "integer?"], ["etaMs", "integer?"], ["retryInMs", "integer?"]],
   PLACED: [["id", "name"], ["otherId", "name"]],
   LINEFULL: [["waitingMax", "integer"]],
@@ -739,10 +783,11 @@ export const DETAILS: Record<string, [name: string, type: string][]> = {
 /** Name of the server, name here and type of the fields of each read. */
 export const FIELDS: Record<string, [field: string, name: string, type: string][]> = {
   STOCK: [["sku", "sku", "text"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["waiting", "waiting", "integer?"]],
-  GET: [["state", "state", "text"], ["user", "user", "name?"], ["items", "items", "lines?"], ["refunded", "refunded", "lines?"], ["reserved_at_ms", "reservedAtMs", "integer?"], ["expires_at_ms", "expiresAtMs", "integer?"], ["sold_at_ms", "soldAtMs", "integer?"], ["released_at_ms", "releasedAtMs", "integer?"], ["order_id", "orderId", "text?"], ["ref", "ref", "name?"], ["number", "number", "integer?"], ["ahead", "ahead", "integer?"]],
+  GET: [["state", "state", "text"], ["user", "user", "name?"], ["items", "items", "lines?"], ["refunded", "refunded", "lines?"], ["reserved_at_ms", "reservedAtMs", "integer?"], ["expires_at_ms", "expiresAtMs", "integer?"], ["sold_at_ms", "soldAtMs", "integer?"], ["released_at_ms", "releasedAtMs", "integer?"], ["order_id", "orderId", "text?"], ["ref", "ref", "name?"], ["number", "number", "integer?"], ["ahead", "ahead", "integer?"], ["units", "units", "pairs"]],
   USER: [["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["counted", "counted", "integer"], ["user_remaining", "userRemaining", "integer"], ["open", "open", "integer"], ["reservations", "reservations", "names"], ["waiting", "waiting", "name?"]],
   INFO: [["sale_id", "saleId", "text"], ["orders", "orders", "name"], ["state", "state", "text"], ["events", "events", "text"], ["now_ms", "nowMs", "integer"], ["created_at_ms", "createdAtMs", "integer"], ["paused_at_ms", "pausedAtMs", "integer?"], ["closed_at_ms", "closedAtMs", "integer?"], ["userlimit", "userlimit", "integer?"], ["itemlimit", "itemlimit", "integer?"], ["orderlimit", "orderlimit", "integer?"], ["salelimit", "salelimit", "integer?"], ["hold_ms", "holdMs", "integer"], ["maxhold_ms", "maxholdMs", "integer"], ["grace_ms", "graceMs", "integer"], ["start_at_ms", "startAtMs", "integer?"], ["end_at_ms", "endAtMs", "integer?"], ["keep_ms", "keepMs", "integer"], ["remember_ms", "rememberMs", "integer"], ["waiting_max", "waitingMax", "integer"], ["patience_ms", "patienceMs", "integer"], ["pace_n", "paceN", "integer?"], ["pace_ms", "paceMs", "integer?"], ["userrate_n", "userrateN", "integer?"], ["userrate_ms", "userrateMs", "integer?"], ["fromrate_n", "fromrateN", "integer?"], ["fromrate_ms", "fromrateMs", "integer?"], ["passkeys", "passkeys", "integer"], ["items", "items", "integer"], ["total", "total", "integer"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["refunded", "refunded", "integer"], ["users", "users", "integer"], ["reservations_open", "reservationsOpen", "integer"], ["reservations_remembered", "reservationsRemembered", "integer"], ["events_waiting", "eventsWaiting", "integer"], ["events_lost", "eventsLost", "integer"], ["seq", "seq", "integer?"], ["memory_bytes", "memoryBytes", "integer"], ["waiting", "waiting", "integer"], ["granted", "granted", "integer"], ["passed_over", "passedOver", "integer"], ["drawn_at_ms", "drawnAtMs", "integer?"], ["draw_seed", "drawSeed", "text?"], ["drawn", "drawn", "lines?"]],
   SCAN: [["cursor", "cursor", "cursor"], ["ids", "ids", "names"]],
+  UNITS: [["cursor", "cursor", "cursor"], ["units", "units", "states"]],
   AUDIT: [["consistent", "consistent", "boolean"], ["differences", "differences", "texts"], ["reservations", "reservations", "integer"], ["entries", "entries", "integer?"], ["trimmed", "trimmed", "integer?"], ["entries_added", "entriesAdded", "integer?"], ["entries_other", "entriesOther", "integer?"]],
   THROTTLE: [["status", "status", "text"], ["limit", "limit", "integer"], ["remaining", "remaining", "integer"], ["retry_in_ms", "retryInMs", "integer"], ["reset_in_ms", "resetInMs", "integer"]],
   DOCTOR: [["severity", "severity", "text"], ["topic", "topic", "text"], ["advice", "advice", "text"]],

@@ -21,11 +21,12 @@ import type {
   Reservation,
   SaleInfo,
   ScanPage,
+  UnitsPage,
   UserUnits,
 } from "./answers.js";
 import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";
 import * as decode from "./decode.js";
-import { insist, names, need, option, pair, units } from "./encode.js";
+import { insist, names, need, option, pair, row, units } from "./encode.js";
 
 /** Options of ALTER. */
 export interface AlterOptions {
@@ -287,7 +288,10 @@ export const flashsale = {
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("BIND", reply, preserve) as BindAnswer<Text>,
   },
-  /** Sells units to a user in one step and appends the order to the stream. */
+  /**
+   * Sells units to a user in one step and appends the order to the stream. Units with names are
+   * asked for by `units`: `qty` is null where nothing else is wanted.
+   */
   buy: {
     parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units, options: BuyOptions): void {
       need("BUY", options, "id");
@@ -474,10 +478,10 @@ export const flashsale = {
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("PAUSE", reply, preserve) as PauseAnswer<Text>,
   },
-  /** Takes back all or part of an order. A part (`qty`) needs a `ref`. */
+  /** Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`. */
   refund: {
-    parseCommand(parser: Parser, key: Name, orders: Name, id: Name, options: RefundOptions & ({ qty?: undefined } | { qty: Units; ref: Name }) = {}): void {
-      if (options.qty !== undefined) need("REFUND of a part", options, "ref");
+    parseCommand(parser: Parser, key: Name, orders: Name, id: Name, options: RefundOptions & ({ qty?: undefined; units?: undefined } | { qty: Units; ref: Name } | { units: readonly Name[]; ref: Name }) = {}): void {
+      if (options.qty !== undefined || options.units !== undefined) need("REFUND of a part", options, "ref");
       parser.push("FLASHSALE.REFUND");
       parser.pushKey(key);
       parser.pushKey(orders);
@@ -503,7 +507,10 @@ export const flashsale = {
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("RELEASE", reply, preserve) as ReleaseAnswer<Text>,
   },
-  /** Sets units aside for a user until a deadline. */
+  /**
+   * Sets units aside for a user until a deadline. Units with names are asked for by `units`:
+   * `qty` is null where nothing else is wanted.
+   */
   reserve: {
     parseCommand(parser: Parser, key: Name, user: Name, qty: Units, options: ReserveOptions): void {
       need("RESERVE", options, "id");
@@ -522,8 +529,8 @@ export const flashsale = {
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("RESERVE", reply, preserve) as ReserveAnswer<Text>,
   },
   /**
-   * Adds units to the stock of items, or takes some away. `delta` may be negative. With `ref`
-   * null it is not safe to repeat: `retry` refuses it.
+   * Adds units to the stock of items, or takes some away. `delta` may be negative, and is null
+   * with `units`. With `ref` null it is not safe to repeat: `retry` refuses it.
    */
   restock: {
     parseCommand(parser: Parser, key: Name, delta: Units, options: RestockOptions): void {

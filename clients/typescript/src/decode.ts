@@ -17,10 +17,18 @@ const TYPES: Record<string, (value: unknown) => unknown> = {
   names: list,
   texts: (value) => list(value).map(text),
   lines: (value) => list(value).map((line) => [text(list(line)[0]), Number(list(line)[1])]),
+  pairs: (value) => list(value).map((pair) => [text(list(pair)[0]), text(list(pair)[1])]),
+  states: (value) =>
+    list(value).map((one) => {
+      const [unit, state, id] = list(one);
+      return { unit: text(unit), state: text(state), id: id ?? null };
+    }),
 };
 
+// What an older module does not tell of units is nothing.
+const missing = (type: string): unknown => (type === "pairs" ? [] : null);
 const typed = (type: string, value: unknown): unknown =>
-  value === null || value === undefined ? null : TYPES[type.replace("?", "")]!(value);
+  value === null || value === undefined ? missing(type) : TYPES[type.replace("?", "")]!(value);
 
 type Details = Record<string, unknown>;
 
@@ -31,6 +39,9 @@ const CONDITIONS: Record<string, (details: Details) => boolean> = {
   "ahead < 0": (details) => details.ahead !== null && Number(details.ahead) < 0,
   "ahead >= 0": (details) => details.ahead !== null,
   "no ahead": (details) => details.ahead === null,
+  "retry_in_ms < 0": (details) => Number(details.retryInMs) < 0,
+  "retry_in_ms > 0": (details) => Number(details.retryInMs) > 0,
+  unit: (details) => details.unit !== null,
   sku: (details) => details.sku !== null,
   "no sku": (details) => details.sku === null,
   "by sale": (details) => details.by === "sale",

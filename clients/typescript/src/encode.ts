@@ -53,6 +53,11 @@ export function names(token: string, value: readonly Name[] | undefined): Name[]
   return value === undefined ? [] : [token, String(value.length), ...value];
 }
 
+/** An option of a SKU and any number of names, with their number before them. */
+export function row(token: string, value: readonly [Name, readonly Name[]] | undefined): Name[] {
+  return value === undefined ? [] : [token, value[0], String(value[1].length), ...value[1]];
+}
+
 export function option(token: string, value: Name | number | Json | null | undefined): Name[] {
   if (value === undefined || value === null) return [];
   if (typeof value === "string" || Buffer.isBuffer(value)) return [token, value];

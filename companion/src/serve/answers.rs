@@ -96,7 +96,7 @@ pub const WORDS: &[Word] = &[
     Word { text: "ORDERLIMIT", details: &[Detail { name: "limit", is: Type::Integer }], rows: &[
         Row { of: &["RESERVE"], when: When::Always, http: 409, after: After::No,
             buyer: "At most {limit} in one order.",
-            means: "Too many units in one reservation",
+            means: "Too many units in one reservation; with more than 1,000 units that have names `limit` is 1000, whatever ORDERLIMIT says",
             next: "Ask for `limit` or fewer" },
     ] },
     Word { text: "USERLIMIT", details: &[Detail { name: "user_remaining", is: Type::Integer }], rows: &[
@@ -128,6 +128,16 @@ pub const WORDS: &[Word] = &[
             buyer: "All are in carts just now. Asking again for you.",
             means: "Only open reservations stand in the way; some may come back. Without a SKU, they stand in the way of SALELIMIT",
             next: "Ask again after `retry_in_ms` plus a random moment" },
+    ] },
+    Word { text: "NOTFREE", details: &[Detail { name: "retry_in_ms", is: Type::Integer }, Detail { name: "sku", is: Type::Text }, Detail { name: "unit", is: Type::Text }], rows: &[
+        Row { of: &["RESERVE"], when: When::Final, http: 409, after: After::No,
+            buyer: "{unit} is taken. Please choose another.",
+            means: "A unit that was asked for by name is sold or withdrawn",
+            next: "Let the buyer choose others" },
+        Row { of: &["RESERVE"], when: When::NotNow, http: 409, after: After::Detail("retry_in_ms"),
+            buyer: "{unit} is in another cart just now. Please choose another, or wait.",
+            means: "A unit that was asked for by name is in another reservation, whose deadline is in `retry_in_ms`",
+            next: "Let the buyer choose others, or ask again after `retry_in_ms` plus a random moment" },
     ] },
     Word { text: "WAITING", details: &[Detail { name: "id", is: Type::Text }, Detail { name: "ahead", is: Type::Integer }, Detail { name: "left", is: Type::Integer }, Detail { name: "eta_ms", is: Type::Integer }, Detail { name: "retry_in_ms", is: Type::Integer }], rows: &[
         Row { of: &["RESERVE"], when: When::Undrawn, http: 202, after: After::Detail("retry_in_ms"),
@@ -181,7 +191,7 @@ pub const FAULTS: &[Fault] = &[
     Fault { code: "WRONGTYPE", http: 500, again: false,
         buyer: "Something went wrong.", next: "Find the bug: the key is no sale, or the stream no stream" },
     Fault { code: "NOSKU", http: 404, again: false,
-        buyer: "Not on sale.", next: "A wrong name" },
+        buyer: "Not on sale.", next: "A wrong name, of an item or of a unit" },
     Fault { code: "NOSALE", http: 404, again: false,
         buyer: "Not on sale any more.", next: "A wrong name, or a sale that is gone after KEEP" },
     Fault { code: "OOM", http: 503, again: true,

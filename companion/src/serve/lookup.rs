@@ -14,6 +14,7 @@ pub fn word_of(text: &[u8]) -> Option<&'static Word> {
 pub fn row_of(word: &Word, command: &str, details: &Map<String, Json>) -> Option<&'static Row> {
     let integer = |name| details.get(name).and_then(Json::as_i64);
     let (grace_left_ms, ahead) = (integer("grace_left_ms").unwrap_or(0), integer("ahead"));
+    let is_final = || integer("retry_in_ms").is_some_and(|retry_in_ms| retry_in_ms < 0);
     let is_by_sale = || details.get("by").is_some_and(|by| by == "sale");
     word.rows.iter().find(|row| {
         let holds = match row.when {
@@ -25,6 +26,8 @@ pub fn row_of(word: &Word, command: &str, details: &Map<String, Json>) -> Option
             When::NotPlaced => ahead.is_none(),
             When::BySale => is_by_sale(),
             When::ByBuyer => !is_by_sale(),
+            When::Final => is_final(),
+            When::NotNow => !is_final(),
         };
         holds && row.of.contains(&command)
     })
@@ -86,6 +89,15 @@ mod tests {
         assert_eq!(buyer("sale"), Some("One moment, it is crowded."));
         assert_eq!(buyer("user"), Some("Not so fast."));
         assert_eq!(buyer("from"), buyer("user"));
+    }
+
+    #[test]
+    fn tells_a_seat_that_is_sold_from_one_in_a_cart() {
+        let buyer = |retry_in_ms: i64| {
+            row("NOTFREE", "RESERVE", "retry_in_ms", retry_in_ms).map(|row| row.buyer)
+        };
+        assert_eq!(buyer(-1), Some("{unit} is taken. Please choose another."));
+        assert!(buyer(1).is_some_and(|text| text.contains("in another cart just now")));
     }
 
     /// Placeholders are details of their word.

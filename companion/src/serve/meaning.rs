@@ -48,6 +48,10 @@ pub enum When {
     BySale,
     /// `by` is anything else: a limit of one buyer.
     ByBuyer,
+    /// `retry_in_ms` is -1.
+    Final,
+    /// `retry_in_ms` says when to ask again.
+    NotNow,
 }
 
 /// What `Retry-After` says.

@@ -7,6 +7,7 @@ use super::samples_pass::{NEXT_SECRET, SECRET, pass_for, passkeys};
 use flashsale_engine::sale::*;
 
 const BOUNDS: Bounds = Bounds {
+    units_max: 1_000_000,
     reservations_max: 200,
     items_max: 64,
 };
@@ -64,6 +65,7 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
         Pass::Shown(made.as_bytes())
     };
     let reserve = Reserve {
+        units: &[],
         user: HASHER.key(user),
         ask: Ask::Items(lines.clone()),
         id: id_key,
@@ -86,6 +88,7 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
         payload: dice.one_in(3).then_some(b"[1]"),
     };
     let back = RefundAsk {
+        units: &[],
         id: id_key,
         user: insists_spelling,
         ask: reference.map(|_| Ask::Items(lines)),

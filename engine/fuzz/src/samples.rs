@@ -65,6 +65,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
         (
             "reserved",
             Change::Reserved {
+                units: UnitList::new(),
                 id,
                 user,
                 lines: Lines::from_slice(&[line(0, 1)]),
@@ -76,6 +77,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
         (
             "reserved-cart",
             Change::Reserved {
+                units: UnitList::new(),
                 id: HASHER.key(b"\x00\xff id\n"),
                 user: HASHER.key(&[b'u'; 255]),
                 lines: Lines::from_slice(&[line(2, 250), line(0, 251), line(70_000, INTEGER_MAX)]),
@@ -87,6 +89,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
         (
             "reserved-in-place-of-another",
             Change::Reserved {
+                units: UnitList::new(),
                 id,
                 user,
                 lines: Lines::from_slice(&[line(0, 2)]),
@@ -98,6 +101,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
         (
             "sold",
             Change::Sold {
+                sealed: UnitList::new(),
                 id,
                 order: order(None, None),
             },
@@ -105,6 +109,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
         (
             "sold-with-payload",
             Change::Sold {
+                sealed: UnitList::new(),
                 id,
                 order: order(Some(b"charge-7"), Some(b"{\"gift\":true}")),
             },
@@ -112,6 +117,8 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
         (
             "bought",
             Change::Bought {
+                sealed: UnitList::new(),
+                units: UnitList::new(),
                 id,
                 user,
                 lines: Lines::from_slice(&[line(1, 2)]),
@@ -164,6 +171,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
         (
             "refunded",
             Change::Refunded(Refund {
+                units: UnitList::new(),
                 id,
                 lines: Lines::from_slice(&[line(1, 2), line(0, 1)]),
                 reference: Some(Spelling::of(b"refund-1")),
@@ -177,6 +185,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
         (
             "refunded-without-restock",
             Change::Refunded(Refund {
+                units: UnitList::new(),
                 id,
                 lines: Lines::from_slice(&[line(1, 2)]),
                 reference: None,
@@ -190,6 +199,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
         (
             "restocked",
             Change::Restocked {
+                named: None,
                 deltas: vec![
                     StockDelta {
                         sku: b"red"[..].into(),
@@ -253,6 +263,7 @@ fn told_events() -> Vec<(&'static str, Change<'static>)> {
         ..order(Some(b"charge-7"), None)
     };
     let refund = |no_restock: bool, told| Refund {
+        units: UnitList::new(),
         id,
         lines: Lines::from_slice(&[line(1, 2)]),
         reference: None,
@@ -277,10 +288,19 @@ fn told_events() -> Vec<(&'static str, Change<'static>)> {
             "altered-to-events",
             Change::Altered(Box::new(with_events(Options::new(1, 3_600_000)))),
         ),
-        ("sold-behind-others", Change::Sold { id, order }),
+        (
+            "sold-behind-others",
+            Change::Sold {
+                sealed: UnitList::new(),
+                id,
+                order,
+            },
+        ),
         (
             "bought-behind-another",
             Change::Bought {
+                sealed: UnitList::new(),
+                units: UnitList::new(),
                 id,
                 user,
                 lines: Lines::from_slice(&[line(1, 2)]),
@@ -351,6 +371,7 @@ pub fn is_of_batch(change: &Change<'_>) -> bool {
 }
 
 const BOUNDS: Bounds = Bounds {
+    units_max: 1_000_000,
     reservations_max: 1_000,
     items_max: 100,
 };
@@ -368,6 +389,7 @@ pub fn busy_sale() -> Sale {
         reference: Some(b"a large truck"),
     };
     let cart = |id: &'static [u8], replaces: Option<&'static [u8]>| Reserve {
+        units: &[],
         user: HASHER.key(b"eve"),
         ask: Ask::Items(MANY.iter().map(|sku| (sku.as_bytes(), 1)).collect()),
         id: HASHER.key(id),
@@ -416,6 +438,7 @@ pub fn telling_sale() -> Sale {
     step(&mut sale, |sale| sale.plan_resume(at_ms));
     let cart =
         |id: &'static [u8], sku: &'static str, qty, replaces: Option<&'static [u8]>| Reserve {
+            units: &[],
             user: HASHER.key(b"fay"),
             ask: Ask::Items([(sku.as_bytes(), qty)].into_iter().collect()),
             id: HASHER.key(id),
@@ -499,6 +522,7 @@ pub fn sale_of_version_2() -> Sale {
             .map(|&(sku, qty)| (sku.as_bytes(), qty))
             .collect();
         let ask = Reserve {
+            units: &[],
             user: HASHER.key(user.as_bytes()),
             ask: Ask::Items(lines),
             id: HASHER.key(id.as_bytes()),
@@ -521,6 +545,7 @@ pub fn sale_of_version_2() -> Sale {
     };
     let refund = |id: &'static str, reference: Option<&'static str>, qty: Option<u64>| {
         let ask = RefundAsk {
+            units: &[],
             id: HASHER.key(id.as_bytes()),
             user: None,
             ask: qty.map(|qty| Ask::Items([(&b"a"[..], qty)].into_iter().collect())),

@@ -6,6 +6,7 @@ use super::samples::{HASHER, NOW_MS, ULID, options, step, unentered};
 use flashsale_engine::sale::*;
 
 const BOUNDS: Bounds = Bounds {
+    units_max: 1_000_000,
     reservations_max: 1_000,
     items_max: 100,
 };
@@ -18,6 +19,7 @@ const SEED: Seed = [9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 fn granted(places: u64, runs: &[u32], forgotten: u32) -> Change<'static> {
     Change::Granted(Granted {
+        units: UnitList::new(),
         item: 0,
         places,
         runs: runs.iter().copied().collect(),
@@ -92,6 +94,7 @@ pub fn is_of_lines(change: &Change<'_>) -> bool {
 /// A request of somebody who waits, or does not mind to.
 pub fn wait<'a>(user: &'a str, id: &'a str, sku: &'static str, qty: u64) -> Reserve<'a> {
     Reserve {
+        units: &[],
         user: HASHER.key(user.as_bytes()),
         ask: Ask::Items([(sku.as_bytes(), qty)].into_iter().collect()),
         id: HASHER.key(id.as_bytes()),

@@ -62,19 +62,21 @@ pub(crate) mod state;
 pub(crate) mod units;
 pub(crate) mod views;
 pub(crate) mod views_line;
+pub(crate) mod views_units;
 
 pub use crate::table::hash::Hasher;
 pub use crate::table::name::{Key, NAME_BYTES_MAX, Name, NameBuffer, Spelling};
 pub use crate::wire::CodecError;
 pub use ask::answer::{Answer, ThrottledBy, Which};
 pub use ask::request::{
-    Ask, AskLines, Bounds, Checkout, Pass, RefundAsk, Reserve, Restock, RestockAsk,
+    Ask, AskLines, Bounds, Checkout, Pass, RefundAsk, Reserve, Restock, RestockAsk, RestockUnits,
 };
 pub use attempts::Attempts;
 pub use audit::Differences;
 pub use audit::orders::{OrderAudit, OrderCount, OrderEntry, StreamState};
 pub use book::attempt_rate::AttemptRate;
 pub use book::items::{Stock, StockChange, StockChanges};
+pub use book::named::{RESTOCK_UNITS_MAX, UNIT_BYTES_MAX, UnitList, UnitNumber};
 pub use book::options::{Changes, Events, NUMBER_NAMES, Options};
 pub use book::outbox::{Hole, Outbox, OutboxCounts};
 pub use book::pace::PaceRate;
@@ -91,7 +93,9 @@ pub use event::container::{Container, ContainerWriter};
 pub use event::facts::Deed;
 pub use event::record::{Alterations, News, Record, ReservationEvent};
 pub use event::told::{Told, ToldWriter};
-pub use event::{Change, Created, Event, Forgets, Granted, Order, Pending, Refund, StockDelta};
+pub use event::{
+    Change, Created, Event, Forgets, Granted, NamedRestock, Order, Pending, Refund, StockDelta,
+};
 pub use plan::batch::{Batch, Carrier, Entry};
 pub use plan::manage::CreateAsk;
 pub use plan::pass::{make as make_pass, verify as verify_pass};
@@ -104,6 +108,7 @@ pub use units::{
 };
 pub use views::{InfoView, ItemView, Phase, State, Terms, UserView, View, Wait};
 pub use views_line::{PlaceCursor, WaitTerms};
+pub use views_units::{ItemKind, UnitState, UnitView};
 
 /// What a plan returns: the event that is to happen, or why nothing does.
 pub type Plan<'a> = Result<Event<'a>, Answer>;

@@ -4,6 +4,7 @@
 
 use crate::sale::book::deadlines::NEVER;
 use crate::sale::book::items::Items;
+use crate::sale::book::named::NamedUnits;
 use crate::sale::book::options::Options;
 use crate::sale::book::outbox::Outbox;
 use crate::sale::book::pace::Pace;
@@ -39,6 +40,8 @@ pub struct Sale {
     pub(crate) outbox: Option<Box<Outbox>>,
     /// Since somebody first waited for something: who does now.
     pub(crate) waiting: Option<Box<Waiting>>,
+    /// Since units first had names.
+    pub(crate) named: Option<Box<NamedUnits>>,
     /// When the next reservation may begin, in a sale with PACE.
     pub(crate) pace: Pace,
     /// There is `waiting`, or PACE: what others do not pay for is behind this.
@@ -269,6 +272,10 @@ impl Sale {
                 .waiting
                 .as_ref()
                 .map_or(0, |waiting| size_of::<Waiting>() + waiting.heap_bytes())
+            + self
+                .named
+                .as_ref()
+                .map_or(0, |named| size_of::<NamedUnits>() + named.heap_bytes())
             + self.options.passkeys.heap_bytes()
             + self.mark.as_ref().map_or(0, |mark| mark.reason.len())
             + self.broken.as_ref().map_or(0, |reason| reason.len())
@@ -284,6 +291,7 @@ impl Sale {
             .waiting
             .as_ref()
             .map_or(0, |waiting| waiting.free_effort());
-        self.reservations.len() + self.users.len() + self.items.len() + outbox + waiting
+        let named = self.named.as_ref().map_or(0, |named| named.free_effort());
+        self.reservations.len() + self.users.len() + self.items.len() + outbox + waiting + named
     }
 }

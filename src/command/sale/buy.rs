@@ -1,4 +1,4 @@
-//! `FLASHSALE.BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [REF ref] [PAYLOAD json] [FROM source] [PASS pass]`
+//! `FLASHSALE.BUY key orders user {qty | ITEMS count sku qty [sku qty ...] [UNITS count unit [unit ...]] | UNITS count unit [unit ...]} [ID id] [REF ref] [PAYLOAD json] [FROM source] [PASS pass]`
 //!
 //! RESERVE and CHECKOUT in one step. With the id of an open reservation of the same
 //! user and items, checks that one out; any other state is answered as CHECKOUT would.
@@ -6,7 +6,8 @@
 //!
 //! - Complexity: O(N log N) with N SKUs asked for, and the overdue reservations returned on
 //!   the way.
-//! - Reply: `["SOLD", id, order_id]`.
+//! - Reply: `["SOLD", id, order_id]`; `[unit, ...]` follows where units have names, codes of
+//!   sealed items among them.
 //! - Refusals: those of RESERVE for a new id, those of CHECKOUT for a known one.
 //! - Errors: those of RESERVE, and `ERR` when `orders` is not the sale's stream.
 //! - Replicates: the event `Bought`, or `Sold` for an open reservation.
@@ -16,16 +17,16 @@
 use ulid::ULID_LEN;
 
 use crate::command::args::{Args, once, or_orders_missing};
-use crate::command::items::{UNITS, parse_units};
+use crate::command::items::{Cart, UNITS, parse_units};
 use crate::command::open::OpenSale;
-use crate::command::reply::{self, About, Word};
+use crate::command::reply::{self, About};
 use crate::command::sale::reserve::shown;
 use crate::command::{Handler, SINCE, ids};
 use crate::config;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec, TextBuf};
 use crate::names;
-use flashsale_engine::sale::{self, Answer, Ask, Change, Sale};
+use flashsale_engine::sale::{self, Answer, Change, Sale};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.BUY",
@@ -58,7 +59,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
 
 struct Request<'a> {
     user: &'a [u8],
-    ask: Ask<'a>,
+    cart: Cart<'a>,
     id: Option<&'a [u8]>,
     reference: Option<&'a [u8]>,
     payload: Option<&'a [u8]>,
@@ -77,7 +78,7 @@ impl<'a> Request<'a> {
         args.word("key")?;
         args.word("orders")?;
         let user = args.name("user")?;
-        let ask = parse_units(&mut args)?;
+        let cart = parse_units(&mut args)?;
         let (mut id, mut reference, mut payload) = (None, None, None);
         let (mut source, mut pass) = (None, None);
         while !args.is_empty() {
@@ -97,7 +98,7 @@ impl<'a> Request<'a> {
         }
         Ok(Request {
             user,
-            ask,
+            cart,
             id,
             reference,
             payload,
@@ -116,7 +117,7 @@ impl Handler for Buy {
         let mut buffer = [0; ULID_LEN];
         let Request {
             user,
-            ask,
+            cart,
             id: given,
             reference,
             payload,
@@ -125,7 +126,8 @@ impl Handler for Buy {
         } = Request::of(call.words())?;
         let mut ask = sale::Reserve {
             user: names::key(user),
-            ask,
+            ask: cart.ask,
+            units: cart.names,
             // Where none is given, a new one follows.
             id: names::key(given.unwrap_or_default()),
             hold_ms: None,
@@ -146,7 +148,7 @@ impl Handler for Buy {
         };
         open.begin_line();
         if let Some(answer) = open.throttle(&ask, source) {
-            let about = About::units(id, Some(&ask.ask));
+            let about = About::units(id, Some(&ask.ask), ask.units);
             return reply::answer(call.reply(), open.sale(), &about, answer);
         }
         let bounds = config::bounds();
@@ -166,11 +168,11 @@ impl Handler for Buy {
                     open.refuse_at_maxmemory()?;
                 }
                 let done = open.commit_order(&mut orders, pending, TextBuf::new(id).as_text())?;
-                reply::with_entry(call.reply(), Word::Sold, id, done.entry);
+                reply::sold(call.reply(), open.sale(), id, done.slot, done.entry);
                 Ok(())
             }
             Err(answer) => {
-                let about = About::units(id, Some(&ask.ask));
+                let about = About::units(id, Some(&ask.ask), ask.units);
                 reply::answer(call.reply(), open.sale(), &about, answer)
             }
         }
@@ -180,6 +182,7 @@ impl Handler for Buy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flashsale_engine::sale::Ask;
 
     #[test]
     fn reads_units_and_options_in_any_order() {
@@ -190,7 +193,7 @@ mod tests {
         let request = Request::parse(Args::new(&words)).unwrap();
         assert_eq!(request.user, b"u");
         assert_eq!(
-            request.ask,
+            request.cart.ask,
             Ask::Items([(&b"a"[..], 2)].into_iter().collect())
         );
         assert_eq!(

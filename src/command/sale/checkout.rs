@@ -8,7 +8,9 @@
 //! limits admit them.
 //!
 //! - Complexity: O(N) with N SKUs in the reservation.
-//! - Reply: `["SOLD", id, order_id]`, also for the same checkout again.
+//! - Reply: `["SOLD", id, order_id]`, also for the same checkout again; `[unit, ...]` follows
+//!   where units have names. Codes of sealed items are given out now, the oldest first. Within
+//!   GRACE units with names are checked out only if the very same ones are free.
 //! - Refusals: `NORESERVATION`, `ALREADYSOLD` (under another REF: a double charge),
 //!   `REFUNDED`, `RELEASED`, `["EXPIRED", id, expires_at_ms, grace_left_ms]`: for
 //!   `grace_left_ms` a later CHECKOUT can still succeed, 0 is final. RELEASE the id before
@@ -20,7 +22,7 @@
 
 use crate::command::args::{Args, once};
 use crate::command::open::OpenSale;
-use crate::command::reply::{self, About, Word};
+use crate::command::reply::{self, About};
 use crate::command::{Handler, SINCE, text};
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec};
@@ -96,7 +98,7 @@ impl Handler for Checkout {
         match planned {
             Ok(pending) => {
                 let done = open.commit_order(&mut orders, pending, text(call, 3)?)?;
-                reply::with_entry(call.reply(), Word::Sold, id, done.entry);
+                reply::sold(call.reply(), open.sale(), id, done.slot, done.entry);
                 Ok(())
             }
             Err(answer) => reply::answer(call.reply(), open.sale(), &About::id(id), answer),

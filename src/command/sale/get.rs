@@ -3,28 +3,30 @@
 //! Tells everything about a reservation. Looks at no clock: an overdue reservation is
 //! `reserved` until the primary returns it.
 //!
-//! - Complexity: O(N) with N SKUs in the reservation.
+//! - Complexity: O(N) with N SKUs and named units in the reservation.
 //! - Reply: null if the id is unknown, else a map, always whole, null where there is
 //!   nothing: `state` (reserved, sold, refunded, released, expired, waiting), `user`, `items`
 //!   [[sku, qty], ...], `refunded` (same shape), `reserved_at_ms`, `expires_at_ms`,
 //!   `sold_at_ms`, `released_at_ms`, `order_id`, `ref`, and of an id that waits `number` (in its
-//!   line) and `ahead` (places in front at most, -1 before START). Of more than 8 SKUs `items` is
-//!   null once released, or expired for good.
+//!   line) and `ahead` (places in front at most, -1 before START). `units`
+//!   [[sku, unit], ...] are the units with names that it has now, of sealed items once sold;
+//!   empty without. Of more than 8 SKUs `items` is null once released, or expired for good.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`.
 
 use crate::command::args::Args;
 use crate::command::reply::{bytes_or_null, entry_id, integer_or_minus_1, integer_or_null};
+use crate::command::reply_named;
 use crate::command::{Handler, SINCE, text};
 use crate::datatype;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec, Reply};
 use crate::names;
-use flashsale_engine::sale::{NameBuffer, Sale, View};
+use flashsale_engine::sale::{NameBuffer, Sale, Slot, View};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.GET",
     summary: "Tells everything about a reservation.",
-    complexity: "O(N) with N SKUs in the reservation",
+    complexity: "O(N) with N SKUs and named units in the reservation",
     since: SINCE,
     flags: "readonly fast",
     arity: 3,
@@ -51,17 +53,18 @@ impl Handler for Get {
         let key = datatype::open_read(call.ctx(), text(call, 1)?)?;
         let sale = key.sale();
         let key = names::key(id);
-        let known = sale.find(key).and_then(|slot| sale.view(slot));
+        let slot = sale.find(key);
+        let known = slot.and_then(|slot| sale.view(slot));
         match known.or_else(|| sale.view_of_place(sale.find_place(key)?)) {
-            Some(view) => reply_view(call.reply(), sale, &view),
+            Some(view) => reply_view(call.reply(), sale, slot, &view),
             None => call.reply().null(),
         }
         Ok(())
     }
 }
 
-fn reply_view(reply: Reply<'_>, sale: &Sale, view: &View<'_>) {
-    reply.map(12);
+fn reply_view(reply: Reply<'_>, sale: &Sale, slot: Option<Slot>, view: &View<'_>) {
+    reply.map(13);
     reply.bytes(b"state");
     reply.bytes(view.state.word().as_bytes());
     reply.bytes(b"user");
@@ -109,6 +112,8 @@ fn reply_view(reply: Reply<'_>, sale: &Sale, view: &View<'_>) {
         Some(wait) => integer_or_minus_1(reply, wait.ahead),
         None => reply.null(),
     }
+    reply.bytes(b"units");
+    reply_named::pairs(reply, sale, slot);
 }
 
 fn reply_line(reply: Reply<'_>, sku: &[u8], qty: u64) {

@@ -81,6 +81,7 @@ impl<'a> Request<'a> {
         let ask = sale::Reserve {
             user: names::key(user),
             ask: batch::ask(self.sku, qty),
+            units: &[],
             id: names::key(id),
             hold_ms: None,
             replaces: None,

@@ -26,4 +26,5 @@ pub mod restock;
 pub mod resume;
 pub mod scan;
 pub mod stock;
+pub mod units;
 pub mod user;

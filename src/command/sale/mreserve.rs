@@ -87,6 +87,7 @@ impl<'a> Request<'a> {
         let entry = Entry::Reserve(sale::Reserve {
             user: names::key(user),
             ask: batch::ask(self.sku, qty),
+            units: &[],
             id: names::key(id),
             hold_ms: self.hold_ms,
             replaces: None,

@@ -1,9 +1,13 @@
-//! `FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] [REPLACE old-id] [FROM source] [PASS pass] [WAIT]`
+//! `FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...] [UNITS count unit [unit ...]] | UNITS count unit [unit ...]} [ID id] [HOLD ms] [REPLACE old-id] [FROM source] [PASS pass] [WAIT]`
 //!
 //! Sets units aside for a user until a deadline. A cart is all or nothing; the same
 //! SKU twice is summed first. `qty` alone means the SKU `default` if there is one,
 //! else the only item. A `HOLD` beyond the sale's is cut to it. The same `ID` again is
 //! answered with the present state of the reservation, never with a second one.
+//!
+//! `UNITS count unit ...`: exactly these units, by their names. Of a unit item that is asked for
+//! by number, the server chooses neighbours where there are any. A cart may mix both, but not of
+//! one SKU. Units of sealed items have no names before they are sold.
 //!
 //! `REPLACE old-id`: the open reservation `old-id` becomes this one, in one step: so a cart
 //! grows, shrinks, changes, or goes over to another user. Its units and its share of the
@@ -15,7 +19,7 @@
 //! `WAIT` turns "not now" into a place in line under the id: where the sale has not begun, is
 //! paused, all units are reserved, others wait already, or PACE says so. The same request sent
 //! again is the poll and the sign of life; whoever is at the head gets units as a plain
-//! reservation. Needs `ID` and one SKU, and takes neither `HOLD` nor `REPLACE`.
+//! reservation. Needs `ID` and one SKU, and takes neither `HOLD`, `UNITS` nor `REPLACE`.
 //!
 //! `FROM source`: where the request comes from, such as an address; with FROMRATE so many attempts
 //! may come from there, with USERRATE so many by a user. An attempt is a request that gets past
@@ -26,17 +30,18 @@
 //! this user with a secret of the sale. It is looked at last, uses nothing up in a refusal, and
 //! is not asked for with REPLACE. Without `ID` there is none that it could be of.
 //!
-//! - Complexity: O(N log N) with N SKUs asked for or given back by REPLACE, and the overdue
-//!   reservations returned on the way.
+//! - Complexity: O(N log N) with N SKUs and named units asked for or given back by REPLACE, and
+//!   the overdue reservations returned on the way.
 //! - Reply: `["RESERVED", id, expires_at_ms, remaining, user_remaining]`; `remaining`
 //!   is the fewest units left of any item asked for, `user_remaining` is -1 without
-//!   USERLIMIT. For a known id also `SOLD`, `REFUNDED`, `RELEASED`, `EXPIRED`.
+//!   USERLIMIT; `[unit, ...]` follows where units have names. For a known id also `SOLD`, `REFUNDED`, `RELEASED`, `EXPIRED`.
 //!   `["WAITING", id, ahead, left, eta_ms, retry_in_ms]` while the id waits: `ahead` places in
 //!   front at most, -1 before START; `left` units that could still come; `eta_ms` by the last
 //!   minute, or -1; when to ask again.
 //! - Refusals, the first that applies: `MISMATCH`, of `old-id` `NORESERVATION`, `SOLD`,
 //!   `RELEASED`, `EXPIRED` or `REFUNDED`, `ENDED`, `NOTSTARTED`, `PAUSED`,
-//!   `THROTTLED` by `user` or `from`, `ORDERLIMIT`, `USERLIMIT`, `ITEMLIMIT`, `SALELIMIT`, `SOLDOUT`, `ALLRESERVED`,
+//!   `THROTTLED` by `user` or `from`, `ORDERLIMIT`, `USERLIMIT`, `ITEMLIMIT`, `SALELIMIT`, `SOLDOUT` or
+//!   `NOTFREE` (-1: a unit is sold or withdrawn), `ALLRESERVED` or `NOTFREE` (it is reserved),
 //!   `THROTTLED` by `sale`, `NOPASS` (missing, wrong or late); with WAIT also `PLACED` (the user waits under another id), `LINEFULL`.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`, `NOSKU`, `OOM` (a new
 //!   reservation at `maxmemory` or beyond `max-reservations`).
@@ -47,7 +52,7 @@
 use ulid::ULID_LEN;
 
 use crate::command::args::{Args, once};
-use crate::command::items::{UNITS, parse_units};
+use crate::command::items::{Cart, UNITS, parse_units};
 use crate::command::open::OpenSale;
 use crate::command::reply::{self, About};
 use crate::command::{Handler, SINCE, ids};
@@ -91,7 +96,7 @@ pub const COMMAND: CommandSpec = CommandSpec {
 
 struct Request<'a> {
     user: &'a [u8],
-    ask: Ask<'a>,
+    cart: Cart<'a>,
     id: Option<&'a [u8]>,
     hold_ms: Option<u64>,
     replaces: Option<&'a [u8]>,
@@ -104,7 +109,7 @@ impl<'a> Request<'a> {
     fn parse(mut args: Args<'a>) -> Result<Request<'a>, Error> {
         args.word("key")?;
         let user = args.name("user")?;
-        let ask = parse_units(&mut args)?;
+        let cart = parse_units(&mut args)?;
         let (mut id, mut hold_ms, mut replaces, mut wait) = (None, None, None, None);
         let (mut source, mut pass) = (None, None);
         while !args.is_empty() {
@@ -125,7 +130,7 @@ impl<'a> Request<'a> {
             }
         }
         if wait.is_some() {
-            check_wait(&ask, id.is_some(), hold_ms.is_some(), replaces.is_some())?;
+            check_wait(&cart, id.is_some(), hold_ms.is_some(), replaces.is_some())?;
         }
         if replaces.is_some() && id.is_none() {
             return Err(Error::new("ID: missing, REPLACE needs one"));
@@ -137,7 +142,7 @@ impl<'a> Request<'a> {
         }
         Ok(Request {
             user,
-            ask,
+            cart,
             id,
             hold_ms,
             replaces,
@@ -154,7 +159,8 @@ impl<'a> Request<'a> {
     fn into_ask(self) -> sale::Reserve<'a> {
         sale::Reserve {
             user: names::key(self.user),
-            ask: self.ask,
+            ask: self.cart.ask,
+            units: self.cart.names,
             // Where none is given, a new one follows.
             id: names::key(self.id.unwrap_or_default()),
             hold_ms: self.hold_ms,
@@ -169,12 +175,13 @@ impl<'a> Request<'a> {
 ///
 /// # Errors
 ///
-/// There is no ID, or several SKUs, HOLD or REPLACE.
-fn check_wait(ask: &Ask<'_>, has_id: bool, holds: bool, replaces: bool) -> Result<(), Error> {
-    let why = match ask {
+/// There is no ID, or several SKUs, UNITS, HOLD or REPLACE.
+fn check_wait(cart: &Cart<'_>, has_id: bool, holds: bool, replaces: bool) -> Result<(), Error> {
+    let why = match &cart.ask {
         _ if !has_id => "ID: missing, WAIT needs one",
         _ if holds => "HOLD: not with WAIT, units that are granted are held as the sale says",
         _ if replaces => "REPLACE: not with WAIT",
+        _ if !cart.names.is_empty() => "UNITS: not with WAIT, which takes one SKU by number",
         Ask::Items(lines) if lines.len() > 1 => "WAIT: takes one SKU",
         _ => return Ok(()),
     };
@@ -216,7 +223,7 @@ impl Handler for Reserve {
         }
         open.begin_line();
         if let Some(answer) = open.throttle(&ask, source) {
-            let about = About::units(id, Some(&ask.ask));
+            let about = About::units(id, Some(&ask.ask), ask.units);
             return reply::answer(call.reply(), open.sale(), &about, answer);
         }
         let bounds = config::bounds();
@@ -250,7 +257,7 @@ impl Handler for Reserve {
                     Some(old) if open.sale().is_of_replaced(&answer, ask.id) => old,
                     _ => id,
                 };
-                let about = About::units(id, Some(&ask.ask));
+                let about = About::units(id, Some(&ask.ask), ask.units);
                 reply::answer(call.reply(), open.sale(), &about, answer)
             }
         }
@@ -269,13 +276,13 @@ mod tests {
     fn reads_options_in_any_order() {
         let words: [&[u8]; 8] = [b"RESERVE", b"k", b"u", b"2", b"hold", b"9", b"id", b"x"];
         let request = parse(&words).unwrap();
-        assert_eq!((request.user, &request.ask), (&b"u"[..], &Ask::Qty(2)));
+        assert_eq!((request.user, &request.cart.ask), (&b"u"[..], &Ask::Qty(2)));
         assert_eq!((request.id, request.hold_ms), (Some(&b"x"[..]), Some(9)));
     }
 
     #[test]
     fn refuses_what_makes_no_sense() {
-        let refused: [(&[&[u8]], &str); 10] = [
+        let refused: [(&[&[u8]], &str); 11] = [
             (
                 &[b"RESERVE", b"k", b"", b"1"],
                 "ERR user: 0 bytes, not 1 to 255",
@@ -322,6 +329,12 @@ mod tests {
                     b"WAIT",
                 ],
                 "ERR WAIT: takes one SKU",
+            ),
+            (
+                &[
+                    b"RESERVE", b"k", b"u", b"UNITS", b"1", b"A-1", b"ID", b"a", b"WAIT",
+                ],
+                "ERR UNITS: not with WAIT, which takes one SKU by number",
             ),
         ];
         for (words, text) in refused {

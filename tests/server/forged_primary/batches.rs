@@ -25,6 +25,7 @@ fn reserved(id: &'static str, qty: u64) -> Change<'static> {
         id: HASHER.key(id.as_bytes()),
         user: HASHER.key(b"eve"),
         lines: lines(&[(0, qty)]),
+        units: UnitList::new(),
         expires_at_ms: AT_MS + 5,
         forgets: Forgets::Nothing,
         replaces: None,
@@ -36,6 +37,8 @@ fn bought(id: &'static str, ms: u64) -> Change<'static> {
         id: HASHER.key(id.as_bytes()),
         user: HASHER.key(b"eve"),
         lines: lines(&[(0, 1)]),
+        units: UnitList::new(),
+        sealed: UnitList::new(),
         order: order(ms),
         forgets: Forgets::Nothing,
     }

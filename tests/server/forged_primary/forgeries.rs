@@ -62,6 +62,7 @@ fn reserved(id: &'static str, of: &[(u32, u64)], forgets: Forgets) -> Vec<u8> {
         id: HASHER.key(id.as_bytes()),
         user: HASHER.key(b"eve"),
         lines: lines(of),
+        units: UnitList::new(),
         expires_at_ms: AT_MS + 5,
         forgets,
         replaces: None,
@@ -73,6 +74,8 @@ fn bought(id: &'static str, of: &[(u32, u64)], forgets: Forgets) -> Vec<u8> {
         id: HASHER.key(id.as_bytes()),
         user: HASHER.key(b"eve"),
         lines: lines(of),
+        units: UnitList::new(),
+        sealed: UnitList::new(),
         order: order(AT_MS),
         forgets,
     })
@@ -90,6 +93,7 @@ fn refunded(id: &'static str, of: &[(u32, u64)], reference: Option<&'static str>
     event(Change::Refunded(Refund {
         id: HASHER.key(id.as_bytes()),
         lines: lines(of),
+        units: UnitList::new(),
         reference: reference.map(|reference| Spelling::of(reference.as_bytes())),
         restocks: true,
         restores_limit: true,
@@ -107,6 +111,7 @@ fn restocked(of: &[(&'static str, i64)], reference: Option<&'static str>) -> Vec
     event(Change::Restocked {
         deltas: of.iter().map(delta).collect(),
         reference: reference.map(|reference| Spelling::of(reference.as_bytes())),
+        named: None,
     })
 }
 
@@ -121,7 +126,11 @@ fn extended(id: &'static str, expires_at_ms: u64) -> Vec<u8> {
 
 fn sold(id: &'static str) -> Vec<u8> {
     let (id, order) = (HASHER.key(id.as_bytes()), order(AT_MS));
-    event(Change::Sold { id, order })
+    event(Change::Sold {
+        id,
+        order,
+        sealed: UnitList::new(),
+    })
 }
 
 /// Bytes that are no event.

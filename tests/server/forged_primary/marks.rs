@@ -114,6 +114,7 @@ fn reserved(id: &'static str, qty: u64) -> Vec<u8> {
         id: HASHER.key(id.as_bytes()),
         user: HASHER.key(b"eve"),
         lines: lines(&[(0, qty)]),
+        units: UnitList::new(),
         expires_at_ms: AT_MS + 5,
         forgets: Forgets::Nothing,
         replaces: None,
@@ -413,6 +414,8 @@ fn an_aof_has_nothing_of_what_did_not_fit_and_the_next_start_takes_it() {
             id: HASHER.key(id.as_bytes()),
             user: HASHER.key(b"eve"),
             lines: lines(&[(0, 1)]),
+            units: UnitList::new(),
+            sealed: UnitList::new(),
             order: Order {
                 entry,
                 ..order(AT_MS)
@@ -434,6 +437,7 @@ fn an_aof_has_nothing_of_what_did_not_fit_and_the_next_start_takes_it() {
     let refunded = event(Change::Refunded(Refund {
         id: HASHER.key(b"early"),
         lines: lines(&[(0, 1)]),
+        units: UnitList::new(),
         reference: None,
         restocks: true,
         restores_limit: true,

@@ -13,7 +13,7 @@ mod batches;
 mod forgeries;
 mod marks;
 
-use flashsale_engine::sale::{Change, Created, EntryId, Forgets, Options, Order};
+use flashsale_engine::sale::{Change, Created, EntryId, Forgets, Options, Order, UnitList};
 use flashsale_fuzz::mutate;
 use flashsale_fuzz::samples::HASHER;
 use redis::Value;
@@ -238,6 +238,8 @@ fn an_entry_the_stream_does_not_take_is_counted_and_the_sale_follows_all_the_sam
             id: HASHER.key(id.as_bytes()),
             user: HASHER.key(b"eve"),
             lines: lines(&[(0, 1)]),
+            units: UnitList::new(),
+            sealed: UnitList::new(),
             order: Order {
                 entry,
                 ..order(AT_MS)

@@ -198,7 +198,7 @@ def pause(key: Name) -> Call[answers.PauseAnswer]:
 
 def refund(key: Name, orders: Name, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Call[answers.RefundAnswer]:
     args: list[Wire] = ["FLASHSALE.REFUND", key, orders]
-    if qty is not None and ref is None:
+    if (qty is not None or units is not None) and ref is None:
         raise TypeError("a refund of a part needs a ref")
     args.append(id)
     if qty is not None:

@@ -72,6 +72,17 @@ def lines(value: Iterable[Any]) -> tuple[tuple[str, int], ...]:
     return tuple((text(sku), int(qty)) for sku, qty, *_ in value)
 
 
+def pairs(value: Iterable[Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((text(sku), text(unit)) for sku, unit, *_ in value)
+
+
+def states(value: Iterable[Any]) -> tuple[answers.UnitState, ...]:
+    return tuple(
+        answers.UnitState(text(unit), text(state), name(more[0]) if more and more[0] is not None else None)
+        for unit, state, *more in value
+    )
+
+
 TYPES: dict[str, Callable[[Any], Any]] = {
     "name": name,
     "text": text,
@@ -81,11 +92,16 @@ TYPES: dict[str, Callable[[Any], Any]] = {
     "names": names,
     "texts": lambda value: tuple(text(one) for one in value),
     "lines": lines,
+    "pairs": pairs,
+    "states": states,
 }
 
 
 def typed(kind: str, value: Any) -> Any:
-    return None if value is None else TYPES[kind.rstrip("?")](value)
+    if value is None:
+        # What an older module does not tell of units is nothing.
+        return () if kind == "pairs" else None
+    return TYPES[kind.rstrip("?")](value)
 
 
 # What tells rows of one word apart; the id is that of `replace` or not.
@@ -95,6 +111,9 @@ CONDITIONS: dict[str, Callable[[dict[str, Any]], bool]] = {
     "ahead < 0": lambda details: details["ahead"] is not None and details["ahead"] < 0,
     "ahead >= 0": lambda details: details["ahead"] is not None,
     "no ahead": lambda details: details["ahead"] is None,
+    "retry_in_ms < 0": lambda details: details["retry_in_ms"] < 0,
+    "retry_in_ms > 0": lambda details: details["retry_in_ms"] > 0,
+    "unit": lambda details: details["unit"] is not None,
     "sku": lambda details: details["sku"] is not None,
     "no sku": lambda details: details["sku"] is None,
     "by sale": lambda details: details["by"] == "sale",

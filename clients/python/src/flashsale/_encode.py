@@ -26,6 +26,12 @@ def units(token: str | None, given: Units) -> List[Wire]:
     return words
 
 
+def row(given: tuple[Name, Sequence[Name]]) -> List[Wire]:
+    """`stalls 2 A-12 A-13`."""
+    sku, names = given
+    return [sku, len(names), *names]
+
+
 def entries(given: Iterable[Sequence[Wire]]) -> List[Wire]:
     rows = list(given)
     return ["ENTRIES", len(rows), *(word for row in rows for word in row)]

@@ -55,7 +55,8 @@ class SaleMethods(Sender):
         return self._send(_calls.bind(self.key, orders))
 
     def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> answers.BuyAnswer:
-        """Sells units to a user in one step and appends the order to the stream.
+        """Sells units to a user in one step and appends the order to the stream. Units with
+        names are asked for by `units`: `qty` is None where nothing else is wanted.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
@@ -170,7 +171,7 @@ class SaleMethods(Sender):
     def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
 
     def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
-        """Takes back all or part of an order. A part (`qty`) needs a `ref`.
+        """Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`.
 
         - `qty`: units of the only SKU, or of each SKU; without it all that is left is taken back
         - `ref`: the return's own reference: it distinguishes a retry from a second return
@@ -189,7 +190,8 @@ class SaleMethods(Sender):
         return self._send(_calls.release(self.key, id, user=user))
 
     def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
-        """Sets units aside for a user until a deadline.
+        """Sets units aside for a user until a deadline. Units with names are asked for by
+        `units`: `qty` is None where nothing else is wanted.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
@@ -202,8 +204,9 @@ class SaleMethods(Sender):
         return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
 
     def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
-        """Adds units to the stock of items, or takes some away. `delta` may be negative.
-        With `ref` None it is not safe to repeat: `retry` refuses it.
+        """Adds units to the stock of items, or takes some away. `delta` may be negative,
+        and is None with `units`. With `ref` None it is not safe to repeat: `retry` refuses
+        it.
 
         - `new`: allows SKUs that the sale does not have yet
         - `ref`: the delivery's own reference: it distinguishes a retry from a second delivery
@@ -286,7 +289,8 @@ class AsyncSaleMethods(AsyncSender):
         return await self._send(_calls.bind(self.key, orders))
 
     async def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> answers.BuyAnswer:
-        """Sells units to a user in one step and appends the order to the stream.
+        """Sells units to a user in one step and appends the order to the stream. Units with
+        names are asked for by `units`: `qty` is None where nothing else is wanted.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
@@ -401,7 +405,7 @@ class AsyncSaleMethods(AsyncSender):
     async def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
 
     async def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
-        """Takes back all or part of an order. A part (`qty`) needs a `ref`.
+        """Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`.
 
         - `qty`: units of the only SKU, or of each SKU; without it all that is left is taken back
         - `ref`: the return's own reference: it distinguishes a retry from a second return
@@ -420,7 +424,8 @@ class AsyncSaleMethods(AsyncSender):
         return await self._send(_calls.release(self.key, id, user=user))
 
     async def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
-        """Sets units aside for a user until a deadline.
+        """Sets units aside for a user until a deadline. Units with names are asked for by
+        `units`: `qty` is None where nothing else is wanted.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
@@ -433,8 +438,9 @@ class AsyncSaleMethods(AsyncSender):
         return await self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
 
     async def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
-        """Adds units to the stock of items, or takes some away. `delta` may be negative.
-        With `ref` None it is not safe to repeat: `retry` refuses it.
+        """Adds units to the stock of items, or takes some away. `delta` may be negative,
+        and is None with `units`. With `ref` None it is not safe to repeat: `retry` refuses
+        it.
 
         - `new`: allows SKUs that the sale does not have yet
         - `ref`: the delivery's own reference: it distinguishes a retry from a second delivery
@@ -517,7 +523,8 @@ class PipelineMethods(PipelineSender):
         return self._send(_calls.bind(self.key, orders))
 
     def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> Queued[answers.BuyAnswer]:
-        """Sells units to a user in one step and appends the order to the stream.
+        """Sells units to a user in one step and appends the order to the stream. Units with
+        names are asked for by `units`: `qty` is None where nothing else is wanted.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
@@ -632,7 +639,7 @@ class PipelineMethods(PipelineSender):
     def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]: ...
 
     def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]:
-        """Takes back all or part of an order. A part (`qty`) needs a `ref`.
+        """Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`.
 
         - `qty`: units of the only SKU, or of each SKU; without it all that is left is taken back
         - `ref`: the return's own reference: it distinguishes a retry from a second return
@@ -651,7 +658,8 @@ class PipelineMethods(PipelineSender):
         return self._send(_calls.release(self.key, id, user=user))
 
     def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> Queued[answers.ReserveAnswer]:
-        """Sets units aside for a user until a deadline.
+        """Sets units aside for a user until a deadline. Units with names are asked for by
+        `units`: `qty` is None where nothing else is wanted.
 
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
@@ -664,8 +672,9 @@ class PipelineMethods(PipelineSender):
         return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
 
     def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> Queued[answers.RestockAnswer]:
-        """Adds units to the stock of items, or takes some away. `delta` may be negative.
-        With `ref` None it is not safe to repeat: `retry` refuses it.
+        """Adds units to the stock of items, or takes some away. `delta` may be negative,
+        and is None with `units`. With `ref` None it is not safe to repeat: `retry` refuses
+        it.
 
         - `new`: allows SKUs that the sale does not have yet
         - `ref`: the delivery's own reference: it distinguishes a retry from a second delivery

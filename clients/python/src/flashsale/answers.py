@@ -10,6 +10,7 @@ from ._base import Advice, Fault, Name, No, NotNow, Other, Read, StrEnum, Word, 
 __all__ = [
     "Status",
     "RestockedItem",
+    "UnitState",
     "Ok",
     "Reserved",
     "Sold",
@@ -29,6 +30,7 @@ __all__ = [
     "SaleLimit",
     "SoldOut",
     "AllReserved",
+    "NotFree",
     "NotSold",
     "Waiting",
     "Placed",
@@ -59,6 +61,10 @@ __all__ = [
     "NoReservationReplaced",
     "EndedForBuyers",
     "EndedForGood",
+    "NotFreeForGood",
+    "NotFreeNow",
+    "NotFreeToWithdraw",
+    "NotSoldUnit",
     "NotSoldSoMany",
     "NotSoldAtAll",
     "WaitingForDraw",
@@ -72,6 +78,7 @@ __all__ = [
     "UserUnits",
     "SaleInfo",
     "ScanPage",
+    "UnitsPage",
     "Audit",
     "Allowance",
     "Finding",
@@ -113,6 +120,7 @@ class Status(StrEnum):
     SALELIMIT = "SALELIMIT"
     SOLDOUT = "SOLDOUT"
     ALLRESERVED = "ALLRESERVED"
+    NOTFREE = "NOTFREE"
     NOTSOLD = "NOTSOLD"
     WAITING = "WAITING"
     PLACED = "PLACED"
@@ -132,6 +140,17 @@ class RestockedItem:
 
 
 @dataclass(frozen=True)
+class UnitState:
+    """A unit: `state` is free, reserved, sold or withdrawn. `id` is that of its reservation or
+    order, with `withids`; else None.
+    """
+
+    unit: str
+    state: str
+    id: Name | None = None
+
+
+@dataclass(frozen=True)
 class Ok(Yes):
     """`OK`. Done, now or before. Final: yes. Next: nothing."""
 
@@ -142,8 +161,8 @@ class Ok(Yes):
 @dataclass(frozen=True)
 class Reserved(Word):
     """`["RESERVED", id, expires_at_ms, remaining, user_remaining[, units]]`. It means one of
-    several things: see its subclasses. `units` is empty: no version of the module gives units
-    names yet.
+    several things: see its subclasses. `units` are the names of its units, of items whose units
+    have names; codes are told in `SOLD` alone.
     """
 
     status: ClassVar[Status] = Status.RESERVED
@@ -175,7 +194,8 @@ class ReservedLonger(Reserved, Yes):
 @dataclass(frozen=True)
 class Sold(Word):
     """`["SOLD", id, order_id[, units]]`. It means one of several things: see its subclasses.
-    `units` is empty: no version of the module gives units names yet.
+    `units` are the names of its units, of items whose units have names; codes are told in
+    `SOLD` alone.
     """
 
     status: ClassVar[Status] = Status.SOLD
@@ -380,8 +400,8 @@ class MismatchOfRefund(Mismatch, Fault):
 
 @dataclass(frozen=True)
 class MismatchOfRestock(Mismatch, Fault):
-    """RESTOCK: the REF, in the place of an id, was used for other deltas; nothing changed.
-    Final: yes. Next: use a new REF.
+    """RESTOCK: the REF, in the place of an id, was used for other deltas or units; nothing
+    changed. Final: yes. Next: use a new REF.
     """
 
     advice: ClassVar[Advice] = Advice('fault', 422, None, '-', 'none', 'none')
@@ -473,8 +493,9 @@ class Paused(NotNow):
 
 @dataclass(frozen=True)
 class OrderLimit(No):
-    """`["ORDERLIMIT", limit]`. Too many units in one reservation. Final: for this quantity.
-    Next: ask for `limit` or fewer.
+    """`["ORDERLIMIT", limit]`. Too many units in one reservation; with more than 1,000 units
+    that have names `limit` is 1000, whatever ORDERLIMIT says. Final: for this quantity. Next:
+    ask for `limit` or fewer.
     """
 
     status: ClassVar[Status] = Status.ORDERLIMIT
@@ -544,12 +565,66 @@ class AllReserved(NotNow):
 
 
 @dataclass(frozen=True)
+class NotFree(Word):
+    """`["NOTFREE", retry_in_ms, sku, unit]`. It means one of several things: see its
+    subclasses.
+    """
+
+    status: ClassVar[Status] = Status.NOTFREE
+    retry_in_ms: int
+    sku: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class NotFreeForGood(NotFree, No):
+    """RESERVE, BUY, with `retry_in_ms` -1: a unit that was asked for by name is sold or
+    withdrawn. Final: for this unit, unless REFUND or RESTOCK puts it back on sale. Next: let
+    the buyer choose others.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, '{unit} is taken. Please choose another.', 'BUY: give back', 'give back')
+
+
+@dataclass(frozen=True)
+class NotFreeNow(NotFree, NotNow):
+    """RESERVE, BUY, with `retry_in_ms` above 0: a unit that was asked for by name is in another
+    reservation, whose deadline is in `retry_in_ms`. Final: no. Next: let the buyer choose
+    others, or ask again after `retry_in_ms` plus a random moment.
+    """
+
+    advice: ClassVar[Advice] = Advice('not now', 409, 'retry_in_ms', '{unit} is in another cart just now. Please choose another, or wait.', 'BUY: ask again for as long as you like, then give back', 'BUY: ask again for as long as you like, then give back')
+
+
+@dataclass(frozen=True)
+class NotFreeToWithdraw(NotFree, No):
+    """RESTOCK: a unit that was to be withdrawn is sold, then `retry_in_ms` is -1, or reserved;
+    nothing changed. Final: no. Next: leave it out; a reserved one may come back after
+    `retry_in_ms`.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, '-', 'none', 'none')
+
+
+@dataclass(frozen=True)
 class NotSold(Word):
-    """`["NOTSOLD", left[, sku]]`. It means one of several things: see its subclasses."""
+    """`["NOTSOLD", left[, sku][, unit]]`. It means one of several things: see its subclasses."""
 
     status: ClassVar[Status] = Status.NOTSOLD
     left: int
     sku: str | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class NotSoldUnit(NotSold, No):
+    """REFUND, with a unit: the unit is not in the order, or not any more; nothing changed.
+    Final: no. Next: look at `units` of GET.
+    """
+
+    advice: ClassVar[Advice] = Advice('no', 409, None, '{unit} is not part of this order.', 'none from here', 'none from here')
+    sku: str = field()
+    unit: str = field()
 
 
 @dataclass(frozen=True)
@@ -720,7 +795,8 @@ class Reservation(Read):
     """What GET answers. `state` is reserved, sold, refunded, released, expired or waiting.
     `items` are SKUs with numbers, and `refunded` those that were taken back. `order_id` is the
     entry in the stream. Of an id that waits, `number` is its position in line and `ahead` how
-    many at most are in front, -1 before START. A field with nothing in it is None.
+    many at most are in front, -1 before START. `units` are SKUs with names: what it has now, of
+    what has names. A field with nothing in it is None.
     """
 
     state: str
@@ -735,6 +811,7 @@ class Reservation(Read):
     ref: Name | None
     number: int | None
     ahead: int | None
+    units: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -821,6 +898,14 @@ class ScanPage:
 
 
 @dataclass(frozen=True)
+class UnitsPage:
+    """What UNITS answers. The cursor of the last page is 0."""
+
+    cursor: int
+    units: tuple[UnitState, ...]
+
+
+@dataclass(frozen=True)
 class Audit(Read):
     """What AUDIT answers. `differences` are in words. What was compared with the stream is None
     unless that was asked for.
@@ -886,6 +971,8 @@ BuyAnswer = Union[
     SaleLimit,
     SoldOut,
     AllReserved,
+    NotFreeForGood,
+    NotFreeNow,
     WaitingStill,
     ThrottledSale,
     ThrottledBuyer,
@@ -936,6 +1023,7 @@ RefundAnswer = Union[
     RefundedNow,
     MismatchOfRefund,
     NoReservationOfId,
+    NotSoldUnit,
     NotSoldSoMany,
     NotSoldAtAll,
     Other,
@@ -970,6 +1058,8 @@ ReserveAnswer = Union[
     SaleLimit,
     SoldOut,
     AllReserved,
+    NotFreeForGood,
+    NotFreeNow,
     WaitingReplaced,
     WaitingForDraw,
     WaitingInLine,
@@ -984,6 +1074,7 @@ ReserveAnswer = Union[
 RestockAnswer = Union[
     Restocked,
     MismatchOfRestock,
+    NotFreeToWithdraw,
     TooFew,
     Other,
 ]
@@ -1019,6 +1110,7 @@ ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
         "SALELIMIT": [(None, SaleLimit)],
         "SOLDOUT": [(None, SoldOut)],
         "ALLRESERVED": [(None, AllReserved)],
+        "NOTFREE": [('retry_in_ms < 0', NotFreeForGood), ('retry_in_ms > 0', NotFreeNow)],
         "WAITING": [('no ahead', WaitingStill)],
         "THROTTLED": [('by sale', ThrottledSale), ('by buyer', ThrottledBuyer)],
         "NOPASS": [(None, NoPass)],
@@ -1055,7 +1147,7 @@ ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
         "REFUNDED": [(None, RefundedNow)],
         "MISMATCH": [(None, MismatchOfRefund)],
         "NORESERVATION": [(None, NoReservationOfId)],
-        "NOTSOLD": [('sku', NotSoldSoMany), ('no sku', NotSoldAtAll)],
+        "NOTSOLD": [('unit', NotSoldUnit), ('sku', NotSoldSoMany), ('no sku', NotSoldAtAll)],
     },
     "RELEASE": {
         "SOLD": [(None, SoldBefore)],
@@ -1080,6 +1172,7 @@ ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
         "SALELIMIT": [(None, SaleLimit)],
         "SOLDOUT": [(None, SoldOut)],
         "ALLRESERVED": [(None, AllReserved)],
+        "NOTFREE": [('retry_in_ms < 0', NotFreeForGood), ('retry_in_ms > 0', NotFreeNow)],
         "WAITING": [('replaced', WaitingReplaced), ('ahead < 0', WaitingForDraw), ('ahead >= 0', WaitingInLine)],
         "PLACED": [(None, Placed)],
         "LINEFULL": [(None, LineFull)],
@@ -1089,6 +1182,7 @@ ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
     "RESTOCK": {
         "RESTOCKED": [(None, Restocked)],
         "MISMATCH": [(None, MismatchOfRestock)],
+        "NOTFREE": [(None, NotFreeToWithdraw)],
         "TOOFEW": [(None, TooFew)],
     },
     "RESUME": {
@@ -1118,7 +1212,8 @@ DETAILS: dict[str, list[tuple[str, str]]] = {
     "SALELIMIT": [("sale_remaining", "integer")],
     "SOLDOUT": [("available", "integer"), ("sku", "text")],
     "ALLRESERVED": [("retry_in_ms", "integer"), ("sku", "text?")],
-    "NOTSOLD": [("left", "integer"), ("sku", "text?")],
+    "NOTFREE": [("retry_in_ms", "integer"), ("sku", "text"), ("unit", "text")],
+    "NOTSOLD": [("left", "integer"), ("sku", "text?"), ("unit", "text?")],
     "WAITING": [("id", "name"), ("ahead", "integer?"), ("left", "integer?"), ("eta_ms", "integer?"), ("retry_in_ms", "integer?")],
     "PLACED": [("id", "name"), ("other_id", "name")],
     "LINEFULL": [("waiting_max", "integer")],
@@ -1130,10 +1225,11 @@ DETAILS: dict[str, list[tuple[str, str]]] = {
 # Name and type of the fields of each read.
 FIELDS: dict[str, Mapping[str, str]] = {
     "ItemStock": {"sku": "text", "available": "integer", "reserved": "integer", "sold": "integer", "waiting": "integer?"},
-    "Reservation": {"state": "text", "user": "name?", "items": "lines?", "refunded": "lines?", "reserved_at_ms": "integer?", "expires_at_ms": "integer?", "sold_at_ms": "integer?", "released_at_ms": "integer?", "order_id": "text?", "ref": "name?", "number": "integer?", "ahead": "integer?"},
+    "Reservation": {"state": "text", "user": "name?", "items": "lines?", "refunded": "lines?", "reserved_at_ms": "integer?", "expires_at_ms": "integer?", "sold_at_ms": "integer?", "released_at_ms": "integer?", "order_id": "text?", "ref": "name?", "number": "integer?", "ahead": "integer?", "units": "pairs"},
     "UserUnits": {"reserved": "integer", "sold": "integer", "counted": "integer", "user_remaining": "integer", "open": "integer", "reservations": "names", "waiting": "name?"},
     "SaleInfo": {"sale_id": "text", "orders": "name", "state": "text", "events": "text", "now_ms": "integer", "created_at_ms": "integer", "paused_at_ms": "integer?", "closed_at_ms": "integer?", "userlimit": "integer?", "itemlimit": "integer?", "orderlimit": "integer?", "salelimit": "integer?", "hold_ms": "integer", "maxhold_ms": "integer", "grace_ms": "integer", "start_at_ms": "integer?", "end_at_ms": "integer?", "keep_ms": "integer", "remember_ms": "integer", "waiting_max": "integer", "patience_ms": "integer", "pace_n": "integer?", "pace_ms": "integer?", "userrate_n": "integer?", "userrate_ms": "integer?", "fromrate_n": "integer?", "fromrate_ms": "integer?", "passkeys": "integer", "items": "integer", "total": "integer", "available": "integer", "reserved": "integer", "sold": "integer", "refunded": "integer", "users": "integer", "reservations_open": "integer", "reservations_remembered": "integer", "events_waiting": "integer", "events_lost": "integer", "seq": "integer?", "memory_bytes": "integer", "waiting": "integer", "granted": "integer", "passed_over": "integer", "drawn_at_ms": "integer?", "draw_seed": "text?", "drawn": "lines?"},
     "ScanPage": {"cursor": "cursor", "ids": "names"},
+    "UnitsPage": {"cursor": "cursor", "units": "states"},
     "Audit": {"consistent": "boolean", "differences": "texts", "reservations": "integer", "entries": "integer?", "trimmed": "integer?", "entries_added": "integer?", "entries_other": "integer?"},
     "Allowance": {"status": "text", "limit": "integer", "remaining": "integer", "retry_in_ms": "integer", "reset_in_ms": "integer"},
     "Finding": {"severity": "text", "topic": "text", "advice": "text"},

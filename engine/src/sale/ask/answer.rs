@@ -4,6 +4,7 @@
 //! An answer borrows nothing and allocates nothing: items are indices, reservations
 //! are slots; `command/reply.rs` turns it into words, with the id from the request.
 
+use crate::sale::book::named::UnitNumber;
 use crate::sale::book::reservation::Slot;
 use crate::sale::book::waiting::PlaceSlot;
 use crate::sale::units::{EntryId, ItemIndex};
@@ -14,6 +15,8 @@ pub enum Which {
     /// None: the reservation was never sold.
     Nothing,
     Item(ItemIndex),
+    /// A unit that the order does not have, or not any more.
+    Unit(UnitNumber),
     /// Not an item of the sale; the position in the request.
     Asked(usize),
 }
@@ -111,6 +114,13 @@ pub enum Answer {
         available: u64,
         item: ItemIndex,
     },
+    /// A named unit that is not free; its SKU and name are read from the sale.
+    NotFree {
+        /// To the deadline of whoever has it reserved, at least 1; `None` is final: it is sold
+        /// or withdrawn.
+        retry_in_ms: Option<u64>,
+        unit: UnitNumber,
+    },
 
     // Of lines and PACE.
     /// The id waits; what there is to say is read from its place.
@@ -141,6 +151,15 @@ pub enum Answer {
     /// quantity does not say which of several items is meant.
     NoSku {
         ask: Option<usize>,
+    },
+    /// No such unit, or a name that whoever asks may not know; its position in the request.
+    NoUnit {
+        ask: usize,
+    },
+    /// A name that RESTOCK cannot add, as it is in the sale already; its position in the
+    /// request.
+    UnitKnown {
+        ask: usize,
     },
     /// The sale holds as many reservations as configuration allows.
     Full,

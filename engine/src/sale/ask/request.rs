@@ -21,6 +21,9 @@ pub enum Ask<'a> {
 pub struct Reserve<'a> {
     pub user: Key<'a>,
     pub ask: Ask<'a>,
+    /// UNITS: exactly these units, whose quantities per SKU come on top of `ask`, which is then
+    /// `Items`, empty where no quantity stands beside the names. None in a batch, and with WAIT.
+    pub units: &'a [&'a [u8]],
     /// Given by the client, or a fresh ULID.
     pub id: Key<'a>,
     /// Cut to the sale's HOLD.
@@ -61,7 +64,9 @@ pub struct RefundAsk<'a> {
     pub user: Option<Spelling<'a>>,
     /// `None`: all that is left. `Ask::Qty` is QTY, for orders of one SKU.
     pub ask: Option<Ask<'a>>,
-    /// Always there when `ask` is.
+    /// UNITS: these units come back; `ask` is `None` then.
+    pub units: &'a [&'a [u8]],
+    /// Always there when `ask` or `units` are.
     pub reference: Option<&'a [u8]>,
     pub no_restock: bool,
     pub restore_limit: bool,
@@ -73,6 +78,22 @@ pub struct Restock<'a> {
     pub ask: RestockAsk<'a>,
     /// Unknown SKUs with positive deltas become new items.
     pub new: bool,
+    pub reference: Option<&'a [u8]>,
+}
+
+/// `FLASHSALE.RESTOCK key UNITS sku count unit ...`.
+#[derive(Clone, Copy, Debug)]
+pub struct RestockUnits<'a> {
+    pub sku: &'a [u8],
+    /// Each of 1 to [`UNIT_BYTES_MAX`](crate::sale::book::named::UNIT_BYTES_MAX) bytes of UTF-8,
+    /// which is checked before.
+    pub names: &'a [&'a [u8]],
+    /// The names are shown only to whoever has bought them.
+    pub sealed: bool,
+    /// An unknown SKU becomes a new item.
+    pub new: bool,
+    /// The units go off sale instead; takes no SEALED and no NEW.
+    pub withdraw: bool,
     pub reference: Option<&'a [u8]>,
 }
 
@@ -90,4 +111,6 @@ pub struct Bounds {
     pub reservations_max: usize,
     /// `max-items`.
     pub items_max: usize,
+    /// `max-units`: units with names, withdrawn ones among them.
+    pub units_max: usize,
 }

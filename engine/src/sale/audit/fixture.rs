@@ -1,5 +1,6 @@
 //! The sale that the tests of this folder damage.
 
+use crate::sale::book::named::UnitList;
 use crate::sale::book::options::Options;
 use crate::sale::event::told::Told;
 use crate::sale::event::{Change, Created, Event, Forgets, Order, Refund};
@@ -26,6 +27,7 @@ fn apply(sale: &mut Sale, change: Change<'_>) {
 
 fn reserve(sale: &mut Sale, id: &'static [u8], user: &'static [u8]) {
     let change = Change::Reserved {
+        units: UnitList::new(),
         id: HASHER.key(id),
         user: HASHER.key(user),
         lines: lines(&[(0, 2)]),
@@ -66,6 +68,8 @@ pub fn sale() -> Sale {
     let id = HASHER.key(b"ended");
     apply(&mut sale, Change::Released { id });
     let change = Change::Bought {
+        sealed: UnitList::new(),
+        units: UnitList::new(),
         id: HASHER.key(b"sold"),
         user: HASHER.key(b"bob"),
         lines: lines(&[(1, 3), (0, 1)]),
@@ -74,6 +78,7 @@ pub fn sale() -> Sale {
     };
     apply(&mut sale, change);
     let refund = Refund {
+        units: UnitList::new(),
         id: HASHER.key(b"sold"),
         lines: lines(&[(1, 2)]),
         reference: Some(Spelling::of(b"f1")),
@@ -86,6 +91,7 @@ pub fn sale() -> Sale {
     apply(&mut sale, Change::Refunded(refund));
     reserve(&mut sale, b"late", b"bob");
     let change = Change::Sold {
+        sealed: UnitList::new(),
         id: HASHER.key(b"late"),
         order: order(None, 3),
     };

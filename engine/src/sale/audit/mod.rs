@@ -556,6 +556,7 @@ mod tests {
         (
             |sale| {
                 let refund = RefundRecord {
+                    units: Box::default(),
                     reference: None,
                     cart: Cart::new(&lines(&[(0, 1)])),
                     entry: entry(9),

@@ -5,6 +5,7 @@ pub mod attempt_rate;
 pub mod cart;
 pub mod deadlines;
 pub mod items;
+pub mod named;
 pub mod options;
 pub mod outbox;
 pub mod pace;

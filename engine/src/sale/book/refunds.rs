@@ -6,6 +6,7 @@
 //! Edge: what was refunded; how much may be is `plan/refund.rs`.
 
 use crate::sale::book::cart::Cart;
+use crate::sale::book::named::UnitNumber;
 use crate::sale::units::{EntryId, Line};
 use crate::table::hash::Hasher;
 use crate::table::index::Index;
@@ -20,6 +21,8 @@ const FEW: usize = 8;
 pub struct RefundRecord {
     pub reference: Option<Name>,
     pub cart: Cart,
+    /// Units with names, in the order of the lines.
+    pub units: Box<[UnitNumber]>,
     pub entry: EntryId,
     /// The units no longer count against the user's limits.
     pub restores_limit: bool,
@@ -37,7 +40,9 @@ impl RefundRecord {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.reference.as_ref().map_or(0, Name::heap_bytes) + self.cart.heap_bytes()
+        self.reference.as_ref().map_or(0, Name::heap_bytes)
+            + self.cart.heap_bytes()
+            + size_of_val(&*self.units)
     }
 }
 
@@ -139,6 +144,7 @@ mod tests {
 
     fn refund(number: u64) -> RefundRecord {
         RefundRecord {
+            units: Box::default(),
             // The first one has none, as when it was all that was left then.
             reference: (number > 0)
                 .then(|| Name::new(Spelling::of(format!("r{number}").as_bytes()))),

@@ -7,6 +7,7 @@
 //! Edge: the format is `snapshot.rs`.
 
 use crate::sale::book::items::Stock;
+use crate::sale::book::named::UnitList;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Reservation, Status};
 use crate::sale::book::restock_refs::{Deltas, ItemDelta};
 use crate::sale::book::user::Account;
@@ -390,6 +391,7 @@ fn take_refund(
         })?;
     }
     let refund = Refund {
+        units: UnitList::new(),
         id,
         lines,
         reference,

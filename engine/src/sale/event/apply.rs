@@ -74,6 +74,7 @@ impl Sale {
                 expires_at_ms,
                 forgets,
                 replaces,
+                ..
             } => {
                 self.make_room(*forgets);
                 let mut new = new_reservation(*id, NONE, lines, at_ms);
@@ -89,6 +90,7 @@ impl Sale {
                 lines,
                 order,
                 forgets,
+                ..
             } => {
                 self.make_room(*forgets);
                 let user = self.users.retain(*user);
@@ -110,7 +112,7 @@ impl Sale {
                 };
                 Some(self.reservations.insert(&new, None, &mut self.users))
             }
-            Change::Sold { id, order } => self.sell(*id, order, at_ms, seen),
+            Change::Sold { id, order, .. } => self.sell(*id, order, at_ms, seen),
             Change::Released { id } => self.end(*id, Status::Released, at_ms, seen),
             Change::Expired { id } => self.end(*id, self.status_when_expired(), at_ms, seen),
             Change::Lapsed { id } => self.end(*id, Status::Expired, at_ms, seen),
@@ -146,7 +148,7 @@ impl Sale {
                     self.forget(self.reservations.first_ended_of_all());
                 }
             }
-            Change::Restocked { deltas, reference } => self.restock(deltas, *reference, seen),
+            Change::Restocked { deltas, reference, .. } => self.restock(deltas, *reference, seen),
             Change::Altered(options) => {
                 if self.options.pace != options.pace {
                     self.pace = Pace::default();
@@ -399,6 +401,7 @@ impl Sale {
         let mut taken = refund.lines.clone();
         taken.sort_unstable();
         let record = RefundRecord {
+            units: Box::default(),
             reference: refund.reference.map(Name::new),
             cart: Cart::new(&refund.lines),
             entry: refund.entry,

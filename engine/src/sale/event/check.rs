@@ -140,7 +140,9 @@ impl Sale {
                 self.check_refund(refund)?;
                 self.check_new_refund(refund)
             }
-            Change::Restocked { deltas, reference } => {
+            Change::Restocked {
+                deltas, reference, ..
+            } => {
                 self.check_new_restock(*reference)?;
                 self.check_deltas(deltas)
             }

@@ -15,6 +15,7 @@
 
 use std::borrow::Cow;
 
+use crate::sale::book::named::UnitList;
 use crate::sale::event::forgets_codec::{put_forgets, take_forgets};
 use crate::sale::event::line_codec::{
     DISSOLVED, DRAWN, GRANTED, JOINED, LEFT, count_tagged, put_of_lines, put_tagged, take_of_lines,
@@ -125,7 +126,7 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
             out.number(expires_at_ms.saturating_sub(event.at_ms));
             put_forgets(out, *forgets);
         }
-        Change::Sold { id, order } => {
+        Change::Sold { id, order, .. } => {
             out.name(*id);
             put_order(out, order);
         }
@@ -135,6 +136,7 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
             lines,
             order,
             forgets,
+            ..
         } => {
             out.name(*id);
             out.name(*user);
@@ -159,7 +161,9 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
             out.number(*expires_at_ms);
         }
         Change::Refunded(refund) => put_refund(out, refund),
-        Change::Restocked { deltas, reference } => {
+        Change::Restocked {
+            deltas, reference, ..
+        } => {
             put_deltas(out, deltas);
             out.option(*reference, Writer::name);
         }
@@ -330,6 +334,7 @@ fn take_change<'a>(
     Ok(match kind {
         CREATED => Change::Created(Box::new(take_created(from)?)),
         RESERVED => Change::Reserved {
+            units: UnitList::new(),
             id: from.name()?,
             user: from.name()?,
             lines: take_lines(from)?,
@@ -338,10 +343,13 @@ fn take_change<'a>(
             replaces: None,
         },
         SOLD => Change::Sold {
+            sealed: UnitList::new(),
             id: from.name()?,
             order: take_order(from)?,
         },
         BOUGHT => Change::Bought {
+            sealed: UnitList::new(),
+            units: UnitList::new(),
             id: from.name()?,
             user: from.name()?,
             lines: take_lines(from)?,
@@ -406,7 +414,11 @@ fn take_restocked<'a>(from: &mut NameReader<'a>) -> Result<Change<'a>, CodecErro
         return Err(CodecError::Invalid("the deltas of a restock"));
     }
     let reference = from.option(NameReader::spelling)?;
-    Ok(Change::Restocked { deltas, reference })
+    Ok(Change::Restocked {
+        named: None,
+        deltas,
+        reference,
+    })
 }
 
 /// A deadline, written as the time from the moment of decision.

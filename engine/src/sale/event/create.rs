@@ -59,6 +59,7 @@ impl Sale {
             restock_refs: RestockRefs::default(),
             outbox: (created.options.events == Events::All).then(Outbox::empty),
             waiting: None,
+            named: None,
             pace: Pace::default(),
             has_queue: created.options.pace.is_some(),
             mark: None,

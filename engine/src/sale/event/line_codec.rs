@@ -5,6 +5,7 @@
 
 use smallvec::SmallVec;
 
+use crate::sale::book::named::UnitList;
 use crate::sale::book::options::{Events, Options};
 use crate::sale::book::waiting::draw::Seed;
 use crate::sale::event::forgets_codec::{put_forgets, take_forgets};
@@ -156,6 +157,7 @@ fn take_granted(from: &mut NameReader<'_>, at_ms: u64) -> Result<Granted, CodecE
     let runs: SmallVec<[u32; 2]> = from.list(1, |from| from.small())?;
     let expires_at_ms = from.number()?.saturating_add(at_ms);
     let granted = Granted {
+        units: UnitList::new(),
         item,
         places,
         runs,

@@ -29,6 +29,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+use crate::sale::book::named::UnitList;
 use crate::sale::book::options::Options;
 use crate::sale::book::waiting::draw::Seed;
 use crate::sale::event::told::Told;
@@ -53,6 +54,8 @@ pub enum Change<'a> {
         id: Key<'a>,
         user: Key<'a>,
         lines: Lines,
+        /// Units with names, in the order of the lines, ascending within a line.
+        units: UnitList,
         expires_at_ms: u64,
         forgets: Forgets,
         /// REPLACE: this open reservation gives its units and the moment of its making,
@@ -63,13 +66,19 @@ pub enum Change<'a> {
     Sold {
         id: Key<'a>,
         order: Order<'a>,
+        /// Sealed units given out, in the order of the lines, ascending within a line.
+        sealed: UnitList,
     },
     /// Reserved and sold in one step.
     Bought {
         id: Key<'a>,
         user: Key<'a>,
         lines: Lines,
+        /// As of `Reserved`.
+        units: UnitList,
         order: Order<'a>,
+        /// As of `Sold`.
+        sealed: UnitList,
         forgets: Forgets,
     },
     /// An open or expired reservation was given back.
@@ -108,6 +117,8 @@ pub enum Change<'a> {
         /// Each SKU once, in the order first asked.
         deltas: Vec<StockDelta<'a>>,
         reference: Option<Spelling<'a>>,
+        /// Of a restock by name, which has one delta.
+        named: Option<Box<NamedRestock<'a>>>,
     },
     /// All options, as they are from now on.
     Altered(Box<Options>),
@@ -205,8 +216,10 @@ pub struct Order<'a> {
 pub struct Refund<'a> {
     pub id: Key<'a>,
     pub lines: Lines,
+    /// Units with names, in the order of the lines, ascending within a line.
+    pub units: UnitList,
     pub reference: Option<Spelling<'a>>,
-    /// The units are on sale again.
+    /// The units are on sale again, but for sealed ones, which never are.
     pub restocks: bool,
     /// NORESTOCK was asked for. After END units do not go on sale again either, though
     /// nobody asked for it; `None` when events of version 1 do not say which it was.
@@ -227,6 +240,8 @@ pub struct Granted {
     /// Of the people at these places, by turn: so many became reservations, so many were
     /// passed over, and so on in turn. Empty where nobody was.
     pub runs: SmallVec<[u32; 2]>,
+    /// Units with names, of one reservation after the other, ascending within each.
+    pub units: UnitList,
     /// Of each new reservation.
     pub expires_at_ms: u64,
     /// So many of the new ids take the room of the oldest remembered ones that can no longer
@@ -248,6 +263,17 @@ impl Granted {
     }
 }
 
+/// What a restock by name does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedRestock<'a> {
+    /// Units that are new, or come back on sale, or are withdrawn: those alone that change.
+    pub names: Vec<&'a [u8]>,
+    pub sealed: bool,
+    pub withdraw: bool,
+    /// Of the whole call, where it has a REF.
+    pub digest: Option<u128>,
+}
+
 /// A change of one item's stock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StockDelta<'a> {
@@ -262,6 +288,14 @@ impl<'a> Change<'a> {
     pub fn marked(reason: &'a str) -> Change<'a> {
         let reason = shorten_reason(reason);
         Change::Marked { reason }
+    }
+
+    /// Reports whether this change adds names of units, which takes memory.
+    pub fn adds_units(&self) -> bool {
+        match self {
+            Change::Restocked { named, .. } => named.as_ref().is_some_and(|named| !named.withdraw),
+            _ => false,
+        }
     }
 
     /// Returns the entries of the outbox that were written to the stream with this change.

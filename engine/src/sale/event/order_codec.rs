@@ -3,6 +3,7 @@
 //! Edge: the fields of a [`Change`](super::Change) that are common to some; the rest is
 //! `codec.rs`.
 
+use crate::sale::book::named::UnitList;
 use crate::sale::event::parts::{Out, put_entry, put_lines, take_entry, take_lines};
 use crate::sale::event::told::Told;
 use crate::sale::event::{Order, Refund};
@@ -41,6 +42,7 @@ pub(super) fn put_refund(out: &mut Out<'_, '_>, refund: &Refund<'_>) {
 
 pub(super) fn take_refund<'a>(from: &mut NameReader<'a>) -> Result<Refund<'a>, CodecError> {
     Ok(Refund {
+        units: UnitList::new(),
         id: from.name()?,
         lines: take_lines(from)?,
         entry: take_entry(from)?,

@@ -137,7 +137,10 @@ impl Sale {
     /// Queues what is known after the change: the items that have crossed, as they are now.
     fn queue_after(&self, outbox: &mut Outbox, event: &Event<'_>, crossed: &StockChanges) {
         let at_ms = event.at_ms;
-        if let Change::Restocked { deltas, reference } = &event.change {
+        if let Change::Restocked {
+            deltas, reference, ..
+        } = &event.change
+        {
             self.queue_restocked(outbox, at_ms, deltas, *reference);
         }
         for &(item, event) in crossed {
@@ -263,6 +266,7 @@ fn bound() -> Alterations {
 mod tests {
     use super::*;
     use crate::sale::audit::fixture::sale;
+    use crate::sale::book::named::UnitList;
     use crate::sale::event::told::{Told, ToldWriter};
     use crate::sale::event::{Forgets, Order};
     use crate::sale::units::{EntryId, Lines, one_line};
@@ -345,6 +349,7 @@ mod tests {
 
     fn reserved(lines: Lines, replaces: Option<Key<'static>>) -> Change<'static> {
         Change::Reserved {
+            units: UnitList::new(),
             id: HASHER.key(b"new"),
             user: HASHER.key(b"eve"),
             lines,
@@ -436,6 +441,7 @@ mod tests {
         apply(&mut sale, AT_MS, reserved(one_line(0, available), None));
         // The difference crosses nothing.
         let replaced = Change::Reserved {
+            units: UnitList::new(),
             id: HASHER.key(b"newer"),
             user: HASHER.key(b"eve"),
             lines: one_line(0, available),
@@ -486,7 +492,11 @@ mod tests {
         ];
         let reference = Some(Spelling::of(b"truck"));
         assert_eq!(
-            queued(Change::Restocked { deltas, reference }),
+            queued(Change::Restocked {
+                named: None,
+                deltas,
+                reference
+            }),
             ["restocked [(2, 5), (0, -3)]", "backinstock 2 5 0 0"]
         );
         let mut sale = telling();
@@ -528,7 +538,11 @@ mod tests {
         let next_seq = sale.next_seq(AT_MS);
         assert_eq!(next_seq, Some(AT_MS * 1_000 + 2));
         let id = HASHER.key(b"open");
-        let sold = Change::Sold { id, order };
+        let sold = Change::Sold {
+            sealed: UnitList::new(),
+            id,
+            order,
+        };
         let event = |change| Event {
             at_ms: AT_MS,
             change,
@@ -540,7 +554,11 @@ mod tests {
             ..order
         };
         assert_eq!(
-            sale.check(&event(Change::Sold { id, order: before })),
+            sale.check(&event(Change::Sold {
+                sealed: UnitList::new(),
+                id,
+                order: before
+            })),
             Err(crate::sale::event::check::Divergence::EntriesOutOfOrder)
         );
         apply(&mut sale, AT_MS, sold);

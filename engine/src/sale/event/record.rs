@@ -18,6 +18,7 @@
 //! `queue.rs`.
 
 use crate::sale::book::items::{Stock, StockChange};
+use crate::sale::book::named::UnitList;
 use crate::sale::book::options::{Events, NUMBER_NAMES};
 use crate::sale::book::outbox::{Head, Hole, Outbox};
 use crate::sale::book::restock_refs::ItemDelta;
@@ -44,6 +45,9 @@ pub enum News<'a> {
         id: Spelling<'a>,
         user: Spelling<'a>,
         lines: Lines,
+        /// Units with names, in the order of the lines; none of sealed ones, and none where the
+        /// entry does not tell them.
+        units: UnitList,
         /// The deadline in force after the event; of `released` and `expired` the one it had.
         expires_at_ms: u64,
         /// The id that REPLACE put in its place.
@@ -355,6 +359,7 @@ fn take_reservation<'a>(
     let expires_at_ms = expires_at_ms.and_then(|at_ms| u64::try_from(at_ms).ok());
     match expires_at_ms {
         Some(expires_at_ms) if expires_at_ms <= INTEGER_MAX => Ok(News::Reservation {
+            units: UnitList::new(),
             event,
             id,
             user,
@@ -419,6 +424,7 @@ pub(super) fn of_reservation<'a>(
     expires_at_ms: u64,
 ) -> News<'a> {
     News::Reservation {
+        units: UnitList::new(),
         event,
         id,
         user,
@@ -439,6 +445,7 @@ mod tests {
 
     fn news() -> Vec<News<'static>> {
         let reservation = |event, replaced_by| News::Reservation {
+            units: UnitList::new(),
             event,
             id: Spelling::of(ULID),
             user: Spelling::of(b"user:1234567"),

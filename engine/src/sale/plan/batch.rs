@@ -260,6 +260,7 @@ impl Batch {
 mod tests {
     use super::*;
     use crate::sale::ask::request::{Ask, Pass};
+    use crate::sale::book::named::UnitList;
     use crate::sale::book::options::Options;
     use crate::sale::event::{Change, Created, Forgets};
     use crate::sale::units::{Line, Lines};
@@ -267,6 +268,7 @@ mod tests {
 
     const AT_MS: u64 = 1_700_000_000_000;
     const BOUNDS: Bounds = Bounds {
+        units_max: 1_000_000,
         items_max: 10_000,
         reservations_max: 10_000,
     };
@@ -292,6 +294,7 @@ mod tests {
 
     fn reserve(sale: &mut Sale, user: &str, id: &str, items: u32, expires_at_ms: u64) {
         let change = Change::Reserved {
+            units: UnitList::new(),
             id: HASHER.key(id.as_bytes()),
             user: HASHER.key(user.as_bytes()),
             lines: (0..items)
@@ -388,6 +391,7 @@ mod tests {
         }
         reserve(&mut sale, "bob", "overdue", 1, AT_MS - 1);
         let ask = Entry::Reserve(Reserve {
+            units: &[],
             user: HASHER.key(b"ann"),
             ask: Ask::Qty(1),
             id: HASHER.key(b"new"),

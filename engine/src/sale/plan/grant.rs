@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use crate::sale::ask::answer::Answer;
 use crate::sale::ask::request::Bounds;
+use crate::sale::book::named::UnitList;
 use crate::sale::book::pace::Pace;
 use crate::sale::book::users::UserSlot;
 use crate::sale::book::waiting::draw::Seed;
@@ -191,6 +192,7 @@ impl Sale {
         }
         let expires_at_ms = now_ms.saturating_add(self.options.hold_ms).min(INTEGER_MAX);
         let granted = Granted {
+            units: UnitList::new(),
             item: tally.item,
             places: tally.places,
             runs: tally.runs,

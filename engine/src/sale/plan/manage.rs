@@ -196,6 +196,7 @@ impl Sale {
         let deltas: Vec<StockDelta<'a>> = self.restockable(ask.new, deltas)?;
         self.check_restock(&deltas, bounds)?;
         let change = Change::Restocked {
+            named: None,
             deltas,
             reference: ask.reference.map(Spelling::of),
         };

@@ -12,3 +12,4 @@ mod outbox;
 pub mod pass;
 pub mod refund;
 pub mod reserve;
+mod restock_units;

@@ -6,6 +6,7 @@
 use crate::sale::OrderPlan;
 use crate::sale::ask::answer::Answer;
 use crate::sale::ask::request::{Bounds, Checkout, Reserve};
+use crate::sale::book::named::UnitList;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::event::told::Told;
 use crate::sale::event::{Change, Order, Pending};
@@ -59,6 +60,8 @@ impl Sale {
             told: Told::default(),
         };
         let change = Change::Bought {
+            sealed: UnitList::new(),
+            units: UnitList::new(),
             id: ask.id,
             user,
             lines,
@@ -95,7 +98,14 @@ impl Sale {
             entry: EntryId::default(),
             told: Told::default(),
         };
-        Ok(Pending::new(now_ms, Change::Sold { id: ask.id, order }))
+        Ok(Pending::new(
+            now_ms,
+            Change::Sold {
+                sealed: UnitList::new(),
+                id: ask.id,
+                order,
+            },
+        ))
     }
 
     /// A replay for the same REF or none, a double charge for another.

@@ -8,6 +8,7 @@ use crate::sale::OrderPlan;
 use crate::sale::ask::answer::{Answer, Which};
 use crate::sale::ask::request::{Ask, RefundAsk};
 use crate::sale::book::cart::are_same_units;
+use crate::sale::book::named::UnitList;
 use crate::sale::book::reservation::{OrderRecord, Reservation, Status};
 use crate::sale::event::told::Told;
 use crate::sale::event::{Change, Pending, Refund};
@@ -57,6 +58,7 @@ impl Sale {
         };
         let ended = self.ended_at_ms(now_ms).is_some();
         let change = Change::Refunded(Refund {
+            units: UnitList::new(),
             id: ask.id,
             lines,
             reference: ask.reference.map(Spelling::of),

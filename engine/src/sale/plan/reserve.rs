@@ -7,6 +7,7 @@ use crate::sale::Plan;
 use crate::sale::ask::answer::Answer;
 use crate::sale::ask::request::{Ask, AskLines, Bounds, Reserve};
 use crate::sale::book::deadlines::NEVER;
+use crate::sale::book::named::UnitList;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::book::users::UserSlot;
 use crate::sale::event::check::qty_of;
@@ -113,6 +114,7 @@ impl Sale {
         let hold_ms = ask.hold_ms.unwrap_or(u64::MAX).min(self.options.hold_ms);
         let expires_at_ms = now_ms.saturating_add(hold_ms).min(INTEGER_MAX);
         let change = Change::Reserved {
+            units: UnitList::new(),
             id: ask.id,
             user,
             lines,

@@ -76,6 +76,7 @@ fn each_event_of_a_batch_has_the_bytes_it_has_by_itself_but_for_version_and_mome
 #[test]
 fn an_entry_of_a_batch_takes_forty_bytes() {
     let reserved = || Change::Reserved {
+        units: UnitList::new(),
         id: HASHER.key(flashsale_fuzz::samples::ULID),
         user: HASHER.key(b"user:1234567"),
         lines: Lines::from_slice(&[Line { item: 0, qty: 1 }]),

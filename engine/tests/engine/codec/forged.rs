@@ -189,6 +189,7 @@ fn records_that_no_sale_has_are_an_error() {
 #[test]
 fn an_order_of_a_users_reservations_that_is_none_is_an_error() {
     let bounds = Bounds {
+        units_max: 1_000_000,
         reservations_max: 10,
         items_max: 10,
     };
@@ -209,6 +210,7 @@ fn an_order_of_a_users_reservations_that_is_none_is_an_error() {
         ("bob", "bob", 700),
     ] {
         let ask = Reserve {
+            units: &[],
             user: HASHER.key(user.as_bytes()),
             ask: Ask::Qty(1),
             id: HASHER.key(id.as_bytes()),
@@ -287,6 +289,7 @@ fn events_that_only_fit_another_sale_or_another_moment_do_not_fit() {
     }));
     assert_eq!(at(NOW_MS, created), Err(Divergence::SaleExists));
     let reserved = |expires_at_ms| Change::Reserved {
+        units: UnitList::new(),
         id: HASHER.key(b"new"),
         user: HASHER.key(b"u"),
         lines: Lines::from_slice(&[Line { item: 0, qty: 1 }]),

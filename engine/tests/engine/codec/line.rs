@@ -6,6 +6,7 @@ use flashsale_fuzz::mutate::spelled;
 use flashsale_fuzz::samples_line::{wait, waiting_sale};
 
 const BOUNDS: Bounds = Bounds {
+    units_max: 1_000_000,
     reservations_max: 1_000,
     items_max: 100,
 };
@@ -156,6 +157,7 @@ fn flipped_events_leave_lines_that_are_consistent() {
     let sale = waiting_sale();
     let of_place = |places, runs: &[u32]| {
         Change::Granted(Granted {
+            units: UnitList::new(),
             item: 0,
             places,
             runs: runs.iter().copied().collect(),
@@ -440,6 +442,7 @@ fn a_grant_counts_the_people_it_meets() {
         sale.check(&Event {
             at_ms,
             change: Change::Granted(Granted {
+                units: UnitList::new(),
                 item: 0,
                 places,
                 runs: runs.iter().copied().collect(),
@@ -464,6 +467,7 @@ fn a_grant_counts_the_people_it_meets() {
     let in_1970 = Event {
         at_ms: 0,
         change: Change::Granted(Granted {
+            units: UnitList::new(),
             item: 0,
             places: 1,
             runs: [0, 1].into_iter().collect(),
@@ -473,6 +477,7 @@ fn a_grant_counts_the_people_it_meets() {
     };
     assert_eq!(sale.check(&in_1970), Err(Divergence::DeadlineBack));
     let of_b = Change::Granted(Granted {
+        units: UnitList::new(),
         item: 1,
         places: 1,
         runs: [1].into_iter().collect(),
@@ -512,6 +517,7 @@ fn ended_line(people: u64) -> Sale {
     };
     let names: Vec<String> = (0..people).map(|n| n.to_string()).collect();
     run(of(Change::Reserved {
+        units: UnitList::new(),
         id: HASHER.key(b"one"),
         user: HASHER.key(b"one"),
         lines: Lines::from_slice(&[line(0, 1)]),

@@ -171,6 +171,7 @@ fn names_of_every_length_are_read_as_they_were_written() {
 #[test]
 fn a_reservation_of_one_item_is_an_event_of_fifty_bytes() {
     let change = Change::Reserved {
+        units: UnitList::new(),
         id: HASHER.key(ULID),
         user: HASHER.key(b"user:1234567"),
         lines: Lines::from_slice(&[line(0, 1)]),
@@ -239,6 +240,7 @@ fn a_snapshot_of_every_version_is_the_same_sale() {
 #[test]
 fn a_sale_of_many_chunks_loads_equal_and_goes_on_the_same() {
     let bounds = Bounds {
+        units_max: 1_000_000,
         reservations_max: 1 << 20,
         items_max: 10,
     };
@@ -259,6 +261,7 @@ fn a_sale_of_many_chunks_loads_equal_and_goes_on_the_same() {
         );
         // Deadlines out of the order of making, so that the chains need sorting.
         let ask = Reserve {
+            units: &[],
             user: HASHER.key(user.as_bytes()),
             ask: Ask::Qty(1),
             id: HASHER.key(id.as_bytes()),
@@ -311,6 +314,7 @@ fn live_through(sale: &mut Sale, id: &[u8], bounds: &Bounds) {
         payload: None,
     };
     let back = RefundAsk {
+        units: &[],
         id: id_key,
         user: None,
         ask: None,
@@ -341,6 +345,7 @@ fn live_through(sale: &mut Sale, id: &[u8], bounds: &Bounds) {
 /// decoder let through, no link between the tables may lead nowhere.
 fn live_out(mut sale: Sale, what: &str) {
     let bounds = Bounds {
+        units_max: 1_000_000,
         reservations_max: 1_000,
         items_max: 100,
     };
@@ -488,6 +493,7 @@ fn a_snapshot_of_whole_chunks_is_complete_with_the_empty_one_after_them() {
             keep_ms_default: 3_600_000,
         };
         let bounds = Bounds {
+            units_max: 1_000_000,
             reservations_max: 1,
             items_max: 1,
         };

@@ -175,6 +175,7 @@ impl Names {
     fn entry(&self, op: &Op, sale: &Sale) -> Entry<'_> {
         let (id, reference) = (sale.hasher().key(&self.id), self.reference.as_deref());
         let ask = |hold_ms| sale::Reserve {
+            units: &[],
             user: sale.hasher().key(&self.user),
             ask: self.lines.ask(),
             id,

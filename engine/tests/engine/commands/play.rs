@@ -107,6 +107,7 @@ pub fn create<T>(
 impl Setup {
     pub fn bounds(&self) -> Bounds {
         Bounds {
+            units_max: 1_000_000,
             reservations_max: self.reservations_max,
             items_max: self.items_max,
         }
@@ -234,6 +235,7 @@ impl<H: Host> Play<'_, H> {
         let replaces = replaces.as_deref().map(bytes);
         let pass = shown(&id, &user);
         let request = sale::Reserve {
+            units: &[],
             user: self.host.sale().key(&user),
             ask: lines.ask(),
             id: self.host.sale().key(&id),
@@ -268,6 +270,7 @@ impl<H: Host> Play<'_, H> {
         let pass = shown(&id, &user);
         let payload = reference.as_ref().map(|_| &b"{\"paid\":1}"[..]);
         let request = sale::Reserve {
+            units: &[],
             user: self.host.sale().key(&user),
             ask: lines.ask(),
             id: self.host.sale().key(&id),
@@ -309,6 +312,7 @@ impl<H: Host> Play<'_, H> {
                 let reference = reference.as_deref().map(bytes);
                 let lines = ask.as_ref().map(Lines::of);
                 let request = sale::RefundAsk {
+                    units: &[],
                     id: sale.key(&id),
                     user: user.as_deref().map(Spelling::of),
                     ask: lines.as_ref().map(Lines::ask),

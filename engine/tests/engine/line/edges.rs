@@ -4,10 +4,11 @@ use super::world::COPY;
 use super::{BEGIN_MS, OWN};
 use flashsale_engine::sale::{
     Answer, Ask, Bounds, Change, Changes, CodecError, CreateAsk, Event, Granted, Loader, PaceRate,
-    Pass, Reserve, Sale, decode_event, digest, encode_event,
+    Pass, Reserve, Sale, UnitList, decode_event, digest, encode_event,
 };
 
 const BOUNDS: Bounds = Bounds {
+    units_max: 1_000_000,
     reservations_max: 1_000_000,
     items_max: 200_000,
 };
@@ -45,6 +46,7 @@ fn reserve(
     waits: bool,
 ) -> Option<Answer> {
     let ask = Reserve {
+        units: &[],
         user: OWN.key(id.as_bytes()),
         ask: Ask::Items([of].into_iter().collect()),
         id: OWN.key(id.as_bytes()),
@@ -187,6 +189,7 @@ fn a_grant_of_more_places_than_a_go_settles_is_refused_unread() {
     let granted = |places: u64| Event {
         at_ms: BEGIN_MS,
         change: Change::Granted(Granted {
+            units: UnitList::new(),
             item: 0,
             places,
             runs: [0, places as u32 - 1].into_iter().collect(),
@@ -261,6 +264,7 @@ fn a_turn_at_a_limit_waits_for_the_sweep() {
     reserve(&mut sale, BEGIN_MS + 1, "zoe", (b"tee", 1), false);
     // Ann's own is overdue when the unit comes back; she waits under another id.
     let ask = Reserve {
+        units: &[],
         user: OWN.key(b"ann"),
         ask: Ask::Items([(&b"tee"[..], 1)].into_iter().collect()),
         id: OWN.key(b"ann waits"),

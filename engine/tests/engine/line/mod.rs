@@ -129,6 +129,7 @@ fn world(rng: &mut SmallRng) -> World {
         ..changes
     };
     let bounds = Bounds {
+        units_max: 1_000_000,
         items_max: 100,
         reservations_max: *[6, 1_000].choose(rng).expect("a bound"),
     };

@@ -81,6 +81,7 @@ impl World {
         let name = of(id);
         let plan = {
             let ask = RefundAsk {
+                units: &[],
                 id: self.sale.key(&name),
                 user: None,
                 ask: None,

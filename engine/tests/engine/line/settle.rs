@@ -88,6 +88,7 @@ impl Model {
                 expires_at_ms,
                 forgets,
                 replaces,
+                ..
             } => {
                 self.forget_for(*forgets);
                 let mut res = made(text(*id), text(*user), cart(lines), State::Open);

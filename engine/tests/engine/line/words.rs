@@ -30,6 +30,7 @@ impl Parts {
         let sku = |item: usize| -> &'static [u8] { SKUS.get(item).copied().unwrap_or(b"none") };
         let lines = ask.lines.iter().map(|&(item, qty)| (sku(item), qty));
         Reserve {
+            units: &[],
             user: sale.key(&self.user),
             ask: flashsale_engine::sale::Ask::Items(lines.collect()),
             id: sale.key(&self.id),
@@ -116,7 +117,8 @@ pub fn said_of(sale: &Sale, answer: &Answer) -> Said {
         Answer::NoPass => Said::NoPass,
         Answer::NotSold { .. } => Said::NotSold,
         Answer::TooFew { .. } | Answer::Invalid(_) => Said::Invalid,
-        Answer::NoSku { .. } => Said::NoSku,
+        Answer::NoSku { .. } | Answer::NoUnit { .. } => Said::NoSku,
+        Answer::NotFree { .. } | Answer::UnitKnown { .. } => Said::Invalid,
         Answer::Full => Said::Full,
         Answer::Waiting { .. } => Said::Waiting,
         Answer::StillWaiting => Said::StillWaiting,

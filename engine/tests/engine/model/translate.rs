@@ -101,6 +101,7 @@ impl Engine {
             Answer::NotSold { left, which } => match which {
                 Which::Nothing => words!["NOTSOLD", left],
                 Which::Item(item) => words!["NOTSOLD", left, sku(item)],
+                Which::Unit(_) => words!["NOTSOLD", left],
                 Which::Asked(at) => words!["NOTSOLD", left, asked_sku(op, at)],
             },
             Answer::TooFew { available, item } => words!["TOOFEW", available, sku(item)],
@@ -112,7 +113,8 @@ impl Engine {
             Answer::NoSku { ask: None } => words!["NOSKU", "?"],
             Answer::NoSku { ask: Some(at) } => words!["NOSKU", asked_sku(op, at)],
             Answer::Full => words!["OOM"],
-            Answer::Invalid(_) => words!["ERR"],
+            Answer::NotFree { .. } | Answer::NoUnit { .. } => words!["NOTFREE"],
+            Answer::UnitKnown { .. } | Answer::Invalid(_) => words!["ERR"],
         }
     }
 }

@@ -173,7 +173,7 @@ impl Ledger {
     pub fn book_known(&mut self, event: &Event<'_>) -> Result<(), Fault> {
         let at_ms = event.at_ms;
         match &event.change {
-            Change::Sold { id, order } => self.book_checkout(&spelled(*id), at_ms, order),
+            Change::Sold { id, order, .. } => self.book_checkout(&spelled(*id), at_ms, order),
             Change::Released { id } => {
                 let name = spelled(*id);
                 let record = self.record(&name).ok_or("an unknown id is released")?;
@@ -293,7 +293,9 @@ impl Ledger {
     pub fn book_sale(&mut self, event: &Event<'_>) -> Result<(), Fault> {
         let at_ms = event.at_ms;
         match &event.change {
-            Change::Restocked { deltas, reference } => self.book_restock(deltas, *reference),
+            Change::Restocked {
+                deltas, reference, ..
+            } => self.book_restock(deltas, *reference),
             Change::Altered(options) => {
                 let limits_items = options.item_limit.is_some();
                 must(

@@ -74,6 +74,7 @@ impl Scene {
         let servers = (0..dice.between(3, 4))
             .map(|_| Config {
                 bounds: Bounds {
+                    units_max: 1_000_000,
                     reservations_max: reservations_max(dice),
                     items_max: 10_000,
                 },

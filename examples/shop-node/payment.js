@@ -92,7 +92,7 @@ export async function payment(app) {
   });
 }
 
-/** The names of the units of an item that a cart has. @param {{ units: [string, string][] }} cart @param {string} sku */
+/** The names of the units of an item that a cart has. @param {{ units: string[][] }} cart @param {string} sku */
 function seatsOf(cart, sku) {
   const units = cart.units.flatMap(([of, unit]) => (of === sku ? [unit] : []));
   return units.length ? { units } : {};

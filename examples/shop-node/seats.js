@@ -41,7 +41,7 @@ let hall = { epoch: "", at: new Map(), rows: [], states: new Uint8Array(), seqs:
 /** Reads all seats, 10,000 a call; returns from where on the stream is to be read. */
 async function load() {
   // Before the seats: what happens meanwhile is read again, and changes nothing twice.
-  const [last] = await client.xRevRange(ORDERS, "+", "-", { COUNT: 1 });
+  const [last] = (await client.xRevRange(ORDERS, "+", "-", { COUNT: 1 })) ?? [];
   /** @type {string[]} */
   const names = [];
   /** @type {number[]} */
@@ -140,12 +140,15 @@ function map() {
   return zipped;
 }
 
-/** What has changed since the version that the page has, four times a second. @param {string} from */
+/** What has changed since the version that the page has, four times a second. @param {string} from @returns {AsyncGenerator<string>} */
 async function* lines(from) {
   const [epoch, since] = from.split(".");
   for (let version = /^\d+$/.test(since ?? "") ? Number(since) : -1; ; await sleep(250)) {
     const { changes } = hall;
-    if (epoch !== hall.epoch || version < 0 || version > changes.length) return yield "event: stale\ndata:\n\n";
+    if (epoch !== hall.epoch || version < 0 || version > changes.length) {
+      yield "event: stale\ndata:\n\n";
+      return;
+    }
     if (version === changes.length) {
       yield ":\n\n";
       continue;

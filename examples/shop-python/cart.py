@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from books import add_job, intent_of, pass_of, transaction
 from stock import stock
-from web import answer_to, are_units, asked_by, db, is_id, sale, source_of, user_of
+from web import answer_to, are_names, are_units, asked_by, db, is_id, sale, source_of, user_of
 
 
 async def cart(request: Request) -> Response:

@@ -18,7 +18,7 @@ from itertools import groupby
 from typing import Any
 
 import redis
-from flashsale import FlashSaleError
+from flashsale import FlashSaleError, UnitState
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -61,7 +61,8 @@ class Hall:
         rows: list[Any] = []
         states = bytearray()
         for number, zone in enumerate(zones()):
-            cursor, seats = 0, []
+            cursor = 0
+            seats: list[UnitState] = []
             while True:
                 try:
                     page = await sale.units(zone["sku"], cursor, count=10_000)

@@ -84,6 +84,8 @@ export interface AuditOptions {
 
 /** Options of BUY. */
 export interface BuyOptions {
+  /** Units by their names, all or nothing. */
+  units?: readonly Name[] | undefined;
   /** The idempotency token: make it before the first try, keep it, and send it with each retry. */
   id: Name;
   /** The payment's own reference: it distinguishes a retry from a second payment. */
@@ -179,6 +181,8 @@ export interface MreserveOptions {
 
 /** Options of REFUND. */
 export interface RefundOptions {
+  /** The units that come back, by their names. */
+  units?: readonly Name[] | undefined;
   /** The return's own reference: it distinguishes a retry from a second return. */
   ref?: Name | undefined;
   /** Refuses a reservation of anybody else. */
@@ -197,6 +201,8 @@ export interface ReleaseOptions {
 
 /** Options of RESERVE. */
 export interface ReserveOptions {
+  /** Units by their names, all or nothing. */
+  units?: readonly Name[] | undefined;
   /** The idempotency token: make it before the first try, keep it, and send it with each retry. */
   id: Name;
   /** How long this reservation lasts, at most the sale's HOLD. */
@@ -213,6 +219,12 @@ export interface ReserveOptions {
 
 /** Options of RESTOCK. */
 export interface RestockOptions {
+  /** A SKU, and the names of units that stand side by side in this order. */
+  units?: readonly [sku: Name, units: readonly Name[]] | undefined;
+  /** The names are shown to buyers alone: codes, licence keys. */
+  sealed?: boolean;
+  /** Takes the units off sale instead. */
+  withdraw?: boolean;
   /** Allows SKUs that the sale does not have yet. */
   new?: boolean;
   /** The delivery's own reference: it distinguishes a retry from a second delivery. */
@@ -233,6 +245,14 @@ export interface ThrottleOptions {
   burst?: number | undefined;
   /** How many calls this one counts for; 0 asks, and counts nothing. */
   cost?: number | undefined;
+}
+
+/** Options of UNITS. */
+export interface UnitsOptions {
+  /** How many units to tell; 100 by default, at most 10,000. */
+  count?: number | undefined;
+  /** Tells the id of each unit's reservation or order too. */
+  withids?: boolean;
 }
 
 /** The module for `createClient`, `createClientPool`, `createCluster` and `createSentinel`. */
@@ -293,13 +313,15 @@ export const flashsale = {
    * asked for by `units`: `qty` is null where nothing else is wanted.
    */
   buy: {
-    parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units, options: BuyOptions): void {
+    parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units | null, options: BuyOptions): void {
       need("BUY", options, "id");
+      need("BUY", options, "qty");
       parser.push("FLASHSALE.BUY");
       parser.pushKey(key);
       parser.pushKey(orders);
       parser.push(user);
-      parser.push(...units(null, qty));
+      if (qty !== null) parser.push(...units(null, qty));
+      parser.push(...names("UNITS", options.units));
       parser.push(...option("ID", options.id));
       parser.push(...option("REF", options.ref));
       parser.push(...option("PAYLOAD", options.payload));
@@ -480,13 +502,14 @@ export const flashsale = {
   },
   /** Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`. */
   refund: {
-    parseCommand(parser: Parser, key: Name, orders: Name, id: Name, options: RefundOptions & ({ qty?: undefined; units?: undefined } | { qty: Units; ref: Name } | { units: readonly Name[]; ref: Name }) = {}): void {
+    parseCommand(parser: Parser, key: Name, orders: Name, id: Name, options: RefundOptions & ({ qty?: undefined; units?: undefined } | { qty: Units; units?: undefined; ref: Name } | { qty?: undefined; units: readonly Name[]; ref: Name }) = {}): void {
       if (options.qty !== undefined || options.units !== undefined) need("REFUND of a part", options, "ref");
       parser.push("FLASHSALE.REFUND");
       parser.pushKey(key);
       parser.pushKey(orders);
       parser.push(id);
       if (options.qty !== undefined) parser.push(...units("QTY", options.qty));
+      parser.push(...names("UNITS", options.units));
       parser.push(...option("REF", options.ref));
       parser.push(...option("USER", options.user));
       if (options.norestock) parser.push("NORESTOCK");
@@ -512,12 +535,14 @@ export const flashsale = {
    * `qty` is null where nothing else is wanted.
    */
   reserve: {
-    parseCommand(parser: Parser, key: Name, user: Name, qty: Units, options: ReserveOptions): void {
+    parseCommand(parser: Parser, key: Name, user: Name, qty: Units | null, options: ReserveOptions): void {
       need("RESERVE", options, "id");
+      need("RESERVE", options, "qty");
       parser.push("FLASHSALE.RESERVE");
       parser.pushKey(key);
       parser.push(user);
-      parser.push(...units(null, qty));
+      if (qty !== null) parser.push(...units(null, qty));
+      parser.push(...names("UNITS", options.units));
       parser.push(...option("ID", options.id));
       parser.push(...option("HOLD", options.holdMs));
       parser.push(...option("REPLACE", options.replace));
@@ -533,12 +558,16 @@ export const flashsale = {
    * with `units`. With `ref` null it is not safe to repeat: `retry` refuses it.
    */
   restock: {
-    parseCommand(parser: Parser, key: Name, delta: Units, options: RestockOptions): void {
+    parseCommand(parser: Parser, key: Name, delta: Units | null, options: RestockOptions): void {
       need("RESTOCK", options, "ref", true);
+      need("RESTOCK", options, "delta");
       insist("RESTOCK", "ref", options.ref);
       parser.push("FLASHSALE.RESTOCK");
       parser.pushKey(key);
-      parser.push(...units(null, delta));
+      if (delta !== null) parser.push(...units(null, delta));
+      parser.push(...row("UNITS", options.units));
+      if (options.sealed) parser.push("SEALED");
+      if (options.withdraw) parser.push("WITHDRAW");
       if (options.new) parser.push("NEW");
       parser.push(...option("REF", options.ref));
     },
@@ -596,6 +625,23 @@ export const flashsale = {
       parser.push(...option("COST", options.cost));
     },
     transformReply: (reply: unknown) => decode.tuple("THROTTLE", reply) as Allowance<Text>,
+  },
+  /**
+   * Goes through the units of an item that have names. Begin with the cursor 0, and go on with
+   * the cursor of each page until it is 0. Of a sealed item it tells what was sold, and only
+   * `withids`.
+   */
+  units: {
+    IS_READ_ONLY: true,
+    parseCommand(parser: Parser, key: Name, sku: Name, cursor: number, options: UnitsOptions = {}): void {
+      parser.push("FLASHSALE.UNITS");
+      parser.pushKey(key);
+      parser.push(sku);
+      parser.push(String(cursor));
+      parser.push(...option("COUNT", options.count));
+      if (options.withids) parser.push("WITHIDS");
+    },
+    transformReply: (reply: unknown) => decode.tuple("UNITS", reply) as UnitsPage<Text>,
   },
   /** Tells what one user has reserved and bought. All zeros for an unknown user. */
   user: {

@@ -83,7 +83,8 @@ def test_seats_chosen_by_the_sale_are_neighbours_and_a_cart_can_move(hall: Shop)
     moved = ann.ask("PUT", "/cart", 201, id=second, old=first, units=["A-2", "C-5"])
     assert sorted(moved["units"]) == ["A-2", "C-5"]
     shows(hall, A_1="free", A_2="reserved", C_5="reserved")
-    for wrong in ({"units": []}, {"units": ["A-1"], "items": {"red": 1}}, {"units": [1]}, {"units": "A-1"}, {"units": [""]}):
+    wrongs: tuple[dict[str, object], ...] = ({"units": []}, {"units": ["A-1"], "items": {"red": 1}}, {"units": [1]}, {"units": "A-1"}, {"units": [""]})
+    for wrong in wrongs:
         reply = ann.http.post("/cart", json={"id": ann.new_id(), **wrong})
         assert (reply.status_code, reply.json()["status"]) == (400, "ERROR"), wrong
 

@@ -64,10 +64,13 @@ def bind(key: Name, orders: Name) -> Call[answers.BindAnswer]:
     return Call(args, decode.answer("BIND"))
 
 
-def buy(key: Name, orders: Name, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> Call[answers.BuyAnswer]:
+def buy(key: Name, orders: Name, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> Call[answers.BuyAnswer]:
     args: list[Wire] = ["FLASHSALE.BUY", key, orders]
     args.append(user)
-    args += encode.units(None, qty)
+    if qty is not None:
+        args += encode.units(None, qty)
+    if units is not None:
+        args += ["UNITS", len(units), *units]
     args += ["ID", id]
     if ref is not None:
         args += ["REF", ref]
@@ -196,13 +199,15 @@ def pause(key: Name) -> Call[answers.PauseAnswer]:
     return Call(args, decode.answer("PAUSE"))
 
 
-def refund(key: Name, orders: Name, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Call[answers.RefundAnswer]:
+def refund(key: Name, orders: Name, id: Name, qty: Units | None = None, *, units: Sequence[Name] | None = None, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Call[answers.RefundAnswer]:
     args: list[Wire] = ["FLASHSALE.REFUND", key, orders]
     if (qty is not None or units is not None) and ref is None:
         raise TypeError("a refund of a part needs a ref")
     args.append(id)
     if qty is not None:
         args += encode.units('QTY', qty)
+    if units is not None:
+        args += ["UNITS", len(units), *units]
     if ref is not None:
         args += ["REF", ref]
     if user is not None:
@@ -222,10 +227,13 @@ def release(key: Name, id: Name, *, user: Name | None = None) -> Call[answers.Re
     return Call(args, decode.answer("RELEASE"))
 
 
-def reserve(key: Name, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> Call[answers.ReserveAnswer]:
+def reserve(key: Name, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> Call[answers.ReserveAnswer]:
     args: list[Wire] = ["FLASHSALE.RESERVE", key]
     args.append(user)
-    args += encode.units(None, qty)
+    if qty is not None:
+        args += encode.units(None, qty)
+    if units is not None:
+        args += ["UNITS", len(units), *units]
     args += ["ID", id]
     if hold_ms is not None:
         args += ["HOLD", hold_ms]
@@ -240,9 +248,16 @@ def reserve(key: Name, user: Name, qty: Units, *, id: Name, hold_ms: int | None 
     return Call(args, decode.answer("RESERVE", replace))
 
 
-def restock(key: Name, delta: Units, *, new: bool = False, ref: Name | None) -> Call[answers.RestockAnswer]:
+def restock(key: Name, delta: Units | None, *, units: tuple[Name, Sequence[Name]] | None = None, sealed: bool = False, withdraw: bool = False, new: bool = False, ref: Name | None) -> Call[answers.RestockAnswer]:
     args: list[Wire] = ["FLASHSALE.RESTOCK", key]
-    args += encode.units(None, delta)
+    if delta is not None:
+        args += encode.units(None, delta)
+    if units is not None:
+        args += ["UNITS", *encode.row(units)]
+    if sealed:
+        args.append("SEALED")
+    if withdraw:
+        args.append("WITHDRAW")
     if new:
         args.append("NEW")
     if ref is not None:
@@ -281,6 +296,17 @@ def throttle(key: Name, subject: Name, count: int, ms: int, *, burst: int | None
     if cost is not None:
         args += ["COST", cost]
     return Call(args, decode.read_tuple(answers.Allowance))
+
+
+def units(key: Name, sku: Name, cursor: int, *, count: int | None = None, withids: bool = False) -> Call[answers.UnitsPage]:
+    args: list[Wire] = ["FLASHSALE.UNITS", key]
+    args.append(sku)
+    args.append(cursor)
+    if count is not None:
+        args += ["COUNT", count]
+    if withids:
+        args.append("WITHIDS")
+    return Call(args, decode.read_tuple(answers.UnitsPage))
 
 
 def user(key: Name, user: Name) -> Call[answers.UserUnits]:

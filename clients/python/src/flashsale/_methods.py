@@ -54,10 +54,11 @@ class SaleMethods(Sender):
         """
         return self._send(_calls.bind(self.key, orders))
 
-    def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> answers.BuyAnswer:
+    def buy(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> answers.BuyAnswer:
         """Sells units to a user in one step and appends the order to the stream. Units with
         names are asked for by `units`: `qty` is None where nothing else is wanted.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
@@ -65,7 +66,7 @@ class SaleMethods(Sender):
         - `source`: where the request comes from, such as an address: what FROMRATE counts
         - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         """
-        return self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
+        return self._send(_calls.buy(self.key, self.orders, user, qty, units=units, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
 
     def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> answers.CheckoutAnswer:
         """Turns a reservation into a sale and appends the order to the stream.
@@ -170,16 +171,17 @@ class SaleMethods(Sender):
     @overload
     def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
 
-    def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
+    def refund(self, id: Name, qty: Units | None = None, *, units: Sequence[Name] | None = None, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
         """Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`.
 
         - `qty`: units of the only SKU, or of each SKU; without it all that is left is taken back
+        - `units`: the units that come back, by their names
         - `ref`: the return's own reference: it distinguishes a retry from a second return
         - `user`: refuses a reservation of anybody else
         - `norestock`: the units do not go back on sale
         - `restorelimit`: the units do not count against the user's limits any more
         """
-        return self._send(_calls.refund(self.key, self.orders, id, qty, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
+        return self._send(_calls.refund(self.key, self.orders, id, qty, units=units, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
 
     def release(self, id: Name, *, user: Name | None = None) -> answers.ReleaseAnswer:
         """Gives a reservation's units back before its deadline. `RELEASED` is final: no
@@ -189,10 +191,11 @@ class SaleMethods(Sender):
         """
         return self._send(_calls.release(self.key, id, user=user))
 
-    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
+    def reserve(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
         """Sets units aside for a user until a deadline. Units with names are asked for by
         `units`: `qty` is None where nothing else is wanted.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
@@ -201,17 +204,20 @@ class SaleMethods(Sender):
         - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
+        return self._send(_calls.reserve(self.key, user, qty, units=units, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
 
-    def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
+    def restock(self, delta: Units | None, *, units: tuple[Name, Sequence[Name]] | None = None, sealed: bool = False, withdraw: bool = False, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
         """Adds units to the stock of items, or takes some away. `delta` may be negative,
         and is None with `units`. With `ref` None it is not safe to repeat: `retry` refuses
         it.
 
+        - `units`: a SKU, and the names of units that stand side by side in this order
+        - `sealed`: the names are shown to buyers alone: codes, licence keys
+        - `withdraw`: takes the units off sale instead
         - `new`: allows SKUs that the sale does not have yet
         - `ref`: the delivery's own reference: it distinguishes a retry from a second delivery
         """
-        return self._send(_calls.restock(self.key, delta, new=new, ref=ref))
+        return self._send(_calls.restock(self.key, delta, units=units, sealed=sealed, withdraw=withdraw, new=new, ref=ref))
 
     def resume(self) -> answers.ResumeAnswer:
         """Lets new reservations in again."""
@@ -237,6 +243,16 @@ class SaleMethods(Sender):
         place of an unknown SKU.
         """
         return self._send(_calls.stock(self.key, *sku))
+
+    def units(self, sku: Name, cursor: int, *, count: int | None = None, withids: bool = False) -> answers.UnitsPage:
+        """Goes through the units of an item that have names. Begin with the cursor 0, and
+        go on with the cursor of each page until it is 0. Of a sealed item it tells what was
+        sold, and only `withids`.
+
+        - `count`: how many units to tell; 100 by default, at most 10,000
+        - `withids`: tells the id of each unit's reservation or order too
+        """
+        return self._send(_calls.units(self.key, sku, cursor, count=count, withids=withids))
 
     def user(self, user: Name) -> answers.UserUnits:
         """Tells what one user has reserved and bought. All zeros for an unknown user."""
@@ -288,10 +304,11 @@ class AsyncSaleMethods(AsyncSender):
         """
         return await self._send(_calls.bind(self.key, orders))
 
-    async def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> answers.BuyAnswer:
+    async def buy(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> answers.BuyAnswer:
         """Sells units to a user in one step and appends the order to the stream. Units with
         names are asked for by `units`: `qty` is None where nothing else is wanted.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
@@ -299,7 +316,7 @@ class AsyncSaleMethods(AsyncSender):
         - `source`: where the request comes from, such as an address: what FROMRATE counts
         - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         """
-        return await self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
+        return await self._send(_calls.buy(self.key, self.orders, user, qty, units=units, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
 
     async def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> answers.CheckoutAnswer:
         """Turns a reservation into a sale and appends the order to the stream.
@@ -404,16 +421,17 @@ class AsyncSaleMethods(AsyncSender):
     @overload
     async def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
 
-    async def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
+    async def refund(self, id: Name, qty: Units | None = None, *, units: Sequence[Name] | None = None, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
         """Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`.
 
         - `qty`: units of the only SKU, or of each SKU; without it all that is left is taken back
+        - `units`: the units that come back, by their names
         - `ref`: the return's own reference: it distinguishes a retry from a second return
         - `user`: refuses a reservation of anybody else
         - `norestock`: the units do not go back on sale
         - `restorelimit`: the units do not count against the user's limits any more
         """
-        return await self._send(_calls.refund(self.key, self.orders, id, qty, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
+        return await self._send(_calls.refund(self.key, self.orders, id, qty, units=units, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
 
     async def release(self, id: Name, *, user: Name | None = None) -> answers.ReleaseAnswer:
         """Gives a reservation's units back before its deadline. `RELEASED` is final: no
@@ -423,10 +441,11 @@ class AsyncSaleMethods(AsyncSender):
         """
         return await self._send(_calls.release(self.key, id, user=user))
 
-    async def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
+    async def reserve(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> answers.ReserveAnswer:
         """Sets units aside for a user until a deadline. Units with names are asked for by
         `units`: `qty` is None where nothing else is wanted.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
@@ -435,17 +454,20 @@ class AsyncSaleMethods(AsyncSender):
         - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return await self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
+        return await self._send(_calls.reserve(self.key, user, qty, units=units, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
 
-    async def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
+    async def restock(self, delta: Units | None, *, units: tuple[Name, Sequence[Name]] | None = None, sealed: bool = False, withdraw: bool = False, new: bool = False, ref: Name | None) -> answers.RestockAnswer:
         """Adds units to the stock of items, or takes some away. `delta` may be negative,
         and is None with `units`. With `ref` None it is not safe to repeat: `retry` refuses
         it.
 
+        - `units`: a SKU, and the names of units that stand side by side in this order
+        - `sealed`: the names are shown to buyers alone: codes, licence keys
+        - `withdraw`: takes the units off sale instead
         - `new`: allows SKUs that the sale does not have yet
         - `ref`: the delivery's own reference: it distinguishes a retry from a second delivery
         """
-        return await self._send(_calls.restock(self.key, delta, new=new, ref=ref))
+        return await self._send(_calls.restock(self.key, delta, units=units, sealed=sealed, withdraw=withdraw, new=new, ref=ref))
 
     async def resume(self) -> answers.ResumeAnswer:
         """Lets new reservations in again."""
@@ -471,6 +493,16 @@ class AsyncSaleMethods(AsyncSender):
         place of an unknown SKU.
         """
         return await self._send(_calls.stock(self.key, *sku))
+
+    async def units(self, sku: Name, cursor: int, *, count: int | None = None, withids: bool = False) -> answers.UnitsPage:
+        """Goes through the units of an item that have names. Begin with the cursor 0, and
+        go on with the cursor of each page until it is 0. Of a sealed item it tells what was
+        sold, and only `withids`.
+
+        - `count`: how many units to tell; 100 by default, at most 10,000
+        - `withids`: tells the id of each unit's reservation or order too
+        """
+        return await self._send(_calls.units(self.key, sku, cursor, count=count, withids=withids))
 
     async def user(self, user: Name) -> answers.UserUnits:
         """Tells what one user has reserved and bought. All zeros for an unknown user."""
@@ -522,10 +554,11 @@ class PipelineMethods(PipelineSender):
         """
         return self._send(_calls.bind(self.key, orders))
 
-    def buy(self, user: Name, qty: Units, *, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> Queued[answers.BuyAnswer]:
+    def buy(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> Queued[answers.BuyAnswer]:
         """Sells units to a user in one step and appends the order to the stream. Units with
         names are asked for by `units`: `qty` is None where nothing else is wanted.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
@@ -533,7 +566,7 @@ class PipelineMethods(PipelineSender):
         - `source`: where the request comes from, such as an address: what FROMRATE counts
         - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         """
-        return self._send(_calls.buy(self.key, self.orders, user, qty, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
+        return self._send(_calls.buy(self.key, self.orders, user, qty, units=units, id=id, ref=ref, payload=payload, source=source, pass_=pass_))
 
     def checkout(self, id: Name, *, user: Name | None = None, ref: Name | None = None, payload: Json | None = None) -> Queued[answers.CheckoutAnswer]:
         """Turns a reservation into a sale and appends the order to the stream.
@@ -638,16 +671,17 @@ class PipelineMethods(PipelineSender):
     @overload
     def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]: ...
 
-    def refund(self, id: Name, qty: Units | None = None, *, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]:
+    def refund(self, id: Name, qty: Units | None = None, *, units: Sequence[Name] | None = None, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]:
         """Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`.
 
         - `qty`: units of the only SKU, or of each SKU; without it all that is left is taken back
+        - `units`: the units that come back, by their names
         - `ref`: the return's own reference: it distinguishes a retry from a second return
         - `user`: refuses a reservation of anybody else
         - `norestock`: the units do not go back on sale
         - `restorelimit`: the units do not count against the user's limits any more
         """
-        return self._send(_calls.refund(self.key, self.orders, id, qty, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
+        return self._send(_calls.refund(self.key, self.orders, id, qty, units=units, ref=ref, user=user, norestock=norestock, restorelimit=restorelimit))
 
     def release(self, id: Name, *, user: Name | None = None) -> Queued[answers.ReleaseAnswer]:
         """Gives a reservation's units back before its deadline. `RELEASED` is final: no
@@ -657,10 +691,11 @@ class PipelineMethods(PipelineSender):
         """
         return self._send(_calls.release(self.key, id, user=user))
 
-    def reserve(self, user: Name, qty: Units, *, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> Queued[answers.ReserveAnswer]:
+    def reserve(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> Queued[answers.ReserveAnswer]:
         """Sets units aside for a user until a deadline. Units with names are asked for by
         `units`: `qty` is None where nothing else is wanted.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `hold_ms`: how long this reservation lasts, at most the sale's HOLD
@@ -669,17 +704,20 @@ class PipelineMethods(PipelineSender):
         - `pass_`: the pass that the app made for this id and this user, in a sale with PASSKEY
         - `wait`: where units are not to be had yet, the request waits in line under the id
         """
-        return self._send(_calls.reserve(self.key, user, qty, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
+        return self._send(_calls.reserve(self.key, user, qty, units=units, id=id, hold_ms=hold_ms, replace=replace, source=source, pass_=pass_, wait=wait))
 
-    def restock(self, delta: Units, *, new: bool = False, ref: Name | None) -> Queued[answers.RestockAnswer]:
+    def restock(self, delta: Units | None, *, units: tuple[Name, Sequence[Name]] | None = None, sealed: bool = False, withdraw: bool = False, new: bool = False, ref: Name | None) -> Queued[answers.RestockAnswer]:
         """Adds units to the stock of items, or takes some away. `delta` may be negative,
         and is None with `units`. With `ref` None it is not safe to repeat: `retry` refuses
         it.
 
+        - `units`: a SKU, and the names of units that stand side by side in this order
+        - `sealed`: the names are shown to buyers alone: codes, licence keys
+        - `withdraw`: takes the units off sale instead
         - `new`: allows SKUs that the sale does not have yet
         - `ref`: the delivery's own reference: it distinguishes a retry from a second delivery
         """
-        return self._send(_calls.restock(self.key, delta, new=new, ref=ref))
+        return self._send(_calls.restock(self.key, delta, units=units, sealed=sealed, withdraw=withdraw, new=new, ref=ref))
 
     def resume(self) -> Queued[answers.ResumeAnswer]:
         """Lets new reservations in again."""
@@ -705,6 +743,16 @@ class PipelineMethods(PipelineSender):
         place of an unknown SKU.
         """
         return self._send(_calls.stock(self.key, *sku))
+
+    def units(self, sku: Name, cursor: int, *, count: int | None = None, withids: bool = False) -> Queued[answers.UnitsPage]:
+        """Goes through the units of an item that have names. Begin with the cursor 0, and
+        go on with the cursor of each page until it is 0. Of a sealed item it tells what was
+        sold, and only `withids`.
+
+        - `count`: how many units to tell; 100 by default, at most 10,000
+        - `withids`: tells the id of each unit's reservation or order too
+        """
+        return self._send(_calls.units(self.key, sku, cursor, count=count, withids=withids))
 
     def user(self, user: Name) -> Queued[answers.UserUnits]:
         """Tells what one user has reserved and bought. All zeros for an unknown user."""

@@ -319,6 +319,7 @@ def method(model: Model, command: Command, style: str) -> str:
         for one in (
             "id: Name, qty: None = None, *, ref: Name | None = None, ",
             "id: Name, qty: Units, *, ref: Name, ",
+            "id: Name, qty: None = None, *, units: Sequence[Name], ref: Name, ",
         ):
             out += f"\n    @overload\n{head} {command.method}(self, {one}{given.split('ref: Name | None = None, ')[1]}) -> {returns}: ...\n"
     if command.name == "STOCK":

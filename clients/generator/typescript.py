@@ -213,7 +213,7 @@ def body(command: Command) -> str:
     if safe:
         out = f'      insist("{command.name}", "{safe}", options.{safe});\n' + out
     for param in command.params:
-        if param.none:
+        if param.none and param.kind == "option":
             out = f'      need("{command.name}", options, "{param.name}"{", true" if param.none == "if written" else ""});\n' + out
     if command.name == "REFUND":
         out = '      if (options.qty !== undefined || options.units !== undefined) need("REFUND of a part", options, "ref");\n' + out

@@ -37,6 +37,7 @@ fn read_order<'e>(
         text.parse::<u64>().ok()
     };
     Ok(OrderEntry {
+        units: Vec::new(),
         is_refund,
         id: find(WORDS.id).ok_or("it has no id")?,
         user: find(WORDS.user).ok_or("it has no user")?,

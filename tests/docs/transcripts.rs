@@ -24,6 +24,7 @@ macro_rules! transcripts {
 transcripts! {
     the_readme_prints_what_it_shows: "README.md", Any;
     the_guide_prints_what_it_shows: "docs/guide.md", Any;
+    the_page_on_named_units_prints_what_it_shows: "docs/units.md", Any;
     the_page_on_rate_limits_prints_what_it_shows: "docs/reference/rates.md", Any;
     the_page_on_filters_prints_what_it_shows: "docs/reference/filters.md", Any;
     the_page_on_backups_prints_what_it_shows: "docs/operating/backup.md", Decisions;

@@ -20,7 +20,7 @@ const TESTER: &str = "user tester on nopass ~* &* +@all\n";
 const TABLE: [(&str, &str); 15] = [
     // These ask for no pass, so they are a gateway's alone.
     ("mreserve mbuy", "gateway"),
-    ("reserve stock user", "buyer gateway operator"),
+    ("reserve stock units user", "buyer gateway operator"),
     ("extend", "buyer operator"),
     ("release", "buyer payment operator"),
     ("mrelease", "buyer payment gateway operator"),

@@ -88,6 +88,7 @@ fn what_changes_nothing_is_not_told() {
         "FLASHSALE.USER sale alice",
         "FLASHSALE.INFO sale",
         "FLASHSALE.SCAN sale 0",
+        "FLASHSALE.UNITS sale default 0",
         "FLASHSALE.AUDIT sale orders",
         "FLASHSALE.DOCTOR",
     ] {

@@ -139,12 +139,13 @@ fn a_refusal_invalidates_no_client_cache_and_a_change_does() {
 }
 
 /// Every read, of a sale with the reservation r1 of alice.
-const READS: [&str; 6] = [
+const READS: [&str; 7] = [
     "FLASHSALE.STOCK sale",
     "FLASHSALE.GET sale r1",
     "FLASHSALE.USER sale alice",
     "FLASHSALE.INFO sale",
     "FLASHSALE.SCAN sale 0",
+    "FLASHSALE.UNITS sale default 0",
     "FLASHSALE.AUDIT sale",
 ];
 

@@ -80,6 +80,7 @@ fn refusals_replays_errors_and_reads_are_not_replicated() {
         "FLASHSALE.USER sale alice",
         "FLASHSALE.INFO sale",
         "FLASHSALE.SCAN sale 0",
+        "FLASHSALE.UNITS sale default 0",
         "FLASHSALE.AUDIT sale orders",
         "FLASHSALE.DOCTOR",
     ] {

@@ -315,7 +315,6 @@ export const flashsale = {
   buy: {
     parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units | null, options: BuyOptions): void {
       need("BUY", options, "id");
-      need("BUY", options, "qty");
       parser.push("FLASHSALE.BUY");
       parser.pushKey(key);
       parser.pushKey(orders);
@@ -537,7 +536,6 @@ export const flashsale = {
   reserve: {
     parseCommand(parser: Parser, key: Name, user: Name, qty: Units | null, options: ReserveOptions): void {
       need("RESERVE", options, "id");
-      need("RESERVE", options, "qty");
       parser.push("FLASHSALE.RESERVE");
       parser.pushKey(key);
       parser.push(user);
@@ -560,7 +558,6 @@ export const flashsale = {
   restock: {
     parseCommand(parser: Parser, key: Name, delta: Units | null, options: RestockOptions): void {
       need("RESTOCK", options, "ref", true);
-      need("RESTOCK", options, "delta");
       insist("RESTOCK", "ref", options.ref);
       parser.push("FLASHSALE.RESTOCK");
       parser.pushKey(key);

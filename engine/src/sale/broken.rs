@@ -13,7 +13,7 @@ use crate::sale::state::{Sale, shorten_reason};
 use crate::sale::units::INTEGER_MAX;
 
 impl Sale {
-    /// Returns which of invariants 1, 2, 4 and 6 cannot hold, in words, as far as that takes
+    /// Returns which of invariants 1, 2, 4, 6 and 10 cannot hold, in words, as far as that takes
     /// no recount. O(1).
     ///
     /// Asked after each change; a sale with a fault is to be [broken off](Sale::break_off).
@@ -24,7 +24,8 @@ impl Sale {
         let is_sound = !self.items.is_overdrawn()
             && open <= totals.reserved
             && (open > 0 || totals.reserved == 0)
-            && totals.total() <= INTEGER_MAX;
+            && totals.total() <= INTEGER_MAX
+            && self.named.as_ref().is_none_or(|named| named.is_sound());
         if is_sound {
             None
         } else {
@@ -38,6 +39,8 @@ impl Sale {
             "more units were to be moved than there are"
         } else if self.items.totals().total() > INTEGER_MAX {
             "there are more units than can be counted"
+        } else if self.named.as_ref().is_some_and(|named| !named.is_sound()) {
+            "a unit was given out twice, or came back twice"
         } else {
             "the units reserved are not those of the open reservations"
         }

@@ -29,11 +29,17 @@
 //! 9. While people wait for an item, nobody else gets a unit of it: not by RESERVE, BUY, or a
 //!    CHECKOUT within GRACE.
 //!
+//! 10. A unit with a name is free, withdrawn, or in exactly one reservation (open or sold);
+//!     `available` of an item whose units have names, and are not sealed, is the number of its
+//!     free units.
+//! 11. No sealed unit is named before it is sold; none is given out twice; those not given out
+//!     are `available + reserved`.
+//!
 //! 12. The `seq` of waiting entries ascend, and none is above the sale's.
 //!
-//! [`Sale::audit`] recounts 1, 2, 4, 6, 7 and 12 from the reservations up, [`OrderAudit`] holds
+//! [`Sale::audit`] recounts 1, 2, 4, 6, 7 and 10 to 12 from the reservations up, [`OrderAudit`] holds
 //! the orders against the stream's entries. [`Sale::fault`] looks after each change whether
-//! 1, 2, 4 and 6 can hold, as far as that takes no recount.
+//! 1, 2, 4, 6 and 10 can hold, as far as that takes no recount.
 //!
 //! | Question | File |
 //! |---|---|
@@ -42,12 +48,14 @@
 //! | what happened, and what it does | `event/`: `mod.rs`, `apply.rs`; may a replayed one: `check.rs` |
 //! | which entries are queued for the stream, and told | `event/queue.rs`, `event/record.rs`, `event/told.rs` |
 //! | what is kept | `state.rs`, `book/` |
+//! | which units have names, which are free and who has them | `book/named.rs`, `book/rows.rs` |
+//! | which units a buyer gets | `plan/choose.rs`, `plan/units.rs`, `plan/refund_units.rs`, `plan/restock_units.rs` |
 //! | who waits in line, and who was heard from | `book/waiting/`, `presence.rs` |
 //! | who has tried how often | `attempts.rs` |
 //! | what becomes of a sale that breaks an invariant | `broken.rs` |
 //! | what is read | `views.rs` |
 //! | does it add up, and agree with the stream | `audit/` |
-//! | what is on disk and on the wire | `disk/`, `event/codec.rs`, `event/order_codec.rs`, `event/container.rs`, `event/parts.rs` |
+//! | what is on disk and on the wire | `disk/`, `event/codec.rs`, `event/order_codec.rs`, `event/container.rs`, `event/parts.rs`, `event/units_codec.rs` |
 
 pub(crate) mod ask;
 pub(crate) mod attempts;

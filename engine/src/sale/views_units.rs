@@ -2,12 +2,16 @@
 //!
 //! Edge: reads only, and no clock.
 
-use crate::sale::book::named::{UnitList, UnitNumber};
-use crate::sale::book::reservation::Slot;
+use crate::sale::book::named::{NamedUnits, UnitList, UnitNumber};
+use crate::sale::book::reservation::{Reservation, Slot, Status};
+use crate::sale::book::rows::Row;
 use crate::sale::event::Change;
 use crate::sale::state::Sale;
 use crate::sale::units::ItemIndex;
 use crate::table::name::{NameBuffer, Spelling};
+
+/// Bits of a cursor for the position in a row.
+const ROW_BITS: u32 = 16;
 
 /// What an item counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,30 +79,84 @@ impl UnitView<'_> {
 impl Sale {
     /// Number of units with names, withdrawn ones among them. O(1).
     pub fn units_len(&self) -> u64 {
-        0
+        self.named.as_ref().map_or(0, |named| named.len() as u64)
     }
 
     /// What an item counts; an unknown one is counted. O(1).
-    pub fn kind_of_item(&self, _item: ItemIndex) -> ItemKind {
-        ItemKind::Counted
+    #[inline]
+    pub fn kind_of_item(&self, item: ItemIndex) -> ItemKind {
+        let named = self.named.as_ref();
+        match named.and_then(|named| named.item(item)) {
+            None => ItemKind::Counted,
+            Some(item) if item.sealed => ItemKind::Sealed,
+            Some(_) => ItemKind::Named,
+        }
     }
 
     /// A unit with its name, `None` for an unknown number. O(1).
-    pub fn unit(&self, _number: UnitNumber) -> Option<UnitView<'_>> {
-        None
+    pub fn unit(&self, number: UnitNumber) -> Option<UnitView<'_>> {
+        let named = self.named.as_ref()?;
+        let holder = self.record(named.holder(number));
+        let state = match holder.map(Reservation::status) {
+            Some(Status::Sold) => UnitState::Sold,
+            Some(_) => UnitState::Reserved,
+            None if named.is_free(number) => UnitState::Free,
+            None => UnitState::Withdrawn,
+        };
+        Some(UnitView {
+            number,
+            item: named.item_of(number)?,
+            state,
+            name: named.name(number)?,
+            holder: holder.map(Reservation::id),
+        })
     }
 
     /// The units that a reservation or an order has now, in the order of its lines, ascending
     /// within a line; of sealed items once sold. O(units).
-    pub fn units_of(&self, _slot: Slot) -> UnitList {
-        UnitList::new()
+    #[inline]
+    pub fn units_of(&self, slot: Slot) -> UnitList {
+        match &self.named {
+            Some(named) => named.held_by(slot).collect(),
+            None => UnitList::new(),
+        }
     }
 
     /// The units of the entry of an order or a refund, or of the reply to a new reservation, as
     /// [`Sale::units_of`]: what the change gives or takes, sealed ones among them. Asked before
     /// the change is carried out, as an entry is written then. O(units).
-    pub fn units_of_change(&self, _change: &Change<'_>) -> UnitList {
-        UnitList::new()
+    #[inline]
+    pub fn units_of_change(&self, change: &Change<'_>) -> UnitList {
+        match &self.named {
+            Some(named) => self.named_units_of(named, change),
+            None => UnitList::new(),
+        }
+    }
+
+    #[inline(never)] // Most sales have none.
+    fn named_units_of(&self, named: &NamedUnits, change: &Change<'_>) -> UnitList {
+        match change {
+            Change::Reserved { units, .. } => units.clone(),
+            Change::Bought {
+                lines,
+                units,
+                sealed,
+                ..
+            } => named.merged(lines, units, sealed),
+            Change::Refunded(refund) => refund.units.clone(),
+            Change::Sold { id, sealed, .. } => {
+                let Some(slot) = self.find(*id) else {
+                    return UnitList::new();
+                };
+                let mut held: UnitList = named.held_by(slot).collect();
+                if held.is_empty() {
+                    held = UnitList::from_slice(named.late_of(slot));
+                }
+                let lines = self.record(slot).map(Reservation::lines);
+                named.merged(&lines.unwrap_or_default(), &held, sealed)
+            }
+            _ => UnitList::new(),
+        }
     }
 
     /// Visits the units of an item from position `cursor` on, at most `count`, in the order of
@@ -109,11 +167,42 @@ impl Sale {
     /// exactly once.
     pub fn scan_units(
         &self,
-        _item: ItemIndex,
-        _cursor: u64,
-        _count: usize,
-        _visit: &mut dyn FnMut(UnitView<'_>),
+        item: ItemIndex,
+        cursor: u64,
+        count: usize,
+        visit: &mut dyn FnMut(UnitView<'_>),
     ) -> u64 {
+        let Some(named) = &self.named else { return 0 };
+        let Some(kept) = named.item(item) else {
+            return 0;
+        };
+        // A row has fewer units than a cursor has positions for each.
+        let place = usize::try_from(cursor >> ROW_BITS).unwrap_or(usize::MAX);
+        let mut skip = usize::try_from(cursor & ((1 << ROW_BITS) - 1)).unwrap_or(usize::MAX);
+        let mut left = count;
+        let rows = kept.rows().iter().enumerate().skip(place);
+        for (place, row) in rows {
+            let units = named.rows().row(*row).map_or(0..0, Row::units);
+            let len = units.len();
+            for unit in units.skip(skip).take(left) {
+                if let Some(view) = self.unit(unit)
+                    && (!kept.sealed || view.state == UnitState::Sold)
+                {
+                    visit(view);
+                }
+            }
+            let rest = len.saturating_sub(skip);
+            if rest > left {
+                return (place as u64) << ROW_BITS | (skip + left) as u64;
+            }
+            left -= rest;
+            skip = 0;
+            if left == 0 {
+                let next = place + 1;
+                let is_end = next >= kept.rows().len();
+                return if is_end { 0 } else { (next as u64) << ROW_BITS };
+            }
+        }
         0
     }
 }

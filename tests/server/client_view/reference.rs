@@ -53,7 +53,8 @@ pub const REFERENCE: [Reference; 39] = [
         "sale:1 RW insert, orders:1 RO",
     ),
     command(
-        "FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...]} [ID id] [HOLD ms] \
+        "FLASHSALE.RESERVE key user {qty | ITEMS count sku qty [sku qty ...] \
+         [UNITS count unit [unit ...]] | UNITS count unit [unit ...]} [ID id] [HOLD ms] \
          [REPLACE old-id] [FROM source] [PASS pass] [WAIT]",
         -4,
         "write",
@@ -68,8 +69,8 @@ pub const REFERENCE: [Reference; 39] = [
         ORDER,
     ),
     command(
-        "FLASHSALE.BUY key orders user {qty | ITEMS count sku qty [sku qty ...]} [ID id] \
-         [REF ref] [PAYLOAD json] [FROM source] [PASS pass]",
+        "FLASHSALE.BUY key orders user {qty | ITEMS count sku qty [sku qty ...] \
+         [UNITS count unit [unit ...]] | UNITS count unit [unit ...]} [ID id] [REF ref] [PAYLOAD json] [FROM source] [PASS pass]",
         -5,
         "write",
         "FLASHSALE.BUY sale:1 orders:1 alice 1",
@@ -118,15 +119,16 @@ pub const REFERENCE: [Reference; 39] = [
         CHANGE,
     ),
     command(
-        "FLASHSALE.REFUND key orders id [QTY n | ITEMS count sku qty [sku qty ...]] [REF ref] \
-         [USER user] [NORESTOCK] [RESTORELIMIT]",
+        "FLASHSALE.REFUND key orders id [QTY n | ITEMS count sku qty [sku qty ...] | \
+         UNITS count unit [unit ...]] [REF ref] [USER user] [NORESTOCK] [RESTORELIMIT]",
         -4,
         "write",
         "FLASHSALE.REFUND sale:1 orders:1 r1",
         ORDER,
     ),
     command(
-        "FLASHSALE.RESTOCK key {delta | ITEMS count sku delta [sku delta ...]} [NEW] [REF ref]",
+        "FLASHSALE.RESTOCK key {delta | ITEMS count sku delta [sku delta ...] | \
+         UNITS sku count unit [unit ...]} [SEALED] [WITHDRAW] [NEW] [REF ref]",
         -3,
         "write",
         "FLASHSALE.RESTOCK sale:1 5",
@@ -203,6 +205,13 @@ pub const REFERENCE: [Reference; 39] = [
         -3,
         "readonly",
         "FLASHSALE.SCAN sale:1 0",
+        READ,
+    ),
+    command(
+        "FLASHSALE.UNITS key sku cursor [COUNT n] [WITHIDS]",
+        -4,
+        "readonly",
+        "FLASHSALE.UNITS sale:1 a 0",
         READ,
     ),
     command(

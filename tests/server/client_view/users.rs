@@ -69,6 +69,7 @@ const LINES: [(&str, &str); 22] = [
     ("user", "FLASHSALE.USER sale:1 ann"),
     ("info", "FLASHSALE.INFO sale:1"),
     ("scan", "FLASHSALE.SCAN sale:1 0"),
+    ("units", "FLASHSALE.UNITS sale:1 seats 0"),
     ("audit", "FLASHSALE.AUDIT sale:1 orders:1"),
     ("bind", "FLASHSALE.BIND sale:1 orders:2"),
     ("close", "FLASHSALE.CLOSE sale:1"),
@@ -93,6 +94,10 @@ fn make_sale(admin: &mut Con) {
     admin.says(
         "FLASHSALE.CREATE sale:1 orders:1 STOCK 9 MAXHOLD 9000000",
         "OK",
+    );
+    admin.says(
+        "FLASHSALE.RESTOCK sale:1 UNITS seats 2 A-1 A-2 NEW",
+        "RESTOCKED ...",
     );
     for id in ["open", "given-back"] {
         admin.says(

@@ -171,6 +171,9 @@ class SaleMethods(Sender):
     @overload
     def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
 
+    @overload
+    def refund(self, id: Name, qty: None = None, *, units: Sequence[Name], ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
+
     def refund(self, id: Name, qty: Units | None = None, *, units: Sequence[Name] | None = None, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
         """Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`.
 
@@ -421,6 +424,9 @@ class AsyncSaleMethods(AsyncSender):
     @overload
     async def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
 
+    @overload
+    async def refund(self, id: Name, qty: None = None, *, units: Sequence[Name], ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer: ...
+
     async def refund(self, id: Name, qty: Units | None = None, *, units: Sequence[Name] | None = None, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> answers.RefundAnswer:
         """Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`.
 
@@ -670,6 +676,9 @@ class PipelineMethods(PipelineSender):
 
     @overload
     def refund(self, id: Name, qty: Units, *, ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]: ...
+
+    @overload
+    def refund(self, id: Name, qty: None = None, *, units: Sequence[Name], ref: Name, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]: ...
 
     def refund(self, id: Name, qty: Units | None = None, *, units: Sequence[Name] | None = None, ref: Name | None = None, user: Name | None = None, norestock: bool = False, restorelimit: bool = False) -> Queued[answers.RefundAnswer]:
         """Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`.

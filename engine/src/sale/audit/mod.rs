@@ -9,6 +9,7 @@ pub(super) mod fixture;
 mod line;
 pub mod orders;
 mod outbox;
+mod units;
 
 use std::collections::HashMap;
 
@@ -202,6 +203,7 @@ impl Sale {
         self.audit_names(&mut differences);
         self.audit_refunds(&mut differences);
         self.audit_places(&mut differences);
+        self.audit_unit_names(&mut differences);
         differences
     }
 
@@ -216,6 +218,7 @@ impl Sale {
         self.audit_queues(&recount, &mut differences);
         self.audit_outbox(&mut differences);
         self.audit_lines(&mut differences);
+        self.audit_units(&mut differences);
         differences
     }
 

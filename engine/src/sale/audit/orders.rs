@@ -18,6 +18,7 @@
 use std::collections::HashMap;
 
 use crate::sale::audit::{Differences, shown};
+use crate::sale::book::named::UnitNumber;
 use crate::sale::book::refunds::RefundRecord;
 use crate::sale::book::reservation::{OrderRecord, Reservation, Slot};
 use crate::sale::state::Sale;
@@ -35,6 +36,8 @@ pub struct OrderEntry<'e> {
     pub qty: u64,
     /// SKU and units of each line.
     pub items: Vec<(Vec<u8>, u64)>,
+    /// Names of all units that have one.
+    pub units: Vec<Vec<u8>>,
     pub at_ms: u64,
     pub reference: Option<&'e [u8]>,
 }
@@ -171,6 +174,16 @@ impl<'s> OrderAudit<'s> {
             *is_seen = true;
         }
         self.compare(at, entry, record, &record.lines());
+        let refunded = order
+            .refunds()
+            .flat_map(|refund| refund.units.iter().copied());
+        let units = self
+            .sale
+            .units_of(slot)
+            .into_iter()
+            .chain(refunded)
+            .collect();
+        self.compare_units(at, entry, units);
         self.compare_number(at, entry, "at_ms", entry.at_ms, order.sold_at_ms);
         let reference = order.reference.as_ref().map(Name::bytes);
         if entry.reference != reference {
@@ -197,6 +210,7 @@ impl<'s> OrderAudit<'s> {
             *is_seen = true;
         }
         self.compare(at, entry, record, &refund.cart.lines());
+        self.compare_units(at, entry, refund.units.to_vec());
     }
 
     /// Does the entry stand where the sale knows it?
@@ -231,6 +245,24 @@ impl<'s> OrderAudit<'s> {
         let told = entry.items.iter().map(|(sku, qty)| (&**sku, *qty));
         if !items.clone().eq(told.clone()) {
             self.differ(at, entry, "items", &units(told), &units(items));
+        }
+    }
+
+    /// Holds the names of an entry against the units of its order or refund. No name is in the
+    /// words: it may be a code.
+    fn compare_units(&mut self, at: EntryId, entry: &OrderEntry<'_>, mut kept: Vec<UnitNumber>) {
+        let named = self.sale.named.as_ref();
+        let find = |name: &Vec<u8>| named.and_then(|named| named.find_bytes(name));
+        let mut told: Vec<Option<UnitNumber>> = entry.units.iter().map(find).collect();
+        told.sort_unstable();
+        kept.sort_unstable();
+        if !told.iter().copied().eq(kept.iter().copied().map(Some)) {
+            let (at, what) = (spelled(at), what(entry));
+            self.differences.add(|| {
+                format!(
+                    "units of the entry {at}, {what}, are others in the stream than in the sale"
+                )
+            });
         }
     }
 
@@ -368,6 +400,7 @@ mod tests {
 
     fn told(id: &'static str, user: &'static str, items: &[(&str, u64)]) -> OrderEntry<'static> {
         OrderEntry {
+            units: Vec::new(),
             is_refund: false,
             id: id.as_bytes(),
             user: user.as_bytes(),

@@ -14,6 +14,7 @@ pub mod refunds;
 pub mod reservation;
 pub mod reservations;
 pub mod restock_refs;
+pub mod rows;
 pub mod user;
 pub mod user_chain;
 pub mod users;

@@ -19,6 +19,8 @@ pub enum Deltas {
     Few(Box<[ItemDelta]>),
     /// What stands for many.
     Digest(LinesDigest),
+    /// What stands for a whole call that named units.
+    Call(u128),
 }
 
 impl Deltas {
@@ -45,7 +47,7 @@ impl Deltas {
     fn heap_bytes(&self) -> usize {
         match self {
             Deltas::Few(deltas) => size_of_val::<[ItemDelta]>(deltas),
-            Deltas::Digest(_) => 0,
+            Deltas::Digest(_) | Deltas::Call(_) => 0,
         }
     }
 }

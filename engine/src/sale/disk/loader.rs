@@ -7,7 +7,7 @@
 //! Edge: the format is `snapshot.rs`.
 
 use crate::sale::book::items::Stock;
-use crate::sale::book::named::UnitList;
+use crate::sale::book::named::{NamedUnits, UnitList};
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Reservation, Status};
 use crate::sale::book::restock_refs::{Deltas, ItemDelta};
 use crate::sale::book::user::Account;
@@ -16,16 +16,18 @@ use crate::sale::disk::chains::{Chains, take_position};
 use crate::sale::disk::line::{LineLoading, take_past};
 use crate::sale::disk::outbox::{take_counts, take_record as take_outbox_record};
 use crate::sale::disk::snapshot::{
-    BROKEN, CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINE, LINES, MARK, NO_CART,
-    NO_RESTOCK, OPEN, ORDER, OUTBOX, PASSKEYS, PLACE, RATES, RECORD, REFUND, RELEASED, RESTOCK_REF,
-    SNAPSHOT_VERSION, WAITS,
+    BROKEN, CALL, CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINE, LINES, MARK, NAMED,
+    NO_CART, NO_RESTOCK, OPEN, ORDER, OUTBOX, PASSKEYS, PLACE, RATES, RECORD, REFUND, REFUND_UNITS,
+    RELEASED, RESTOCK_REF, ROW, SNAPSHOT_VERSION, UNITS, WAITS,
 };
+use crate::sale::disk::units::{load_units, take_row};
 use crate::sale::event::apply::{new_reservation, signed};
 use crate::sale::event::parts::{
     take_entry, take_integer, take_lines, take_mark_id, take_moment, take_options, take_passkeys,
     take_rates, take_reason, take_sku,
 };
 use crate::sale::event::told::Told;
+use crate::sale::event::units_codec::take_units;
 use crate::sale::event::{Created, Refund};
 use crate::sale::state::{Mark, Sale};
 use crate::sale::units::{INTEGER_MAX, Line, Lines, ORDERS_BYTES_MAX, units_of};
@@ -154,7 +156,7 @@ impl Loader {
         if has_options && self.version < 3 {
             return Err(CodecError::Invalid("the tag of an element"));
         }
-        if has_options && tag != REFUND {
+        if has_options && !matches!(tag, ITEM | OPEN | LATE | ORDER | REFUND) {
             return Err(CodecError::Newer("an option of an element"));
         }
         let (version, chains) = (self.version, &mut self.chains);
@@ -165,16 +167,17 @@ impl Loader {
             return Err(CodecError::Invalid("a record of a broken sale"));
         }
         match tag {
-            ITEM => take_item(from, version, sale),
-            OPEN => take_record(from, version, sale, chains, Status::Open),
-            RELEASED => take_record(from, version, sale, chains, Status::Released),
-            LATE => take_record(from, version, sale, chains, Status::InGrace),
+            ITEM => take_item(from, version, sale, has_options),
+            ROW if version >= 3 => take_row(from, sale),
+            OPEN => take_record(from, version, sale, chains, Status::Open, has_options),
+            RELEASED => take_record(from, version, sale, chains, Status::Released, false),
+            LATE => take_record(from, version, sale, chains, Status::InGrace, has_options),
             // Before version 3 nothing told the end of a GRACE.
             EXPIRED if version < 3 && sale.options.grace_ms > 0 => {
-                take_record(from, version, sale, chains, Status::InGrace)
+                take_record(from, version, sale, chains, Status::InGrace, false)
             }
-            EXPIRED => take_record(from, version, sale, chains, Status::Expired),
-            ORDER => take_record(from, version, sale, chains, Status::Sold),
+            EXPIRED => take_record(from, version, sale, chains, Status::Expired, false),
+            ORDER => take_record(from, version, sale, chains, Status::Sold, has_options),
             REFUND => take_refund(from, version, sale, has_options),
             RESTOCK_REF => take_restock_ref(from, version, sale),
             LINE if version >= 3 => self.line.take_line(from, sale),
@@ -264,7 +267,12 @@ fn take_header(
     Ok((version, sale))
 }
 
-fn take_item(from: &mut NameReader<'_>, version: u8, sale: &mut Sale) -> Result<(), CodecError> {
+fn take_item(
+    from: &mut NameReader<'_>,
+    version: u8,
+    sale: &mut Sale,
+    has_options: bool,
+) -> Result<(), CodecError> {
     let sku = take_sku(from)?;
     let stock = Stock {
         available: from.number()?,
@@ -280,7 +288,19 @@ fn take_item(from: &mut NameReader<'_>, version: u8, sale: &mut Sale) -> Result<
     if sale.items.find(sku).is_some() || (is_too_many && sale.broken().is_none()) {
         return Err(CodecError::Invalid("an item"));
     }
-    sale.items.add(sku, stock, base);
+    let item = sale.items.add(sku, stock, base);
+    if has_options {
+        from.options(|tag, value| {
+            if tag == NAMED {
+                let (sealed, hasher) = (value.flag()?, sale.hasher);
+                let named = sale
+                    .named
+                    .get_or_insert_with(|| Box::new(NamedUnits::new(hasher)));
+                named.begin_item(item, sealed);
+            }
+            Ok(tag == NAMED)
+        })?;
+    }
     Ok(())
 }
 
@@ -290,6 +310,7 @@ fn take_record(
     sale: &mut Sale,
     chains: &mut Chains,
     status: Status,
+    has_options: bool,
 ) -> Result<(), CodecError> {
     let id = from.name()?;
     let user = from.option(NameReader::name)?;
@@ -327,6 +348,15 @@ fn take_record(
             false
         }
     };
+    let mut units = UnitList::new();
+    if has_options {
+        from.options(|tag, value| {
+            if tag == UNITS {
+                units = take_units(value)?;
+            }
+            Ok(tag == UNITS)
+        })?;
+    }
     touch_next(*from, sale);
     let is_unseen = lines.is_empty() && digest.is_none();
     let is_released = status == Status::Released;
@@ -348,14 +378,17 @@ fn take_record(
         chains.note(sale, sale.reservations.next_slot(), new.user, &position);
     }
     sale.count_loaded(new.user, status, &lines);
-    sale.reservations.insert(&new, order, &mut sale.users);
+    let slot = sale.reservations.insert(&new, order, &mut sale.users);
+    if !units.is_empty() {
+        load_units(sale, slot, status, &lines, &units)?;
+    }
     Ok(())
 }
 
 /// Fetches what the next record will look at, while this one is put in its place: what a
 /// load waits for most is memory.
 fn touch_next(mut from: NameReader<'_>, sale: &Sale) {
-    if let Ok(OPEN | RELEASED | LATE | EXPIRED | ORDER) = from.tag()
+    if let Ok((OPEN | RELEASED | LATE | EXPIRED | ORDER, _)) = from.tag_with_options()
         && let Ok(id) = from.name()
         && let Ok(user) = from.option(NameReader::name)
     {
@@ -382,16 +415,19 @@ fn take_refund(
     let entry = take_entry(from)?;
     let restores_limit = from.flag()?;
     let mut no_restock = (version >= 3).then_some(false);
+    let mut units = UnitList::new();
     if has_options {
         from.options(|tag, value| {
-            if tag == NO_RESTOCK {
-                no_restock = value.flag()?.then_some(true);
+            match tag {
+                NO_RESTOCK => no_restock = value.flag()?.then_some(true),
+                REFUND_UNITS => units = take_units(value)?,
+                _ => return Ok(false),
             }
-            Ok(tag == NO_RESTOCK)
+            Ok(true)
         })?;
     }
     let refund = Refund {
-        units: UnitList::new(),
+        units,
         id,
         lines,
         reference,
@@ -401,7 +437,13 @@ fn take_refund(
         entry,
         told: Told::default(),
     };
-    if sale.check_refund(&refund).is_err() {
+    // Of a time when the item was counted, there are none.
+    let are_its_units = refund.units.is_empty()
+        || sale.named.as_ref().is_some_and(|named| {
+            let is_named = |item| named.item(item).is_some();
+            named.fits_items(&refund.lines, &refund.units, is_named)
+        });
+    if !are_its_units || sale.check_refund(&refund).is_err() {
         return Err(CodecError::Invalid("a refund"));
     }
     let Some(slot) = sale.reservations.find(id) else {
@@ -433,6 +475,7 @@ fn take_restock_ref(
     let deltas = match kept {
         LINES => take_deltas(from, sale)?,
         DIGEST => Deltas::Digest(from.wide()?),
+        CALL => Deltas::Call(from.wide()?),
         _ => return Err(CodecError::Invalid("a REF of RESTOCK")),
     };
     let mut buffer = NameBuffer::default();

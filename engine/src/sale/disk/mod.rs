@@ -5,3 +5,4 @@ mod line;
 pub mod loader;
 mod outbox;
 pub mod snapshot;
+mod units;

@@ -49,7 +49,8 @@ pub(super) fn take_record(
         return Err(CodecError::Invalid("a record without an outbox"));
     };
     // The record has its length: more will not come.
-    let loaded = outbox.load(bytes, sale.items.len(), *last_seq);
+    let units = sale.named.as_ref().map_or(0, |named| named.len());
+    let loaded = outbox.load(bytes, sale.items.len(), units, *last_seq);
     *last_seq = loaded.map_err(|error| match error {
         CodecError::Truncated => CodecError::Invalid("a record"),
         error => error,

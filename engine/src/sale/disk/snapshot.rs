@@ -1,6 +1,6 @@
 //! A whole sale as bytes: for RDB, DUMP and the AOF rewrite.
 //!
-//! A stream of elements - a header, items, open reservations by deadline, expired ones
+//! A stream of elements - a header, items, rows of units with names, open reservations by deadline, expired ones
 //! within their grace by deadline, ended ones by when they are to be forgotten, orders
 //! each followed by its refunds, REFs of RESTOCK, lines each followed by its places, records of the
 //! outbox, an end with counts - cut into chunks of
@@ -12,7 +12,7 @@
 //! |---|---|
 //! | 1 | an open reservation was followed by how many were made since |
 //! | 2 | by its user's one before it |
-//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken, EVENTS and the outbox, lines and PACE, PASSKEY, USERRATE and FROMRATE |
+//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken, EVENTS and the outbox, lines and PACE, PASSKEY, USERRATE and FROMRATE, units with names |
 //!
 //! Of a broken sale, only the header and the items are written: links that may lead nowhere
 //! must not be followed, least of all by a server that is to be loaded from these bytes.
@@ -20,14 +20,17 @@
 //! Edge: writes. What is read back is not trusted; that is `loader.rs`.
 
 use crate::sale::book::items::Stock;
+use crate::sale::book::named::UnitNumber;
 use crate::sale::book::refunds::RefundRecord;
-use crate::sale::book::reservation::{Reservation, Status};
+use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::book::restock_refs::{Deltas, RestockRef};
 use crate::sale::disk::line::{has_past, put_line, put_past, put_place};
 use crate::sale::disk::outbox::{put_counts, put_record as put_outbox_record};
+use crate::sale::disk::units::{put_row, sealed_of, units_kept};
 use crate::sale::event::parts::{
     put_entry, put_lines, put_mark_id, put_options, put_passkeys, put_rates,
 };
+use crate::sale::event::units_codec::put_units_option;
 use crate::sale::state::Sale;
 use crate::table::name::Spelling;
 use crate::wire::Writer;
@@ -52,6 +55,8 @@ pub(crate) const RECORD: u8 = 11;
 /// A line of people who wait, and a place in it; see `line.rs`.
 pub(crate) const LINE: u8 = 12;
 pub(crate) const PLACE: u8 = 13;
+/// Units with names that lie side by side; see `units.rs`.
+pub(crate) const ROW: u8 = 15;
 
 /// Options of [`HEADER`]: the mark, and its reason.
 pub(crate) const MARK: u8 = 1;
@@ -68,11 +73,19 @@ pub(crate) const RATES: u8 = 6;
 /// Options of [`REFUND`], where NORESTOCK was asked for (1), or older formats do not say
 /// whether it was (0).
 pub(crate) const NO_RESTOCK: u8 = 1;
+/// The same: its units.
+pub(crate) const REFUND_UNITS: u8 = 2;
+/// Options of [`ITEM`]: its units have names, and are sealed or not.
+pub(crate) const NAMED: u8 = 3;
+/// Options of [`OPEN`], [`LATE`] and [`ORDER`]: the units it has, or had.
+pub(crate) const UNITS: u8 = 1;
 
 /// What there is of a cart.
 pub(crate) const NO_CART: u8 = 0;
 pub(crate) const LINES: u8 = 1;
 pub(crate) const DIGEST: u8 = 2;
+/// Of a REF of RESTOCK: a digest of the call.
+pub(crate) const CALL: u8 = 3;
 
 /// Writes a sale, a chunk a call. O(n), and one chunk of memory.
 pub fn save(sale: &Sale, sink: &mut dyn FnMut(&[u8])) {
@@ -98,11 +111,12 @@ enum Secrets {
 
 fn for_each_element(sale: &Sale, secrets: Secrets, element: &mut dyn FnMut(Write<'_>)) {
     element(&|out| put_header(out, sale, secrets));
-    for (sku, stock, base) in sale.items.iter() {
-        element(&|out| put_item(out, sku, stock, base));
+    for (item, (sku, stock, base)) in (0..).zip(sale.items.iter()) {
+        element(&|out| put_item(out, sku, stock, base, sealed_of(sale, item)));
     }
     let mut records = 0;
     if sale.broken().is_none() {
+        for_each_row(sale, element);
         for_each_record(sale, element);
         records = sale.reservations.len() as u64;
     }
@@ -118,21 +132,23 @@ fn for_each_record(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
     for (slot, record) in sale.reservations.iter_open() {
         let before = sale.reservations.before(slot).map(Reservation::id);
         element(&|out| {
-            put_record(out, sale, record);
+            let units = units_kept(sale, slot, record);
+            put_record(out, sale, record, !units.is_empty());
             out.option(before, Writer::name);
+            put_units_of(out, &units);
         });
     }
-    for (_, record) in sale.reservations.iter_late() {
-        element(&|out| put_record(out, sale, record));
+    for (slot, record) in sale.reservations.iter_late() {
+        element(&|out| put_record_whole(out, sale, slot, record));
     }
-    for (_, record) in sale.reservations.iter_ended() {
-        element(&|out| put_record(out, sale, record));
+    for (slot, record) in sale.reservations.iter_ended() {
+        element(&|out| put_record_whole(out, sale, slot, record));
     }
-    for (_, record) in sale.reservations.iter() {
+    for (slot, record) in sale.reservations.iter() {
         let Some(order) = record.order() else {
             continue;
         };
-        element(&|out| put_record(out, sale, record));
+        element(&|out| put_record_whole(out, sale, slot, record));
         for refund in order.refunds() {
             element(&|out| put_refund(out, record.id(), refund));
         }
@@ -149,6 +165,24 @@ fn for_each_record(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
             out.tag(RECORD);
             put_outbox_record(out, &record);
         });
+    }
+}
+
+/// Writes the rows of all units with names, in the order of coming.
+fn for_each_row(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
+    let Some(named) = &sale.named else { return };
+    for row in named.rows().iter() {
+        element(&|out| {
+            out.tag(ROW);
+            put_row(out, named, row);
+        });
+    }
+}
+
+fn put_units_of(out: &mut Writer<'_>, units: &[UnitNumber]) {
+    if !units.is_empty() {
+        out.number(1);
+        put_units_option(out, UNITS, units);
     }
 }
 
@@ -269,24 +303,36 @@ fn put_header(out: &mut Writer<'_>, sale: &Sale, secrets: Secrets) {
     }
 }
 
-fn put_item(out: &mut Writer<'_>, sku: &[u8], stock: Stock, base: i64) {
-    out.tag(ITEM);
+fn put_item(out: &mut Writer<'_>, sku: &[u8], stock: Stock, base: i64, sealed: Option<bool>) {
+    out.tag_with_options(ITEM, sealed.is_some());
     out.bytes(sku);
     out.number(stock.available);
     out.number(stock.reserved);
     out.number(stock.sold);
     out.signed(base);
+    if let Some(sealed) = sealed {
+        out.one_option(NAMED, |out| out.flag(sealed));
+    }
 }
 
-fn put_record(out: &mut Writer<'_>, sale: &Sale, record: Reservation<'_>) {
+/// Appends a record with the units it has, or had.
+fn put_record_whole(out: &mut Writer<'_>, sale: &Sale, slot: Slot, record: Reservation<'_>) {
+    let units = units_kept(sale, slot, record);
+    put_record(out, sale, record, !units.is_empty());
+    put_units_of(out, &units);
+}
+
+/// Appends a record without its option.
+fn put_record(out: &mut Writer<'_>, sale: &Sale, record: Reservation<'_>, has_option: bool) {
     let user = sale.users.name(record.user());
-    out.tag(match record.status() {
+    let tag = match record.status() {
         Status::Open => OPEN,
         Status::Released => RELEASED,
         Status::InGrace => LATE,
         Status::Expired => EXPIRED,
         Status::Sold => ORDER,
-    });
+    };
+    out.tag_with_options(tag, has_option);
     out.name(record.id());
     out.option(user, Writer::name);
     match record.digest() {
@@ -321,7 +367,8 @@ fn put_refund(out: &mut Writer<'_>, id: Spelling<'_>, refund: &RefundRecord) {
         Some(true) => Some(true),
         None => Some(false),
     };
-    out.tag_with_options(REFUND, no_restock.is_some());
+    let options = u64::from(no_restock.is_some()) + u64::from(!refund.units.is_empty());
+    out.tag_with_options(REFUND, options > 0);
     out.name(id);
     out.option(refund.reference.as_ref(), |out, name| {
         out.name(name.spelling())
@@ -329,8 +376,14 @@ fn put_refund(out: &mut Writer<'_>, id: Spelling<'_>, refund: &RefundRecord) {
     put_lines(out, &refund.cart.lines());
     put_entry(out, refund.entry);
     out.flag(refund.restores_limit);
+    if options > 0 {
+        out.number(options);
+    }
     if let Some(was_asked) = no_restock {
-        out.one_option(NO_RESTOCK, |out| out.flag(was_asked));
+        out.an_option(NO_RESTOCK, |out| out.flag(was_asked));
+    }
+    if !refund.units.is_empty() {
+        put_units_option(out, REFUND_UNITS, &refund.units);
     }
 }
 
@@ -347,6 +400,10 @@ fn put_restock_ref(out: &mut Writer<'_>, restock: &RestockRef) {
         }
         Deltas::Digest(digest) => {
             out.tag(DIGEST);
+            out.wide(*digest);
+        }
+        Deltas::Call(digest) => {
+            out.tag(CALL);
             out.wide(*digest);
         }
     }

@@ -5,6 +5,7 @@
 
 use crate::sale::book::cart::Cart;
 use crate::sale::book::items::{Move, Stock, StockChanges};
+use crate::sale::book::named::UnitNumber;
 use crate::sale::book::pace::Pace;
 use crate::sale::book::refunds::RefundRecord;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Slot, Status};
@@ -13,7 +14,7 @@ use crate::sale::book::user::Account;
 use crate::sale::book::users::UserSlot;
 pub(crate) use crate::sale::event::moves::signed;
 use crate::sale::event::moves::{differences, shifted};
-use crate::sale::event::{Change, Event, Forgets, Order, Refund, StockDelta};
+use crate::sale::event::{Change, Event, Forgets, NamedRestock, Order, Refund, StockDelta};
 use crate::sale::state::{Mark, MarkId, Sale};
 use crate::sale::units::{Line, units_of};
 use crate::table::name::{Key, Name, Spelling};
@@ -71,26 +72,31 @@ impl Sale {
                 id,
                 user,
                 lines,
+                units,
                 expires_at_ms,
                 forgets,
                 replaces,
-                ..
             } => {
                 self.make_room(*forgets);
                 let mut new = new_reservation(*id, NONE, lines, at_ms);
                 new.expires_at_ms = *expires_at_ms;
-                match replaces {
+                let slot = match replaces {
                     None => Some(self.reserve(*user, lines, new, told)),
                     Some(old) => self.replace(*old, *user, lines, new, told),
+                };
+                if !units.is_empty() {
+                    self.hold_units(slot?, units);
                 }
+                slot
             }
             Change::Bought {
                 id,
                 user,
                 lines,
+                units,
                 order,
+                sealed,
                 forgets,
-                ..
             } => {
                 self.make_room(*forgets);
                 let user = self.users.retain(*user);
@@ -100,7 +106,11 @@ impl Sale {
                     ..new_reservation(*id, user, lines, at_ms)
                 };
                 let order = OrderRecord::new(at_ms, order.entry, order.reference);
-                Some(self.reservations.insert(&new, Some(order), &mut self.users))
+                let slot = self.reservations.insert(&new, Some(order), &mut self.users);
+                if self.named.is_some() {
+                    self.hold_bought(slot, lines, units, sealed);
+                }
+                Some(slot)
             }
             Change::ReleasedUnseen { id, user, forgets } => {
                 self.make_room(*forgets);
@@ -112,7 +122,7 @@ impl Sale {
                 };
                 Some(self.reservations.insert(&new, None, &mut self.users))
             }
-            Change::Sold { id, order, .. } => self.sell(*id, order, at_ms, seen),
+            Change::Sold { id, order, sealed } => self.sell(*id, order, sealed, at_ms, seen),
             Change::Released { id } => self.end(*id, Status::Released, at_ms, seen),
             Change::Expired { id } => self.end(*id, self.status_when_expired(), at_ms, seen),
             Change::Lapsed { id } => self.end(*id, Status::Expired, at_ms, seen),
@@ -148,7 +158,11 @@ impl Sale {
                     self.forget(self.reservations.first_ended_of_all());
                 }
             }
-            Change::Restocked { deltas, reference, .. } => self.restock(deltas, *reference, seen),
+            Change::Restocked {
+                deltas,
+                reference,
+                named,
+            } => self.restock(deltas, *reference, named.as_deref(), seen),
             Change::Altered(options) => {
                 if self.options.pace != options.pace {
                     self.pace = Pace::default();
@@ -248,6 +262,9 @@ impl Sale {
             };
             self.items.shift(item, by, &mut told.stock);
         }
+        if self.named.is_some() {
+            self.free_units(slot, Status::Released);
+        }
         self.account(old_user, &old_lines, (-1, 0), -1);
         self.account(new.user, lines, (1, 0), 1);
         told.counted = self.users.sums(new.user).counted;
@@ -260,7 +277,7 @@ impl Sale {
     /// `signs` say what they are added to, `counts` what that does to the limits.
     // Where the signs are known, little is left of it.
     #[inline(always)]
-    fn move_units(
+    pub(super) fn move_units(
         &mut self,
         user: UserSlot,
         lines: &[Line],
@@ -304,6 +321,7 @@ impl Sale {
         &mut self,
         id: Key<'_>,
         order: &Order<'_>,
+        sealed: &[UnitNumber],
         at_ms: u64,
         seen: &mut StockChanges,
     ) -> Option<Slot> {
@@ -315,6 +333,9 @@ impl Sale {
         } else {
             // Within its grace: the units went back on sale and come from there.
             self.move_units(user, &lines, (-1, 0, 1), 1, seen);
+        }
+        if self.named.is_some() {
+            self.hold_sold(slot, &lines, sealed);
         }
         let order = OrderRecord::new(at_ms, order.entry, order.reference);
         self.reservations.sell(slot, &mut self.users, order);
@@ -341,6 +362,9 @@ impl Sale {
         if record.status() == Status::Open {
             let (user, lines) = (record.user(), record.lines());
             self.move_units(user, &lines, (1, -1, 0), -1, seen);
+        }
+        if self.named.is_some() {
+            self.free_units(slot, status);
         }
         self.reservations.end(slot, &mut self.users, status, at_ms);
     }
@@ -369,6 +393,9 @@ impl Sale {
             let Some(slot) = self.reservations.late().first() else {
                 break;
             };
+            if self.named.is_some() {
+                self.free_units(slot, Status::Expired);
+            }
             self.reservations
                 .end(slot, &mut self.users, Status::Expired, 0);
         }
@@ -376,6 +403,9 @@ impl Sale {
 
     fn forget(&mut self, slot: Option<Slot>) {
         if let Some(slot) = slot {
+            if self.named.is_some() {
+                self.free_units(slot, Status::Expired);
+            }
             self.reservations.remove(slot, &mut self.users);
         }
     }
@@ -383,6 +413,11 @@ impl Sale {
     fn refund(&mut self, refund: &Refund<'_>, seen: &mut StockChanges) -> Option<Slot> {
         let slot = self.reservations.find(refund.id)?;
         let user = self.reservations.get(slot)?.user();
+        if self.named.is_some() {
+            self.refund_units(slot, user, refund, seen);
+            self.note_refund(slot, refund);
+            return Some(slot);
+        }
         let available = i64::from(refund.restocks);
         let counts = -i64::from(refund.restores_limit);
         self.move_units(user, &refund.lines, (available, 0, -1), counts, seen);
@@ -401,7 +436,7 @@ impl Sale {
         let mut taken = refund.lines.clone();
         taken.sort_unstable();
         let record = RefundRecord {
-            units: Box::default(),
+            units: refund.units.as_slice().into(),
             reference: refund.reference.map(Name::new),
             cart: Cart::new(&refund.lines),
             entry: refund.entry,
@@ -415,6 +450,7 @@ impl Sale {
         &mut self,
         deltas: &[StockDelta<'_>],
         reference: Option<Spelling<'_>>,
+        named: Option<&NamedRestock<'_>>,
         seen: &mut StockChanges,
     ) {
         let mut by_item = Vec::with_capacity(deltas.len());
@@ -431,9 +467,16 @@ impl Sale {
             self.items.shift_base(item, *delta);
             by_item.push((item, *delta));
         }
+        if let (Some(named), Some(&(item, _))) = (named, by_item.first()) {
+            self.restock_units(item, named);
+        }
         let Some(reference) = reference else { return };
         by_item.sort_unstable();
-        self.restock_refs.push(reference, Deltas::new(&by_item));
+        let deltas = match named.and_then(|named| named.digest) {
+            Some(digest) => Deltas::Call(digest),
+            None => Deltas::new(&by_item),
+        };
+        self.restock_refs.push(reference, deltas);
     }
 }
 

@@ -3,6 +3,7 @@
 //! As `apply.rs`: nothing is decided here, and nothing can fail.
 
 use crate::sale::book::items::StockChanges;
+use crate::sale::book::named::UnitNumber;
 use crate::sale::book::reservation::{NewReservation, Slot, Status};
 use crate::sale::book::waiting::draw::Seed;
 use crate::sale::book::waiting::{LineCounts, Moves, PlaceSlot, Waiting};
@@ -108,13 +109,19 @@ impl Sale {
             return;
         };
         let mut forgotten = granted.forgotten;
+        let mut units = &granted.units[..];
         for (slot, gets_units) in who_of(&waiting, granted) {
             if gets_units {
                 if forgotten > 0 {
                     forgotten -= 1;
                     self.make_room(Forgets::OldestPastGrace);
                 }
-                self.grant(&waiting, slot, granted.expires_at_ms, at_ms, told);
+                let made = self.grant(&waiting, slot, granted.expires_at_ms, at_ms, told);
+                if let Some((slot, qty)) = made.filter(|_| !units.is_empty()) {
+                    let own;
+                    (own, units) = split_units(units, qty);
+                    self.hold_units(slot, own);
+                }
             }
             waiting.take_out(slot);
         }
@@ -135,16 +142,15 @@ impl Sale {
         expires_at_ms: u64,
         at_ms: u64,
         told: &mut Applied,
-    ) {
-        let Some(place) = waiting.get(slot) else {
-            return;
-        };
+    ) -> Option<(Slot, u64)> {
+        let place = waiting.get(slot)?;
         let [id, user] = [place.id, place.user].map(|name| self.hasher.key_of(name));
         let lines = one_line(place.item, place.qty);
         let mut new = new_reservation(id, NONE, &lines, at_ms);
         new.expires_at_ms = expires_at_ms;
-        self.reserve(user, &lines, new, told);
+        let made = self.reserve(user, &lines, new, told);
         self.begin_one(at_ms);
+        Some((made, place.qty))
     }
 
     /// Returns what the changes since the last call did to places, for whoever keeps something
@@ -173,6 +179,12 @@ impl Sale {
             waiting.dead()
         })
     }
+}
+
+/// The first so many units of a list, and the rest.
+pub(super) fn split_units(units: &[UnitNumber], qty: u64) -> (&[UnitNumber], &[UnitNumber]) {
+    let qty = usize::try_from(qty).unwrap_or(usize::MAX);
+    units.split_at_checked(qty).unwrap_or((units, &[]))
 }
 
 /// The people at the places an event settles, each with whether it gives them units.

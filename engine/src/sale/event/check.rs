@@ -8,8 +8,9 @@
 
 use std::fmt;
 
+use crate::sale::book::named::UnitNumber;
 use crate::sale::book::reservation::{Reservation, Status};
-use crate::sale::event::{Change, Event, Forgets, Refund, StockDelta};
+use crate::sale::event::{Change, Event, Forgets, NamedRestock, Refund, StockDelta};
 use crate::sale::state::Sale;
 use crate::sale::units::{INTEGER_MAX, ItemIndex, Line};
 use crate::table::name::{Key, NameBuffer, Spelling};
@@ -47,6 +48,12 @@ pub enum Divergence {
     UserWaits,
     /// Not as many people at these places as the event settles.
     TooFewPlaces,
+    /// A unit that is not free, or not the order's.
+    UnitTaken,
+    /// The units are not those of the lines.
+    OtherUnits,
+    /// A name that is new, or of another item, or not to be sold again.
+    WrongNames,
 }
 
 impl fmt::Display for Divergence {
@@ -67,6 +74,9 @@ impl fmt::Display for Divergence {
             Divergence::EntriesOutOfOrder => "the entries are out of order",
             Divergence::UserWaits => "the user waits already",
             Divergence::TooFewPlaces => "other people stand at these places",
+            Divergence::UnitTaken => "a unit is not free",
+            Divergence::OtherUnits => "the units are not those of the lines",
+            Divergence::WrongNames => "the names of units do not fit",
         })
     }
 }
@@ -99,6 +109,7 @@ impl Sale {
             Change::Reserved {
                 id,
                 lines,
+                units,
                 forgets,
                 expires_at_ms,
                 replaces,
@@ -109,18 +120,26 @@ impl Sale {
                 }
                 self.check_new(*id, *forgets)?;
                 match replaces {
-                    None => self.check_available(lines, &[]),
-                    Some(old) => self.check_replaced(*old, *expires_at_ms, lines),
+                    None => self.check_available(lines, &[])?,
+                    Some(old) => self.check_replaced(*old, *expires_at_ms, lines)?,
                 }
+                self.check_units(lines, units, *replaces)
             }
             Change::Bought {
-                id, lines, forgets, ..
+                id,
+                lines,
+                units,
+                sealed,
+                forgets,
+                ..
             } => {
                 self.check_new(*id, *forgets)?;
-                self.check_available(lines, &[])
+                self.check_available(lines, &[])?;
+                self.check_units(lines, units, None)?;
+                self.check_sealed(lines, sealed)
             }
             Change::ReleasedUnseen { id, forgets, .. } => self.check_new(*id, *forgets),
-            Change::Sold { id, .. } => self.check_sold(*id),
+            Change::Sold { id, sealed, .. } => self.check_sold(*id, sealed),
             Change::Released { id } => match self.check_known(*id)?.status() {
                 Status::Open | Status::InGrace | Status::Expired => Ok(()),
                 _ => Err(Divergence::WrongState),
@@ -138,13 +157,16 @@ impl Sale {
             }
             Change::Refunded(refund) => {
                 self.check_refund(refund)?;
+                self.check_refund_units(refund)?;
                 self.check_new_refund(refund)
             }
             Change::Restocked {
-                deltas, reference, ..
+                deltas,
+                reference,
+                named,
             } => {
                 self.check_new_restock(*reference)?;
-                self.check_deltas(deltas)
+                self.check_deltas(deltas, named.as_deref())
             }
             Change::Altered(options) => {
                 // Without tallies from the first day the limit could not be counted.
@@ -199,19 +221,23 @@ impl Sale {
         Ok(())
     }
 
-    fn check_known(&self, id: Key<'_>) -> Result<Reservation<'_>, Divergence> {
+    pub(super) fn check_known(&self, id: Key<'_>) -> Result<Reservation<'_>, Divergence> {
         let slot = self.reservations.find(id).ok_or(Divergence::IdUnknown)?;
         self.reservations.get(slot).ok_or(Divergence::IdUnknown)
     }
 
-    fn check_sold(&self, id: Key<'_>) -> Result<(), Divergence> {
+    fn check_sold(&self, id: Key<'_>, sealed: &[UnitNumber]) -> Result<(), Divergence> {
         let record = self.check_known(id)?;
+        if record.digest().is_none() {
+            self.check_sealed(&record.lines(), sealed)?;
+        }
         match record.status() {
             Status::Open => Ok(()),
             // Also for good: before events told the end of a GRACE, one that was raised later
             // brought it back.
             Status::InGrace | Status::Expired if record.digest().is_none() => {
-                self.check_available(&record.lines(), &[])
+                self.check_available(&record.lines(), &[])?;
+                self.check_late(id, &record.lines())
             }
             _ => Err(Divergence::WrongState),
         }
@@ -340,7 +366,12 @@ impl Sale {
         }
     }
 
-    fn check_deltas(&self, deltas: &[StockDelta<'_>]) -> Result<(), Divergence> {
+    fn check_deltas(
+        &self,
+        deltas: &[StockDelta<'_>],
+        named: Option<&NamedRestock<'_>>,
+    ) -> Result<(), Divergence> {
+        self.check_named(deltas, named)?;
         let mut total = i128::from(self.total());
         for StockDelta { sku, delta } in deltas {
             let item = self.items.find(sku);

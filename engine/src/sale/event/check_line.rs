@@ -7,7 +7,7 @@ use crate::sale::event::apply_line::{fates_of, people_of};
 use crate::sale::event::check::Divergence;
 use crate::sale::event::{Change, Event, Forgets, Granted};
 use crate::sale::state::Sale;
-use crate::sale::units::ItemIndex;
+use crate::sale::units::{ItemIndex, Line};
 use crate::table::name::Key;
 
 impl Sale {
@@ -91,6 +91,14 @@ impl Sale {
         if units > self.items.stock(granted.item).available {
             return Err(Divergence::TooFewUnits);
         }
+        let people = people_of(waiting, granted);
+        let made = fates_of(people, granted).filter(|(_, gets_units)| *gets_units);
+        let lines = made.filter_map(|(slot, _)| {
+            let place = waiting.get(slot)?;
+            let (item, qty) = (place.item, place.qty);
+            Some(Line { item, qty })
+        });
+        self.check_granted_units(lines, &granted.units)?;
         if granted.forgotten as usize > self.reservations.remembered_len() {
             return Err(Divergence::TooFewReservations);
         }

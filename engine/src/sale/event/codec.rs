@@ -22,7 +22,7 @@ use crate::sale::event::line_codec::{
     take_tagged,
 };
 use crate::sale::event::order_codec::{
-    put_order, put_order_option, put_refund, put_refund_options, take_order, take_order_option,
+    put_order, put_order_options, put_refund, put_refund_options, take_order, take_order_option,
     take_refund, take_refund_option,
 };
 use crate::sale::event::parts::{
@@ -30,6 +30,9 @@ use crate::sale::event::parts::{
     take_options, take_positive, take_reason, take_sku,
 };
 use crate::sale::event::told::Told;
+use crate::sale::event::units_codec::{
+    is_restock, put_named, put_units_option, take_named, take_units,
+};
 use crate::sale::event::{Change, Created, Event, StockDelta};
 use crate::sale::units::{INTEGER_MAX, ORDERS_BYTES_MAX, has_twice};
 use crate::table::hash::Hasher;
@@ -63,6 +66,9 @@ const DROPPED: u8 = 21;
 
 /// Options of `Reserved`.
 const REPLACES: u8 = 1;
+const UNITS: u8 = 2;
+/// Options of `Granted`.
+const GRANTED_UNITS: u8 = 1;
 /// Options of `Swept`.
 const LAPSED: u8 = 1;
 /// Options of `Resumed`: which mark.
@@ -96,10 +102,22 @@ pub(super) fn put_event(out: &mut Out<'_, '_>, event: &Event<'_>, with_moment: b
 #[inline]
 fn has_option(change: &Change<'_>) -> bool {
     match change {
-        Change::Reserved { replaces, .. } => replaces.is_some(),
+        Change::Reserved {
+            replaces, units, ..
+        } => replaces.is_some() | !units.is_empty(),
         Change::Swept { lapsed, .. } => *lapsed > 0,
-        Change::Refunded(refund) => refund.no_restock == Some(true) || !refund.told.is_empty(),
-        Change::Sold { order, .. } | Change::Bought { order, .. } => !order.told.is_empty(),
+        Change::Refunded(refund) => {
+            refund.no_restock == Some(true) || !refund.told.is_empty() || !refund.units.is_empty()
+        }
+        Change::Sold { order, sealed, .. } => !order.told.is_empty() | !sealed.is_empty(),
+        Change::Bought {
+            order,
+            units,
+            sealed,
+            ..
+        } => !order.told.is_empty() | !units.is_empty() | !sealed.is_empty(),
+        Change::Granted(granted) => !granted.units.is_empty(),
+        Change::Restocked { named, .. } => named.is_some(),
         Change::Created(created) => count_tagged(&created.options) > 0,
         Change::Altered(options) => count_tagged(options) > 0,
         Change::Resumed { lifts } => lifts.is_some(),
@@ -189,14 +207,34 @@ fn put_deltas(out: &mut Out<'_, '_>, deltas: &[StockDelta<'_>]) {
 fn put_option(out: &mut Out<'_, '_>, change: &Change<'_>) {
     match change {
         Change::Reserved {
-            replaces: Some(old),
-            ..
-        } => out.one_option(REPLACES, |out| out.name(*old)),
+            replaces, units, ..
+        } => {
+            out.number(u64::from(replaces.is_some()) + u64::from(!units.is_empty()));
+            if let Some(old) = replaces {
+                out.an_option(REPLACES, |out| out.name(*old));
+            }
+            if !units.is_empty() {
+                put_units_option(out, UNITS, units);
+            }
+        }
         Change::Swept { lapsed, .. } => {
             out.one_option(LAPSED, |out| out.number(u64::from(*lapsed)));
         }
         Change::Refunded(refund) => put_refund_options(out, refund),
-        Change::Sold { order, .. } | Change::Bought { order, .. } => put_order_option(out, order),
+        Change::Sold { order, sealed, .. } => put_order_options(out, order, &[], sealed),
+        Change::Bought {
+            order,
+            units,
+            sealed,
+            ..
+        } => put_order_options(out, order, units, sealed),
+        Change::Granted(granted) => {
+            out.number(1);
+            put_units_option(out, GRANTED_UNITS, &granted.units);
+        }
+        Change::Restocked {
+            named: Some(named), ..
+        } => put_named(out, named),
         Change::Created(created) => put_tagged(out, &created.options),
         Change::Altered(options) => put_tagged(out, options),
         Change::Resumed { lifts: Some(mark) } => {
@@ -292,6 +330,15 @@ fn take_rest<'a>(
     if has_options {
         from.options(|tag, value| take_option(&mut change, tag, value))?;
     }
+    if let Change::Restocked {
+        deltas,
+        named: Some(named),
+        ..
+    } = &change
+        && !is_restock(deltas, named)
+    {
+        return Err(CodecError::Invalid("the names of units"));
+    }
     if let Change::Refunded(refund) = &mut change
         && version > 1
     {
@@ -308,6 +355,11 @@ fn take_option<'a>(
 ) -> Result<bool, CodecError> {
     match (change, tag) {
         (Change::Reserved { replaces, .. }, REPLACES) => *replaces = Some(value.name()?),
+        (Change::Reserved { units, .. }, UNITS) => *units = take_units(value)?,
+        (Change::Granted(granted), GRANTED_UNITS) => granted.units = take_units(value)?,
+        (Change::Restocked { named, .. }, tag) => {
+            return take_named(named.get_or_insert_default(), tag, value);
+        }
         (Change::Swept { lapsed, .. }, LAPSED) => {
             *lapsed = value.small()?;
             if *lapsed == 0 {
@@ -315,8 +367,19 @@ fn take_option<'a>(
             }
         }
         (Change::Refunded(refund), tag) => return take_refund_option(refund, tag, value),
-        (Change::Sold { order, .. } | Change::Bought { order, .. }, tag) => {
-            return take_order_option(order, tag, value);
+        (Change::Sold { order, sealed, .. }, tag) => {
+            return take_order_option(order, None, sealed, tag, value);
+        }
+        (
+            Change::Bought {
+                order,
+                units,
+                sealed,
+                ..
+            },
+            tag,
+        ) => {
+            return take_order_option(order, Some(units), sealed, tag, value);
         }
         (Change::Created(created), tag) => return take_tagged(&mut created.options, tag, value),
         (Change::Altered(options), tag) => return take_tagged(options, tag, value),

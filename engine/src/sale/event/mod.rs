@@ -10,8 +10,10 @@
 
 pub mod apply;
 mod apply_line;
+mod apply_units;
 pub mod check;
 mod check_line;
+mod check_units;
 pub mod codec;
 pub mod container;
 mod create;
@@ -24,6 +26,7 @@ pub(crate) mod parts;
 mod queue;
 pub mod record;
 pub mod told;
+pub(crate) mod units_codec;
 
 use std::borrow::Cow;
 
@@ -264,7 +267,7 @@ impl Granted {
 }
 
 /// What a restock by name does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NamedRestock<'a> {
     /// Units that are new, or come back on sale, or are withdrawn: those alone that change.
     pub names: Vec<&'a [u8]>,

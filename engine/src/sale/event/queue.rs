@@ -18,10 +18,11 @@
 //! Edge: reads the sale and changes its outbox alone. `apply.rs` changes the rest.
 
 use crate::sale::book::items::StockChanges;
+use crate::sale::book::named::UnitList;
 use crate::sale::book::options::{Events, Options};
 use crate::sale::book::outbox::Outbox;
-use crate::sale::book::reservation::Slot;
-use crate::sale::event::apply_line::who_of;
+use crate::sale::book::reservation::{Slot, Status};
+use crate::sale::event::apply_line::{split_units, who_of};
 use crate::sale::event::record::{Alterations, News, ReservationEvent, of_reservation};
 use crate::sale::event::{Change, Event, Granted, StockDelta};
 use crate::sale::state::Sale;
@@ -81,6 +82,7 @@ impl Sale {
                 id,
                 user,
                 lines,
+                units,
                 expires_at_ms,
                 replaces,
                 ..
@@ -90,7 +92,7 @@ impl Sale {
                 }
                 let event = ReservationEvent::Reserved;
                 let (id, user) = (id.spelling(), user.spelling());
-                let news = of_reservation(event, id, user, lines, *expires_at_ms);
+                let news = of_reservation(event, id, user, (lines, units.clone()), *expires_at_ms);
                 outbox.queue(at_ms, &news);
             }
             Change::Released { id } => self.queue_released(outbox, at_ms, *id),
@@ -182,13 +184,17 @@ impl Sale {
 
     fn queue_granted(&self, outbox: &mut Outbox, at_ms: u64, granted: &Granted) {
         let Some(waiting) = &self.waiting else { return };
+        let mut units = &granted.units[..];
         for (slot, gets_units) in who_of(waiting, granted) {
             let place = waiting.get(slot).filter(|_| gets_units);
             let Some(place) = place else { continue };
             let event = ReservationEvent::Granted;
             let lines = one_line(place.item, place.qty);
             let (id, user) = (place.id, place.user);
-            let news = of_reservation(event, id, user, &lines, granted.expires_at_ms);
+            let own;
+            (own, units) = split_units(units, place.qty);
+            let cart = (&lines[..], UnitList::from_slice(own));
+            let news = of_reservation(event, id, user, cart, granted.expires_at_ms);
             outbox.queue(at_ms, &news);
         }
     }
@@ -212,11 +218,18 @@ impl Sale {
         let user = self.users.name(record.user())?;
         let expires_at_ms = record.expires_at_ms();
         let lines = record.lines();
+        let mut units = UnitList::new();
+        if let Some(named) = &self.named
+            && event != ReservationEvent::Extended
+            && record.status() == Status::Open
+        {
+            units = named.held_by(slot).collect();
+        }
         Some(of_reservation(
             event,
             record.id(),
             user,
-            &lines,
+            (&lines, units),
             expires_at_ms,
         ))
     }
@@ -266,7 +279,6 @@ fn bound() -> Alterations {
 mod tests {
     use super::*;
     use crate::sale::audit::fixture::sale;
-    use crate::sale::book::named::UnitList;
     use crate::sale::event::told::{Told, ToldWriter};
     use crate::sale::event::{Forgets, Order};
     use crate::sale::units::{EntryId, Lines, one_line};

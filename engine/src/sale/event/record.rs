@@ -10,6 +10,7 @@
 //! | 12, 13, 14 | paused, resumed, closed | none |
 //! | 15 | lost | how many, as `u64` |
 //! | 16 | altered, PASSKEY too | as 11; no secret |
+//! | 20 | as 1 to 6, of units with names | the kind without names, its fields, then the numbers up to the end |
 //!
 //! The deadline is an `i64` from the moment of decision. EVENTS is 0 for `orders` and 1 for
 //! `all`. A kind is never reused; 2 is not written yet.
@@ -23,6 +24,7 @@ use crate::sale::book::options::{Events, NUMBER_NAMES};
 use crate::sale::book::outbox::{Head, Hole, Outbox};
 use crate::sale::book::restock_refs::ItemDelta;
 use crate::sale::event::parts::{put_lines, take_integer, take_lines};
+use crate::sale::event::units_codec::{put_units, take_units};
 use crate::sale::units::{INTEGER_MAX, ItemIndex, Line, Lines, units_of};
 use crate::table::name::Spelling;
 use crate::wire::{CodecError, Reader, Writer};
@@ -118,6 +120,7 @@ const RESUMED: u8 = 13;
 const CLOSED: u8 = 14;
 const LOST: u8 = 15;
 const ALTERED_PASSKEYS: u8 = 16;
+const OF_UNITS: u8 = 20;
 
 impl News<'_> {
     /// Returns the value of the entry's field `event`.
@@ -186,12 +189,18 @@ impl News<'_> {
 
     /// Appends the body of a record that was decided at `at_ms`.
     fn put(&self, out: &mut Writer<'_>, at_ms: u64) {
+        if let News::Reservation { units, .. } = self
+            && !units.is_empty()
+        {
+            out.tag(OF_UNITS);
+        }
         out.tag(self.kind());
         match self {
             News::Reservation {
                 id,
                 user,
                 lines,
+                units,
                 expires_at_ms,
                 replaced_by,
                 ..
@@ -203,6 +212,7 @@ impl News<'_> {
                 if let Some(id) = replaced_by {
                     out.name(*id);
                 }
+                put_units(out, units);
             }
             News::Item { item, stock, .. } => {
                 out.number(u64::from(*item));
@@ -254,16 +264,17 @@ impl Outbox {
     ///
     /// # Errors
     ///
-    /// The record is damaged, names an item of `items` that is not there, or does not stand
+    /// The record is damaged, names an item of `items` or a unit of `units` that is not there, or does not stand
     /// behind the others.
     pub(crate) fn load(
         &mut self,
         bytes: &[u8],
         items: usize,
+        units: usize,
         after: u64,
     ) -> Result<u64, CodecError> {
         let record = Record::take(bytes)?;
-        if !record.news.has_items_below(items) {
+        if !record.news.has_items_below(items) || !record.news.has_units_below(units) {
             return Err(CodecError::Invalid("an item of a record"));
         }
         let Record { seq, at_ms, news } = record;
@@ -313,12 +324,40 @@ impl News<'_> {
             _ => true,
         }
     }
+
+    fn has_units_below(&self, len: usize) -> bool {
+        match self {
+            News::Reservation { units, .. } => units.iter().all(|&unit| (unit as usize) < len),
+            _ => true,
+        }
+    }
 }
 
 type Plain<'a> = Reader<'a, ()>;
 
 fn take_news<'a>(from: &mut Plain<'a>, at_ms: u64) -> Result<News<'a>, CodecError> {
-    Ok(match from.tag()? {
+    let kind = from.tag()?;
+    if kind == OF_UNITS {
+        return take_of_units(from, at_ms);
+    }
+    take_kind(kind, from, at_ms)
+}
+
+/// Reads an entry of a reservation with names, up to the end.
+fn take_of_units<'a>(from: &mut Plain<'a>, at_ms: u64) -> Result<News<'a>, CodecError> {
+    let kind = from.tag()?;
+    if !(RESERVED..=REPLACED).contains(&kind) {
+        return Err(CodecError::Invalid("the kind of a record"));
+    }
+    let mut news = take_kind(kind, from, at_ms)?;
+    if let News::Reservation { units, .. } = &mut news {
+        *units = take_units(from)?;
+    }
+    Ok(news)
+}
+
+fn take_kind<'a>(kind: u8, from: &mut Plain<'a>, at_ms: u64) -> Result<News<'a>, CodecError> {
+    Ok(match kind {
         RESERVED => take_reservation(from, at_ms, ReservationEvent::Reserved)?,
         GRANTED => take_reservation(from, at_ms, ReservationEvent::Granted)?,
         EXTENDED => take_reservation(from, at_ms, ReservationEvent::Extended)?,
@@ -420,11 +459,11 @@ pub(super) fn of_reservation<'a>(
     event: ReservationEvent,
     id: Spelling<'a>,
     user: Spelling<'a>,
-    lines: &[Line],
+    (lines, units): (&[Line], UnitList),
     expires_at_ms: u64,
 ) -> News<'a> {
     News::Reservation {
-        units: UnitList::new(),
+        units,
         event,
         id,
         user,
@@ -452,6 +491,13 @@ mod tests {
             lines: one_line(0, 1),
             expires_at_ms: AT_MS + 300_000,
             replaced_by,
+        };
+        let of_units = |event, replaced_by| {
+            let mut news = reservation(event, replaced_by);
+            if let News::Reservation { units, .. } = &mut news {
+                *units = UnitList::from_slice(&[70_000, 70_001, 3]);
+            }
+            news
         };
         let item = |event| News::Item {
             event,
@@ -494,6 +540,8 @@ mod tests {
                 passkeys: true,
                 ..Alterations::default()
             }),
+            of_units(ReservationEvent::Reserved, None),
+            of_units(ReservationEvent::Released, Some(Spelling::of(b"next"))),
         ]
     }
 
@@ -515,10 +563,10 @@ mod tests {
         assert_eq!(
             words.join(" "),
             "reserved granted extended released expired released allreserved soldout \
-             backinstock restocked altered altered paused resumed closed altered"
+             backinstock restocked altered altered paused resumed closed altered reserved released"
         );
         let qty: Vec<_> = news().iter().filter_map(News::qty).collect();
-        assert_eq!(qty, [1, 1, 1, 1, 1, 1, 2]);
+        assert_eq!(qty, [1, 1, 1, 1, 1, 1, 2, 1, 1]);
     }
 
     #[test]
@@ -566,7 +614,7 @@ mod tests {
                 ReservationEvent::Expired,
                 Spelling::of(id),
                 Spelling::of(user),
-                &lines,
+                (&lines, UnitList::new()),
                 AT_MS - 1,
             );
             let outbox = queued(std::slice::from_ref(&news));

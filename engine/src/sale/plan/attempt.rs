@@ -45,7 +45,11 @@ impl Sale {
         {
             return false;
         }
-        if self.lines_of(&ask.ask).is_err() {
+        let is_unknown = match ask.units {
+            [] => self.lines_of(&ask.ask).is_err(),
+            names => self.wanted_units(&ask.ask, names, false).is_err(),
+        };
+        if is_unknown {
             return false;
         }
         match self.admit_window(now_ms) {

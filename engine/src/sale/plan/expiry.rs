@@ -4,6 +4,7 @@
 //! units. A replica never does; it is told.
 
 use crate::sale::ask::answer::Answer;
+use crate::sale::book::named::UnitNumber;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::event::{Change, Event};
 use crate::sale::state::Sale;
@@ -17,12 +18,15 @@ pub(super) const CHAIN_LOOKS_MAX: u32 = 1_000;
 
 /// So many lines of a reservation count as one reservation towards `sweep-max`.
 pub(super) const LINES_PER_COUNT: usize = 16;
+/// The same of its units with names.
+pub(super) const UNITS_PER_COUNT: usize = 16;
 
 /// Counts the reservations, from the first on, that a sweep may take before its budget is
 /// used up, and takes their cost out of it. The last one may cost more than there is left:
 /// a cart above the whole budget has to go back, too. O(answer).
 fn count_within<'s>(
     budget: &mut u32,
+    units_of: impl Fn(Reservation<'s>) -> usize,
     records: impl Iterator<Item = (Slot, Reservation<'s>)>,
 ) -> u32 {
     let mut count = 0;
@@ -30,7 +34,9 @@ fn count_within<'s>(
         if *budget == 0 {
             break;
         }
-        let cost = record.lines_len().div_ceil(LINES_PER_COUNT).max(1);
+        let lines = record.lines_len().div_ceil(LINES_PER_COUNT);
+        let named = units_of(record).div_ceil(UNITS_PER_COUNT);
+        let cost = lines.max(named).max(1);
         *budget = budget.saturating_sub(u32::try_from(cost).unwrap_or(u32::MAX));
         count += 1;
     }
@@ -83,11 +89,13 @@ impl Sale {
     /// The same, and takes what it costs out of a budget that several sales share.
     pub fn plan_sweep_within(&self, now_ms: u64, budget: &mut u32) -> Option<Event<'static>> {
         let overdue = until(self.reservations.iter_open(), Some(now_ms));
-        let expired = count_within(budget, overdue);
+        let expired = count_within(budget, |record| self.named_units_in(record), overdue);
         let until_ms = now_ms.checked_sub(self.options.grace_ms);
-        let lapsed = count_within(budget, until(self.reservations.iter_late(), until_ms));
+        let late = until(self.reservations.iter_late(), until_ms);
+        let lapsed = count_within(budget, |_| 0, late);
         let until_ms = now_ms.checked_sub(self.options.remembers_ms());
-        let forgotten = count_within(budget, until(self.reservations.iter_ended(), until_ms));
+        let ended = until(self.reservations.iter_ended(), until_ms);
+        let forgotten = count_within(budget, |_| 0, ended);
         if expired + lapsed + forgotten == 0 {
             return None;
         }
@@ -99,6 +107,16 @@ impl Sale {
                 forgotten,
             },
         })
+    }
+
+    /// Units with names that an open reservation has to give back.
+    #[inline]
+    fn named_units_in(&self, record: Reservation<'_>) -> usize {
+        let Some(named) = &self.named else { return 0 };
+        let lines = record.lines();
+        let lines = lines.iter().filter(|line| named.is_open_item(line.item));
+        let units = lines.fold(0_u64, |sum, line| sum.saturating_add(line.qty));
+        usize::try_from(units).unwrap_or(usize::MAX)
     }
 
     /// Is any open reservation past its deadline? O(1).
@@ -142,6 +160,10 @@ impl Sale {
         }
         match answer {
             Answer::AllReserved { .. } => true,
+            Answer::NotFree {
+                retry_in_ms: Some(_),
+                unit,
+            } => self.is_held_by_overdue(*unit, now_ms),
             Answer::UserLimit { .. } => self.user_has_overdue(now_ms, user, looks_left, |_| true),
             Answer::ItemLimit { item, .. } => {
                 let counts = |record: Reservation<'_>| record.has_item(*item);
@@ -149,6 +171,14 @@ impl Sale {
             }
             _ => false,
         }
+    }
+
+    /// Is the unit in a reservation past its deadline?
+    #[cold]
+    fn is_held_by_overdue(&self, unit: UnitNumber, now_ms: u64) -> bool {
+        let named = self.named.as_ref();
+        let holder = named.and_then(|named| self.record(named.holder(unit)));
+        holder.is_some_and(|record| Sale::is_overdue(record, now_ms))
     }
 
     /// May an overdue reservation of this user count here? Asked while some reservation of

@@ -15,12 +15,35 @@ use crate::sale::book::waiting::draw::Seed;
 use crate::sale::book::waiting::line::WaitingLine;
 use crate::sale::book::waiting::{Place, PlaceSlot, Waiting};
 use crate::sale::event::{Change, Event, Granted};
+use crate::sale::plan::choose::Choice;
+use crate::sale::plan::expiry::UNITS_PER_COUNT;
 use crate::sale::state::Sale;
 use crate::sale::units::{INTEGER_MAX, ItemIndex, Line};
 use crate::table::slab::NONE;
 
 /// Lines that are asked whether a grant is due in them; with more, it is taken that one is.
 const LINES_ASKED_MAX: usize = 100;
+
+/// People who get units with names in one event: each choice looks past the rows that those
+/// before it emptied.
+const NAMED_GRANTS_MAX: u64 = 256;
+
+/// Chooses units for whoever has the turn, and takes what they cost out of the budget; false where
+/// the event is full.
+#[cold]
+fn choose_for(choice: &mut Choice<'_>, qty: u64, tally: &mut Tally, budget: &mut u32) -> bool {
+    if tally.granted >= NAMED_GRANTS_MAX {
+        return false;
+    }
+    let Some(units) = choice.choose(qty) else {
+        return false;
+    };
+    choice.set(&units, false);
+    let more = units.len().div_ceil(UNITS_PER_COUNT).saturating_sub(1);
+    *budget = budget.saturating_sub(u32::try_from(more).unwrap_or(u32::MAX));
+    tally.named.extend_from_slice(&units);
+    true
+}
 
 /// What becomes of whoever has the turn.
 enum Fate {
@@ -40,6 +63,8 @@ struct Tally {
     runs: SmallVec<[u32; 2]>,
     forgotten: u32,
     pace: Pace,
+    /// Units with names, of one person after the other.
+    named: UnitList,
 }
 
 impl Tally {
@@ -171,7 +196,11 @@ impl Sale {
             runs: SmallVec::new(),
             forgotten: 0,
             pace: self.pace,
+            named: UnitList::new(),
         };
+        let named = self.named.as_deref();
+        let named = named.filter(|named| named.is_open_item(line.item()));
+        let mut choice = named.and_then(|named| Choice::new(named, line.item()));
         let mut places = waiting.at_places(line, line.head()..line.next());
         while *budget > 0
             && let Some(place) = places.next()
@@ -182,7 +211,14 @@ impl Sale {
                 match self.fate_of(now_ms, person, &tally, bounds, is_present) {
                     Fate::Waits => break,
                     Fate::PassedOver => tally.add(false),
-                    Fate::Granted => self.note_grant(now_ms, person.qty, &mut tally, bounds),
+                    Fate::Granted => {
+                        if let Some(choice) = &mut choice
+                            && !choose_for(choice, person.qty, &mut tally, budget)
+                        {
+                            break;
+                        }
+                        self.note_grant(now_ms, person.qty, &mut tally, bounds);
+                    }
                 }
             }
             tally.places += 1;
@@ -192,7 +228,7 @@ impl Sale {
         }
         let expires_at_ms = now_ms.saturating_add(self.options.hold_ms).min(INTEGER_MAX);
         let granted = Granted {
-            units: UnitList::new(),
+            units: tally.named,
             item: tally.item,
             places: tally.places,
             runs: tally.runs,
@@ -261,6 +297,7 @@ impl Sale {
         {
             return Err(Answer::OrderLimit { limit });
         }
+        self.admit_named_order(&[Line { item, qty }])?;
         let counted = self.users.sums(user).counted;
         self.admit_user(user, counted, &[Line { item, qty }], qty, None)
     }

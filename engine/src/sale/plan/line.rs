@@ -103,14 +103,16 @@ impl Sale {
         {
             return Err(Answer::Paused { at_ms });
         }
-        match self.admit_units(now_ms, ask.user, &lines, bounds, None) {
+        match self.admit_units(now_ms, ask.user, &lines, bounds, None, None) {
             // Joining would be too early while units may come back at once.
             Err(refusal @ Answer::AllReserved { .. }) if self.has_overdue(now_ms) => {
                 return Err(refusal);
             }
             Err(Answer::AllReserved { .. } | Answer::Throttled { .. }) => {}
             Err(refusal) => return Err(refusal),
-            Ok(user) if !joins => return self.plan_units(now_ms, ask, user, lines, bounds, None),
+            Ok(user) if !joins => {
+                return self.plan_units(now_ms, ask, user, lines, bounds, None, None);
+            }
             Ok(_) => {}
         }
         let &[Line { item, qty }] = &lines[..] else {

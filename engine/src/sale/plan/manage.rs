@@ -14,6 +14,7 @@ use crate::sale::event::apply::signed;
 use crate::sale::event::{Change, Created, Event, StockDelta};
 use crate::sale::state::Sale;
 use crate::sale::units::{INTEGER_MAX, ItemIndex, MOMENT_MS_MAX, has_twice};
+use crate::sale::views_units::ItemKind;
 use crate::table::name::Spelling;
 
 /// `FLASHSALE.CREATE`, parsed.
@@ -31,7 +32,7 @@ pub struct CreateAsk<'a> {
     pub keep_ms_default: u64,
 }
 
-const TOO_MANY_ITEMS: Answer =
+pub(super) const TOO_MANY_ITEMS: Answer =
     Answer::Invalid("ITEMS: more than one sale may have, see CONFIG GET flashsale.max-items");
 
 impl CreateAsk<'_> {
@@ -310,6 +311,13 @@ impl Sale {
 
     /// No item below zero, not too many items, not too many units.
     fn check_restock(&self, deltas: &[StockDelta<'_>], bounds: &Bounds) -> Result<(), Answer> {
+        let is_named = |item| self.kind_of_item(item) != ItemKind::Counted;
+        let mut items = deltas.iter().filter_map(|by| self.items.find(&by.sku));
+        if self.named.is_some() && items.any(is_named) {
+            return Err(Answer::Invalid(
+                "delta: the units of the item have names, use UNITS",
+            ));
+        }
         let (mut total, mut items) = (i128::from(self.total()), self.items.len());
         for StockDelta { sku, delta } in deltas {
             total += i128::from(*delta);

@@ -2,6 +2,7 @@
 
 mod attempt;
 pub mod batch;
+mod choose;
 pub mod expiry;
 mod grant;
 mod hold;
@@ -11,5 +12,7 @@ pub mod order;
 mod outbox;
 pub mod pass;
 pub mod refund;
+mod refund_units;
 pub mod reserve;
 mod restock_units;
+mod units;

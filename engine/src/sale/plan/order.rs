@@ -31,9 +31,12 @@ impl Sale {
         payload: Option<&'a [u8]>,
         bounds: &Bounds,
     ) -> OrderPlan<'a> {
+        if !ask.units.is_empty() {
+            self.check_names(ask)?;
+        }
         if let Some(slot) = self.find(ask.id) {
             let record = self.record(slot).ok_or(Answer::Mismatch)?;
-            if !self.is_same_request(record, ask.user.spelling(), &ask.ask) {
+            if !self.is_same_request(record, slot, ask) {
                 return Err(Answer::Mismatch);
             }
             let checkout = Checkout {
@@ -47,10 +50,13 @@ impl Sale {
         if self.find_place(ask.id).is_some() {
             return Err(Answer::StillWaiting);
         }
+        if self.named.is_some() || !ask.units.is_empty() {
+            return self.plan_buy_named(now_ms, ask, reference, payload, bounds);
+        }
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
-        let user = self.admit(now_ms, ask.user, &lines, bounds, None)?;
+        let user = self.admit(now_ms, ask.user, &lines, bounds, None, None)?;
         self.admit_pass(now_ms, ask)?;
         let forgets = self.room(now_ms, bounds)?;
         let order = Order {
@@ -71,6 +77,41 @@ impl Sale {
         Ok(Pending::new(now_ms, change))
     }
 
+    /// The rows of a new id, in a sale that has units with names.
+    #[cold]
+    #[inline(never)]
+    fn plan_buy_named<'a>(
+        &self,
+        now_ms: u64,
+        ask: &Reserve<'a>,
+        reference: Option<&'a [u8]>,
+        payload: Option<&'a [u8]>,
+        bounds: &Bounds,
+    ) -> OrderPlan<'a> {
+        let wanted = self.wanted_units(&ask.ask, ask.units, false)?;
+        let user = self.admit(now_ms, ask.user, &wanted.lines, bounds, None, Some(&wanted))?;
+        self.admit_pass(now_ms, ask)?;
+        let forgets = self.room(now_ms, bounds)?;
+        let units = self.units_for(&wanted.lines, Some(&wanted), None)?;
+        let sealed = self.sealed_for(&wanted.lines)?;
+        let order = Order {
+            reference: reference.map(Spelling::of),
+            payload,
+            entry: EntryId::default(),
+            told: Told::default(),
+        };
+        let change = Change::Bought {
+            id: ask.id,
+            user,
+            lines: wanted.lines,
+            units,
+            order,
+            sealed,
+            forgets,
+        };
+        Ok(Pending::new(now_ms, change))
+    }
+
     /// The rows of CHECKOUT's table for a reservation that is there.
     fn sell_or_tell<'a>(
         &self,
@@ -82,7 +123,7 @@ impl Sale {
         let expires_at_ms = record.expires_at_ms();
         match record.status() {
             Status::Open if now_ms < expires_at_ms => {}
-            Status::InGrace if self.grants_grace(now_ms, record) => {}
+            Status::InGrace if self.grants_grace(now_ms, slot, record) => {}
             Status::Open | Status::InGrace | Status::Expired => {
                 return Err(Answer::Expired {
                     expires_at_ms,
@@ -91,6 +132,10 @@ impl Sale {
             }
             Status::Released => return Err(Answer::Released),
             Status::Sold => return Err(self.sold_before(slot, record, ask.reference)),
+        }
+        let mut sealed = UnitList::new();
+        if self.named.is_some() {
+            sealed = self.sealed_for(&record.lines())?;
         }
         let order = Order {
             reference: ask.reference.map(Spelling::of),
@@ -101,7 +146,7 @@ impl Sale {
         Ok(Pending::new(
             now_ms,
             Change::Sold {
-                sealed: UnitList::new(),
+                sealed,
                 id: ask.id,
                 order,
             },
@@ -122,7 +167,7 @@ impl Sale {
 
     /// Is an expired reservation within its grace, with its units free and the limits
     /// admitting them now? The window is not asked again.
-    fn grants_grace(&self, now_ms: u64, record: Reservation<'_>) -> bool {
+    fn grants_grace(&self, now_ms: u64, slot: Slot, record: Reservation<'_>) -> bool {
         if !self.is_in_grace(record, now_ms) {
             return false;
         }
@@ -131,7 +176,8 @@ impl Sale {
         let user = record.user();
         let counted = self.users.sums(user).counted;
         self.admit_user(user, counted, &lines, units, None)
-            .and_then(|()| self.admit_stock(now_ms, &lines, units, None, None))
+            .and_then(|()| self.admit_stock(now_ms, &lines, units, None, None, None))
             .is_ok()
+            && (self.named.is_none() || self.has_late_units(slot, &lines))
     }
 }

@@ -8,17 +8,18 @@ use crate::sale::OrderPlan;
 use crate::sale::ask::answer::{Answer, Which};
 use crate::sale::ask::request::{Ask, RefundAsk};
 use crate::sale::book::cart::are_same_units;
-use crate::sale::book::named::UnitList;
+use crate::sale::book::named::{UnitList, UnitNumber};
 use crate::sale::book::reservation::{OrderRecord, Reservation, Status};
 use crate::sale::event::told::Told;
 use crate::sale::event::{Change, Pending, Refund};
 use crate::sale::plan::reserve::merge_lines;
 use crate::sale::state::Sale;
 use crate::sale::units::{EntryId, Line, Lines};
+use crate::sale::views_units::ItemKind;
 use crate::table::name::Spelling;
 
 /// What a REFUND is about.
-enum Wanted {
+pub(super) enum Wanted {
     /// All that is left.
     Rest,
     Units {
@@ -26,6 +27,11 @@ enum Wanted {
         lines: Lines,
         /// The position in the request of the first SKU the sale does not have.
         unknown: Option<usize>,
+    },
+    Named {
+        lines: Lines,
+        /// As asked, with `None` for a name the sale does not have.
+        units: Vec<Option<UnitNumber>>,
     },
 }
 
@@ -36,7 +42,7 @@ impl Sale {
             left: 0,
             which: Which::Nothing,
         };
-        let (_, record) = match self.reservation_of(ask.id, ask.user) {
+        let (slot, record) = match self.reservation_of(ask.id, ask.user) {
             Err(Answer::StillWaiting) => return Err(not_sold),
             known => known?,
         };
@@ -49,20 +55,33 @@ impl Sale {
         } else if record.is_refunded() {
             return Err(Self::sold_state(record));
         }
+        let mut named = UnitList::new();
         let lines = match wanted {
             Wanted::Rest => Self::rest(record)?,
             Wanted::Units { lines, unknown } => {
                 self.refuse_more_than_left(record, ask, &lines, unknown)?;
+                self.refuse_some_of_named(record, &lines)?;
+                lines
+            }
+            Wanted::Named { lines, units } => {
+                self.refuse_units_of_others(slot, &units)?;
+                named = units.into_iter().flatten().collect();
                 lines
             }
         };
+        let units = match named[..] {
+            [] => self.named_units_left(slot, &lines),
+            _ => self.in_order_of(&lines, named),
+        };
+        let is_sealed = |line: &Line| self.kind_of_item(line.item) == ItemKind::Sealed;
+        let goes_on_sale = self.named.is_none() || !lines.iter().all(is_sealed);
         let ended = self.ended_at_ms(now_ms).is_some();
         let change = Change::Refunded(Refund {
-            units: UnitList::new(),
+            units,
             id: ask.id,
             lines,
             reference: ask.reference.map(Spelling::of),
-            restocks: !ask.no_restock && !ended,
+            restocks: !ask.no_restock && !ended && goes_on_sale,
             restores_limit: ask.restore_limit,
             no_restock: Some(ask.no_restock),
             entry: EntryId::default(),
@@ -72,6 +91,9 @@ impl Sale {
     }
 
     fn wanted(&self, record: Reservation<'_>, ask: &RefundAsk<'_>) -> Result<Wanted, Answer> {
+        if !ask.units.is_empty() {
+            return self.wanted_by_name(ask);
+        }
         let asked = match &ask.ask {
             None => return Ok(Wanted::Rest),
             Some(Ask::Items(asked)) => asked,
@@ -128,6 +150,15 @@ impl Sale {
             }
             Wanted::Units { lines, unknown } => {
                 unknown.is_none() && are_same_units(&refund.cart.lines(), lines)
+            }
+            Wanted::Named { units, .. } => {
+                let asked: Option<Vec<UnitNumber>> = units.iter().copied().collect();
+                asked.is_some_and(|mut asked| {
+                    let mut refunded = refund.units.to_vec();
+                    asked.sort_unstable();
+                    refunded.sort_unstable();
+                    asked == refunded
+                })
             }
         };
         Err(if is_same_units && asks_the_same {

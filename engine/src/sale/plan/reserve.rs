@@ -12,6 +12,7 @@ use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::book::users::UserSlot;
 use crate::sale::event::check::qty_of;
 use crate::sale::event::{Change, Event, Forgets};
+use crate::sale::plan::units::WantedUnits;
 use crate::sale::state::Sale;
 use crate::sale::units::{INTEGER_MAX, ItemIndex, Line, Lines, one_line, units_of};
 use crate::table::name::{Key, Spelling};
@@ -22,6 +23,7 @@ pub(crate) struct Unknown(pub Option<usize>);
 /// The open reservation that a new one takes the place of: for the decision, its units
 /// and its share of the limits count as free.
 pub(crate) struct Replaced {
+    slot: Slot,
     user: UserSlot,
     /// Ordered by item.
     lines: Lines,
@@ -33,6 +35,11 @@ impl Replaced {
     /// Units of an item.
     pub(super) fn qty_of(&self, item: ItemIndex) -> u64 {
         qty_of(&self.lines, item)
+    }
+
+    /// Which reservation it is.
+    pub(super) fn slot(&self) -> Slot {
+        self.slot
     }
 
     /// Units in all.
@@ -49,6 +56,9 @@ fn freed_of(replaced: Option<&Replaced>, item: ItemIndex) -> u64 {
 impl Sale {
     /// RESERVE. O(lines log lines).
     pub fn plan_reserve<'a>(&self, now_ms: u64, ask: &Reserve<'a>, bounds: &Bounds) -> Plan<'a> {
+        if !ask.units.is_empty() {
+            self.check_names(ask)?;
+        }
         if let Some(slot) = self.find(ask.id) {
             return Err(self.replay(slot, now_ms, ask));
         }
@@ -88,11 +98,30 @@ impl Sale {
         bounds: &Bounds,
         replaced: Option<&Replaced>,
     ) -> Plan<'a> {
+        if !ask.units.is_empty() {
+            return self.plan_named(now_ms, ask, bounds, replaced);
+        }
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
-        let user = self.admit(now_ms, ask.user, &lines, bounds, replaced)?;
-        self.plan_units(now_ms, ask, user, lines, bounds, replaced)
+        let user = self.admit(now_ms, ask.user, &lines, bounds, replaced, None)?;
+        self.plan_units(now_ms, ask, user, lines, bounds, replaced, None)
+    }
+
+    /// The rows of a new id that names units.
+    #[cold]
+    #[inline(never)]
+    fn plan_named<'a>(
+        &self,
+        now_ms: u64,
+        ask: &Reserve<'a>,
+        bounds: &Bounds,
+        replaced: Option<&Replaced>,
+    ) -> Plan<'a> {
+        let wanted = self.wanted_units(&ask.ask, ask.units, false)?;
+        let (lines, named) = (wanted.lines.clone(), Some(&wanted));
+        let user = self.admit(now_ms, ask.user, &lines, bounds, replaced, named)?;
+        self.plan_units(now_ms, ask, user, lines, bounds, replaced, named)
     }
 
     /// The event of somebody who may have the units.
@@ -105,16 +134,21 @@ impl Sale {
         lines: Lines,
         bounds: &Bounds,
         replaced: Option<&Replaced>,
+        wanted: Option<&WantedUnits>,
     ) -> Plan<'a> {
         // A pass is for beginning: what REPLACE changes has begun.
         if replaced.is_none() {
             self.admit_pass(now_ms, ask)?;
         }
         let forgets = self.room(now_ms, bounds)?;
+        let mut units = UnitList::new();
+        if self.named.is_some() {
+            units = self.units_for(&lines, wanted, replaced)?;
+        }
         let hold_ms = ask.hold_ms.unwrap_or(u64::MAX).min(self.options.hold_ms);
         let expires_at_ms = now_ms.saturating_add(hold_ms).min(INTEGER_MAX);
         let change = Change::Reserved {
-            units: UnitList::new(),
+            units,
             id: ask.id,
             user,
             lines,
@@ -146,6 +180,7 @@ impl Sale {
         let mut lines = record.lines();
         lines.sort_unstable();
         Ok(Replaced {
+            slot,
             user: record.user(),
             units: units_of(&lines),
             lines,
@@ -171,7 +206,7 @@ impl Sale {
     /// Row 2: the state a known id is in, if the request is the one that made it.
     fn replay(&self, slot: Slot, now_ms: u64, ask: &Reserve<'_>) -> Answer {
         match self.record(slot) {
-            Some(record) if self.is_same_request(record, ask.user.spelling(), &ask.ask) => {
+            Some(record) if self.is_same_request(record, slot, ask) => {
                 self.present_state(slot, record, now_ms)
             }
             _ => Answer::Mismatch,
@@ -183,10 +218,20 @@ impl Sale {
     pub(crate) fn is_same_request(
         &self,
         record: Reservation<'_>,
-        user: Spelling<'_>,
-        ask: &Ask<'_>,
+        slot: Slot,
+        ask: &Reserve<'_>,
     ) -> bool {
-        self.belongs_to(record, user) && (record.is_unseen() || self.same_units(record, ask))
+        if !self.belongs_to(record, ask.user.spelling()) {
+            return false;
+        }
+        if record.is_unseen() {
+            return true;
+        }
+        if ask.units.is_empty() {
+            self.same_units(record, &ask.ask)
+        } else {
+            self.is_same_by_name(record, slot, &ask.ask, ask.units)
+        }
     }
 
     fn same_units(&self, record: Reservation<'_>, ask: &Ask<'_>) -> bool {
@@ -268,9 +313,10 @@ impl Sale {
         lines: &[Line],
         bounds: &Bounds,
         replaced: Option<&Replaced>,
+        wanted: Option<&WantedUnits>,
     ) -> Result<Key<'a>, Answer> {
         self.admit_window(now_ms)?;
-        self.admit_units(now_ms, user, lines, bounds, replaced)
+        self.admit_units(now_ms, user, lines, bounds, replaced, wanted)
     }
 
     /// Rows 4 to 6.
@@ -302,6 +348,7 @@ impl Sale {
         lines: &[Line],
         bounds: &Bounds,
         replaced: Option<&Replaced>,
+        wanted: Option<&WantedUnits>,
     ) -> Result<Key<'a>, Answer> {
         let options = &self.options;
         let units = units_of(lines);
@@ -310,11 +357,14 @@ impl Sale {
         {
             return Err(Answer::OrderLimit { limit });
         }
+        if self.named.is_some() {
+            self.admit_named_order(lines)?;
+        }
         if options.user_limit.is_some() || options.item_limit.is_some() {
             let (slot, counted) = self.users.find_counted(&mut user);
             self.admit_user(slot, counted, lines, units, replaced)?;
         }
-        self.admit_stock(now_ms, lines, units, Some(bounds), replaced)?;
+        self.admit_stock(now_ms, lines, units, Some(bounds), replaced, wanted)?;
         if self.has_queue {
             self.admit_pace(now_ms, bounds, replaced)?;
         }
@@ -366,6 +416,7 @@ impl Sale {
         units: u64,
         bounds: Option<&Bounds>,
         replaced: Option<&Replaced>,
+        wanted: Option<&WantedUnits>,
     ) -> Result<(), Answer> {
         let totals = self.items.totals();
         let limit = self.options.sale_limit.unwrap_or(u64::MAX);
@@ -374,20 +425,28 @@ impl Sale {
                 remaining: limit.saturating_sub(totals.sold),
             });
         }
-        for &Line { item, qty } in lines {
+        // Of units that are named, each one is looked at, and not how many there are.
+        let counted = wanted.map_or(lines, WantedUnits::numbered);
+        for &Line { item, qty } in counted {
             let stock = self.items.stock(item);
             if stock.available.saturating_add(stock.reserved) < qty {
                 let available = stock.available.saturating_add(freed_of(replaced, item));
                 return Err(Answer::SoldOut { available, item });
             }
         }
-        for line in lines {
+        if let Some(wanted) = wanted {
+            self.refuse_gone(&wanted.asked)?;
+        }
+        for line in counted {
             let &Line { item, qty } = line;
             let available = self.items.stock(item).available;
             let is_short = available.saturating_add(freed_of(replaced, item)) < qty;
             if is_short || (self.has_queue && self.is_waited_for(line, replaced)) {
                 return Err(self.all_reserved(now_ms, bounds, Some(item)));
             }
+        }
+        if let Some(wanted) = wanted {
+            self.refuse_reserved(now_ms, wanted, bounds, replaced)?;
         }
         let freed = replaced.map_or(0, |replaced| replaced.units);
         let reserved = totals.reserved.saturating_sub(freed);

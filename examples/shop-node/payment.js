@@ -85,8 +85,8 @@ export async function payment(app) {
     const kind = kinds();
     const units = known?.units.filter(([sku]) => kind.get(sku) !== "key");
     const cart = known && { items: known.items, units, expires_at_ms: known.expiresAtMs, order_id: known.orderId };
-    // Nobody sees a key before its money is here, and everybody the same one again.
-    const hasKeys = known?.items?.some(([sku]) => kind.get(String(sku)) === "key");
+    // Nobody sees a key before its money is here, and afterwards always the same one, whatever Redis has lost.
+    const hasKeys = intent && JSON.parse(intent.items).some((/** @type {Line} */ { sku }) => kind.get(sku) === "key");
     const keys = hasKeys && { keys: rows("SELECT unit FROM keys WHERE id = ? ORDER BY rowid", id).map(({ unit }) => unit) };
     return { status: state, says, refunds, now_ms: Date.now(), ...cart, ...keys };
   });

@@ -14,7 +14,9 @@ import { page, refuse } from "./web.js";
 
 if (!provider.SECRET) throw new Error("shop: set SHOP_PSP_SECRET");
 // X-Forwarded-For is believed of a proxy on this machine; name others here.
-const app = fastify({ logger: { level: "error" }, trustProxy: "127.0.0.1" });
+// A body is what it says: no "1" for 1, and no list for what is none.
+const ajv = { customOptions: { coerceTypes: false } };
+const app = fastify({ logger: { level: "error" }, trustProxy: "127.0.0.1", ajv });
 await app.register(cookies);
 app.setErrorHandler(refuse);
 

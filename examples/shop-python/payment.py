@@ -122,14 +122,14 @@ async def order(request: Request) -> Response:
     if known and known.state == "sold" and state in ("authorised", "closing"):
         state = "sold"
     refunded = [row["ref"] for row in db.execute("SELECT ref FROM refunds WHERE id = ?", (id,))]
+    kind = kinds(db)
     body = {"status": state, "says": SAYS.get(str(state), ""), "refunds": refunded, "now_ms": now_ms()}
+    # Nobody sees a key before its money is here, and afterwards always the same one, whatever Redis has lost.
+    if intent and any(kind.get(line["sku"]) == "key" for line in json.loads(intent["items"])):
+        body["keys"] = [row["unit"] for row in db.execute("SELECT unit FROM keys WHERE id = ? ORDER BY rowid", (id,))]
     if UNPAID in refunded:
         body["says"] = "Your payment failed or was given back, so the order was cancelled."
     if known:
         body |= {"items": known.items, "expires_at_ms": known.expires_at_ms, "order_id": known.order_id}
-        kind = kinds(db)
         body["units"] = [pair for pair in known.units if kind.get(pair[0]) != "key"]
-        if any(kind.get(sku) == "key" for sku, _ in known.items or ()):
-            # Nobody sees a key before its money is here, and everybody the same one again.
-            body["keys"] = [row["unit"] for row in db.execute("SELECT unit FROM keys WHERE id = ? ORDER BY rowid", (id,))]
     return JSONResponse(body)

@@ -79,7 +79,8 @@ class Page:
 
     def errors(self) -> list[str]:
         """What the page said went wrong."""
-        return [one["message"] for one in self.command("se/log", type="browser") if one["level"] == "SEVERE"]
+        told = [one["message"] for one in self.command("se/log", type="browser") if one["level"] == "SEVERE"]
+        return [one for one in told if "favicon.ico" not in one]
 
     def shoot(self, name: str) -> None:
         """Keeps a picture, if pictures are wanted."""

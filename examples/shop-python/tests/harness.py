@@ -182,6 +182,8 @@ class Shop:
         until(lambda: self.redis.info("persistence")["aof_rewrite_in_progress"] == 0, "a new AOF")
 
     def aof_size(self) -> int:
+        """Of all that was answered: while a disk is slow, the server keeps some of it back."""
+        until(lambda: not self.redis.info("persistence").get("aof_buffer_length"), "the AOF written")
         return self.aof().stat().st_size
 
     # --- the books

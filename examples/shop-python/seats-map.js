@@ -71,7 +71,7 @@ function choose() {
   const free = of([[11, 95, 208], [20, 128, 92], [128, 70, 190]], [[125, 179, 255], [104, 205, 160], [196, 160, 255]]);
   ink = { free: zone => free[zone % 3], held: of([217, 119, 6], [240, 170, 70]), sold: of([205, 201, 193], [66, 71, 81]), mine: of([190, 24, 93], [255, 140, 190]), field: of("#e3efdf", "#22352a"), text: of("#fff", "#0c1420"), soft: of("#5b6068", "#aab0ba") };
   colours = hall.zones.map((_, zone) => [ink.free(zone), ink.held, ink.sold]);
-  $("legend").replaceChildren(...[...hall.zones.map((zone, i) => [`${zone.title}, ${money(zone.cents)}`, ink.free(i)]), ["in a cart", ink.held], ["sold", ink.sold], ["your choice", ink.mine]].map(([text, colour]) => {
+  $("legend").replaceChildren(...[...hall.zones.map((zone, i) => [`${zone.title}, ${money(zone.cents)}`, ink.free(i)]).filter((_, i) => rows.some(({ zone }) => zone === i)), ["in a cart", ink.held], ["sold", ink.sold], ["your choice", ink.mine]].map(([text, colour]) => {
     const item = document.createElement("li"), spot = document.createElement("i");
     spot.style.background = `rgb(${colour})`;
     item.append(spot, text);

@@ -176,7 +176,7 @@ class Shop:
         the file otherwise, and the next start but one carries out half a transaction.
         """
         self.server.kill()
-        os.truncate(self.aof(), size if size >= 0 else self.aof_size() + size)
+        os.truncate(self.aof(), size if size >= 0 else self.aof().stat().st_size + size)
         self.server.start()
         self.redis.bgrewriteaof()
         until(lambda: self.redis.info("persistence")["aof_rewrite_in_progress"] == 0, "a new AOF")

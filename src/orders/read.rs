@@ -36,29 +36,44 @@ fn read_order<'e>(
         let text = std::str::from_utf8(find(name)?).ok()?;
         text.parse::<u64>().ok()
     };
+    let items = find(WORDS.items).and_then(read_items);
+    let Items { lines, units } =
+        items.ok_or("its items are not of the form [{\"sku\":\"a\",\"qty\":2}]")?;
     Ok(OrderEntry {
-        units: Vec::new(),
         is_refund,
         id: find(WORDS.id).ok_or("it has no id")?,
         user: find(WORDS.user).ok_or("it has no user")?,
         qty: number(WORDS.qty).ok_or("its qty is no number")?,
-        items: find(WORDS.items)
-            .and_then(read_items)
-            .ok_or("its items are not of the form [{\"sku\":\"a\",\"qty\":2}]")?,
+        items: lines,
+        units,
         at_ms: number(WORDS.at_ms).ok_or("its at_ms is no number")?,
         // No REF is empty; before there were empty ones, such a field was left out.
         reference: find(WORDS.reference).filter(|reference| !reference.is_empty()),
     })
 }
 
+/// What `items` says.
+#[derive(Default)]
+struct Items {
+    lines: Vec<(Vec<u8>, u64)>,
+    /// Names of units, of one line after the other.
+    units: Vec<Vec<u8>>,
+}
+
 /// Reads what `items_json` wrote.
-fn read_items(json: &[u8]) -> Option<Vec<(Vec<u8>, u64)>> {
+fn read_items(json: &[u8]) -> Option<Items> {
     let value: serde_json::Value = serde_json::from_slice(json).ok()?;
-    let line = |line: &serde_json::Value| {
+    let mut items = Items::default();
+    for line in value.as_array()? {
         let sku = line.get("sku")?.as_str()?.as_bytes().to_vec();
-        Some((sku, line.get("qty")?.as_u64()?))
-    };
-    value.as_array()?.iter().map(line).collect()
+        items.lines.push((sku, line.get("qty")?.as_u64()?));
+        if let Some(units) = line.get("units") {
+            for unit in units.as_array()? {
+                items.units.push(unit.as_str()?.as_bytes().to_vec());
+            }
+        }
+    }
+    Some(items)
 }
 
 #[cfg(test)]
@@ -104,6 +119,11 @@ mod tests {
         );
         assert!(!entry.is_refund);
         assert!(read("event", Some("refund")).unwrap().is_refund);
+        let json = r#"[{"sku":"s","qty":2,"units":["A \"1\"","A-2"]},{"sku":"c","qty":1,"units":["k"],"restocked":0}]"#;
+        let entry = read("items", Some(json)).unwrap();
+        assert_eq!(entry.items, [(b"s".to_vec(), 2), (b"c".to_vec(), 1)]);
+        let names = [&b"A \"1\""[..], b"A-2", b"k"];
+        assert_eq!(entry.units, names);
         for none in [Some(""), None] {
             assert_eq!(read("ref", none).unwrap().reference, None);
         }
@@ -126,6 +146,11 @@ mod tests {
             ("qty", None, "qty"),
             ("items", Some("a 2"), "items"),
             ("items", Some(r#"[{"sku":"a"}]"#), "items"),
+            (
+                "items",
+                Some(r#"[{"sku":"a","qty":1,"units":"A-1"}]"#),
+                "items",
+            ),
             ("items", Some(r#"{"sku":"a","qty":1}"#), "items"),
             ("at_ms", Some("now"), "at_ms"),
         ] {

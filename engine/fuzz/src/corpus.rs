@@ -47,11 +47,11 @@ fn lives() -> Vec<(Sale, Pieces)> {
 
 /// One or the other of the sales that events are tried on.
 fn base(seed: u64) -> Sale {
-    let [busy, waiting] = bases();
-    if seed.is_multiple_of(2) {
-        busy
-    } else {
-        waiting
+    let [busy, waiting, seated] = bases();
+    match seed % 3 {
+        0 => busy,
+        1 => waiting,
+        _ => seated,
     }
 }
 

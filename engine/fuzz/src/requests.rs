@@ -17,6 +17,7 @@ pub struct Names {
     ids: Vec<Vec<u8>>,
     users: Vec<Vec<u8>>,
     skus: Vec<Vec<u8>>,
+    units: Vec<Vec<u8>>,
 }
 
 impl Names {
@@ -38,7 +39,18 @@ impl Names {
         }
         let mut skus: Vec<Vec<u8>> = sale.items().take(20).map(|item| item.sku.into()).collect();
         skus.push(b"nosuch".to_vec());
-        Names { ids, users, skus }
+        let mut units = Vec::new();
+        for item in 0..sale.items_len() as ItemIndex {
+            sale.scan_units(item, 0, 100, &mut |unit| {
+                units.push(unit.name(&mut NameBuffer::default()).to_vec());
+            });
+        }
+        Names {
+            ids,
+            users,
+            skus,
+            units,
+        }
     }
 }
 
@@ -55,6 +67,11 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
     let (id_key, insists_spelling) = (HASHER.key(id), insists.map(Spelling::of));
     // Lives longer than the lines of the requests that show it.
     let made = pass_for(id, user);
+    let named: Vec<&[u8]> = match &names.units[..] {
+        [] => Vec::new(),
+        units if dice.one_in(3) => (0..1 + dice.index(3)).map(|_| name(units, dice)).collect(),
+        _ => Vec::new(),
+    };
     let mut lines = AskLines::from_slice(&[(sku, qty)]);
     if dice.one_in(3) {
         lines.push((name(&names.skus, dice), 1));
@@ -65,7 +82,7 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
         Pass::Shown(made.as_bytes())
     };
     let reserve = Reserve {
-        units: &[],
+        units: &named,
         user: HASHER.key(user),
         ask: Ask::Items(lines.clone()),
         id: id_key,
@@ -76,6 +93,7 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
     };
     let wait = Reserve {
         ask: Ask::Items([(sku, qty)].into_iter().collect()),
+        units: &[],
         hold_ms: None,
         replaces: None,
         waits: true,
@@ -88,10 +106,12 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
         payload: dice.one_in(3).then_some(b"[1]"),
     };
     let back = RefundAsk {
-        units: &[],
+        units: if reference.is_some() { &named } else { &[] },
         id: id_key,
         user: insists_spelling,
-        ask: reference.map(|_| Ask::Items(lines)),
+        ask: reference
+            .filter(|_| named.is_empty())
+            .map(|_| Ask::Items(lines)),
         reference,
         no_restock: dice.one_in(2),
         restore_limit: dice.one_in(2),
@@ -164,6 +184,9 @@ fn manage(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Option<Vec
         new: dice.one_in(2),
         reference: dice.one_in(2).then_some(id),
     };
+    if !names.units.is_empty() && dice.one_in(2) {
+        return restock_units(sale, names, at_ms, dice);
+    }
     let plan = match dice.below(12) {
         0..=5 => sale.plan_restock(at_ms, &restock, &BOUNDS),
         6 => sale.plan_pause(at_ms),
@@ -172,6 +195,30 @@ fn manage(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Option<Vec
         10 if dice.one_in(4) => sale.plan_close(at_ms),
         _ => sale.plan_alter(at_ms, &changes),
     };
+    plan.ok().map(|event| with_entry(event, dice))
+}
+
+/// A row of new names, some of which are known, or units that are to go.
+fn restock_units(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Option<Vec<u8>> {
+    let fresh = format!("{}-{}", at_ms % 97, dice.below(9));
+    let more = format!("{fresh}+");
+    let known = name(&names.units, dice);
+    let rows: [&[&[u8]]; 3] = [
+        &[fresh.as_bytes(), more.as_bytes()],
+        &[fresh.as_bytes(), known],
+        &[known],
+    ];
+    let withdraw = dice.one_in(2);
+    let sku = name(&names.skus, dice);
+    let ask = RestockUnits {
+        sku,
+        names: rows[dice.index(3)],
+        sealed: !withdraw && sku == b"code",
+        new: !withdraw && dice.one_in(2),
+        withdraw,
+        reference: dice.one_in(3).then_some(sku),
+    };
+    let plan = sale.plan_restock_units(at_ms, &ask, &BOUNDS);
     plan.ok().map(|event| with_entry(event, dice))
 }
 

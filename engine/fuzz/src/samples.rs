@@ -5,6 +5,7 @@
 
 use super::samples_line::line_events;
 use super::samples_pass::pass_events;
+use super::samples_units::unit_events;
 use flashsale_engine::sale::*;
 
 pub const ULID: &[u8] = b"01ARZ3NDEKTSV4RRFFQ69G5FAV";
@@ -240,6 +241,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
     events.extend(told_events());
     events.extend(line_events());
     events.extend(pass_events());
+    events.extend(unit_events());
     events
 }
 

@@ -39,7 +39,7 @@ const CHANGE: &str = "sale:1 RW access update";
 const ORDER: &str = "sale:1 RW access update, orders:1 RW insert";
 
 /// Every command for clients, in the order of the contract.
-pub const REFERENCE: [Reference; 39] = [
+pub const REFERENCE: [Reference; 40] = [
     command(
         "FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [USERLIMIT n] \
          [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] [MAXHOLD ms] [GRACE ms] \

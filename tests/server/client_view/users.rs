@@ -40,7 +40,7 @@ const ROLES: [Role; 5] = [
 ];
 
 /// A line of each command, each of which changes something or answers something.
-const LINES: [(&str, &str); 22] = [
+const LINES: [(&str, &str); 23] = [
     ("create", "FLASHSALE.CREATE sale:2 orders:1 STOCK 5"),
     ("reserve", "FLASHSALE.RESERVE sale:1 bob 1 ID b1"),
     ("extend", "FLASHSALE.EXTEND sale:1 open 900000"),

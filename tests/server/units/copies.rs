@@ -85,7 +85,7 @@ pub fn go_on(con: &mut Con) {
     con.says("FLASHSALE.CHECKOUT sale orders in-grace", "SOLD in-grace ...");
     con.says(
         "FLASHSALE.RESTOCK sale UNITS code 7 k1 k2 k3 k4 k5 k6 k7 SEALED REF codes",
-        "MISMATCH codes",
+        "RESTOCKED [code 5 1]",
     );
     con.says("FLASHSALE.REFUND sale orders sold", "REFUNDED ...");
     con.says(

@@ -72,7 +72,7 @@ fn what_cannot_be_told_is_an_error() {
 fn of_codes_only_what_was_sold_is_told_and_only_with_ids() {
     each(HALL, |_, con| {
         restock(con, "code", "k1 k2 k3 k4", "SEALED");
-        con.says("FLASHSALE.UNITS sale code 0 WITHIDS", "\"0\" (empty)");
+        con.says("FLASHSALE.UNITS sale code 0 WITHIDS", "\"0\" []");
         con.says("FLASHSALE.RESERVE sale ann ITEMS 1 code 1 ID i1", "RESERVED i1 * 3 -1");
         con.fields("FLASHSALE.GET sale i1", "items [[code 1]], units []");
         con.says("FLASHSALE.BUY sale orders bob ITEMS 1 code 2 ID b1", "SOLD ...");

@@ -97,14 +97,15 @@ fn a_seat_map_of_80000_is_read_once_and_kept_by_the_stream() {
             &format!("FLASHSALE.RESERVE sale u{n} ITEMS 1 {zone} {qty} ID i{n}"),
             "RESERVED ...",
         );
-        match n % 3 {
-            0 => con.says(&format!("FLASHSALE.CHECKOUT sale orders i{n}"), "SOLD ..."),
-            1 => con.says(&format!("FLASHSALE.RELEASE sale i{n}"), "RELEASED ..."),
-            _ => con.says(
-                &format!("FLASHSALE.RESERVE sale u{n} ITEMS 1 {zone} 1 ID j{n} REPLACE i{n}"),
+        let (line, answer) = match n % 3 {
+            0 => (format!("CHECKOUT sale orders i{n}"), "SOLD ..."),
+            1 => (format!("RELEASE sale i{n}"), "RELEASED ..."),
+            _ => (
+                format!("RESERVE sale u{n} ITEMS 1 {zone} 1 ID j{n} REPLACE i{n}"),
                 "RESERVED ...",
             ),
         };
+        con.says(&format!("FLASHSALE.{line}"), answer);
         if n % 9 == 0 {
             con.says(&format!("FLASHSALE.REFUND sale orders i{n}"), "REFUNDED ...");
         }

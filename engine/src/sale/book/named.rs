@@ -433,14 +433,6 @@ impl Heads {
 }
 
 #[cfg(test)]
-impl NamedUnits {
-    /// Damages the sale: a unit is free and has a holder.
-    pub fn free_anyway(&mut self, unit: UnitNumber) {
-        self.set_free(&[unit]);
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
     use crate::table::hash::HASHER;

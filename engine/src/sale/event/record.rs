@@ -10,7 +10,7 @@
 //! | 12, 13, 14 | paused, resumed, closed | none |
 //! | 15 | lost | how many, as `u64` |
 //! | 16 | altered, PASSKEY too | as 11; no secret |
-//! | 20 | as 1 to 6, of units with names | the kind without names, its fields, then the numbers up to the end |
+//! | 20 | as 1 to 6, of units with names | the kind without names, its fields, then the bytes of the numbers with their length |
 //!
 //! The deadline is an `i64` from the moment of decision. EVENTS is 0 for `orders` and 1 for
 //! `all`. A kind is never reused; 2 is not written yet.
@@ -24,7 +24,7 @@ use crate::sale::book::options::{Events, NUMBER_NAMES};
 use crate::sale::book::outbox::{Head, Hole, Outbox};
 use crate::sale::book::restock_refs::ItemDelta;
 use crate::sale::event::parts::{put_lines, take_integer, take_lines};
-use crate::sale::event::units_codec::{put_units, take_units};
+use crate::sale::event::units_codec::{put_units_sized, take_units};
 use crate::sale::units::{INTEGER_MAX, ItemIndex, Line, Lines, units_of};
 use crate::table::name::Spelling;
 use crate::wire::{CodecError, Reader, Writer};
@@ -212,7 +212,9 @@ impl News<'_> {
                 if let Some(id) = replaced_by {
                     out.name(*id);
                 }
-                put_units(out, units);
+                if !units.is_empty() {
+                    put_units_sized(out, units);
+                }
             }
             News::Item { item, stock, .. } => {
                 out.number(u64::from(*item));
@@ -343,7 +345,7 @@ fn take_news<'a>(from: &mut Plain<'a>, at_ms: u64) -> Result<News<'a>, CodecErro
     take_kind(kind, from, at_ms)
 }
 
-/// Reads an entry of a reservation with names, up to the end.
+/// Reads an entry of a reservation with names.
 fn take_of_units<'a>(from: &mut Plain<'a>, at_ms: u64) -> Result<News<'a>, CodecError> {
     let kind = from.tag()?;
     if !(RESERVED..=REPLACED).contains(&kind) {
@@ -351,7 +353,8 @@ fn take_of_units<'a>(from: &mut Plain<'a>, at_ms: u64) -> Result<News<'a>, Codec
     }
     let mut news = take_kind(kind, from, at_ms)?;
     if let News::Reservation { units, .. } = &mut news {
-        *units = take_units(from)?;
+        let mut numbers = Reader::new(from.bytes(usize::MAX)?, ());
+        *units = take_units(&mut numbers)?;
     }
     Ok(news)
 }

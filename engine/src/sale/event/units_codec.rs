@@ -27,13 +27,19 @@ fn differences(units: &[UnitNumber]) -> impl Iterator<Item = i64> {
     })
 }
 
-/// Appends numbers of units, which fill an option.
-pub(crate) fn put_units<S: Sink>(out: &mut Writer<'_, S>, units: &[UnitNumber]) {
+/// Appends numbers of units without their length.
+fn put_units<S: Sink>(out: &mut Writer<'_, S>, units: &[UnitNumber]) {
     differences(units).for_each(|more| out.signed(more));
 }
 
-/// Appends an option of numbers, whose length is known without writing them elsewhere first.
+/// Appends an option of numbers.
 pub(crate) fn put_units_option<S: Sink>(out: &mut Writer<'_, S>, tag: u8, units: &[UnitNumber]) {
+    out.tag(tag);
+    put_units_sized(out, units);
+}
+
+/// Appends numbers behind their length, which is known without writing them elsewhere first.
+pub(crate) fn put_units_sized<S: Sink>(out: &mut Writer<'_, S>, units: &[UnitNumber]) {
     let bytes_of = |more: i64| {
         let zigzag = (more << 1 ^ more >> 63).cast_unsigned();
         match zigzag {
@@ -43,7 +49,6 @@ pub(crate) fn put_units_option<S: Sink>(out: &mut Writer<'_, S>, tag: u8, units:
             _ => 9,
         }
     };
-    out.tag(tag);
     out.number(differences(units).map(bytes_of).sum());
     put_units(out, units);
 }

@@ -13,6 +13,7 @@ mod forged;
 mod line;
 mod outbox;
 mod pass;
+mod units;
 
 use flashsale_engine::sale::*;
 use flashsale_fuzz::samples::{

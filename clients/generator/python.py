@@ -252,7 +252,9 @@ def call_function(model: Model, command: Command) -> str:
             out += f"    args.append({param.name})\n"
         elif param.kind == "units":
             if param.optional or param.none:
-                out += f"    if {param.name} is not None:\n    "
+                # None stands for units that are named instead, and for nothing else.
+                or_none = "" if param.optional else " or units is None"
+                out += f"    if {param.name} is not None{or_none}:\n    "
             out += f"    args += encode.units({param.token!r}, {param.name})\n"
         elif param.kind == "entries":
             flat = "single" if len(param.fields) == 1 else "entries"

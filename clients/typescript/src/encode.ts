@@ -26,7 +26,7 @@ export function need(command: string, options: unknown, name: string, orNull = f
 }
 
 /** `2` or `ITEMS 2 green 1 black 1`. */
-export function units(token: string | null, given: Units): string[] {
+export function units(token: string | null, given: Units | null): string[] {
   if (typeof given === "number") return token === null ? [String(given)] : [token, String(given)];
   const pairs = pairsOf(given);
   if (pairs.length === 0 || !pairs.every(isLine)) {

@@ -10,12 +10,12 @@ from ._base import Json, Name, Units
 Wire = Union[str, bytes, int]
 
 
-def units(token: str | None, given: Units) -> List[Wire]:
+def units(token: str | None, given: Units | None) -> List[Wire]:
     """`2` or `ITEMS 2 green 1 black 1`."""
     if isinstance(given, int):
         return [given] if token is None else [token, given]
     try:
-        pairs = [(sku, number) for sku, number in (given.items() if isinstance(given, Mapping) else given)]
+        pairs = [(sku, number) for sku, number in (given.items() if isinstance(given, Mapping) else given or ())]
     except (TypeError, ValueError):
         pairs = []
     if not pairs:

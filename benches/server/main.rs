@@ -11,7 +11,7 @@
 //! - `growth.rs`: bytes, seconds and the longest call as a sale grows
 //! - `wave.rs`: very many deadlines in one moment; `line.rs`: very many people in line;
 //!   `rate.rs`, `bucket.lua`: rate limits, and a script that does the same; `guards.rs`:
-//!   USERRATE and passes
+//!   USERRATE and passes; `units.rs`: seats and codes
 //! - `load.rs`: redis-benchmark and the cores; `wire.rs`: single commands, and very many;
 //!   `times.rs`: how long a thread ran
 //! - `targets.rs`, `report.rs`, `table.rs`, `plot.rs`, `plot_batch.rs`, `machine.rs`: what is
@@ -50,6 +50,7 @@ mod stage;
 mod table;
 mod targets;
 mod times;
+mod units;
 mod wave;
 mod wire;
 
@@ -77,7 +78,7 @@ Usage: cargo bench --bench server -- [--quick] [option value ...]
   --rounds N         rounds over all rows, of which the median counts       [3]
   --sizes N[,N...]   reservations to grow to     [100000,1000000,10000000]
   --parts P[,P...]   of memory, everysec, single, bloom, batch, growth, wave,
-                     events, line, rate, guards                   [all]
+                     events, line, rate, guards, units            [all]
   --out FOLDER       where tables and plot go   [target/bench]
 
 FLASHSALE_SERVER names the server program, FLASHSALE_MODULE the module,
@@ -85,9 +86,9 @@ FLASHSALE_BENCH_BLOOM the module of RedisBloom to be loaded beside it,
 FLASHSALE_BENCH_CELL that of redis-cell.";
 
 /// What may be measured by itself.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     "memory", "everysec", "single", "bloom", "batch", "growth", "wave", "events", "line", "rate",
-    "guards",
+    "guards", "units",
 ];
 
 /// What to measure.
@@ -250,6 +251,10 @@ fn run(options: &Options) -> Outcome<()> {
     report
         .targets
         .extend(guards.flat_map(|guards| guards.targets()));
+    let units = report.units.iter();
+    report
+        .targets
+        .extend(units.flat_map(|units| units.targets()));
     println!("\n{}", heading("Targets"));
     println!("{}", report.target_table().markdown());
     report.write(&options.out)?;
@@ -408,6 +413,12 @@ impl Bench<'_> {
             let guards = guards::measure(&setups, self.options.users, self.options.rounds)?;
             println!("\n{}", guards.table().markdown());
             report.guards = Some(guards);
+        }
+        if self.options.wants("units") {
+            println!("\n{}", heading("units with names"));
+            let units = units::measure(&setups, self.options.rounds)?;
+            println!("\n{}", units.table().markdown());
+            report.units = Some(units);
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use crate::rate::Rates;
 use crate::reply::Outcome;
 use crate::table::{Table, number};
 use crate::targets::{Aim, Target};
+use crate::units::Units;
 use crate::wave::Wave;
 
 /// Everything that was measured.
@@ -30,6 +31,7 @@ pub struct Report {
     pub line: Option<Line>,
     pub rates: Option<Rates>,
     pub guards: Option<Guards>,
+    pub units: Option<Units>,
     pub targets: Vec<Target>,
     /// What was left out, and why.
     pub left_out: Vec<String>,
@@ -436,6 +438,10 @@ impl Report {
             text += "\n## Who may try\n\n";
             text += &guards.table().markdown();
         }
+        if let Some(units) = &self.units {
+            text += "\n## Units with names\n\n";
+            text += &units.table().markdown();
+        }
         text
     }
 
@@ -516,6 +522,11 @@ impl Report {
         if let Some(guards) = &self.guards {
             for (measure, value) in guards.measures() {
                 add("guards", &guards.users.to_string(), measure, value);
+            }
+        }
+        if let Some(units) = &self.units {
+            for (measure, value) in units.measures() {
+                add("units", "80000", measure, value);
             }
         }
         if let Some(batches) = &self.batches {

@@ -53,10 +53,8 @@ const ITEMS_AND_NAMED: Argument = Argument::block(
 );
 
 /// `{qty | ITEMS ... [UNITS ...] | UNITS ...}`.
-pub const UNITS: Argument = Argument::one_of(
-    "units",
-    &[Argument::integer("qty"), ITEMS_AND_NAMED, NAMED],
-);
+pub const UNITS: Argument =
+    Argument::one_of("units", &[Argument::integer("qty"), ITEMS_AND_NAMED, NAMED]);
 
 /// What a cart is asked to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,9 +163,7 @@ mod tests {
         let cart = parse(&words).unwrap();
         assert_eq!(cart.ask, Ask::Items(AskLines::new()));
         assert_eq!(cart.names, &words[3..]);
-        let words: [&[u8]; 8] = [
-            b"CMD", b"ITEMS", b"1", b"ga", b"2", b"UNITS", b"1", b"A-1",
-        ];
+        let words: [&[u8]; 8] = [b"CMD", b"ITEMS", b"1", b"ga", b"2", b"UNITS", b"1", b"A-1"];
         let cart = parse(&words).unwrap();
         let lines = AskLines::from_slice(&[(&b"ga"[..], 2)]);
         assert_eq!((cart.ask, cart.names), (Ask::Items(lines), &words[7..]));

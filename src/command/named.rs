@@ -17,11 +17,8 @@ const FEW: usize = 8;
 pub const UNIT: Argument = Argument::string("unit").multiple();
 
 /// `UNITS count unit [unit ...]`.
-pub const NAMED: Argument = Argument::block(
-    "named",
-    &[Argument::integer("count").after("UNITS"), UNIT],
-)
-.since(NAMES_SINCE);
+pub const NAMED: Argument =
+    Argument::block("named", &[Argument::integer("count").after("UNITS"), UNIT]).since(NAMES_SINCE);
 
 /// Reads `count unit [unit ...]`, what follows the word UNITS, of at most `most` units. Each
 /// name is well-formed; one may be there twice.

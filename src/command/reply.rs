@@ -13,8 +13,8 @@ use crate::error::{Code, Error, echo};
 use crate::ffi::Reply;
 use crate::info::{self, Outcome};
 use flashsale_engine::sale::{
-    Answer, Ask, Change, EntryId, Event, ItemIndex, NameBuffer, PlaceSlot, RestockAsk, RestockUnits,
-    Sale, Slot, Terms, ThrottledBy, Which,
+    Answer, Ask, Change, EntryId, Event, ItemIndex, NameBuffer, PlaceSlot, RestockAsk,
+    RestockUnits, Sale, Slot, Terms, ThrottledBy, Which,
 };
 
 /// Makes the words and the list of them in one go, so that none is missing in it.
@@ -95,11 +95,7 @@ impl<'r, 'a> About<'r, 'a> {
         }
     }
 
-    pub fn units(
-        id: &'r [u8],
-        ask: Option<&'r Ask<'a>>,
-        names: &'r [&'a [u8]],
-    ) -> About<'r, 'a> {
+    pub fn units(id: &'r [u8], ask: Option<&'r Ask<'a>>, names: &'r [&'a [u8]]) -> About<'r, 'a> {
         About {
             id,
             asked: ask.map_or(Asked::Nothing, Asked::Units),

@@ -279,7 +279,10 @@ mod tests {
     #[test]
     fn refuses_what_makes_no_sense_of_names() {
         for (line, text) in [
-            ("UNITS s 1 A WITHDRAW SEALED", "ERR SEALED: not with WITHDRAW"),
+            (
+                "UNITS s 1 A WITHDRAW SEALED",
+                "ERR SEALED: not with WITHDRAW",
+            ),
             ("UNITS s 1 A NEW WITHDRAW", "ERR NEW: not with WITHDRAW"),
             (
                 "5 SEALED",

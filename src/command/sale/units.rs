@@ -173,7 +173,10 @@ mod tests {
     #[test]
     fn refuses_what_makes_no_sense() {
         let refused: [(&[&[u8]], &str); 4] = [
-            (&[b"UNITS", b"k", b"", b"0"], "ERR sku: 0 bytes, not 1 to 128"),
+            (
+                &[b"UNITS", b"k", b"", b"0"],
+                "ERR sku: 0 bytes, not 1 to 128",
+            ),
             (
                 &[b"UNITS", b"k", b"a", b"-1"],
                 "ERR cursor: '-1' is not an integer from 0 to 9007199254740991",

@@ -8,7 +8,9 @@ const HALL: &str = "ITEMS 2 stalls 0 ga 10";
 /// Reserves so many units by number, and returns which they are.
 #[track_caller]
 fn chosen(con: &mut Con, qty: u32, id: &str) -> String {
-    let reply = con.show(&format!("FLASHSALE.RESERVE sale u ITEMS 1 stalls {qty} ID {id}"));
+    let reply = con.show(&format!(
+        "FLASHSALE.RESERVE sale u ITEMS 1 stalls {qty} ID {id}"
+    ));
     let units = reply.split_once('[').expect("units").1;
     units.trim_end_matches(']').to_owned()
 }

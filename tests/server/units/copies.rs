@@ -21,7 +21,9 @@ pub fn fill(con: &mut Con) {
     restock(
         con,
         "box",
-        &format!("{long}-1 {long}-2 01ARZ3NDEKTSV4RRFFQ69G5FAV 123e4567-e89b-12d3-a456-426614174000"),
+        &format!(
+            "{long}-1 {long}-2 01ARZ3NDEKTSV4RRFFQ69G5FAV 123e4567-e89b-12d3-a456-426614174000"
+        ),
         "",
     );
     restock(con, "code", "k1 k2 k3 k4 k5 k6 k7", "SEALED REF codes");
@@ -48,14 +50,20 @@ pub fn fill(con: &mut Con) {
         "EXTEND sale open 600000",
     ] {
         let reply = con.show(&format!("FLASHSALE.{line}"));
-        assert!(!reply.contains("(error)") && !reply.contains("NOT"), "{line}: {reply}");
+        assert!(
+            !reply.contains("(error)") && !reply.contains("NOT"),
+            "{line}: {reply}"
+        );
     }
     wait_until("one is within its grace", || {
         con.field("FLASHSALE.GET sale in-grace", "state") == "expired"
             && con.field("FLASHSALE.INFO sale", "events_waiting") == "0"
     });
     assert_eq!(con.field("FLASHSALE.GET sale in-grace", "units"), "[]");
-    con.fields("FLASHSALE.AUDIT sale orders", "consistent 1, differences []");
+    con.fields(
+        "FLASHSALE.AUDIT sale orders",
+        "consistent 1, differences []",
+    );
 }
 
 /// All that reads tell of units, and who has them.
@@ -63,11 +71,23 @@ pub fn fill(con: &mut Con) {
 pub fn picture(con: &mut Con, key: &str) -> Vec<String> {
     let mut lines = vec![con.stock(key)];
     for sku in ["stalls", "box", "code"] {
-        lines.push(con.show(&format!("FLASHSALE.UNITS {key} {sku} 0 COUNT 10000 WITHIDS")));
+        lines.push(con.show(&format!(
+            "FLASHSALE.UNITS {key} {sku} 0 COUNT 10000 WITHIDS"
+        )));
     }
     for id in [
-        "open", "named", "boxes", "old", "new", "given-back", "sold", "all-back", "late",
-        "in-grace", "m1", "m2",
+        "open",
+        "named",
+        "boxes",
+        "old",
+        "new",
+        "given-back",
+        "sold",
+        "all-back",
+        "late",
+        "in-grace",
+        "m1",
+        "m2",
     ] {
         lines.push(con.show(&format!("FLASHSALE.GET {key} {id}")));
     }
@@ -82,7 +102,10 @@ pub fn go_on(con: &mut Con) {
         "SOLD open (entry) [A-1 A-2 A-3 A-4 k4]",
     );
     // The very same ones, which nobody took.
-    con.says("FLASHSALE.CHECKOUT sale orders in-grace", "SOLD in-grace ...");
+    con.says(
+        "FLASHSALE.CHECKOUT sale orders in-grace",
+        "SOLD in-grace ...",
+    );
     con.says(
         "FLASHSALE.RESTOCK sale UNITS code 7 k1 k2 k3 k4 k5 k6 k7 SEALED REF codes",
         "RESTOCKED [code 5 1]",
@@ -92,7 +115,10 @@ pub fn go_on(con: &mut Con) {
         "FLASHSALE.RESTOCK sale UNITS stalls 2 A-5 C-7",
         "RESTOCKED ...",
     );
-    con.fields("FLASHSALE.AUDIT sale orders", "consistent 1, differences []");
+    con.fields(
+        "FLASHSALE.AUDIT sale orders",
+        "consistent 1, differences []",
+    );
 }
 
 #[test]
@@ -107,18 +133,27 @@ fn a_reload_a_rewrite_and_a_replay_after_the_deadlines_have_the_same_units() {
         fill(&mut con);
         let (digest, seen) = (con.digest("sale orders"), picture(&mut con, "sale"));
         con.says("DEBUG RELOAD", "OK");
-        assert_eq!((con.digest("sale orders"), picture(&mut con, "sale")), (digest.clone(), seen.clone()));
+        assert_eq!(
+            (con.digest("sale orders"), picture(&mut con, "sale")),
+            (digest.clone(), seen.clone())
+        );
         server.kill9();
         server.start_again(&[REPLICA_OF_NOBODY]);
         let mut con = server.conn();
-        assert_eq!((con.digest("sale orders"), picture(&mut con, "sale")), (digest.clone(), seen.clone()));
+        assert_eq!(
+            (con.digest("sale orders"), picture(&mut con, "sale")),
+            (digest.clone(), seen.clone())
+        );
         con.says("REPLICAOF NO ONE", "OK");
         aof::rewrite(&mut con);
         drop(con);
         server.kill9();
         server.start_again(&[REPLICA_OF_NOBODY]);
         let mut con = server.conn();
-        assert_eq!((con.digest("sale orders"), picture(&mut con, "sale")), (digest, seen));
+        assert_eq!(
+            (con.digest("sale orders"), picture(&mut con, "sale")),
+            (digest, seen)
+        );
         con.says("REPLICAOF NO ONE", "OK");
         go_on(&mut con);
     }
@@ -145,14 +180,20 @@ fn a_replica_follows_is_synchronised_anew_and_goes_on_as_the_primary() {
     copy.says("REPLICAOF NO ONE", "OK");
     copy.says("FLUSHALL", "OK");
     replicate(&primary, &replica);
-    con.says("FLASHSALE.BUY sale orders zoe ITEMS 2 stalls 2 code 1 ID z1", "SOLD ...");
+    con.says(
+        "FLASHSALE.BUY sale orders zoe ITEMS 2 stalls 2 code 1 ID z1",
+        "SOLD ...",
+    );
     wait_for_replica(&primary, &replica);
     same(&mut con, &mut copy);
     primary.kill9();
     copy.says("REPLICAOF NO ONE", "OK");
     con = replica.conn();
     con.says("FLASHSALE.RELEASE sale in-grace", "RELEASED ...");
-    con.says("FLASHSALE.CHECKOUT sale orders named", "SOLD named (entry) [B-1 C-20]");
+    con.says(
+        "FLASHSALE.CHECKOUT sale orders named",
+        "SOLD named (entry) [B-1 C-20]",
+    );
     con.says(
         "FLASHSALE.RESERVE sale zoe UNITS 1 C-20 ID z2",
         "NOTFREE -1 stalls C-20",
@@ -169,7 +210,10 @@ fn a_promoted_copy_takes_over_the_deadlines_of_units() {
     let mut con = primary.conn();
     con.says("FLASHSALE.CREATE sale orders ITEMS 1 stalls 0", "OK");
     restock(&mut con, "stalls", &seats("A", 1, 3), "");
-    con.says("FLASHSALE.RESERVE sale ann UNITS 2 A-1 A-2 ID i1 HOLD 400", "RESERVED ...");
+    con.says(
+        "FLASHSALE.RESERVE sale ann UNITS 2 A-1 A-2 ID i1 HOLD 400",
+        "RESERVED ...",
+    );
     wait_for_replica(&primary, &replica);
     primary.kill9();
     let mut copy = replica.conn();
@@ -187,7 +231,10 @@ fn a_promoted_copy_takes_over_the_deadlines_of_units() {
 fn each_change_is_sent_on_as_one_event_and_a_refusal_not_at_all() {
     let server = Server::any();
     let mut con = server.conn();
-    con.says("FLASHSALE.CREATE sale orders ITEMS 3 stalls 0 ga 9 code 0", "OK");
+    con.says(
+        "FLASHSALE.CREATE sale orders ITEMS 3 stalls 0 ga 9 code 0",
+        "OK",
+    );
     let mut feed = Feed::follow(&server);
     let (sale, both) = ("FLASHSALE.APPLY sale", "FLASHSALE.APPLY sale orders");
     for (line, expected) in [
@@ -195,7 +242,10 @@ fn each_change_is_sent_on_as_one_event_and_a_refusal_not_at_all() {
         ("RESTOCK sale UNITS code 2 k1 k2 SEALED", sale),
         ("RESTOCK sale UNITS box 1 X-1 NEW", sale),
         ("RESTOCK sale UNITS stalls 1 A-4 WITHDRAW", sale),
-        ("RESERVE sale ann ITEMS 2 ga 1 code 1 UNITS 2 A-1 A-2 ID i1", sale),
+        (
+            "RESERVE sale ann ITEMS 2 ga 1 code 1 UNITS 2 A-1 A-2 ID i1",
+            sale,
+        ),
         ("RESERVE sale ann UNITS 1 A-1 ID i2 REPLACE i1", sale),
         ("CHECKOUT sale orders i2", both),
         ("BUY sale orders ann ITEMS 2 stalls 1 code 1 ID i3", both),
@@ -253,11 +303,14 @@ fn a_seeded_crowd_leaves_the_same_units_on_every_copy() {
     for step in 0..4_000 {
         let id = format!("i{}", dice.below(300));
         let user = format!("u{}", dice.below(20));
-        let seat = |dice: &mut crate::support::Dice| {
-            format!("R{}-{}", dice.below(10), 1 + dice.below(20))
-        };
+        let seat =
+            |dice: &mut crate::support::Dice| format!("R{}-{}", dice.below(10), 1 + dice.below(20));
         let (one, other) = (seat(&mut dice), seat(&mut dice));
-        let hold = if dice.below(5) == 0 { 1 + dice.below(30) } else { 600_000 };
+        let hold = if dice.below(5) == 0 {
+            1 + dice.below(30)
+        } else {
+            600_000
+        };
         let qty = 1 + dice.below(3);
         let line = match dice.below(16) {
             0..=2 => format!("RESERVE sale {user} ITEMS 1 stalls {qty} ID {id} HOLD {hold}"),
@@ -278,7 +331,10 @@ fn a_seeded_crowd_leaves_the_same_units_on_every_copy() {
         con.field("FLASHSALE.INFO sale", "events_waiting") == "0"
             && con.info("flashsale", "flashsale_overdue_ms") == "0"
     });
-    con.fields("FLASHSALE.AUDIT sale orders", "consistent 1, differences []");
+    con.fields(
+        "FLASHSALE.AUDIT sale orders",
+        "consistent 1, differences []",
+    );
     wait_for_replica(&primary, &replica);
     let mut copy = replica.conn();
     copy.has_not_diverged();

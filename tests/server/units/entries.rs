@@ -49,9 +49,15 @@ fn orders_and_refunds_name_their_units() {
             "FLASHSALE.BUY sale orders ann ITEMS 2 ga 1 code 2 UNITS 2 A-2 A-1 ID i1",
             "SOLD ...",
         );
-        con.says("FLASHSALE.RESERVE sale bob ITEMS 1 stalls 1 ID b1", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale bob ITEMS 1 stalls 1 ID b1",
+            "RESERVED ...",
+        );
         con.says("FLASHSALE.CHECKOUT sale orders b1", "SOLD b1 (entry) [A-3]");
-        con.says("FLASHSALE.BUY sale orders cyd ITEMS 1 ga 1 ID c1", "SOLD ...");
+        con.says(
+            "FLASHSALE.BUY sale orders cyd ITEMS 1 ga 1 ID c1",
+            "SOLD ...",
+        );
         assert_eq!(
             entries(con),
             [
@@ -99,7 +105,10 @@ fn names_are_written_as_json_whatever_they_are() {
             odd.as_bytes(),
         ];
         con.run_words(&words);
-        con.says("FLASHSALE.BUY sale orders ann ITEMS 1 stalls 1 ID i1", "SOLD ...");
+        con.says(
+            "FLASHSALE.BUY sale orders ann ITEMS 1 stalls 1 ID i1",
+            "SOLD ...",
+        );
         let expected = format!(
             r#"order [{{"sku":"stalls","qty":1,"units":[{}]}}]"#,
             "\"\\\"quoted\\\" back\\\\slash Pl\u{e4}tz\u{1f3ad} tab\\there\""
@@ -135,7 +144,10 @@ fn what_happens_to_reservations_names_their_units() {
             "RESERVED ...",
         );
         con.says("FLASHSALE.RELEASE sale i2", "RELEASED ...");
-        con.says("FLASHSALE.RESERVE sale bob UNITS 1 A-3 ID b1 HOLD 20", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale bob UNITS 1 A-3 ID b1 HOLD 20",
+            "RESERVED ...",
+        );
         wait_until("it expired", || {
             con.field("FLASHSALE.GET sale b1", "state") == "expired"
         });
@@ -166,7 +178,10 @@ fn what_happens_to_reservations_names_their_units() {
             "FLASHSALE.RESTOCK sale UNITS stalls 1 A-2 WITHDRAW",
             "RESTOCKED ...",
         );
-        assert_eq!(since(con, told), [r#"restocked [{"sku":"stalls","qty":-1}]"#]);
+        assert_eq!(
+            since(con, told),
+            [r#"restocked [{"sku":"stalls","qty":-1}]"#]
+        );
     });
 }
 
@@ -175,7 +190,10 @@ fn a_grant_names_its_units() {
     let all = "ITEMS 1 stalls 0 HOLD 60000 WAITING 9 EVENTS all";
     each(all, |_, con| {
         restock(con, "stalls", "A-1 A-2", "");
-        con.says("FLASHSALE.RESERVE sale ann UNITS 2 A-1 A-2 ID i1", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale ann UNITS 2 A-1 A-2 ID i1",
+            "RESERVED ...",
+        );
         for user in ["bob", "cyd"] {
             let line = format!("FLASHSALE.RESERVE sale {user} ITEMS 1 stalls 1 ID i-{user} WAIT");
             con.says(&line, "WAITING ...");

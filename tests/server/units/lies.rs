@@ -2,8 +2,8 @@
 //! the event, marks the sale, and changes nothing.
 
 use flashsale_engine::sale::{
-    Change, EntryId, Event, Forgets, Line, Lines, NamedRestock, Order, Refund, Spelling, StockDelta,
-    Told, UnitList, encode_event,
+    Change, EntryId, Event, Forgets, Line, Lines, NamedRestock, Order, Refund, Spelling,
+    StockDelta, Told, UnitList, encode_event,
 };
 use flashsale_fuzz::samples::HASHER;
 
@@ -40,7 +40,13 @@ fn set_up(con: &mut Con) {
 
 fn event(change: Change<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    encode_event(&Event { at_ms: AT_MS, change }, &mut bytes);
+    encode_event(
+        &Event {
+            at_ms: AT_MS,
+            change,
+        },
+        &mut bytes,
+    );
     bytes
 }
 
@@ -146,23 +152,56 @@ fn lies() -> Vec<(&'static str, Vec<u8>)> {
         ("a code before it is sold", reserved(&[(2, 1)], &[8])),
         ("a reserved unit, bought", bought(&[(0, 1)], &[0], &[])),
         ("a code that was given out", bought(&[(2, 1)], &[], &[7])),
-        ("a code that is reserved for another", bought(&[(2, 3)], &[], &[8, 9, 10])),
+        (
+            "a code that is reserved for another",
+            bought(&[(2, 3)], &[], &[8, 9, 10]),
+        ),
         ("a checkout without its code", sold("waits", &[])),
         ("a checkout with an old code", sold("waits", &[7])),
         ("a checkout with a seat for a code", sold("waits", &[3])),
         ("a checkout with two codes", sold("waits", &[8, 9])),
         ("a checkout with a code too many", sold("open", &[8])),
-        ("a refund of a unit it does not have", refunded(&[(0, 1)], &[0])),
-        ("a refund of a code it does not have", refunded(&[(2, 1)], &[8])),
+        (
+            "a refund of a unit it does not have",
+            refunded(&[(0, 1)], &[0]),
+        ),
+        (
+            "a refund of a code it does not have",
+            refunded(&[(2, 1)], &[8]),
+        ),
         ("a refund without its unit", refunded(&[(0, 1)], &[])),
-        ("a name that is there", restocked("stalls", &["A-4"], false, false)),
-        ("a name of another item", restocked("box", &["A-4"], false, false)),
-        ("a name twice", restocked("stalls", &["N-1", "N-1"], false, false)),
-        ("a code that was sold", restocked("code", &["k1"], true, false)),
-        ("a seat that is sealed", restocked("stalls", &["N-1"], true, false)),
-        ("a code that is not", restocked("code", &["k9"], false, false)),
-        ("a reserved unit, withdrawn", restocked("stalls", &["A-1"], false, true)),
-        ("an unknown unit, withdrawn", restocked("stalls", &["N-1"], false, true)),
+        (
+            "a name that is there",
+            restocked("stalls", &["A-4"], false, false),
+        ),
+        (
+            "a name of another item",
+            restocked("box", &["A-4"], false, false),
+        ),
+        (
+            "a name twice",
+            restocked("stalls", &["N-1", "N-1"], false, false),
+        ),
+        (
+            "a code that was sold",
+            restocked("code", &["k1"], true, false),
+        ),
+        (
+            "a seat that is sealed",
+            restocked("stalls", &["N-1"], true, false),
+        ),
+        (
+            "a code that is not",
+            restocked("code", &["k9"], false, false),
+        ),
+        (
+            "a reserved unit, withdrawn",
+            restocked("stalls", &["A-1"], false, true),
+        ),
+        (
+            "an unknown unit, withdrawn",
+            restocked("stalls", &["N-1"], false, true),
+        ),
         ("a number more of seats", counted("stalls", 1)),
         ("a number less of codes", counted("code", -1)),
     ]
@@ -208,7 +247,10 @@ fn a_unit_in_two_hands_is_a_divergence_and_changes_nothing() {
     // What is right is carried out as if nothing had been.
     primary.tell(&[b"FLASHSALE.APPLY", b"sale", &reserved(&[(0, 2)], &[3, 4])]);
     assert!(primary.is_followed());
-    con.fields("FLASHSALE.GET sale lie", "units [[stalls A-4] [stalls A-5]]");
+    con.fields(
+        "FLASHSALE.GET sale lie",
+        "units [[stalls A-4] [stalls A-5]]",
+    );
     let audit = con.show("FLASHSALE.AUDIT sale");
     assert!(audit.contains("consistent 1"), "{audit}");
 }

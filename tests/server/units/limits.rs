@@ -34,8 +34,15 @@ fn a_sale_has_at_most_max_units_withdrawn_ones_among_them() {
         "FLASHSALE.RESTOCK sale UNITS stalls 4 A-1 A-2 B-1 B-2",
         "RESTOCKED [stalls 8 8]",
     );
-    con.fails("FLASHSALE.RESTOCK sale UNITS stalls 1 B-3", "ERR", "max-units");
-    con.says("FLASHSALE.RESTOCK sale ITEMS 1 ga 5", "RESTOCKED [ga 105 105]");
+    con.fails(
+        "FLASHSALE.RESTOCK sale UNITS stalls 1 B-3",
+        "ERR",
+        "max-units",
+    );
+    con.says(
+        "FLASHSALE.RESTOCK sale ITEMS 1 ga 5",
+        "RESTOCKED [ga 105 105]",
+    );
     con.says("CONFIG SET flashsale.max-units 9", "OK");
     con.says(
         "FLASHSALE.RESTOCK sale UNITS stalls 1 B-3",
@@ -47,15 +54,24 @@ fn a_sale_has_at_most_max_units_withdrawn_ones_among_them() {
     }
     con.says("CONFIG SET flashsale.max-units 3", "OK");
     // A bound that was lowered since takes nothing away.
-    con.says("FLASHSALE.RESERVE sale ann ITEMS 1 stalls 9 ID i1", "RESERVED ...");
+    con.says(
+        "FLASHSALE.RESERVE sale ann ITEMS 1 stalls 9 ID i1",
+        "RESERVED ...",
+    );
 }
 
 #[test]
 fn at_maxmemory_no_new_names_come_and_everything_else_goes_on() {
     each("ITEMS 2 stalls 0 ga 10 HOLD 60000", |_, con| {
         hall(con);
-        con.says("FLASHSALE.RESERVE sale ann UNITS 2 A-1 A-2 ID i1", "RESERVED ...");
-        con.says("FLASHSALE.BUY sale orders bob UNITS 1 A-3 ID b1", "SOLD ...");
+        con.says(
+            "FLASHSALE.RESERVE sale ann UNITS 2 A-1 A-2 ID i1",
+            "RESERVED ...",
+        );
+        con.says(
+            "FLASHSALE.BUY sale orders bob UNITS 1 A-3 ID b1",
+            "SOLD ...",
+        );
         con.says("CONFIG SET maxmemory 1", "OK");
         con.fails(
             "FLASHSALE.RESTOCK sale UNITS stalls 1 C-1",
@@ -71,12 +87,18 @@ fn at_maxmemory_no_new_names_come_and_everything_else_goes_on() {
             "FLASHSALE.RESERVE sale ann UNITS 2 A-1 A-2 ID i1",
             "RESERVED i1 * 9 -1 [A-1 A-2]",
         );
-        con.says("FLASHSALE.RESTOCK sale ITEMS 1 ga 1", "RESTOCKED [ga 11 11]");
+        con.says(
+            "FLASHSALE.RESTOCK sale ITEMS 1 ga 1",
+            "RESTOCKED [ga 11 11]",
+        );
         con.says(
             "FLASHSALE.RESTOCK sale UNITS stalls 1 A-4 WITHDRAW",
             "RESTOCKED [stalls 11 8]",
         );
-        con.says("FLASHSALE.CHECKOUT sale orders i1", "SOLD i1 (entry) [A-1 A-2]");
+        con.says(
+            "FLASHSALE.CHECKOUT sale orders i1",
+            "SOLD i1 (entry) [A-1 A-2]",
+        );
         con.says(
             "FLASHSALE.REFUND sale orders i1 UNITS 1 A-1 REF r",
             "REFUNDED ...",
@@ -107,8 +129,14 @@ fn info_counts_units_and_refusals() {
     );
     assert_eq!(gauge(&mut con, "units"), "12");
     con.says("FLASHSALE.BUY sale orders ann UNITS 1 A-1", "SOLD ...");
-    con.refuses("FLASHSALE.RESERVE sale bob UNITS 1 A-1", "NOTFREE -1 stalls A-1");
-    con.refuses("FLASHSALE.RESERVE sale bob UNITS 1 A-4", "NOTFREE -1 stalls A-4");
+    con.refuses(
+        "FLASHSALE.RESERVE sale bob UNITS 1 A-1",
+        "NOTFREE -1 stalls A-1",
+    );
+    con.refuses(
+        "FLASHSALE.RESERVE sale bob UNITS 1 A-4",
+        "NOTFREE -1 stalls A-4",
+    );
     assert_eq!(gauge(&mut con, "outcome_notfree"), "2");
     con.says("DEBUG RELOAD", "OK");
     assert_eq!(gauge(&mut con, "units"), "12");
@@ -132,7 +160,12 @@ fn ten_thousand_names_are_one_call_and_take_what_the_page_says() {
     };
     let before = memory(&mut con);
     for block in 0..8 {
-        restock(&mut con, "stalls", &seats(&format!("BLOCK-{block}"), 1, 10_000), "");
+        restock(
+            &mut con,
+            "stalls",
+            &seats(&format!("BLOCK-{block}"), 1, 10_000),
+            "",
+        );
     }
     con.says("FLASHSALE.STOCK sale", "[stalls 80000 0 0 0]");
     let each = (memory(&mut con) - before) / 80_000;

@@ -28,13 +28,20 @@ use crate::support::{Con, Server};
 fn each(items_and_options: &str, test: impl Fn(&Server, &mut Con)) {
     for is_resp3 in [false, true] {
         let server = Server::any();
-        let mut con = if is_resp3 { server.conn3() } else { server.conn() };
+        let mut con = if is_resp3 {
+            server.conn3()
+        } else {
+            server.conn()
+        };
         con.says(
             &format!("FLASHSALE.CREATE sale orders {items_and_options}"),
             "OK",
         );
         test(&server, &mut con);
-        con.fields("FLASHSALE.AUDIT sale orders", "consistent 1, differences []");
+        con.fields(
+            "FLASHSALE.AUDIT sale orders",
+            "consistent 1, differences []",
+        );
     }
 }
 

@@ -23,7 +23,10 @@ fn a_dump_is_restored_with_its_units_here_and_elsewhere() {
     for con in [&mut con, &mut elsewhere] {
         let copy = render(&con.run_words(&[b"RESTORE", b"copy", b"0", &payload]));
         assert_eq!(copy, "OK");
-        assert_eq!((con.digest("copy"), picture(con, "copy")), (digest.clone(), seen.clone()));
+        assert_eq!(
+            (con.digest("copy"), picture(con, "copy")),
+            (digest.clone(), seen.clone())
+        );
         con.says("FLASHSALE.AUDIT copy", "consistent 1 ...");
     }
     elsewhere.says("RENAME copy sale", "OK");
@@ -59,7 +62,10 @@ fn a_slot_migrates_with_the_units_of_its_sale() {
     );
     restock(&mut con, "stalls", &seats("A", 1, 9), "");
     restock(&mut con, "code", "k1 k2 k3", "SEALED");
-    con.says("FLASHSALE.RESERVE sale ann UNITS 2 A-2 A-3 ID i1", "RESERVED ...");
+    con.says(
+        "FLASHSALE.RESERVE sale ann UNITS 2 A-2 A-3 ID i1",
+        "RESERVED ...",
+    );
     con.says(
         "FLASHSALE.BUY sale {sale}orders bob ITEMS 2 stalls 2 code 1 ID b1",
         "SOLD b1 (entry) [A-4 A-5 k1]",
@@ -68,9 +74,15 @@ fn a_slot_migrates_with_the_units_of_its_sale() {
     let slot = con.int("CLUSTER KEYSLOT sale");
     let (source, target_id) = (con.text("CLUSTER MYID"), target.text("CLUSTER MYID"));
     target.says(&format!("CLUSTER SETSLOT {slot} IMPORTING {source}"), "OK");
-    con.says(&format!("CLUSTER SETSLOT {slot} MIGRATING {target_id}"), "OK");
     con.says(
-        &format!("MIGRATE 127.0.0.1 {} '' 0 5000 KEYS sale {{sale}}orders", to.port()),
+        &format!("CLUSTER SETSLOT {slot} MIGRATING {target_id}"),
+        "OK",
+    );
+    con.says(
+        &format!(
+            "MIGRATE 127.0.0.1 {} '' 0 5000 KEYS sale {{sale}}orders",
+            to.port()
+        ),
         "OK",
     );
     for con in [&mut target, &mut con] {
@@ -89,7 +101,10 @@ fn a_slot_migrates_with_the_units_of_its_sale() {
         "FLASHSALE.BUY sale {sale}orders dan ITEMS 2 stalls 3 code 2 ID d1",
         "SOLD d1 (entry) [A-6 A-7 A-8 k2 k3]",
     );
-    target.fields("FLASHSALE.AUDIT sale {sale}orders", "consistent 1, differences []");
+    target.fields(
+        "FLASHSALE.AUDIT sale {sale}orders",
+        "consistent 1, differences []",
+    );
     let reply = con.show("FLASHSALE.UNITS sale stalls 0");
     assert!(reply.contains("MOVED"), "{reply}");
 }

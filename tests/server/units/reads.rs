@@ -10,8 +10,14 @@ const HALL: &str = "ITEMS 3 stalls 0 ga 10 code 0 HOLD 60000";
 fn units_are_told_with_their_states_and_their_ids_where_asked() {
     each(HALL, |_, con| {
         hall(con);
-        con.says("FLASHSALE.RESERVE sale ann UNITS 2 A-1 A-2 ID secret-1", "RESERVED ...");
-        con.says("FLASHSALE.BUY sale orders bob UNITS 1 A-3 ID secret-2", "SOLD ...");
+        con.says(
+            "FLASHSALE.RESERVE sale ann UNITS 2 A-1 A-2 ID secret-1",
+            "RESERVED ...",
+        );
+        con.says(
+            "FLASHSALE.BUY sale orders bob UNITS 1 A-3 ID secret-2",
+            "SOLD ...",
+        );
         con.says(
             "FLASHSALE.RESTOCK sale UNITS stalls 1 A-4 WITHDRAW",
             "RESTOCKED ...",
@@ -34,7 +40,10 @@ fn units_are_told_with_their_states_and_their_ids_where_asked() {
         }
         con.says("FLASHSALE.RELEASE sale secret-1", "RELEASED ...");
         let told = all_units(con, "stalls", "WITHIDS");
-        assert!(told.starts_with("A-1 free (nil) A-2 free (nil) A-3 sold secret-2"), "{told}");
+        assert!(
+            told.starts_with("A-1 free (nil) A-2 free (nil) A-3 sold secret-2"),
+            "{told}"
+        );
     });
 }
 
@@ -52,7 +61,11 @@ fn what_cannot_be_told_is_an_error() {
             ("sale stalls 0 COUNT 0", "ERR", "COUNT"),
             ("sale stalls 0 COUNT 10001", "ERR", "at most 10000"),
             ("sale stalls 0 COUNT 1 COUNT 1", "ERR", "COUNT: given twice"),
-            ("sale stalls 0 WITHIDS WITHIDS", "ERR", "WITHIDS: given twice"),
+            (
+                "sale stalls 0 WITHIDS WITHIDS",
+                "ERR",
+                "WITHIDS: given twice",
+            ),
             ("sale stalls 0 STATE free", "ERR", "STATE"),
             ("sale code 0", "ERR", "WITHIDS"),
         ] {
@@ -73,11 +86,20 @@ fn of_codes_only_what_was_sold_is_told_and_only_with_ids() {
     each(HALL, |_, con| {
         restock(con, "code", "k1 k2 k3 k4", "SEALED");
         con.says("FLASHSALE.UNITS sale code 0 WITHIDS", "\"0\" []");
-        con.says("FLASHSALE.RESERVE sale ann ITEMS 1 code 1 ID i1", "RESERVED i1 * 3 -1");
+        con.says(
+            "FLASHSALE.RESERVE sale ann ITEMS 1 code 1 ID i1",
+            "RESERVED i1 * 3 -1",
+        );
         con.fields("FLASHSALE.GET sale i1", "items [[code 1]], units []");
-        con.says("FLASHSALE.BUY sale orders bob ITEMS 1 code 2 ID b1", "SOLD ...");
+        con.says(
+            "FLASHSALE.BUY sale orders bob ITEMS 1 code 2 ID b1",
+            "SOLD ...",
+        );
         assert_eq!(all_units(con, "code", "WITHIDS"), "k1 sold b1 k2 sold b1");
-        assert_eq!(all_units(con, "code", "COUNT 1 WITHIDS"), "k1 sold b1 k2 sold b1");
+        assert_eq!(
+            all_units(con, "code", "COUNT 1 WITHIDS"),
+            "k1 sold b1 k2 sold b1"
+        );
         con.fields("FLASHSALE.GET sale b1", "units [[code k1] [code k2]]");
     });
 }
@@ -113,7 +135,10 @@ fn a_scan_tells_each_unit_once_whatever_happens_meanwhile() {
                 "FLASHSALE.RESERVE sale u ITEMS 1 stalls {qty} ID i{round}"
             ));
             if round % 3 == 0 {
-                con.run(&format!("FLASHSALE.RELEASE sale i{}", dice.below(1 + round)));
+                con.run(&format!(
+                    "FLASHSALE.RELEASE sale i{}",
+                    dice.below(1 + round)
+                ));
             }
             if round % 10 == 0 {
                 restock(con, "stalls", &seats(&format!("N{round}"), 1, 20), "");
@@ -138,7 +163,10 @@ fn a_replica_serves_units() {
     let mut con = primary.conn();
     con.says(&format!("FLASHSALE.CREATE sale orders {HALL}"), "OK");
     hall(&mut con);
-    con.says("FLASHSALE.RESERVE sale ann UNITS 1 A-2 ID i1", "RESERVED ...");
+    con.says(
+        "FLASHSALE.RESERVE sale ann UNITS 1 A-2 ID i1",
+        "RESERVED ...",
+    );
     wait_for_replica(&primary, &replica);
     let mut copy = replica.conn();
     copy.says(

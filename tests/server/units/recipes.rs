@@ -45,7 +45,9 @@ impl Map {
             let words: Vec<String> = fields.iter().map(text_of).collect();
             let value = |name: &str| {
                 let mut pairs = words.chunks(2);
-                pairs.find(|pair| pair[0] == name).map(|pair| pair[1].clone())
+                pairs
+                    .find(|pair| pair[0] == name)
+                    .map(|pair| pair[1].clone())
             };
             let state = match value("event").expect("an event").as_str() {
                 "reserved" | "granted" => "reserved",
@@ -68,7 +70,9 @@ fn units_of(items: &str) -> Vec<String> {
     let lists = items.split("\"units\":[").skip(1);
     let lists = lists.filter_map(|rest| rest.split(']').next());
     let names = lists.flat_map(|list| list.split(','));
-    names.map(|name| name.trim_matches('"').to_owned()).collect()
+    names
+        .map(|name| name.trim_matches('"').to_owned())
+        .collect()
 }
 
 #[test]
@@ -107,7 +111,10 @@ fn a_seat_map_of_80000_is_read_once_and_kept_by_the_stream() {
         };
         con.says(&format!("FLASHSALE.{line}"), answer);
         if n % 9 == 0 {
-            con.says(&format!("FLASHSALE.REFUND sale orders i{n}"), "REFUNDED ...");
+            con.says(
+                &format!("FLASHSALE.REFUND sale orders i{n}"),
+                "REFUNDED ...",
+            );
         }
     }
     wait_until("all is told", || {
@@ -173,7 +180,10 @@ fn a_licence_key_is_the_answer_and_the_retry_has_the_same_key() {
         con.says(buy, "SOLD ann-1 (entry) [KEY-00000]");
         con.says(buy, "SOLD ann-1 (entry) [KEY-00000]");
         // Failed orders have used no key up.
-        con.says("FLASHSALE.RESERVE s bob ITEMS 1 keys 1 ID bob-1", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE s bob ITEMS 1 keys 1 ID bob-1",
+            "RESERVED ...",
+        );
         con.says("FLASHSALE.RELEASE s bob-1", "RELEASED ...");
         con.says(
             "FLASHSALE.BUY s s:orders cyd ITEMS 1 keys 1 ID cyd-1",
@@ -201,7 +211,10 @@ fn a_coupon_comes_with_each_order() {
             "FLASHSALE.RESERVE sale cyd ITEMS 2 shoe 1 coupon 1",
             "SOLDOUT 0 coupon",
         );
-        con.says("FLASHSALE.RESERVE sale cyd ITEMS 1 shoe 1 ID cyd", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale cyd ITEMS 1 shoe 1 ID cyd",
+            "RESERVED ...",
+        );
     });
 }
 
@@ -230,8 +243,14 @@ fn two_parties_of_one_order_sit_together() {
         );
         con.says("FLASHSALE.RELEASE sale both", "RELEASED ...");
         // Two requests choose separately.
-        con.says("FLASHSALE.RESERVE sale ann ITEMS 1 stalls 3 ID one", "RESERVED one * * -1 [A-1 A-2 A-3]");
-        con.says("FLASHSALE.RESERVE sale ann ITEMS 1 stalls 3 ID two", "RESERVED two * * -1 [B-1 B-2 B-3]");
+        con.says(
+            "FLASHSALE.RESERVE sale ann ITEMS 1 stalls 3 ID one",
+            "RESERVED one * * -1 [A-1 A-2 A-3]",
+        );
+        con.says(
+            "FLASHSALE.RESERVE sale ann ITEMS 1 stalls 3 ID two",
+            "RESERVED two * * -1 [B-1 B-2 B-3]",
+        );
         assert_eq!(units_in(con, "stalls", "free"), "A-4 A-5 B-4 B-5 B-6 B-7");
     });
 }

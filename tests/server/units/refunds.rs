@@ -49,13 +49,20 @@ fn by_number_only_all_that_is_left_comes_back() {
             "FLASHSALE.BUY sale orders ann ITEMS 1 ga 2 UNITS 3 A-1 A-2 A-3 ID i1",
             "SOLD ...",
         );
-        con.says("FLASHSALE.BUY sale orders ann UNITS 2 B-1 B-2 ID i2", "SOLD ...");
+        con.says(
+            "FLASHSALE.BUY sale orders ann UNITS 2 B-1 B-2 ID i2",
+            "SOLD ...",
+        );
         con.fails(
             "FLASHSALE.REFUND sale orders i1 ITEMS 1 stalls 2 REF r1",
             "ERR",
             "UNITS",
         );
-        con.fails("FLASHSALE.REFUND sale orders i2 QTY 1 REF r1", "ERR", "UNITS");
+        con.fails(
+            "FLASHSALE.REFUND sale orders i2 QTY 1 REF r1",
+            "ERR",
+            "UNITS",
+        );
         con.says(
             "FLASHSALE.REFUND sale orders i1 ITEMS 1 stalls 3 REF r1",
             "REFUNDED ...",
@@ -64,7 +71,10 @@ fn by_number_only_all_that_is_left_comes_back() {
             "FLASHSALE.REFUND sale orders i1 ITEMS 1 ga 1 REF r2",
             "REFUNDED ...",
         );
-        con.says("FLASHSALE.REFUND sale orders i2 QTY 2 REF r1", "REFUNDED ...");
+        con.says(
+            "FLASHSALE.REFUND sale orders i2 QTY 2 REF r1",
+            "REFUNDED ...",
+        );
         assert_eq!(units_in(con, "stalls", "sold"), "");
     });
 }
@@ -73,9 +83,18 @@ fn by_number_only_all_that_is_left_comes_back() {
 fn what_is_not_in_the_order_is_told_by_its_name() {
     each(HALL, |_, con| {
         hall(con);
-        con.says("FLASHSALE.BUY sale orders ann UNITS 2 A-1 A-2 ID i1", "SOLD ...");
-        con.says("FLASHSALE.BUY sale orders bob UNITS 1 A-3 ID b1", "SOLD ...");
-        con.says("FLASHSALE.RESERVE sale ann UNITS 1 A-4 ID i2", "RESERVED ...");
+        con.says(
+            "FLASHSALE.BUY sale orders ann UNITS 2 A-1 A-2 ID i1",
+            "SOLD ...",
+        );
+        con.says(
+            "FLASHSALE.BUY sale orders bob UNITS 1 A-3 ID b1",
+            "SOLD ...",
+        );
+        con.says(
+            "FLASHSALE.RESERVE sale ann UNITS 1 A-4 ID i2",
+            "RESERVED ...",
+        );
         for unit in ["A-3", "A-4", "A-5"] {
             con.refuses(
                 &format!("FLASHSALE.REFUND sale orders i1 UNITS 2 A-1 {unit} REF r1"),
@@ -87,7 +106,10 @@ fn what_is_not_in_the_order_is_told_by_its_name() {
             "NOSKU",
             "'nosuch'",
         );
-        con.refuses("FLASHSALE.REFUND sale orders i2 UNITS 1 A-4 REF r1", "NOTSOLD 0");
+        con.refuses(
+            "FLASHSALE.REFUND sale orders i2 UNITS 1 A-4 REF r1",
+            "NOTSOLD 0",
+        );
         con.refuses(
             "FLASHSALE.REFUND sale orders nosuch UNITS 1 A-1 REF r1",
             "NORESERVATION nosuch",
@@ -103,7 +125,11 @@ fn what_is_not_in_the_order_is_told_by_its_name() {
             ("ITEMS 1 stalls 2 UNITS 1 A-1 REF r1", "only one of"),
             ("UNITS 0 REF r1", "count"),
         ] {
-            con.fails(&format!("FLASHSALE.REFUND sale orders i1 {ask}"), "ERR", part);
+            con.fails(
+                &format!("FLASHSALE.REFUND sale orders i1 {ask}"),
+                "ERR",
+                part,
+            );
         }
     });
 }
@@ -112,7 +138,10 @@ fn what_is_not_in_the_order_is_told_by_its_name() {
 fn without_restock_and_after_the_end_they_are_withdrawn() {
     each(HALL, |_, con| {
         hall(con);
-        con.says("FLASHSALE.BUY sale orders ann UNITS 3 A-1 A-2 A-3 ID i1", "SOLD ...");
+        con.says(
+            "FLASHSALE.BUY sale orders ann UNITS 3 A-1 A-2 A-3 ID i1",
+            "SOLD ...",
+        );
         con.says(
             "FLASHSALE.REFUND sale orders i1 UNITS 1 A-1 REF r1 NORESTOCK",
             "REFUNDED ...",

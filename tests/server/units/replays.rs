@@ -21,8 +21,14 @@ fn a_retry_is_answered_with_the_units_it_has() {
             let line = format!("FLASHSALE.RESERVE sale ann {same} ID i1");
             con.refuses(&line, "RESERVED i1 * 9 -1 [A-2 A-3]");
         }
-        con.says("FLASHSALE.CHECKOUT sale orders i1 REF p", "SOLD i1 (entry) [A-2 A-3]");
-        con.refuses("FLASHSALE.CHECKOUT sale orders i1 REF p", "SOLD i1 (entry) [A-2 A-3]");
+        con.says(
+            "FLASHSALE.CHECKOUT sale orders i1 REF p",
+            "SOLD i1 (entry) [A-2 A-3]",
+        );
+        con.refuses(
+            "FLASHSALE.CHECKOUT sale orders i1 REF p",
+            "SOLD i1 (entry) [A-2 A-3]",
+        );
         con.refuses(line, "SOLD i1 (entry) [A-2 A-3]");
         con.refuses(
             "FLASHSALE.BUY sale orders ann ITEMS 1 ga 1 UNITS 2 A-2 A-3 ID i1 REF p",
@@ -30,7 +36,10 @@ fn a_retry_is_answered_with_the_units_it_has() {
         );
         con.refuses("FLASHSALE.RELEASE sale i1", "SOLD i1 (entry) [A-2 A-3]");
         con.refuses("FLASHSALE.EXTEND sale i1 1000", "SOLD i1 (entry) [A-2 A-3]");
-        con.refuses("FLASHSALE.CHECKOUT sale orders i1 REF q", "ALREADYSOLD i1 p");
+        con.refuses(
+            "FLASHSALE.CHECKOUT sale orders i1 REF q",
+            "ALREADYSOLD i1 p",
+        );
     });
 }
 
@@ -70,9 +79,15 @@ fn other_units_are_another_request() {
 fn what_was_given_back_is_compared_by_its_numbers_alone() {
     each("ITEMS 2 stalls 0 ga 10 HOLD 60000", |_, con| {
         hall(con);
-        con.says("FLASHSALE.RESERVE sale ann UNITS 2 A-2 A-3 ID i1", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale ann UNITS 2 A-2 A-3 ID i1",
+            "RESERVED ...",
+        );
         con.says("FLASHSALE.RELEASE sale i1", "RELEASED i1");
-        con.says("FLASHSALE.RESERVE sale bob UNITS 2 A-2 A-3 ID b1", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale bob UNITS 2 A-2 A-3 ID b1",
+            "RESERVED ...",
+        );
         for units in ["A-2 A-3", "A-5 A-6"] {
             con.refuses(
                 &format!("FLASHSALE.RESERVE sale ann UNITS 2 {units} ID i1"),
@@ -90,8 +105,14 @@ fn what_was_given_back_is_compared_by_its_numbers_alone() {
         wait_until("it expired", || {
             con.field("FLASHSALE.GET sale i2", "state") == "expired"
         });
-        con.refuses("FLASHSALE.RESERVE sale ann UNITS 1 B-5 ID i2", "EXPIRED i2 *");
-        con.says("FLASHSALE.BUY sale orders ann UNITS 2 B-2 B-3 ID i3", "SOLD ...");
+        con.refuses(
+            "FLASHSALE.RESERVE sale ann UNITS 1 B-5 ID i2",
+            "EXPIRED i2 *",
+        );
+        con.says(
+            "FLASHSALE.BUY sale orders ann UNITS 2 B-2 B-3 ID i3",
+            "SOLD ...",
+        );
         con.says("FLASHSALE.REFUND sale orders i3", "REFUNDED ...");
         con.refuses(
             "FLASHSALE.BUY sale orders ann UNITS 2 B-2 B-3 ID i3",
@@ -123,9 +144,20 @@ fn of_a_partly_refunded_order_what_it_has_now_must_be_among_the_named_ones() {
 fn a_code_in_a_request_is_unknown_here_too() {
     each("ITEMS 1 code 0", |_, con| {
         restock(con, "code", "k1 k2", "SEALED");
-        con.fails("FLASHSALE.RESERVE sale ann UNITS 1 k1 ID i1", "NOSKU", "'k1'");
-        con.fails("FLASHSALE.RESERVE sale ann UNITS 1 zz ID i1", "NOSKU", "'zz'");
-        con.says("FLASHSALE.RESERVE sale ann ITEMS 1 code 1 ID i1", "RESERVED i1 * 1 -1");
+        con.fails(
+            "FLASHSALE.RESERVE sale ann UNITS 1 k1 ID i1",
+            "NOSKU",
+            "'k1'",
+        );
+        con.fails(
+            "FLASHSALE.RESERVE sale ann UNITS 1 zz ID i1",
+            "NOSKU",
+            "'zz'",
+        );
+        con.says(
+            "FLASHSALE.RESERVE sale ann ITEMS 1 code 1 ID i1",
+            "RESERVED i1 * 1 -1",
+        );
         con.refuses("FLASHSALE.RESERVE sale ann UNITS 1 k1 ID i1", "MISMATCH i1");
         con.says("FLASHSALE.CHECKOUT sale orders i1", "SOLD i1 (entry) [k1]");
         for guess in ["k1", "k2", "zz"] {
@@ -157,13 +189,22 @@ fn within_grace_only_the_very_same_units_are_sold() {
         };
         expire(con, "i1", "A-1 A-2");
         con.fields("FLASHSALE.GET sale i1", "units []");
-        con.says("FLASHSALE.CHECKOUT sale orders i1", "SOLD i1 (entry) [A-1 A-2]");
+        con.says(
+            "FLASHSALE.CHECKOUT sale orders i1",
+            "SOLD i1 (entry) [A-1 A-2]",
+        );
         expire(con, "i2", "B-1 B-2");
-        con.says("FLASHSALE.RESERVE sale bob UNITS 1 B-2 ID b1", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale bob UNITS 1 B-2 ID b1",
+            "RESERVED ...",
+        );
         // Others are free, and would be other seats than were paid for.
         con.refuses("FLASHSALE.CHECKOUT sale orders i2", "EXPIRED i2 * <=600000");
         con.says("FLASHSALE.RELEASE sale b1", "RELEASED b1");
-        con.says("FLASHSALE.CHECKOUT sale orders i2", "SOLD i2 (entry) [B-1 B-2]");
+        con.says(
+            "FLASHSALE.CHECKOUT sale orders i2",
+            "SOLD i2 (entry) [B-1 B-2]",
+        );
         expire(con, "i3", "A-3");
         con.says(
             "FLASHSALE.RESTOCK sale UNITS stalls 1 A-3 WITHDRAW",

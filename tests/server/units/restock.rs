@@ -35,7 +35,10 @@ fn a_call_is_a_row_and_all_of_it_or_nothing() {
             "ERR",
             "unit: 'X-1' is in the sale already",
         );
-        con.says("FLASHSALE.STOCK sale", "[stalls 3 0 0 0] [ga 10 0 0 0] [box 2 0 0 0]");
+        con.says(
+            "FLASHSALE.STOCK sale",
+            "[stalls 3 0 0 0] [ga 10 0 0 0] [box 2 0 0 0]",
+        );
         assert_eq!(units_in(con, "stalls", "free"), seats("A", 1, 3));
     });
 }
@@ -44,7 +47,10 @@ fn a_call_is_a_row_and_all_of_it_or_nothing() {
 fn what_is_reserved_or_sold_is_in_the_sale_already() {
     each("ITEMS 1 stalls 0 HOLD 60000", |_, con| {
         hall(con);
-        con.says("FLASHSALE.RESERVE sale ann UNITS 1 A-1 ID i1", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale ann UNITS 1 A-1 ID i1",
+            "RESERVED ...",
+        );
         con.says("FLASHSALE.BUY sale orders ann UNITS 1 A-2", "SOLD ...");
         for unit in ["A-1", "A-2", "A-3"] {
             con.fails(
@@ -91,30 +97,57 @@ fn the_same_ref_again_is_a_replay_or_a_mismatch() {
 
 #[test]
 fn an_item_has_names_from_its_first_ones_on_and_a_counted_one_never() {
-    each("ITEMS 3 stalls 0 ga 10 code 0 HOLD 60000 GRACE 60000", |_, con| {
-        con.fails(
-            "FLASHSALE.RESTOCK sale UNITS ga 1 A-1",
-            "ERR",
-            "units with names need an item that has none",
-        );
-        restock(con, "stalls", "A-1", "");
-        restock(con, "code", "k1", "SEALED");
-        for ask in ["ITEMS 1 stalls 1", "ITEMS 1 stalls -1", "ITEMS 2 ga 1 code 1"] {
-            con.fails(&format!("FLASHSALE.RESTOCK sale {ask}"), "ERR", "UNITS");
-        }
-        con.fails("FLASHSALE.RESTOCK sale UNITS stalls 1 A-2 SEALED", "ERR", "SEALED");
-        con.fails("FLASHSALE.RESTOCK sale UNITS code 1 k2", "ERR", "SEALED");
-        // A counted item with none left has no units, and may have names from now on.
-        con.says("FLASHSALE.RESTOCK sale ITEMS 1 pit 3 NEW", "RESTOCKED ...");
-        con.says("FLASHSALE.RESERVE sale ann ITEMS 1 pit 1 ID i1 HOLD 20", "RESERVED ...");
-        con.says("FLASHSALE.RESTOCK sale ITEMS 1 pit -2", "RESTOCKED [pit 1 0]");
-        con.fails("FLASHSALE.RESTOCK sale UNITS pit 1 P-1", "ERR", "are counted");
-        wait_until("it expired", || con.stock("sale pit") == "[pit 1 0 0 0]");
-        con.says("FLASHSALE.RESTOCK sale ITEMS 1 pit -1", "RESTOCKED [pit 0 0]");
-        con.says("FLASHSALE.RESTOCK sale UNITS pit 2 P-1 P-2", "RESTOCKED [pit 2 2]");
-        // What expired before is expired for good.
-        con.refuses("FLASHSALE.CHECKOUT sale orders i1", "EXPIRED i1 * 0");
-    });
+    each(
+        "ITEMS 3 stalls 0 ga 10 code 0 HOLD 60000 GRACE 60000",
+        |_, con| {
+            con.fails(
+                "FLASHSALE.RESTOCK sale UNITS ga 1 A-1",
+                "ERR",
+                "units with names need an item that has none",
+            );
+            restock(con, "stalls", "A-1", "");
+            restock(con, "code", "k1", "SEALED");
+            for ask in [
+                "ITEMS 1 stalls 1",
+                "ITEMS 1 stalls -1",
+                "ITEMS 2 ga 1 code 1",
+            ] {
+                con.fails(&format!("FLASHSALE.RESTOCK sale {ask}"), "ERR", "UNITS");
+            }
+            con.fails(
+                "FLASHSALE.RESTOCK sale UNITS stalls 1 A-2 SEALED",
+                "ERR",
+                "SEALED",
+            );
+            con.fails("FLASHSALE.RESTOCK sale UNITS code 1 k2", "ERR", "SEALED");
+            // A counted item with none left has no units, and may have names from now on.
+            con.says("FLASHSALE.RESTOCK sale ITEMS 1 pit 3 NEW", "RESTOCKED ...");
+            con.says(
+                "FLASHSALE.RESERVE sale ann ITEMS 1 pit 1 ID i1 HOLD 20",
+                "RESERVED ...",
+            );
+            con.says(
+                "FLASHSALE.RESTOCK sale ITEMS 1 pit -2",
+                "RESTOCKED [pit 1 0]",
+            );
+            con.fails(
+                "FLASHSALE.RESTOCK sale UNITS pit 1 P-1",
+                "ERR",
+                "are counted",
+            );
+            wait_until("it expired", || con.stock("sale pit") == "[pit 1 0 0 0]");
+            con.says(
+                "FLASHSALE.RESTOCK sale ITEMS 1 pit -1",
+                "RESTOCKED [pit 0 0]",
+            );
+            con.says(
+                "FLASHSALE.RESTOCK sale UNITS pit 2 P-1 P-2",
+                "RESTOCKED [pit 2 2]",
+            );
+            // What expired before is expired for good.
+            con.refuses("FLASHSALE.CHECKOUT sale orders i1", "EXPIRED i1 * 0");
+        },
+    );
 }
 
 #[test]
@@ -154,7 +187,10 @@ fn withdrawn_units_are_off_sale_and_come_back_to_their_own_places() {
 fn only_what_is_free_can_be_withdrawn() {
     each("ITEMS 2 stalls 0 ga 10 HOLD 60000", |_, con| {
         hall(con);
-        con.says("FLASHSALE.RESERVE sale ann UNITS 1 A-2 ID i1", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale ann UNITS 1 A-2 ID i1",
+            "RESERVED ...",
+        );
         con.says("FLASHSALE.BUY sale orders ann UNITS 1 A-3", "SOLD ...");
         con.refuses(
             "FLASHSALE.RESTOCK sale UNITS stalls 2 A-1 A-2 WITHDRAW",
@@ -225,7 +261,10 @@ fn what_makes_no_sense_is_an_error() {
             ("ITEMS 1 stalls 1 SEALED", "SEALED"),
             ("1 WITHDRAW", "WITHDRAW"),
             ("UNITS stalls 1 A-1 SEALED SEALED", "SEALED: given twice"),
-            ("UNITS stalls 1 A-1 WITHDRAW WITHDRAW", "WITHDRAW: given twice"),
+            (
+                "UNITS stalls 1 A-1 WITHDRAW WITHDRAW",
+                "WITHDRAW: given twice",
+            ),
         ] {
             con.fails(&format!("FLASHSALE.RESTOCK sale {ask}"), "ERR", part);
         }
@@ -243,7 +282,10 @@ fn items_that_cross_are_told_as_ever() {
         let mut events = Events::listen(server);
         restock(con, "stalls", "A-1 A-2", "");
         events.are("restocked backinstock");
-        con.says("FLASHSALE.RESERVE sale ann UNITS 2 A-1 A-2 ID i1", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale ann UNITS 2 A-1 A-2 ID i1",
+            "RESERVED ...",
+        );
         events.are("reserved allreserved");
         con.says("FLASHSALE.RELEASE sale i1", "RELEASED ...");
         events.are("released backinstock");

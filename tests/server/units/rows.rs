@@ -7,32 +7,35 @@ const HALL: &str = "ITEMS 2 stalls 0 ga 10 HOLD 60000";
 
 #[test]
 fn a_cart_may_mix_units_that_are_named_chosen_sealed_and_counted() {
-    each("ITEMS 4 stalls 0 box 0 ga 10 code 0 HOLD 60000", |_, con| {
-        hall(con);
-        restock(con, "box", &seats("X", 1, 4), "");
-        restock(con, "code", "k1 k2 k3", "SEALED");
-        con.says(
-            "FLASHSALE.RESERVE sale ann ITEMS 3 ga 3 stalls 2 code 1 UNITS 2 X-3 X-2 ID i1",
-            "RESERVED i1 @+60000 2 -1 [A-1 A-2 X-2 X-3]",
-        );
-        con.says(
-            "FLASHSALE.STOCK sale",
-            "[stalls 10 2 0 0] [box 2 2 0 0] [ga 7 3 0 0] [code 2 1 0 0]",
-        );
-        con.fields(
-            "FLASHSALE.GET sale i1",
-            "items [[ga 3] [stalls 2] [code 1] [box 2]], \
+    each(
+        "ITEMS 4 stalls 0 box 0 ga 10 code 0 HOLD 60000",
+        |_, con| {
+            hall(con);
+            restock(con, "box", &seats("X", 1, 4), "");
+            restock(con, "code", "k1 k2 k3", "SEALED");
+            con.says(
+                "FLASHSALE.RESERVE sale ann ITEMS 3 ga 3 stalls 2 code 1 UNITS 2 X-3 X-2 ID i1",
+                "RESERVED i1 @+60000 2 -1 [A-1 A-2 X-2 X-3]",
+            );
+            con.says(
+                "FLASHSALE.STOCK sale",
+                "[stalls 10 2 0 0] [box 2 2 0 0] [ga 7 3 0 0] [code 2 1 0 0]",
+            );
+            con.fields(
+                "FLASHSALE.GET sale i1",
+                "items [[ga 3] [stalls 2] [code 1] [box 2]], \
              units [[stalls A-1] [stalls A-2] [box X-2] [box X-3]]",
-        );
-        con.says(
-            "FLASHSALE.CHECKOUT sale orders i1",
-            "SOLD i1 (entry) [A-1 A-2 k1 X-2 X-3]",
-        );
-        con.fields(
-            "FLASHSALE.GET sale i1",
-            "units [[stalls A-1] [stalls A-2] [code k1] [box X-2] [box X-3]]",
-        );
-    });
+            );
+            con.says(
+                "FLASHSALE.CHECKOUT sale orders i1",
+                "SOLD i1 (entry) [A-1 A-2 k1 X-2 X-3]",
+            );
+            con.fields(
+                "FLASHSALE.GET sale i1",
+                "units [[stalls A-1] [stalls A-2] [code k1] [box X-2] [box X-3]]",
+            );
+        },
+    );
 }
 
 #[test]
@@ -76,9 +79,18 @@ fn units_are_told_in_the_order_of_the_row_by_reserve_extend_checkout_and_buy() {
 fn the_only_item_and_the_default_one_may_have_names() {
     each("STOCK 0", |_, con| {
         restock(con, "default", "n1 n2 n3", "");
-        con.says("FLASHSALE.RESERVE sale ann 2 ID i1", "RESERVED i1 * 1 -1 [n1 n2]");
-        con.says("FLASHSALE.RESERVE sale ann 2 ID i1", "RESERVED i1 * 1 -1 [n1 n2]");
-        con.says("FLASHSALE.BUY sale orders ann 1 ID i2", "SOLD i2 (entry) [n3]");
+        con.says(
+            "FLASHSALE.RESERVE sale ann 2 ID i1",
+            "RESERVED i1 * 1 -1 [n1 n2]",
+        );
+        con.says(
+            "FLASHSALE.RESERVE sale ann 2 ID i1",
+            "RESERVED i1 * 1 -1 [n1 n2]",
+        );
+        con.says(
+            "FLASHSALE.BUY sale orders ann 1 ID i2",
+            "SOLD i2 (entry) [n3]",
+        );
     });
 }
 
@@ -124,7 +136,10 @@ fn what_makes_no_sense_is_an_error() {
 fn a_unit_that_is_sold_or_withdrawn_is_not_free_for_good() {
     each(HALL, |_, con| {
         hall(con);
-        con.says("FLASHSALE.BUY sale orders bob UNITS 1 A-2 ID b1", "SOLD ...");
+        con.says(
+            "FLASHSALE.BUY sale orders bob UNITS 1 A-2 ID b1",
+            "SOLD ...",
+        );
         con.says(
             "FLASHSALE.RESTOCK sale UNITS stalls 1 A-4 WITHDRAW",
             "RESTOCKED [stalls 11 10]",
@@ -149,7 +164,10 @@ fn a_unit_that_is_sold_or_withdrawn_is_not_free_for_good() {
 fn a_unit_that_is_reserved_is_not_free_until_its_holders_deadline() {
     each("ITEMS 2 stalls 0 ga 10 HOLD 600000", |_, con| {
         hall(con);
-        con.says("FLASHSALE.RESERVE sale eve ITEMS 1 ga 1 ID e1 HOLD 1000", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale eve ITEMS 1 ga 1 ID e1 HOLD 1000",
+            "RESERVED ...",
+        );
         con.says(
             "FLASHSALE.RESERVE sale bob UNITS 2 A-1 A-2 ID b1 HOLD 90000",
             "RESERVED ...",
@@ -221,7 +239,10 @@ fn rows_before_stock_come_first() {
             ("UNITS 3 A-1 A-2 A-3", "ITEMLIMIT 2 stalls"),
         ] {
             con.refuses(&format!("FLASHSALE.RESERVE sale ann {ask} ID i1"), answer);
-            con.refuses(&format!("FLASHSALE.BUY sale orders ann {ask} ID i1"), answer);
+            con.refuses(
+                &format!("FLASHSALE.BUY sale orders ann {ask} ID i1"),
+                answer,
+            );
         }
         con.says("FLASHSALE.ALTER sale SALELIMIT 2", "OK");
         con.refuses(
@@ -249,7 +270,10 @@ fn by_number_a_unit_item_is_sold_out_and_all_reserved_like_any_other() {
             "FLASHSALE.RESERVE sale ann ITEMS 1 stalls 3 ID i1",
             "SOLDOUT 2 stalls",
         );
-        con.says("FLASHSALE.RESERVE sale bob UNITS 1 s1 ID b1", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale bob UNITS 1 s1 ID b1",
+            "RESERVED ...",
+        );
         con.refuses(
             "FLASHSALE.RESERVE sale ann ITEMS 1 stalls 2 ID i1",
             "ALLRESERVED <=60000 stalls",
@@ -292,7 +316,10 @@ fn more_than_a_thousand_units_are_too_many_for_one_reservation() {
 fn a_line_goes_before_a_named_unit_that_is_free() {
     each("ITEMS 2 stalls 0 ga 10 WAITING 9 HOLD 60000", |_, con| {
         restock(con, "stalls", "s1 s2 s3", "");
-        con.says("FLASHSALE.RESERVE sale bob UNITS 2 s1 s2 ID b1", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale bob UNITS 2 s1 s2 ID b1",
+            "RESERVED ...",
+        );
         con.says(
             "FLASHSALE.RESERVE sale cyd ITEMS 1 stalls 2 ID c1 WAIT",
             "WAITING c1 0 ...",
@@ -331,8 +358,14 @@ fn batches_take_units_by_number() {
             "FLASHSALE.MBUY sale orders ENTRIES 2 dan 2 i4 r ann 2 i1 p SKU stalls",
             "[SOLD i4 (entry) [B-1 B-2]] [SOLD i1 (entry) [A-1 A-2]]",
         );
-        con.says("FLASHSALE.RESERVE sale eve UNITS 1 A-6 ID i5", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale eve UNITS 1 A-6 ID i5",
+            "RESERVED ...",
+        );
         con.says("FLASHSALE.MRELEASE sale ENTRIES 1 i5", "[RELEASED i5]");
-        assert_eq!(units_in(con, "stalls", "free"), format!("{} {}", seats("A", 4, 6), seats("B", 3, 6)));
+        assert_eq!(
+            units_in(con, "stalls", "free"),
+            format!("{} {}", seats("A", 4, 6), seats("B", 3, 6))
+        );
     });
 }

@@ -24,9 +24,18 @@ fn a_reservation_counts_and_a_checkout_takes_the_oldest_codes() {
     each(CODES, |_, con| {
         restock(con, "code", &codes(1, 2), "SEALED");
         restock(con, "code", &codes(3, 5), "SEALED");
-        con.says("FLASHSALE.RESERVE sale ann ITEMS 1 code 2 ID i1", "RESERVED i1 * 3 -1");
-        con.says("FLASHSALE.RESERVE sale bob ITEMS 1 code 1 ID b1", "RESERVED b1 * 2 -1");
-        con.says("FLASHSALE.CHECKOUT sale orders b1", "SOLD b1 (entry) [QZX7-001]");
+        con.says(
+            "FLASHSALE.RESERVE sale ann ITEMS 1 code 2 ID i1",
+            "RESERVED i1 * 3 -1",
+        );
+        con.says(
+            "FLASHSALE.RESERVE sale bob ITEMS 1 code 1 ID b1",
+            "RESERVED b1 * 2 -1",
+        );
+        con.says(
+            "FLASHSALE.CHECKOUT sale orders b1",
+            "SOLD b1 (entry) [QZX7-001]",
+        );
         con.says(
             "FLASHSALE.CHECKOUT sale orders i1",
             "SOLD i1 (entry) [QZX7-002 QZX7-003]",
@@ -35,7 +44,10 @@ fn a_reservation_counts_and_a_checkout_takes_the_oldest_codes() {
             "FLASHSALE.BUY sale orders cyd ITEMS 1 code 2 ID c1",
             "SOLD c1 (entry) [QZX7-004 QZX7-005]",
         );
-        con.refuses("FLASHSALE.BUY sale orders dan ITEMS 1 code 1", "SOLDOUT 0 code");
+        con.refuses(
+            "FLASHSALE.BUY sale orders dan ITEMS 1 code 1",
+            "SOLDOUT 0 code",
+        );
     });
 }
 
@@ -66,18 +78,33 @@ fn an_expired_reservation_has_used_no_code_up() {
 fn codes_that_are_not_sold_may_be_withdrawn_while_enough_are_available() {
     each("ITEMS 1 code 0 HOLD 60000", |_, con| {
         restock(con, "code", &codes(1, 4), "SEALED");
-        con.says("FLASHSALE.BUY sale orders ann ITEMS 1 code 1 ID a1", "SOLD ...");
-        con.says("FLASHSALE.RESERVE sale ann ITEMS 1 code 2 ID i1", "RESERVED i1 * 1 -1");
+        con.says(
+            "FLASHSALE.BUY sale orders ann ITEMS 1 code 1 ID a1",
+            "SOLD ...",
+        );
+        con.says(
+            "FLASHSALE.RESERVE sale ann ITEMS 1 code 2 ID i1",
+            "RESERVED i1 * 1 -1",
+        );
         con.refuses(
-            &format!("FLASHSALE.RESTOCK sale UNITS code 2 {} WITHDRAW", codes(2, 3)),
+            &format!(
+                "FLASHSALE.RESTOCK sale UNITS code 2 {} WITHDRAW",
+                codes(2, 3)
+            ),
             "TOOFEW 1 code",
         );
         con.refuses(
-            &format!("FLASHSALE.RESTOCK sale UNITS code 1 {} WITHDRAW", codes(1, 1)),
+            &format!(
+                "FLASHSALE.RESTOCK sale UNITS code 1 {} WITHDRAW",
+                codes(1, 1)
+            ),
             "NOTFREE -1 code QZX7-001",
         );
         con.says(
-            &format!("FLASHSALE.RESTOCK sale UNITS code 1 {} WITHDRAW", codes(2, 2)),
+            &format!(
+                "FLASHSALE.RESTOCK sale UNITS code 1 {} WITHDRAW",
+                codes(2, 2)
+            ),
             "RESTOCKED [code 3 0]",
         );
         con.says(
@@ -102,11 +129,23 @@ fn no_code_is_told_before_it_is_sold_but_to_its_buyer() {
             "FLASHSALE.RESTOCK sale UNITS code 1 QZX7-009 WITHDRAW",
             "RESTOCKED [code 8 8]",
         );
-        con.says("FLASHSALE.RESERVE sale ann ITEMS 1 code 3 ID i1", "RESERVED ...");
-        con.says("FLASHSALE.RESERVE sale ann ITEMS 1 code 2 ID i2 REPLACE i1", "RESERVED ...");
-        con.says("FLASHSALE.RESERVE sale bob ITEMS 1 code 1 ID b1 HOLD 20", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale ann ITEMS 1 code 3 ID i1",
+            "RESERVED ...",
+        );
+        con.says(
+            "FLASHSALE.RESERVE sale ann ITEMS 1 code 2 ID i2 REPLACE i1",
+            "RESERVED ...",
+        );
+        con.says(
+            "FLASHSALE.RESERVE sale bob ITEMS 1 code 1 ID b1 HOLD 20",
+            "RESERVED ...",
+        );
         con.says("FLASHSALE.EXTEND sale i2 60000", "RESERVED ...");
-        con.says("FLASHSALE.RESERVE sale cyd ITEMS 1 code 1 ID c1", "RESERVED ...");
+        con.says(
+            "FLASHSALE.RESERVE sale cyd ITEMS 1 code 1 ID c1",
+            "RESERVED ...",
+        );
         con.says("FLASHSALE.RELEASE sale c1", "RELEASED ...");
         wait_until("bob's expired, and all is told", || {
             con.field("FLASHSALE.GET sale b1", "state") == "expired"
@@ -131,11 +170,17 @@ fn no_code_is_told_before_it_is_sold_but_to_its_buyer() {
         for text in told {
             assert!(!text.contains(MARK), "{text}");
         }
-        con.says("FLASHSALE.CHECKOUT sale orders i2", "SOLD i2 (entry) [QZX7-001 QZX7-002]");
+        con.says(
+            "FLASHSALE.CHECKOUT sale orders i2",
+            "SOLD i2 (entry) [QZX7-001 QZX7-002]",
+        );
         con.says("FLASHSALE.REFUND sale orders i2", "REFUNDED ...");
         let told = entries(con);
         // Of the nine, the two of this order are in the stream.
-        assert!(told.contains("QZX7-001") && told.contains("QZX7-002"), "{told}");
+        assert!(
+            told.contains("QZX7-001") && told.contains("QZX7-002"),
+            "{told}"
+        );
         let others = (3..=9).map(|n| format!("{MARK}-{n:03}"));
         for other in others {
             assert!(!told.contains(&other), "{other}: {told}");
@@ -182,7 +227,12 @@ fn the_code_in_the_lost_reply_is_the_code_of_the_retry() {
         }
         let mut con = server.conn();
         let reply = con.show(&line(n));
-        let code = reply.split_once('[').expect("a code").1.trim_end_matches(']').to_owned();
+        let code = reply
+            .split_once('[')
+            .expect("a code")
+            .1
+            .trim_end_matches(']')
+            .to_owned();
         assert_eq!(units, format!("[[code {code}]]"));
         assert!(told.insert(code.clone()), "{code} in two hands");
         let entry = reply.split(' ').nth(2).expect("an entry").to_owned();
@@ -190,6 +240,9 @@ fn the_code_in_the_lost_reply_is_the_code_of_the_retry() {
         assert!(entry.contains(&code), "{code}: {entry}");
     }
     let mut con = server.conn();
-    con.refuses("FLASHSALE.BUY sale orders late ITEMS 1 code 1", "SOLDOUT 0 code");
+    con.refuses(
+        "FLASHSALE.BUY sale orders late ITEMS 1 code 1",
+        "SOLDOUT 0 code",
+    );
     con.fields("FLASHSALE.AUDIT sale orders", "consistent 1, entries 50");
 }

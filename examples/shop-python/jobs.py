@@ -37,22 +37,7 @@ from flashsale import (
 )
 
 import provider
-from books import (
-    STALE_MS,
-    UNPAID,
-    add_job,
-    alarm,
-    cents_of,
-    connect,
-    intent_of,
-    move,
-    now_ms,
-    payload_of,
-    sale,
-    sign,
-    transaction,
-    write_off,
-)
+from books import STALE_MS, UNPAID, add_job, alarm, cents_of, connect, intent_of, move, now_ms, payload_of, sale, sign, transaction, write_off
 from named import asked_again, hand_over
 
 shoes = sale()

@@ -143,6 +143,7 @@ function map() {
 /** What has changed since the version that the page has, four times a second. @param {string} from @returns {AsyncGenerator<string>} */
 async function* lines(from) {
   const [epoch, since] = from.split(".");
+  let quiet = 0;
   for (let version = /^\d+$/.test(since ?? "") ? Number(since) : -1; ; await sleep(250)) {
     const { changes } = hall;
     if (epoch !== hall.epoch || version < 0 || version > changes.length) {
@@ -150,10 +151,12 @@ async function* lines(from) {
       return;
     }
     if (version === changes.length) {
-      yield ":\n\n";
+      // Every 5 s: a proxy does not take the silence for the end.
+      if (++quiet % 20 === 1) yield ":\n\n";
       continue;
     }
     const changed = changes.slice(version);
+    quiet = 0;
     version = changes.length;
     yield `id: ${epoch}.${version}\ndata: ${JSON.stringify(changed)}\n\n`;
   }

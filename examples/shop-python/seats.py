@@ -140,16 +140,16 @@ async def live(request: Request) -> Response:
     epoch, _, since = request.headers.get("last-event-id", request.query_params.get("since", "")).partition(".")
 
     async def lines() -> AsyncIterator[str]:
-        version = int(since) if since.isdecimal() else -1
+        version, quiet = int(since) if since.isdecimal() else -1, 0
         while not await request.is_disconnected():
             if epoch != hall.epoch or not 0 <= version <= len(hall.changes):
                 yield "event: stale\ndata:\n\n"
                 return
             if version < len(hall.changes):
-                changed, version = hall.changes[version:], len(hall.changes)
+                changed, version, quiet = hall.changes[version:], len(hall.changes), 0
                 yield f"id: {epoch}.{version}\ndata: {json.dumps(changed.tolist(), separators=(',', ':'))}\n\n"
-            else:
-                yield ":\n\n"
+            elif (quiet := quiet + 1) % 20 == 1:
+                yield ":\n\n"  # Every 5 s: a proxy does not take the silence for the end.
             await asyncio.sleep(0.25)
 
     return StreamingResponse(lines(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})

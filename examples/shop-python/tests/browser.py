@@ -15,6 +15,8 @@ import httpx
 from servers import free_port, until
 
 DRIVER = shutil.which("chromedriver")
+# Browsers that are open.
+SESSIONS: set[str] = set()
 SCREENS: dict[str, dict[str, Any]] = {
     "desk": {},
     "dark": {"dark": True},
@@ -34,6 +36,7 @@ class Page:
         wanted = {"goog:chromeOptions": {"args": arguments, **of}, "goog:loggingPrefs": {"browser": "ALL"}}
         self.http = http
         self.session = self.post("/session", capabilities={"alwaysMatch": wanted})["sessionId"]
+        SESSIONS.add(self.session)
 
     def post(self, path: str, **body: Any) -> Any:
         reply = self.http.post(path, json=body).json()["value"]
@@ -91,6 +94,7 @@ class Page:
 
     def close(self) -> None:
         self.http.delete(f"/session/{self.session}")
+        SESSIONS.discard(self.session)
 
 
 @contextlib.contextmanager
@@ -109,5 +113,9 @@ def browsers() -> Iterator[httpx.Client]:
         until(is_up, "chromedriver")
         yield http
     finally:
+        # Of tests that failed: a driver that is killed leaves its browsers behind.
+        for session in list(SESSIONS):
+            with contextlib.suppress(httpx.HTTPError):
+                http.delete(f"/session/{session}")
         process.kill()
         process.wait()

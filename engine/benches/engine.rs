@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use flashsale_engine::sale::{
-    Ask, Bounds, Changes, Checkout, CreateAsk, EntryId, Event, Hasher, Pass, Reserve, Sale,
-    decode_event, encode_event, save,
+    Ask, Bounds, Changes, Checkout, CreateAsk, EntryId, Event, Hasher, Pass, Reserve, RestockUnits,
+    Sale, decode_event, encode_event, save,
 };
 
 const NOW_MS: u64 = 1_765_000_000_000;
@@ -17,6 +17,7 @@ const HASHER: Hasher = Hasher::new([1, 2]);
 const BOUNDS: Bounds = Bounds {
     reservations_max: 100_000_000,
     items_max: 10_000,
+    units_max: 1_000_000,
 };
 /// Users and open reservations in the sale before anything is measured.
 const FILLED: u64 = 100_000;
@@ -51,6 +52,7 @@ fn ask<'a>(user: &'a str, id: &'a str) -> Reserve<'a> {
     Reserve {
         user: HASHER.key(user.as_bytes()),
         ask: Ask::Qty(1),
+        units: &[],
         id: HASHER.key(id.as_bytes()),
         hold_ms: None,
         waits: false,
@@ -92,6 +94,118 @@ fn decisions(c: &mut Criterion) {
     c.bench_function("reserve, sold out", |b| {
         let ask = ask(&user, &id);
         b.iter(|| black_box(empty.plan_reserve(NOW_MS, black_box(&ask), &BOUNDS)).is_err());
+    });
+}
+
+/// A sale of so many seats in rows of this length, and as many counted units.
+fn seated(seats: usize, row: usize) -> Sale {
+    let mut sale = new_sale(1 << 40);
+    let names: Vec<String> = (0..seats)
+        .map(|n| format!("{}-{}", n / row, n % row))
+        .collect();
+    for names in names.chunks(row) {
+        let names: Vec<&[u8]> = names.iter().map(String::as_bytes).collect();
+        let ask = RestockUnits {
+            sku: b"stalls",
+            names: &names,
+            sealed: false,
+            new: true,
+            withdraw: false,
+            reference: None,
+        };
+        let event = sale.plan_restock_units(NOW_MS, &ask, &BOUNDS);
+        sale.apply(&event.expect("a row"));
+    }
+    sale
+}
+
+/// Reserves and gives back, as a sale has only so many seats; `sku` says which kind.
+fn reserve_two(sale: &mut Sale, n: u64, sku: &[u8]) {
+    let (user, id) = names(n);
+    let lines = [(sku, 2)].into_iter().collect();
+    let ask = Reserve {
+        ask: Ask::Items(lines),
+        ..ask(&user, &id)
+    };
+    let event = sale.plan_reserve(NOW_MS + n / 100, &ask, &BOUNDS);
+    sale.apply(&event.expect("units"));
+    let event = sale.plan_release(NOW_MS + n / 100, ask.id, None, &BOUNDS);
+    sale.apply(&event.expect("a reservation"));
+}
+
+fn seats(c: &mut Criterion) {
+    let mut next = 0;
+    let mut measure = |name: &str, mut sale: Sale, sku: &[u8]| {
+        c.bench_function(name, |b| {
+            b.iter(|| {
+                reserve_two(&mut sale, next, sku);
+                next += 1;
+            });
+        });
+    };
+    measure(
+        "reserve 2 and release, counted",
+        seated(80_000, 80),
+        b"default",
+    );
+    measure(
+        "reserve 2 of 80,000 seats and release",
+        seated(80_000, 80),
+        b"stalls",
+    );
+    measure("the same in rows of 81", seated(80_001, 81), b"stalls");
+    for (name, row) in [
+        ("nine of ten gone", 80),
+        ("nine of ten gone, rows of 81", 81),
+    ] {
+        let mut sale = seated(80_000, row);
+        for n in 0..36_000 {
+            let (user, id) = names(1_000_000 + n);
+            let lines = [(&b"stalls"[..], 2)].into_iter().collect();
+            let ask = Reserve {
+                ask: Ask::Items(lines),
+                ..ask(&user, &id)
+            };
+            let event = sale.plan_reserve(NOW_MS, &ask, &BOUNDS);
+            sale.apply(&event.expect("units"));
+        }
+        measure(name, sale, b"stalls");
+    }
+    measure("100,000 rows of 2", seated(200_000, 2), b"stalls");
+    let names: Vec<String> = (0..10_000).map(|n| format!("code-{n:08}")).collect();
+    let names: Vec<&[u8]> = names.iter().map(String::as_bytes).collect();
+    let ask = RestockUnits {
+        sku: b"code",
+        names: &names,
+        sealed: true,
+        new: true,
+        withdraw: false,
+        reference: Some(b"batch 7"),
+    };
+    c.bench_function("restock 10,000 names", |b| {
+        b.iter_batched_ref(
+            || new_sale(9),
+            |sale| {
+                let event = sale.plan_restock_units(NOW_MS, &ask, &BOUNDS);
+                let event = event.expect("codes");
+                let mut bytes = Vec::new();
+                encode_event(&event, &mut bytes);
+                sale.apply(&event);
+                bytes
+            },
+            BatchSize::LargeInput,
+        );
+    });
+    let sale = seated(10_000, 80);
+    let item = sale.find_item(b"stalls").expect("an item");
+    c.bench_function("units, a page of 10,000", |b| {
+        b.iter(|| {
+            let mut free = 0;
+            sale.scan_units(item, 0, 10_000, &mut |unit| {
+                free += usize::from(unit.holder(&mut Default::default()).is_none());
+            });
+            free
+        });
     });
 }
 
@@ -198,6 +312,6 @@ fn codec(c: &mut Criterion) {
 criterion_group! {
     name = engine;
     config = Criterion::default().sample_size(20);
-    targets = decisions, growth, checkouts, sweeps, codec
+    targets = decisions, seats, growth, checkouts, sweeps, codec
 }
 criterion_main!(engine);

@@ -27,6 +27,7 @@ const HASHER: Hasher = Hasher::new([1, 2]);
 const BOUNDS: Bounds = Bounds {
     reservations_max: 1 << 20,
     items_max: 10,
+    units_max: 10,
 };
 const USERS: u64 = 20_000;
 
@@ -54,6 +55,7 @@ fn ask<'a>((user, id): &'a (String, String)) -> Reserve<'a> {
     Reserve {
         user: HASHER.key(user.as_bytes()),
         ask: Ask::Qty(1),
+        units: &[],
         id: HASHER.key(id.as_bytes()),
         hold_ms: None,
         replaces: None,

@@ -11,8 +11,8 @@ use std::io::{self, BufRead, Write};
 use std::{env, fs, process};
 
 use flashsale_engine::sale::{
-    Change, CodecError, Container, Event, Events, Forgets, Hasher, Line, NameBuffer, Options,
-    Order, Spelling, decode_event,
+    Change, CodecError, Container, Event, Events, Forgets, Hasher, Line, NameBuffer, NamedRestock,
+    Options, Order, Spelling, UnitNumber, decode_event,
 };
 
 /// Events are only read here: how their names are hashed is nothing to them.
@@ -140,33 +140,40 @@ fn change(change: &Change<'_>) -> String {
             id,
             user,
             lines,
+            units: named,
             expires_at_ms,
             forgets,
             replaces,
-            ..
         } => format!(
-            "reserved id={} user={} {} expires_at_ms={expires_at_ms}{}{}",
+            "reserved id={} user={} {}{} expires_at_ms={expires_at_ms}{}{}",
             name(*id),
             name(*user),
             units(lines),
+            numbers(" units", named),
             replaces
                 .map(|old| format!(" replaces={}", name(old)))
                 .unwrap_or_default(),
             forgot(*forgets)
         ),
-        Change::Sold { id, order, .. } => format!("sold id={} {}", name(*id), order_text(order)),
+        Change::Sold { id, order, sealed } => {
+            let sealed = numbers(" sealed", sealed);
+            format!("sold id={} {}{sealed}", name(*id), order_text(order))
+        }
         Change::Bought {
             id,
             user,
             lines,
+            units: named,
             order,
+            sealed,
             forgets,
-            ..
         } => format!(
-            "bought id={} user={} {} {}{}",
+            "bought id={} user={} {}{}{} {}{}",
             name(*id),
             name(*user),
             units(lines),
+            numbers(" units", named),
+            numbers(" sealed", sealed),
             order_text(order),
             forgot(*forgets)
         ),
@@ -188,9 +195,10 @@ fn change(change: &Change<'_>) -> String {
             format!("extended id={} expires_at_ms={expires_at_ms}", name(*id))
         }
         Change::Refunded(refund) => format!(
-            "refunded id={} {} entry={}-{} ref={} restocks={} restores_limit={} norestock={}",
+            "refunded id={} {}{} entry={}-{} ref={} restocks={} restores_limit={} norestock={}",
             name(refund.id),
             units(&refund.lines),
+            numbers(" units", &refund.units),
             refund.entry.ms,
             refund.entry.seq,
             refund.reference.map(name).unwrap_or_default(),
@@ -201,14 +209,17 @@ fn change(change: &Change<'_>) -> String {
                 .map_or("unknown".to_owned(), |asked| asked.to_string())
         ),
         Change::Restocked {
-            deltas, reference, ..
+            deltas,
+            reference,
+            named,
         } => {
             let deltas: Vec<String> = deltas
                 .iter()
                 .map(|delta| format!("{}{:+}", delta.sku.escape_ascii(), delta.delta))
                 .collect();
             let reference = reference.map(name).unwrap_or_default();
-            format!("restocked {} ref={reference}", deltas.join(","))
+            let named = named.as_deref().map(names_of).unwrap_or_default();
+            format!("restocked {} ref={reference}{named}", deltas.join(","))
         }
         Change::Altered(all) => format!("altered{}", options(all)),
         Change::Paused => "paused".to_owned(),
@@ -229,6 +240,28 @@ fn change(change: &Change<'_>) -> String {
         Change::Dropped { count } => format!("dropped {count}"),
         of_lines => change_of_lines(of_lines),
     }
+}
+
+/// Numbers of units that have names, which only the sale knows.
+fn numbers(what: &str, units: &[UnitNumber]) -> String {
+    let numbers: Vec<String> = units.iter().map(u32::to_string).collect();
+    match numbers.is_empty() {
+        true => String::new(),
+        false => format!("{what}={}", numbers.join(",")),
+    }
+}
+
+/// The names that a restock brings or withdraws; of codes only how many.
+fn names_of(named: &NamedRestock<'_>) -> String {
+    let what = if named.withdraw { "withdraws" } else { "names" };
+    if named.sealed {
+        return format!(" {what}={} codes", named.names.len());
+    }
+    let names = named
+        .names
+        .iter()
+        .map(|name| name.escape_ascii().to_string());
+    format!(" {what}={}", names.collect::<Vec<_>>().join(","))
 }
 
 /// What happens to people in line.

@@ -41,6 +41,16 @@ mod tests {
             two,
             r#"[{"sku":"a","qty":1},{"sku":"b","qty":2}]"#
         ));
+        // Units with names are the same only under their names.
+        let named = r#"[{"sku":"a","qty":1,"units":["A-1"]},{"sku":"b","qty":1}]"#;
+        assert!(are_same(
+            named,
+            r#"[{"sku":"b","qty":1},{"sku":"a","qty":1,"units":["A-1"]}]"#
+        ));
+        assert!(!are_same(
+            named,
+            r#"[{"sku":"b","qty":1},{"sku":"a","qty":1,"units":["A-2"]}]"#
+        ));
         assert!(!are_same(two, "[]"));
         assert!(!are_same("no list", "another text"));
         assert!(are_same("no list", "no list"));

@@ -16,6 +16,8 @@ pub fn inputs() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("event", "deltas", restocked()),
         ("event", "lines that end", dissolved()),
         ("event", "runs of people", granted()),
+        ("event", "numbers of units", seats()),
+        ("event", "names of units", names_of_units()),
         ("batch", "events", batch()),
         ("batch", "a cart", batch_of_a_cart()),
         ("snapshot", "a cart without an end", endless_cart()),
@@ -70,6 +72,22 @@ fn batch_of_a_cart() -> Vec<u8> {
 fn restocked() -> Vec<u8> {
     let deltas = repeated(|n| [&sku(n)[..], &[2]].concat());
     [&[1, 11, 0], &spelled(MANY)[..], &deltas, &[0]].concat()
+}
+
+/// An order whose option of sealed units is full of them.
+fn seats() -> Vec<u8> {
+    let numbers = repeated(|_| vec![2]);
+    let option = [&[1, 3], &spelled(MANY)[..], &numbers].concat();
+    [&[2, 3 | 128, 0, 1, b'i', 1, 1, 0, 0], &option[..]].concat()
+}
+
+/// A row, with as many names as there may be and more.
+fn names_of_units() -> Vec<u8> {
+    let names = repeated(|n| sku(n));
+    let value = [&spelled(MANY)[..], &names].concat();
+    let option = [&[1, 1], &spelled(value.len() as u64)[..], &value].concat();
+    let deltas = [1, 1, b'a', 2];
+    [&[2, 11 | 128, 0], &deltas[..], &[0], &option].concat()
 }
 
 fn dissolved() -> Vec<u8> {

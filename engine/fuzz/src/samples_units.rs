@@ -127,6 +127,22 @@ pub fn unit_events() -> Vec<(&'static str, Change<'static>)> {
     ]
 }
 
+/// Is this one of the events with units?
+pub fn is_of_units(change: &Change<'_>) -> bool {
+    match change {
+        Change::Reserved { units, .. } => !units.is_empty(),
+        Change::Bought { units, sealed, .. } => !units.is_empty() || !sealed.is_empty(),
+        Change::Sold { sealed, .. } => !sealed.is_empty(),
+        Change::Refunded(refund) => !refund.units.is_empty(),
+        Change::Granted(granted) => !granted.units.is_empty(),
+        Change::Restocked { named, .. } => named.is_some(),
+        _ => false,
+    }
+}
+
+/// A row: its SKU, its names, and whether it is sealed.
+type SampleRow = (&'static [u8], &'static [&'static [u8]], bool);
+
 /// A sale with rows of seats and codes, counted items beside them, a line, and `EVENTS all`:
 /// units are free, reserved, sold, withdrawn, refunded and late.
 pub fn seated_sale() -> Sale {
@@ -146,7 +162,7 @@ pub fn seated_sale() -> Sale {
     };
     let created = Sale::plan_create(NOW_MS, &ask, &BOUNDS).expect("a sale");
     let mut sale = Sale::create(&created, HASHER).expect("a sale");
-    let rows: [(&[u8], &[&[u8]], bool); 4] = [
+    let rows: [SampleRow; 4] = [
         (
             b"stalls",
             &[b"A-1", b"A-2", b"A-3", b"A-4", b"A-5", b"A-6"],

@@ -78,6 +78,7 @@ impl UnitView<'_> {
 
 impl Sale {
     /// Number of units with names, withdrawn ones among them. O(1).
+    #[inline]
     pub fn units_len(&self) -> u64 {
         self.named.as_ref().map_or(0, |named| named.len() as u64)
     }

@@ -59,32 +59,36 @@ pub(super) fn put_row(out: &mut Writer<'_>, named: &NamedUnits, row: &Row) {
 /// Reads a row, whose units nobody has yet.
 pub(super) fn take_row(from: &mut NameReader<'_>, sale: &mut Sale) -> Result<(), CodecError> {
     const WRONG: CodecError = CodecError::Invalid("a row of units");
-    let (item, first) = (from.small()?, from.number()?);
-    let units: Vec<(Key<'_>, u8)> = from.list(3, |from| Ok((from.name()?, from.tag()?)))?;
+    let (item, first, count) = (from.small()?, from.number()?, from.number()?);
+    if !(1..=RESTOCK_UNITS_MAX as u64).contains(&count) {
+        return Err(WRONG);
+    }
+    let mut units: Vec<(Key<'_>, u8)> = Vec::new();
+    for _ in 0..count {
+        units.push((from.name()?, from.tag()?));
+    }
     let Some(named) = &mut sale.named else {
         return Err(WRONG);
     };
     let is_name = |key: &Key<'_>| is_unit_name(key.bytes(&mut NameBuffer::default()));
-    let mut buffers = vec![];
-    buffers.resize_with(units.len(), NameBuffer::default);
-    let names = units.iter().zip(&mut buffers);
-    let names = names.map(|((key, _), buffer)| key.bytes(buffer));
     let sealed = named.item(item).map(|item| item.sealed).ok_or(WRONG)?;
-    if units.is_empty()
-        || units.len() > RESTOCK_UNITS_MAX
-        || first != named.len() as u64
+    if first != named.len() as u64
         || named.len() + units.len() > NamedUnits::LEN_MAX
         || units
             .iter()
             .any(|(key, flags)| *flags > SEEN || !is_name(key))
         || units.iter().any(|(key, _)| named.find(*key).is_some())
-        || has_twice(names)
         || units.iter().any(|(_, flags)| *flags == SEEN && !sealed)
     {
         return Err(WRONG);
     }
     let keys = units.iter().map(|(key, _)| *key);
     let first = named.add(item, sealed, keys).ok_or(WRONG)?;
+    // A name that is there twice is found at one of its units.
+    let mut found = (first..).zip(&units);
+    if found.any(|(unit, (key, _))| named.find(*key) != Some(unit)) {
+        return Err(WRONG);
+    }
     let numbered = (first..).zip(&units);
     let on_sale = numbered.clone().filter(|(_, (_, flags))| *flags == 0);
     let on_sale: UnitList = on_sale.map(|(unit, _)| unit).collect();

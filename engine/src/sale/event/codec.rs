@@ -9,7 +9,7 @@
 //! | Version | Differs by |
 //! |---|---|
 //! | 1 | no options; the flag "the oldest id makes room" did not look at GRACE |
-//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark, EVENTS, what was told; the kinds `Marked`, `Lapsed`, `Told` and `Dropped`, and those of lines; batches |
+//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark, EVENTS, what was told; the kinds `Marked`, `Lapsed`, `Told` and `Dropped`, and those of lines; batches; units with names |
 //!
 //! Edge: bytes to values and back. Whether an event fits a sale is `check.rs`.
 

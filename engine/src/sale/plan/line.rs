@@ -111,7 +111,7 @@ impl Sale {
             Err(Answer::AllReserved { .. } | Answer::Throttled { .. }) => {}
             Err(refusal) => return Err(refusal),
             Ok(user) if !joins => {
-                return self.plan_units(now_ms, ask, user, lines, bounds, None, None);
+                return self.plan_units(now_ms, ask, user, (lines, None), bounds, None);
             }
             Ok(_) => {}
         }

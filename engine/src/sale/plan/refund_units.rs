@@ -6,11 +6,12 @@ use crate::sale::ask::answer::{Answer, Which};
 use crate::sale::ask::request::RefundAsk;
 use crate::sale::book::named::{UnitList, UnitNumber};
 use crate::sale::book::reservation::{Reservation, Slot};
+use crate::sale::event::check::qty_of;
 use crate::sale::plan::refund::Wanted;
 use crate::sale::plan::reserve::merge_lines;
 use crate::sale::plan::units::names_twice;
 use crate::sale::state::Sale;
-use crate::sale::units::{Line, Lines};
+use crate::sale::units::{ItemIndex, Line, Lines};
 
 impl Sale {
     /// Looks the units up that a REFUND names, with their quantities per SKU.
@@ -67,11 +68,11 @@ impl Sale {
         let Some(named) = &self.named else {
             return Ok(());
         };
-        let left = record.left();
+        let mut left = record.left();
+        left.sort_unstable();
         let is_part = |line: &&Line| {
             let is_named = named.item(line.item).is_some();
-            let all = left.iter().find(|left| is_named && left.item == line.item);
-            all.is_some_and(|all| all.qty != line.qty)
+            is_named && qty_of(&left, line.item) != line.qty
         };
         match lines.iter().find(is_part) {
             Some(_) => Err(Answer::Invalid(
@@ -86,23 +87,27 @@ impl Sale {
         let Some(named) = &self.named else {
             return UnitList::new();
         };
-        let has = |unit: &UnitNumber| {
-            let item = named.item_of(*unit);
-            lines.iter().any(|line| Some(line.item) == item)
-        };
-        let held: UnitList = named.held_by(slot).filter(has).collect();
-        self.in_order_of(lines, held)
+        self.in_order_of(lines, named.held_by(slot).collect())
     }
 
-    /// Puts units in the order of lines, ascending within each.
-    pub(super) fn in_order_of(&self, lines: &[Line], mut units: UnitList) -> UnitList {
+    /// Puts those units that are of these lines in their order, ascending within each.
+    pub(super) fn in_order_of(&self, lines: &[Line], units: UnitList) -> UnitList {
         let Some(named) = &self.named else {
             return units;
         };
-        units.sort_by_cached_key(|&unit| {
-            let item = named.item_of(unit);
-            (lines.iter().position(|line| Some(line.item) == item), unit)
-        });
-        units
+        let places = lines.iter().enumerate();
+        let mut places: Vec<(ItemIndex, usize)> = places
+            .filter(|(_, line)| named.item(line.item).is_some())
+            .map(|(place, line)| (line.item, place))
+            .collect();
+        places.sort_unstable();
+        let place_of = |unit: UnitNumber| {
+            let item = named.item_of(unit)?;
+            let at = places.binary_search_by_key(&item, |&(item, _)| item).ok()?;
+            Some((places.get(at)?.1, unit))
+        };
+        let mut placed: Vec<(usize, UnitNumber)> = units.into_iter().filter_map(place_of).collect();
+        placed.sort_unstable();
+        placed.into_iter().map(|(_, unit)| unit).collect()
     }
 }

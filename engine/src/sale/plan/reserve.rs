@@ -105,7 +105,7 @@ impl Sale {
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
         let user = self.admit(now_ms, ask.user, &lines, bounds, replaced, None)?;
-        self.plan_units(now_ms, ask, user, lines, bounds, replaced, None)
+        self.plan_units(now_ms, ask, user, (lines, None), bounds, replaced)
     }
 
     /// The rows of a new id that names units.
@@ -121,7 +121,7 @@ impl Sale {
         let wanted = self.wanted_units(&ask.ask, ask.units, false)?;
         let (lines, named) = (wanted.lines.clone(), Some(&wanted));
         let user = self.admit(now_ms, ask.user, &lines, bounds, replaced, named)?;
-        self.plan_units(now_ms, ask, user, lines, bounds, replaced, named)
+        self.plan_units(now_ms, ask, user, (lines, named), bounds, replaced)
     }
 
     /// The event of somebody who may have the units.
@@ -131,10 +131,9 @@ impl Sale {
         now_ms: u64,
         ask: &Reserve<'a>,
         user: Key<'a>,
-        lines: Lines,
+        (lines, wanted): (Lines, Option<&WantedUnits>),
         bounds: &Bounds,
         replaced: Option<&Replaced>,
-        wanted: Option<&WantedUnits>,
     ) -> Plan<'a> {
         // A pass is for beginning: what REPLACE changes has begun.
         if replaced.is_none() {

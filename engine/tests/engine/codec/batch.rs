@@ -6,6 +6,7 @@ use flashsale_fuzz::samples::{
     HASHER, NOW_MS, batch, busy_sale, digested, encoded, events, is_of_batch, loaded, saved,
 };
 use flashsale_fuzz::samples_line::is_of_lines;
+use flashsale_fuzz::samples_units::is_of_units;
 
 use super::{assert_golden, hex, live_out};
 
@@ -49,15 +50,16 @@ fn the_bytes_of_a_batch_are_those_of_the_golden_file() {
     let read: Vec<_> = events.into_iter().map(|event| event.change).collect();
     assert_eq!(read, changes);
     let one = batch(changes.iter().take(1).cloned());
-    let (lines, others): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_of_lines);
+    let (units, others): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_of_units);
+    let (lines, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_of_lines);
     let (told, untold): (Vec<_>, Vec<_>) = others
         .into_iter()
         .partition(|change| !change.told().is_empty());
     let (untold, told) = (hex(&batch(untold)), hex(&batch(told)));
-    let (one, lines) = (hex(&one), hex(&batch(lines)));
+    let [one, lines, units] = [one, batch(lines), batch(units)].map(|bytes| hex(&bytes));
     assert_golden(
         "batch.txt",
-        &format!("all {untold}\none {one}\ntold {told}\nlines {lines}\n"),
+        &format!("all {untold}\none {one}\ntold {told}\nlines {lines}\nunits {units}\n"),
     );
 }
 

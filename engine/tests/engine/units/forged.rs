@@ -11,7 +11,7 @@ use flashsale_engine::sale::{
 /// Seats 0 to 4, codes 5 to 8; seats 0 and 1 are reserved, 4 is withdrawn, code 5 is sold.
 fn seated() -> World {
     let mut world = World::new();
-    let row = |sku: &str, names: &[&str], sealed, withdraw| Op::RestockUnits {
+    let row = |sku: &str, names: &[&str], sealed, withdraw: bool| Op::RestockUnits {
         sku: sku.into(),
         names: names.iter().map(|name| (*name).to_string()).collect(),
         sealed,

@@ -13,6 +13,7 @@
 
 mod directed;
 mod forged;
+mod history;
 mod model;
 mod said;
 mod world;

@@ -251,10 +251,11 @@ def call_function(model: Model, command: Command) -> str:
         if param.kind == "plain":
             out += f"    args.append({param.name})\n"
         elif param.kind == "units":
-            if param.optional or param.none:
-                # None stands for units that are named instead, and for nothing else.
-                or_none = "" if param.optional else " or units is None"
-                out += f"    if {param.name} is not None{or_none}:\n    "
+            if param.optional:
+                out += f"    if {param.name} is not None:\n    "
+            elif param.none:
+                # Neither of both is refused there, with an example.
+                out += f"    if units is None or {param.name} is not None:\n    "
             out += f"    args += encode.units({param.token!r}, {param.name})\n"
         elif param.kind == "entries":
             flat = "single" if len(param.fields) == 1 else "entries"

@@ -224,7 +224,9 @@ def body(command: Command) -> str:
             out += f"parser.push({'String(' + name + ')' if param.type == 'integer' else name});\n"
         elif param.kind == "units":
             given = f"options.{name}" if param.optional else name
-            out += "      " + (f"if ({given} !== undefined) " if param.optional else f"if ({given} !== null || options.units === undefined) " if param.none else "")
+            # Neither of both is refused there, with an example.
+            neither = f"if (options.units === undefined || {given} !== null) " if param.none else ""
+            out += "      " + (f"if ({given} !== undefined) " if param.optional else neither)
             out += f"parser.push(...units({json.dumps(param.token)}, {given}));\n"
         elif param.kind == "rest":
             out += f"      parser.push(...{name}s);\n"

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use flashsale_engine::sale::{
-    Ask, Bounds, Changes, Checkout, CreateAsk, EntryId, Event, Hasher, Pass, Reserve, RestockUnits,
-    Sale, decode_event, encode_event, save,
+    Ask, Bounds, Changes, Checkout, CreateAsk, EntryId, Event, Hasher, NameBuffer, Pass, Reserve,
+    RestockUnits, Sale, decode_event, encode_event, save,
 };
 
 const NOW_MS: u64 = 1_765_000_000_000;
@@ -202,7 +202,7 @@ fn seats(c: &mut Criterion) {
         b.iter(|| {
             let mut free = 0;
             sale.scan_units(item, 0, 10_000, &mut |unit| {
-                free += usize::from(unit.holder(&mut Default::default()).is_none());
+                free += usize::from(unit.holder(&mut NameBuffer::default()).is_none());
             });
             free
         });

@@ -15,6 +15,7 @@ import redis.asyncio
 from conftest import CLIENTS
 from fake import CUT, FakeServer
 from flashsale import AsyncSale, FlashSaleError, Sale, UnsafeCall, new_id, new_pass, part_of, retry, retry_async
+from flashsale import _calls
 from flashsale import _decode as decode
 from flashsale import _encode as encode
 from flashsale import _retry
@@ -80,6 +81,26 @@ def test_units_are_a_number_or_lines() -> None:
     assert encode.units(None, {"a": 1, "b": 2}) == ["ITEMS", 2, "a", 1, "b", 2]
     assert encode.units(None, [("a", 1), ("a", 2)]) == ["ITEMS", 2, "a", 1, "a", 2]
     assert encode.json({"ü": 1}) == '{"ü":1}'
+
+
+def test_units_are_asked_for_by_their_names() -> None:
+    words = _calls.reserve("k", "ann", {"ga": 1}, units=["A-1", "A-2"], id="i").args
+    assert words == ["FLASHSALE.RESERVE", "k", "ann", "ITEMS", 1, "ga", 1, "UNITS", 2, "A-1", "A-2", "ID", "i"]
+    words = _calls.restock("k", None, units=("stalls", ["A-1"]), sealed=True, ref=None).args
+    assert words == ["FLASHSALE.RESTOCK", "k", "UNITS", "stalls", 1, "A-1", "SEALED"]
+    with pytest.raises(TypeError, match="number for each SKU"):
+        _calls.reserve("k", "ann", None, id="i")
+    with pytest.raises(TypeError, match="needs a ref"):
+        _calls.refund("k", "o", "i", units=["A-1"])
+
+
+def test_a_page_of_units_has_ids_where_they_were_asked_for() -> None:
+    read = decode.read_tuple(flashsale.UnitsPage)
+    page = read([b"7", [[b"A-1", b"free"], [b"A-2", b"sold", b"i"], [b"A-3", b"free", None]]])
+    assert page.cursor == 7
+    assert [(one.unit, one.state, one.id) for one in page.units] == [("A-1", "free", None), ("A-2", "sold", "i"), ("A-3", "free", None)]
+    # A module without names tells of none.
+    assert decode.read_map(flashsale.Reservation)({b"state": b"sold"}).units == ()
 
 
 @pytest.mark.parametrize("given", [None, "red", ["red"], {}, 1.5])

@@ -319,7 +319,7 @@ export const flashsale = {
       parser.pushKey(key);
       parser.pushKey(orders);
       parser.push(user);
-      if (qty !== null || options.units === undefined) parser.push(...units(null, qty));
+      if (options.units === undefined || qty !== null) parser.push(...units(null, qty));
       parser.push(...names("UNITS", options.units));
       parser.push(...option("ID", options.id));
       parser.push(...option("REF", options.ref));
@@ -539,7 +539,7 @@ export const flashsale = {
       parser.push("FLASHSALE.RESERVE");
       parser.pushKey(key);
       parser.push(user);
-      if (qty !== null || options.units === undefined) parser.push(...units(null, qty));
+      if (options.units === undefined || qty !== null) parser.push(...units(null, qty));
       parser.push(...names("UNITS", options.units));
       parser.push(...option("ID", options.id));
       parser.push(...option("HOLD", options.holdMs));
@@ -561,7 +561,7 @@ export const flashsale = {
       insist("RESTOCK", "ref", options.ref);
       parser.push("FLASHSALE.RESTOCK");
       parser.pushKey(key);
-      if (delta !== null || options.units === undefined) parser.push(...units(null, delta));
+      if (options.units === undefined || delta !== null) parser.push(...units(null, delta));
       parser.push(...row("UNITS", options.units));
       if (options.sealed) parser.push("SEALED");
       if (options.withdraw) parser.push("WITHDRAW");

@@ -64,6 +64,14 @@ test("a newer module breaks nothing", () => {
   assert.deepEqual(flashsale.stock.transformReply([["a", 1, 0, 0]]), [{ sku: "a", available: 1, reserved: 0, sold: 0, waiting: null }]);
 });
 
+test("a page of units has ids where they were asked for", () => {
+  const page = flashsale.units.transformReply(["7", [["A-1", "free"], ["A-2", "sold", "i"], ["A-3", "free", null]]]);
+  const free = { state: "free", id: null };
+  assert.deepEqual(page, { cursor: 7, units: [{ unit: "A-1", ...free }, { unit: "A-2", state: "sold", id: "i" }, { unit: "A-3", ...free }] });
+  // A module without names tells of none.
+  assert.deepEqual(flashsale.get.transformReply(["state", "sold"])?.units, []);
+});
+
 test("a word that depends on the command is told by its kind", () => {
   assert(isYes(flashsale.release.transformReply(["RELEASED", "a"])));
   assert(isNo(flashsale.checkout.transformReply(["RELEASED", "a"])));

@@ -83,7 +83,7 @@ fn seats() -> Vec<u8> {
 
 /// A row, with as many names as there may be and more.
 fn names_of_units() -> Vec<u8> {
-    let names = repeated(|n| sku(n));
+    let names = repeated(sku);
     let value = [&spelled(MANY)[..], &names].concat();
     let option = [&[1, 1], &spelled(value.len() as u64)[..], &value].concat();
     let deltas = [1, 1, b'a', 2];

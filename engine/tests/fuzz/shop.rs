@@ -64,6 +64,7 @@ impl Shop {
     /// A sale of these SKUs, of each so many units, with other options.
     pub fn with(skus: &[&[u8]], units: u64, changes: Changes) -> Shop {
         let bounds = Bounds {
+            units_max: 1_000,
             reservations_max: usize::MAX,
             items_max: usize::MAX,
         };
@@ -114,6 +115,7 @@ impl Shop {
 
     pub fn reserve(&mut self, user: &[u8], id: &[u8], lines: &[(&[u8], u64)]) -> bool {
         let ask = Reserve {
+            units: &[],
             user: HASHER.key(user),
             ask: Ask::Items(lines.iter().copied().collect()),
             id: HASHER.key(id),
@@ -148,6 +150,7 @@ impl Shop {
     /// Gives one unit of an order back.
     pub fn refund(&mut self, id: &[u8], reference: &[u8]) -> bool {
         let ask = RefundAsk {
+            units: &[],
             id: HASHER.key(id),
             user: None,
             ask: Some(Ask::Qty(1)),

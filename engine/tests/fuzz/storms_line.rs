@@ -23,6 +23,7 @@ impl Shop {
     /// RESERVE ... WAIT of somebody who is known by one name; did they join, or get units?
     fn wait(&mut self, id: &[u8], sku: &[u8], qty: u64) -> bool {
         let ask = Reserve {
+            units: &[],
             user: HASHER.key(id),
             ask: Ask::Items([(sku, qty)].into_iter().collect()),
             id: HASHER.key(id),

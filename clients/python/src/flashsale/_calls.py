@@ -67,7 +67,7 @@ def bind(key: Name, orders: Name) -> Call[answers.BindAnswer]:
 def buy(key: Name, orders: Name, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, ref: Name | None = None, payload: Json | None = None, source: Name | None = None, pass_: Name | None = None) -> Call[answers.BuyAnswer]:
     args: list[Wire] = ["FLASHSALE.BUY", key, orders]
     args.append(user)
-    if qty is not None or units is None:
+    if units is None or qty is not None:
         args += encode.units(None, qty)
     if units is not None:
         args += ["UNITS", len(units), *units]
@@ -230,7 +230,7 @@ def release(key: Name, id: Name, *, user: Name | None = None) -> Call[answers.Re
 def reserve(key: Name, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, hold_ms: int | None = None, replace: Name | None = None, source: Name | None = None, pass_: Name | None = None, wait: bool = False) -> Call[answers.ReserveAnswer]:
     args: list[Wire] = ["FLASHSALE.RESERVE", key]
     args.append(user)
-    if qty is not None or units is None:
+    if units is None or qty is not None:
         args += encode.units(None, qty)
     if units is not None:
         args += ["UNITS", len(units), *units]
@@ -250,7 +250,7 @@ def reserve(key: Name, user: Name, qty: Units | None, *, units: Sequence[Name] |
 
 def restock(key: Name, delta: Units | None, *, units: tuple[Name, Sequence[Name]] | None = None, sealed: bool = False, withdraw: bool = False, new: bool = False, ref: Name | None) -> Call[answers.RestockAnswer]:
     args: list[Wire] = ["FLASHSALE.RESTOCK", key]
-    if delta is not None or units is None:
+    if units is None or delta is not None:
         args += encode.units(None, delta)
     if units is not None:
         args += ["UNITS", *encode.row(units)]

@@ -15,6 +15,7 @@ pub mod reservation;
 pub mod reservations;
 pub mod restock_refs;
 pub mod rows;
+pub mod unit_lists;
 pub mod user;
 pub mod user_chain;
 pub mod users;

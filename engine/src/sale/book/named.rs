@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use smallvec::SmallVec;
 
 use crate::sale::book::reservation::Slot;
+pub use crate::sale::book::rows::UnitNumber;
 use crate::sale::book::rows::{Row, UnitItem, UnitRows};
 use crate::sale::units::ItemIndex;
 use crate::table::hash::Hasher;
@@ -28,9 +29,6 @@ pub const UNIT_BYTES_MAX: usize = 128;
 pub const RESTOCK_UNITS_MAX: usize = 10_000;
 /// Most units with names in one reservation, whatever ORDERLIMIT says.
 pub const ORDER_UNITS_MAX: u64 = 1_000;
-
-/// The number of a unit in its sale, in the order of coming; never given again.
-pub type UnitNumber = u32;
 
 /// Units of one reservation, order or refund.
 pub type UnitList = SmallVec<[UnitNumber; 4]>;

@@ -6,7 +6,7 @@
 //! Edge: what was refunded; how much may be is `plan/refund.rs`.
 
 use crate::sale::book::cart::Cart;
-use crate::sale::book::named::UnitNumber;
+use crate::sale::book::rows::UnitNumber;
 use crate::sale::units::{EntryId, Line};
 use crate::table::hash::Hasher;
 use crate::table::index::Index;

@@ -15,9 +15,11 @@
 
 use std::num::NonZeroU16;
 
-use crate::sale::book::named::UnitNumber;
 use crate::sale::units::ItemIndex;
 use crate::table::slab::{Slab, SlotNumber};
+
+/// The number of a unit in its sale, in the order of coming; never given again.
+pub type UnitNumber = u32;
 
 /// Rows, or groups of rows, that one greatest run is kept of.
 const GROUP: usize = 64;

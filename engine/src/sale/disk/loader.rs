@@ -7,20 +7,21 @@
 //! Edge: the format is `snapshot.rs`.
 
 use crate::sale::book::items::Stock;
-use crate::sale::book::named::{NamedUnits, UnitList};
+use crate::sale::book::named::UnitList;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Reservation, Status};
-use crate::sale::book::restock_refs::{Deltas, ItemDelta};
 use crate::sale::book::user::Account;
 use crate::sale::book::users::UserSlot;
 use crate::sale::disk::chains::{Chains, take_position};
+use crate::sale::disk::kept::{DIGEST, LINES, NO_CART};
 use crate::sale::disk::line::{LineLoading, take_past};
 use crate::sale::disk::outbox::{take_counts, take_record as take_outbox_record};
+use crate::sale::disk::restock::take_restock_ref;
 use crate::sale::disk::snapshot::{
-    BROKEN, CALL, CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINE, LINES, MARK, NAMED,
-    NO_CART, NO_RESTOCK, OPEN, ORDER, OUTBOX, PASSKEYS, PLACE, RATES, RECORD, REFUND, REFUND_UNITS,
-    RELEASED, RESTOCK_REF, ROW, SNAPSHOT_VERSION, UNITS, WAITS,
+    BROKEN, CHUNK_BYTES, END, EXPIRED, HEADER, ITEM, LATE, LINE, MARK, NO_RESTOCK, OPEN, ORDER,
+    OUTBOX, PASSKEYS, PLACE, RATES, RECORD, REFUND, REFUND_UNITS, RELEASED, RESTOCK_REF, ROW,
+    SNAPSHOT_VERSION, WAITS,
 };
-use crate::sale::disk::units::{load_units, take_row};
+use crate::sale::disk::units::{load_units, take_item_options, take_row, take_units_of};
 use crate::sale::event::apply::{new_reservation, signed};
 use crate::sale::event::parts::{
     take_entry, take_integer, take_lines, take_mark_id, take_moment, take_options, take_passkeys,
@@ -32,7 +33,6 @@ use crate::sale::event::{Created, Refund};
 use crate::sale::state::{Mark, Sale};
 use crate::sale::units::{INTEGER_MAX, Line, Lines, ORDERS_BYTES_MAX, units_of};
 use crate::table::hash::Hasher;
-use crate::table::name::NameBuffer;
 use crate::table::slab::NONE;
 use crate::wire::{CodecError, NameReader};
 
@@ -290,16 +290,7 @@ fn take_item(
     }
     let item = sale.items.add(sku, stock, base);
     if has_options {
-        from.options(|tag, value| {
-            if tag == NAMED {
-                let (sealed, hasher) = (value.flag()?, sale.hasher);
-                let named = sale
-                    .named
-                    .get_or_insert_with(|| Box::new(NamedUnits::new(hasher)));
-                named.begin_item(item, sealed);
-            }
-            Ok(tag == NAMED)
-        })?;
+        take_item_options(from, item, sale)?;
     }
     Ok(())
 }
@@ -348,15 +339,7 @@ fn take_record(
             false
         }
     };
-    let mut units = UnitList::new();
-    if has_options {
-        from.options(|tag, value| {
-            if tag == UNITS {
-                units = take_units(value)?;
-            }
-            Ok(tag == UNITS)
-        })?;
-    }
+    let units = take_units_of(from, has_options)?;
     touch_next(*from, sale);
     let is_unseen = lines.is_empty() && digest.is_none();
     let is_released = status == Status::Released;
@@ -463,45 +446,6 @@ fn take_refund(
     }
     sale.note_refund(slot, &refund);
     Ok(())
-}
-
-fn take_restock_ref(
-    from: &mut NameReader<'_>,
-    version: u8,
-    sale: &mut Sale,
-) -> Result<(), CodecError> {
-    let reference = from.spelling()?;
-    let kept = if version < 3 { LINES } else { from.tag()? };
-    let deltas = match kept {
-        LINES => take_deltas(from, sale)?,
-        DIGEST => Deltas::Digest(from.wide()?),
-        CALL => Deltas::Call(from.wide()?),
-        _ => return Err(CodecError::Invalid("a REF of RESTOCK")),
-    };
-    let mut buffer = NameBuffer::default();
-    let is_known = sale
-        .restock_refs
-        .find(reference.bytes(&mut buffer))
-        .is_some();
-    if sale.restock_refs.is_full() || is_known {
-        return Err(CodecError::Invalid("a REF of RESTOCK"));
-    }
-    sale.restock_refs.push(reference, deltas);
-    Ok(())
-}
-
-fn take_deltas(from: &mut NameReader<'_>, sale: &Sale) -> Result<Deltas, CodecError> {
-    let deltas: Vec<ItemDelta> = from.list(2, |from| Ok((from.small()?, from.signed()?)))?;
-    let is_wrong = |&(item, delta): &ItemDelta| {
-        item as usize >= sale.items.len() || delta.unsigned_abs() > INTEGER_MAX
-    };
-    if deltas.is_empty()
-        || deltas.iter().any(is_wrong)
-        || !deltas.is_sorted_by(|(item, _), (next, _)| item < next)
-    {
-        return Err(CodecError::Invalid("a REF of RESTOCK"));
-    }
-    Ok(Deltas::new(&deltas))
 }
 
 impl Sale {

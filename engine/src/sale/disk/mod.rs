@@ -1,8 +1,10 @@
 //! A sale as bytes on disk: written as a snapshot, and read with distrust.
 
 pub mod chains;
+mod kept;
 mod line;
 pub mod loader;
 mod outbox;
+mod restock;
 pub mod snapshot;
 mod units;

@@ -23,10 +23,11 @@ use crate::sale::book::items::Stock;
 use crate::sale::book::named::UnitNumber;
 use crate::sale::book::refunds::RefundRecord;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
-use crate::sale::book::restock_refs::{Deltas, RestockRef};
+use crate::sale::disk::kept::{DIGEST, LINES, NO_CART};
 use crate::sale::disk::line::{has_past, put_line, put_past, put_place};
 use crate::sale::disk::outbox::{put_counts, put_record as put_outbox_record};
-use crate::sale::disk::units::{put_row, sealed_of, units_kept};
+use crate::sale::disk::restock::put_restock_ref;
+use crate::sale::disk::units::{NAMED, UNITS, put_row, sealed_of, units_kept};
 use crate::sale::event::parts::{
     put_entry, put_lines, put_mark_id, put_options, put_passkeys, put_rates,
 };
@@ -75,17 +76,6 @@ pub(crate) const RATES: u8 = 6;
 pub(crate) const NO_RESTOCK: u8 = 1;
 /// The same: its units.
 pub(crate) const REFUND_UNITS: u8 = 2;
-/// Options of [`ITEM`]: its units have names, and are sealed or not.
-pub(crate) const NAMED: u8 = 3;
-/// Options of [`OPEN`], [`LATE`] and [`ORDER`]: the units it has, or had.
-pub(crate) const UNITS: u8 = 1;
-
-/// What there is of a cart.
-pub(crate) const NO_CART: u8 = 0;
-pub(crate) const LINES: u8 = 1;
-pub(crate) const DIGEST: u8 = 2;
-/// Of a REF of RESTOCK: a digest of the call.
-pub(crate) const CALL: u8 = 3;
 
 /// Writes a sale, a chunk a call. O(n), and one chunk of memory.
 pub fn save(sale: &Sale, sink: &mut dyn FnMut(&[u8])) {
@@ -154,7 +144,10 @@ fn for_each_record(sale: &Sale, element: &mut dyn FnMut(Write<'_>)) {
         }
     }
     for restock in sale.restock_refs.iter() {
-        element(&|out| put_restock_ref(out, restock));
+        element(&|out| {
+            out.tag(RESTOCK_REF);
+            put_restock_ref(out, restock);
+        });
     }
     for_each_place(sale, element);
     let Some(outbox) = &sale.outbox else { return };
@@ -384,27 +377,5 @@ fn put_refund(out: &mut Writer<'_>, id: Spelling<'_>, refund: &RefundRecord) {
     }
     if !refund.units.is_empty() {
         put_units_option(out, REFUND_UNITS, &refund.units);
-    }
-}
-
-fn put_restock_ref(out: &mut Writer<'_>, restock: &RestockRef) {
-    out.tag(RESTOCK_REF);
-    out.name(restock.reference.spelling());
-    match &restock.deltas {
-        Deltas::Few(deltas) => {
-            out.tag(LINES);
-            out.list(deltas.iter(), |out, &(item, delta)| {
-                out.number(u64::from(item));
-                out.signed(delta);
-            });
-        }
-        Deltas::Digest(digest) => {
-            out.tag(DIGEST);
-            out.wide(*digest);
-        }
-        Deltas::Call(digest) => {
-            out.tag(CALL);
-            out.wide(*digest);
-        }
     }
 }

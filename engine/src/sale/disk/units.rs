@@ -11,11 +11,16 @@
 use crate::sale::book::named::{NamedUnits, RESTOCK_UNITS_MAX, UnitList};
 use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::book::rows::Row;
-use crate::sale::event::units_codec::is_unit_name;
+use crate::sale::event::units_codec::{is_unit_name, take_units};
 use crate::sale::state::Sale;
 use crate::sale::units::{ItemIndex, Lines, has_twice};
 use crate::table::name::{Key, NameBuffer};
 use crate::wire::{CodecError, NameReader, Writer};
+
+/// Options of an item: its units have names, and are sealed or not.
+pub(super) const NAMED: u8 = 3;
+/// Options of a reservation that is open or late, and of an order: the units it has, or had.
+pub(super) const UNITS: u8 = 1;
 
 const WITHDRAWN: u8 = 1;
 const SEEN: u8 = 2;
@@ -36,6 +41,41 @@ pub(super) fn units_kept(sale: &Sale, slot: Slot, record: Reservation<'_>) -> Un
         Status::InGrace => UnitList::from_slice(named.late_of(slot)),
         Status::Released | Status::Expired => UnitList::new(),
     }
+}
+
+/// Reads the option of an item: its units have names, and are sealed or not.
+pub(super) fn take_item_options(
+    from: &mut NameReader<'_>,
+    item: ItemIndex,
+    sale: &mut Sale,
+) -> Result<(), CodecError> {
+    from.options(|tag, value| {
+        if tag == NAMED {
+            let (sealed, hasher) = (value.flag()?, sale.hasher);
+            let named = sale
+                .named
+                .get_or_insert_with(|| Box::new(NamedUnits::new(hasher)));
+            named.begin_item(item, sealed);
+        }
+        Ok(tag == NAMED)
+    })
+}
+
+/// Reads the option of a reservation: its units, none where it has no option.
+pub(super) fn take_units_of(
+    from: &mut NameReader<'_>,
+    has_options: bool,
+) -> Result<UnitList, CodecError> {
+    let mut units = UnitList::new();
+    if has_options {
+        from.options(|tag, value| {
+            if tag == UNITS {
+                units = take_units(value)?;
+            }
+            Ok(tag == UNITS)
+        })?;
+    }
+    Ok(units)
 }
 
 /// Appends a row.

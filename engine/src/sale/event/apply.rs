@@ -89,28 +89,9 @@ impl Sale {
                 }
                 slot
             }
-            Change::Bought {
-                id,
-                user,
-                lines,
-                units,
-                order,
-                sealed,
-                forgets,
-            } => {
+            Change::Bought { forgets, .. } => {
                 self.make_room(*forgets);
-                let user = self.users.retain(*user);
-                self.move_units(user, lines, (-1, 0, 1), 1, seen);
-                let new = NewReservation {
-                    status: Status::Sold,
-                    ..new_reservation(*id, user, lines, at_ms)
-                };
-                let order = OrderRecord::new(at_ms, order.entry, order.reference);
-                let slot = self.reservations.insert(&new, Some(order), &mut self.users);
-                if self.named.is_some() {
-                    self.hold_bought(slot, lines, units, sealed);
-                }
-                Some(slot)
+                self.buy(event, seen)
             }
             Change::ReleasedUnseen { id, user, forgets } => {
                 self.make_room(*forgets);
@@ -143,6 +124,35 @@ impl Sale {
                 None
             }
         }
+    }
+
+    /// Keeps a new order.
+    #[inline(always)]
+    fn buy(&mut self, event: &Event<'_>, seen: &mut StockChanges) -> Option<Slot> {
+        let Change::Bought {
+            id,
+            user,
+            lines,
+            units,
+            order,
+            sealed,
+            ..
+        } = &event.change
+        else {
+            return None;
+        };
+        let user = self.users.retain(*user);
+        self.move_units(user, lines, (-1, 0, 1), 1, seen);
+        let new = NewReservation {
+            status: Status::Sold,
+            ..new_reservation(*id, user, lines, event.at_ms)
+        };
+        let order = OrderRecord::new(event.at_ms, order.entry, order.reference);
+        let slot = self.reservations.insert(&new, Some(order), &mut self.users);
+        if self.named.is_some() {
+            self.hold_bought(slot, lines, units, sealed);
+        }
+        Some(slot)
     }
 
     fn apply_to_sale(&mut self, change: &Change<'_>, at_ms: u64, seen: &mut StockChanges) {
@@ -413,20 +423,7 @@ impl Sale {
     fn refund(&mut self, refund: &Refund<'_>, seen: &mut StockChanges) -> Option<Slot> {
         let slot = self.reservations.find(refund.id)?;
         let user = self.reservations.get(slot)?.user();
-        if self.named.is_some() {
-            self.refund_units(slot, user, refund, seen);
-            self.note_refund(slot, refund);
-            return Some(slot);
-        }
-        let available = i64::from(refund.restocks);
-        let counts = -i64::from(refund.restores_limit);
-        self.move_units(user, &refund.lines, (available, 0, -1), counts, seen);
-        if !refund.restocks {
-            for line in &refund.lines {
-                self.items.shift_base(line.item, -signed(line.qty));
-            }
-        }
-        self.refunded = self.refunded.saturating_add(units_of(&refund.lines));
+        self.take_back(slot, user, refund, seen);
         self.note_refund(slot, refund);
         Some(slot)
     }

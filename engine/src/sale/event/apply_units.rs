@@ -66,8 +66,7 @@ impl Sale {
     }
 
     /// Takes units of an order back: those of sealed items are never on sale again.
-    #[inline(never)]
-    pub(super) fn refund_units(
+    pub(super) fn take_back(
         &mut self,
         slot: Slot,
         user: UserSlot,

@@ -106,38 +106,7 @@ impl Sale {
         self.check_told(event)?;
         match &event.change {
             Change::Created(_) => Err(Divergence::SaleExists),
-            Change::Reserved {
-                id,
-                lines,
-                units,
-                forgets,
-                expires_at_ms,
-                replaces,
-                ..
-            } => {
-                if *expires_at_ms == 0 {
-                    return Err(Divergence::DeadlineBack);
-                }
-                self.check_new(*id, *forgets)?;
-                match replaces {
-                    None => self.check_available(lines, &[])?,
-                    Some(old) => self.check_replaced(*old, *expires_at_ms, lines)?,
-                }
-                self.check_units(lines, units, *replaces)
-            }
-            Change::Bought {
-                id,
-                lines,
-                units,
-                sealed,
-                forgets,
-                ..
-            } => {
-                self.check_new(*id, *forgets)?;
-                self.check_available(lines, &[])?;
-                self.check_units(lines, units, None)?;
-                self.check_sealed(lines, sealed)
-            }
+            Change::Reserved { .. } | Change::Bought { .. } => self.check_made(&event.change),
             Change::ReleasedUnseen { id, forgets, .. } => self.check_new(*id, *forgets),
             Change::Sold { id, sealed, .. } => self.check_sold(*id, sealed),
             Change::Released { id } => match self.check_known(*id)?.status() {
@@ -181,6 +150,45 @@ impl Sale {
             Change::Dropped { count } => self.check_waiting(*count),
             Change::Bound { .. } | Change::Marked { .. } | Change::Told(_) => Ok(()),
             _ => self.check_of_lines(event),
+        }
+    }
+
+    /// Can a reservation or an order be made?
+    fn check_made(&self, change: &Change<'_>) -> Result<(), Divergence> {
+        match change {
+            Change::Reserved {
+                id,
+                lines,
+                units,
+                forgets,
+                expires_at_ms,
+                replaces,
+                ..
+            } => {
+                if *expires_at_ms == 0 {
+                    return Err(Divergence::DeadlineBack);
+                }
+                self.check_new(*id, *forgets)?;
+                match replaces {
+                    None => self.check_available(lines, &[])?,
+                    Some(old) => self.check_replaced(*old, *expires_at_ms, lines)?,
+                }
+                self.check_units(lines, units, *replaces)
+            }
+            Change::Bought {
+                id,
+                lines,
+                units,
+                sealed,
+                forgets,
+                ..
+            } => {
+                self.check_new(*id, *forgets)?;
+                self.check_available(lines, &[])?;
+                self.check_units(lines, units, None)?;
+                self.check_sealed(lines, sealed)
+            }
+            _ => Ok(()),
         }
     }
 

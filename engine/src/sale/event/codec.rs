@@ -13,8 +13,6 @@
 //!
 //! Edge: bytes to values and back. Whether an event fits a sale is `check.rs`.
 
-use std::borrow::Cow;
-
 use crate::sale::book::named::UnitList;
 use crate::sale::event::forgets_codec::{put_forgets, take_forgets};
 use crate::sale::event::line_codec::{
@@ -29,11 +27,12 @@ use crate::sale::event::parts::{
     Out, put_lines, put_mark_id, put_options, take_integer, take_lines, take_mark_id, take_moment,
     take_options, take_positive, take_reason, take_sku,
 };
-use crate::sale::event::told::Told;
-use crate::sale::event::units_codec::{
-    is_restock, put_named, put_units_option, take_named, take_units,
+use crate::sale::event::restock_codec::{
+    is_restock, put_deltas, put_named, take_named, take_restocked,
 };
-use crate::sale::event::{Change, Created, Event, StockDelta};
+use crate::sale::event::told::Told;
+use crate::sale::event::units_codec::{put_units_option, take_units};
+use crate::sale::event::{Change, Created, Event};
 use crate::sale::units::{INTEGER_MAX, ORDERS_BYTES_MAX, has_twice};
 use crate::table::hash::Hasher;
 use crate::wire::{CodecError, Collector, NameReader, Writer};
@@ -193,13 +192,6 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
         Change::Dropped { count } => out.number(*count),
         of_lines => put_of_lines(out, of_lines, event.at_ms),
     }
-}
-
-fn put_deltas(out: &mut Out<'_, '_>, deltas: &[StockDelta<'_>]) {
-    out.list(deltas.iter(), |out, delta| {
-        out.bytes(&delta.sku);
-        out.signed(delta.delta);
-    });
 }
 
 /// Appends the options of a change that has any.
@@ -462,26 +454,6 @@ fn take_change<'a>(
 /// The IDs as bytes with their length, so that a cut event is too short and not another one.
 fn take_told<'a>(from: &mut NameReader<'a>) -> Result<Told<'a>, CodecError> {
     Told::take(from.bytes(usize::MAX)?)
-}
-
-fn take_restocked<'a>(from: &mut NameReader<'a>) -> Result<Change<'a>, CodecError> {
-    let deltas: Vec<StockDelta<'a>> = from.list(2, |from| {
-        let sku = Cow::Borrowed(take_sku(from)?);
-        let delta = from.signed()?;
-        if delta.unsigned_abs() > INTEGER_MAX {
-            return Err(CodecError::Invalid("a delta"));
-        }
-        Ok(StockDelta { sku, delta })
-    })?;
-    if deltas.is_empty() || has_twice(deltas.iter().map(|delta| &delta.sku)) {
-        return Err(CodecError::Invalid("the deltas of a restock"));
-    }
-    let reference = from.option(NameReader::spelling)?;
-    Ok(Change::Restocked {
-        named: None,
-        deltas,
-        reference,
-    })
 }
 
 /// A deadline, written as the time from the moment of decision.

@@ -25,6 +25,7 @@ mod order_codec;
 pub(crate) mod parts;
 mod queue;
 pub mod record;
+mod restock_codec;
 pub mod told;
 pub(crate) mod units_codec;
 

@@ -1,22 +1,12 @@
-//! Numbers of units, and the names of a restock, as bytes: options of what has them.
+//! Numbers of units as bytes: options of what has them.
 //!
 //! Numbers are a list without its length, as options have theirs: each as an `i64` more than the
 //! one before, so that neighbours take a byte.
 
 use std::str;
 
-use crate::sale::book::named::{
-    NamedUnits, RESTOCK_UNITS_MAX, UNIT_BYTES_MAX, UnitList, UnitNumber,
-};
-use crate::sale::event::parts::Out;
-use crate::sale::event::{NamedRestock, StockDelta};
-use crate::wire::{CodecError, NameReader, Reader, Sink, Writer};
-
-/// Options of `Restocked`; the second and the third have no value.
-const NAMES: u8 = 1;
-const SEALED: u8 = 2;
-const WITHDRAW: u8 = 3;
-const CALL: u8 = 4;
+use crate::sale::book::named::{NamedUnits, UNIT_BYTES_MAX, UnitList, UnitNumber};
+use crate::wire::{CodecError, Reader, Sink, Writer};
 
 /// Returns each number as the difference to the one before.
 fn differences(units: &[UnitNumber]) -> impl Iterator<Item = i64> {
@@ -74,61 +64,4 @@ pub(crate) fn take_units<H: Copy>(from: &mut Reader<'_, H>) -> Result<UnitList, 
 /// A name of a unit: UTF-8 of 1 to 128 bytes.
 pub(crate) fn is_unit_name(name: &[u8]) -> bool {
     (1..=UNIT_BYTES_MAX).contains(&name.len()) && str::from_utf8(name).is_ok()
-}
-
-/// Appends the options of a restock by name.
-pub(super) fn put_named(out: &mut Out<'_, '_>, named: &NamedRestock<'_>) {
-    let has = [
-        !named.names.is_empty(),
-        named.sealed,
-        named.withdraw,
-        named.digest.is_some(),
-    ];
-    out.number(has.into_iter().map(u64::from).sum());
-    if !named.names.is_empty() {
-        out.an_option(NAMES, |out| {
-            out.list(named.names.iter(), |out, name| out.bytes(name));
-        });
-    }
-    if named.sealed {
-        out.an_option(SEALED, |_| {});
-    }
-    if named.withdraw {
-        out.an_option(WITHDRAW, |_| {});
-    }
-    if let Some(digest) = named.digest {
-        out.an_option(CALL, |out| out.wide(digest));
-    }
-}
-
-/// Reads an option of a restock by name; false if it has none of this tag.
-pub(super) fn take_named<'a>(
-    named: &mut NamedRestock<'a>,
-    tag: u8,
-    value: &mut NameReader<'a>,
-) -> Result<bool, CodecError> {
-    match tag {
-        NAMES => {
-            named.names = value.list(2, |value| value.bytes(UNIT_BYTES_MAX))?;
-            if named.names.is_empty() || !named.names.iter().all(|name| is_unit_name(name)) {
-                return Err(CodecError::Invalid("the names of units"));
-            }
-        }
-        SEALED => named.sealed = true,
-        WITHDRAW => named.withdraw = true,
-        CALL => named.digest = Some(value.wide()?),
-        _ => return Ok(false),
-    }
-    Ok(true)
-}
-
-/// Is this what a restock by name can be: of one item, and of as many units as it has names?
-pub(super) fn is_restock(deltas: &[StockDelta<'_>], named: &NamedRestock<'_>) -> bool {
-    let names = named.names.len();
-    let sign = if named.withdraw { -1 } else { 1 };
-    let is_sum = |by: &StockDelta<'_>| i64::try_from(names).is_ok_and(|len| sign * len == by.delta);
-    names <= RESTOCK_UNITS_MAX
-        && (names > 0 || named.withdraw)
-        && !(named.withdraw && named.sealed)
-        && matches!(deltas, [by] if is_sum(by))
 }

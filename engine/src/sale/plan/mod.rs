@@ -13,6 +13,8 @@ mod outbox;
 pub mod pass;
 pub mod refund;
 mod refund_units;
+mod replay;
 pub mod reserve;
 mod restock_units;
 mod units;
+mod wanted;

@@ -14,33 +14,12 @@ use crate::sale::book::named::{NamedUnits, ORDER_UNITS_MAX, UnitList, UnitNumber
 use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::plan::choose::Choice;
 use crate::sale::plan::reserve::{Replaced, Unknown, merge_lines};
+use crate::sale::plan::wanted::WantedUnits;
 use crate::sale::state::Sale;
 use crate::sale::units::{ItemIndex, Line, Lines};
 
 /// Names that are compared one by one; more are put in a set.
 const FEW: usize = 16;
-
-/// What is asked for, with the units that were named looked up.
-pub(crate) struct WantedUnits {
-    /// Each item once: those by number in the order first asked, then those by name.
-    pub lines: Lines,
-    /// In the order of the request.
-    pub asked: UnitList,
-    /// Lines by number, which come first.
-    pub by_number: usize,
-}
-
-impl WantedUnits {
-    /// Returns the items that were asked for by number.
-    pub fn numbered(&self) -> &[Line] {
-        self.lines.get(..self.by_number).unwrap_or_default()
-    }
-
-    /// Returns the items whose units were named.
-    fn by_name(&self) -> &[Line] {
-        self.lines.get(self.by_number..).unwrap_or_default()
-    }
-}
 
 /// Is a name there twice? O(names).
 pub(super) fn names_twice(names: &[&[u8]]) -> Option<usize> {
@@ -190,18 +169,32 @@ impl Sale {
             {
                 return Err(self.all_reserved(now_ms, bounds, item));
             }
-            let holder = named.holder(unit);
-            let is_own = replaced.is_some_and(|replaced| replaced.slot() == holder);
-            if !named.is_free(unit) && !is_own {
-                let record = self.record(holder);
-                let until_ms = record.map_or(0, Reservation::expires_at_ms);
-                return Err(Answer::NotFree {
-                    retry_in_ms: Some(until_ms.saturating_sub(now_ms).max(1)),
-                    unit,
-                });
-            }
+            self.refuse_taken(now_ms, unit, replaced)?;
         }
         Ok(())
+    }
+
+    /// Row 13 for one unit that is neither sold nor withdrawn.
+    fn refuse_taken(
+        &self,
+        now_ms: u64,
+        unit: UnitNumber,
+        replaced: Option<&Replaced>,
+    ) -> Result<(), Answer> {
+        let Some(named) = &self.named else {
+            return Ok(());
+        };
+        let holder = named.holder(unit);
+        let is_own = replaced.is_some_and(|replaced| replaced.slot() == holder);
+        if named.is_free(unit) || is_own {
+            return Ok(());
+        }
+        let record = self.record(holder);
+        let until_ms = record.map_or(0, Reservation::expires_at_ms);
+        Err(Answer::NotFree {
+            retry_in_ms: Some(until_ms.saturating_sub(now_ms).max(1)),
+            unit,
+        })
     }
 
     /// The units of a new reservation, in the order of its lines: those named, and of items asked
@@ -258,6 +251,44 @@ impl Sale {
         Ok(units)
     }
 
+    /// Exactly these units, sealed ones too, beside quantities of counted items: the lines, the
+    /// units of unsealed items, and those of sealed ones, as `Bought` has them. For what was sold
+    /// elsewhere: no window, limit or stock is asked, and nothing is chosen.
+    ///
+    /// # Errors
+    ///
+    /// As rows 3, 12 and 13 of RESERVE: the first unit that is unknown, sold or withdrawn, or
+    /// reserved. `Invalid` for units with names that are asked for by number.
+    pub fn take_exactly(
+        &self,
+        now_ms: u64,
+        ask: &Ask<'_>,
+        names: &[&[u8]],
+    ) -> Result<(Lines, UnitList, UnitList), Answer> {
+        if names_twice(names).is_some() {
+            return Err(Answer::Invalid("UNITS: the same unit twice"));
+        }
+        let wanted = self.wanted_units(ask, names, true)?;
+        let named = self.named.as_deref();
+        let is_named = |line: &Line| named.is_some_and(|named| named.item(line.item).is_some());
+        if wanted.numbered().iter().any(is_named) {
+            return Err(Answer::Invalid("UNITS: missing, the units have names"));
+        }
+        self.refuse_gone(&wanted.asked)?;
+        for &unit in &wanted.asked {
+            self.refuse_taken(now_ms, unit, None)?;
+        }
+        let all = self.in_order_of(&wanted.lines, wanted.asked);
+        let is_sealed = |unit: &UnitNumber| {
+            let item = named.and_then(|named| named.item_of(*unit));
+            named
+                .zip(item)
+                .is_some_and(|(named, item)| named.is_sealed_item(item))
+        };
+        let (sealed, units) = all.into_iter().partition(is_sealed);
+        Ok((wanted.lines, units, sealed))
+    }
+
     /// Are all units free that this expired reservation had? Sealed ones only count.
     #[inline(never)]
     pub(super) fn has_late_units(&self, slot: Slot, lines: &[Line]) -> bool {
@@ -266,59 +297,6 @@ impl Sale {
         };
         let late = named.late_of(slot);
         late.iter().all(|&unit| named.is_free(unit)) && named.fits(lines, late)
-    }
-}
-
-impl NamedUnits {
-    /// Reports whether these units are those of lines: of each unsealed item as many as its
-    /// quantity, in the order of the lines, ascending within each. O(units).
-    pub(crate) fn fits(&self, lines: &[Line], units: &[UnitNumber]) -> bool {
-        self.fits_items(lines, units, |item| self.is_open_item(item))
-    }
-
-    /// The same for the items that `counts` says.
-    pub(crate) fn fits_items(
-        &self,
-        lines: &[Line],
-        units: &[UnitNumber],
-        counts: impl Fn(ItemIndex) -> bool,
-    ) -> bool {
-        let mut rest = units;
-        for line in lines.iter().filter(|line| counts(line.item)) {
-            let qty = usize::try_from(line.qty).unwrap_or(usize::MAX);
-            let Some((of_line, behind)) = rest.split_at_checked(qty) else {
-                return false;
-            };
-            let is_of_line = |&unit: &UnitNumber| self.item_of(unit) == Some(line.item);
-            if !of_line.is_sorted_by(|one, next| one < next) || !of_line.iter().all(is_of_line) {
-                return false;
-            }
-            rest = behind;
-        }
-        rest.is_empty()
-    }
-
-    /// Puts the units of two lists in the order of lines; each list is, and no item is in both.
-    pub(crate) fn merged(
-        &self,
-        lines: &[Line],
-        one: &[UnitNumber],
-        other: &[UnitNumber],
-    ) -> UnitList {
-        if one.is_empty() || other.is_empty() {
-            return one.iter().chain(other).copied().collect();
-        }
-        let mut all = UnitList::with_capacity(one.len() + other.len());
-        let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
-        for line in lines {
-            for list in [&mut one, &mut other] {
-                while let Some(&unit) = list.next_if(|unit| self.item_of(**unit) == Some(line.item))
-                {
-                    all.push(unit);
-                }
-            }
-        }
-        all
     }
 }
 

@@ -161,6 +161,26 @@ fn an_expired_reservation_is_sold_only_with_the_very_same_seats() {
 }
 
 #[test]
+fn a_retry_that_names_other_seats_is_another_request_while_these_are_ones_own() {
+    let mut world = World::new();
+    told(&mut world, row("stalls", &["A1", "A2", "A3"], false));
+    told(&mut world, row("code", &CODES, true));
+    assert_eq!(told(&mut world, cart(1, &[], &["A1"])), "RESERVED A1");
+    assert_eq!(told(&mut world, cart(1, &[], &["A1"])), "RESERVED A1");
+    assert_eq!(told(&mut world, cart(1, &[], &["A2"])), "MISMATCH");
+    assert_eq!(told(&mut world, cart(1, &[], &["A9"])), "MISMATCH");
+    assert_eq!(
+        told(&mut world, cart(1, &[("stalls", 1)], &[])),
+        "RESERVED A1"
+    );
+    assert_eq!(told(&mut world, Op::Release { id: 1 }), "RELEASED");
+    assert_eq!(told(&mut world, cart(1, &[], &["A2"])), "RELEASED");
+    // Or a buyer could try codes out.
+    assert_eq!(told(&mut world, buy(2, &[("code", 1)])), "SOLD K1");
+    assert_eq!(told(&mut world, cart(2, &[], &["K1"])), "MISMATCH");
+}
+
+#[test]
 fn a_replacement_keeps_the_first_seats_or_chooses_as_if_they_were_free() {
     let mut world = World::new();
     told(
@@ -302,6 +322,38 @@ fn whoever_waits_in_line_gets_units_that_are_chosen_at_the_grant() {
         assert_eq!(names, ["A1,A2", "A3,A4"]);
         assert_eq!(sale.audit(), Vec::<String>::new());
     }
+}
+
+#[test]
+fn what_was_sold_elsewhere_takes_exactly_its_units_or_says_which_is_not_free() {
+    let mut world = World::new();
+    told(&mut world, row("stalls", &["A1", "A2", "A3"], false));
+    told(&mut world, row("code", &CODES, true));
+    told(&mut world, cart(1, &[], &["A2"]));
+    told(&mut world, buy(2, &[("code", 1)]));
+    let now = BEGIN_MS + 10;
+    let take = |ga: u64, names: &[&[u8]]| {
+        let ask = Ask::Items([(&b"ga"[..], ga)].into_iter().collect());
+        world.primary.take_exactly(now, &ask, names)
+    };
+    let (lines, units, sealed) = take(2, &[b"K3", b"A3", b"A1", b"K2"]).expect("free units");
+    let lines: Vec<(u32, u64)> = lines.iter().map(|line| (line.item, line.qty)).collect();
+    assert_eq!(lines, [(0, 2), (2, 2), (1, 2)]);
+    assert_eq!((&units[..], &sealed[..]), (&[0, 2][..], &[4, 5][..]));
+    let reserved = Answer::NotFree {
+        retry_in_ms: Some(93),
+        unit: 1,
+    };
+    assert_eq!(take(1, &[b"A1", b"A2"]).err(), Some(reserved));
+    let sold = Answer::NotFree {
+        retry_in_ms: None,
+        unit: 3,
+    };
+    assert_eq!(take(1, &[b"A2", b"K1"]).err(), Some(sold));
+    assert_eq!(
+        take(1, &[b"A1", b"?"]).err(),
+        Some(Answer::NoUnit { ask: 1 })
+    );
 }
 
 #[test]

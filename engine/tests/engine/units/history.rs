@@ -48,6 +48,8 @@ struct Servers {
 enum Want {
     Reserve(Vec<(String, u64)>),
     Buy(Vec<(String, u64)>),
+    /// By name.
+    Seats(Vec<String>),
     Checkout,
     Release,
     Refund,
@@ -171,10 +173,18 @@ impl Servers {
         }
         let id = self.primary.hasher().key(client.id.as_bytes());
         let user = self.primary.hasher().key(b"user");
-        let reserve = |items| Reserve {
+        let seats = match &client.want {
+            Want::Seats(names) => names.iter().map(String::as_bytes).collect(),
+            _ => Vec::new(),
+        };
+        let items: &[(String, u64)] = match &client.want {
+            Want::Reserve(items) | Want::Buy(items) => items,
+            _ => &[],
+        };
+        let reserve = Reserve {
             user,
             ask: ask_of(items),
-            units: &[],
+            units: &seats,
             id,
             hold_ms: None,
             replaces: None,
@@ -182,11 +192,9 @@ impl Servers {
             pass: Pass::Vouched,
         };
         let event = match &client.want {
-            Want::Reserve(items) => self.primary.plan_reserve(now, &reserve(items), &BOUNDS),
-            Want::Buy(items) => {
-                let plan = self
-                    .primary
-                    .plan_buy(now, &reserve(items), None, None, &BOUNDS);
+            Want::Reserve(_) | Want::Seats(_) => self.primary.plan_reserve(now, &reserve, &BOUNDS),
+            Want::Buy(_) => {
+                let plan = self.primary.plan_buy(now, &reserve, None, None, &BOUNDS);
                 plan.map(|pending| pending.entered(self.entry()))
             }
             Want::Checkout => {
@@ -215,7 +223,9 @@ impl Servers {
             }
         };
         let word = match (&event, &client.want) {
-            (Ok(_), Want::Reserve(_)) | (Err(Answer::Reserved { .. }), _) => "RESERVED",
+            (Ok(_), Want::Reserve(_) | Want::Seats(_)) | (Err(Answer::Reserved { .. }), _) => {
+                "RESERVED"
+            }
             (Ok(_), Want::Buy(_) | Want::Checkout) | (Err(Answer::Sold { .. }), _) => "SOLD",
             (Ok(_), _) => "DONE",
             (Err(_), _) => "NO",
@@ -296,7 +306,12 @@ fn live(seed: u64) -> [u64; 3] {
         count += 1;
         let want = match rng.random_range(0..3) {
             0 => Want::Buy(cart(rng)),
-            _ => Want::Reserve(cart(rng)),
+            1 => Want::Reserve(cart(rng)),
+            _ => {
+                let (row, seat) = (rng.random_range(0..6), rng.random_range(0..6));
+                let seats = [seat, seat + 1];
+                Want::Seats(seats.map(|seat| format!("stalls-{row}-{seat}")).to_vec())
+            }
         };
         Client {
             id: format!("id-{count}"),

@@ -62,6 +62,15 @@ const WORDS: [&str; 26] = [
     "TOOFEW",
 ];
 
+/// A name of a unit there is, or of any.
+fn some_name(rng: &mut SmallRng, world: &World) -> String {
+    let known = world.model.units.choose(rng);
+    match known.filter(|_| rng.random_bool(0.8)) {
+        Some(unit) => unit.name.clone(),
+        None => name(rng),
+    }
+}
+
 fn name(rng: &mut SmallRng) -> String {
     let sku = SKUS.choose(rng).expect("a SKU");
     format!("{sku}-{}", rng.random_range(0..24))
@@ -113,7 +122,7 @@ fn withdraw(rng: &mut SmallRng) -> Op {
     }
 }
 
-fn reserve(rng: &mut SmallRng, ids: u32) -> Op {
+fn reserve(rng: &mut SmallRng, ids: u32, world: &World) -> Op {
     let mut items = Vec::new();
     let mut names = Vec::new();
     for _ in 0..rng.random_range(0..3) {
@@ -126,7 +135,14 @@ fn reserve(rng: &mut SmallRng, ids: u32) -> Op {
         items.push((sku, qty));
     }
     if items.is_empty() || rng.random_bool(0.2) {
-        names.extend((0..rng.random_range(1..4)).map(|_| name(rng)));
+        let first = some_name(rng, world);
+        let known = world.model.units.iter().position(|unit| unit.name == first);
+        names.push(first);
+        // Mostly its neighbours, as people choose.
+        for more in 1..rng.random_range(1..4) {
+            let next = known.and_then(|at| world.model.units.get(at + more));
+            names.push(next.map_or_else(|| name(rng), |unit| unit.name.clone()));
+        }
     }
     Op::Reserve {
         id: rng.random_range(0..ids),
@@ -138,7 +154,7 @@ fn reserve(rng: &mut SmallRng, ids: u32) -> Op {
     }
 }
 
-fn refund(rng: &mut SmallRng, ids: u32) -> Op {
+fn refund(rng: &mut SmallRng, ids: u32, world: &World) -> Op {
     let mut items = Vec::new();
     let mut names = Vec::new();
     match rng.random_range(0..4) {
@@ -147,7 +163,7 @@ fn refund(rng: &mut SmallRng, ids: u32) -> Op {
             (*SKUS.choose(rng).expect("a SKU")).to_string(),
             rng.random_range(1..4),
         )),
-        _ => names.extend((0..rng.random_range(1..3)).map(|_| name(rng))),
+        _ => names.extend((0..rng.random_range(1..3)).map(|_| some_name(rng, world))),
     }
     let needs_reference = !items.is_empty() || !names.is_empty();
     Op::Refund {
@@ -165,7 +181,8 @@ fn step(rng: &mut SmallRng, before: &[Step], world: &World) -> Step {
     let op = match rng.random_range(0..100) {
         0..12 => restock(rng),
         12..18 => withdraw(rng),
-        18..55 => reserve(rng, ids),
+        18..52 => reserve(rng, ids, world),
+        52..55 => world.some_retry(rng).unwrap_or(Op::Sweep),
         55..68 => Op::Checkout {
             id: rng.random_range(0..ids),
             reference: rng.random_bool(0.3).then(|| rng.random_range(0..2)),
@@ -173,7 +190,10 @@ fn step(rng: &mut SmallRng, before: &[Step], world: &World) -> Step {
         68..73 => Op::Release {
             id: rng.random_range(0..ids),
         },
-        73..84 => world.some_refund(rng).unwrap_or_else(|| refund(rng, ids)),
+        73..76 => refund(rng, ids, world),
+        76..84 => world
+            .some_refund(rng)
+            .unwrap_or_else(|| refund(rng, ids, world)),
         84..87 => Op::Restock {
             sku: (*SKUS.choose(rng).expect("a SKU")).to_string(),
             delta: rng.random_range(-2..4),

@@ -88,9 +88,15 @@ pub struct Model {
     pub units: Vec<Unit>,
     rows: usize,
     pub reservations: BTreeMap<u32, Reservation>,
-    restocks: BTreeMap<u32, Option<(String, Vec<String>, bool, bool)>>,
+    restocks: BTreeMap<u32, Call>,
     closed: Option<u64>,
 }
+
+/// A RESTOCK by name: SKU, names, SEALED, WITHDRAW.
+type Call = Option<(String, Vec<String>, bool, bool)>;
+
+/// Lines of a refund, and its units.
+type Refunded = (Vec<(usize, u64)>, Vec<usize>);
 
 /// What is asked for: lines, and the units named.
 struct Wanted {
@@ -939,12 +945,7 @@ impl Model {
         "REFUNDED".into()
     }
 
-    #[allow(clippy::type_complexity)]
-    fn refunded_by_name(
-        &self,
-        id: u32,
-        units: &[Option<usize>],
-    ) -> Result<(Vec<(usize, u64)>, Vec<usize>), String> {
+    fn refunded_by_name(&self, id: u32, units: &[Option<usize>]) -> Result<Refunded, String> {
         let mut lines: Vec<(usize, u64)> = Vec::new();
         for (at, unit) in units.iter().enumerate() {
             let unit = unit.ok_or(format!("NOUNIT {at}"))?;

@@ -120,7 +120,7 @@ impl World {
         let is_refund = matches!(event.change, sale::Change::Refunded(_));
         if let Some(slot) = applied.slot
             && !is_refund
-            && matches!(event.entry(), Some(_))
+            && event.entry().is_some()
             && told != self.primary.units_of(slot)
         {
             return Err(format!("told {told:?}: {event:?}"));
@@ -585,6 +585,46 @@ impl World {
             names,
             reference: Some(rng.random_range(0..4)),
             no_restock: rng.random_bool(0.2),
+        })
+    }
+
+    /// The request of a reservation there is, by the names of its units, now and then with
+    /// another one in the place of the first.
+    pub fn some_retry(&self, rng: &mut SmallRng) -> Option<Op> {
+        let known: Vec<_> = self.model.reservations.iter().collect();
+        let (id, record) = known.choose(rng)?;
+        let model = &self.model;
+        let of_units = |item: usize| {
+            record
+                .units
+                .iter()
+                .any(|&unit| model.units[unit].item == item)
+        };
+        let lines = record.lines.iter().filter(|(item, _)| !of_units(*item));
+        let items = lines
+            .map(|&(item, qty)| (model.items[item].sku.clone(), qty))
+            .collect();
+        let names = record
+            .units
+            .iter()
+            .map(|&unit| model.units[unit].name.clone());
+        let mut names: Vec<String> = names.collect();
+        if let Some(&unit) = record.units.first()
+            && rng.random_bool(0.5)
+        {
+            let item = model.units[unit].item;
+            let others = (0..model.units.len())
+                .filter(|other| model.units[*other].item == item && !record.units.contains(other));
+            let others: Vec<usize> = others.collect();
+            names[0] = model.units[*others.choose(rng)?].name.clone();
+        }
+        Some(Op::Reserve {
+            id: **id,
+            user: record.user.min(3),
+            items,
+            names,
+            replaces: None,
+            buys: rng.random_bool(0.3),
         })
     }
 }

@@ -1,0 +1,54 @@
+//! Lists of units beside the lines of a cart: do they fit, and in which order are they.
+//!
+//! Edge: questions about lists; what is kept is `named.rs`.
+
+use crate::sale::book::named::{NamedUnits, UnitList, UnitNumber};
+use crate::sale::units::{ItemIndex, Line};
+
+impl NamedUnits {
+    /// Reports whether these units are those of lines: of each unsealed item as many as its
+    /// quantity, in the order of the lines, ascending within each. O(units).
+    pub fn fits(&self, lines: &[Line], units: &[UnitNumber]) -> bool {
+        self.fits_items(lines, units, |item| self.is_open_item(item))
+    }
+
+    /// The same for the items that `counts` says.
+    pub fn fits_items(
+        &self,
+        lines: &[Line],
+        units: &[UnitNumber],
+        counts: impl Fn(ItemIndex) -> bool,
+    ) -> bool {
+        let mut rest = units;
+        for line in lines.iter().filter(|line| counts(line.item)) {
+            let qty = usize::try_from(line.qty).unwrap_or(usize::MAX);
+            let Some((of_line, behind)) = rest.split_at_checked(qty) else {
+                return false;
+            };
+            let is_of_line = |&unit: &UnitNumber| self.item_of(unit) == Some(line.item);
+            if !of_line.is_sorted_by(|one, next| one < next) || !of_line.iter().all(is_of_line) {
+                return false;
+            }
+            rest = behind;
+        }
+        rest.is_empty()
+    }
+
+    /// Puts the units of two lists in the order of lines; each list is, and no item is in both.
+    pub fn merged(&self, lines: &[Line], one: &[UnitNumber], other: &[UnitNumber]) -> UnitList {
+        if one.is_empty() || other.is_empty() {
+            return one.iter().chain(other).copied().collect();
+        }
+        let mut all = UnitList::with_capacity(one.len() + other.len());
+        let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
+        for line in lines {
+            for list in [&mut one, &mut other] {
+                while let Some(&unit) = list.next_if(|unit| self.item_of(**unit) == Some(line.item))
+                {
+                    all.push(unit);
+                }
+            }
+        }
+        all
+    }
+}

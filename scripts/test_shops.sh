@@ -53,12 +53,12 @@ prepare_node() {
   (cd "$package" && npm pack --silent --ignore-scripts --pack-destination "$built" >/dev/null)
   tar -xzf "$built"/*.tgz --strip-components=1 -C "$client"
   # Beside what both shops share, as in examples/.
-  cp examples/shop-python/{schema.sql,shop.html,admin.html} "$installed/shop-python/"
+  cp examples/shop-python/{*.sql,*.html,*.css,*.js} "$installed/shop-python/"
   cp examples/shop-node/{*.js,tsconfig.json} "$SHOP_FOLDER/"
   "$SHOP_FOLDER/node_modules/.bin/tsc" -p "$SHOP_FOLDER"
 }
 
-cases="test_cases.py test_door.py test_lost.py"
+cases="test_cases.py test_door.py test_lost.py test_seats.py"
 # The first word: one or several files of tests, the others are pytest's.
 play() {
   local files

@@ -203,7 +203,7 @@ def signature(command: Command) -> str:
         needed = any(p.none for p in options)
         kind = options_name(command)
         if command.name == "REFUND":
-            kind += " & ({ qty?: undefined; units?: undefined } | { qty: Units; ref: Name } | { units: readonly Name[]; ref: Name })"
+            kind += " & ({ qty?: undefined; units?: undefined } | { qty: Units; units?: undefined; ref: Name } | { qty?: undefined; units: readonly Name[]; ref: Name })"
         out.append(f"options: {kind}" + ("" if needed else " = {}"))
     return ", ".join(out)
 

@@ -11,7 +11,7 @@ import { NoAnswer } from "./provider.js";
 // Node.js has SQLite built in from 22.13 on; for older versions, a package with the same interface.
 const { DatabaseSync } = await import("node:sqlite").catch(() => import("@photostructure/sqlite"));
 
-/** @typedef {{ sku: string, qty: number, cents: number }} Line What was asked for, and its price then. */
+/** @typedef {{ sku: string, qty: number, cents: number, units?: string[] }} Line What was asked for, its price then, and the names of seats. */
 /**
  * @typedef {object} Intent A row of `intents`; its states are in schema.sql.
  * @property {string} id

@@ -2,9 +2,10 @@
 
 import { addJob, intentOf, KEY, passOf, sale } from "./books.js";
 import { saleNowMs, stock, waitingMax } from "./stock.js";
-import { ask, body, ID, RELOAD, send, sourceOf, UNITS, userOf } from "./web.js";
+import { ask, body, ID, NAMES, RELOAD, send, sourceOf, UNITS, userOf } from "./web.js";
 
 /** @import { FastifyInstance } from "fastify" */
+/** @typedef {{ id: string, items?: Record<string, number>, units?: string[], old?: string }} Cart */
 
 /** @param {FastifyInstance} app */
 export async function cart(app) {
@@ -12,21 +13,22 @@ export async function cart(app) {
   app.route({
     method: ["POST", "PUT", "DELETE"],
     url: "/cart",
-    ...body({ id: ID, old: ID, items: UNITS }),
+    ...body({ id: ID, old: ID, items: UNITS, units: NAMES }),
     handler: async (request, reply) => {
       const user = userOf(request);
-      const { id, items, old } = /** @type {{ id: string, items?: Record<string, number>, old?: string }} */ (request.body);
+      const { id, items, units, old } = /** @type {Cart} */ (request.body);
       if (!user) return reply.code(400).send({ status: "ERROR", says: RELOAD });
       if (request.method === "DELETE") {
         giveBackSoon(id, user);
         return send(reply, await ask(() => sale.release(KEY, id, { user })), user);
       }
-      if (!items) return reply.code(400).send({ status: "ERROR", says: RELOAD });
+      // By number, or seats by their names.
+      if (!items === !units) return reply.code(400).send({ status: "ERROR", says: RELOAD });
       await stock();
       // A line is one item's, and a cart that changes has its units: both as without a line.
-      const wait = Object.keys(items).length === 1 && !old && waitingMax > 0;
+      const wait = Object.keys(items ?? {}).length === 1 && !old && waitingMax > 0;
       const door = { pass: passOf(id, user, saleNowMs()), source: sourceOf(request) };
-      const answer = await ask(() => sale.reserve(KEY, user, items, { id, replace: old, wait, ...door }));
+      const answer = await ask(() => sale.reserve(KEY, user, items ?? null, { id, units, replace: old, wait, ...door }));
       if (old && answer.status === "RESERVED") giveBackSoon(old, user);
       return send(reply, answer, user);
     },

@@ -12,8 +12,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import {
   addJob, alarm, centsOf, change, intentOf, isNoAnswer, KEY, move, ORDERS, payloadOf, row, rows, sale, sign, STALE_MS,
-  transaction, UNPAID, unitsOf, writeOff,
+  transaction, UNPAID, writeOff,
 } from "./books.js";
+import { askedAgain, handOver } from "./named.js";
 import * as provider from "./provider.js";
 
 /** @import { Intent } from "./books.js" */
@@ -28,8 +29,9 @@ async function checkout(intent) {
   let answer = await sale.checkout(KEY, ORDERS, reservation, { user, ...paid });
   if (answer.status === "NORESERVATION") {
     // Forgotten, or lost by Redis: the same id in one step, if there are units.
+    const [numbers, units] = askedAgain(intent.items);
     const pass = sign(reservation, user, (await sale.info(KEY)).nowMs);
-    answer = await sale.buy(KEY, ORDERS, user, unitsOf(intent.items), { id: reservation, pass, ...paid });
+    answer = await sale.buy(KEY, ORDERS, user, numbers, { id: reservation, units, pass, ...paid });
   }
   const says = JSON.stringify(answer);
   switch (answer.status) {
@@ -43,6 +45,7 @@ async function checkout(intent) {
     case "PAUSED":
     case "THROTTLED":
     case "NOPASS":
+    case "NOTFREE":
       // NOPASS: this process has an old secret, and another will be started soon.
       if (Date.now() < intent.changed_at_ms + STALE_MS) return 2;
       break;
@@ -115,7 +118,7 @@ const close = ({ id, psp_ref: ref }) =>
 
 /** Takes the money of an order in our books; takes the order back if there is none. @param {Intent} intent @returns {Again} */
 async function capture(intent) {
-  const { id, state, psp_ref: ref } = intent;
+  const { id, reservation, state, psp_ref: ref } = intent;
   if (state !== "sold" || !ref) return;
   try {
     await provider.capture(ref);
@@ -126,7 +129,9 @@ async function capture(intent) {
     move(id, ["sold"], "closed");
     return;
   }
-  move(id, ["sold"], "captured");
+  transaction(() => {
+    if (move(id, ["sold"], "captured")) handOver(reservation);
+  });
 }
 
 /**

@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import {
   addJob, alarm, centsOf, change, CURRENCY, intentOf, isNoAnswer, isSame, KEY, move, rows, sale, SHOP_URL, transaction, UNPAID,
 } from "./books.js";
+import { kinds } from "./named.js";
 import * as provider from "./provider.js";
 import { prices } from "./stock.js";
 import { body, ID, userOf } from "./web.js";
@@ -81,9 +82,20 @@ export async function payment(app) {
     if (known?.state === "sold" && ["authorised", "closing"].includes(state)) state = "sold";
     const refunds = rows("SELECT ref FROM refunds WHERE id = ?", id).map(({ ref }) => ref);
     const says = refunds.includes(UNPAID) ? "Your payment failed or was given back, so the order was cancelled." : (SAYS[state] ?? "");
-    const cart = known && { items: known.items, expires_at_ms: known.expiresAtMs, order_id: known.orderId };
-    return { status: state, says, refunds, now_ms: Date.now(), ...cart };
+    const kind = kinds();
+    const units = known?.units.filter(([sku]) => kind.get(sku) !== "key");
+    const cart = known && { items: known.items, units, expires_at_ms: known.expiresAtMs, order_id: known.orderId };
+    // Nobody sees a key before its money is here, and afterwards always the same one, whatever Redis has lost.
+    const hasKeys = intent && JSON.parse(intent.items).some((/** @type {Line} */ { sku }) => kind.get(sku) === "key");
+    const keys = hasKeys && { keys: rows("SELECT unit FROM keys WHERE id = ? ORDER BY rowid", id).map(({ unit }) => unit) };
+    return { status: state, says, refunds, now_ms: Date.now(), ...cart, ...keys };
   });
+}
+
+/** The names of the units of an item that a cart has. @param {{ units: string[][] }} cart @param {string} sku */
+function seatsOf(cart, sku) {
+  const units = cart.units.flatMap(([of, unit]) => (of === sku ? [unit] : []));
+  return units.length ? { units } : {};
 }
 
 /** @param {string} id @param {string} user */
@@ -92,7 +104,7 @@ async function newIntent(id, user) {
   if (cart?.user !== user || cart.state !== "reserved" || !cart.expiresAtMs || !cart.items) return undefined;
   const price = prices();
   const units = /** @type {[sku: string, qty: number][]} */ (cart.items);
-  const lines = units.map(([sku, qty]) => /** @type {Line} */ ({ sku, qty, cents: price.get(sku)?.cents }));
+  const lines = units.map(([sku, qty]) => /** @type {Line} */ ({ sku, qty, cents: price.get(sku)?.cents, ...seatsOf(cart, sku) }));
   if (lines.some(({ cents }) => !cents)) throw Object.assign(new Error("This has no price yet."), { statusCode: 409 });
   change(
     `INSERT INTO intents (id, reservation, user, items, cents, expires_at_ms, changed_at_ms)

@@ -11,7 +11,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { FlashSaleError, isNotNow, pipeline } from "flashsale-client";
 
-import { addJob, alarm, change, client, connected, isNoAnswer, KEY, ORDERS, rows, sale, sign, STALE_MS, transaction, unitsOf } from "./books.js";
+import {
+  addJob, alarm, change, client, connected, isNoAnswer, KEY, ORDERS, rows, sale, sign, STALE_MS, transaction, unitsOf,
+} from "./books.js";
+import { askedAgain, kinds } from "./named.js";
+
+/** @import { Line } from "./books.js" */
 
 const EVERY_MS = Number(process.env.SHOP_RECONCILE_MS ?? 24 * 3600 * 1000);
 
@@ -35,14 +40,29 @@ async function lostOrders(saleId) {
   return isDecided;
 }
 
+/**
+ * Takes the keys of a lost order off sale: its buyer has them. Others are sold in their place, which
+ * nobody gets.
+ *
+ * @param {string} id @param {string} items
+ */
+async function keepKeys(id, items) {
+  const kind = kinds();
+  for (const { sku, units = [] } of /** @type {Line[]} */ (JSON.parse(items))) {
+    if (kind.get(sku) === "key") await sale.restock(KEY, null, { units: [sku, units], withdraw: true, ref: `lost ${id} ${sku}` });
+  }
+}
+
 /** @param {any} order A row of `orders`. */
 async function sellAgain({ id, user, ref, items, payload }) {
+  await keepKeys(id, items);
   const paid = { ref, payload: payload ?? undefined };
   /** @type {import("flashsale-client").CheckoutAnswer | import("flashsale-client").BuyAnswer} */
   let answer = await sale.checkout(KEY, ORDERS, id, { user, ...paid });
   if (answer.status === "NORESERVATION") {
     const pass = sign(id, user, (await sale.info(KEY)).nowMs);
-    answer = await sale.buy(KEY, ORDERS, user, unitsOf(items), { id, pass, ...paid });
+    const [numbers, units] = askedAgain(items);
+    answer = await sale.buy(KEY, ORDERS, user, numbers, { id, units, pass, ...paid });
   }
   if (isNotNow(answer)) return false;
   if (answer.status === "SOLD") {

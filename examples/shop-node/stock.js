@@ -10,8 +10,8 @@ import { CURRENCY, isNoAnswer, KEY, rows, sale } from "./books.js";
 
 /** @import { FastifyInstance } from "fastify" */
 
-/** @returns {Map<string, { sku: string, title: string, cents: number }>} */
-export const prices = () => new Map(rows("SELECT * FROM prices").map((price) => [price.sku, price]));
+/** @returns {Map<string, { sku: string, title: string, cents: number, kind: string | null }>} */
+export const prices = () => new Map(rows("SELECT * FROM prices LEFT JOIN named USING (sku)").map((price) => [price.sku, price]));
 
 let text = "";
 let askedAtMs = 0;

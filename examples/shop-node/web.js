@@ -1,10 +1,11 @@
 // What every page of the shop does alike: who asks, what was asked, and the sale's answer as HTTP.
 
+import { randomBytes } from "node:crypto";
 import { isIPv6 } from "node:net";
 
 import { ERRORS, FlashSaleError, retry, retryAfterS } from "flashsale-client";
 
-import { isNoAnswer, KEY, sale } from "./books.js";
+import { IS_TLS, isNoAnswer, KEY, sale, shared } from "./books.js";
 
 /** @import { FastifyError, FastifyReply, FastifyRequest } from "fastify" */
 /** @import { ReleaseAnswer, ReserveAnswer } from "flashsale-client" */
@@ -27,6 +28,17 @@ export function sourceOf({ ip }) {
   const groups = head ? head.split(":") : [];
   if (tail !== undefined) groups.push(...Array(8).fill("0"));
   return `${groups.slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(":")}::/64`;
+}
+
+/** What sends a page, and whoever has none a cookie. @param {string} name */
+export function page(name) {
+  const text = shared(name);
+  return async (/** @type {FastifyRequest} */ request, /** @type {FastifyReply} */ reply) => {
+    // Lax: the buyer comes back from the provider's site.
+    const cookie = { path: "/", maxAge: 30 * 86_400, httpOnly: true, sameSite: /** @type {const} */ ("lax"), secure: IS_TLS };
+    if (!userOf(request)) reply.setCookie("user", randomBytes(16).toString("base64url"), cookie);
+    return reply.header("Cache-Control", "no-store").type("text/html").send(text);
+  };
 }
 
 /** @template A @param {() => Promise<A>} call */
@@ -55,6 +67,7 @@ export async function send(reply, answer, user) {
 export const body = (properties) => ({ schema: { body: { type: "object", required: ["id"], properties } } });
 export const ID = { type: "string", minLength: 16, maxLength: 64 };
 export const RELOAD = "Please reload the page.";
+export const NAMES = { type: "array", minItems: 1, maxItems: 100, items: { type: "string", minLength: 1, maxLength: 128 } };
 export const UNITS = { type: "object", additionalProperties: { type: "integer", minimum: 1 } };
 
 /** A request that was wrong, or has no answer. @param {FastifyError} thrown @param {FastifyRequest} _ @param {FastifyReply} reply */

@@ -26,6 +26,7 @@ from flashsale import (
     Mismatch,
     NoPass,
     NoReservation,
+    NotFreeNow,
     Other,
     Paused,
     Refunded,
@@ -36,7 +37,8 @@ from flashsale import (
 )
 
 import provider
-from books import STALE_MS, UNPAID, add_job, alarm, cents_of, connect, intent_of, move, now_ms, payload_of, sale, sign, transaction, units_of, write_off
+from books import STALE_MS, UNPAID, add_job, alarm, cents_of, connect, intent_of, move, now_ms, payload_of, sale, sign, transaction, write_off
+from named import asked_again, hand_over
 
 shoes = sale()
 # Seconds until a job runs again; None: it is done.
@@ -52,7 +54,8 @@ def checkout(db: sqlite3.Connection, intent: Any, _: str) -> Again:
     if isinstance(answer, NoReservation):
         # Forgotten, or lost by Redis: the same id in one step, if there are units.
         pass_ = sign(id, user, shoes.info().now_ms)
-        answer = shoes.buy(user, units_of(intent["items"]), id=id, ref=ref, payload=payload_of(intent), pass_=pass_)
+        numbers, seats = asked_again(db, intent["items"])
+        answer = shoes.buy(user, numbers, id=id, units=seats, ref=ref, payload=payload_of(intent), pass_=pass_)
     match answer:
         case Sold():
             return None
@@ -60,7 +63,7 @@ def checkout(db: sqlite3.Connection, intent: Any, _: str) -> Again:
             # The job of `expired` gives back when GRACE is over.
             return 2
         # NOPASS: this process has an old secret, and another will be started soon.
-        case AllReserved() | Paused() | Throttled() | NoPass() if now_ms() < intent["changed_at_ms"] + STALE_MS:
+        case AllReserved() | NotFreeNow() | Paused() | Throttled() | NoPass() if now_ms() < intent["changed_at_ms"] + STALE_MS:
             return 2
         case AlreadySold() | Refunded():
             return whose(db, intent)
@@ -136,7 +139,9 @@ def capture(db: sqlite3.Connection, intent: Any, _: str) -> Again:
         take_back(db, intent)
         move(db, intent["id"], ("sold",), "closed")
     else:
-        move(db, intent["id"], ("sold",), "captured")
+        with transaction(db):
+            if move(db, intent["id"], ("sold",), "captured"):
+                hand_over(db, intent["reservation"])
     return None
 
 

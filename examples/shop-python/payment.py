@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 import provider
 from books import CURRENCY, SHOP_URL, UNPAID, add_job, alarm, cents_of, intent_of, move, now_ms, transaction
+from named import kinds
 from web import asked_by, db, sale, user_of
 
 PAID = ("authorised", "captured")
@@ -32,7 +33,10 @@ async def pay(request: Request) -> Response:
         price = {row["sku"]: row["cents"] for row in db.execute("SELECT sku, cents FROM prices")}
         if not all(sku in price for sku, _ in cart.items):
             return JSONResponse({"status": "ERROR", "says": "This has no price yet."}, 409)
-        items = [{"sku": sku, "qty": qty, "cents": price[sku]} for sku, qty in cart.items]
+        items: list[dict[str, Any]] = [{"sku": sku, "qty": qty, "cents": price[sku]} for sku, qty in cart.items]
+        for line in items:
+            if seats := [unit for sku, unit in cart.units if sku == line["sku"]]:
+                line["units"] = seats
         with transaction(db):
             db.execute(
                 "INSERT INTO intents (id, reservation, user, items, cents, expires_at_ms, changed_at_ms)"
@@ -118,9 +122,14 @@ async def order(request: Request) -> Response:
     if known and known.state == "sold" and state in ("authorised", "closing"):
         state = "sold"
     refunded = [row["ref"] for row in db.execute("SELECT ref FROM refunds WHERE id = ?", (id,))]
+    kind = kinds(db)
     body = {"status": state, "says": SAYS.get(str(state), ""), "refunds": refunded, "now_ms": now_ms()}
+    # Nobody sees a key before its money is here, and afterwards always the same one, whatever Redis has lost.
+    if intent and any(kind.get(line["sku"]) == "key" for line in json.loads(intent["items"])):
+        body["keys"] = [row["unit"] for row in db.execute("SELECT unit FROM keys WHERE id = ? ORDER BY rowid", (id,))]
     if UNPAID in refunded:
         body["says"] = "Your payment failed or was given back, so the order was cancelled."
     if known:
         body |= {"items": known.items, "expires_at_ms": known.expires_at_ms, "order_id": known.order_id}
+        body["units"] = [pair for pair in known.units if kind.get(pair[0]) != "key"]
     return JSONResponse(body)

@@ -10,6 +10,7 @@ the order stands in `alarms` as `owed`, and a person finds units or gives the mo
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import sys
@@ -20,6 +21,7 @@ import redis
 from flashsale import FlashSaleError, NoReservation, NotNow, Refunded, Sold
 
 from books import STALE_MS, add_job, alarm, connect, now_ms, sale, sign, transaction, units_of
+from named import asked_again, kinds
 
 shoes = sale()
 EVERY_MS = int(os.environ.get("SHOP_RECONCILE_MS", str(24 * 3600 * 1000)))
@@ -46,16 +48,26 @@ def lost_orders(db: sqlite3.Connection, sale_id: str) -> bool:
 
 def sell_again(db: sqlite3.Connection, row: Any) -> bool:
     paid = {"ref": row["ref"], "payload": row["payload"]}
+    keep_keys(db, row)
     answer: Any = shoes.checkout(row["id"], user=row["user"], **paid)
     if isinstance(answer, NoReservation):
         pass_ = sign(row["id"], row["user"], shoes.info().now_ms)
-        answer = shoes.buy(row["user"], units_of(row["items"]), id=row["id"], pass_=pass_, **paid)
+        numbers, seats = asked_again(db, row["items"])
+        answer = shoes.buy(row["user"], numbers, id=row["id"], units=seats, pass_=pass_, **paid)
     if isinstance(answer, Sold):
         db.execute("DELETE FROM alarms WHERE topic = 'owed' AND id = ?", (row["id"],))
     elif not isinstance(answer, NotNow):
         says = f"{row['items']} for {row['user']} is paid, and the sale has lost it ({answer.status}): find units, or refund it."
         alarm(db, "owed", row["id"], says)
     return not isinstance(answer, NotNow)
+
+
+def keep_keys(db: sqlite3.Connection, row: Any) -> None:
+    """Takes the keys of a lost order off sale: its buyer has them. Others are sold in their place, which nobody gets."""
+    kind = kinds(db)
+    for line in json.loads(row["items"]):
+        if kind.get(line["sku"]) == "key":
+            shoes.restock(None, units=(line["sku"], line["units"]), withdraw=True, ref=f"lost {row['id']} {line['sku']}")
 
 
 def lost_refunds(db: sqlite3.Connection, sale_id: str) -> None:

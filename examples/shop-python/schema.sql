@@ -4,8 +4,18 @@
 CREATE TABLE IF NOT EXISTS prices (sku TEXT PRIMARY KEY, title TEXT NOT NULL, cents INTEGER NOT NULL CHECK (cents > 0));
 INSERT OR IGNORE INTO prices VALUES ('red', 'Runner, red', 12900), ('blue', 'Runner, blue', 11900);
 
+-- Items whose units have names: seats, which a buyer chooses, and keys, which nobody sees before they paid.
+CREATE TABLE IF NOT EXISTS named (sku TEXT PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('seat', 'key')));
+INSERT OR IGNORE INTO named VALUES ('stalls', 'seat'), ('circle', 'seat'), ('balcony', 'seat'), ('licence', 'key');
+INSERT OR IGNORE INTO prices VALUES ('stalls', 'Stalls', 8900), ('circle', 'Circle', 6900), ('balcony', 'Balcony', 3900), ('licence', 'Runner, the app', 1900);
+
+-- Each key that was handed over, and to which order: once, whatever Redis loses.
+CREATE TABLE IF NOT EXISTS keys (
+  sku TEXT NOT NULL, unit TEXT NOT NULL, id TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (sku, unit)
+);
+
 -- One row a reservation that somebody wants to pay. `items` has the prices of that moment:
--- [{"sku": "red", "qty": 1, "cents": 12900}]. `psp_ref` is the payment that counts.
+-- [{"sku": "red", "qty": 1, "cents": 12900}], and of seats their names: "units". `psp_ref` is the payment that counts.
 --
 --   open -> authorised -> sold -> captured -> (refunded in part or whole: table refunds)
 --   open | authorised -> closing -> closed, or sold after all

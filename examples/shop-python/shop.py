@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import redis
@@ -16,33 +18,44 @@ from starlette.routing import Route
 
 import admin
 import provider
-from books import HERE, IS_TLS, SHOP_URL
+import seats
+from books import HERE, SHOP_URL
 from cart import cart
 from payment import back, order, pay, webhook
+from seats import hall
 from stock import events
-from web import SmallBodies, no_answer, refuse, user_of
+from web import SmallBodies, no_answer, page_of, refuse
 
 
 async def page(request: Request) -> Response:
-    reply = FileResponse(HERE / "shop.html", headers={"Cache-Control": "no-store"})
-    if not user_of(request):
-        # Lax: the buyer comes back from the provider's site.
-        reply.set_cookie("user", secrets.token_urlsafe(16), 30 * 86400, httponly=True, samesite="lax", secure=IS_TLS)
-    return reply
+    return page_of(request, "shop.html")
+
+
+async def file(request: Request) -> Response:
+    return FileResponse(HERE / request.url.path.removeprefix("/"), headers={"Cache-Control": "max-age=60"})
+
+
+@asynccontextmanager
+async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    reader = asyncio.create_task(hall.follow())
+    yield
+    reader.cancel()
 
 
 routes = [
     Route("/", page),
+    *(Route(f"/{name}", file) for name in ("page.css", "cart-page.js", "seats-map.js", "seats-page.js")),
     Route("/cart", cart, methods=["POST", "PUT", "DELETE"]),
     Route("/pay", pay, methods=["POST"]),
     Route("/webhook", webhook, methods=["POST"]),
     Route("/return/{intent}", back),
     Route("/order/{id}", order),
     Route("/events", events),
+    *seats.routes,
     *admin.routes,
 ]
 errors = {redis.RedisError: no_answer, OSError: no_answer, HTTPException: refuse}
-app = Starlette(routes=routes, exception_handlers=errors, middleware=[Middleware(SmallBodies)])
+app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=errors, middleware=[Middleware(SmallBodies)])
 
 if __name__ == "__main__":
     if not provider.SECRET:

@@ -33,9 +33,8 @@ class Stock:
             if isinstance(info.answer, FlashSaleError) or isinstance(stock.answer, FlashSaleError):
                 return self.text
             self.waiting_max, self.ahead_ms = info.answer.waiting_max, info.answer.now_ms - now_ms()
-            titles = {row["sku"]: (row["title"], row["cents"]) for row in db.execute("SELECT * FROM prices")}
-            on_sale = [item for item in stock.answer if item and item.sku in titles]
-            items = [{**vars(item), "title": titles[item.sku][0], "cents": titles[item.sku][1]} for item in on_sale]
+            known = {row["sku"]: dict(row) for row in db.execute("SELECT * FROM prices LEFT JOIN named USING (sku)")}
+            items = [{**vars(item), **known[item.sku]} for item in stock.answer if item and item.sku in known]
             of = {"now_ms": info.answer.now_ms, "state": info.answer.state, "userlimit": info.answer.userlimit, "waiting_max": self.waiting_max}
             self.text = json.dumps({**of, "currency": CURRENCY, "items": items})
         return self.text

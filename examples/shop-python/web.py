@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -12,10 +13,10 @@ from flashsale import FlashSaleError, ReleaseAnswer, ReserveAnswer, UserLimit, r
 from flashsale.answers import ERRORS
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from books import async_sale, connect, now_ms
+from books import HERE, IS_TLS, async_sale, connect, now_ms
 
 sale = async_sale()
 db = connect()
@@ -46,6 +47,11 @@ def source_of(request: Request) -> str | None:
 
 def is_id(value: object) -> bool:
     return isinstance(value, str) and 16 <= len(value) <= 64
+
+
+def are_names(value: object) -> TypeGuard[list[str]]:
+    """Are these units with names? Each buyer asks for a few."""
+    return isinstance(value, list) and 0 < len(value) <= 100 and all(isinstance(one, str) and 0 < len(one) <= 128 for one in value)
 
 
 def are_units(value: object) -> TypeGuard[dict[str, int]]:
@@ -86,6 +92,14 @@ class SmallBodies:
             return message
 
         await self.app(scope, counted, send)
+
+
+def page_of(request: Request, name: str) -> Response:
+    reply = FileResponse(HERE / name, headers={"Cache-Control": "no-store"})
+    if not user_of(request):
+        # Lax: the buyer comes back from the provider's site.
+        reply.set_cookie("user", secrets.token_urlsafe(16), 30 * 86400, httponly=True, samesite="lax", secure=IS_TLS)
+    return reply
 
 
 async def answer_to(call: Callable[[], Awaitable[ReserveAnswer | ReleaseAnswer]], user: str) -> JSONResponse:

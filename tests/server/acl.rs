@@ -17,11 +17,10 @@ const USERS: &str = include_str!("../../examples/acl/users.acl");
 const TESTER: &str = "user tester on nopass ~* &* +@all\n";
 
 /// Who may what. The last row is between servers, and nobody's.
-const TABLE: [(&str, &str); 16] = [
+const TABLE: [(&str, &str); 15] = [
     // These ask for no pass, so they are a gateway's alone.
     ("mreserve mbuy", "gateway"),
-    ("reserve stock user", "buyer gateway operator"),
-    ("units", "buyer operator"),
+    ("reserve stock units user", "buyer gateway operator"),
     ("extend", "buyer operator"),
     ("release", "buyer payment operator"),
     ("mrelease", "buyer payment gateway operator"),

@@ -16,7 +16,7 @@ const SETUP: [&str; 6] = [
     "FLASHSALE.CREATE wide other ITEMS 2 a 1 b 1",
 ];
 
-const ERRORS: [(&str, &str); 44] = [
+const ERRORS: [(&str, &str); 45] = [
     // Names.
     ("RESERVE nosuch ann 1", "NOSALE key: no such sale: 'nosuch'"),
     (
@@ -122,6 +122,10 @@ const ERRORS: [(&str, &str); 44] = [
         "ERR wrong number of arguments for 'flashsale.reserve' command",
     ),
     (
+        "BUY tea ann 1 ID x",
+        "ERR orders: is it missing before 'ann'? See FLASHSALE.HELP",
+    ),
+    (
         "RESERVE tea ann ITEMS 1 green 1 REF x",
         "ERR syntax: unknown option 'REF', see FLASHSALE.HELP",
     ),
@@ -151,7 +155,7 @@ const ERRORS: [(&str, &str); 44] = [
     ),
     (
         "REFUND tea orders ann-1 ITEMS 1 green 1",
-        "ERR REF: missing, QTY and ITEMS need one",
+        "ERR REF: missing, QTY, ITEMS and UNITS need one",
     ),
     (
         "REFUND tea orders ann-1 REF r ITEMS 1 green 1 QTY 1",

@@ -112,6 +112,9 @@ def test_what_are_no_units_is_refused_with_an_example(given: Any) -> None:
 def test_an_argument_that_cannot_be_sent_is_named_and_nothing_is_sent() -> None:
     with FakeServer() as server:
         sale: Any = sale_at(server)
+        # Without units by name, None is no quantity.
+        with pytest.raises(TypeError, match="number for each SKU"):
+            sale.reserve("ann", None, id="a")
         with pytest.raises(TypeError, match="FLASHSALE.RESERVE: None after 'ID'"):
             sale.reserve("ann", 1, id=None)
         with pytest.raises(TypeError, match="None after 's'"):

@@ -264,6 +264,14 @@ export interface ThrottleOptions {
   cost?: number | undefined;
 }
 
+/** Options of UNITS. */
+export interface UnitsOptions {
+  /** How many units to tell; 100 by default, at most 10,000. */
+  count?: number | undefined;
+  /** Tells the id of each unit's reservation or order too. */
+  withids?: boolean;
+}
+
 /** The module for `createClient`, `createClientPool`, `createCluster` and `createSentinel`. */
 export const flashsale = {
   /**
@@ -532,7 +540,7 @@ export const flashsale = {
   },
   /** Takes back all or part of an order. A part (`qty`, `units`) needs a `ref`. */
   refund: {
-    parseCommand(parser: Parser, key: Name, orders: Name, id: Name, options: RefundOptions & ({ qty?: undefined; units?: undefined } | { qty: Units; ref: Name } | { units: readonly Name[]; ref: Name }) = {}): void {
+    parseCommand(parser: Parser, key: Name, orders: Name, id: Name, options: RefundOptions & ({ qty?: undefined; units?: undefined } | { qty: Units; units?: undefined; ref: Name } | { qty?: undefined; units: readonly Name[]; ref: Name }) = {}): void {
       if (options.qty !== undefined || options.units !== undefined) need("REFUND of a part", options, "ref");
       parser.push("FLASHSALE.REFUND");
       parser.pushKey(key);
@@ -653,6 +661,23 @@ export const flashsale = {
       parser.push(...option("COST", options.cost));
     },
     transformReply: (reply: unknown) => decode.tuple("THROTTLE", reply) as Allowance<Text>,
+  },
+  /**
+   * Goes through the units of an item that have names. Begin with the cursor 0, and go on with
+   * the cursor of each page until it is 0. Of a sealed item it tells what was sold, and only
+   * `withids`.
+   */
+  units: {
+    IS_READ_ONLY: true,
+    parseCommand(parser: Parser, key: Name, sku: Name, cursor: number, options: UnitsOptions = {}): void {
+      parser.push("FLASHSALE.UNITS");
+      parser.pushKey(key);
+      parser.push(sku);
+      parser.push(String(cursor));
+      parser.push(...option("COUNT", options.count));
+      if (options.withids) parser.push("WITHIDS");
+    },
+    transformReply: (reply: unknown) => decode.tuple("UNITS", reply) as UnitsPage<Text>,
   },
   /** Tells what one user has reserved and bought. All zeros for an unknown user. */
   user: {

@@ -32,7 +32,7 @@ function nameOf(answer: any, command: string): any {
   assert.equal(answer.kind, advice.kind);
   assert.deepEqual(answer.rest, []);
   // Rows of one word with the same advice are told apart by their details.
-  if (answer.status === "NOTSOLD") return answer.sku === null ? "NotSoldAtAll" : "NotSoldSoMany";
+  if (answer.status === "NOTSOLD") return answer.unit !== null ? "NotSoldUnit" : answer.sku === null ? "NotSoldAtAll" : "NotSoldSoMany";
   if (answer.status === "EXPIRED" && answer.kind === "no" && !advice.buyer.startsWith("Your cart")) {
     return answer.graceLeftMs === null ? "ExpiredBefore" : "ExpiredForGood";
   }

@@ -31,6 +31,16 @@ pub struct Event<'a> {
     pub change: Change<'a>,
 }
 
+/// What was decided about a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Planned<'a> {
+    pub decision: Decision,
+    /// What follows, if anything does.
+    pub event: Option<Event<'a>>,
+    /// Is the subject not in the table?
+    pub is_new: bool,
+}
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change<'a> {
@@ -121,24 +131,35 @@ impl Table {
     }
 
     /// Decides about a call, and returns what follows, if anything does.
-    #[inline]
     pub fn plan<'a>(
         &self,
         clock_us: u64,
         ask: &Ask<'a>,
         subjects_max: u64,
     ) -> (Decision, Option<Event<'a>>) {
+        let planned = self.plan_call(clock_us, ask, subjects_max);
+        (planned.decision, planned.event)
+    }
+
+    /// The same, and reports whether the subject is a new one: it is looked up once.
+    #[inline]
+    pub fn plan_call<'a>(&self, clock_us: u64, ask: &Ask<'a>, subjects_max: u64) -> Planned<'a> {
         let at_us = self.now_us(clock_us);
-        let decision = self.decide(ask.subject, ask.rate, ask.cost, at_us);
+        let slot = self.find(ask.subject);
+        let decision = self.decide_at(slot, ask.rate, ask.cost, at_us);
         let mut allowed = Event::of(at_us, ask, &decision, false);
-        if let Some(allowed) = &mut allowed {
-            allowed.evicts = self.must_evict(ask.subject, at_us, subjects_max);
+        if let (Some(allowed), None) = (&mut allowed, slot) {
+            allowed.evicts = self.must_evict_for_new(at_us, subjects_max);
         }
         let event = allowed.map(|allowed| Event {
             at_us,
             change: Change::Allowed(allowed),
         });
-        (decision, event)
+        Planned {
+            decision,
+            event,
+            is_new: slot.is_none(),
+        }
     }
 
     /// Makes the limit of a `Created` event, without its subject; `None` for other events.

@@ -19,6 +19,6 @@ pub use crate::table::hash::Hasher;
 pub use crate::table::name::Key;
 pub use crate::wire::CodecError;
 pub use codec::{Loader, decode_event, encode_event};
-pub use event::{Allowed, Ask, Change, Divergence, Event, plan_first};
+pub use event::{Allowed, Ask, Change, Divergence, Event, Planned, plan_first};
 pub use gcra::{CAPACITY_NS_MAX, Decision, Rate, RateError, YEAR_MS};
 pub use table::{MOMENT_US_MAX, STEP_BACK_US_MAX, Table};

@@ -167,7 +167,7 @@ impl Table {
     }
 
     #[inline(always)]
-    fn find(&self, subject: Key<'_>) -> Option<SlotNumber> {
+    pub(crate) fn find(&self, subject: Key<'_>) -> Option<SlotNumber> {
         let likely = subject.likely();
         if self.is_at(likely, subject) {
             return Some(likely);
@@ -231,7 +231,18 @@ impl Table {
     /// Decides about a call of a subject. Changes nothing.
     #[inline]
     pub fn decide(&self, subject: Key<'_>, rate: Rate, cost: u64, now_us: u64) -> Decision {
-        let slot = self.find(subject);
+        self.decide_at(self.find(subject), rate, cost, now_us)
+    }
+
+    /// The same about the subject in a slot, or a new one.
+    #[inline]
+    pub(crate) fn decide_at(
+        &self,
+        slot: Option<SlotNumber>,
+        rate: Rate,
+        cost: u64,
+        now_us: u64,
+    ) -> Decision {
         let row = slot.and_then(|slot| self.subjects.get(slot));
         let tat_ns = row.map_or(0, |row| row.tat_ns);
         rate.decide(self.elapsed_ns(now_us), tat_ns, cost)
@@ -241,9 +252,20 @@ impl Table {
     /// many.
     pub fn must_evict(&self, subject: Key<'_>, now_us: u64, subjects_max: u64) -> bool {
         // Most tables are far from the bound.
-        if (self.len() as u64) < subjects_max || self.is_known(subject) {
-            return false;
-        }
+        (self.len() as u64) >= subjects_max
+            && !self.is_known(subject)
+            && self.must_evict_for_new(now_us, subjects_max)
+    }
+
+    /// The same for a subject that is not in the table.
+    #[inline]
+    pub(crate) fn must_evict_for_new(&self, now_us: u64, subjects_max: u64) -> bool {
+        (self.len() as u64) >= subjects_max && self.is_too_busy(now_us, subjects_max)
+    }
+
+    /// Are there too many subjects, those aside that a new one removes?
+    #[inline(never)]
+    fn is_too_busy(&self, now_us: u64, subjects_max: u64) -> bool {
         let now_ns = self.elapsed_ns(now_us);
         let looked_at = self.queue().take(LOOKED_AT);
         let idle = looked_at.filter(|(_, row)| row.is_idle(now_ns)).count();

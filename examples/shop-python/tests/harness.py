@@ -31,7 +31,7 @@ from servers import Server, free_port, until  # noqa: E402
 
 IS_SHORT = os.environ.get("FLASHSALE_RUN") == "short"
 PARTS = ("psp", "shop", "jobs", "worker", "reconcile")
-PRICES = {"red": 12900, "blue": 11900}
+PRICES = {"red": 12900, "blue": 11900, "stalls": 8900, "circle": 6900, "balcony": 3900, "licence": 1900}
 UNDECIDED = ("open", "authorised", "closing", "sold")
 PASSWORD = "correct horse"
 # Making the certificates of a client takes longer than the request.
@@ -118,7 +118,7 @@ class Shop:
         self.base = self.net() + self.base
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
-        for table in ("intents", "orders", "refunds", "jobs", "alarms", "denied"):
+        for table in ("intents", "orders", "refunds", "jobs", "alarms", "denied", "keys"):
             self.db.execute(f"DELETE FROM {table}")
         self.start(*(part for part in PARTS if part not in self.processes))
 
@@ -137,6 +137,17 @@ class Shop:
         stock = ("ITEMS", 2, "red", red, "blue", blue, "USERLIMIT", userlimit, "HOLD", hold_ms, "GRACE", grace_ms, "WAITING", waiting)
         door = ("PASSKEY", 1, self.passkey, "USERRATE", 20, 10_000, "FROMRATE", 2000, 10_000)
         self.redis.execute_command("FLASHSALE.CREATE", "shoes", "shoes:orders", *stock, *door, "EVENTS", "all")
+
+    def name_units(self, sku: str, *names: str, sealed: bool = False) -> None:
+        """Names units side by side: seats of a row, or keys."""
+        words = ("SEALED",) if sealed else ()
+        self.call("RESTOCK", "UNITS", sku, len(names), *names, *words, "NEW", "REF", f"row-{sku}-{names[0]}")
+
+    def build_hall(self) -> None:
+        """Three rows of stalls and one of the balcony, ten seats each."""
+        for row in "ABC":
+            self.name_units("stalls", *(f"{row}-{seat}" for seat in range(1, 11)))
+        self.name_units("balcony", *(f"D-{seat}" for seat in range(1, 11)))
 
     def reached(self) -> str:
         """The entry that the worker was given last. After a restart `lag` and `entries-read` may be wrong."""
@@ -165,12 +176,14 @@ class Shop:
         the file otherwise, and the next start but one carries out half a transaction.
         """
         self.server.kill()
-        os.truncate(self.aof(), size if size >= 0 else self.aof_size() + size)
+        os.truncate(self.aof(), size if size >= 0 else self.aof().stat().st_size + size)
         self.server.start()
         self.redis.bgrewriteaof()
         until(lambda: self.redis.info("persistence")["aof_rewrite_in_progress"] == 0, "a new AOF")
 
     def aof_size(self) -> int:
+        """Of all that was answered: while a disk is slow, the server keeps some of it back."""
+        until(lambda: not self.redis.info("persistence").get("aof_buffer_length"), "the AOF written")
         return self.aof().stat().st_size
 
     # --- the books
@@ -243,6 +256,10 @@ class Buyer:
         id = id or self.new_id()
         self.ask("POST", "/cart", 201, id=id, items=units)
         return id
+
+    def take(self, *seats: str, id: str | None = None, status: int = 201, **more: object) -> Any:
+        """Reserves seats by their names; answers what the shop said."""
+        return self.ask("POST", "/cart", status, id=id or self.new_id(), units=list(seats), **more)
 
     def reserve_briefly(self, hold_ms: int = 2000) -> str:
         """A pair of red shoes for less than the sale's HOLD, with an intent."""

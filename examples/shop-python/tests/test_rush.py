@@ -118,7 +118,7 @@ async def kill_in_turn(shop: Shop, dice: random.Random, over: asyncio.Event) -> 
     while not over.is_set() or not is_cut:
         await asyncio.sleep(dice.uniform(0.2, 1.2) + pace)
         victim = VICTIMS[kills % len(VICTIMS)]
-        size = shop.aof_size()
+        size = shop.aof().stat().st_size
         # Once the last buyer has gone it is cut anyway, also where little was sold.
         if not is_cut and (over.is_set() or (time.time() > middle and size > 1.25 * CUT)):
             await asyncio.to_thread(shop.cut, -min(CUT, size * 4 // 5))

@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec, Reply};
 use crate::info::{self, Outcome};
 use crate::names;
-use flashsale_engine::rate::{Ask, Decision, Rate, RateError, YEAR_MS, plan_first};
+use flashsale_engine::rate::{Ask, Decision, Planned, Rate, RateError, YEAR_MS, plan_first};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.THROTTLE",
@@ -128,9 +128,15 @@ impl Handler for Throttle {
         if let Some(event) = key.table().plan_shift(clock_us) {
             change::rate::commit(ctx, &mut key, &event);
         }
-        let (decision, event) = key.table().plan(clock_us, &ask, config::subjects_max());
+        let Planned {
+            decision,
+            event,
+            is_new,
+        } = key
+            .table()
+            .plan_call(clock_us, &ask, config::subjects_max());
         if let Some(event) = event {
-            if !key.table().is_known(ask.subject) {
+            if is_new {
                 refuse_at_maxmemory(ctx, name)?;
             }
             change::rate::commit(ctx, &mut key, &event);

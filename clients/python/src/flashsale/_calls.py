@@ -315,6 +315,17 @@ def throttle(key: Name, subject: Name, count: int, ms: int, *, burst: int | None
     return Call(args, decode.read_tuple(answers.Allowance))
 
 
+def units(key: Name, sku: Name, cursor: int, *, count: int | None = None, withids: bool = False) -> Call[answers.UnitsPage]:
+    args: list[Wire] = ["FLASHSALE.UNITS", key]
+    args.append(sku)
+    args.append(cursor)
+    if count is not None:
+        args += ["COUNT", count]
+    if withids:
+        args.append("WITHIDS")
+    return Call(args, decode.read_tuple(answers.UnitsPage))
+
+
 def user(key: Name, user: Name) -> Call[answers.UserUnits]:
     args: list[Wire] = ["FLASHSALE.USER", key]
     args.append(user)

@@ -262,6 +262,16 @@ class SaleMethods(Sender):
         """
         return self._send(_calls.stock(self.key, *sku))
 
+    def units(self, sku: Name, cursor: int, *, count: int | None = None, withids: bool = False) -> answers.UnitsPage:
+        """Goes through the units of an item that have names. Begin with the cursor 0, and
+        go on with the cursor of each page until it is 0. Of a sealed item it tells what was
+        sold, and only `withids`.
+
+        - `count`: how many units to tell; 100 by default, at most 10,000
+        - `withids`: tells the id of each unit's reservation or order too
+        """
+        return self._send(_calls.units(self.key, sku, cursor, count=count, withids=withids))
+
     def user(self, user: Name) -> answers.UserUnits:
         """Tells what one user has reserved and bought. All zeros for an unknown user."""
         return self._send(_calls.user(self.key, user))
@@ -520,6 +530,16 @@ class AsyncSaleMethods(AsyncSender):
         """
         return await self._send(_calls.stock(self.key, *sku))
 
+    async def units(self, sku: Name, cursor: int, *, count: int | None = None, withids: bool = False) -> answers.UnitsPage:
+        """Goes through the units of an item that have names. Begin with the cursor 0, and
+        go on with the cursor of each page until it is 0. Of a sealed item it tells what was
+        sold, and only `withids`.
+
+        - `count`: how many units to tell; 100 by default, at most 10,000
+        - `withids`: tells the id of each unit's reservation or order too
+        """
+        return await self._send(_calls.units(self.key, sku, cursor, count=count, withids=withids))
+
     async def user(self, user: Name) -> answers.UserUnits:
         """Tells what one user has reserved and bought. All zeros for an unknown user."""
         return await self._send(_calls.user(self.key, user))
@@ -777,6 +797,16 @@ class PipelineMethods(PipelineSender):
         place of an unknown SKU.
         """
         return self._send(_calls.stock(self.key, *sku))
+
+    def units(self, sku: Name, cursor: int, *, count: int | None = None, withids: bool = False) -> Queued[answers.UnitsPage]:
+        """Goes through the units of an item that have names. Begin with the cursor 0, and
+        go on with the cursor of each page until it is 0. Of a sealed item it tells what was
+        sold, and only `withids`.
+
+        - `count`: how many units to tell; 100 by default, at most 10,000
+        - `withids`: tells the id of each unit's reservation or order too
+        """
+        return self._send(_calls.units(self.key, sku, cursor, count=count, withids=withids))
 
     def user(self, user: Name) -> Queued[answers.UserUnits]:
         """Tells what one user has reserved and bought. All zeros for an unknown user."""

@@ -3,6 +3,7 @@
 //! connection, that its entries were read from.
 
 mod address;
+mod audit;
 mod commands;
 mod replies;
 
@@ -13,9 +14,11 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, RedisError, Value};
 
 pub use address::{Address, Way};
-pub use commands::{Fields, Group, Raw, entry_ms};
+pub use audit::{Audit, audit};
+pub use commands::{Fields, Group, Raw, entries, entry_ms, range_command};
 pub use replies::{
-    ReplicaRow, StockRow, field, integer, pairs, replicas, server_version, stock_rows, string,
+    ReplicaRow, StockRow, bytes, field, integer, pairs, replicas, server_version, stock_rows,
+    string,
 };
 
 /// How long the server may keep a read waiting for entries.

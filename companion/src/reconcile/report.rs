@@ -218,9 +218,8 @@ impl<'a> Report<'a> {
     /// Returns the table.
     pub fn table(&self) -> String {
         let mut text = format!(
-            "{} ({}, {}): {} orders compared\n{:22}{:>12}{:>12}{:>12}\n",
+            "{} ({}): {} orders compared\n{:22}{:>12}{:>12}{:>12}\n",
             harmless(&self.sale),
-            self.sale_id,
             self.server,
             commas(self.compared),
             "",

@@ -6,7 +6,7 @@
 //! **Method**: one program, linked once. `model` holds a sale against a slow, obvious
 //! model of it; `simulation` runs a primary, replicas and clients through faults; `codec`
 //! holds the bytes against golden files; `bloom_model` and `bloom_rate` do the same for
-//! filters, `rate` for rate limits. `commands` is what the model and the simulation ask. `cargo test -p
+//! filters, `rate` for rate limits; `reconcile` repairs what a loss left. `commands` is what the model and the simulation ask. `cargo test -p
 //! flashsale-engine --test engine model::` runs one of them.
 
 mod bloom_model;
@@ -16,6 +16,7 @@ mod commands;
 mod line;
 mod model;
 mod rate;
+mod reconcile;
 mod simulation;
 
 use flashsale_fuzz::meter::Meter;

@@ -14,6 +14,7 @@ mod exits;
 mod kills;
 mod losses;
 mod others;
+mod pages;
 mod races;
 
 use std::collections::BTreeMap;

@@ -50,12 +50,6 @@ impl Units {
         self.0.iter().map(|(sku, line)| (sku.as_slice(), line))
     }
 
-    /// Returns how many units there are in all.
-    pub fn qty(&self) -> u64 {
-        let sum = |sum: u64, line: &Line| sum.saturating_add(line.qty);
-        self.0.values().fold(0, sum)
-    }
-
     /// Reports whether both are as many units of each SKU.
     pub fn are_as_many(&self, other: &Self) -> bool {
         let qty = |units: &Self| -> Vec<(Vec<u8>, u64)> {

@@ -151,6 +151,11 @@ async fn gone(
     Ok(pairs.map(|(one, _)| one).collect())
 }
 
+/// Returns how many units there are in all.
+fn qty_of(units: &Units) -> u64 {
+    units.lines().map(|(_, line)| line.qty).sum()
+}
+
 /// Makes the entries of an order and its refunds, as the module wrote them but for the payload.
 fn rows_of(sale: &Sale<'_>, id: &[u8], shown: &Shown) -> Vec<Candidate> {
     let (Some(user), Some(units)) = (&shown.known.user, &shown.known.units) else {
@@ -164,7 +169,7 @@ fn rows_of(sale: &Sale<'_>, id: &[u8], shown: &Shown) -> Vec<Candidate> {
             text("sale_id", sale.wanted.sale_id.as_bytes()),
             text("id", id),
             text("user", user),
-            text("qty", units.qty().to_string().as_bytes()),
+            text("qty", qty_of(units).to_string().as_bytes()),
             text("items", items_of(units).as_bytes()),
             text("at_ms", at_ms.to_string().as_bytes()),
             text("ref", reference),

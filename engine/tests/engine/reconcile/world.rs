@@ -157,10 +157,9 @@ impl World {
                 self.sql.insert(entry);
             }
         }
-        self.server = Server {
-            now_ms: self.server.now_ms + dice.below(50),
-            ..left
-        };
+        let now_ms = self.server.now_ms + dice.below(50);
+        self.server = left;
+        self.server.now_ms = now_ms;
         self.promote_group(dice);
         Ok(())
     }

@@ -15,7 +15,7 @@ NOTES = {
     "extend": "The new deadline is `ms` from now, but no later than MAXHOLD after the reservation was made. Without a MAXHOLD that is the sale's HOLD, so create the sale with a longer one.",
     "restock": "`delta` may be negative. With `ref` {none} it is not safe to repeat: `retry` refuses it.",
     "refund": "A part (`qty`) needs a `ref`.",
-    "import": "It was sold, so nothing refuses it but another order under its id; units that are not there are owed.",
+    "import_order": "It was sold, so nothing refuses it but another order under its id; units that are not there are owed.",
     "pause": "Open reservations can still be checked out.",
     "close": "Open reservations can still be checked out.",
     "stock": "Without a SKU it answers all items; {none} stands in the place of an unknown SKU.",

@@ -418,7 +418,7 @@ export const flashsale = {
    * Records an order that was sold elsewhere, or that a failover lost. It was sold, so nothing
    * refuses it but another order under its id; units that are not there are owed.
    */
-  import: {
+  importOrder: {
     parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units, options: ImportOptions): void {
       need("IMPORT", options, "sold_at_ms");
       need("IMPORT", options, "id");

@@ -126,7 +126,7 @@ class SaleMethods(Sender):
         """Tells everything about a reservation. It is None if the id is unknown."""
         return self._send(_calls.get(self.key, id))
 
-    def import_(self, user: Name, qty: Units, *, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> answers.ImportAnswer:
+    def import_order(self, user: Name, qty: Units, *, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> answers.ImportAnswer:
         """Records an order that was sold elsewhere, or that a failover lost. It was sold,
         so nothing refuses it but another order under its id; units that are not there are
         owed.
@@ -137,7 +137,7 @@ class SaleMethods(Sender):
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
         - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
         """
-        return self._send(_calls.import_(self.key, self.orders, user, qty, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
+        return self._send(_calls.import_order(self.key, self.orders, user, qty, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
 
     def info(self) -> answers.SaleInfo:
         """Tells everything about a sale as a whole."""
@@ -372,7 +372,7 @@ class AsyncSaleMethods(AsyncSender):
         """Tells everything about a reservation. It is None if the id is unknown."""
         return await self._send(_calls.get(self.key, id))
 
-    async def import_(self, user: Name, qty: Units, *, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> answers.ImportAnswer:
+    async def import_order(self, user: Name, qty: Units, *, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> answers.ImportAnswer:
         """Records an order that was sold elsewhere, or that a failover lost. It was sold,
         so nothing refuses it but another order under its id; units that are not there are
         owed.
@@ -383,7 +383,7 @@ class AsyncSaleMethods(AsyncSender):
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
         - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
         """
-        return await self._send(_calls.import_(self.key, self.orders, user, qty, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
+        return await self._send(_calls.import_order(self.key, self.orders, user, qty, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
 
     async def info(self) -> answers.SaleInfo:
         """Tells everything about a sale as a whole."""
@@ -618,7 +618,7 @@ class PipelineMethods(PipelineSender):
         """Tells everything about a reservation. It is None if the id is unknown."""
         return self._send(_calls.get(self.key, id))
 
-    def import_(self, user: Name, qty: Units, *, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> Queued[answers.ImportAnswer]:
+    def import_order(self, user: Name, qty: Units, *, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> Queued[answers.ImportAnswer]:
         """Records an order that was sold elsewhere, or that a failover lost. It was sold,
         so nothing refuses it but another order under its id; units that are not there are
         owed.
@@ -629,7 +629,7 @@ class PipelineMethods(PipelineSender):
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
         - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
         """
-        return self._send(_calls.import_(self.key, self.orders, user, qty, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
+        return self._send(_calls.import_order(self.key, self.orders, user, qty, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
 
     def info(self) -> Queued[answers.SaleInfo]:
         """Tells everything about a sale as a whole."""

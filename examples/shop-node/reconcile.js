@@ -3,13 +3,13 @@
 //     node reconcile.js         now, after every new run_id of the server, and every night
 //     node reconcile.js once    now
 //
-// A lost order is sold again by CHECKOUT or BUY, under the same id and REF. The sale may refuse
-// that: the units are gone, a limit or END stands in the way, or the reservation has expired. Then
-// the order stands in `alarms` as `owed`, and a person finds units or gives the money back.
+// A lost order is brought back by IMPORT, under the same id and REF and as of the moment it was
+// sold, whatever the sale's window and limits say. Units that are gone by then are owed: the order
+// stands in `alarms` as `owed`, until a person finds units or gives the money back.
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { FlashSaleError, isNotNow, pipeline } from "flashsale-client";
+import { FlashSaleError, pipeline } from "flashsale-client";
 
 import { addJob, alarm, change, client, connected, isNoAnswer, KEY, ORDERS, rows, sale, STALE_MS, transaction, unitsOf } from "./books.js";
 
@@ -20,34 +20,29 @@ const KEPT = `SELECT o.* FROM orders o JOIN intents i ON i.reservation = o.id
   WHERE o.sale_id = ? AND i.state IN ('sold', 'captured')
   AND o.qty > (SELECT coalesce(sum(qty), 0) FROM refunds r WHERE r.sale_id = o.sale_id AND r.id = o.id)`;
 
-/** Sells again, under the same id and REF, what the sale has lost; says whether all is decided. @param {string} saleId */
+/** Brings back, under the same id and REF, what the sale has lost. @param {string} saleId */
 async function lostOrders(saleId) {
   const orders = rows(KEPT, saleId);
-  let isDecided = true;
   for (let start = 0; start < orders.length; start += 500) {
     const some = orders.slice(start, start + 500);
     const known = await pipeline(some.map(({ id }) => sale.get(KEY, id)));
     for (const [i, found] of known.entries()) {
       if (found instanceof FlashSaleError) throw found;
-      if (!found || !["sold", "refunded"].includes(found.state)) isDecided = (await sellAgain(some[i])) && isDecided;
+      if (!found || !["sold", "refunded"].includes(found.state)) await bringBack(some[i]);
     }
   }
-  return isDecided;
 }
 
 /** @param {any} order A row of `orders`. */
-async function sellAgain({ id, user, ref, items, payload }) {
-  const paid = { ref, payload: payload ?? undefined };
-  /** @type {import("flashsale-client").CheckoutAnswer | import("flashsale-client").BuyAnswer} */
-  let answer = await sale.checkout(KEY, ORDERS, id, { user, ...paid });
-  if (answer.status === "NORESERVATION") answer = await sale.buy(KEY, ORDERS, user, unitsOf(items), { id, ...paid });
-  if (isNotNow(answer)) return false;
-  if (answer.status === "SOLD") {
-    change("DELETE FROM alarms WHERE topic = 'owed' AND id = ?", id);
-  } else {
-    alarm("owed", id, `${items} for ${user} is paid, and the sale has lost it (${answer.status}): find units, or refund it.`);
+async function bringBack({ id, user, ref, items, payload, at_ms: soldAtMs }) {
+  const answer = await sale.importOrder(KEY, ORDERS, user, unitsOf(items), { id, soldAtMs, ref, payload: payload ?? undefined });
+  const what = `${items} for ${user} is paid`;
+  if (answer.status !== "SOLD") {
+    alarm("lost", id, `${what}, and the sale says ${answer.status}: look at this id there.`);
+    return;
   }
-  return true;
+  const { owed } = await sale.info(KEY);
+  if (owed > 0) alarm("owed", id, `${what}, and the sale has ${owed} units too few: find units, or refund it.`);
 }
 
 /** Makes refunds of the books again, with the same REF, of orders of which the sale knows fewer. @param {string} saleId */
@@ -88,21 +83,21 @@ function leftBehind(graceMs) {
 const isOnce = process.argv[2] === "once";
 let run = "";
 let compareAtMs = 0;
-let isDecided = false;
 await connected;
 for (;;) {
   try {
-    const { graceMs, saleId } = await sale.info(KEY);
+    const { graceMs, saleId, owed } = await sale.info(KEY);
     const nowRun = /run_id:(\w+)/.exec(await client.info("server"))?.[1] ?? "";
     leftBehind(graceMs);
+    if (owed === 0) change("DELETE FROM alarms WHERE topic = 'owed'");
     if (nowRun !== run || Date.now() >= compareAtMs) {
-      isDecided = await lostOrders(saleId);
+      await lostOrders(saleId);
       await lostRefunds(saleId);
       // Once more soon: the worker may have had an entry in hand when the server died.
-      compareAtMs = Date.now() + (nowRun === run && isDecided ? EVERY_MS : Math.min(STALE_MS, 5000));
+      compareAtMs = Date.now() + (nowRun === run ? EVERY_MS : Math.min(STALE_MS, 5000));
       run = nowRun;
     }
-    if (isOnce && isDecided) break;
+    if (isOnce) break;
   } catch (thrown) {
     const error = FlashSaleError.from(thrown);
     if (!isNoAnswer(error) && !(error instanceof FlashSaleError)) throw error;

@@ -3,9 +3,9 @@
     reconcile.py            now, after every new run_id of the server, and every night
     reconcile.py once       now
 
-A lost order is sold again by CHECKOUT or BUY, under the same id and REF. The sale may refuse
-that: the units are gone, a limit or END stands in the way, or the reservation has expired. Then
-the order stands in `alarms` as `owed`, and a person finds units or gives the money back.
+A lost order is brought back by IMPORT, under the same id and REF and as of the moment it was
+sold, whatever the sale's window and limits say. Units that are gone by then are owed: the order
+stands in `alarms` as `owed`, until a person finds units or gives the money back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 import redis
-from flashsale import FlashSaleError, NoReservation, NotNow, Refunded, Sold
+from flashsale import FlashSaleError, Refunded, Sold
 
 from books import STALE_MS, add_job, alarm, connect, now_ms, sale, transaction, units_of
 
@@ -30,9 +30,9 @@ ORDERS = """SELECT o.*, i.id AS intent FROM orders o JOIN intents i ON i.reserva
   AND o.qty > (SELECT coalesce(sum(qty), 0) FROM refunds r WHERE r.sale_id = o.sale_id AND r.id = o.id)"""
 
 
-def lost_orders(db: sqlite3.Connection, sale_id: str) -> bool:
-    """Sells again, under the same id and REF, what the sale has lost; says whether all is decided."""
-    orders, is_decided = db.execute(ORDERS, (sale_id,)).fetchall(), True
+def lost_orders(db: sqlite3.Connection, sale_id: str) -> None:
+    """Brings back, under the same id and REF, what the sale has lost."""
+    orders = db.execute(ORDERS, (sale_id,)).fetchall()
     for start in range(0, len(orders), 500):
         with shoes.pipeline() as ask:
             asked = [(row, ask.get(row["id"])) for row in orders[start : start + 500]]
@@ -40,21 +40,17 @@ def lost_orders(db: sqlite3.Connection, sale_id: str) -> bool:
             if isinstance(known.answer, FlashSaleError):
                 raise known.answer
             if not known.answer or known.answer.state not in ("sold", "refunded"):
-                is_decided &= sell_again(db, row)
-    return is_decided
+                bring_back(db, row)
 
 
-def sell_again(db: sqlite3.Connection, row: Any) -> bool:
+def bring_back(db: sqlite3.Connection, row: Any) -> None:
     paid = {"ref": row["ref"], "payload": row["payload"]}
-    answer: Any = shoes.checkout(row["id"], user=row["user"], **paid)
-    if isinstance(answer, NoReservation):
-        answer = shoes.buy(row["user"], units_of(row["items"]), id=row["id"], **paid)
-    if isinstance(answer, Sold):
-        db.execute("DELETE FROM alarms WHERE topic = 'owed' AND id = ?", (row["id"],))
-    elif not isinstance(answer, NotNow):
-        says = f"{row['items']} for {row['user']} is paid, and the sale has lost it ({answer.status}): find units, or refund it."
-        alarm(db, "owed", row["id"], says)
-    return not isinstance(answer, NotNow)
+    answer: Any = shoes.import_order(row["user"], units_of(row["items"]), id=row["id"], sold_at_ms=row["at_ms"], **paid)
+    what = f"{row['items']} for {row['user']} is paid"
+    if not isinstance(answer, Sold):
+        alarm(db, "lost", row["id"], f"{what}, and the sale says {answer.status}: look at this id there.")
+    elif owed := shoes.info().owed:
+        alarm(db, "owed", row["id"], f"{what}, and the sale has {owed} units too few: find units, or refund it.")
 
 
 def lost_refunds(db: sqlite3.Connection, sale_id: str) -> None:
@@ -91,18 +87,20 @@ def left_behind(db: sqlite3.Connection, grace_ms: int) -> None:
 
 
 def main() -> None:
-    db, run, compare_at_ms, is_decided = connect(), "", 0, False
+    db, run, compare_at_ms = connect(), "", 0
     while True:
         try:
             info, now_run = shoes.info(), str(shoes.redis.info("server")["run_id"])
             left_behind(db, info.grace_ms)
+            if not info.owed:
+                db.execute("DELETE FROM alarms WHERE topic = 'owed'")
             if now_run != run or now_ms() >= compare_at_ms:
-                is_decided = lost_orders(db, info.sale_id)
+                lost_orders(db, info.sale_id)
                 lost_refunds(db, info.sale_id)
                 # Once more soon: the worker may have had an entry in hand when the server died.
-                compare_at_ms = now_ms() + (EVERY_MS if now_run == run and is_decided else min(STALE_MS, 5000))
+                compare_at_ms = now_ms() + (EVERY_MS if now_run == run else min(STALE_MS, 5000))
                 run = now_run
-            if sys.argv[1:] == ["once"] and is_decided:
+            if sys.argv[1:] == ["once"]:
                 break
         except (redis.RedisError, OSError) as error:
             print(f"reconcile: {error!r}; again in a moment", flush=True)

@@ -244,13 +244,10 @@ impl<'a> Report<'a> {
             false => "differences",
         };
         let backlog = commas(self.backlog);
-        let _ = writeln!(text, "  with the worker     {backlog:>12} entries");
-        let _ = writeln!(text, "  owed                {owed:>12}");
-        let _ = writeln!(
-            text,
-            "  AUDIT               {audit:>12}, of {}",
-            self.audit.place
-        );
+        let _ = writeln!(text, "  {:20}{backlog:>12}", "with the worker");
+        let _ = writeln!(text, "  {:20}{:6}{owed}", "owed", "");
+        let place = &self.audit.place;
+        let _ = writeln!(text, "  {:20}{:6}{audit}, of {place}", "AUDIT", "");
         for difference in &self.audit.differences {
             let _ = writeln!(text, "AUDIT: {}", harmless(difference));
         }

@@ -31,7 +31,7 @@ fn says_why_it_cannot_go_on() {
     let empty = server.database("empty");
     fails(3, "--migrate-only", &primary, &empty, &[]);
     let plain = Redis::start(&[]);
-    fails(3, "FLASHSALE.INFO", &plain.url(), url, &[]);
+    fails(3, "does not know FLASHSALE.IMPORT", &plain.url(), url, &[]);
     fails(
         3,
         "--report",

@@ -44,7 +44,9 @@ fn the_runbook_repairs_a_lossy_failover() {
     buy(&scene.primary, "dan", "red", 2, 5);
     let path = scene.url.trim_start_matches("sqlite:");
     let page = format!("```shell-session\n$ cp {path} shop.db\n```\n{chapter}");
-    let page = page.replace("redis-cli -p 6380", "redis-cli").replace(":6380", ":6379");
+    let page = page
+        .replace("redis-cli -p 6380", "redis-cli")
+        .replace(":6380", ":6379");
     assert_eq!(session::play(&page, scene.primary.port, &[]), 5);
 }
 
@@ -58,13 +60,19 @@ fn the_user_of_the_page_has_every_right_it_needs() {
     scene.store(&[]);
     scene.cut();
     sell(&scene.primary, super::ids("lost", 3));
-    scene.primary.ask::<Vec<Value>>("FLASHSALE.REFUND tea tea:orders lost-0 REF back");
+    scene
+        .primary
+        .ask::<Vec<Value>>("FLASHSALE.REFUND tea tea:orders lost-0 REF back");
     scene.store(&[]);
     scene.fail_over();
-    scene.sql.run("DELETE FROM flashsale_orders WHERE CAST(id AS TEXT) = 'kept-0'");
+    scene
+        .sql
+        .run("DELETE FROM flashsale_orders WHERE CAST(id AS TEXT) = 'kept-0'");
     scene.replica = super::replica_of(&scene.primary);
     catch_up(&scene.primary, &scene.replica);
-    let line = MANUAL.lines().find(|line| line.starts_with("ACL SETUSER reconcile "));
+    let line = MANUAL
+        .lines()
+        .find(|line| line.starts_with("ACL SETUSER reconcile "));
     let line = line.expect("the user");
     for redis in [&scene.primary, &scene.replica] {
         redis.ask::<String>(line);

@@ -269,13 +269,11 @@ impl Run<'_> {
             };
             last = end.id;
             pages = pages.checked_sub(1).ok_or("it reads for ever")?;
-            let is_missing = |entry: &&Entry| !self.world.sql.has(entry);
-            let missing: Vec<Entry> = page.iter().filter(is_missing).cloned().collect();
             self.meanwhile()?;
             let group = self.world.sql.group.clone();
             self.meanwhile()?;
             let mut is_over = false;
-            for entry in missing {
+            for entry in page {
                 let is_in_sql = self.world.sql.has(&entry);
                 match decide::entry(entry.id, self.t0, is_in_sql, &group) {
                     EntryVerdict::Fine => {}

@@ -8,6 +8,9 @@ use flashsale_engine::sale::{
 };
 use flashsale_fuzz::samples::set_entry;
 
+/// The key of the names' hashes, the same in each history.
+const HASHER: Hasher = Hasher::new([1, 2]);
+
 const BOUNDS: Bounds = Bounds {
     reservations_max: 10_000,
     items_max: 10,
@@ -47,7 +50,7 @@ pub struct Server {
 
 impl Server {
     pub fn new(event: &Event<'_>, stock: &[u64]) -> Result<Self, Fault> {
-        let sale = Sale::create(event, Hasher::new([1, 2])).ok_or("no sale")?;
+        let sale = Sale::create(event, HASHER).ok_or("no sale")?;
         let base: Vec<i64> = stock.iter().map(|units| units.cast_signed()).collect();
         let mut bytes = Vec::new();
         encode_event(event, &mut bytes);
@@ -73,9 +76,8 @@ impl Server {
     /// What is left of it after its last events are lost.
     pub fn prefix(&self, len: usize) -> Result<Self, Fault> {
         let mut server: Option<Self> = None;
-        let hasher = Hasher::new([3, 4]);
         for logged in &self.log[..len] {
-            let event = decode_event(&logged.bytes, hasher).map_err(|error| error.to_string())?;
+            let event = decode_event(&logged.bytes, HASHER).map_err(|error| error.to_string())?;
             let server = match &mut server {
                 None => {
                     let stock: Vec<u64> = (logged.base.iter())

@@ -91,6 +91,7 @@ fn one_world(seed: u64, seen: &mut BTreeMap<&'static str, u64>) -> Result<(), Fa
         tally.note(seen);
         world.drain();
     }
+    world.let_go(&mut dice);
     let mut tally = Tally::default();
     world.reconcile(&mut dice, false, &mut tally)?;
     tally.note(seen);

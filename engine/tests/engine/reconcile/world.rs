@@ -204,6 +204,14 @@ impl World {
         }
     }
 
+    /// The worker stores what it has in hand, also of the server that is dead, or dies with it.
+    pub fn let_go(&mut self, dice: &mut Dice) {
+        if dice.one_in(2) {
+            self.sql.store(usize::MAX, false);
+        }
+        self.sql.in_hand.clear();
+    }
+
     /// The worker stores all there is.
     pub fn drain(&mut self) {
         self.sql.store(usize::MAX, true);

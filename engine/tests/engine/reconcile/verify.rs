@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::decide::{self, EntryVerdict, RefundVerdict, Verdict};
+use super::decide::{self, RefundVerdict, Verdict};
 use super::repair::Tally;
 use super::server::Entry;
 use super::world::World;
@@ -41,6 +41,10 @@ impl World {
             let Some(known) = known.filter(|_| verdict == Verdict::Fine) else {
                 continue;
             };
+            let sold = (known.user.as_ref(), &known.reference);
+            if sold != (Some(&row.user), &row.reference) {
+                return Err(format!("{row:?} passes for {known:?}"));
+            }
             let rows = self.sql.refunds.values();
             let mut rows: Vec<_> = rows.filter(|one| one.id == row.id).cloned().collect();
             decide::sort_refunds(&mut rows);
@@ -78,8 +82,9 @@ impl World {
 
     fn is_backlog(&self, entry: &Entry) -> bool {
         let is_there = self.server.stream.iter().any(|one| one.id == entry.id);
-        let verdict = decide::entry(entry.id, self.server.last_id, false, &self.sql.group);
-        is_there && verdict == EntryVerdict::Backlog
+        let group = &self.sql.group;
+        let is_given = group.last_delivered.is_some_and(|last| entry.id <= last);
+        is_there && (!is_given || group.pending.contains(&entry.id))
     }
 
     /// Units by the orders there are, against what the items say.

@@ -79,7 +79,7 @@ fn fill_sql(sql: &Sql, kind: &str, sale_id: &str) {
     let items = r#"[{"sku":"green","qty":1}]"#;
     let payload = r#"{"amount":12900,"intent":"0196f3c1"}"#;
     sql.run(&format!(
-        "INSERT INTO flashsale_orders (sale_id, id, ref, user_id, qty, items, payload, at_ms, entry_id, sale, stream, imported{delivery}) SELECT '{sale_id}', {}, {}, {}, 1, '{items}', '{payload}', 1795203093164, '1-1', {}, {}, 0{zero} FROM {numbers}",
+        "INSERT INTO flashsale_orders (sale_id, id, ref, user_id, qty, items, payload, at_ms, entry_id, sale, stream, imported{delivery}) SELECT '{sale_id}', {}, {}, {}, 1, '{items}', '{payload}', 1700000000000, '1-1', {}, {}, 0{zero} FROM {numbers}",
         bytes("order"),
         bytes("charge"),
         bytes("user"),
@@ -102,7 +102,7 @@ fn imports_a_second() -> f64 {
                 let command = pipe.cmd("FLASHSALE.IMPORT").arg("tea").arg("tea:orders");
                 command.arg(format!("user-{at:07}")).arg(1);
                 command.arg("ID").arg(format!("order-{at:07}"));
-                command.arg("AT").arg(1_765_203_093_164_u64);
+                command.arg("AT").arg(1_700_000_000_000_u64);
                 command.arg("REF").arg(format!("charge-{at:07}"));
                 command
                     .arg("PAYLOAD")

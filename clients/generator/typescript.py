@@ -116,8 +116,9 @@ def tables(model: Model) -> str:
     words = "".join(f'\n  "{word.text}",' for word in model.words)
     out += f"export const STATUSES = [{words}\n] as const;\nexport type Status = (typeof STATUSES)[number];\n"
     out += "\ntype Rows = Record<string, Record<string, [when: string | null, advice: Advice][]>>;\n"
+    answered = set(model.answer_commands())
     for word in model.words:
-        for row in word.rows:
+        for row in (row for row in word.rows if answered.intersection(row.of)):
             out += f"const {row.cls}Advice: Advice = {advice(row)};\n"
     out += "\n/** What each word means by command; the first row whose condition holds. */\nexport const ROWS: Rows = {\n"
     for name in model.answer_commands():
@@ -158,7 +159,7 @@ def option_line(param: Param) -> str:
         kind = "Name" if param.type == "stream" else "boolean"
         return f"{camel(param.name)}?: {kind}"
     kind = " | ".join(map(json.dumps, param.type.split("|"))) if "|" in param.type else PARAM_TYPES[param.type]
-    return {"": f"{camel(param.name)}?: {kind} | undefined", "never": f"{param.name}: {kind}", "if written": f"{param.name}: {kind} | null"}[param.none]
+    return {"": f"{camel(param.name)}?: {kind} | undefined", "never": f"{camel(param.name)}: {kind}", "if written": f"{camel(param.name)}: {kind} | null"}[param.none]
 
 
 def options_name(command: Command) -> str:
@@ -212,7 +213,7 @@ def body(command: Command) -> str:
         out = f'      insist("{command.name}", "{safe}", options.{safe});\n' + out
     for param in command.params:
         if param.none:
-            out = f'      need("{command.name}", options, "{param.name}"{", true" if param.none == "if written" else ""});\n' + out
+            out = f'      need("{command.name}", options, "{camel(param.name)}"{", true" if param.none == "if written" else ""});\n' + out
     if command.name == "REFUND":
         out = '      if (options.qty !== undefined) need("REFUND of a part", options, "ref");\n' + out
     for param in command.params:

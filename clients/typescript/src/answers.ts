@@ -640,8 +640,6 @@ const ThrottledSaleAdvice: Advice = {"kind": "not now", "http": 429, "retryAfter
 const ThrottledBuyerAdvice: Advice = {"kind": "not now", "http": 429, "retryAfter": "retryInMs", "buyer": "Not so fast.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
 const NoPassAdvice: Advice = {"kind": "no", "http": 403, "retryAfter": null, "buyer": "Please go through the check once more.", "authorised": "BUY: with a new pass, or give back", "charged": "BUY: with a new pass, or give back"};
 const TooFewAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
-const GivenAdvice: Advice = {"kind": "yes", "http": 200, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
-const TakenAdvice: Advice = {"kind": "yes", "http": 200, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
 
 /** What each word means by command; the first row whose condition holds. */
 export const ROWS: Rows = {

@@ -171,7 +171,7 @@ export interface ImportOptions {
   /** The idempotency token: make it before the first try, keep it, and send it with each retry. */
   id: Name;
   /** When it was sold, in Unix milliseconds. */
-  sold_at_ms: number;
+  soldAtMs: number;
   /** The payment's own reference: it distinguishes a retry from a second payment. */
   ref?: Name | undefined;
   /** JSON of yours, at most 64 KiB, for the entry in the stream. */
@@ -420,7 +420,7 @@ export const flashsale = {
    */
   importOrder: {
     parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units, options: ImportOptions): void {
-      need("IMPORT", options, "sold_at_ms");
+      need("IMPORT", options, "soldAtMs");
       need("IMPORT", options, "id");
       parser.push("FLASHSALE.IMPORT");
       parser.pushKey(key);

@@ -1,6 +1,6 @@
 //! Orders and refunds as SQL has them, by primary key and in pages.
 
-use super::decide::{OrderRow, RefundRow, Units};
+use super::decide::{OrderRow, RefundRow};
 use super::known::units_of_items;
 use crate::sql::{Database, Dialect, Key, Kind, ORDERS, REFUNDS, Table, Value};
 
@@ -141,7 +141,7 @@ fn refund_of(values: &Key) -> RefundRow {
         id: values[0].bytes().to_vec(),
         reference: values[1].bytes().to_vec(),
         // Units that cannot be read are equal to none.
-        units: units_of_items(values[2].text()).unwrap_or_else(Units::default),
+        units: units_of_items(values[2].text()).unwrap_or_default(),
         restorelimit: values[3].int() == 1,
         norestock: values[4].int() == 1,
         at_ms: values[5].int(),

@@ -39,6 +39,22 @@ fn add_units(command: &mut Cmd, units: &Units) {
     }
 }
 
+/// Adds the units of a refund. It takes ITEMS or UNITS and not both: one that has named and
+/// counted units took all that was left of the named ones, so numbers say which.
+fn add_refunded(command: &mut Cmd, units: &Units) {
+    let has_names = |line: &super::decide::Line| !line.names.is_empty();
+    let lines: Vec<_> = units.lines().collect();
+    if lines.iter().all(|(_, line)| has_names(line))
+        || !lines.iter().any(|(_, line)| has_names(line))
+    {
+        return add_units(command, units);
+    }
+    command.arg("ITEMS").arg(lines.len());
+    for (sku, line) in lines {
+        command.arg(sku).arg(line.qty);
+    }
+}
+
 /// Asks to take over an order.
 pub fn import(sale: &str, orders: &[u8], order: &Order) -> Cmd {
     let OrderRow {
@@ -98,7 +114,7 @@ pub fn refund(sale: &str, orders: &[u8], row: &RefundRow) -> Cmd {
     command.arg(sale).arg(orders).arg(&row.id);
     // Without a ref it takes all that is left, which was compared.
     if !row.reference.is_empty() {
-        add_units(&mut command, &row.units);
+        add_refunded(&mut command, &row.units);
         command.arg("REF").arg(&row.reference);
     }
     if row.norestock {
@@ -180,6 +196,17 @@ mod tests {
         assert_eq!(
             line(&refund("tea", b"tea:orders", &row)),
             "FLASHSALE.REFUND tea tea:orders ann-1 UNITS 1 A-1 REF back NORESTOCK RESTORELIMIT"
+        );
+        let mixed = r#"[{"sku":"a","qty":2},{"sku":"s","qty":1,"units":["A-1"]}]"#;
+        let mixed = RefundRow {
+            units: order(mixed).row.units,
+            restorelimit: false,
+            norestock: false,
+            ..row.clone()
+        };
+        assert_eq!(
+            line(&refund("tea", b"tea:orders", &mixed)),
+            "FLASHSALE.REFUND tea tea:orders ann-1 ITEMS 2 a 2 s 1 REF back"
         );
         row.reference = Vec::new();
         (row.restorelimit, row.norestock) = (false, false);

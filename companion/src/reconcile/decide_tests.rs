@@ -1,3 +1,5 @@
+//! What is decided about each order, refund and entry, case by case.
+
 use super::*;
 
 fn units(lines: &[(&str, u64)]) -> Units {

@@ -114,7 +114,7 @@ test-companion: ## test the companion against Redis, databases and a browser (EN
 	FLASHSALE_DATABASES=required FLASHSALE_LOOP_ENTRIES=$(or $(ENTRIES),2000) \
 	  $(COMPANION) test $(IN_COMPANION) -- --test-threads=2 $(ARGS)
 
-bench-companion: ## measure what one worker stores and one gateway carries in a second, 6 minutes
+bench-companion: ## measure what one worker stores, what reconcile compares, and what one gateway carries, 10 minutes
 	@$(SETUP) build companion server databases
 	cargo build --release --locked
 	FLASHSALE_DATABASES=required $(COMPANION) test --release $(IN_COMPANION) --test worker -- bench:: --ignored --nocapture

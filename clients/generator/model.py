@@ -21,6 +21,8 @@ INSISTED = {
     ("RESERVE", "ID"): "never", ("BUY", "ID"): "never", ("RESTOCK", "REF"): "if written",
     ("IMPORT", "ID"): "never", ("IMPORT", "AT"): "never",
 }  # fmt: skip
+# A keyword of both languages is no name of a method.
+METHODS = {"IMPORT": "import_order"}
 # Calls that are not safe to repeat when this option is missing.
 SAFE_WITH = {"CREATE": "saleid", "RESTOCK": "ref"}
 # A batch answers each entry as this command would.
@@ -80,12 +82,8 @@ class Command:
 
     @property
     def method(self) -> str:
-        """Its name in TypeScript; Python's is [`python_method`]."""
-        return self.name.lower()
-
-    @property
-    def python_method(self) -> str:
-        return f"{self.method}_" if iskeyword(self.method) else self.method
+        """Its name in Python; in TypeScript it is written in camel case."""
+        return METHODS.get(self.name, self.name.lower())
 
     @property
     def single(self) -> str:

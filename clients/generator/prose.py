@@ -17,7 +17,7 @@ NOTES = {
     "buy": "Units with names are asked for by `units`: `qty` is {none} where nothing else is wanted.",
     "restock": "`delta` may be negative, and is {none} with `units`. With `ref` {none} it is not safe to repeat: `retry` refuses it.",
     "refund": "A part (`qty`, `units`) needs a `ref`.",
-    "import": "It was sold, so nothing refuses it but another order under its id; units that are not there are owed.",
+    "import_order": "It was sold, so nothing refuses it but another order under its id, or one that has a unit of it; units without names that are not there are owed.",
     "pause": "Open reservations can still be checked out.",
     "close": "Open reservations can still be checked out.",
     "stock": "Without a SKU it answers all items; {none} stands in the place of an unknown SKU.",

@@ -247,7 +247,7 @@ def call_function(model: Model, command: Command) -> str:
     if extra:
         keys += ", stream: Name"
     parameters = ", ".join(part for part in (keys, signature(command)) if part)
-    out = f"\n\ndef {command.python_method}({parameters}) -> Call[{result_of(model, command)}]:\n"
+    out = f"\n\ndef {command.method}({parameters}) -> Call[{result_of(model, command)}]:\n"
     out += f'    args: list[Wire] = ["FLASHSALE.{command.name}", {", ".join(command.keys)}]\n'
     if command.name == "REFUND":
         out += '    if (qty is not None or units is not None) and ref is None:\n        raise TypeError("a refund of a part needs a ref")\n'
@@ -328,18 +328,18 @@ def method(model: Model, command: Command, style: str) -> str:
             "id: Name, qty: Units, *, ref: Name, ",
             "id: Name, qty: None = None, *, units: Sequence[Name], ref: Name, ",
         ):
-            out += f"\n    @overload\n{head} {command.python_method}(self, {one}{given.split('ref: Name | None = None, ')[1]}) -> {returns}: ...\n"
+            out += f"\n    @overload\n{head} {command.method}(self, {one}{given.split('ref: Name | None = None, ')[1]}) -> {returns}: ...\n"
     if command.name == "STOCK":
         # Only a SKU that was asked for can be unknown.
         for one, answer in (("", result.replace(" | None", "")), (", *sku: Name", result)):
             answer = f"Queued[{answer}]" if style == "pipeline" else answer
-            out += f"\n    @overload\n{head} {command.python_method}(self{one}) -> {answer}: ...\n"
+            out += f"\n    @overload\n{head} {command.method}(self{one}) -> {answer}: ...\n"
         returns = "Any"
-    out += f"\n{head} {command.python_method}(self{', ' if given else ''}{given}) -> {returns}:\n"
+    out += f"\n{head} {command.method}(self{', ' if given else ''}{given}) -> {returns}:\n"
     out += method_doc(command)
     arguments = ", ".join(keys + ([passed(command)] if command.params else []))
     wait = "await " if style == "async" else ""
-    return out + f"        return {wait}self._send(_calls.{command.python_method}({arguments}))\n"
+    return out + f"        return {wait}self._send(_calls.{command.method}({arguments}))\n"
 
 
 def write_sale(model: Model) -> str:

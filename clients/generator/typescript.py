@@ -290,7 +290,7 @@ def write_commands(model: Model) -> str:
     for command in model.commands:
         out += comment(f"{note(command)} {TS_NOTES.get(command.method, '')}".replace("{none}", "null").strip(), 2)
         given = signature(command)
-        out += f"  {command.method}: {{\n"
+        out += f"  {camel(command.method)}: {{\n"
         if command.name in model.reads and command.name not in OF_LIMITS:
             out += "    IS_READ_ONLY: true,\n"
         out += f"    parseCommand(parser: Parser{', ' if given else ''}{given}): void {{\n{body(command)}    }},\n"

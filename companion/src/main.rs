@@ -1,7 +1,8 @@
 //! `flashsale`: the program beside the module.
 //!
 //! It speaks to a server like any client. `flashsale worker` moves the order stream into SQL
-//! tables, each order exactly once; `flashsale serve` is the way from browsers to a sale, by
+//! tables, each order exactly once; `flashsale reconcile` makes both agree again after a loss;
+//! `flashsale serve` is the way from browsers to a sale, by
 //! HTTP; `flashsale load` lets a crowd loose on a sale and checks the books; `flashsale top` shows a
 //! sale in the terminal. docs/companion.md is their manual.
 //!
@@ -12,6 +13,7 @@
 //! | `load` | buyers and their habits, the driver, the books and their checks, the report |
 //! | `top` | what a sale and its server look like now |
 //! | `serve` | the gateway: queues and batches, answers over HTTP, the live view, the page |
+//! | `reconcile` | SQL, sale and stream compared, and what is done about the differences |
 //! | `worker` | entries, hooks, one batch, reading and acknowledging |
 
 #![forbid(unsafe_code)]
@@ -23,6 +25,7 @@ mod log;
 mod metrics;
 mod options;
 mod plain;
+mod reconcile;
 mod retry;
 mod secret;
 mod serve;
@@ -51,6 +54,7 @@ struct Flashsale {
 #[derive(Subcommand)]
 enum Command {
     Worker(Box<worker::Options>),
+    Reconcile(Box<reconcile::Options>),
     Load(Box<load::Options>),
     Top(top::Options),
     Serve(serve::Options),
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
     let run = async {
         match command {
             Command::Worker(options) => worker::run(*options).await,
+            Command::Reconcile(options) => reconcile::run(*options).await,
             Command::Load(options) => load::run(*options).await,
             Command::Top(options) => top::run(options).await,
             Command::Serve(options) => serve::run(options).await,

@@ -3,19 +3,17 @@
 //     node reconcile.js         now, after every new run_id of the server, and every night
 //     node reconcile.js once    now
 //
-// A lost order is sold again by CHECKOUT or BUY, under the same id and REF. The sale may refuse
-// that: the units are gone, a limit or END stands in the way, or the reservation has expired. Then
-// the order stands in `alarms` as `owed`, and a person finds units or gives the money back.
+// A lost order is brought back by IMPORT, under the same id and REF and as of the moment it was
+// sold, whatever the sale's window and limits say. Units that are gone by then are owed: the order
+// stands in `alarms` as `owed`, until a person finds units or gives the money back.
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { FlashSaleError, isNotNow, pipeline } from "flashsale-client";
+import { FlashSaleError, pipeline } from "flashsale-client";
 
 import {
-  addJob, alarm, change, client, connected, isNoAnswer, KEY, ORDERS, rows, sale, sign, STALE_MS, transaction, unitsOf,
+  addJob, alarm, change, client, connected, isNoAnswer, KEY, ORDERS, rows, sale, STALE_MS, transaction, unitsOf,
 } from "./books.js";
-import { askedAgain, kinds } from "./named.js";
-
 /** @import { Line } from "./books.js" */
 
 const EVERY_MS = Number(process.env.SHOP_RECONCILE_MS ?? 24 * 3600 * 1000);
@@ -25,52 +23,35 @@ const KEPT = `SELECT o.* FROM orders o JOIN intents i ON i.reservation = o.id
   WHERE o.sale_id = ? AND i.state IN ('sold', 'captured')
   AND o.qty > (SELECT coalesce(sum(qty), 0) FROM refunds r WHERE r.sale_id = o.sale_id AND r.id = o.id)`;
 
-/** Sells again, under the same id and REF, what the sale has lost; says whether all is decided. @param {string} saleId */
+/** Brings back, under the same id and REF, what the sale has lost. @param {string} saleId */
 async function lostOrders(saleId) {
   const orders = rows(KEPT, saleId);
-  let isDecided = true;
   for (let start = 0; start < orders.length; start += 500) {
     const some = orders.slice(start, start + 500);
     const known = await pipeline(some.map(({ id }) => sale.get(KEY, id)));
     for (const [i, found] of known.entries()) {
       if (found instanceof FlashSaleError) throw found;
-      if (!found || !["sold", "refunded"].includes(found.state)) isDecided = (await sellAgain(some[i])) && isDecided;
+      if (!found || !["sold", "refunded"].includes(found.state)) await bringBack(some[i]);
     }
-  }
-  return isDecided;
-}
-
-/**
- * Takes the keys of a lost order off sale: its buyer has them. Others are sold in their place, which
- * nobody gets.
- *
- * @param {string} id @param {string} items
- */
-async function keepKeys(id, items) {
-  const kind = kinds();
-  for (const { sku, units = [] } of /** @type {Line[]} */ (JSON.parse(items))) {
-    if (kind.get(sku) === "key") await sale.restock(KEY, null, { units: [sku, units], withdraw: true, ref: `lost ${id} ${sku}` });
   }
 }
 
 /** @param {any} order A row of `orders`. */
-async function sellAgain({ id, user, ref, items, payload }) {
-  await keepKeys(id, items);
-  const paid = { ref, payload: payload ?? undefined };
-  /** @type {import("flashsale-client").CheckoutAnswer | import("flashsale-client").BuyAnswer} */
-  let answer = await sale.checkout(KEY, ORDERS, id, { user, ...paid });
-  if (answer.status === "NORESERVATION") {
-    const pass = sign(id, user, (await sale.info(KEY)).nowMs);
-    const [numbers, units] = askedAgain(items);
-    answer = await sale.buy(KEY, ORDERS, user, numbers, { id, units, pass, ...paid });
+async function bringBack({ id, user, ref, items, payload, at_ms: soldAtMs }) {
+  const lines = /** @type {Line[]} */ (JSON.parse(items));
+  const numbers = lines.filter(({ units }) => !units).map(({ sku, qty }) => [sku, qty]);
+  // Seats and keys by their names: this buyer has seen them.
+  const names = lines.flatMap(({ units = [] }) => units);
+  const answer = await sale.importOrder(KEY, ORDERS, user, numbers.length ? Object.fromEntries(numbers) : null, {
+    id, soldAtMs, ref, units: names.length ? names : undefined, payload: payload ?? undefined,
+  });
+  const what = `${items} for ${user} is paid`;
+  if (answer.status !== "SOLD") {
+    alarm("lost", id, `${what}, and the sale says ${answer.status}: look at this id there.`);
+    return;
   }
-  if (isNotNow(answer)) return false;
-  if (answer.status === "SOLD") {
-    change("DELETE FROM alarms WHERE topic = 'owed' AND id = ?", id);
-  } else {
-    alarm("owed", id, `${items} for ${user} is paid, and the sale has lost it (${answer.status}): find units, or refund it.`);
-  }
-  return true;
+  const { owed } = await sale.info(KEY);
+  if (owed > 0) alarm("owed", id, `${what}, and the sale has ${owed} units too few: find units, or refund it.`);
 }
 
 /** Makes refunds of the books again, with the same REF, of orders of which the sale knows fewer. @param {string} saleId */
@@ -111,21 +92,21 @@ function leftBehind(graceMs) {
 const isOnce = process.argv[2] === "once";
 let run = "";
 let compareAtMs = 0;
-let isDecided = false;
 await connected;
 for (;;) {
   try {
-    const { graceMs, saleId } = await sale.info(KEY);
+    const { graceMs, saleId, owed } = await sale.info(KEY);
     const nowRun = /run_id:(\w+)/.exec(await client.info("server"))?.[1] ?? "";
     leftBehind(graceMs);
+    if (owed === 0) change("DELETE FROM alarms WHERE topic = 'owed'");
     if (nowRun !== run || Date.now() >= compareAtMs) {
-      isDecided = await lostOrders(saleId);
+      await lostOrders(saleId);
       await lostRefunds(saleId);
       // Once more soon: the worker may have had an entry in hand when the server died.
-      compareAtMs = Date.now() + (nowRun === run && isDecided ? EVERY_MS : Math.min(STALE_MS, 5000));
+      compareAtMs = Date.now() + (nowRun === run ? EVERY_MS : Math.min(STALE_MS, 5000));
       run = nowRun;
     }
-    if (isOnce && isDecided) break;
+    if (isOnce) break;
   } catch (thrown) {
     const error = FlashSaleError.from(thrown);
     if (!isNoAnswer(error) && !(error instanceof FlashSaleError)) throw error;

@@ -3,9 +3,9 @@
     reconcile.py            now, after every new run_id of the server, and every night
     reconcile.py once       now
 
-A lost order is sold again by CHECKOUT or BUY, under the same id and REF. The sale may refuse
-that: the units are gone, a limit or END stands in the way, or the reservation has expired. Then
-the order stands in `alarms` as `owed`, and a person finds units or gives the money back.
+A lost order is brought back by IMPORT, under the same id and REF and as of the moment it was
+sold, whatever the sale's window and limits say. Units that are gone by then are owed: the order
+stands in `alarms` as `owed`, until a person finds units or gives the money back.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ import time
 from typing import Any
 
 import redis
-from flashsale import FlashSaleError, NoReservation, NotNow, Refunded, Sold
+from flashsale import FlashSaleError, Refunded, Sold
 
 from books import STALE_MS, add_job, alarm, connect, now_ms, sale, sign, transaction, units_of
-from named import asked_again, kinds
 
 shoes = sale()
 EVERY_MS = int(os.environ.get("SHOP_RECONCILE_MS", str(24 * 3600 * 1000)))
@@ -32,9 +31,9 @@ ORDERS = """SELECT o.*, i.id AS intent FROM orders o JOIN intents i ON i.reserva
   AND o.qty > (SELECT coalesce(sum(qty), 0) FROM refunds r WHERE r.sale_id = o.sale_id AND r.id = o.id)"""
 
 
-def lost_orders(db: sqlite3.Connection, sale_id: str) -> bool:
-    """Sells again, under the same id and REF, what the sale has lost; says whether all is decided."""
-    orders, is_decided = db.execute(ORDERS, (sale_id,)).fetchall(), True
+def lost_orders(db: sqlite3.Connection, sale_id: str) -> None:
+    """Brings back, under the same id and REF, what the sale has lost."""
+    orders = db.execute(ORDERS, (sale_id,)).fetchall()
     for start in range(0, len(orders), 500):
         with shoes.pipeline() as ask:
             asked = [(row, ask.get(row["id"])) for row in orders[start : start + 500]]
@@ -42,32 +41,21 @@ def lost_orders(db: sqlite3.Connection, sale_id: str) -> bool:
             if isinstance(known.answer, FlashSaleError):
                 raise known.answer
             if not known.answer or known.answer.state not in ("sold", "refunded"):
-                is_decided &= sell_again(db, row)
-    return is_decided
+                bring_back(db, row)
 
 
-def sell_again(db: sqlite3.Connection, row: Any) -> bool:
+def bring_back(db: sqlite3.Connection, row: Any) -> None:
     paid = {"ref": row["ref"], "payload": row["payload"]}
-    keep_keys(db, row)
-    answer: Any = shoes.checkout(row["id"], user=row["user"], **paid)
-    if isinstance(answer, NoReservation):
-        pass_ = sign(row["id"], row["user"], shoes.info().now_ms)
-        numbers, seats = asked_again(db, row["items"])
-        answer = shoes.buy(row["user"], numbers, id=row["id"], units=seats, pass_=pass_, **paid)
-    if isinstance(answer, Sold):
-        db.execute("DELETE FROM alarms WHERE topic = 'owed' AND id = ?", (row["id"],))
-    elif not isinstance(answer, NotNow):
-        says = f"{row['items']} for {row['user']} is paid, and the sale has lost it ({answer.status}): find units, or refund it."
-        alarm(db, "owed", row["id"], says)
-    return not isinstance(answer, NotNow)
-
-
-def keep_keys(db: sqlite3.Connection, row: Any) -> None:
-    """Takes the keys of a lost order off sale: its buyer has them. Others are sold in their place, which nobody gets."""
-    kind = kinds(db)
-    for line in json.loads(row["items"]):
-        if kind.get(line["sku"]) == "key":
-            shoes.restock(None, units=(line["sku"], line["units"]), withdraw=True, ref=f"lost {row['id']} {line['sku']}")
+    lines = json.loads(row["items"])
+    # Seats and keys by their names: this buyer has seen them.
+    numbers = {line["sku"]: line["qty"] for line in lines if "units" not in line} or None
+    names = [unit for line in lines for unit in line.get("units", ())] or None
+    answer: Any = shoes.import_order(row["user"], numbers, units=names, id=row["id"], sold_at_ms=row["at_ms"], **paid)
+    what = f"{row['items']} for {row['user']} is paid"
+    if not isinstance(answer, Sold):
+        alarm(db, "lost", row["id"], f"{what}, and the sale says {answer.status}: look at this id there.")
+    elif owed := shoes.info().owed:
+        alarm(db, "owed", row["id"], f"{what}, and the sale has {owed} units too few: find units, or refund it.")
 
 
 def lost_refunds(db: sqlite3.Connection, sale_id: str) -> None:
@@ -104,18 +92,20 @@ def left_behind(db: sqlite3.Connection, grace_ms: int) -> None:
 
 
 def main() -> None:
-    db, run, compare_at_ms, is_decided = connect(), "", 0, False
+    db, run, compare_at_ms = connect(), "", 0
     while True:
         try:
             info, now_run = shoes.info(), str(shoes.redis.info("server")["run_id"])
             left_behind(db, info.grace_ms)
+            if not info.owed:
+                db.execute("DELETE FROM alarms WHERE topic = 'owed'")
             if now_run != run or now_ms() >= compare_at_ms:
-                is_decided = lost_orders(db, info.sale_id)
+                lost_orders(db, info.sale_id)
                 lost_refunds(db, info.sale_id)
                 # Once more soon: the worker may have had an entry in hand when the server died.
-                compare_at_ms = now_ms() + (EVERY_MS if now_run == run and is_decided else min(STALE_MS, 5000))
+                compare_at_ms = now_ms() + (EVERY_MS if now_run == run else min(STALE_MS, 5000))
                 run = now_run
-            if sys.argv[1:] == ["once"] and is_decided:
+            if sys.argv[1:] == ["once"]:
                 break
         except (redis.RedisError, OSError) as error:
             print(f"reconcile: {error!r}; again in a moment", flush=True)

@@ -10,7 +10,6 @@ import asyncio
 import inspect
 import json
 import time
-from keyword import iskeyword
 from typing import Any
 
 import pytest
@@ -32,6 +31,8 @@ ROWS = {
     # What the driver of a split sale sends has no method.
     if of not in ("GIVE", "TAKE", "REST")
 }
+# `import` is a keyword.
+METHODS = {"import": "import_order"}
 ERRORS = {error["code"] for error in ANSWERS["errors"] if error["of"] == "module"}
 
 
@@ -59,7 +60,7 @@ async def call(sale: Any, method: str, args: list[Any]) -> Any:
     if positional and isinstance(positional[-1], dict) and (len(positional) > 1 or method == "alter"):
         options = resolved(positional.pop())
     try:
-        return await settle(getattr(sale, f"{method}_" if iskeyword(method) else method)(*positional, **options))
+        return await settle(getattr(sale, METHODS.get(method, method))(*positional, **options))
     except FlashSaleError as error:
         return error
 

@@ -172,6 +172,8 @@ export interface ExtendOptions {
 
 /** Options of IMPORT. */
 export interface ImportOptions {
+  /** Units by their names, all or nothing. */
+  units?: readonly Name[] | undefined;
   /** The idempotency token: make it before the first try, keep it, and send it with each retry. */
   id: Name;
   /** When it was sold, in Unix milliseconds. */
@@ -450,17 +452,19 @@ export const flashsale = {
   },
   /**
    * Records an order that was sold elsewhere, or that a failover lost. It was sold, so nothing
-   * refuses it but another order under its id; units that are not there are owed.
+   * refuses it but another order under its id, or one that has a unit of it; units without names
+   * that are not there are owed.
    */
-  import: {
-    parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units, options: ImportOptions): void {
+  importOrder: {
+    parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units | null, options: ImportOptions): void {
       needNumber("IMPORT", options, "soldAtMs");
       need("IMPORT", options, "id");
       parser.push("FLASHSALE.IMPORT");
       parser.pushKey(key);
       parser.pushKey(orders);
       parser.push(user);
-      parser.push(...units(null, qty));
+      if (options.units === undefined || qty !== null) parser.push(...units(null, qty));
+      parser.push(...names("UNITS", options.units));
       parser.push(...option("ID", options.id));
       parser.push(...option("AT", options.soldAtMs));
       parser.push(...option("REF", options.ref));

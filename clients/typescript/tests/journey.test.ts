@@ -19,6 +19,9 @@ const commands = json("commands.json") as Record<string, { arguments?: { name: s
 
 const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()).replace(/_$/, "");
 
+// `import` is a keyword, and both clients call it by one name.
+const METHODS: Record<string, string> = { import: "importOrder" };
+
 /** The rows of a word, by name: `SoldNow` of `SOLD`. */
 const rows = Object.entries(words).flatMap(([word, data]) => data.rows.map((row) => ({ word, ...row, name: row.name ?? data.name })));
 
@@ -58,7 +61,7 @@ function argumentsOf(method: string, key: string, given: any[]): any[] {
 async function play(sale: any, everywhere: (args: string[]) => Promise<unknown>): Promise<void> {
   const received = new Set<string>();
   const call = async (method: string, key: string, given: any[]): Promise<any> => {
-    const answer = await sale[method](...argumentsOf(method, key, given)).catch((error: unknown) => FlashSaleError.from(error));
+    const answer = await sale[METHODS[method] ?? method](...argumentsOf(method, key, given)).catch((error: unknown) => FlashSaleError.from(error));
     const name = nameOf(answer, method.toUpperCase());
     received.add(answer instanceof FlashSaleError ? name : `${method.toUpperCase()} ${name}`);
     return name;

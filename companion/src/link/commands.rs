@@ -1,6 +1,6 @@
 //! The commands of a consumer group, and their answers as data.
 
-use redis::{RedisError, Value};
+use redis::{Cmd, RedisError, Value};
 
 use super::replies::{bytes, field, integer, pairs, string};
 use super::{BLOCK_MS, Link};
@@ -91,13 +91,7 @@ impl Link {
         from: &str,
         count: usize,
     ) -> Result<Vec<Raw>, RedisError> {
-        let mut command = redis::cmd("XRANGE");
-        command
-            .arg(stream)
-            .arg(from)
-            .arg("+")
-            .arg("COUNT")
-            .arg(count);
+        let command = range_command(stream, from, "+", count);
         Ok(entries(self.ask(&command).await?))
     }
 
@@ -210,7 +204,11 @@ impl Link {
     }
 
     /// Returns the ID of the newest entry there ever was.
-    async fn last_id(&self, stream: &[u8]) -> Result<String, RedisError> {
+    ///
+    /// # Errors
+    ///
+    /// There is no such stream.
+    pub async fn last_id(&self, stream: &[u8]) -> Result<String, RedisError> {
         let mut command = redis::cmd("XINFO");
         command.arg("STREAM").arg(stream);
         let facts = pairs(&self.ask(&command).await?);
@@ -250,12 +248,21 @@ impl Link {
     }
 }
 
+/// Asks for entries from one ID to another.
+pub fn range_command(stream: &[u8], from: &str, to: &str, count: usize) -> Cmd {
+    let mut command = redis::cmd("XRANGE");
+    command.arg(stream).arg(from).arg(to);
+    command.arg("COUNT").arg(count);
+    command
+}
+
 /// Returns the milliseconds of an entry's ID.
 pub fn entry_ms(id: &str) -> Option<i64> {
     id.split('-').next()?.parse().ok()
 }
 
-fn entries(value: Value) -> Vec<Raw> {
+/// Returns the entries of a reply.
+pub fn entries(value: Value) -> Vec<Raw> {
     let Value::Array(found) = value else {
         return Vec::new();
     };

@@ -3,6 +3,7 @@
 //! connection, that its entries were read from.
 
 mod address;
+mod audit;
 mod commands;
 mod replies;
 
@@ -13,9 +14,11 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, RedisError, Value};
 
 pub use address::{Address, Way};
-pub use commands::{Fields, Group, Raw, entry_ms};
+pub use audit::{Audit, audit};
+pub use commands::{Fields, Group, Raw, entries, entry_ms, range_command};
 pub use replies::{
-    ReplicaRow, StockRow, field, integer, pairs, replicas, server_version, stock_rows, string,
+    ReplicaRow, StockRow, bytes, field, integer, pairs, replicas, server_version, stock_rows,
+    string,
 };
 
 /// How long the server may keep a read waiting for entries.
@@ -23,6 +26,9 @@ pub const BLOCK_MS: u64 = 5_000;
 
 /// A command that is unanswered for so long has lost its connection. It is longer than BLOCK.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// The same for what reads a whole sale and its stream: AUDIT of millions.
+const LONG_ANSWER_WITHIN: Duration = Duration::from_secs(600);
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// A redirection leads to a redirection so often at most.
@@ -152,13 +158,32 @@ impl Link {
         }
     }
 
+    /// Connects to the same server once more, for what takes it long to answer.
+    ///
+    /// # Errors
+    ///
+    /// It does not answer.
+    pub async fn patient(&self, address: &Address) -> Result<Self, LinkError> {
+        let (host, port) = split_node(&self.server, "")?;
+        Self::open_within(address, &host, port, LONG_ANSWER_WITHIN).await
+    }
+
     async fn open(address: &Address, host: &str, port: u16) -> Result<Self, LinkError> {
+        Self::open_within(address, host, port, ANSWER_WITHIN).await
+    }
+
+    async fn open_within(
+        address: &Address,
+        host: &str,
+        port: u16,
+        within: Duration,
+    ) -> Result<Self, LinkError> {
         let info = address.url(host, port).into_connection_info()?;
         // CLIENT SETINFO would be one right more, which Redis 7.0 does not even know.
         let settings = info.redis_settings().clone().set_skip_set_lib_name();
         let client = Client::open(info.set_redis_settings(settings))?;
         let config = AsyncConnectionConfig::new()
-            .set_response_timeout(Some(ANSWER_WITHIN))
+            .set_response_timeout(Some(within))
             .set_connection_timeout(Some(CONNECT_WITHIN));
         let connection = client
             .get_multiplexed_async_connection_with_config(&config)

@@ -192,7 +192,8 @@ impl Guest {
         let given_back = tally.released.iter().map(|(id, _)| id);
         let promised = tally.bought.keys().chain(given_back).collect();
         let mut books = books::read(&link, sale, promised).await.map_err(failed)?;
-        let audit = books::audit(&link, server, sale).await;
+        let (key, orders) = (sale.key.as_bytes(), sale.orders.as_bytes());
+        let audit = crate::link::audit(&link, server, key, orders).await;
         books.audit = audit.map_err(failed)?;
         let stock = books.stock.clone();
         Ok((check_books(expected, tally, &books), stock))

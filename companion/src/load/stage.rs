@@ -183,9 +183,9 @@ impl Stage {
         let given_back = tally.released.iter().map(|(id, _)| id);
         let promised = tally.bought.keys().chain(given_back).collect();
         let mut books = books::read(&link, sale, promised).await.map_err(failed)?;
-        books.audit = books::audit(&link, &self.address(), sale)
-            .await
-            .map_err(failed)?;
+        let (key, orders) = (sale.key.as_bytes(), sale.orders.as_bytes());
+        let audit = crate::link::audit(&link, &self.address(), key, orders).await;
+        books.audit = audit.map_err(failed)?;
         let worker_ends = self.stop_worker();
         if let Some(url) = &options.worker_sql {
             let rows = books::read_sql(url, &self.sale_id).await;

@@ -25,6 +25,23 @@ pub async fn migrate(database: &mut Database) -> Result<(), String> {
     check_engine(database).await
 }
 
+/// Checks that the tables are there, and of this version: for whoever makes none.
+///
+/// # Errors
+///
+/// They are not, in words.
+pub async fn check_tables(database: &mut Database) -> Result<(), String> {
+    match version(database).await {
+        Some(VERSION) => check_engine(database).await,
+        Some(other) => Err(format!(
+            "the tables are of version {other}, and this flashsale knows version {VERSION}"
+        )),
+        None => Err(
+            "the database has no tables of flashsale worker: make them by flashsale worker --migrate-only".into(),
+        ),
+    }
+}
+
 /// Returns the version of the tables; `None` where there are none.
 async fn version(database: &mut Database) -> Option<i64> {
     let rows = database

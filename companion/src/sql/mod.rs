@@ -8,6 +8,6 @@ mod schema;
 
 pub use database::{Database, Dialect, Kind, Value, dialect_of};
 pub use errors::{describe, is_passing};
-pub use migrate::migrate;
+pub use migrate::{check_tables, migrate};
 pub use rows::Key;
 pub use schema::{DEAD, EVENTS, ORDERS, REFUNDS, RESERVATIONS, Table};

@@ -115,7 +115,7 @@ impl Lane {
         if !new.run_id.is_empty() && new.run_id != self.run_id {
             metrics::count_primary_change();
             log::warn(format!(
-                "{}: {} is not the process that was here before: after a failover compare your orders with the sale (docs/companion.md, Another primary)",
+                "{}: {} is not the process that was here before: after a failover run flashsale reconcile (docs/companion.md, Another primary)",
                 self.shown, new.server
             ));
             self.run_id.clone_from(&new.run_id);

@@ -8,11 +8,11 @@
 //!    twice is one row, and its hook runs once, in the transaction that inserts the row.
 //! 3. What cannot be stored is a dead letter in SQL before it is acknowledged.
 
-mod batch;
+pub mod batch;
 mod dead;
 mod dead_commands;
 pub mod entry;
-mod hook;
+pub mod hook;
 mod lane;
 mod metrics;
 mod options;
@@ -36,7 +36,7 @@ use batch::Rules;
 use hook::Hooks;
 use lane::{Lane, Shared};
 use options::Command;
-pub use options::Options;
+pub use options::{Options, event_and_file};
 
 /// How long a stop may take; what is not done then is done by the next start.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -88,7 +88,12 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
     }
 }
 
-async fn open_database(url: &str) -> Result<Database, Failure> {
+/// Connects to the database.
+///
+/// # Errors
+///
+/// It cannot be opened, without what logs in.
+pub async fn open_database(url: &str) -> Result<Database, Failure> {
     let opened = Database::connect(url).await;
     opened.map_err(|error| {
         Failure::CannotGoOn(format!(
@@ -255,8 +260,19 @@ async fn open_stream(shared: &Shared, stream: &[u8]) -> Result<(Link, Vec<Raw>),
     Ok((link, claimed.entries))
 }
 
-/// Returns the order streams of a split sale, from the hash of its parts.
+/// Returns the order streams of a split sale.
 async fn streams_of_parts(address: &Address, sale: &str) -> Result<Vec<Vec<u8>>, Failure> {
+    let parts = parts_of(address, sale).await?;
+    let stream = |part: String| format!("{part}:orders").into_bytes();
+    Ok(parts.into_iter().map(stream).collect())
+}
+
+/// Returns the keys of the parts of a split sale, from the hash of its parts.
+///
+/// # Errors
+///
+/// The server does not answer, or has no such hash.
+pub async fn parts_of(address: &Address, sale: &str) -> Result<Vec<String>, Failure> {
     let key = format!("{{{sale}}}:parts");
     let cannot = |error: LinkError| Failure::CannotGoOn(format!("Redis: {error}"));
     let link = Link::connect(address, key.as_bytes())
@@ -269,12 +285,11 @@ async fn streams_of_parts(address: &Address, sale: &str) -> Result<Vec<Vec<u8>>,
         redis::Value::Array(parts) if !parts.is_empty() => parts,
         _ => {
             return Err(Failure::CannotGoOn(format!(
-                "{key} is not there: {sale} is no split sale; give its stream by --orders"
+                "{key} is not there: {sale} is no split sale"
             )));
         }
     };
-    let stream = |part: &redis::Value| format!("{}:orders", crate::link::string(part)).into_bytes();
-    Ok(parts.iter().map(stream).collect())
+    Ok(parts.iter().map(crate::link::string).collect())
 }
 
 #[cfg(test)]

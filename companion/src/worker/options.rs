@@ -130,7 +130,12 @@ fn name(text: &str) -> Result<String, String> {
     }
 }
 
-fn event_and_file(text: &str) -> Result<(String, String), String> {
+/// Reads `EVENT=FILE`.
+///
+/// # Errors
+///
+/// It is none.
+pub fn event_and_file(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((event, file)) if !event.is_empty() && !file.is_empty() => {
             Ok((event.into(), file.into()))

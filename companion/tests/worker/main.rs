@@ -17,6 +17,7 @@ mod loops;
 mod outcomes;
 mod page;
 mod places;
+mod reconcile;
 mod servers;
 mod startup;
 mod worker;

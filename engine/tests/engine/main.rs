@@ -6,7 +6,7 @@
 //! **Method**: one program, linked once. `model` holds a sale against a slow, obvious
 //! model of it, `beyond` one that gets orders and units from elsewhere; `simulation` runs a primary, replicas and clients through faults; `codec`
 //! holds the bytes against golden files; `bloom_model` and `bloom_rate` do the same for
-//! filters, `rate` for rate limits; `units` holds units with names against a list of rows. `commands` is what the model and the simulation ask. `cargo test -p
+//! filters, `rate` for rate limits; `reconcile` repairs what a loss left; `units` holds units with names against a list of rows. `commands` is what the model and the simulation ask. `cargo test -p
 //! flashsale-engine --test engine model::` runs one of them.
 
 mod beyond;
@@ -17,6 +17,7 @@ mod commands;
 mod line;
 mod model;
 mod rate;
+mod reconcile;
 mod simulation;
 mod units;
 

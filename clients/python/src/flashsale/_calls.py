@@ -163,10 +163,13 @@ def get(key: Name, id: Name) -> Call[answers.Reservation | None]:
     return Call(args, decode.read_map(answers.Reservation))
 
 
-def import_(key: Name, orders: Name, user: Name, qty: Units, *, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> Call[answers.ImportAnswer]:
+def import_order(key: Name, orders: Name, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> Call[answers.ImportAnswer]:
     args: list[Wire] = ["FLASHSALE.IMPORT", key, orders]
     args.append(user)
-    args += encode.units(None, qty)
+    if units is None or qty is not None:
+        args += encode.units(None, qty)
+    if units is not None:
+        args += ["UNITS", len(units), *units]
     args += ["ID", id]
     args += ["AT", sold_at_ms]
     if ref is not None:

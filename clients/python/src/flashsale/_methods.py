@@ -128,18 +128,19 @@ class SaleMethods(Sender):
         """Tells everything about a reservation. It is None if the id is unknown."""
         return self._send(_calls.get(self.key, id))
 
-    def import_(self, user: Name, qty: Units, *, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> answers.ImportAnswer:
+    def import_order(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> answers.ImportAnswer:
         """Records an order that was sold elsewhere, or that a failover lost. It was sold,
-        so nothing refuses it but another order under its id; units that are not there are
-        owed.
+        so nothing refuses it but another order under its id, or one that has a unit of it;
+        units without names that are not there are owed.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `sold_at_ms`: when it was sold, in Unix milliseconds
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
         - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
         """
-        return self._send(_calls.import_(self.key, self.orders, user, qty, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
+        return self._send(_calls.import_order(self.key, self.orders, user, qty, units=units, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
 
     def info(self) -> answers.SaleInfo:
         """Tells everything about a sale as a whole."""
@@ -396,18 +397,19 @@ class AsyncSaleMethods(AsyncSender):
         """Tells everything about a reservation. It is None if the id is unknown."""
         return await self._send(_calls.get(self.key, id))
 
-    async def import_(self, user: Name, qty: Units, *, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> answers.ImportAnswer:
+    async def import_order(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> answers.ImportAnswer:
         """Records an order that was sold elsewhere, or that a failover lost. It was sold,
-        so nothing refuses it but another order under its id; units that are not there are
-        owed.
+        so nothing refuses it but another order under its id, or one that has a unit of it;
+        units without names that are not there are owed.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `sold_at_ms`: when it was sold, in Unix milliseconds
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
         - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
         """
-        return await self._send(_calls.import_(self.key, self.orders, user, qty, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
+        return await self._send(_calls.import_order(self.key, self.orders, user, qty, units=units, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
 
     async def info(self) -> answers.SaleInfo:
         """Tells everything about a sale as a whole."""
@@ -664,18 +666,19 @@ class PipelineMethods(PipelineSender):
         """Tells everything about a reservation. It is None if the id is unknown."""
         return self._send(_calls.get(self.key, id))
 
-    def import_(self, user: Name, qty: Units, *, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> Queued[answers.ImportAnswer]:
+    def import_order(self, user: Name, qty: Units | None, *, units: Sequence[Name] | None = None, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> Queued[answers.ImportAnswer]:
         """Records an order that was sold elsewhere, or that a failover lost. It was sold,
-        so nothing refuses it but another order under its id; units that are not there are
-        owed.
+        so nothing refuses it but another order under its id, or one that has a unit of it;
+        units without names that are not there are owed.
 
+        - `units`: units by their names, all or nothing
         - `id`: the idempotency token: make it before the first try, keep it, and send it with each
           retry
         - `sold_at_ms`: when it was sold, in Unix milliseconds
         - `ref`: the payment's own reference: it distinguishes a retry from a second payment
         - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
         """
-        return self._send(_calls.import_(self.key, self.orders, user, qty, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
+        return self._send(_calls.import_order(self.key, self.orders, user, qty, units=units, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
 
     def info(self) -> Queued[answers.SaleInfo]:
         """Tells everything about a sale as a whole."""

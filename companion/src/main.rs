@@ -26,6 +26,7 @@ mod plain;
 mod retry;
 mod secret;
 mod serve;
+mod split;
 mod sql;
 mod stop;
 mod top;
@@ -54,6 +55,7 @@ enum Command {
     Load(Box<load::Options>),
     Top(top::Options),
     Serve(serve::Options),
+    Split(Box<split::Options>),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
             Command::Load(options) => load::run(*options).await,
             Command::Top(options) => top::run(options).await,
             Command::Serve(options) => serve::run(options).await,
+            Command::Split(options) => split::run(*options).await,
         }
     };
     let code = match runtime.block_on(run) {

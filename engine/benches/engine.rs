@@ -26,6 +26,7 @@ const LARGE: u64 = 10_000_000;
 fn new_sale(stock: u64) -> Sale {
     let ask = CreateAsk {
         sale_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
+        share_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
         orders: b"orders",
         items: vec![(b"default", stock)],
         changes: Changes {

@@ -33,6 +33,7 @@ const USERS: u64 = 20_000;
 fn sale(stock: u64, user_limit: u64) -> Sale {
     let ask = CreateAsk {
         sale_id: 1,
+        share_id: 1,
         orders: b"orders",
         items: vec![(b"default", stock)],
         changes: Changes {

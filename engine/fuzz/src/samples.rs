@@ -53,6 +53,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
             "created",
             Change::Created(Box::new(Created {
                 sale_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
+                share_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
                 orders: b"{s}orders",
                 options: options(),
                 items: vec![
@@ -268,6 +269,7 @@ fn told_events() -> Vec<(&'static str, Change<'static>)> {
             "created-with-events",
             Change::Created(Box::new(Created {
                 sale_id: 7,
+                share_id: 7,
                 orders: b"orders",
                 options: with_events(options()),
                 items: vec![(b"a", 1)],
@@ -472,6 +474,7 @@ pub fn sale_of_version_2() -> Sale {
     let bounds = BOUNDS;
     let ask = CreateAsk {
         sale_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
+        share_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
         orders: b"orders",
         items: vec![(b"a", 1_000), (b"b", 1_000), (b"default", 0)],
         changes: Changes {

@@ -50,6 +50,7 @@ pub fn line_events() -> Vec<(&'static str, Change<'static>)> {
     let left = |remembers| Change::Left { id, remembers };
     let created = Created {
         sale_id: 7,
+        share_id: 7,
         orders: b"orders",
         options: with_line,
         items: vec![(b"a", 1)],
@@ -113,6 +114,7 @@ pub fn waiting_sale() -> Sale {
     let pace = Some(PaceRate { n: 7, ms: 100 });
     let ask = CreateAsk {
         sale_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
+        share_id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677,
         orders: b"orders",
         items: vec![(b"a", 10), (b"b", 3), (b"gone", 1), (b"many", 1 << 40)],
         changes: Changes {

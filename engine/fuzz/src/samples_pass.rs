@@ -21,6 +21,7 @@ pub fn passkeys(secrets: &[&[u8]]) -> PassKeys {
 pub fn pass_events() -> Vec<(&'static str, Change<'static>)> {
     let created = Created {
         sale_id: 7,
+        share_id: 7,
         orders: b"orders",
         options: Options {
             passkeys: passkeys(&[SECRET]),

@@ -172,13 +172,15 @@ impl Pair {
     }
 }
 
-fn totals(sale: &Sale) -> Vec<u64> {
-    sale.items().map(|item| item.total).collect()
+/// What each item has in all, and what it owes.
+fn totals(sale: &Sale) -> Vec<(i64, u64)> {
+    sale.items().map(|item| (item.total, item.owed)).collect()
 }
 
-/// Only a restock, or a refund without restock, changes how many units there are.
-fn assert_conserved(before: &[u64], sale: &Sale, event: &Event<'_>) {
-    let mut expected: Vec<i128> = before.iter().map(|&total| i128::from(total)).collect();
+/// Only a restock, a refund without restock, and what moves between sales changes how many
+/// units there are.
+fn assert_conserved(before: &[(i64, u64)], sale: &Sale, event: &Event<'_>) {
+    let mut expected: Vec<i128> = before.iter().map(|&(total, _)| i128::from(total)).collect();
     expected.resize(sale.items_len(), 0);
     match &event.change {
         Change::Restocked { deltas, .. } => {
@@ -189,12 +191,25 @@ fn assert_conserved(before: &[u64], sale: &Sale, event: &Event<'_>) {
         }
         Change::Refunded(refund) if !refund.restocks => {
             for line in &refund.lines {
-                expected[line.item as usize] -= i128::from(line.qty);
+                let (_, owed) = before[line.item as usize];
+                // Unless nobody may have the units again, they pay first.
+                let pays = if refund.no_restock == Some(false) {
+                    owed
+                } else {
+                    0
+                };
+                expected[line.item as usize] -= i128::from(line.qty.saturating_sub(pays));
             }
+        }
+        Change::Given(given) => expected[given.item as usize] -= i128::from(given.units),
+        Change::Taken(taken) => {
+            let item = sale.find_item(&taken.sku).expect("an item");
+            expected[item as usize] += i128::from(taken.units);
         }
         _ => {}
     }
-    let after: Vec<i128> = totals(sale).into_iter().map(i128::from).collect();
+    let after = totals(sale).into_iter().map(|(total, _)| i128::from(total));
+    let after: Vec<i128> = after.collect();
     assert_eq!(after, expected, "conservation: {event:?}");
 }
 

@@ -24,7 +24,7 @@ impl Sale {
         let is_sound = !self.items.is_overdrawn()
             && open <= totals.reserved
             && (open > 0 || totals.reserved == 0)
-            && totals.total() <= INTEGER_MAX;
+            && totals.units() <= INTEGER_MAX;
         if is_sound {
             None
         } else {
@@ -36,7 +36,7 @@ impl Sale {
     fn which_fault(&self) -> &'static str {
         if self.items.is_overdrawn() {
             "more units were to be moved than there are"
-        } else if self.items.totals().total() > INTEGER_MAX {
+        } else if self.items.totals().units() > INTEGER_MAX {
             "there are more units than can be counted"
         } else {
             "the units reserved are not those of the open reservations"

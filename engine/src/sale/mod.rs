@@ -11,17 +11,18 @@
 //!
 //! # Invariants
 //!
-//! 1. For each item, units only move between available, reserved and sold. Only a
-//!    restock or a refund without restock changes their sum, `total`, and with it `base`.
+//! 1. For each item, `available + reserved + sold = total + owed`, and `total = base + taken -
+//!    given`. An item that owes has none available. Only a restock or a refund without restock
+//!    changes `base`.
 //! 2. An item's `reserved` equals what the open reservations say about it, its
 //!    `sold` what the orders say, net of refunds.
 //! 3. No change takes a user above USERLIMIT or ITEMLIMIT, or the sale above
-//!    SALELIMIT.
+//!    SALELIMIT, but an order that was sold elsewhere.
 //! 4. Each open reservation stands exactly once among the deadlines, each expired one
 //!    within its grace exactly once among the late, each released one and each one that
 //!    expired for good exactly once among the ended.
 //! 5. An id has one user and one set of units for as long as it is known.
-//! 6. The sum of all `total` is at most 2^53 - 1.
+//! 6. The sum of all units, available, reserved and sold, is at most 2^53 - 1.
 //!
 //! 7. A user has at most one place in line, and an id is a place or a reservation, never both.
 //! 8. Nobody gets units before a smaller place of the same line that was present and within
@@ -46,6 +47,8 @@
 //! | who has tried how often | `attempts.rs` |
 //! | what becomes of a sale that breaks an invariant | `broken.rs` |
 //! | what is read | `views.rs` |
+//! | what moves between sales, and what a part of a split sale says | `book/shares.rs`, `plan/share.rs`; `book/rest.rs`, `plan/part.rs` |
+//! | which orders come from elsewhere | `plan/import.rs` |
 //! | does it add up, and agree with the stream | `audit/` |
 //! | what is on disk and on the wire | `disk/`, `event/codec.rs`, `event/order_codec.rs`, `event/container.rs`, `event/parts.rs` |
 
@@ -68,7 +71,8 @@ pub use crate::table::name::{Key, NAME_BYTES_MAX, Name, NameBuffer, Spelling};
 pub use crate::wire::CodecError;
 pub use ask::answer::{Answer, ThrottledBy, Which};
 pub use ask::request::{
-    Ask, AskLines, Bounds, Checkout, Pass, RefundAsk, Reserve, Restock, RestockAsk,
+    Ask, AskLines, Bounds, Checkout, Give, Import, Pass, RefundAsk, Reserve, Restock, RestockAsk,
+    Take,
 };
 pub use attempts::Attempts;
 pub use audit::Differences;
@@ -80,6 +84,7 @@ pub use book::outbox::{Hole, Outbox, OutboxCounts};
 pub use book::pace::PaceRate;
 pub use book::passkeys::PassKeys;
 pub use book::reservation::Slot;
+pub use book::shares::{PEERS_MAX, Way};
 pub use book::waiting::draw::{Draw, Seed};
 pub use book::waiting::{LastDraw, LineCounts, Moves, Place, PlaceSlot, Waiting};
 pub use disk::loader::Loader;
@@ -91,18 +96,23 @@ pub use event::container::{Container, ContainerWriter};
 pub use event::facts::Deed;
 pub use event::record::{Alterations, News, Record, ReservationEvent};
 pub use event::told::{Told, ToldWriter};
-pub use event::{Change, Created, Event, Forgets, Granted, Order, Pending, Refund, StockDelta};
+pub use event::{
+    Change, Created, Event, Forgets, Given, Granted, Imported, Order, Pending, Refund, StockDelta,
+    Taken,
+};
 pub use plan::batch::{Batch, Carrier, Entry};
 pub use plan::manage::CreateAsk;
 pub use plan::pass::{make as make_pass, verify as verify_pass};
 pub use presence::Presence;
 pub use state::{MarkId, Sale, Time};
 pub use units::{
-    EntryId, INTEGER_MAX, ItemIndex, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX, ORDERS_BYTES_MAX,
-    PAYLOAD_BYTES_MAX, PAYLOAD_LEVELS_MAX, SKU_BYTES_MAX, SKU_DEFAULT, WINDOW_MS_MAX,
-    WINDOW_MS_MIN, units_of,
+    EntryId, GROUP_BYTES_MAX, INTEGER_MAX, ItemIndex, Line, Lines, MARK_BYTES_MAX, MOMENT_MS_MAX,
+    ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_LEVELS_MAX, SKU_BYTES_MAX, SKU_DEFAULT,
+    WINDOW_MS_MAX, WINDOW_MS_MIN, units_of,
 };
-pub use views::{InfoView, ItemView, Phase, State, Terms, UserView, View, Wait};
+pub use views::{
+    InfoView, ItemView, Phase, RefundView, ShareView, State, Terms, UserView, View, Wait,
+};
 pub use views_line::{PlaceCursor, WaitTerms};
 
 /// What a plan returns: the event that is to happen, or why nothing does.

@@ -9,7 +9,9 @@ use crate::sale::book::outbox::Outbox;
 use crate::sale::book::pace::Pace;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
 use crate::sale::book::reservations::Reservations;
+use crate::sale::book::rest::Rest;
 use crate::sale::book::restock_refs::RestockRefs;
+use crate::sale::book::shares::Shares;
 use crate::sale::book::users::Users;
 use crate::sale::book::waiting::Waiting;
 use crate::sale::units::{CLOCK_STEP_MS_MAX, INTEGER_MAX, MARK_BYTES_MAX, MOMENT_MS_MAX};
@@ -43,6 +45,13 @@ pub struct Sale {
     pub(crate) pace: Pace,
     /// There is `waiting`, or PACE: what others do not pay for is behind this.
     pub(crate) has_queue: bool,
+    /// Since the sale has a share id of its own, or gave to or took from another sale.
+    pub(crate) shares: Option<Box<Shares>>,
+    /// What this copy was told of the other parts of a split sale. Not a part of its history.
+    pub(crate) rest: Option<Box<Rest>>,
+    /// By item: units that this copy refused, or put in line, for want of stock. Not a part of
+    /// its history either.
+    pub(crate) asked: Vec<u64>,
     /// This copy missed a change of its primary, and does not sell.
     pub(crate) mark: Option<Mark>,
     /// Why nothing here can be relied on, in words. A property of this copy, not of its
@@ -248,9 +257,9 @@ impl Sale {
         record.status() == Status::Open && record.expires_at_ms() <= now_ms
     }
 
-    /// Units that belong to this sale, in all.
-    pub(crate) fn total(&self) -> u64 {
-        self.items.totals().total()
+    /// Units that are available, reserved and sold, in all: what the sale has and what it owes.
+    pub(crate) fn units(&self) -> u64 {
+        self.items.totals().units()
     }
 
     /// Bytes of memory, from the sizes of all allocations. O(REFs of RESTOCK).
@@ -270,6 +279,16 @@ impl Sale {
                 .as_ref()
                 .map_or(0, |waiting| size_of::<Waiting>() + waiting.heap_bytes())
             + self.options.passkeys.heap_bytes()
+            + self.options.group.as_ref().map_or(0, |group| group.len())
+            + self
+                .shares
+                .as_ref()
+                .map_or(0, |shares| size_of::<Shares>() + shares.heap_bytes())
+            + self
+                .rest
+                .as_ref()
+                .map_or(0, |rest| size_of::<Rest>() + rest.heap_bytes())
+            + self.asked.capacity() * size_of::<u64>()
             + self.mark.as_ref().map_or(0, |mark| mark.reason.len())
             + self.broken.as_ref().map_or(0, |reason| reason.len())
     }

@@ -34,6 +34,8 @@ pub const PAYLOAD_LEVELS_MAX: usize = 128;
 pub const CLOCK_STEP_MS_MAX: u64 = 60_000;
 /// How many REFs of RESTOCK a sale remembers.
 pub const RESTOCK_REFS_MAX: usize = 1_000;
+/// Longest name of a split sale, in bytes.
+pub const GROUP_BYTES_MAX: usize = 128;
 /// The SKU of a sale made with STOCK.
 pub const SKU_DEFAULT: &[u8] = b"default";
 /// How many open ids USER lists.

@@ -6,8 +6,10 @@
 use crate::sale::book::items::Stock;
 use crate::sale::book::options::Options;
 use crate::sale::book::outbox::Outbox;
-use crate::sale::book::reservation::{Reservation, Slot, Status};
+use crate::sale::book::reservation::{OrderRecord, Reservation, Slot, Status};
+use crate::sale::book::shares::Way;
 use crate::sale::book::waiting::PlaceSlot;
+use crate::sale::book::waiting::line::WaitingLine;
 use crate::sale::state::Sale;
 use crate::sale::units::{EntryId, INTEGER_MAX, ItemIndex, Line, Lines, USER_IDS_MAX, one_line};
 use crate::table::name::{Key, Name, NameBuffer, Spelling};
@@ -65,11 +67,13 @@ pub struct ItemView<'s> {
     pub available: u64,
     pub reserved: u64,
     pub sold: u64,
-    pub total: u64,
+    /// Units the sale has: those three, less what it owes.
+    pub total: i64,
+    pub owed: u64,
 }
 
 impl<'s> ItemView<'s> {
-    fn new(sku: &'s [u8], stock: Stock) -> ItemView<'s> {
+    fn new(sku: &'s [u8], stock: Stock, owed: u64) -> ItemView<'s> {
         let Stock {
             available,
             reserved,
@@ -80,9 +84,49 @@ impl<'s> ItemView<'s> {
             available,
             reserved,
             sold,
-            total: stock.total(),
+            total: total_of(stock, owed),
+            owed,
         }
     }
+}
+
+/// Units there are, less those that are owed; neither is above 2^53 - 1.
+fn total_of(stock: Stock, owed: u64) -> i64 {
+    stock
+        .units()
+        .cast_signed()
+        .saturating_sub(owed.cast_signed())
+}
+
+/// One refund of an order, as GET tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundView<'s> {
+    pub entry: EntryId,
+    pub reference: Option<&'s [u8]>,
+    /// In the order first asked for.
+    pub lines: Lines,
+    /// Units of it went on sale again, or paid what was owed; `None` where older formats do not
+    /// say.
+    pub restocked: Option<bool>,
+    /// RESTORELIMIT was asked for.
+    pub restore_limit: bool,
+    /// NORESTOCK was asked for; `None` where older formats do not say.
+    pub no_restock: Option<bool>,
+}
+
+/// One item as other sales see it.
+pub struct ShareView<'s> {
+    pub item: ItemView<'s>,
+    /// Units by CREATE and RESTOCK, less those that refunds took out.
+    pub base: i64,
+    /// Units that this copy refused, or put in line, for want of stock.
+    pub asked: u64,
+    /// Units that people in line wait for.
+    pub waiting: u64,
+    /// By share id: units given in all.
+    pub given: Vec<(u128, u64)>,
+    /// By share id: units taken in all.
+    pub taken: Vec<(u128, u64)>,
 }
 
 /// A reservation, whole.
@@ -189,6 +233,7 @@ impl Phase {
 #[derive(Clone, Debug)]
 pub struct InfoView<'s> {
     pub sale_id: u128,
+    pub share_id: u128,
     pub orders: &'s [u8],
     pub phase: Phase,
     pub now_ms: u64,
@@ -197,10 +242,11 @@ pub struct InfoView<'s> {
     pub closed_at_ms: Option<u64>,
     pub options: &'s Options,
     pub items: u64,
-    pub total: u64,
+    pub total: i64,
     pub available: u64,
     pub reserved: u64,
     pub sold: u64,
+    pub owed: u64,
     pub refunded: u64,
     pub users: u64,
     pub reservations_open: u64,
@@ -305,14 +351,60 @@ impl Sale {
 
     #[inline]
     pub fn item(&self, item: ItemIndex) -> ItemView<'_> {
-        ItemView::new(self.items.sku(item), self.items.stock(item))
+        let owed = self.items.owed(item);
+        ItemView::new(self.items.sku(item), self.items.stock(item), owed)
+    }
+
+    /// An item with all that other sales have to do with it. O(share ids).
+    pub fn share(&self, item: ItemIndex) -> ShareView<'_> {
+        let shares = self.shares.iter();
+        let totals = |way| {
+            let shares = shares.clone();
+            shares
+                .flat_map(|shares| shares.of_item(way, item))
+                .collect()
+        };
+        let waiting = self.waiting.as_ref().and_then(|waiting| waiting.line(item));
+        let waiting = waiting.map_or(0, WaitingLine::units);
+        ShareView {
+            item: self.item(item),
+            base: self.items.base(item),
+            asked: self.asked.get(item as usize).copied().unwrap_or_default(),
+            waiting: u64::try_from(waiting).unwrap_or(u64::MAX).min(INTEGER_MAX),
+            given: totals(Way::Given),
+            taken: totals(Way::Taken),
+        }
+    }
+
+    /// Units that all items owe.
+    #[inline]
+    pub fn owed(&self) -> u64 {
+        self.items.owed_in_all()
+    }
+
+    /// Units refunded so far.
+    pub fn refunded(&self) -> u64 {
+        self.refunded
+    }
+
+    /// The refunds of an order, in their order.
+    pub fn refunds(&self, slot: Slot) -> impl Iterator<Item = RefundView<'_>> {
+        let order = self.record(slot).and_then(Reservation::order);
+        let refunds = order.into_iter().flat_map(OrderRecord::refunds);
+        refunds.map(|refund| RefundView {
+            entry: refund.entry,
+            reference: refund.reference.as_ref().map(Name::bytes),
+            lines: refund.cart.lines(),
+            restocked: refund.no_restock.map(|_| refund.restocked),
+            restore_limit: refund.restores_limit,
+            no_restock: refund.no_restock,
+        })
     }
 
     /// All items, in the order they were made.
     pub fn items(&self) -> impl Iterator<Item = ItemView<'_>> {
-        self.items
-            .iter()
-            .map(|(sku, stock, _)| ItemView::new(sku, stock))
+        let items = (0..).zip(self.items.iter());
+        items.map(|(item, (sku, stock, _))| ItemView::new(sku, stock, self.items.owed(item)))
     }
 
     /// Number of items.
@@ -412,6 +504,7 @@ impl Sale {
         let counts = outbox.map(Outbox::counts);
         InfoView {
             sale_id: self.sale_id,
+            share_id: self.share_id(),
             orders: &self.orders,
             phase: self.phase(now_ms),
             now_ms,
@@ -420,10 +513,11 @@ impl Sale {
             closed_at_ms: self.closed_at_ms,
             options: &self.options,
             items: self.items.len() as u64,
-            total: totals.total(),
+            total: total_of(totals, self.owed()),
             available: totals.available,
             reserved: totals.reserved,
             sold: totals.sold,
+            owed: self.owed(),
             refunded: self.refunded,
             users: self.users.len() as u64,
             reservations_open: self.reservations_open(),

@@ -124,8 +124,7 @@ impl Sale {
         let place = waiting.get(slot)?;
         let line = waiting.line(place.item)?;
         let ahead = line.ahead(place.number);
-        let stock = self.items.stock(place.item);
-        let left = stock.available.saturating_add(stock.reserved);
+        let left = self.left_of(place.item);
         let is_moving = self.refuses_since_ms().is_none() && self.options.has_started(now_ms);
         let ahead_now = ahead.filter(|_| is_moving);
         Some(WaitTerms {

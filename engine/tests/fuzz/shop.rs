@@ -69,6 +69,7 @@ impl Shop {
         };
         let ask = CreateAsk {
             sale_id: 1,
+            share_id: 1,
             orders: b"orders",
             items: skus.iter().map(|&sku| (sku, units)).collect(),
             changes: Changes {

@@ -422,6 +422,7 @@ fn an_aof_has_nothing_of_what_did_not_fit_and_the_next_start_takes_it() {
     };
     let created = event(Change::Created(Box::new(Created {
         sale_id: 7,
+        share_id: 7,
         orders: b"elsewhere",
         options: Options::new(1_000, 1_000),
         items: vec![(b"z", 3)],
@@ -539,6 +540,7 @@ fn chunks() -> Vec<Vec<u8>> {
         at_ms: AT_MS,
         change: Change::Created(Box::new(Created {
             sale_id: 7,
+            share_id: 7,
             orders: b"elsewhere",
             options: Options::new(1_000, 1_000),
             items: skus.iter().map(|sku| (sku.as_bytes(), 5)).collect(),

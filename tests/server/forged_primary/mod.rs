@@ -277,6 +277,7 @@ fn a_sale_made_where_something_is_already_is_counted_and_is_what_the_primary_say
     let mut con = stage.replica.conn();
     let event = event(Change::Created(Box::new(Created {
         sale_id: 7,
+        share_id: 7,
         orders: b"elsewhere",
         options: Options::new(1_000, 3_600_000),
         items: vec![(b"z", 3)],

@@ -112,6 +112,18 @@ pub enum Answer {
         item: ItemIndex,
     },
 
+    // Of other sales: replays.
+    /// GIVE of a total that is not above this one.
+    Given {
+        total: u64,
+        item: ItemIndex,
+    },
+    /// TAKE of a total that is not above this one.
+    Taken {
+        total: u64,
+        item: ItemIndex,
+    },
+
     // Of lines and PACE.
     /// The id waits; what there is to say is read from its place.
     Waiting {

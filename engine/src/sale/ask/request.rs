@@ -67,16 +67,60 @@ pub struct RefundAsk<'a> {
     pub restore_limit: bool,
 }
 
+/// `FLASHSALE.IMPORT`.
+#[derive(Clone, Debug)]
+pub struct Import<'a> {
+    pub user: Key<'a>,
+    pub ask: Ask<'a>,
+    pub id: Key<'a>,
+    /// AT: when it was sold, in Unix milliseconds.
+    pub sold_at_ms: u64,
+    pub reference: Option<&'a [u8]>,
+    pub payload: Option<&'a [u8]>,
+}
+
+/// `FLASHSALE.GIVE`.
+#[derive(Clone, Copy, Debug)]
+pub struct Give<'a> {
+    /// The share id of the sale that gives.
+    pub from: u128,
+    /// The share id of the sale that the units are for.
+    pub to: u128,
+    /// Units given in all.
+    pub total: u64,
+    /// `None`: what a bare quantity means.
+    pub sku: Option<&'a [u8]>,
+    /// MOST: as many as there are.
+    pub most: bool,
+    /// OWING: all, whether they are there or not.
+    pub owes: bool,
+    /// CONFIRM: an event says so in any case.
+    pub confirms: bool,
+}
+
+/// `FLASHSALE.TAKE`.
+#[derive(Clone, Copy, Debug)]
+pub struct Take<'a> {
+    /// The share id of the sale that gave.
+    pub from: u128,
+    /// The share id of the sale that takes.
+    pub to: u128,
+    /// Units taken in all.
+    pub total: u64,
+    /// `None`: what a bare quantity means.
+    pub sku: Option<&'a [u8]>,
+}
+
 /// `FLASHSALE.RESTOCK`.
 #[derive(Clone, Debug)]
 pub struct Restock<'a> {
     pub ask: RestockAsk<'a>,
-    /// Unknown SKUs with positive deltas become new items.
+    /// Unknown SKUs with deltas of 0 or more become new items.
     pub new: bool,
     pub reference: Option<&'a [u8]>,
 }
 
-/// `{delta | ITEMS count sku delta ...}`; no delta is 0.
+/// `{delta | ITEMS count sku delta ...}`; a delta of 0 only with NEW.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RestockAsk<'a> {
     Delta(i64),

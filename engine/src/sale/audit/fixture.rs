@@ -50,6 +50,7 @@ fn order(reference: Option<&'static [u8]>, seq: u64) -> Order<'static> {
 pub fn sale() -> Sale {
     let created = Created {
         sale_id: 7,
+        share_id: 7,
         orders: b"orders",
         options: Options {
             item_limit: Some(50),

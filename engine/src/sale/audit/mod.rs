@@ -9,6 +9,7 @@ pub(super) mod fixture;
 mod line;
 pub mod orders;
 mod outbox;
+mod shares;
 
 use std::collections::HashMap;
 
@@ -226,12 +227,7 @@ impl Sale {
             let of = |what: &str| format!("{what} of the item '{}'", sku.escape_ascii());
             differences.compare(|| of("reserved"), stock.reserved, counted.reserved);
             differences.compare(|| of("sold"), stock.sold, counted.sold);
-            if i128::from(stock.total()) != i128::from(base) {
-                let (of, total) = (of("total"), stock.total());
-                differences.add(|| {
-                    format!("{of} is {total}, by CREATE, RESTOCK and REFUND it would be {base}")
-                });
-            }
+            self.audit_item_total((item, sku), (stock, base), differences);
             saturate(&mut totals.available, stock.available);
             saturate(&mut totals.reserved, stock.reserved);
             saturate(&mut totals.sold, stock.sold);
@@ -242,10 +238,11 @@ impl Sale {
         differences.compare(|| of("reserved"), kept.reserved, totals.reserved);
         differences.compare(|| of("sold"), kept.sold, totals.sold);
         differences.compare(|| of("refunded"), self.refunded, recount.refunded);
-        if kept.total() > INTEGER_MAX {
-            let total = kept.total();
-            differences.add(|| format!("total of the sale is {total}, above 2^53 - 1"));
+        if kept.units() > INTEGER_MAX {
+            let units = kept.units();
+            differences.add(|| format!("units of the sale are {units}, above 2^53 - 1"));
         }
+        self.audit_owed(differences);
         for item in recount.items.keys() {
             if *item as usize >= self.items.len() {
                 differences.add(|| {

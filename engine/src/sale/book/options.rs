@@ -90,6 +90,8 @@ pub struct Options {
     pub user_rate: Option<AttemptRate>,
     /// The same for a source that requests name.
     pub from_rate: Option<AttemptRate>,
+    /// The split sale that this one is a part of.
+    pub group: Option<Box<str>>,
 }
 
 impl Options {
@@ -123,6 +125,7 @@ impl Options {
             passkeys: PassKeys::default(),
             user_rate: None,
             from_rate: None,
+            group: None,
         }
     }
 
@@ -218,6 +221,8 @@ pub struct Changes {
     pub user_rate: Option<Option<AttemptRate>>,
     /// `Some(None)` removes it.
     pub from_rate: Option<Option<AttemptRate>>,
+    /// `Some(None)` removes it.
+    pub group: Option<Option<Box<str>>>,
 }
 
 impl Changes {
@@ -247,6 +252,7 @@ impl Changes {
             patience_ms: self.patience_ms.unwrap_or(before.patience_ms),
             pace: self.pace.unwrap_or(before.pace),
             passkeys: self.passkeys.as_ref().unwrap_or(&before.passkeys).clone(),
+            group: self.group.as_ref().unwrap_or(&before.group).clone(),
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct RefundRecord {
     pub restores_limit: bool,
     /// NORESTOCK was asked for; `None` where older formats do not say it.
     pub no_restock: Option<bool>,
+    /// Units of it went on sale again, or paid what the sale owed.
+    pub restocked: bool,
 }
 
 impl RefundRecord {

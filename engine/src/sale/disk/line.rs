@@ -133,7 +133,7 @@ impl LineLoading {
         {
             return Err(CodecError::Invalid("a line"));
         }
-        let stock: Stock = sale.items.stock(item);
+        let stock: Stock = sale.items.reachable(item);
         let Some(waiting) = &mut sale.waiting else {
             return Err(CodecError::Invalid("a line"));
         };

@@ -14,10 +14,11 @@ use crate::sale::book::users::UserSlot;
 use crate::sale::disk::chains::{Chains, take_position};
 use crate::sale::disk::line::{LineLoading, take_past};
 use crate::sale::disk::outbox::{take_counts, take_record as take_outbox_record};
+use crate::sale::disk::shares::{take_header_share, take_owed, take_pair};
 use crate::sale::disk::snapshot::{
     BROKEN, CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINE, LINES, MARK, NO_CART,
-    NO_RESTOCK, OPEN, ORDER, OUTBOX, PASSKEYS, PLACE, RATES, RECORD, REFUND, RELEASED, RESTOCK_REF,
-    SNAPSHOT_VERSION, WAITS,
+    NO_RESTOCK, NOT_RESTOCKED, OPEN, ORDER, OUTBOX, OWED, PASSKEYS, PLACE, RATES, RECORD, REFUND,
+    RELEASED, RESTOCK_REF, SHARE, SHARES, SNAPSHOT_VERSION, WAITS,
 };
 use crate::sale::event::apply::{new_reservation, signed};
 use crate::sale::event::parts::{
@@ -153,7 +154,7 @@ impl Loader {
         if has_options && self.version < 3 {
             return Err(CodecError::Invalid("the tag of an element"));
         }
-        if has_options && tag != REFUND {
+        if has_options && !matches!(tag, ITEM | REFUND) {
             return Err(CodecError::Newer("an option of an element"));
         }
         let (version, chains) = (self.version, &mut self.chains);
@@ -164,7 +165,8 @@ impl Loader {
             return Err(CodecError::Invalid("a record of a broken sale"));
         }
         match tag {
-            ITEM => take_item(from, version, sale),
+            ITEM => take_item(from, version, sale, has_options),
+            SHARES if version >= 3 => take_pair(from, sale),
             OPEN => take_record(from, version, sale, chains, Status::Open),
             RELEASED => take_record(from, version, sale, chains, Status::Released),
             LATE => take_record(from, version, sale, chains, Status::InGrace),
@@ -204,8 +206,10 @@ fn take_header(
         1..=SNAPSHOT_VERSION => {}
         _ => return Err(CodecError::Newer("a snapshot")),
     }
+    let sale_id = from.wide()?;
     let created = Created {
-        sale_id: from.wide()?,
+        sale_id,
+        share_id: sale_id,
         orders: from.bytes(ORDERS_BYTES_MAX)?,
         options: take_options(from)?,
         items: Vec::new(),
@@ -254,6 +258,10 @@ fn take_header(
                 take_rates(value, &mut sale.options)?;
                 Ok(true)
             }
+            SHARE => {
+                take_header_share(value, &mut sale)?;
+                Ok(true)
+            }
             _ => Ok(false),
         })?;
     }
@@ -263,7 +271,12 @@ fn take_header(
     Ok((version, sale))
 }
 
-fn take_item(from: &mut NameReader<'_>, version: u8, sale: &mut Sale) -> Result<(), CodecError> {
+fn take_item(
+    from: &mut NameReader<'_>,
+    version: u8,
+    sale: &mut Sale,
+    has_options: bool,
+) -> Result<(), CodecError> {
     let sku = take_sku(from)?;
     let stock = Stock {
         available: from.number()?,
@@ -271,15 +284,26 @@ fn take_item(from: &mut NameReader<'_>, version: u8, sale: &mut Sale) -> Result<
         sold: from.number()?,
     };
     let base = if version < 3 {
-        signed(stock.total())
+        signed(stock.units())
     } else {
         from.signed()?
     };
-    let is_too_many = sale.total().saturating_add(stock.total()) > INTEGER_MAX;
+    let mut owed = 0;
+    if has_options {
+        from.options(|tag, value| {
+            if tag == OWED {
+                owed = take_owed(value)?;
+            }
+            Ok(tag == OWED)
+        })?;
+    }
+    let is_too_many = sale.units().saturating_add(stock.units()) > INTEGER_MAX
+        || sale.items.owed_in_all().saturating_add(owed) > INTEGER_MAX;
     if sale.items.find(sku).is_some() || (is_too_many && sale.broken().is_none()) {
         return Err(CodecError::Invalid("an item"));
     }
-    sale.items.add(sku, stock, base);
+    let item = sale.items.add(sku, stock, base);
+    sale.items.set_owed(item, owed);
     Ok(())
 }
 
@@ -381,12 +405,16 @@ fn take_refund(
     let entry = take_entry(from)?;
     let restores_limit = from.flag()?;
     let mut no_restock = (version >= 3).then_some(false);
+    let mut restocked = true;
     if has_options {
         from.options(|tag, value| {
-            if tag == NO_RESTOCK {
-                no_restock = value.flag()?.then_some(true);
+            match tag {
+                NO_RESTOCK => no_restock = value.flag()?.then_some(true),
+                NOT_RESTOCKED if no_restock == Some(false) => {}
+                _ => return Ok(false),
             }
-            Ok(tag == NO_RESTOCK)
+            restocked = false;
+            Ok(true)
         })?;
     }
     let refund = Refund {
@@ -417,7 +445,7 @@ fn take_refund(
     if restores_limit {
         sale.count_limits(user, &refund.lines, -1);
     }
-    sale.note_refund(slot, &refund);
+    sale.note_refund(slot, &refund, restocked);
     Ok(())
 }
 

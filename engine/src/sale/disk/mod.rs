@@ -4,4 +4,5 @@ pub mod chains;
 mod line;
 pub mod loader;
 mod outbox;
+mod shares;
 pub mod snapshot;

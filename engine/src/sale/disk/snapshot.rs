@@ -1,6 +1,6 @@
 //! A whole sale as bytes: for RDB, DUMP and the AOF rewrite.
 //!
-//! A stream of elements - a header, items, open reservations by deadline, expired ones
+//! A stream of elements - a header, items, what went to other sales and came from them, open reservations by deadline, expired ones
 //! within their grace by deadline, ended ones by when they are to be forgotten, orders
 //! each followed by its refunds, REFs of RESTOCK, lines each followed by its places, records of the
 //! outbox, an end with counts - cut into chunks of
@@ -12,7 +12,7 @@
 //! |---|---|
 //! | 1 | an open reservation was followed by how many were made since |
 //! | 2 | by its user's one before it |
-//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken, EVENTS and the outbox, lines and PACE, PASSKEY, USERRATE and FROMRATE |
+//! | 3 | options; `base` of an item, the element `LATE`, digests of large carts and restocks, NORESTOCK of a refund, the mark of a diverged copy, why a sale is broken, EVENTS and the outbox, lines and PACE, PASSKEY, USERRATE and FROMRATE, what is owed, share ids and GROUP, what went to other sales and came from them |
 //!
 //! Of a broken sale, only the header and the items are written: links that may lead nowhere
 //! must not be followed, least of all by a server that is to be loaded from these bytes.
@@ -25,6 +25,7 @@ use crate::sale::book::reservation::{Reservation, Status};
 use crate::sale::book::restock_refs::{Deltas, RestockRef};
 use crate::sale::disk::line::{has_past, put_line, put_past, put_place};
 use crate::sale::disk::outbox::{put_counts, put_record as put_outbox_record};
+use crate::sale::disk::shares::{has_share, put_header_share, put_pair};
 use crate::sale::event::parts::{
     put_entry, put_lines, put_mark_id, put_options, put_passkeys, put_rates,
 };
@@ -52,6 +53,8 @@ pub(crate) const RECORD: u8 = 11;
 /// A line of people who wait, and a place in it; see `line.rs`.
 pub(crate) const LINE: u8 = 12;
 pub(crate) const PLACE: u8 = 13;
+/// What another sale was given of an item, and what came from it; see `shares.rs`.
+pub(crate) const SHARES: u8 = 14;
 
 /// Options of [`HEADER`]: the mark, and its reason.
 pub(crate) const MARK: u8 = 1;
@@ -65,9 +68,15 @@ pub(crate) const WAITS: u8 = 4;
 pub(crate) const PASSKEYS: u8 = 5;
 /// The same: USERRATE and FROMRATE.
 pub(crate) const RATES: u8 = 6;
+/// The same: the share id where it is not the sale id, and GROUP.
+pub(crate) const SHARE: u8 = 7;
+/// Options of [`ITEM`]: units that it owes.
+pub(crate) const OWED: u8 = 1;
 /// Options of [`REFUND`], where NORESTOCK was asked for (1), or older formats do not say
 /// whether it was (0).
 pub(crate) const NO_RESTOCK: u8 = 1;
+/// The same, no value: nothing went on sale again, though nobody asked for that.
+pub(crate) const NOT_RESTOCKED: u8 = 3;
 
 /// What there is of a cart.
 pub(crate) const NO_CART: u8 = 0;
@@ -98,11 +107,18 @@ enum Secrets {
 
 fn for_each_element(sale: &Sale, secrets: Secrets, element: &mut dyn FnMut(Write<'_>)) {
     element(&|out| put_header(out, sale, secrets));
-    for (sku, stock, base) in sale.items.iter() {
-        element(&|out| put_item(out, sku, stock, base));
+    for (item, (sku, stock, base)) in (0..).zip(sale.items.iter()) {
+        let owed = sale.items.owed(item);
+        element(&|out| put_item(out, sku, stock, (base, owed)));
     }
     let mut records = 0;
     if sale.broken().is_none() {
+        for pair in sale.shares.iter().flat_map(|shares| shares.iter()) {
+            element(&|out| {
+                out.tag(SHARES);
+                put_pair(out, pair);
+            });
+        }
         for_each_record(sale, element);
         records = sale.reservations.len() as u64;
     }
@@ -226,6 +242,7 @@ fn put_header(out: &mut Writer<'_>, sale: &Sale, secrets: Secrets) {
         has_past(sale),
         !sale.options.passkeys.is_empty(),
         sale.options.has_rates(),
+        has_share(sale),
     ];
     let options = options.into_iter().map(u64::from).sum();
     out.tag_with_options(HEADER, options > 0);
@@ -267,15 +284,21 @@ fn put_header(out: &mut Writer<'_>, sale: &Sale, secrets: Secrets) {
     if sale.options.has_rates() {
         out.an_option(RATES, |out| put_rates(out, &sale.options));
     }
+    if has_share(sale) {
+        out.an_option(SHARE, |out| put_header_share(out, sale));
+    }
 }
 
-fn put_item(out: &mut Writer<'_>, sku: &[u8], stock: Stock, base: i64) {
-    out.tag(ITEM);
+fn put_item(out: &mut Writer<'_>, sku: &[u8], stock: Stock, (base, owed): (i64, u64)) {
+    out.tag_with_options(ITEM, owed > 0);
     out.bytes(sku);
     out.number(stock.available);
     out.number(stock.reserved);
     out.number(stock.sold);
     out.signed(base);
+    if owed > 0 {
+        out.one_option(OWED, |out| out.number(owed));
+    }
 }
 
 fn put_record(out: &mut Writer<'_>, sale: &Sale, record: Reservation<'_>) {
@@ -321,7 +344,8 @@ fn put_refund(out: &mut Writer<'_>, id: Spelling<'_>, refund: &RefundRecord) {
         Some(true) => Some(true),
         None => Some(false),
     };
-    out.tag_with_options(REFUND, no_restock.is_some());
+    let is_kept = no_restock.is_none() && !refund.restocked;
+    out.tag_with_options(REFUND, no_restock.is_some() || is_kept);
     out.name(id);
     out.option(refund.reference.as_ref(), |out, name| {
         out.name(name.spelling())
@@ -331,6 +355,8 @@ fn put_refund(out: &mut Writer<'_>, id: Spelling<'_>, refund: &RefundRecord) {
     out.flag(refund.restores_limit);
     if let Some(was_asked) = no_restock {
         out.one_option(NO_RESTOCK, |out| out.flag(was_asked));
+    } else if is_kept {
+        out.one_option(NOT_RESTOCKED, |_| {});
     }
 }
 

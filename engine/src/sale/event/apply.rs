@@ -120,6 +120,7 @@ impl Sale {
                 Some(slot)
             }
             Change::Refunded(refund) => self.refund(refund, seen),
+            Change::Imported(imported) => self.apply_imported(imported, at_ms, seen),
             Change::Left { id, remembers } => self.apply_left(*id, *remembers, at_ms),
             Change::Joined { .. } => self.apply_joined(event),
             Change::Granted(granted) => {
@@ -163,6 +164,8 @@ impl Sale {
             Change::Bound { orders } => self.orders = (*orders).into(),
             Change::Drawn { seed } => self.apply_drawn(*seed, at_ms),
             Change::Dissolved { items } => self.apply_dissolved(items),
+            Change::Given(given) => self.apply_given(given, seen),
+            Change::Taken(taken) => self.apply_taken(taken, seen),
             // The sale itself, or one reservation: not done here.
             Change::Created(_)
             | Change::Reserved { .. }
@@ -174,6 +177,7 @@ impl Sale {
             | Change::Lapsed { .. }
             | Change::Extended { .. }
             | Change::Refunded(_)
+            | Change::Imported(_)
             | Change::Marked { .. }
             | Change::Joined { .. }
             | Change::Left { .. }
@@ -258,7 +262,7 @@ impl Sale {
     /// `signs` say what they are added to, `counts` what that does to the limits.
     // Where the signs are known, little is left of it.
     #[inline(always)]
-    fn move_units(
+    pub(super) fn move_units(
         &mut self,
         user: UserSlot,
         lines: &[Line],
@@ -286,7 +290,13 @@ impl Sale {
 
     /// The user's part of a move of `lines`.
     #[inline(always)]
-    fn account(&mut self, user: UserSlot, lines: &[Line], signs: (i64, i64), counts: i64) {
+    pub(super) fn account(
+        &mut self,
+        user: UserSlot,
+        lines: &[Line],
+        signs: (i64, i64),
+        counts: i64,
+    ) {
         let (reserved, sold) = signs;
         self.count_lines(user, lines, counts);
         let units = signed(units_of(lines));
@@ -381,21 +391,21 @@ impl Sale {
     fn refund(&mut self, refund: &Refund<'_>, seen: &mut StockChanges) -> Option<Slot> {
         let slot = self.reservations.find(refund.id)?;
         let user = self.reservations.get(slot)?.user();
-        let available = i64::from(refund.restocks);
         let counts = -i64::from(refund.restores_limit);
-        self.move_units(user, &refund.lines, (available, 0, -1), counts, seen);
-        if !refund.restocks {
-            for line in &refund.lines {
-                self.items.shift_base(line.item, -signed(line.qty));
-            }
+        let restocked = refund.restocks || self.settles(refund);
+        if refund.restocks {
+            self.move_units(user, &refund.lines, (1, 0, -1), counts, seen);
+        } else {
+            self.take_back(refund, seen);
+            self.account(user, &refund.lines, (0, -1), counts);
         }
         self.refunded = self.refunded.saturating_add(units_of(&refund.lines));
-        self.note_refund(slot, refund);
+        self.note_refund(slot, refund, restocked);
         Some(slot)
     }
 
     /// Adds a refund to the record of its order; the units are moved elsewhere.
-    pub(crate) fn note_refund(&mut self, slot: Slot, refund: &Refund<'_>) {
+    pub(crate) fn note_refund(&mut self, slot: Slot, refund: &Refund<'_>, restocked: bool) {
         let mut taken = refund.lines.clone();
         taken.sort_unstable();
         let record = RefundRecord {
@@ -404,6 +414,7 @@ impl Sale {
             entry: refund.entry,
             restores_limit: refund.restores_limit,
             no_restock: refund.no_restock,
+            restocked,
         };
         self.reservations.add_refund(slot, &taken, record);
     }

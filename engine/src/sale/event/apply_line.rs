@@ -51,7 +51,7 @@ impl Sale {
         else {
             return None;
         };
-        let stock = self.items.stock(item);
+        let stock = self.items.reachable(item);
         let is_drawn = self.options.has_started(event.at_ms);
         let hasher = self.hasher;
         let waiting = self

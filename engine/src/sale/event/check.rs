@@ -47,6 +47,8 @@ pub enum Divergence {
     UserWaits,
     /// Not as many people at these places as the event settles.
     TooFewPlaces,
+    /// What another sale was given, or gave, is not what the event adds to.
+    WrongTotal,
 }
 
 impl fmt::Display for Divergence {
@@ -66,6 +68,7 @@ impl fmt::Display for Divergence {
             Divergence::TooFewEntries => "there are too few entries waiting",
             Divergence::EntriesOutOfOrder => "the entries are out of order",
             Divergence::UserWaits => "the user waits already",
+            Divergence::WrongTotal => "another total was given or taken before",
             Divergence::TooFewPlaces => "other people stand at these places",
         })
     }
@@ -156,6 +159,9 @@ impl Sale {
             Change::Closed => changes(self.closed_at_ms.is_none()),
             Change::Dropped { count } => self.check_waiting(*count),
             Change::Bound { .. } | Change::Marked { .. } | Change::Told(_) => Ok(()),
+            Change::Imported(_) | Change::Given(_) | Change::Taken(_) => {
+                self.check_of_shares(event)
+            }
             _ => self.check_of_lines(event),
         }
     }
@@ -191,6 +197,11 @@ impl Sale {
         if waits || self.reservations.find(id).is_some() {
             return Err(Divergence::IdKnown);
         }
+        self.check_room(forgets)
+    }
+
+    /// Is there an id that makes room, if one is to?
+    pub(super) fn check_room(&self, forgets: Forgets) -> Result<(), Divergence> {
         if forgets != Forgets::Nothing && self.reservations.remembered_len() == 0 {
             return Err(Divergence::TooFewReservations);
         }
@@ -339,17 +350,20 @@ impl Sale {
     }
 
     fn check_deltas(&self, deltas: &[StockDelta<'_>]) -> Result<(), Divergence> {
-        let mut total = i128::from(self.total());
+        let mut total = i128::from(self.units());
         for StockDelta { sku, delta } in deltas {
             let item = self.items.find(sku);
             let available = item.map_or(0, |item| self.items.stock(item).available);
-            if item.is_none() && *delta <= 0 {
+            if item.is_none() && *delta < 0 {
                 return Err(Divergence::ItemUnknown);
             }
             if available.checked_add_signed(*delta).is_none() {
                 return Err(Divergence::TooFewUnits);
             }
             total += i128::from(*delta);
+            if !self.has_base_for(item, *delta) {
+                return Err(Divergence::TooManyUnits);
+            }
         }
         if total > i128::from(INTEGER_MAX) {
             return Err(Divergence::TooManyUnits);

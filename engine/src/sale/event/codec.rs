@@ -9,7 +9,7 @@
 //! | Version | Differs by |
 //! |---|---|
 //! | 1 | no options; the flag "the oldest id makes room" did not look at GRACE |
-//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark, EVENTS, what was told; the kinds `Marked`, `Lapsed`, `Told` and `Dropped`, and those of lines; batches |
+//! | 2 | options: REPLACE, the end of GRACE, NORESTOCK as asked, a lifted mark, EVENTS, what was told, share ids and GROUP; the kinds `Marked`, `Lapsed`, `Told` and `Dropped`, those of lines, and those between sales; batches |
 //!
 //! Edge: bytes to values and back. Whether an event fits a sale is `check.rs`.
 
@@ -27,6 +27,10 @@ use crate::sale::event::order_codec::{
 use crate::sale::event::parts::{
     Out, put_lines, put_mark_id, put_options, take_integer, take_lines, take_mark_id, take_moment,
     take_options, take_positive, take_reason, take_sku,
+};
+use crate::sale::event::share_codec::{
+    GIVEN, IMPORTED, SHARE, TAKEN, has_share, put_of_shares, put_share, take_group, take_of_shares,
+    take_share,
 };
 use crate::sale::event::told::Told;
 use crate::sale::event::{Change, Created, Event, StockDelta};
@@ -99,8 +103,9 @@ fn has_option(change: &Change<'_>) -> bool {
         Change::Swept { lapsed, .. } => *lapsed > 0,
         Change::Refunded(refund) => refund.no_restock == Some(true) || !refund.told.is_empty(),
         Change::Sold { order, .. } | Change::Bought { order, .. } => !order.told.is_empty(),
-        Change::Created(created) => count_tagged(&created.options) > 0,
-        Change::Altered(options) => count_tagged(options) > 0,
+        Change::Imported(imported) => !imported.order.told.is_empty(),
+        Change::Created(created) => count_tagged(&created.options) > 0 || has_share(created),
+        Change::Altered(options) => count_tagged(options) > 0 || options.group.is_some(),
         Change::Resumed { lifts } => lifts.is_some(),
         _ => false,
     }
@@ -169,6 +174,9 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
         Change::Marked { reason } => out.bytes(reason.as_bytes()),
         Change::Told(told) => out.bytes(told.bytes()),
         Change::Dropped { count } => out.number(*count),
+        of_shares @ (Change::Imported(_) | Change::Given(_) | Change::Taken(_)) => {
+            put_of_shares(out, of_shares);
+        }
         of_lines => put_of_lines(out, of_lines, event.at_ms),
     }
 }
@@ -193,12 +201,29 @@ fn put_option(out: &mut Out<'_, '_>, change: &Change<'_>) {
         }
         Change::Refunded(refund) => put_refund_options(out, refund),
         Change::Sold { order, .. } | Change::Bought { order, .. } => put_order_option(out, order),
-        Change::Created(created) => put_tagged(out, &created.options),
-        Change::Altered(options) => put_tagged(out, options),
+        Change::Imported(imported) => put_order_option(out, &imported.order),
+        Change::Created(created) => put_created_options(out, created),
+        Change::Altered(options) => {
+            let group = options.group.as_deref();
+            put_tagged(out, options, u64::from(group.is_some()));
+            if let Some(group) = group {
+                out.an_option(SHARE, |out| out.raw(group.as_bytes()));
+            }
+        }
         Change::Resumed { lifts: Some(mark) } => {
             out.one_option(LIFTS_MARK, |out| put_mark_id(out, *mark));
         }
         _ => {}
+    }
+}
+
+/// Appends the options of a new sale.
+fn put_created_options(out: &mut Out<'_, '_>, created: &Created<'_>) {
+    let has_share = has_share(created);
+    put_tagged(out, &created.options, u64::from(has_share));
+    if has_share {
+        let group = created.options.group.as_deref();
+        out.an_option(SHARE, |out| put_share(out, created.share_id, group));
     }
 }
 
@@ -229,6 +254,9 @@ fn kind(change: &Change<'_>) -> u8 {
         Change::Drawn { .. } => DRAWN,
         Change::Granted(_) => GRANTED,
         Change::Dissolved { .. } => DISSOLVED,
+        Change::Imported(_) => IMPORTED,
+        Change::Given(_) => GIVEN,
+        Change::Taken(_) => TAKEN,
     }
 }
 
@@ -314,6 +342,14 @@ fn take_option<'a>(
         (Change::Sold { order, .. } | Change::Bought { order, .. }, tag) => {
             return take_order_option(order, tag, value);
         }
+        (Change::Imported(imported), tag) => {
+            return take_order_option(&mut imported.order, tag, value);
+        }
+        (Change::Created(created), SHARE) => {
+            let sale_id = created.sale_id;
+            created.share_id = take_share(value, sale_id, &mut created.options)?;
+        }
+        (Change::Altered(options), SHARE) => take_group(value, options)?,
         (Change::Created(created), tag) => return take_tagged(&mut created.options, tag, value),
         (Change::Altered(options), tag) => return take_tagged(options, tag, value),
         (Change::Resumed { lifts }, LIFTS_MARK) => *lifts = Some(take_mark_id(value)?),
@@ -382,6 +418,7 @@ fn take_change<'a>(
             count: take_positive(from)?,
         },
         JOINED..=DISSOLVED => take_of_lines(kind, at_ms, from)?,
+        IMPORTED..=TAKEN => take_of_shares(kind, from)?,
         0 => return Err(CodecError::Invalid("the kind of an event")),
         BATCH => return Err(CodecError::Invalid("a batch in the place of one event")),
         _ => return Err(CodecError::Newer("a kind of event")),
@@ -428,8 +465,10 @@ fn put_created(out: &mut Out<'_, '_>, created: &Created<'_>) {
 }
 
 fn take_created<'a>(from: &mut NameReader<'a>) -> Result<Created<'a>, CodecError> {
+    let sale_id = from.wide()?;
     let created = Created {
-        sale_id: from.wide()?,
+        sale_id,
+        share_id: sale_id,
         orders: from.bytes(ORDERS_BYTES_MAX)?,
         options: take_options(from)?,
         items: from.list(2, |from| Ok((take_sku(from)?, take_integer(from)?)))?,

@@ -56,6 +56,9 @@ fn is_of_batch(change: &Change<'_>) -> bool {
         | Change::Resumed { .. }
         | Change::Closed
         | Change::Bound { .. }
+        | Change::Imported(_)
+        | Change::Given(_)
+        | Change::Taken(_)
         // A batch takes no WAIT.
         | Change::Joined { .. }
         | Change::Dissolved { .. } => false,

@@ -6,6 +6,7 @@ use crate::sale::book::outbox::Outbox;
 use crate::sale::book::pace::Pace;
 use crate::sale::book::reservations::Reservations;
 use crate::sale::book::restock_refs::RestockRefs;
+use crate::sale::book::shares::Shares;
 use crate::sale::book::users::Users;
 use crate::sale::event::moves::signed;
 use crate::sale::event::{Change, Created, Event};
@@ -61,6 +62,9 @@ impl Sale {
             waiting: None,
             pace: Pace::default(),
             has_queue: created.options.pace.is_some(),
+            shares: Shares::of_share_id(created.sale_id, created.share_id),
+            rest: None,
+            asked: Vec::new(),
             mark: None,
             broken: None,
         }

@@ -22,6 +22,12 @@ pub enum Deed {
     Forgotten,
     Extended,
     Refunded,
+    /// An order sold elsewhere was recorded.
+    Imported,
+    /// Units went to another sale.
+    Given,
+    /// Units came from another sale.
+    Taken,
     Restocked,
     /// The sale itself changed: its options, window or stream.
     Altered,
@@ -50,6 +56,9 @@ impl Deed {
         Deed::Forgotten,
         Deed::Extended,
         Deed::Refunded,
+        Deed::Imported,
+        Deed::Given,
+        Deed::Taken,
         Deed::Restocked,
         Deed::Altered,
         Deed::Joined,
@@ -71,6 +80,9 @@ impl Deed {
             Deed::Forgotten => "forgotten",
             Deed::Extended => "extended",
             Deed::Refunded => "refunded",
+            Deed::Imported => "imported",
+            Deed::Given => "given",
+            Deed::Taken => "taken",
             Deed::Restocked => "restocked",
             Deed::Altered => "altered",
             Deed::Joined => "joined",
@@ -137,6 +149,11 @@ impl Change<'_> {
             Change::Swept { .. } | Change::Expired { .. } => c"flashsale.expired",
             Change::Extended { .. } => c"flashsale.extended",
             Change::Refunded(_) => c"flashsale.refunded",
+            Change::Imported(_) => c"flashsale.imported",
+            // What is written once more is no news.
+            Change::Given(given) if given.units == 0 => return None,
+            Change::Given(_) => c"flashsale.given",
+            Change::Taken(_) => c"flashsale.taken",
             Change::Restocked { .. } => c"flashsale.restocked",
             Change::Altered(_) | Change::Bound { .. } => c"flashsale.altered",
             Change::Paused => c"flashsale.paused",
@@ -181,6 +198,12 @@ impl Change<'_> {
                 report(Deed::Refunded, 1);
                 report_told(refund.told, report);
             }
+            Change::Imported(imported) => {
+                report(Deed::Imported, 1);
+                report_told(imported.order.told, report);
+            }
+            Change::Given(given) => report(Deed::Given, u64::from(given.units > 0)),
+            Change::Taken(_) => report(Deed::Taken, 1),
             Change::Told(told) => report_told(*told, report),
             Change::Restocked { .. } => report(Deed::Restocked, 1),
             Change::Altered(_)

@@ -42,9 +42,9 @@ pub(super) fn count_tagged(options: &Options) -> u64 {
     tagged.into_iter().map(u64::from).sum()
 }
 
-/// Appends the options of a sale that are written with a tag.
-pub(super) fn put_tagged(out: &mut Out<'_, '_>, options: &Options) {
-    out.number(count_tagged(options));
+/// Appends the options of a sale that are written with a tag; `more` are to follow.
+pub(super) fn put_tagged(out: &mut Out<'_, '_>, options: &Options, more: u64) {
+    out.number(count_tagged(options) + more);
     if options.events == Events::All {
         out.an_option(EVENTS_ALL, |_| {});
     }

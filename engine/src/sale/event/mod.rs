@@ -10,8 +10,10 @@
 
 pub mod apply;
 mod apply_line;
+mod apply_share;
 pub mod check;
 mod check_line;
+mod check_share;
 pub mod codec;
 pub mod container;
 mod create;
@@ -23,6 +25,7 @@ mod order_codec;
 pub(crate) mod parts;
 mod queue;
 pub mod record;
+pub(crate) mod share_codec;
 pub mod told;
 
 use std::borrow::Cow;
@@ -104,6 +107,12 @@ pub enum Change<'a> {
         expires_at_ms: u64,
     },
     Refunded(Refund<'a>),
+    /// An order that the sale did not know was sold elsewhere, or before a failover.
+    Imported(Box<Imported<'a>>),
+    /// Units were set aside for another sale.
+    Given(Given),
+    /// Units that another sale gave are on sale here.
+    Taken(Taken<'a>),
     Restocked {
         /// Each SKU once, in the order first asked.
         deltas: Vec<StockDelta<'a>>,
@@ -181,6 +190,8 @@ pub enum Forgets {
 pub struct Created<'a> {
     /// A ULID.
     pub sale_id: u128,
+    /// The ULID that names the sale to GIVE and TAKE: the same, unless that was given.
+    pub share_id: u128,
     /// Name of the order stream.
     pub orders: &'a [u8],
     pub options: Options,
@@ -216,6 +227,46 @@ pub struct Refund<'a> {
     pub entry: EntryId,
     /// What waited in the outbox, and was written to the stream before it.
     pub told: Told<'a>,
+}
+
+/// An order as it was, wherever it was sold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported<'a> {
+    pub id: Key<'a>,
+    pub user: Key<'a>,
+    pub lines: Lines,
+    /// When it was sold, in Unix milliseconds.
+    pub sold_at_ms: u64,
+    pub order: Order<'a>,
+    /// What makes room for an id that is not known.
+    pub forgets: Forgets,
+}
+
+/// Units of an item that go to another sale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given {
+    pub item: ItemIndex,
+    /// The share id of the sale they are for.
+    pub to: u128,
+    /// Units it was given in all, these included.
+    pub total: u64,
+    /// Units of this event; 0: the total is written once more, so that it is known to be.
+    pub units: u64,
+    /// Those of them that are not there.
+    pub owes: u64,
+}
+
+/// Units of an item that come from another sale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken<'a> {
+    /// An item of this name is made where there is none. Owned when no name was given.
+    pub sku: Cow<'a, [u8]>,
+    /// The share id of the sale that gave them.
+    pub from: u128,
+    /// Units taken from it in all, these included.
+    pub total: u64,
+    /// Units of this event.
+    pub units: u64,
 }
 
 /// What became of the next places of a line.
@@ -270,6 +321,7 @@ impl<'a> Change<'a> {
         match self {
             Change::Sold { order, .. } | Change::Bought { order, .. } => order.told,
             Change::Refunded(refund) => refund.told,
+            Change::Imported(imported) => imported.order.told,
             Change::Told(told) => *told,
             _ => Told::default(),
         }
@@ -282,6 +334,7 @@ impl Event<'_> {
         match &self.change {
             Change::Sold { order, .. } | Change::Bought { order, .. } => Some(order.entry),
             Change::Refunded(refund) => Some(refund.entry),
+            Change::Imported(imported) => Some(imported.order.entry),
             _ => None,
         }
     }
@@ -313,6 +366,7 @@ impl<'a> Pending<'a> {
         match &mut event.change {
             Change::Sold { order, .. } | Change::Bought { order, .. } => order.entry = entry,
             Change::Refunded(refund) => refund.entry = entry,
+            Change::Imported(imported) => imported.order.entry = entry,
             _ => {}
         }
         event
@@ -323,6 +377,7 @@ impl<'a> Pending<'a> {
         match &mut self.0.change {
             Change::Sold { order, .. } | Change::Bought { order, .. } => order.told = told,
             Change::Refunded(refund) => refund.told = told,
+            Change::Imported(imported) => imported.order.told = told,
             _ => {}
         }
         self

@@ -9,8 +9,9 @@
 //! | restocked, altered, paused, resumed, closed | the same |
 //! | bound | `altered` |
 //! | any | then for each item that crossed: `allreserved`, `soldout` or `backinstock` |
-//! | sold, bought, refunded | its own, which stands in the stream by then: it takes a `seq` |
+//! | sold, bought, refunded, imported | its own, which stands in the stream by then: it takes a `seq` |
 //! | joined, left, drawn, dissolved: nobody had units yet | none |
+//! | given, taken: what moves between sales is in their totals | none |
 //! | created, released unseen, lapsed, marked, told, dropped; forgetting an id | none |
 //!
 //! Every copy queues the same: nothing here asks what is not in the state or the event.
@@ -107,7 +108,10 @@ impl Sale {
                 let due = self.reservations.iter_open().take(*expired as usize);
                 due.for_each(|(slot, _)| self.queue_expired(outbox, at_ms, Some(slot)));
             }
-            Change::Sold { .. } | Change::Bought { .. } | Change::Refunded(_) => {
+            Change::Sold { .. }
+            | Change::Bought { .. }
+            | Change::Refunded(_)
+            | Change::Imported(_) => {
                 outbox.take_seq(at_ms);
             }
             Change::Altered(options) => {
@@ -130,6 +134,8 @@ impl Sale {
             | Change::Left { .. }
             | Change::Drawn { .. }
             | Change::Dissolved { .. }
+            | Change::Given(_)
+            | Change::Taken(_)
             | Change::Dropped { .. } => {}
         }
     }
@@ -249,6 +255,7 @@ fn differences(before: &Options, after: &Options) -> Alterations {
         events: (before.events != after.events).then_some(after.events),
         orders: false,
         passkeys: before.passkeys != after.passkeys,
+        group: (before.group != after.group).then(|| after.group.clone()),
     }
 }
 

@@ -10,6 +10,7 @@
 //! | 12, 13, 14 | paused, resumed, closed | none |
 //! | 15 | lost | how many, as `u64` |
 //! | 16 | altered, PASSKEY too | as 11; no secret |
+//! | 17 | altered, GROUP too | as 11, then flag "PASSKEY too", optional GROUP |
 //!
 //! The deadline is an `i64` from the moment of decision. EVENTS is 0 for `orders` and 1 for
 //! `all`. A kind is never reused; 2 is not written yet.
@@ -22,7 +23,7 @@ use crate::sale::book::options::{Events, NUMBER_NAMES};
 use crate::sale::book::outbox::{Head, Hole, Outbox};
 use crate::sale::book::restock_refs::ItemDelta;
 use crate::sale::event::parts::{put_lines, take_integer, take_lines};
-use crate::sale::units::{INTEGER_MAX, ItemIndex, Line, Lines, units_of};
+use crate::sale::units::{GROUP_BYTES_MAX, INTEGER_MAX, ItemIndex, Line, Lines, units_of};
 use crate::table::name::Spelling;
 use crate::wire::{CodecError, Reader, Writer};
 
@@ -89,6 +90,8 @@ pub struct Alterations {
     pub orders: bool,
     /// The secrets are others, which are not told.
     pub passkeys: bool,
+    /// The new name of the split sale, or none any more.
+    pub group: Option<Option<Box<str>>>,
 }
 
 impl Alterations {
@@ -114,6 +117,7 @@ const RESUMED: u8 = 13;
 const CLOSED: u8 = 14;
 const LOST: u8 = 15;
 const ALTERED_PASSKEYS: u8 = 16;
+const ALTERED_GROUP: u8 = 17;
 
 impl News<'_> {
     /// Returns the value of the entry's field `event`.
@@ -171,6 +175,7 @@ impl News<'_> {
                 StockChange::BackInStock => BACK_IN_STOCK,
             },
             News::Restocked { .. } => RESTOCKED,
+            News::Altered(changed) if changed.group.is_some() => ALTERED_GROUP,
             News::Altered(changed) if changed.passkeys => ALTERED_PASSKEYS,
             News::Altered(_) => ALTERED,
             News::Paused => PAUSED,
@@ -222,6 +227,10 @@ impl News<'_> {
                     out.flag(events == Events::All)
                 });
                 out.flag(changed.orders);
+                if let Some(group) = &changed.group {
+                    out.flag(changed.passkeys);
+                    out.option(group.as_deref(), |out, group| out.bytes(group.as_bytes()));
+                }
             }
             News::Paused | News::Resumed | News::Closed => {}
             News::Lost { qty } => out.number(*qty),
@@ -333,6 +342,7 @@ fn take_news<'a>(from: &mut Plain<'a>, at_ms: u64) -> Result<News<'a>, CodecErro
         RESTOCKED => take_restocked(from)?,
         ALTERED => take_altered(from, false)?,
         ALTERED_PASSKEYS => take_altered(from, true)?,
+        ALTERED_GROUP => take_altered_group(from)?,
         PAUSED => News::Paused,
         RESUMED => News::Resumed,
         CLOSED => News::Closed,
@@ -407,7 +417,24 @@ fn take_altered<'a>(from: &mut Plain<'a>, passkeys: bool) -> Result<News<'a>, Co
         events,
         orders,
         passkeys,
+        group: None,
     }))
+}
+
+fn take_altered_group<'a>(from: &mut Plain<'a>) -> Result<News<'a>, CodecError> {
+    let mut news = take_altered(from, false)?;
+    if let News::Altered(changed) = &mut news {
+        changed.passkeys = from.flag()?;
+        let group = from.option(|from| {
+            let group = from.bytes(GROUP_BYTES_MAX)?;
+            let group = std::str::from_utf8(group)
+                .ok()
+                .filter(|group| !group.is_empty());
+            group.ok_or(CodecError::Invalid("the name of a split sale"))
+        })?;
+        changed.group = Some(group.map(Into::into));
+    }
+    Ok(news)
 }
 
 /// A reservation's entry, as it is queued.

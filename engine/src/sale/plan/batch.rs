@@ -275,6 +275,7 @@ mod tests {
         let skus: Vec<Vec<u8>> = (0..items).map(|sku| sku.to_string().into_bytes()).collect();
         let created = Created {
             sale_id: 7,
+            share_id: 7,
             orders: b"orders",
             options: Options {
                 user_limit: Some(user_limit),

@@ -83,7 +83,9 @@ impl Sale {
         let items: Vec<ItemIndex> = if self.all_is_over(now_ms) {
             waiting.lines().map(WaitingLine::item).take(most).collect()
         } else {
-            waiting.sold_out_lines().take(most).collect()
+            let items = waiting.sold_out_lines();
+            let is_final = |&item: &ItemIndex| self.is_all_there_is(item);
+            items.filter(is_final).take(most).collect()
         };
         if items.is_empty() {
             return None;
@@ -353,7 +355,7 @@ impl Sale {
             .filter(|waiting| !waiting.is_empty())?;
         let now_ms = self.last_change_at_ms;
         let options = &self.options;
-        if self.unsold_remaining() == 0 || waiting.sold_out_lines().next().is_some() {
+        if self.unsold_remaining() == 0 || self.has_final_line() {
             return Some(now_ms);
         }
         let ends_at_ms = [options.end_at_ms, self.closed_at_ms];

@@ -50,7 +50,7 @@ impl Sale {
         Some(over.unwrap_or(Answer::Waiting { place: place.slot }))
     }
 
-    fn asks_for(&self, place: Place<'_>, ask: &Ask<'_>) -> bool {
+    pub(super) fn asks_for(&self, place: Place<'_>, ask: &Ask<'_>) -> bool {
         match ask {
             Ask::Qty(qty) => *qty == place.qty && self.bare_items().any(|item| item == place.item),
             Ask::Items(_) => {
@@ -70,9 +70,8 @@ impl Sale {
         if qty > remaining {
             return Some(Answer::SaleLimit { remaining });
         }
-        let stock = self.items.stock(item);
-        let available = stock.available;
-        (available.saturating_add(stock.reserved) < qty)
+        let available = self.items.stock(item).available;
+        (self.left_of(item) < qty && self.is_all_there_is(item))
             .then_some(Answer::SoldOut { available, item })
     }
 

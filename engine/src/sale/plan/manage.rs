@@ -21,6 +21,8 @@ use crate::table::name::Spelling;
 pub struct CreateAsk<'a> {
     /// A fresh ULID, or the one that SALEID names.
     pub sale_id: u128,
+    /// The same ULID, or a fresh one with SALEID.
+    pub share_id: u128,
     pub orders: &'a [u8],
     /// SKU and stock; each SKU once, which is checked here.
     pub items: Vec<(&'a [u8], u64)>,
@@ -31,7 +33,7 @@ pub struct CreateAsk<'a> {
     pub keep_ms_default: u64,
 }
 
-const TOO_MANY_ITEMS: Answer =
+pub(super) const TOO_MANY_ITEMS: Answer =
     Answer::Invalid("ITEMS: more than one sale may have, see CONFIG GET flashsale.max-items");
 
 impl CreateAsk<'_> {
@@ -86,6 +88,7 @@ impl Sale {
         }
         let created = Created {
             sale_id: ask.sale_id,
+            share_id: ask.share_id,
             orders: ask.orders,
             options,
             items: ask.items.clone(),
@@ -193,6 +196,10 @@ impl Sale {
         if let Some(reference) = ask.reference {
             self.refuse_known_restock(reference, &deltas)?;
         }
+        let is_known = |delta: &Delta<'_>| delta.delta == 0 && delta.item.is_some();
+        if ask.new && ask.reference.is_none() && deltas.iter().all(is_known) {
+            return Err(Answer::Restocked);
+        }
         let deltas: Vec<StockDelta<'a>> = self.restockable(ask.new, deltas)?;
         self.check_restock(&deltas, bounds)?;
         let change = Change::Restocked {
@@ -288,7 +295,7 @@ impl Sale {
         } in deltas
         {
             match (sku, item) {
-                (Some(_), None) if !new || delta <= 0 => {
+                (Some(_), None) if !new || delta < 0 => {
                     return Err(Answer::NoSku {
                         ask: Some(position),
                     });
@@ -309,10 +316,16 @@ impl Sale {
 
     /// No item below zero, not too many items, not too many units.
     fn check_restock(&self, deltas: &[StockDelta<'_>], bounds: &Bounds) -> Result<(), Answer> {
-        let (mut total, mut items) = (i128::from(self.total()), self.items.len());
+        let (mut total, mut items) = (i128::from(self.units()), self.items.len());
         for StockDelta { sku, delta } in deltas {
             total += i128::from(*delta);
-            let Some(item) = self.items.find(sku) else {
+            let item = self.items.find(sku);
+            if !self.has_base_for(item, *delta) {
+                return Err(Answer::Invalid(
+                    "delta: the sum of all there ever were of a SKU is too large",
+                ));
+            }
+            let Some(item) = item else {
                 items += 1;
                 continue;
             };

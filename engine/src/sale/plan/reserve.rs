@@ -375,8 +375,8 @@ impl Sale {
         for &Line { item, qty } in lines {
             let stock = self.items.stock(item);
             if stock.available.saturating_add(stock.reserved) < qty {
-                let available = stock.available.saturating_add(freed_of(replaced, item));
-                return Err(Answer::SoldOut { available, item });
+                let answer = self.too_few(now_ms, lines, replaced);
+                return Err(answer.unwrap_or(Answer::RETRY_NOW));
             }
         }
         for line in lines {
@@ -384,6 +384,12 @@ impl Sale {
             let available = self.items.stock(item).available;
             let is_short = available.saturating_add(freed_of(replaced, item)) < qty;
             if is_short || (self.has_queue && self.is_waited_for(line, replaced)) {
+                // What is owed makes an item short, and only then has to be looked at.
+                if self.items.owes()
+                    && let Some(answer) = self.too_few(now_ms, lines, replaced)
+                {
+                    return Err(answer);
+                }
                 return Err(self.all_reserved(now_ms, bounds, Some(item)));
             }
         }

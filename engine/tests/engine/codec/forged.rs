@@ -194,6 +194,7 @@ fn an_order_of_a_users_reservations_that_is_none_is_an_error() {
     };
     let ask = CreateAsk {
         sale_id: 1,
+        share_id: 1,
         orders: b"o",
         items: vec![(b"a", 9)],
         changes: Changes::default(),
@@ -281,6 +282,7 @@ fn events_that_only_fit_another_sale_or_another_moment_do_not_fit() {
     assert_eq!(at(NOW_MS + 90_000, Change::Expired { id }), Ok(()));
     let created = Change::Created(Box::new(Created {
         sale_id: 1,
+        share_id: 1,
         orders: b"o",
         options: Options::new(1, 3_600_000),
         items: vec![(b"a", 1)],

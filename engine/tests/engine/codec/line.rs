@@ -491,6 +491,7 @@ fn a_grant_counts_the_people_it_meets() {
 fn ended_line(people: u64) -> Sale {
     let ask = CreateAsk {
         sale_id: 1,
+        share_id: 1,
         orders: b"orders",
         items: vec![(b"a", 1)],
         changes: Changes {

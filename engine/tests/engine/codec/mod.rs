@@ -244,6 +244,7 @@ fn a_sale_of_many_chunks_loads_equal_and_goes_on_the_same() {
     };
     let ask = CreateAsk {
         sale_id: 1,
+        share_id: 1,
         orders: b"orders",
         items: vec![(b"a", 1_000_000)],
         changes: Changes::default(),
@@ -481,6 +482,7 @@ fn a_snapshot_of_whole_chunks_is_complete_with_the_empty_one_after_them() {
         let orders = vec![b'o'; len];
         let ask = CreateAsk {
             sale_id: 1,
+            share_id: 1,
             orders: &orders,
             items: vec![(b"default", 1)],
             changes: Changes::default(),

@@ -81,6 +81,7 @@ pub fn with_create<T>(
         .collect();
     then(&sale::CreateAsk {
         sale_id,
+        share_id: sale_id,
         orders: &orders,
         items: items.iter().map(|(sku, n)| (&sku[..], *n)).collect(),
         changes: changes(&setup.options),

@@ -16,6 +16,7 @@ const BOUNDS: Bounds = Bounds {
 fn sale(items: &[(&[u8], u64)], changes: Changes) -> Sale {
     let ask = CreateAsk {
         sale_id: 1,
+        share_id: 1,
         orders: b"orders",
         items: items.to_vec(),
         changes: Changes {

@@ -135,6 +135,7 @@ fn world(rng: &mut SmallRng) -> World {
     let items = SKUS.iter().copied().zip(stock.iter().copied()).collect();
     let ask = CreateAsk {
         sale_id: 7,
+        share_id: 7,
         orders: b"orders",
         items,
         changes,

@@ -311,6 +311,7 @@ impl Waiting {
                 }
                 StockChange::AllReserved => {
                     self.stocked.remove(item);
+                    self.sold_out.remove(item);
                 }
                 StockChange::SoldOut => {
                     self.stocked.remove(item);

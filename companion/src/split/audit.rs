@@ -51,7 +51,7 @@ pub async fn run(common: Common) -> Result<u8, Failure> {
 fn print_sums(sku: &str, sums: &Sums) {
     println!(
         "{sku}: {} in all; {} sold, {} reserved, {} available, {} moved",
-        sums.stock(),
+        sums.stock,
         commas(sums.sold),
         commas(sums.reserved),
         commas(sums.available),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use redis::Value;
 
 use super::names::{Names, PartLinks, probe};
+use super::rules::lost::stock_of_living;
 use super::rules::reading::{ShareId, Shelf};
 use super::shares::{About, ulid};
 use crate::link::{explain, field, integer, pairs, string};
@@ -93,9 +94,15 @@ impl Books {
     pub fn sums(&self, sku: &str) -> Sums {
         let share_ids = self.share_ids();
         let is_living = |share_id: &ShareId| share_ids.contains(&Some(*share_id));
-        let mut sums = Sums::default();
+        let rows = self.living().filter_map(|(_, part)| {
+            let shelf = part.shelves.get(sku)?;
+            Some((part.about.share_id, shelf))
+        });
+        let mut sums = Sums {
+            stock: stock_of_living(rows),
+            ..Sums::default()
+        };
         for shelf in self.shelves(sku) {
-            sums.base += i128::from(shelf.base);
             sums.available += shelf.available;
             sums.reserved += shelf.reserved;
             sums.sold += shelf.sold;
@@ -117,7 +124,8 @@ impl Books {
 /// One item over all parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
-    pub base: i128,
+    /// What the living parts have of all stock.
+    pub stock: i128,
     pub available: u64,
     pub reserved: u64,
     pub sold: u64,
@@ -128,14 +136,6 @@ pub struct Sums {
     /// To and from share ids that no part has any more.
     pub given_to_dead: u64,
     pub taken_from_dead: u64,
-}
-
-impl Sums {
-    /// What the living parts have of all stock: their bases, less what they gave to parts that
-    /// are gone, plus what they took from these.
-    pub fn stock(&self) -> i128 {
-        self.base - i128::from(self.given_to_dead) + i128::from(self.taken_from_dead)
-    }
 }
 
 /// Reads an answer of SHARES.

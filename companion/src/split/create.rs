@@ -215,11 +215,11 @@ fn shares<'s>(
 ) -> Result<Vec<(&'s str, Vec<u64>)>, Failure> {
     let mut shares = Vec::new();
     for (sku, units) in &stock.items {
-        let left = i128::from(*units) - books.sums(sku).stock();
+        let left = i128::from(*units) - books.sums(sku).stock;
         let Ok(left) = u64::try_from(left) else {
             return Err(Failure::CannotGoOn(format!(
                 "{sku}: the parts that are there have {} units of stock, more than {units} in all",
-                books.sums(sku).stock()
+                books.sums(sku).stock
             )));
         };
         let all = dealt(sku.as_bytes(), *units, parts);

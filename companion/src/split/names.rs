@@ -59,18 +59,28 @@ pub fn template(text: &str) -> Result<String, String> {
 impl Names {
     /// Makes the names of so many parts.
     pub fn new(sale: &str, parts: usize, keys: &str, streams: &str) -> Self {
-        let part = |part| {
-            let tag = tag_of(sale, part, parts);
+        let tags = (0..parts).map(|part| tag_of(sale, part, parts));
+        Self::of_tags(sale, tags, keys, streams)
+    }
+
+    /// Makes the names of parts whose tags are known.
+    fn of_tags(
+        sale: &str,
+        tags: impl Iterator<Item = String>,
+        keys: &str,
+        streams: &str,
+    ) -> Self {
+        let part = |tag: String| {
             PartNames {
                 key: keys.replace("{}", &tag),
                 orders: streams.replace("{}", &tag),
-                slot: slot_of(&tag.as_bytes()[1..tag.len() - 1]),
+                slot: slot_of(tag.trim_matches(['{', '}']).as_bytes()),
                 tag,
             }
         };
         Self {
             sale: sale.to_owned(),
-            parts: (0..parts).map(part).collect(),
+            parts: tags.map(part).collect(),
             keys: keys.to_owned(),
             streams: streams.to_owned(),
         }
@@ -84,11 +94,6 @@ impl Names {
     /// What the driver at work holds.
     pub fn lease_key(&self) -> String {
         format!("{{{}}}:driver", self.sale)
-    }
-
-    /// Whether two sets of names lead to the same keys.
-    pub fn agree_with(&self, other: &Self) -> bool {
-        self == other
     }
 }
 
@@ -132,10 +137,18 @@ impl Book {
         Ok(Self { fields })
     }
 
-    /// The number of parts.
+    /// The number of parts; or else of tags.
     pub fn parts(&self) -> Option<usize> {
-        let parts = self.fields.get("parts")?.parse().ok()?;
+        let tags = (0..=PARTS_MAX).take_while(|part| self.tag(*part).is_some());
+        let parts = match self.fields.get("parts") {
+            Some(parts) => parts.parse().ok()?,
+            None => tags.count(),
+        };
         (1..=PARTS_MAX).contains(&parts).then_some(parts)
+    }
+
+    fn tag(&self, part: usize) -> Option<&String> {
+        self.fields.get(&part.to_string())
     }
 
     /// The SALEID of a part, once one was drawn.
@@ -169,7 +182,7 @@ impl Book {
 }
 
 /// How the command line says where the parts are.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub struct PlaceOptions {
     /// How many parts it has: as `{SALE}:parts` says, if that is there; 16 for a new one
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -197,7 +210,7 @@ impl PlaceOptions {
             (Some(parts), _) | (None, Some(parts)) => parts,
             (None, None) => {
                 return Err(format!(
-                    "{} is not there: say --parts, if {sale} is a split sale",
+                    "{} is not there: {sale} is no split sale; if it is, say --parts",
                     book_key(sale)
                 ));
             }
@@ -209,7 +222,11 @@ impl PlaceOptions {
     pub fn names_of(&self, sale: &str, book: &Book, parts: usize) -> Names {
         let keys = book.template("keys", self.keys.as_deref()).unwrap_or("{}");
         let streams = book.template("streams", self.streams.as_deref());
-        Names::new(sale, parts, keys, streams.unwrap_or("{}:orders"))
+        let tag = |part| match book.tag(part) {
+            Some(tag) => tag.clone(),
+            None => tag_of(sale, part, parts),
+        };
+        Names::of_tags(sale, (0..parts).map(tag), keys, streams.unwrap_or("{}:orders"))
     }
 }
 
@@ -306,11 +323,7 @@ mod tests {
 
     #[test]
     fn the_number_of_parts_comes_from_the_hash_or_is_said() {
-        let none = PlaceOptions {
-            parts: None,
-            keys: None,
-            streams: None,
-        };
+        let none = PlaceOptions::default();
         let said = PlaceOptions {
             parts: Some(12),
             ..none.clone()
@@ -323,5 +336,13 @@ mod tests {
         let names = none.names("shoes", &book).expect("names");
         assert_eq!((names.parts.len(), &*names.keys), (16, "sale:{}"));
         assert!(said.names("shoes", &book).is_err());
+        // Two tags of another's making.
+        let tags = [("0", "{a}"), ("1", "{b}")];
+        let fields = tags.map(|(part, tag)| (part.to_owned(), tag.to_owned()));
+        let book = Book {
+            fields: fields.into(),
+        };
+        let names = none.names("shoes", &book).expect("names");
+        assert_eq!((names.parts.len(), &*names.parts[1].orders), (2, "{b}:orders"));
     }
 }

@@ -42,7 +42,7 @@ pub enum Command {
 }
 
 /// What all of them take.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Debug)]
 pub struct Common {
     /// The name of the split sale
     #[arg(value_name = "SALE", value_parser = sale_name)]

@@ -68,7 +68,7 @@ fn draw(names: &Names, books: &Books) -> String {
         text += &format!(
             "{}: {} in all; {} available, {} reserved, {} sold, {} under way, {} owed\n",
             harmless(sku),
-            sums.stock(),
+            sums.stock,
             commas(sums.available),
             commas(sums.reserved),
             commas(sums.sold),

@@ -4,7 +4,8 @@
 //! after any fault, and their bytes stay what they are.
 //!
 //! **Method**: one program, linked once. `model` holds a sale against a slow, obvious
-//! model of it; `simulation` runs a primary, replicas and clients through faults; `codec`
+//! model of it; `simulation` runs a primary, replicas and clients through faults, `split` the parts of one sale
+//! and their drivers; `codec`
 //! holds the bytes against golden files; `bloom_model` and `bloom_rate` do the same for
 //! filters, `rate` for rate limits. `commands` is what the model and the simulation ask. `cargo test -p
 //! flashsale-engine --test engine model::` runs one of them.
@@ -17,6 +18,7 @@ mod line;
 mod model;
 mod rate;
 mod simulation;
+mod split;
 
 use flashsale_fuzz::meter::Meter;
 

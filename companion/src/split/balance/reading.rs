@@ -25,7 +25,8 @@ enum Silent {
 impl Balance {
     /// Asks all parts, and waits for their answers.
     pub(super) async fn read(&mut self) {
-        let reads = self.driver.begin().to_vec();
+        self.driver.begin();
+        let reads = self.driver.reads().to_vec();
         let learns = self.rounds % LEARN_EVERY;
         let parts = self.names.parts.len();
         // At the start all, then one part after the other: RESTOCK NEW brings new SKUs.
@@ -129,9 +130,10 @@ impl Round<'_> {
             let driver = &mut *self.driver;
             let mut is_sound = true;
             let length = reader.on(bytes, self.reads, &mut self.known[part], |item, row| {
+                let is_ours = row.as_ref().is_none_or(|row| row.sku == driver.sku(item).as_bytes());
                 let shelf = driver.shelf(item, part);
                 match row {
-                    Some(row) => is_sound &= row.write_to(shelf).is_ok(),
+                    Some(row) => is_sound &= is_ours && row.write_to(shelf).is_ok(),
                     None => *shelf = Shelf::default(),
                 }
             });

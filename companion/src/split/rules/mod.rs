@@ -18,10 +18,12 @@
 //! | `pairs` | who has given what to whom: under way, and taken above given |
 //! | `demand` | who was refused, who can spare: amounts |
 //! | `rest` | two equal readings |
+//! | `lost` | what is left for a part that is made anew |
 //! | `round` | a driver: what to read, and what a round decides |
 //! | `transfer` | GIVE, WAIT, TAKE: what is sent only after what |
 
 pub mod demand;
+pub mod lost;
 pub mod pairs;
 pub mod place;
 pub mod reading;

@@ -43,15 +43,3 @@ fn total_of(pairs: &[(ShareId, u64)], share_id: ShareId) -> u64 {
     let found = pairs.iter().find(|(known, _)| *known == share_id);
     found.map_or(0, |(_, total)| *total)
 }
-
-/// One part at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
-    pub share_id: ShareId,
-    /// Units refunded in the whole part.
-    pub refunded: u64,
-    /// The connection that it was read by: another number after each break.
-    pub connection: u64,
-    /// One for each SKU that was asked for; `None` where the part has no such item.
-    pub shelves: Vec<Option<Shelf>>,
-}

@@ -113,9 +113,9 @@ impl Driver {
         self.items.len()
     }
 
-    /// Begins a round, and returns the items to read: those that somebody wants first, the rest
+    /// Begins a round, and chooses the items to read: those that somebody wants first, the rest
     /// in turn.
-    pub fn begin(&mut self) -> &[usize] {
+    pub fn begin(&mut self) {
         self.round += 1;
         self.heads.fill(None);
         let (wanted, quiet): (Vec<usize>, Vec<usize>) =
@@ -127,7 +127,6 @@ impl Driver {
         self.reads.extend(first);
         let rest = take_turn(&mut self.turns[1], &quiet, quiet_room.min(room));
         self.reads.extend(rest);
-        &self.reads
     }
 
     /// The items that this round reads.
@@ -436,7 +435,8 @@ mod tests {
         let mut asked = 0;
         let mut read = vec![0; 1_000];
         for _ in 0..8 {
-            let items = driver.begin().to_vec();
+            driver.begin();
+            let items = driver.reads().to_vec();
             assert!(items.len() <= READ_MOST);
             asked += 1;
             for part in 0..2 {

@@ -3,6 +3,7 @@
 //! Edge: a sale's own time is a function of the clock and its last change, and is
 //! worked out in `sale/state.rs`.
 
+use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};
 
 use crate::ffi;
@@ -10,6 +11,13 @@ use crate::ffi;
 /// The start of something whose length is measured.
 pub fn stopwatch() -> Instant {
     Instant::now()
+}
+
+/// Milliseconds of a clock that no one sets, since it was first asked.
+pub fn steady_ms() -> u64 {
+    static SINCE: OnceLock<Instant> = OnceLock::new();
+    let since = SINCE.get_or_init(Instant::now).elapsed();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Unix milliseconds; 0 for a clock before 1970.

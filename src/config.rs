@@ -118,6 +118,18 @@ const MAX_SUBJECTS: Knob = Knob {
              busy, nobody has to give way to a new one and gets a fresh burst",
 };
 
+const PART_RETRY: Knob = Knob {
+    name: "part-retry-ms",
+    unit: "milliseconds",
+    default: 200,
+    min: 1,
+    max: 60_000,
+    is_mutable: true,
+    reason: "when a buyer asks a part of a split sale again that has nothing while other parts may \
+             have some, ten times that while no driver says so: less sells units that come sooner, \
+             more keeps polls away",
+};
+
 const BF_INITIAL_SIZE: Knob = Knob {
     name: "bf-initial-size",
     unit: "items",
@@ -141,7 +153,7 @@ const BF_EXPANSION: Knob = Knob {
 };
 
 /// Every knob that is a number.
-pub const KNOBS: [&Knob; 10] = [
+pub const KNOBS: [&Knob; 11] = [
     &DEFAULT_HOLD,
     &DEFAULT_KEEP,
     &SWEEP_MAX,
@@ -150,6 +162,7 @@ pub const KNOBS: [&Knob; 10] = [
     &MAX_RESERVATIONS,
     &EVENTS_MAX,
     &MAX_SUBJECTS,
+    &PART_RETRY,
     &BF_INITIAL_SIZE,
     &BF_EXPANSION,
 ];
@@ -199,6 +212,7 @@ lazy_static! {
     static ref MAX_RESERVATIONS_VALUE: AtomicI64 = AtomicI64::new(MAX_RESERVATIONS.default);
     static ref EVENTS_MAX_VALUE: AtomicI64 = AtomicI64::new(EVENTS_MAX.default);
     static ref MAX_SUBJECTS_VALUE: AtomicI64 = AtomicI64::new(MAX_SUBJECTS.default);
+    static ref PART_RETRY_VALUE: AtomicI64 = AtomicI64::new(PART_RETRY.default);
     static ref BF_INITIAL_SIZE_VALUE: AtomicI64 = AtomicI64::new(BF_INITIAL_SIZE.default);
     static ref BF_EXPANSION_VALUE: AtomicI64 = AtomicI64::new(BF_EXPANSION.default);
 }
@@ -231,6 +245,7 @@ fn values() -> [&'static AtomicI64; KNOBS.len()] {
         &MAX_RESERVATIONS_VALUE,
         &EVENTS_MAX_VALUE,
         &MAX_SUBJECTS_VALUE,
+        &PART_RETRY_VALUE,
         &BF_INITIAL_SIZE_VALUE,
         &BF_EXPANSION_VALUE,
     ]
@@ -268,6 +283,11 @@ pub fn events_max() -> u64 {
 /// `max-subjects`.
 pub fn subjects_max() -> u64 {
     read(&MAX_SUBJECTS_VALUE)
+}
+
+/// `part-retry-ms`.
+pub fn part_retry_ms() -> u64 {
+    read(&PART_RETRY_VALUE)
 }
 
 /// What a sale may grow to.

@@ -212,6 +212,8 @@ pub static LIMIT_SUBJECTS: Gauge = Gauge::new();
 pub static LIMIT_BYTES: Gauge = Gauge::new();
 /// Sales that missed a change of their primary, and do not sell.
 pub static SALES_DIVERGED: Gauge = Gauge::new();
+/// Units of all sales that were sold or given, and that the sales do not have.
+pub static UNITS_OWED: Gauge = Gauge::new();
 /// People who wait in the lines of all sales.
 pub static WAITING: Gauge = Gauge::new();
 /// The most people that may wait in one sale, by WAITING.
@@ -371,6 +373,7 @@ impl Source for Info {
         section.field("reservations_open", RESERVATIONS_OPEN.get());
         section.field("reservations_known", RESERVATIONS_KNOWN.get());
         section.field("reservations_known_max", RESERVATIONS_KNOWN_MAX.get());
+        section.field("owed", UNITS_OWED.get());
         section.field("memory_bytes", MEMORY_BYTES.get());
         section.field("blooms", BLOOMS.get());
         section.field("bloom_bytes", BLOOM_BYTES.get());

@@ -21,7 +21,7 @@ use crate::scratch;
 use crate::scripts;
 use crate::timer::alarm;
 use flashsale_engine::sale::{
-    Answer, Change, ContainerWriter, EntryId, Event, Key, Pending, PlaceSlot, Sale,
+    Answer, Ask, Change, ContainerWriter, EntryId, Event, Key, Pending, PlaceSlot, Sale,
 };
 
 /// A sale, and perhaps its order stream, while a batch changes it.
@@ -71,6 +71,12 @@ impl<'c> BatchCommit<'c> {
         if let Some(event) = self.key.sale().plan_draw(at_ms, rand::random) {
             self.commit(&event);
         }
+    }
+
+    /// Counts what an entry was refused for want of stock, by the answer to it.
+    #[inline]
+    pub fn note_refused(&mut self, ask: &Ask<'_>, answer: &Answer) {
+        self.key.note_refused(ask, answer);
     }
 
     /// Counts an attempt of a user, or returns the answer to one too many.

@@ -90,6 +90,9 @@ impl<'c> Follower<'c> {
             .sale()
             .check(event)
             .map_err(|divergence| Error::new(divergence.to_string()))?;
+        if self.key.sale().is_part() {
+            self.key.forget_rest();
+        }
         let entry = self.append(event);
         if entry.is_err() {
             // The sale follows the primary even when the stream cannot. So does the AOF,

@@ -234,6 +234,9 @@ fn replay_event<'c>(
     key.sale()
         .check(&event)
         .map_err(|divergence| Error::new(divergence.to_string()))?;
+    if key.sale().is_part() {
+        key.forget_rest();
+    }
     let entry = replay_entry(ctx, &key, orders, &event);
     match &entry {
         Ok(_) => ctx.replicate_verbatim(),

@@ -13,6 +13,8 @@ use flashsale_engine::sale::{
 
 /// Longest PASS, in bytes: a moment of 16 digits and 22 letters take 39.
 const PASS_BYTES_MAX: usize = 64;
+/// A clock may be behind another one by so much, in milliseconds.
+const AHEAD_MS_MAX: u64 = 60_000;
 
 /// What is left of a line.
 #[derive(Clone, Copy)]
@@ -138,6 +140,49 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// Text of so many bytes of UTF-8, or none.
+    ///
+    /// # Errors
+    ///
+    /// Missing, longer, or not UTF-8.
+    pub fn text(&mut self, name: &str, bytes_max: usize) -> Result<&'a str, Error> {
+        let word = self.word(name)?;
+        if word.len() > bytes_max {
+            let bytes = word.len();
+            return Err(Error::new(format!(
+                "{name}: {bytes} bytes, at most {bytes_max} are allowed"
+            )));
+        }
+        let text = std::str::from_utf8(word);
+        text.map_err(|_| Error::new(format!("{name}: '{}' is not UTF-8", echo(word))))
+    }
+
+    /// A moment at which something happened, in Unix milliseconds, not more than a minute ahead
+    /// of the clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`Args::integer`], or the moment lies where another unit is likely, or ahead.
+    pub fn past(&mut self, name: &str, now_ms: u64) -> Result<u64, Error> {
+        let moment_ms = self.integer(name, 0)?;
+        let likely = match moment_ms {
+            WINDOW_MS_MIN..=WINDOW_MS_MAX => {
+                if moment_ms > now_ms.saturating_add(AHEAD_MS_MAX) {
+                    return Err(Error::new(format!(
+                        "{name}: '{moment_ms}' is more than a minute ahead of this server's clock"
+                    )));
+                }
+                return Ok(moment_ms);
+            }
+            0..WINDOW_MS_MIN => "in seconds, or a time of day",
+            _ => "in microseconds",
+        };
+        Err(Error::new(format!(
+            "{name}: is '{moment_ms}' {likely}? It is Unix time in milliseconds, from \
+             {WINDOW_MS_MIN} to {WINDOW_MS_MAX}"
+        )))
+    }
+
     /// A number from `min` to 2^53 - 1.
     ///
     /// # Errors
@@ -173,11 +218,11 @@ impl<'a> Args<'a> {
         )))
     }
 
-    /// A number other than 0, which may have a minus sign.
+    /// A number which may have a minus sign.
     ///
     /// # Errors
     ///
-    /// Missing, not a strict decimal, out of range, or 0.
+    /// Missing, not a strict decimal, or out of range.
     pub fn delta(&mut self) -> Result<i64, Error> {
         let word = self.word("delta")?;
         let (digits, sign) = match word.strip_prefix(b"-") {
@@ -185,16 +230,10 @@ impl<'a> Args<'a> {
             None => (word, 1),
         };
         parse_integer(digits)
-            .filter(|value| *value != 0)
+            .filter(|value| *value != 0 || sign > 0)
             .and_then(|value| i64::try_from(value).ok())
             .map(|value| value * sign)
-            .ok_or_else(|| {
-                let word = echo(word);
-                Error::new(format!(
-                    "delta: '{word}' is not an integer from -{INTEGER_MAX} to {INTEGER_MAX}, \
-                     or is 0"
-                ))
-            })
+            .ok_or_else(|| no_delta(word))
     }
 
     /// JSON of at most 64 KiB and 128 levels, well-formed. O(bytes).
@@ -285,6 +324,15 @@ impl<'a> Args<'a> {
             Err(self.unknown_option())
         }
     }
+}
+
+/// What to say of a word that is no delta.
+#[cold]
+pub fn no_delta(word: &[u8]) -> Error {
+    let word = echo(word);
+    Error::new(format!(
+        "delta: '{word}' is not an integer from -{INTEGER_MAX} to {INTEGER_MAX}, or is 0"
+    ))
 }
 
 /// Counts how deep arrays and objects are nested in well-formed JSON: `1` is 0 levels

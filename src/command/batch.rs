@@ -201,6 +201,10 @@ impl<'c> OpenBatch<'c> {
         };
         rehearsal::panic_at(Point::Plan, key.name().bytes());
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
+        let mut key = key;
+        if key.sale().is_part() {
+            key.tick_rest();
+        }
         let mut commit = BatchCommit::begin(ctx, key, orders, now_ms, entries);
         if commit.sale().has_line() {
             commit.begin_line(now_ms);
@@ -371,6 +375,9 @@ impl<'a> Carrier<'a> for Desk<'_> {
             Entry::Reserve(ask) | Entry::Buy { ask, .. } => Some(&ask.ask),
             Entry::Checkout(_) | Entry::Release(_) => None,
         };
+        if let Some(ask) = ask {
+            self.commit.note_refused(ask, &answer);
+        }
         self.is_answering = true;
         let about = About::units(self.id, ask);
         reply::answer(self.reply(), self.sale(), &about, answer)

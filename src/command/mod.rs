@@ -150,6 +150,9 @@ const BATCHES_SINCE: &str = "0.2.0";
 /// The version the commands of rate limits came with.
 const LIMITS_SINCE: &str = "0.2.0";
 
+/// The version the commands came with that reach beyond one server.
+const BEYOND_SINCE: &str = "0.2.0";
+
 /// The version the commands of filters came with, under the names they have now.
 const FILTERS_SINCE: &str = "0.2.0";
 
@@ -166,13 +169,18 @@ table! {
         mrelease::MultiRelease,
         extend::Extend,
         refund::Refund,
+        import::Import,
         restock::Restock,
+        give::Give,
+        take::Take,
+        rest::Rest,
         alter::Alter,
         pause::Pause,
         resume::Resume,
         close::Close,
         bind::Bind,
         stock::Stock,
+        shares::Shares,
         get::Get,
         user::User,
         info::Info,
@@ -283,8 +291,10 @@ mod tests {
             let is_of_filters = spec.name.starts_with(PREFIX);
             let is_batch = spec.name.starts_with("FLASHSALE.M");
             let is_of_limits = word.starts_with("THROTTLE") || word.starts_with("RATE");
+            let is_beyond = ["IMPORT", "GIVE", "TAKE", "REST", "SHARES"].contains(&word);
             let since = match (is_of_filters, is_batch, is_of_limits) {
                 (true, ..) => FILTERS_SINCE,
+                _ if is_beyond => BEYOND_SINCE,
                 (_, true, _) => BATCHES_SINCE,
                 (.., true) => LIMITS_SINCE,
                 _ => SINCE,
@@ -310,6 +320,8 @@ mod tests {
             "MCHECKOUT",
             "EXTEND",
             "REFUND",
+            "IMPORT",
+            "SHARES",
             "INFO",
             "SCAN",
             "THROTTLE",
@@ -324,7 +336,7 @@ mod tests {
         let options = "[USERLIMIT n] [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] \
                        [MAXHOLD ms] [GRACE ms] [START unix-ms] [END unix-ms] [KEEP ms] \
                        [REMEMBER ms] [WAITING n] [PATIENCE ms] [PACE n ms] \
-                       [USERRATE n ms] [FROMRATE n ms] [PASSKEY count [secret ...]] [EVENTS {orders | all}]";
+                       [USERRATE n ms] [FROMRATE n ms] [PASSKEY count [secret ...]] [GROUP group] [EVENTS {orders | all}]";
         let expected = [
             &format!(
                 "CREATE key orders {{STOCK n | ITEMS count sku n [sku n ...]}} {options} [SALEID ulid]"
@@ -342,13 +354,19 @@ mod tests {
             "EXTEND key id ms [USER user]",
             "REFUND key orders id [QTY n | ITEMS count sku qty [sku qty ...]] [REF ref] \
              [USER user] [NORESTOCK] [RESTORELIMIT]",
+            "IMPORT key orders user {qty | ITEMS count sku qty [sku qty ...]} ID id AT sold-at-ms \
+             [REF ref] [PAYLOAD json]",
             "RESTOCK key {delta | ITEMS count sku delta [sku delta ...]} [NEW] [REF ref]",
+            "GIVE key from to total [SKU sku] [MOST] [OWING] [CONFIRM]",
+            "TAKE key from to total [SKU sku]",
+            "REST key valid-ms [sku ...]",
             &format!("ALTER key {{{}}} [...]", options_of_alter()),
             "PAUSE key",
             "RESUME key",
             "CLOSE key",
             "BIND key orders",
             "STOCK key [sku ...]",
+            "SHARES key [sku ...]",
             "GET key id",
             "USER key user",
             "INFO key",
@@ -387,6 +405,6 @@ mod tests {
     fn options_of_alter() -> &'static str {
         "USERLIMIT n | ITEMLIMIT n | ORDERLIMIT n | SALELIMIT n | HOLD ms | MAXHOLD ms | \
          GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms | WAITING n | \
-         PATIENCE ms | PACE n ms | USERRATE n ms | FROMRATE n ms | PASSKEY count [secret ...] | EVENTS {orders | all}"
+         PATIENCE ms | PACE n ms | USERRATE n ms | FROMRATE n ms | PASSKEY count [secret ...] | GROUP group | EVENTS {orders | all}"
     }
 }

@@ -13,7 +13,9 @@ use crate::news::News;
 use crate::orders::OrdersKey;
 use crate::rehearsal::{self, Point};
 use crate::scripts;
-use flashsale_engine::sale::{Answer, Event, Key, Pending, PlaceSlot, Plan, Reserve, Sale};
+use flashsale_engine::sale::{
+    Answer, Ask, Change, Event, Key, Pending, PlaceSlot, Plan, Reserve, Sale,
+};
 
 /// A sale that a command is about to change, or not. Whoever listens to its events hears
 /// of the changes when it is dropped, after the reply was written.
@@ -54,6 +56,10 @@ impl<'c> OpenSale<'c> {
         key.sale().touch(id.as_deref(), user.as_deref());
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
         key.sale().touch_records(id, user);
+        let mut key = key;
+        if key.sale().is_part() {
+            key.tick_rest();
+        }
         let news = News::about(call.ctx(), key.name());
         Ok(OpenSale {
             ctx: call.ctx(),
@@ -119,6 +125,20 @@ impl<'c> OpenSale<'c> {
         self.key.tick_line(self.now_ms);
         if let Some(event) = self.sale().plan_draw(self.now_ms, rand::random) {
             self.commit(&event);
+        }
+    }
+
+    /// Counts what a request was refused for want of stock, by the answer to it.
+    #[inline]
+    pub fn note_refused(&mut self, ask: &Ask<'_>, answer: &Answer) {
+        self.key.note_refused(ask, answer);
+    }
+
+    /// Counts what somebody joined a line for.
+    #[cold]
+    pub fn note_joined(&mut self, change: &Change<'_>) {
+        if let Change::Joined { item, qty, .. } = *change {
+            self.key.note_asked(item, qty);
         }
     }
 

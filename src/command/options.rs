@@ -5,7 +5,7 @@
 use super::args::{Args, once};
 use crate::error::{Error, echo};
 use crate::ffi::Argument;
-use flashsale_engine::sale::{AttemptRate, Changes, Events, PaceRate, PassKeys};
+use flashsale_engine::sale::{AttemptRate, Changes, Events, GROUP_BYTES_MAX, PaceRate, PassKeys};
 
 /// What the value of an option may be.
 #[derive(Clone, Copy)]
@@ -159,9 +159,16 @@ const PASSKEY_VALUES: Argument = Argument::block(
 .after(PASSKEY)
 .since("0.2.0");
 
+/// The option that names a split sale.
+const GROUP: &str = "GROUP";
+
+/// GROUP and its value.
+const GROUP_NAME: Argument = Argument::string("group").after(GROUP).since("0.2.0");
+
 /// The options in the argument tree of ALTER, each to be chosen.
-pub const ARGUMENTS: [Argument; CHOICES.len() + 5] = {
-    let mut arguments = [EVENTS_WORD; CHOICES.len() + 5];
+pub const ARGUMENTS: [Argument; CHOICES.len() + 6] = {
+    let mut arguments = [EVENTS_WORD; CHOICES.len() + 6];
+    arguments[CHOICES.len() + 4] = GROUP_NAME;
     arguments[CHOICES.len()] = PACE_VALUES;
     arguments[CHOICES.len() + 1] = USERRATE_VALUES;
     arguments[CHOICES.len() + 2] = FROMRATE_VALUES;
@@ -223,6 +230,11 @@ pub fn parse_one(args: &mut Args<'_>, changes: &mut Changes) -> Result<(), Error
             let rate = parse_rate(args, keyword, "rate")?.map(|(n, ms)| AttemptRate { n, ms });
             return once(slot, keyword, rate);
         }
+    }
+    if args.keyword(GROUP) {
+        let group = args.text(GROUP, GROUP_BYTES_MAX)?;
+        let group = (!group.is_empty()).then(|| group.into());
+        return once(&mut changes.group, GROUP, group);
     }
     if args.keyword(PASSKEY) {
         return once(&mut changes.passkeys, PASSKEY, parse_passkeys(args)?);
@@ -321,7 +333,7 @@ mod tests {
             };
             line += &format!("{} {value} ", choice.keyword.to_lowercase());
         }
-        line += "events ALL pace 3 100 userrate 4 200 FromRate 5 300 passkey 2 0123456789abcdef fedcba9876543210";
+        line += "group shoes events ALL pace 3 100 userrate 4 200 FromRate 5 300 passkey 2 0123456789abcdef fedcba9876543210";
         let changes = parse_text(&line).unwrap();
         let expected = Changes {
             user_limit: Some(1),
@@ -342,6 +354,7 @@ mod tests {
             user_rate: Some(Some(AttemptRate { n: 4, ms: 200 })),
             from_rate: Some(Some(AttemptRate { n: 5, ms: 300 })),
             passkeys: PassKeys::new(&[b"0123456789abcdef", b"fedcba9876543210"]),
+            group: Some(Some("shoes".into())),
         };
         assert_eq!(changes, expected);
     }
@@ -455,6 +468,8 @@ mod tests {
             ),
             ("FROMRATE 1", "ERR FROMRATE: its value is missing"),
             ("FROMRATE 1 1 FROMRATE 1 1", "ERR FROMRATE: given twice"),
+            ("GROUP", "ERR GROUP: its value is missing"),
+            ("GROUP a group b", "ERR GROUP: given twice"),
         ] {
             assert_eq!(parse_text(line).unwrap_err().to_string(), text);
         }

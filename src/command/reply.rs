@@ -56,6 +56,8 @@ words! {
     AllReserved: "ALLRESERVED",
     NotSold: "NOTSOLD",
     TooFew: "TOOFEW",
+    Given: "GIVEN",
+    Taken: "TAKEN",
     Waiting: "WAITING",
     Placed: "PLACED",
     LineFull: "LINEFULL",
@@ -72,6 +74,8 @@ pub struct About<'r, 'a> {
 
 enum Asked<'r, 'a> {
     Nothing,
+    /// One SKU, if it was named.
+    Sku(Option<&'a [u8]>),
     Units(&'r Ask<'a>),
     Deltas(&'r RestockAsk<'a>),
 }
@@ -99,6 +103,13 @@ impl<'r, 'a> About<'r, 'a> {
         }
     }
 
+    pub fn one_sku(sku: Option<&'a [u8]>) -> About<'r, 'a> {
+        About {
+            id: b"",
+            asked: Asked::Sku(sku),
+        }
+    }
+
     pub fn deltas(reference: Option<&'r [u8]>, ask: &'r RestockAsk<'a>) -> About<'r, 'a> {
         About {
             id: reference.unwrap_or_default(),
@@ -109,7 +120,7 @@ impl<'r, 'a> About<'r, 'a> {
     /// What would make an unknown SKU right.
     fn hint(&self) -> &'static str {
         match self.asked {
-            Asked::Deltas(_) => "; NEW adds one, with a positive delta",
+            Asked::Deltas(_) => "; NEW adds one, with a delta of 0 or more",
             _ => "",
         }
     }
@@ -117,6 +128,7 @@ impl<'r, 'a> About<'r, 'a> {
     /// The SKU at a position of the request.
     fn sku(&self, position: usize) -> Option<&'a [u8]> {
         match self.asked {
+            Asked::Sku(sku) => sku,
             Asked::Units(Ask::Items(lines)) => lines.get(position).map(|&(sku, _)| sku),
             Asked::Deltas(RestockAsk::Items(items)) => items.get(position).map(|&(sku, _)| sku),
             _ => None,
@@ -265,6 +277,8 @@ pub fn answer(
         Answer::LineFull { most } => number(Word::LineFull, most),
         Answer::Throttled { retry_in_ms, by } => throttled(reply, retry_in_ms, by),
         Answer::NoPass => of_id(Word::NoPass),
+        Answer::Given { total, item } => shared(reply, sale, Word::Given, total, item),
+        Answer::Taken { total, item } => shared(reply, sale, Word::Taken, total, item),
         // About an item, or errors, which returned above.
         Answer::ItemLimit { .. } | Answer::SoldOut { .. } | Answer::TooFew { .. } => {}
         Answer::NoSku { .. } | Answer::Full | Answer::Invalid(_) => {}
@@ -324,6 +338,15 @@ pub fn integer_or_minus_1(reply: Reply<'_>, value: Option<u64>) {
         Some(value) => reply.integer(value),
         None => reply.signed(-1),
     }
+}
+
+/// `["GIVEN", total, available, sku]`, `["TAKEN", total, available, sku]`
+pub fn shared(reply: Reply<'_>, sale: &Sale, word: Word, total: u64, item: ItemIndex) {
+    let item = sale.item(item);
+    status(reply, word, 4);
+    reply.integer(total);
+    reply.integer(item.available);
+    reply.bytes(item.sku);
 }
 
 /// `["EXPIRED", id, expires_at_ms]`, and for a CHECKOUT `grace_left_ms`.
@@ -397,6 +420,8 @@ fn outcome_of(answer: Answer) -> Option<Outcome> {
         | Answer::Sold { .. }
         | Answer::Refunded { .. }
         | Answer::Restocked
+        | Answer::Given { .. }
+        | Answer::Taken { .. }
         | Answer::Unchanged => Outcome::Replayed,
         Answer::AlreadySold { .. } => Outcome::AlreadySold,
         Answer::Released => Outcome::AlreadyReleased,

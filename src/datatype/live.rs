@@ -4,13 +4,14 @@ use super::door::Door;
 use super::line::{LineOptions, LiveLine};
 use super::marks;
 use crate::clock;
+use crate::config;
 use crate::hints;
 use crate::info::{
     self, EVENTS_WAITING, MEMORY_BYTES, RESERVATIONS_KNOWN, RESERVATIONS_KNOWN_MAX,
-    RESERVATIONS_OPEN, SALES, SALES_DIVERGED, USERS,
+    RESERVATIONS_OPEN, SALES, SALES_DIVERGED, UNITS_OWED, USERS,
 };
 use crate::place::Place;
-use flashsale_engine::sale::{Answer, Applied, Change, Event, Key, Outbox, Sale};
+use flashsale_engine::sale::{Answer, Applied, Ask, Change, Event, ItemIndex, Key, Outbox, Sale};
 
 /// Changes after which a sale is measured again. Measuring takes longer than a change.
 const CHANGES_PER_MEASUREMENT: u32 = 256;
@@ -28,6 +29,7 @@ pub struct LiveSale {
     known_measured: u64,
     memory_bytes: u64,
     diverged: u64,
+    owed: u64,
     changes: u32,
     entries: Entries,
     /// Since somebody first waited for something.
@@ -63,6 +65,7 @@ impl LiveSale {
             known_measured: 0,
             memory_bytes: 0,
             diverged: 0,
+            owed: 0,
             changes: 0,
             entries: Entries::default(),
             line: None,
@@ -123,6 +126,37 @@ impl LiveSale {
             self.measure();
         }
         applied
+    }
+
+    /// Looks, in a part of a split sale, whether what was said of the other parts still holds.
+    #[cold]
+    pub fn tick_rest(&mut self) {
+        let retry_ms = config::part_retry_ms();
+        self.sale.tick_rest(clock::steady_ms(), retry_ms);
+    }
+
+    /// Keeps what is said of the other parts of a split sale, for so long. Not a change of the
+    /// sale.
+    pub fn note_rest<'k>(&mut self, skus: impl Iterator<Item = &'k [u8]>, valid_ms: u64) {
+        self.sale.note_rest(skus, clock::steady_ms(), valid_ms);
+    }
+
+    /// Forgets it: this copy follows another one.
+    #[cold]
+    pub fn forget_rest(&mut self) {
+        self.sale.forget_rest();
+    }
+
+    /// Counts units that were put in line for want of stock. Not a change of the sale.
+    pub fn note_asked(&mut self, item: ItemIndex, units: u64) {
+        self.sale.note_asked(item, units);
+    }
+
+    /// Counts what a request was refused for want of stock, by the answer to it. Not a change of
+    /// the sale.
+    #[inline]
+    pub fn note_refused(&mut self, ask: &Ask<'_>, answer: &Answer) {
+        self.sale.note_refused(ask, answer);
     }
 
     /// Counts an attempt, or returns the answer to one too many. Not a change of the sale.
@@ -258,9 +292,19 @@ impl LiveSale {
         if self.sale.outbox().is_some() {
             self.count_entries();
         }
+        if self.sale.owed() != self.owed {
+            self.count_owed();
+        }
         if let Some(line) = &mut self.line {
             line.count(&self.sale);
         }
+    }
+
+    #[cold]
+    fn count_owed(&mut self) {
+        let owed = self.sale.owed();
+        UNITS_OWED.shift(self.owed, owed);
+        self.owed = owed;
     }
 
     #[inline(never)]
@@ -312,6 +356,7 @@ impl Drop for LiveSale {
         USERS.leave(self.users);
         MEMORY_BYTES.leave(self.memory_bytes);
         SALES_DIVERGED.leave(self.diverged);
+        UNITS_OWED.leave(self.owed);
         if let Some(line) = &self.line {
             line.leave();
         }

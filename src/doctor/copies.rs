@@ -64,3 +64,14 @@ pub(super) fn load_damaged(facts: &Facts) -> Option<Verdict> {
         (WARNING, advice.to_owned())
     })
 }
+
+pub(super) fn owed(facts: &Facts) -> Option<Verdict> {
+    let owed = facts.owed;
+    (owed > 0).then(|| {
+        let advice = format!(
+            "FLASHSALE.RESTOCK, or refund orders: {owed} units were sold that the sales here do \
+             not have, FLASHSALE.SHARES names the items; what comes back pays for them first"
+        );
+        (ERROR, advice)
+    })
+}

@@ -114,6 +114,8 @@ pub struct Facts {
     pub sweep_lag_ms: u64,
     /// For how long the earliest deadline of all sales has passed, in milliseconds.
     pub overdue_ms: u64,
+    /// Units of all sales that were sold or given, and that the sales do not have.
+    pub owed: u64,
     /// The most reservations that one sale knows.
     pub reservations_known_max: u64,
     /// The most people that may wait in one sale.
@@ -162,6 +164,7 @@ impl Facts {
             clock_steps_back: info::CLOCK_STEPS_BACK.get(),
             sweep_lag_ms: info::SWEEP_LAG_MS.load(Ordering::Relaxed),
             overdue_ms: clock::now_ms().saturating_sub(due_ms),
+            owed: info::UNITS_OWED.get(),
             reservations_known_max: info::RESERVATIONS_KNOWN_MAX.get(),
             waiting_max: info::WAITING_MAX.get(),
             polls_max: info::POLLS_MAX.get(),

@@ -20,12 +20,13 @@ pub struct Finding {
 type Rule = fn(&Facts) -> Option<Verdict>;
 
 /// Every topic, in the order of the reply.
-const RULES: [(&str, Rule); 32] = [
+const RULES: [(&str, Rule); 33] = [
     ("divergence", copies::divergence),
     ("diverged", copies::diverged),
     ("load-damaged", copies::load_damaged),
     ("events-lost", entries::events_lost),
     ("events-waiting", entries::events_waiting),
+    ("owed", copies::owed),
     ("eviction", memory::eviction),
     ("appendonly", disk::appendonly),
     ("fsync", disk::fsync),

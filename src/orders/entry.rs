@@ -19,14 +19,20 @@ pub(super) struct Entry<'e> {
     user: Option<Spelling<'e>>,
     lines: Lines,
     reference: Option<Spelling<'e>>,
-    /// The field that only some entries have, and its value.
-    more: Option<(&'static TextBuf, &'e [u8])>,
+    /// When it was sold, where that was not now.
+    sold_at_ms: Option<u64>,
+    payload: Option<&'e [u8]>,
+    /// Fields that only some entries have, each with its value.
+    flags: [Option<(&'static TextBuf, &'static TextBuf)>; 3],
+    /// The split sale that an order is of.
+    group: Option<&'e str>,
 }
 
 impl<'e> Entry<'e> {
     /// Returns the entry of a change that has one.
     pub(super) fn of(sale: &'e Sale, change: &'e Change<'_>) -> Option<Entry<'e>> {
         let names = &*NAMES;
+        let (mut flags, mut sold_at_ms) = ([None; 3], None);
         let (id, user, lines, order) = match change {
             Change::Sold { id, order } => {
                 let (user, lines) = sale.user_and_lines(*id)?;
@@ -39,15 +45,29 @@ impl<'e> Entry<'e> {
                 order,
                 ..
             } => (id, Some(user.spelling()), lines.clone(), order),
+            Change::Imported(imported) => {
+                flags[0] = Some((&names.imported, &names.yes));
+                sold_at_ms = Some(imported.sold_at_ms);
+                let (user, lines) = (imported.user.spelling(), imported.lines.clone());
+                (&imported.id, Some(user), lines, &imported.order)
+            }
             Change::Refunded(refund) => {
-                let restocked: &[u8] = if refund.restocks { b"1" } else { b"0" };
+                let flag = |name, is_so| Some((name, if is_so { &names.yes } else { &names.no }));
+                let restocks = refund.restocks || sale.settles(refund);
                 return Some(Entry {
                     event: &names.refund,
                     id: refund.id.spelling(),
                     user: sale.user_and_lines(refund.id)?.0,
                     lines: refund.lines.clone(),
                     reference: refund.reference,
-                    more: Some((&names.restocked, restocked)),
+                    sold_at_ms,
+                    payload: None,
+                    flags: [
+                        flag(&names.restocked, restocks),
+                        flag(&names.restore_limit, refund.restores_limit),
+                        flag(&names.no_restock, refund.no_restock == Some(true)),
+                    ],
+                    group: None,
                 });
             }
             _ => return None,
@@ -58,7 +78,10 @@ impl<'e> Entry<'e> {
             user,
             lines,
             reference: order.reference,
-            more: order.payload.map(|payload| (&names.payload, payload)),
+            sold_at_ms,
+            payload: order.payload,
+            flags,
+            group: sale.group(),
         })
     }
 }
@@ -71,7 +94,8 @@ pub(super) struct Texts<'r> {
     items: Items<'r>,
     at_ms: Text<'r>,
     reference: Option<TextBuf>,
-    more: Option<TextBuf>,
+    payload: Option<TextBuf>,
+    group: Option<TextBuf>,
     seq: Option<TextBuf>,
 }
 
@@ -84,6 +108,7 @@ impl<'r> Texts<'r> {
         recent: &'r mut RecentValues,
     ) -> Texts<'r> {
         let units = units_of(&entry.lines);
+        let told_at_ms = entry.sold_at_ms.unwrap_or(at_ms);
         let user = entry.user.unwrap_or(Spelling::Bytes(b""));
         let spell_id = || TextBuf::new(spell(sale, &mut [0; ULID_LEN]));
         Texts {
@@ -91,9 +116,10 @@ impl<'r> Texts<'r> {
             user: text_of(user),
             qty: recent.qty.same(units, || text_of_number(units)),
             items: Items::of(sale, &entry.lines, &mut recent.items),
-            at_ms: recent.at_ms.same(at_ms, || text_of_number(at_ms)),
+            at_ms: recent.at_ms.same(told_at_ms, || text_of_number(told_at_ms)),
             reference: entry.reference.map(text_of),
-            more: entry.more.map(|(_, bytes)| TextBuf::new(bytes)),
+            payload: entry.payload.map(TextBuf::new),
+            group: entry.group.map(|group| TextBuf::new(group.as_bytes())),
             seq: sale.next_seq(at_ms).map(text_of_number),
         }
     }
@@ -109,9 +135,8 @@ impl<'r> Texts<'r> {
         let none = names.none.as_text();
         // There also when empty: consumers tell entries apart by it.
         let reference = self.reference.as_ref().map_or(none, TextBuf::as_text);
-        let more_name = entry.more.map_or(none, |(name, _)| name.as_text());
-        let more = self.more.as_ref().map_or(none, TextBuf::as_text);
-        let mut fields = [
+        let mut fields = [[none, none]; FIELDS_MAX];
+        let always = [
             [names.event.as_text(), entry.event.as_text()],
             [names.sale.as_text(), key],
             [names.sale_id.as_text(), self.sale_id],
@@ -121,14 +146,22 @@ impl<'r> Texts<'r> {
             [names.items.as_text(), self.items.as_text()],
             [names.at_ms.as_text(), self.at_ms],
             [names.reference.as_text(), reference],
-            [more_name, more],
-            [none, none],
         ];
-        let mut pairs = fields.len() - 1 - usize::from(self.more.is_none());
-        if let Some(seq) = &self.seq {
-            fields[pairs] = [names.seq.as_text(), seq.as_text()];
+        let payload = self.payload.iter().map(|json| (&names.payload, json));
+        let flags = entry.flags.iter().flatten().copied();
+        let group = self.group.iter().map(|group| (&names.group, group));
+        let seq = self.seq.iter().map(|seq| (&names.seq, seq));
+        let some = payload.chain(flags).chain(group).chain(seq);
+        let some = some.map(|(name, value)| [name.as_text(), value.as_text()]);
+        let mut pairs = 0;
+        for (place, field) in fields.iter_mut().zip(always.into_iter().chain(some)) {
+            *place = field;
             pairs += 1;
         }
         add(fields[..pairs].as_flattened_mut())
     }
 }
+
+/// Most fields of an entry: nine that all have, of an order PAYLOAD, `imported` and `group`, of a
+/// refund three flags, and `seq`.
+const FIELDS_MAX: usize = 9 + 3 + 1;

@@ -45,6 +45,12 @@ names! {
     reference: "ref",
     payload: "payload",
     restocked: "restocked",
+    restore_limit: "restorelimit",
+    no_restock: "norestock",
+    imported: "imported",
+    group: "group",
+    yes: "1",
+    no: "0",
     // What a `ref` holds where none was given.
     none: "",
 }

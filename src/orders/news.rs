@@ -229,6 +229,11 @@ fn options_json(changed: &Alterations) -> String {
             .map(|events| format!("\"events\":\"{}\"", events.word())),
     );
     parts.extend(changed.passkeys.then(|| "\"passkeys\":true".to_owned()));
+    let group = changed.group.as_ref().map(|group| match group {
+        Some(group) => serde_json::Value::from(&**group),
+        None => serde_json::Value::Null,
+    });
+    parts.extend(group.map(|group| format!("\"group\":{group}")));
     parts.extend(changed.orders.then(|| "\"orders\":true".to_owned()));
     format!("{{{}}}", parts.join(","))
 }
@@ -245,11 +250,12 @@ mod tests {
             events: Some(Events::All),
             orders: true,
             passkeys: true,
+            group: Some(None),
         };
         let json = options_json(&changed);
         assert_eq!(
             json,
-            r#"{"userlimit":2,"end_at_ms":null,"events":"all","passkeys":true,"orders":true}"#
+            r#"{"userlimit":2,"end_at_ms":null,"events":"all","passkeys":true,"group":null,"orders":true}"#
         );
         assert_eq!(options_json(&Alterations::default()), "{}");
     }

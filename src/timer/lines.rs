@@ -30,6 +30,9 @@ pub fn follow<'c>(
     budget: &mut u32,
     news: &mut News<'c>,
 ) {
+    if key.sale().is_part() {
+        key.tick_rest();
+    }
     let was_due = key
         .sale()
         .lines_due_ms()

@@ -49,11 +49,11 @@ const ERRORS: [(&str, &str); 44] = [
     ),
     (
         "RESTOCK tea ITEMS 1 red 1",
-        "NOSKU sku: the sale has no item 'red'; NEW adds one, with a positive delta",
+        "NOSKU sku: the sale has no item 'red'; NEW adds one, with a delta of 0 or more",
     ),
     (
         "RESTOCK tea ITEMS 1 red -1 NEW",
-        "NOSKU sku: the sale has no item 'red'; NEW adds one, with a positive delta",
+        "NOSKU sku: the sale has no item 'red'; NEW adds one, with a delta of 0 or more",
     ),
     (
         "RESERVE tea ann 1",

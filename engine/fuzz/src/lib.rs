@@ -4,7 +4,7 @@
 //! | Question | File |
 //! |---|---|
 //! | what must hold | `targets.rs`; of rate limits, `rate.rs` |
-//! | which inputs are valid | `samples.rs`, `samples_line.rs`, `samples_pass.rs`, `corpus.rs`; the densest ones, `dense.rs` |
+//! | which inputs are valid | `samples.rs`, `samples_line.rs`, `samples_pass.rs`, `samples_share.rs`, `corpus.rs`; the densest ones, `dense.rs` |
 //! | how are they damaged | `mutate.rs` |
 //! | how does a seeded run find, shrink and report | `seeded.rs` |
 //! | what does decoding cost in memory | `meter.rs` |
@@ -21,5 +21,6 @@ pub mod requests;
 pub mod samples;
 pub mod samples_line;
 pub mod samples_pass;
+pub mod samples_share;
 pub mod seeded;
 pub mod targets;

@@ -4,6 +4,7 @@
 use super::dice::Dice;
 use super::samples::{HASHER, set_entry, unentered};
 use super::samples_pass::{NEXT_SECRET, SECRET, pass_for, passkeys};
+use super::samples_share::{OTHER_PEER, PEER};
 use flashsale_engine::sale::*;
 
 const BOUNDS: Bounds = Bounds {
@@ -93,7 +94,15 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
         no_restock: dice.one_in(2),
         restore_limit: dice.one_in(2),
     };
-    let plan = match dice.below(21) {
+    let import = Import {
+        user: HASHER.key(user),
+        ask: reserve.ask.clone(),
+        id: id_key,
+        sold_at_ms: at_ms - dice.below(90_000),
+        reference,
+        payload: None,
+    };
+    let plan = match dice.below(24) {
         0..=3 => sale.plan_reserve(at_ms, &reserve, &BOUNDS),
         4 | 5 => sale.plan_checkout(at_ms, &pay).map(unentered),
         6 => sale
@@ -107,6 +116,8 @@ pub fn request(sale: &Sale, names: &Names, at_ms: u64, dice: &mut Dice) -> Optio
             .ok_or(Answer::Unchanged),
         12 => sale.plan_expire(at_ms, id_key).ok_or(Answer::Unchanged),
         13..=16 => sale.plan_reserve(at_ms, &wait, &BOUNDS),
+        20 => sale.plan_import(at_ms, &import, &BOUNDS).map(unentered),
+        21 | 22 => share(sale, sku, at_ms, dice),
         17..=19 => go(sale, at_ms, dice).ok_or(Answer::Unchanged),
         _ => return manage(sale, names, at_ms, dice),
     };
@@ -122,6 +133,31 @@ pub fn go(sale: &Sale, at_ms: u64, dice: &mut Dice) -> Option<Event<'static>> {
     sale.plan_draw(at_ms, || (u128::from(seed) << 7).to_le_bytes())
         .or_else(|| sale.plan_dissolve(at_ms, budget))
         .or_else(|| sale.plan_grant(at_ms, from, budget, &BOUNDS, &is_present))
+}
+
+/// Units go to another sale, or come from one.
+fn share<'a>(sale: &Sale, sku: &'a [u8], at_ms: u64, dice: &mut Dice) -> Plan<'a> {
+    let peer = [PEER, OTHER_PEER][dice.index(2)];
+    let (own, total) = (sale.share_id(), dice.below(40));
+    if dice.one_in(2) {
+        let take = Take {
+            from: peer,
+            to: own,
+            total,
+            sku: Some(sku),
+        };
+        return sale.plan_take(at_ms, &take, &BOUNDS);
+    }
+    let give = Give {
+        from: own,
+        to: peer,
+        total,
+        sku: Some(sku),
+        most: dice.one_in(2),
+        owes: dice.one_in(4),
+        confirms: dice.one_in(4),
+    };
+    sale.plan_give(at_ms, &give)
 }
 
 fn name<'n>(among: &'n [Vec<u8>], dice: &mut Dice) -> &'n [u8] {

@@ -5,6 +5,7 @@
 
 use super::samples_line::line_events;
 use super::samples_pass::pass_events;
+use super::samples_share::share_events;
 use flashsale_engine::sale::*;
 
 pub const ULID: &[u8] = b"01ARZ3NDEKTSV4RRFFQ69G5FAV";
@@ -231,6 +232,7 @@ pub fn events() -> Vec<(&'static str, Change<'static>)> {
     events.extend(told_events());
     events.extend(line_events());
     events.extend(pass_events());
+    events.extend(share_events());
     events
 }
 
@@ -609,6 +611,7 @@ pub fn set_told<'a>(event: &mut Event<'a>, told: Told<'a>) {
     match &mut event.change {
         Change::Sold { order, .. } | Change::Bought { order, .. } => order.told = told,
         Change::Refunded(refund) => refund.told = told,
+        Change::Imported(imported) => imported.order.told = told,
         _ => {}
     }
 }
@@ -618,6 +621,7 @@ pub fn set_entry(event: &mut Event<'_>, at: EntryId) {
     match &mut event.change {
         Change::Sold { order, .. } | Change::Bought { order, .. } => order.entry = at,
         Change::Refunded(refund) => refund.entry = at,
+        Change::Imported(imported) => imported.order.entry = at,
         _ => {}
     }
 }

@@ -4,12 +4,14 @@
 //! after any fault, and their bytes stay what they are.
 //!
 //! **Method**: one program, linked once. `model` holds a sale against a slow, obvious
-//! model of it; `simulation` runs a primary, replicas and clients through faults, `split` the parts of one sale
-//! and their drivers; `codec`
+//! model of it, `beyond` one that gets orders and units from elsewhere; `simulation` runs a
+//! primary, replicas and clients through faults, `split` the parts of one sale and their drivers;
+//! `codec`
 //! holds the bytes against golden files; `bloom_model` and `bloom_rate` do the same for
 //! filters, `rate` for rate limits. `commands` is what the model and the simulation ask. `cargo test -p
 //! flashsale-engine --test engine model::` runs one of them.
 
+mod beyond;
 mod bloom_model;
 mod bloom_rate;
 mod codec;

@@ -164,6 +164,7 @@ impl Handler for Buy {
                 Ok(())
             }
             Err(answer) => {
+                open.note_refused(&ask.ask, &answer);
                 let about = About::units(id, Some(&ask.ask));
                 reply::answer(call.reply(), open.sale(), &about, answer)
             }

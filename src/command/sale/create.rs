@@ -161,8 +161,10 @@ impl Handler for Create {
         } = Request::parse(Args::new(call.words()))?;
         let (ctx, name) = (call.ctx(), text(call, 1)?);
         let now_ms = clock::now_ms().min(INTEGER_MAX);
+        let fresh = ids::fresh(now_ms).0;
         let ask = CreateAsk {
-            sale_id: sale_id.unwrap_or_else(|| ids::fresh(now_ms).0),
+            sale_id: sale_id.unwrap_or(fresh),
+            share_id: fresh,
             orders,
             items,
             changes,

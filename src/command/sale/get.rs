@@ -3,12 +3,14 @@
 //! Tells everything about a reservation. Looks at no clock: an overdue reservation is
 //! `reserved` until the primary returns it.
 //!
-//! - Complexity: O(N) with N SKUs in the reservation.
+//! - Complexity: O(N) with N SKUs in the reservation and in its refunds.
 //! - Reply: null if the id is unknown, else a map, always whole, null where there is
 //!   nothing: `state` (reserved, sold, refunded, released, expired, waiting), `user`, `items`
 //!   [[sku, qty], ...], `refunded` (same shape), `reserved_at_ms`, `expires_at_ms`,
 //!   `sold_at_ms`, `released_at_ms`, `order_id`, `ref`, and of an id that waits `number` (in its
-//!   line) and `ahead` (places in front at most, -1 before START). Of more than 8 SKUs `items` is
+//!   line) and `ahead` (places in front at most, -1 before START), and of an order `refunds`
+//!   ([[entry_id, ref, [[sku, qty], ...], restocked, restorelimit, norestock], ...], in their
+//!   order, the last two as asked; null where an older format does not say). Of more than 8 SKUs `items` is
 //!   null once released, or expired for good.
 //! - Errors: `ERR` arity or syntax, `NOSALE`, `WRONGTYPE`.
 
@@ -19,7 +21,7 @@ use crate::datatype;
 use crate::error::Error;
 use crate::ffi::{Argument, Call, CommandSpec, KeySpec, Reply};
 use crate::names;
-use flashsale_engine::sale::{NameBuffer, Sale, View};
+use flashsale_engine::sale::{NameBuffer, RefundView, Sale, View};
 
 pub const COMMAND: CommandSpec = CommandSpec {
     name: "FLASHSALE.GET",
@@ -53,7 +55,11 @@ impl Handler for Get {
         let key = names::key(id);
         let known = sale.find(key).and_then(|slot| sale.view(slot));
         match known.or_else(|| sale.view_of_place(sale.find_place(key)?)) {
-            Some(view) => reply_view(call.reply(), sale, &view),
+            Some(view) => {
+                reply_view(call.reply(), sale, &view);
+                let refunds = sale.find(key).map(|slot| sale.refunds(slot).collect());
+                reply_refunds(call.reply(), sale, &refunds.unwrap_or_default());
+            }
             None => call.reply().null(),
         }
         Ok(())
@@ -61,7 +67,7 @@ impl Handler for Get {
 }
 
 fn reply_view(reply: Reply<'_>, sale: &Sale, view: &View<'_>) {
-    reply.map(12);
+    reply.map(13);
     reply.bytes(b"state");
     reply.bytes(view.state.word().as_bytes());
     reply.bytes(b"user");
@@ -108,6 +114,24 @@ fn reply_view(reply: Reply<'_>, sale: &Sale, view: &View<'_>) {
     match view.wait {
         Some(wait) => integer_or_minus_1(reply, wait.ahead),
         None => reply.null(),
+    }
+}
+
+/// The refunds of an order, the last field of the map.
+fn reply_refunds(reply: Reply<'_>, sale: &Sale, refunds: &Vec<RefundView<'_>>) {
+    reply.bytes(b"refunds");
+    reply.array(refunds.len());
+    for refund in refunds {
+        reply.array(6);
+        entry_id(reply, refund.entry);
+        bytes_or_null(reply, refund.reference);
+        reply.array(refund.lines.len());
+        for line in &refund.lines {
+            reply_line(reply, sale.item(line.item).sku, line.qty);
+        }
+        integer_or_null(reply, refund.restocked.map(u64::from));
+        reply.integer(u64::from(refund.restore_limit));
+        integer_or_null(reply, refund.no_restock.map(u64::from));
     }
 }
 

@@ -12,14 +12,15 @@
 //!   the stream yet), `events_lost` (entries that never will be), `seq` (of the newest entry
 //!   with `EVENTS all`), `memory_bytes`, `waiting` (people in line), `granted` and `passed_over`
 //!   (places so far), and of the last draw `drawn_at_ms`, `draw_seed` (32 hex digits) and `drawn`
-//!   (`[[sku, n], ...]`: how many were drawn in each line). Null where there is nothing.
+//!   (`[[sku, n], ...]`: how many were drawn in each line), `owed` (units that were sold or given
+//!   and are not there), `share_id` (names the sale to GIVE and TAKE), and `group` (the split sale
+//!   it is a part of). Null where there is nothing.
 //! - Errors: `ERR` arity, `NOSALE`, `WRONGTYPE`.
-
-use ulid::{ULID_LEN, Ulid};
 
 use crate::clock;
 use crate::command::args::Args;
 use crate::command::reply::{bytes_or_null, integer_or_null};
+use crate::command::sale::shares::reply_ulid;
 use crate::command::{Handler, SINCE, text};
 use crate::datatype;
 use crate::error::Error;
@@ -68,7 +69,8 @@ fn numbers(info: &InfoView<'_>) -> [(&'static str, Option<u64>); 37] {
         ("fromrate_ms", options.from_rate.map(|rate| rate.ms)),
         ("passkeys", Some(options.passkeys.len() as u64)),
         ("items", Some(info.items)),
-        ("total", Some(info.total)),
+        // What is owed may be more than there is.
+        ("total", None),
         ("available", Some(info.available)),
         ("reserved", Some(info.reserved)),
         ("sold", Some(info.sold)),
@@ -96,13 +98,9 @@ impl Handler for Info {
         let key = datatype::open_read(call.ctx(), text(call, 1)?)?;
         let (info, reply) = (key.sale().info(clock::now_ms()), call.reply());
         let numbers = numbers(&info);
-        reply.map(numbers.len().saturating_add(10));
+        reply.map(numbers.len().saturating_add(13));
         reply.bytes(b"sale_id");
-        reply.bytes(
-            Ulid(info.sale_id)
-                .array_to_str(&mut [0; ULID_LEN])
-                .as_bytes(),
-        );
+        reply_ulid(reply, info.sale_id);
         reply.bytes(b"orders");
         reply.bytes(info.orders);
         reply.bytes(b"state");
@@ -111,9 +109,18 @@ impl Handler for Info {
         reply.bytes(info.options.events.word().as_bytes());
         for (name, number) in numbers {
             reply.bytes(name.as_bytes());
-            integer_or_null(reply, number);
+            match name {
+                "total" => reply.signed(info.total),
+                _ => integer_or_null(reply, number),
+            }
         }
         reply_lines(reply, key.sale());
+        reply.bytes(b"owed");
+        reply.integer(info.owed);
+        reply.bytes(b"share_id");
+        reply_ulid(reply, info.share_id);
+        reply.bytes(b"group");
+        bytes_or_null(reply, info.options.group.as_deref().map(str::as_bytes));
         Ok(())
     }
 }

@@ -239,6 +239,7 @@ impl Handler for Reserve {
                 if let Change::Joined { .. } = event.change
                     && let Some(place) = open.joined()
                 {
+                    open.note_joined(&event.change);
                     reply::waiting(call.reply(), open.sale(), id, place);
                 } else {
                     reply::reserved_now(call.reply(), open.sale(), id, event, &done);
@@ -246,6 +247,7 @@ impl Handler for Reserve {
                 Ok(())
             }
             Err(answer) => {
+                open.note_refused(&ask.ask, &answer);
                 let id = match replaces {
                     Some(old) if open.sale().is_of_replaced(&answer, ask.id) => old,
                     _ => id,

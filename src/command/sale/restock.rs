@@ -2,7 +2,7 @@
 //!
 //! Adds units to the stock of items, or takes some away with a negative delta. The same
 //! SKU twice is summed, exactly, whatever the order. `delta` alone means the SKU `default`
-//! if there is one, else the only item. NEW allows unknown SKUs with positive deltas. The
+//! if there is one, else the only item. NEW allows unknown SKUs, with deltas of 0 or more. The
 //! same REF again has no second effect; the last 1,000 are remembered.
 //!
 //! - Complexity: O(N log N) with N SKUs asked for, and O(M) with M REFs remembered.
@@ -16,7 +16,7 @@
 
 use std::collections::HashSet;
 
-use crate::command::args::{Args, flag, once};
+use crate::command::args::{Args, flag, no_delta, once};
 use crate::command::items::{ITEMS_DELTA, parse_pairs};
 use crate::command::open::OpenSale;
 use crate::command::reply::{self, About, Word};
@@ -65,6 +65,14 @@ fn parse<'a>(mut args: Args<'a>) -> Result<sale::Restock<'a>, Error> {
         } else {
             return Err(args.unknown_option());
         }
+    }
+    let is_nothing = match &ask {
+        RestockAsk::Delta(delta) => *delta == 0,
+        RestockAsk::Items(items) => items.iter().any(|&(_, delta)| delta == 0),
+    };
+    // With NEW the sale knows the SKU from then on.
+    if is_nothing && !new {
+        return Err(no_delta(b"0"));
     }
     Ok(sale::Restock {
         ask,
@@ -117,7 +125,7 @@ fn reply_restocked(reply: Reply<'_>, sale: &Sale, request: &sale::Restock<'_>) {
         let item = sale.item(item);
         reply.array(3);
         reply.bytes(item.sku);
-        reply.integer(item.total);
+        reply.signed(item.total);
         reply.integer(item.available);
     }
 }
@@ -142,5 +150,11 @@ mod tests {
         let request = parse(Args::new(&words)).unwrap();
         assert_eq!(request.ask, RestockAsk::Items(vec![(b"a", 1), (b"b", -2)]));
         assert!(!request.new && request.reference.is_none());
+        let words: [&[u8]; 4] = [b"RESTOCK", b"k", b"0", b"NEW"];
+        assert_eq!(parse(Args::new(&words)).unwrap().ask, RestockAsk::Delta(0));
+        let error = parse(Args::new(&words[..3])).err().unwrap().to_string();
+        assert!(error.ends_with(
+            "'0' is not an integer from -9007199254740991 to 9007199254740991, or is 0"
+        ));
     }
 }

@@ -553,6 +553,7 @@ mod tests {
         (
             |sale| {
                 let refund = RefundRecord {
+                    restocked: true,
                     reference: None,
                     cart: Cart::new(&lines(&[(0, 1)])),
                     entry: entry(9),

@@ -141,6 +141,7 @@ mod tests {
 
     fn refund(number: u64) -> RefundRecord {
         RefundRecord {
+            restocked: true,
             // The first one has none, as when it was all that was left then.
             reference: (number > 0)
                 .then(|| Name::new(Spelling::of(format!("r{number}").as_bytes()))),

@@ -96,7 +96,7 @@ impl Sale {
             .get_or_insert_with(|| Box::new(Shares::new(share_id)))
     }
 
-    /// Do units of this refund pay what the sale owes, though none goes on sale again?
+    /// Do units of this refund, which was not carried out yet, pay what the sale owes, though none goes on sale again?
     pub fn settles(&self, refund: &Refund<'_>) -> bool {
         let owes = |line: &Line| self.items.owed(line.item) > 0;
         self.items.owes() && refund.no_restock == Some(false) && refund.lines.iter().any(owes)

@@ -499,8 +499,7 @@ mod tests {
             News::Altered(Alterations {
                 numbers: vec![(0, Some(2)), (8, None)],
                 events: Some(Events::All),
-                orders: false,
-                passkeys: false,
+                ..Alterations::default()
             }),
             News::Altered(Alterations {
                 orders: true,
@@ -512,6 +511,10 @@ mod tests {
             News::Altered(Alterations {
                 numbers: vec![(0, Some(2))],
                 passkeys: true,
+                ..Alterations::default()
+            }),
+            News::Altered(Alterations {
+                group: Some(None),
                 ..Alterations::default()
             }),
         ]
@@ -535,7 +538,7 @@ mod tests {
         assert_eq!(
             words.join(" "),
             "reserved granted extended released expired released allreserved soldout \
-             backinstock restocked altered altered paused resumed closed altered"
+             backinstock restocked altered altered paused resumed closed altered altered"
         );
         let qty: Vec<_> = news().iter().filter_map(News::qty).collect();
         assert_eq!(qty, [1, 1, 1, 1, 1, 1, 2]);
@@ -567,6 +570,7 @@ mod tests {
             (11, "0b000001".to_owned()),
             (12, "0c".to_owned()),
             (15, "10010001020000".to_owned()),
+            (16, "110000000000".to_owned()),
         ] {
             assert_eq!(shown(n), bytes, "{n}");
         }

@@ -13,6 +13,7 @@ mod forged;
 mod line;
 mod outbox;
 mod pass;
+mod share;
 
 use flashsale_engine::sale::*;
 use flashsale_fuzz::samples::{

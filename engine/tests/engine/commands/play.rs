@@ -440,7 +440,7 @@ impl Kind {
     fn of(change: &Change<'_>) -> Result<Kind, Fault> {
         Ok(match *change {
             Change::Reserved { .. } | Change::Extended { .. } => Kind::Reserved,
-            Change::Sold { .. } | Change::Bought { .. } => Kind::Sold,
+            Change::Sold { .. } | Change::Bought { .. } | Change::Imported(_) => Kind::Sold,
             Change::Refunded(_) => Kind::Refunded,
             Change::Released { .. } | Change::ReleasedUnseen { .. } | Change::Left { .. } => {
                 Kind::Other(Did::Released)
@@ -466,6 +466,8 @@ impl Kind {
             | Change::Drawn { .. }
             | Change::Granted(_)
             | Change::Dissolved { .. }
+            | Change::Given(_)
+            | Change::Taken(_)
             | Change::Marked { .. } => Kind::Other(Did::Changed),
             Change::Created(_) | Change::Expired { .. } | Change::Lapsed { .. } => {
                 return Err(format!("no command plans {change:?}"));

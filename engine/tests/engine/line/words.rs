@@ -87,7 +87,9 @@ pub fn said_of(sale: &Sale, answer: &Answer) -> Said {
         Answer::Refunded { .. } => Said::Refunded,
         Answer::Released => Said::Released,
         Answer::Expired { .. } => Said::Expired,
-        Answer::Restocked | Answer::Unchanged => Said::Unchanged,
+        Answer::Restocked | Answer::Unchanged | Answer::Given { .. } | Answer::Taken { .. } => {
+            Said::Unchanged
+        }
         Answer::Mismatch => Said::Mismatch,
         Answer::NoReservation => Said::NoReservation,
         Answer::Ended { at_ms } => Said::Ended(at_ms),

@@ -73,6 +73,8 @@ impl Engine {
             } => words!["EXPIRED", id, expires_at_ms, left_ms],
             Answer::Restocked => self.restocked(op),
             Answer::Unchanged => words!["OK"],
+            Answer::Given { total, item } => words!["GIVEN", total, sku(item)],
+            Answer::Taken { total, item } => words!["TAKEN", total, sku(item)],
             Answer::Mismatch => match op {
                 Op::Restock { reference, .. } => {
                     words!["MISMATCH", reference.as_deref().unwrap_or("")]

@@ -20,7 +20,12 @@ impl Ledger {
         agree("items", self.items.len(), sale.items_len())?;
         for (item, kept) in self.items.iter().zip(sale.items()) {
             agree("a SKU", &item.sku[..], kept.sku)?;
-            let booked = (item.available(), item.reserved, item.sold, item.total);
+            let booked = (
+                item.available(),
+                item.reserved,
+                item.sold,
+                item.total.cast_signed(),
+            );
             let kept = (Some(kept.available), kept.reserved, kept.sold, kept.total);
             agree("(available, reserved, sold, total)", booked, kept)?;
         }

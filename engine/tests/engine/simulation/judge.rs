@@ -300,7 +300,7 @@ impl Case<'_> {
                 Reply::Restocked(lines) => {
                     let right = lines.iter().all(|&(item, total, available)| {
                         let item = &books.items[item as usize];
-                        (item.total, item.available()) == (total, Some(available))
+                        (item.total.cast_signed(), item.available()) == (total, Some(available))
                     });
                     must(right, "the stock is as it is told")?;
                     must(

@@ -22,7 +22,7 @@ pub enum Reply {
         grace_left_ms: Option<u64>,
     },
     /// Item, total, available.
-    Restocked(Vec<(ItemIndex, u64, u64)>),
+    Restocked(Vec<(ItemIndex, i64, u64)>),
     Ok,
     /// Expired, lapsed, forgotten.
     Swept([u32; 3]),
@@ -182,7 +182,7 @@ impl Reply {
                 Reply::Sold(_) | Reply::AlreadySold(_) | Reply::Refunded(_) | Reply::Released,
             ) => true,
             (Reply::Restocked(first), Reply::Restocked(again)) => {
-                let items = |lines: &[(ItemIndex, u64, u64)]| {
+                let items = |lines: &[(ItemIndex, i64, u64)]| {
                     lines.iter().map(|line| line.0).collect::<Vec<_>>()
                 };
                 items(first) == items(again)

@@ -177,7 +177,6 @@ async fn confirm_gifts(
     books: &Books,
 ) -> Result<(), Failure> {
     let address = options.common.redis.address()?;
-    let replicas = options.common.replicas_of(&address)?;
     let skus: Vec<&str> = books.skus().into_iter().collect();
     for (part, living) in books.living() {
         let mut gives = Vec::new();
@@ -195,6 +194,7 @@ async fn confirm_gifts(
         if gives.is_empty() {
             continue;
         }
+        let replicas = options.common.replicas_of(&address)?;
         let sku = |item: usize| skus[item].to_owned();
         let place = links.of(part).server.clone();
         let mover = Mover::new(&address, &place, names, &gives, sku, replicas);

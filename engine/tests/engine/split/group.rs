@@ -101,6 +101,9 @@ impl Group {
         *epoch += 1;
         let leader = &mut self.nodes[self.primary];
         (leader.leads, leader.is_linked, leader.epoch) = (true, true, *epoch);
+        // A file is a second behind at most. That a second server of a part dies within it is
+        // what no rule covers: all copies are gone then.
+        leader.durable = leader.log.len();
         leader.rest_since.clear();
         // The others follow it from now on, but for one that is cut off and goes on leading.
         for (at, node) in self.nodes.iter_mut().enumerate() {

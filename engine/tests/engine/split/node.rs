@@ -109,7 +109,7 @@ impl Node {
             self.sale = played(&self.log);
             self.durable = self.log.len();
         }
-        let end = (self.log.len() + most).min(primary.log.len());
+        let end = self.log.len().saturating_add(most).min(primary.log.len());
         for at in self.log.len()..end {
             follow(&mut self.sale, &primary.log[at]);
             self.log.push(Rc::clone(&primary.log[at]));

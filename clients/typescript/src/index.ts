@@ -4,6 +4,7 @@ export { flashsale } from "./commands.js";
 export type * from "./commands.js";
 export * from "./consume.js";
 export { doctorOf } from "./doctor.js";
-export * from "./ids.js";
+export { newId, partOf } from "./ids.js";
 export * from "./passes.js";
 export { mayRepeat, pipeline, retry, type RetryOptions } from "./retry.js";
+export * from "./split.js";

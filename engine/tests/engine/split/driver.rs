@@ -69,19 +69,20 @@ impl World {
     pub fn drive(&mut self, at: usize, dice: &mut Dice) {
         match self.drivers[at].phase.clone() {
             Phase::Begin => {
-                let step = self.step;
-                let driver = &mut self.drivers[at];
-                driver.began = [step, driver.began[0]];
-                driver.rules.begin();
+                self.begin(at);
                 let mut order: Vec<usize> = (0..self.groups.len()).collect();
                 for last in (1..order.len()).rev() {
                     order.swap(last, dice.index(last + 1));
                 }
-                driver.phase = Phase::Read(order);
+                self.drivers[at].phase = Phase::Read(order);
             }
             Phase::Read(mut order) => {
                 if let Some(part) = order.pop() {
-                    self.read(at, part, dice);
+                    if dice.one_in(40) {
+                        self.count("silent part");
+                    } else {
+                        self.read(at, part);
+                    }
                 }
                 let is_last = order.is_empty();
                 let driver = &mut self.drivers[at];
@@ -92,6 +93,14 @@ impl World {
                 self.decide(at);
             }
         }
+    }
+
+    /// A round begins.
+    pub fn begin(&mut self, at: usize) {
+        let step = self.step;
+        let driver = &mut self.drivers[at];
+        driver.began = [step, driver.began[0]];
+        driver.rules.begin();
     }
 
     /// A connection that works, made anew if need be: to whom the topology names.
@@ -116,11 +125,12 @@ impl World {
         })
     }
 
-    fn read(&mut self, at: usize, part: usize, dice: &mut Dice) {
+    /// A part is read, if it answers.
+    pub fn read(&mut self, at: usize, part: usize) {
         let before = self.drivers[at].reading[part];
         let connection = self.connect(part, before);
         self.drivers[at].reading[part] = connection;
-        let Some(connection) = connection.filter(|_| !dice.one_in(40)) else {
+        let Some(connection) = connection else {
             self.count("silent part");
             return;
         };
@@ -141,7 +151,8 @@ impl World {
         self.drivers[at].rules.heard(part, head);
     }
 
-    fn decide(&mut self, at: usize) {
+    /// The rules come to a decision, and what follows is on its way.
+    pub fn decide(&mut self, at: usize) {
         let driver = &mut self.drivers[at];
         let moving = &driver.moving;
         let decision = driver.rules.decide(|part| moving[part].is_some());

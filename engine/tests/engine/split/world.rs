@@ -58,6 +58,20 @@ impl World {
         let skus: Vec<String> = (0..1 + dice.index(2)).map(|at| format!("sku{at}")).collect();
         let stock: Vec<u64> = skus.iter().map(|_| dice.between(1, 3 * parts as u64)).collect();
         let replicas = dice.of(&[0, 1, 1, 2]);
+        let mut world = Self::of(parts, skus, stock, replicas, dice, breaks);
+        world.enough = (breaks.is_none() && dice.one_in(5)).then_some(0);
+        world
+    }
+
+    /// A world of such parts.
+    pub fn of(
+        parts: usize,
+        skus: Vec<String>,
+        stock: Vec<u64>,
+        replicas: usize,
+        dice: &mut Dice,
+        breaks: Option<Break>,
+    ) -> Self {
         let now_ms = 1_700_000_000_000;
         let mut world = Self {
             now_ms,
@@ -67,7 +81,7 @@ impl World {
             drivers: (0..2).map(|_| Driver::new(parts, &skus)).collect(),
             wire: Vec::new(),
             breaks,
-            enough: (breaks.is_none() && dice.one_in(5)).then_some(0),
+            enough: None,
             numbers: 0,
             epoch: 1,
             ids: 0,

@@ -23,7 +23,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Every command of the module. A new one is added here, in its own file, and in the
 /// tests of its replies.
-const COMMANDS: [&str; 45] = [
+const COMMANDS: [&str; 50] = [
     "ALTER",
     "APPLY",
     "AUDIT",
@@ -35,7 +35,9 @@ const COMMANDS: [&str; 45] = [
     "DOCTOR",
     "EXTEND",
     "GET",
+    "GIVE",
     "HELP",
+    "IMPORT",
     "INFO",
     "LOAD",
     "MBUY",
@@ -46,10 +48,13 @@ const COMMANDS: [&str; 45] = [
     "REFUND",
     "RELEASE",
     "RESERVE",
+    "REST",
     "RESTOCK",
     "RESUME",
     "SCAN",
+    "SHARES",
     "STOCK",
+    "TAKE",
     "USER",
     "BFADD",
     "BFAPPLY",

@@ -17,7 +17,10 @@ CLIENTS = Path(__file__).resolve().parent.parent
 
 # Options that the server takes for optional and the clients do not: without them the call
 # is a new request each time it is sent. None has to be written out where it is allowed.
-INSISTED = {("RESERVE", "ID"): "never", ("BUY", "ID"): "never", ("RESTOCK", "REF"): "if written"}
+INSISTED = {
+    ("RESERVE", "ID"): "never", ("BUY", "ID"): "never", ("RESTOCK", "REF"): "if written",
+    ("IMPORT", "ID"): "never", ("IMPORT", "AT"): "never",
+}  # fmt: skip
 # Calls that are not safe to repeat when this option is missing.
 SAFE_WITH = {"CREATE": "saleid", "RESTOCK": "ref"}
 # A batch answers each entry as this command would.
@@ -75,7 +78,12 @@ class Command:
 
     @property
     def method(self) -> str:
+        """Its name in TypeScript; Python's is [`python_method`]."""
         return self.name.lower()
+
+    @property
+    def python_method(self) -> str:
+        return f"{self.method}_" if iskeyword(self.method) else self.method
 
     @property
     def single(self) -> str:
@@ -89,6 +97,8 @@ class Command:
 
 def option_name(token: str, argument: str) -> str:
     """`HOLD ms` is `hold_ms`, `START unix-ms` is `start_at_ms`, `REF ref` is `ref`."""
+    if argument == "sold-at-ms":
+        return "sold_at_ms"
     unit = {"ms": "_ms", "unix-ms": "_at_ms"}.get(argument, "")
     name = token.lower() + unit
     if not iskeyword(name):

@@ -15,6 +15,7 @@ NOTES = {
     "extend": "The new deadline is `ms` from now, but no later than MAXHOLD after the reservation was made. Without a MAXHOLD that is the sale's HOLD, so create the sale with a longer one.",
     "restock": "`delta` may be negative. With `ref` {none} it is not safe to repeat: `retry` refuses it.",
     "refund": "A part (`qty`) needs a `ref`.",
+    "import": "It was sold, so nothing refuses it but another order under its id; units that are not there are owed.",
     "pause": "Open reservations can still be checked out.",
     "close": "Open reservations can still be checked out.",
     "stock": "Without a SKU it answers all items; {none} stands in the place of an unknown SKU.",
@@ -43,6 +44,8 @@ OPTIONS: dict[str | tuple[str, str], str] = {
     "PACE": "so many reservations begin in so many milliseconds, evenly; 0 and 0: as they are asked for",
     "USERRATE": "so many attempts of a user in so many milliseconds, and as many at once; 0 and 0: as many as they like",
     "FROMRATE": "the same for the source of a request, where it names one; 0 and 0: as many as come",
+    "GROUP": "the split sale that this one is a part of; empty: none any more",
+    "AT": "when it was sold, in Unix milliseconds",
     "PASSKEY": "up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them made; none: nobody needs a pass",
     "EVENTS": "what the stream gets: `orders` and refunds, or `all` that happens",
     "SALEID": "a ULID that was made before the first try: the CREATE can be sent again",
@@ -68,9 +71,9 @@ OPTIONS: dict[str | tuple[str, str], str] = {
 # By command. The fields that their names do not explain.
 READS = {
     "STOCK": "`available`, `reserved` and `sold` add up to the item's total; so many people are `waiting` for it.",
-    "GET": "`state` is reserved, sold, refunded, released, expired or waiting. `items` are SKUs with numbers, and `refunded` those that were taken back. `order_id` is the entry in the stream. Of an id that waits, `number` is its position in line and `ahead` how many at most are in front, -1 before START. A field with nothing in it is {none}.",
+    "GET": "`state` is reserved, sold, refunded, released, expired or waiting. `items` are SKUs with numbers, and `refunded` those that were taken back. `order_id` is the entry in the stream. Of an id that waits, `number` is its position in line and `ahead` how many at most are in front, -1 before START. `refunds` are those of an order, as they were asked for. A field with nothing in it is {none}.",
     "USER": "`sold` is net of refunds, `counted` what counts against USERLIMIT, and `user_remaining` -1 without one. `reservations` are the ids of the oldest 100 of the `open` reservations, and `waiting` is the id under which the user waits in line.",
-    "INFO": "`state` is scheduled, open, paused, ended, closed or diverged. `total`, `available`, `reserved` and `sold` are units of all items, `items` is the number of SKUs. An option that is not set is {none}; `passkeys` is how many secrets make passes. `events_waiting` entries are not in the stream yet; `events_lost` never will be. So many people are `waiting` in line; so many places were `granted` and `passed_over`. `drawn` are SKUs with how many people were drawn in their lines at `drawn_at_ms`, by `draw_seed`.",
+    "INFO": "`state` is scheduled, open, paused, ended, closed or diverged. `total`, `available`, `reserved` and `sold` are units of all items, `items` is the number of SKUs. An option that is not set is {none}; `passkeys` is how many secrets make passes. `events_waiting` entries are not in the stream yet; `events_lost` never will be. So many people are `waiting` in line; so many places were `granted` and `passed_over`. `drawn` are SKUs with how many people were drawn in their lines at `drawn_at_ms`, by `draw_seed`. `owed` units were sold or given and are not there; `share_id` names the sale to other sales, and `group` the split sale it is a part of.",
     "SCAN": "The cursor of the last page is 0.",
     "AUDIT": "`differences` are in words. What was compared with the stream is {none} unless that was asked for.",
     "DOCTOR": "`severity` is error, warning or note.",

@@ -13,6 +13,7 @@ HEADER = '"""{} Written by `python3 -m clients.generator`; change `answers.json`
 DETAIL_TYPES = {
     "name": "Name", "text": "str", "integer": "int", "names": "tuple[Name, ...]", "texts": "tuple[str, ...]",
     "lines": "tuple[tuple[str, int], ...]", "stocks": "tuple[RestockedItem, ...]", "boolean": "bool", "cursor": "int",
+    "refunds": "tuple[OrderRefund, ...]",
 }  # fmt: skip
 # What tells rows of one word apart, in words.
 CONDITIONS = {
@@ -96,7 +97,7 @@ def write_answers(model: Model) -> str:
     out = HEADER.format("The status words, what each is made of and what it means.")
     out += "\nfrom dataclasses import dataclass, field\nfrom typing import Any, ClassVar, Mapping, Union\n\n"
     out += "from ._base import Advice, Fault, Name, No, NotNow, Other, Read, StrEnum, Word, Yes\n"
-    public = ["Status", "RestockedItem", *(word.cls for word in model.words)]
+    public = ["Status", "RestockedItem", "OrderRefund", *(word.cls for word in model.words)]
     public += [row.cls for word in model.words for row in word.rows if len(word.rows) > 1]
     public += [read["name"] for read in model.reads.values() if "name" in read]
     public += [f"{name.capitalize()}Answer" for name in model.answer_commands()]
@@ -105,6 +106,9 @@ def write_answers(model: Model) -> str:
     out += "".join(f'    {word.text} = "{word.text}"\n' for word in model.words)
     out += "\n\n@dataclass(frozen=True)\nclass RestockedItem:\n" + doc("An item after a RESTOCK.", 4)
     out += "\n    sku: str\n    total: int\n    available: int\n"
+    out += "\n\n@dataclass(frozen=True)\nclass OrderRefund:\n" + doc("A refund of an order, as it was asked for. A flag is None where an older sale does not say.", 4)
+    out += "\n    entry_id: str\n    ref: Name | None\n    items: tuple[tuple[str, int], ...]\n"
+    out += "    restocked: bool | None\n    restorelimit: bool | None\n    norestock: bool | None\n"
     out += "".join(word_classes(word) for word in model.words)
     for name, read in model.reads.items():
         if "name" in read:
@@ -236,7 +240,7 @@ def call_function(model: Model, command: Command) -> str:
     if extra:
         keys += ", stream: Name"
     parameters = ", ".join(part for part in (keys, signature(command)) if part)
-    out = f"\n\ndef {command.method}({parameters}) -> Call[{result_of(model, command)}]:\n"
+    out = f"\n\ndef {command.python_method}({parameters}) -> Call[{result_of(model, command)}]:\n"
     out += f'    args: list[Wire] = ["FLASHSALE.{command.name}", {", ".join(command.keys)}]\n'
     if command.name == "REFUND":
         out += '    if qty is not None and ref is None:\n        raise TypeError("a refund of a part needs a ref")\n'
@@ -312,18 +316,18 @@ def method(model: Model, command: Command, style: str) -> str:
             "id: Name, qty: None = None, *, ref: Name | None = None, ",
             "id: Name, qty: Units, *, ref: Name, ",
         ):
-            out += f"\n    @overload\n{head} {command.method}(self, {one}{given.split('ref: Name | None = None, ')[1]}) -> {returns}: ...\n"
+            out += f"\n    @overload\n{head} {command.python_method}(self, {one}{given.split('ref: Name | None = None, ')[1]}) -> {returns}: ...\n"
     if command.name == "STOCK":
         # Only a SKU that was asked for can be unknown.
         for one, answer in (("", result.replace(" | None", "")), (", *sku: Name", result)):
             answer = f"Queued[{answer}]" if style == "pipeline" else answer
-            out += f"\n    @overload\n{head} {command.method}(self{one}) -> {answer}: ...\n"
+            out += f"\n    @overload\n{head} {command.python_method}(self{one}) -> {answer}: ...\n"
         returns = "Any"
-    out += f"\n{head} {command.method}(self{', ' if given else ''}{given}) -> {returns}:\n"
+    out += f"\n{head} {command.python_method}(self{', ' if given else ''}{given}) -> {returns}:\n"
     out += method_doc(command)
     arguments = ", ".join(keys + ([passed(command)] if command.params else []))
     wait = "await " if style == "async" else ""
-    return out + f"        return {wait}self._send(_calls.{command.method}({arguments}))\n"
+    return out + f"        return {wait}self._send(_calls.{command.python_method}({arguments}))\n"
 
 
 def write_sale(model: Model) -> str:

@@ -14,6 +14,7 @@ HEADER = "// {} Written by `python3 -m clients.generator`; change `answers.json`
 TYPES = {
     "name": "N", "text": "string", "integer": "number", "names": "N[]", "texts": "string[]", "cursor": "number",
     "lines": "[sku: string, qty: number][]", "stocks": "RestockedItem[]", "boolean": "boolean",
+    "refunds": "OrderRefund<N>[]",
 }  # fmt: skip
 PARAM_TYPES = {"name": "Name", "integer": "number", "json": "Json", "pair": "readonly [number, number]", "names": "readonly Name[]"}
 
@@ -97,6 +98,7 @@ def write_answers(model: Model) -> str:
     out = HEADER.format("The status words, what each is made of and what it means.")
     out += 'import type { Advice, Answer, Other, Read } from "./base.js";\n'
     out += "\n" + comment("An item after a RESTOCK.") + "export interface RestockedItem {\n  sku: string;\n  total: number;\n  available: number;\n}\n"
+    out += "\n" + comment("A refund of an order, as it was asked for. A flag is null where an older sale does not say.") + "export interface OrderRefund<N = string> {\n  entryId: string;\n  ref: N | null;\n  items: [sku: string, qty: number][];\n  restocked: boolean | null;\n  restorelimit: boolean | null;\n  norestock: boolean | null;\n}\n"
     out += "".join(interface(word) for word in model.words)
     out += "".join(read_interface(name, read) for name, read in model.reads.items() if "name" in read)
     for name in model.answer_commands():

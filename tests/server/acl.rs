@@ -25,7 +25,7 @@ const TABLE: [(&str, &str); 11] = [
     ("help", "buyer payment operator health"),
     ("bfexists bfmexists throttle", "buyer operator"),
     (
-        "create alter restock pause resume close bind scan audit doctor",
+        "create alter restock pause resume close bind scan audit doctor import give take rest shares",
         "operator",
     ),
     (

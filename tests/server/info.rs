@@ -59,7 +59,7 @@ fn the_fields_are_those_of_the_page_with_their_units() {
 }
 
 /// Lines in their order, each with the counter it moves by one.
-const LINES: [(&str, &str); 62] = [
+const LINES: [(&str, &str); 63] = [
     (
         "CREATE sale orders ITEMS 2 a 9 b 20 USERLIMIT 6 ITEMLIMIT 5 ORDERLIMIT 4",
         "outcome_created",
@@ -109,6 +109,10 @@ const LINES: [(&str, &str); 62] = [
     ),
     ("CLOSE sale", "outcome_altered"),
     ("RESERVE sale cyd ITEMS 1 b 1", "outcome_ended"),
+    (
+        "IMPORT sale orders2 dan ITEMS 1 b 1 ID r7 AT 1765000000000",
+        "outcome_imported",
+    ),
     ("RESERVE sale cyd zero", "error_err"),
     ("RESERVE orders cyd 1", "error_wrongtype"),
     ("RESERVE nosuch cyd 1", "error_nosale"),
@@ -195,6 +199,9 @@ fn every_answer_is_counted_once() {
     let elsewhere = [
         "outcome_expired",
         "outcome_forgotten",
+        // `beyond`: a share id is drawn at random.
+        "outcome_given",
+        "outcome_taken",
         // `line`: the timer decides.
         "outcome_granted",
         "outcome_passed_over",

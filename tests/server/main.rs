@@ -10,7 +10,7 @@
 //!
 //! | Question | Modules |
 //! |---|---|
-//! | Is every answer of a sale's commands right? | `reserve_rows` `reserve_limits` `reserve_replays` `replace` `checkout_rows` `release_rows` `refund_rows` `manage` `create_again` `reads` `audit` `batch` `line` `door` |
+//! | Is every answer of a sale's commands right? | `reserve_rows` `reserve_limits` `reserve_replays` `replace` `checkout_rows` `release_rows` `refund_rows` `manage` `create_again` `reads` `audit` `batch` `line` `door` `beyond` |
 //! | Of a rate limit's, and is every copy of it the same? | `rate` |
 //! | And of a filter's? | `bloom_commands` `bloom_aliases` `bloom_clients` `bloom_settings` |
 //! | What is the answer to bad input? | `grammar` `bad_input` `error_texts` |
@@ -31,6 +31,7 @@ mod attackers;
 mod audit;
 mod bad_input;
 mod batch;
+mod beyond;
 mod bloom_aliases;
 mod bloom_clients;
 mod bloom_commands;

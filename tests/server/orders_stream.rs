@@ -135,14 +135,26 @@ fn a_refund_tells_what_came_back_and_whether_it_is_on_sale_again() {
     let one = refund(&mut con, "ITEMS 1 a 1 REF back-1");
     let two = refund(&mut con, "ITEMS 1 b 1 REF back-2 NORESTOCK");
     let rest = refund(&mut con, "");
-    for (id, qty, items, restocked, reference) in [
-        (&one, "1", "[{\"sku\":\"a\",\"qty\":1}]", "1", "back-1"),
-        (&two, "1", "[{\"sku\":\"b\",\"qty\":1}]", "0", "back-2"),
+    for (id, qty, items, (restocked, no_restock), reference) in [
+        (
+            &one,
+            "1",
+            "[{\"sku\":\"a\",\"qty\":1}]",
+            ("1", "0"),
+            "back-1",
+        ),
+        (
+            &two,
+            "1",
+            "[{\"sku\":\"b\",\"qty\":1}]",
+            ("0", "1"),
+            "back-2",
+        ),
         (
             &rest,
             "3",
             "[{\"sku\":\"a\",\"qty\":2},{\"sku\":\"b\",\"qty\":1}]",
-            "1",
+            ("1", "0"),
             "",
         ),
     ] {
@@ -157,6 +169,8 @@ fn a_refund_tells_what_came_back_and_whether_it_is_on_sale_again() {
             ("at_ms", "*"),
             ("ref", reference),
             ("restocked", restocked),
+            ("restorelimit", "0"),
+            ("norestock", no_restock),
         ];
         has_fields(&mut con, "orders", id, &expected);
     }

@@ -220,6 +220,9 @@ fn info_has_every_field_and_no_field_twice() {
         "reservations_open",
         "reservations_remembered",
         "memory_bytes",
+        "owed",
+        "share_id",
+        "group",
     ];
     for name in expected {
         assert!(names.iter().any(|field| field == name), "no field {name}");

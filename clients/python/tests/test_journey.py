@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import json
 import time
+from keyword import iskeyword
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ ROWS = {
     # What no version of the module answers yet.
     if not row.get("unbuilt")
     for of in row["of"]
+    # What the driver of a split sale sends has no method.
+    if of not in ("GIVE", "TAKE", "REST")
 }
 ERRORS = {error["code"] for error in ANSWERS["errors"] if error["of"] == "module"}
 
@@ -56,7 +59,7 @@ async def call(sale: Any, method: str, args: list[Any]) -> Any:
     if positional and isinstance(positional[-1], dict) and (len(positional) > 1 or method == "alter"):
         options = resolved(positional.pop())
     try:
-        return await settle(getattr(sale, method)(*positional, **options))
+        return await settle(getattr(sale, f"{method}_" if iskeyword(method) else method)(*positional, **options))
     except FlashSaleError as error:
         return error
 

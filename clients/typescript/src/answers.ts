@@ -9,6 +9,16 @@ export interface RestockedItem {
   available: number;
 }
 
+/** A refund of an order, as it was asked for. A flag is null where an older sale does not say. */
+export interface OrderRefund<N = string> {
+  entryId: string;
+  ref: N | null;
+  items: [sku: string, qty: number][];
+  restocked: boolean | null;
+  restorelimit: boolean | null;
+  norestock: boolean | null;
+}
+
 /** `OK`. Done, now or before. Final: yes. Next: nothing. */
 export interface Ok<_N = string> extends Answer {
   status: "OK";
@@ -263,6 +273,31 @@ export interface TooFew<_N = string> extends Answer {
 }
 
 /**
+ * `["GIVEN", total, available, sku]`. So many units were given in all, now or before; with MOST
+ * it may be fewer than asked for. Final: yes. Next: WAIT for the replicas, then TAKE this total
+ * at the other sale.
+ */
+export interface Given<_N = string> extends Answer {
+  status: "GIVEN";
+  kind: "yes";
+  total: number;
+  available: number;
+  sku: string;
+}
+
+/**
+ * `["TAKEN", total, available, sku]`. So many units were taken in all, now or before, and are on
+ * sale. Final: yes. Next: nothing.
+ */
+export interface Taken<_N = string> extends Answer {
+  status: "TAKEN";
+  kind: "yes";
+  total: number;
+  available: number;
+  sku: string;
+}
+
+/**
  * What STOCK answers. `available`, `reserved` and `sold` add up to the item's total; so many
  * people are `waiting` for it.
  */
@@ -278,7 +313,8 @@ export interface ItemStock<_N = string> {
  * What GET answers. `state` is reserved, sold, refunded, released, expired or waiting. `items`
  * are SKUs with numbers, and `refunded` those that were taken back. `orderId` is the entry in the
  * stream. Of an id that waits, `number` is its position in line and `ahead` how many at most are
- * in front, -1 before START. A field with nothing in it is null.
+ * in front, -1 before START. `refunds` are those of an order, as they were asked for. A field
+ * with nothing in it is null.
  */
 export interface Reservation<N = string> extends Read {
   state: string;
@@ -293,6 +329,7 @@ export interface Reservation<N = string> extends Read {
   ref: N | null;
   number: number | null;
   ahead: number | null;
+  refunds: OrderRefund<N>[] | null;
 }
 
 /**
@@ -316,7 +353,9 @@ export interface UserUnits<N = string> extends Read {
  * option that is not set is null; `passkeys` is how many secrets make passes. `eventsWaiting`
  * entries are not in the stream yet; `eventsLost` never will be. So many people are `waiting` in
  * line; so many places were `granted` and `passedOver`. `drawn` are SKUs with how many people
- * were drawn in their lines at `drawnAtMs`, by `drawSeed`.
+ * were drawn in their lines at `drawnAtMs`, by `drawSeed`. `owed` units were sold or given and
+ * are not there; `shareId` names the sale to other sales, and `group` the split sale it is a part
+ * of.
  */
 export interface SaleInfo<N = string> extends Read {
   saleId: string;
@@ -366,6 +405,9 @@ export interface SaleInfo<N = string> extends Read {
   drawnAtMs: number | null;
   drawSeed: string | null;
   drawn: [sku: string, qty: number][] | null;
+  owed: number;
+  shareId: string;
+  group: string | null;
 }
 
 /** What SCAN answers. The cursor of the last page is 0. */
@@ -455,6 +497,13 @@ export type ExtendAnswer<N = string> =
   | Waiting<"no", N>
   | Other;
 
+export type ImportAnswer<N = string> =
+  | Sold<"yes", N>
+  | Refunded<"no", N>
+  | AlreadySold<N>
+  | Mismatch<N>
+  | Other;
+
 export type PauseAnswer<N = string> =
   | Ok<N>
   | Ended<N>
@@ -539,6 +588,8 @@ export const STATUSES = [
   "THROTTLED",
   "NOPASS",
   "TOOFEW",
+  "GIVEN",
+  "TAKEN",
 ] as const;
 export type Status = (typeof STATUSES)[number];
 
@@ -589,6 +640,8 @@ const ThrottledSaleAdvice: Advice = {"kind": "not now", "http": 429, "retryAfter
 const ThrottledBuyerAdvice: Advice = {"kind": "not now", "http": 429, "retryAfter": "retryInMs", "buyer": "Not so fast.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
 const NoPassAdvice: Advice = {"kind": "no", "http": 403, "retryAfter": null, "buyer": "Please go through the check once more.", "authorised": "BUY: with a new pass, or give back", "charged": "BUY: with a new pass, or give back"};
 const TooFewAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
+const GivenAdvice: Advice = {"kind": "yes", "http": 200, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
+const TakenAdvice: Advice = {"kind": "yes", "http": 200, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
 
 /** What each word means by command; the first row whose condition holds. */
 export const ROWS: Rows = {
@@ -642,6 +695,12 @@ export const ROWS: Rows = {
     EXPIRED: [[null, ExpiredBeforeAdvice]],
     NORESERVATION: [[null, NoReservationOfIdAdvice]],
     WAITING: [["no ahead", WaitingStillAdvice]],
+  },
+  IMPORT: {
+    SOLD: [[null, SoldNowAdvice]],
+    REFUNDED: [[null, RefundedBeforeAdvice]],
+    ALREADYSOLD: [[null, AlreadySoldAdvice]],
+    MISMATCH: [[null, MismatchOfIdAdvice]],
   },
   PAUSE: {
     OK: [[null, OkAdvice]],
@@ -721,14 +780,16 @@ export const DETAILS: Record<string, [name: string, type: string][]> = {
   THROTTLED: [["retryInMs", "integer"], ["by", "text"]],
   NOPASS: [["id", "name"]],
   TOOFEW: [["available", "integer"], ["sku", "text"]],
+  GIVEN: [["total", "integer"], ["available", "integer"], ["sku", "text"]],
+  TAKEN: [["total", "integer"], ["available", "integer"], ["sku", "text"]],
 };
 
 /** Name of the server, name here and type of the fields of each read. */
 export const FIELDS: Record<string, [field: string, name: string, type: string][]> = {
   STOCK: [["sku", "sku", "text"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["waiting", "waiting", "integer?"]],
-  GET: [["state", "state", "text"], ["user", "user", "name?"], ["items", "items", "lines?"], ["refunded", "refunded", "lines?"], ["reserved_at_ms", "reservedAtMs", "integer?"], ["expires_at_ms", "expiresAtMs", "integer?"], ["sold_at_ms", "soldAtMs", "integer?"], ["released_at_ms", "releasedAtMs", "integer?"], ["order_id", "orderId", "text?"], ["ref", "ref", "name?"], ["number", "number", "integer?"], ["ahead", "ahead", "integer?"]],
+  GET: [["state", "state", "text"], ["user", "user", "name?"], ["items", "items", "lines?"], ["refunded", "refunded", "lines?"], ["reserved_at_ms", "reservedAtMs", "integer?"], ["expires_at_ms", "expiresAtMs", "integer?"], ["sold_at_ms", "soldAtMs", "integer?"], ["released_at_ms", "releasedAtMs", "integer?"], ["order_id", "orderId", "text?"], ["ref", "ref", "name?"], ["number", "number", "integer?"], ["ahead", "ahead", "integer?"], ["refunds", "refunds", "refunds?"]],
   USER: [["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["counted", "counted", "integer"], ["user_remaining", "userRemaining", "integer"], ["open", "open", "integer"], ["reservations", "reservations", "names"], ["waiting", "waiting", "name?"]],
-  INFO: [["sale_id", "saleId", "text"], ["orders", "orders", "name"], ["state", "state", "text"], ["events", "events", "text"], ["now_ms", "nowMs", "integer"], ["created_at_ms", "createdAtMs", "integer"], ["paused_at_ms", "pausedAtMs", "integer?"], ["closed_at_ms", "closedAtMs", "integer?"], ["userlimit", "userlimit", "integer?"], ["itemlimit", "itemlimit", "integer?"], ["orderlimit", "orderlimit", "integer?"], ["salelimit", "salelimit", "integer?"], ["hold_ms", "holdMs", "integer"], ["maxhold_ms", "maxholdMs", "integer"], ["grace_ms", "graceMs", "integer"], ["start_at_ms", "startAtMs", "integer?"], ["end_at_ms", "endAtMs", "integer?"], ["keep_ms", "keepMs", "integer"], ["remember_ms", "rememberMs", "integer"], ["waiting_max", "waitingMax", "integer"], ["patience_ms", "patienceMs", "integer"], ["pace_n", "paceN", "integer?"], ["pace_ms", "paceMs", "integer?"], ["userrate_n", "userrateN", "integer?"], ["userrate_ms", "userrateMs", "integer?"], ["fromrate_n", "fromrateN", "integer?"], ["fromrate_ms", "fromrateMs", "integer?"], ["passkeys", "passkeys", "integer"], ["items", "items", "integer"], ["total", "total", "integer"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["refunded", "refunded", "integer"], ["users", "users", "integer"], ["reservations_open", "reservationsOpen", "integer"], ["reservations_remembered", "reservationsRemembered", "integer"], ["events_waiting", "eventsWaiting", "integer"], ["events_lost", "eventsLost", "integer"], ["seq", "seq", "integer?"], ["memory_bytes", "memoryBytes", "integer"], ["waiting", "waiting", "integer"], ["granted", "granted", "integer"], ["passed_over", "passedOver", "integer"], ["drawn_at_ms", "drawnAtMs", "integer?"], ["draw_seed", "drawSeed", "text?"], ["drawn", "drawn", "lines?"]],
+  INFO: [["sale_id", "saleId", "text"], ["orders", "orders", "name"], ["state", "state", "text"], ["events", "events", "text"], ["now_ms", "nowMs", "integer"], ["created_at_ms", "createdAtMs", "integer"], ["paused_at_ms", "pausedAtMs", "integer?"], ["closed_at_ms", "closedAtMs", "integer?"], ["userlimit", "userlimit", "integer?"], ["itemlimit", "itemlimit", "integer?"], ["orderlimit", "orderlimit", "integer?"], ["salelimit", "salelimit", "integer?"], ["hold_ms", "holdMs", "integer"], ["maxhold_ms", "maxholdMs", "integer"], ["grace_ms", "graceMs", "integer"], ["start_at_ms", "startAtMs", "integer?"], ["end_at_ms", "endAtMs", "integer?"], ["keep_ms", "keepMs", "integer"], ["remember_ms", "rememberMs", "integer"], ["waiting_max", "waitingMax", "integer"], ["patience_ms", "patienceMs", "integer"], ["pace_n", "paceN", "integer?"], ["pace_ms", "paceMs", "integer?"], ["userrate_n", "userrateN", "integer?"], ["userrate_ms", "userrateMs", "integer?"], ["fromrate_n", "fromrateN", "integer?"], ["fromrate_ms", "fromrateMs", "integer?"], ["passkeys", "passkeys", "integer"], ["items", "items", "integer"], ["total", "total", "integer"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["refunded", "refunded", "integer"], ["users", "users", "integer"], ["reservations_open", "reservationsOpen", "integer"], ["reservations_remembered", "reservationsRemembered", "integer"], ["events_waiting", "eventsWaiting", "integer"], ["events_lost", "eventsLost", "integer"], ["seq", "seq", "integer?"], ["memory_bytes", "memoryBytes", "integer"], ["waiting", "waiting", "integer"], ["granted", "granted", "integer"], ["passed_over", "passedOver", "integer"], ["drawn_at_ms", "drawnAtMs", "integer?"], ["draw_seed", "drawSeed", "text?"], ["drawn", "drawn", "lines?"], ["owed", "owed", "integer"], ["share_id", "shareId", "text"], ["group", "group", "text?"]],
   SCAN: [["cursor", "cursor", "cursor"], ["ids", "ids", "names"]],
   AUDIT: [["consistent", "consistent", "boolean"], ["differences", "differences", "texts"], ["reservations", "reservations", "integer"], ["entries", "entries", "integer?"], ["trimmed", "trimmed", "integer?"], ["entries_added", "entriesAdded", "integer?"], ["entries_other", "entriesOther", "integer?"]],
   DOCTOR: [["severity", "severity", "text"], ["topic", "topic", "text"], ["advice", "advice", "text"]],

@@ -8,6 +8,7 @@ import type {
   CloseAnswer,
   CreateAnswer,
   ExtendAnswer,
+  ImportAnswer,
   PauseAnswer,
   RefundAnswer,
   ReleaseAnswer,
@@ -71,6 +72,8 @@ export interface AlterOptions {
    * nobody needs a pass.
    */
   passkey?: readonly Name[] | undefined;
+  /** The split sale that this one is a part of; empty: none any more. */
+  group?: Name | undefined;
   /** What the stream gets: `orders` and refunds, or `all` that happens. */
   events?: "orders" | "all" | undefined;
 }
@@ -149,6 +152,8 @@ export interface CreateOptions {
    * nobody needs a pass.
    */
   passkey?: readonly Name[] | undefined;
+  /** The split sale that this one is a part of; empty: none any more. */
+  group?: Name | undefined;
   /** What the stream gets: `orders` and refunds, or `all` that happens. */
   events?: "orders" | "all" | undefined;
   /** A ULID that was made before the first try: the CREATE can be sent again. */
@@ -159,6 +164,18 @@ export interface CreateOptions {
 export interface ExtendOptions {
   /** Refuses a reservation of anybody else. */
   user?: Name | undefined;
+}
+
+/** Options of IMPORT. */
+export interface ImportOptions {
+  /** The idempotency token: make it before the first try, keep it, and send it with each retry. */
+  id: Name;
+  /** When it was sold, in Unix milliseconds. */
+  sold_at_ms: number;
+  /** The payment's own reference: it distinguishes a retry from a second payment. */
+  ref?: Name | undefined;
+  /** JSON of yours, at most 64 KiB, for the entry in the stream. */
+  payload?: Json | undefined;
 }
 
 /** Options of MBUY. */
@@ -252,6 +269,7 @@ export const flashsale = {
       parser.push(...pair("USERRATE", options.userrate));
       parser.push(...pair("FROMRATE", options.fromrate));
       parser.push(...names("PASSKEY", options.passkey));
+      parser.push(...option("GROUP", options.group));
       parser.push(...option("EVENTS", options.events));
     },
     transformReply: (reply: unknown, preserve?: unknown) => decode.answer("ALTER", reply, preserve) as AlterAnswer<Text>,
@@ -345,6 +363,7 @@ export const flashsale = {
       parser.push(...pair("USERRATE", options.userrate));
       parser.push(...pair("FROMRATE", options.fromrate));
       parser.push(...names("PASSKEY", options.passkey));
+      parser.push(...option("GROUP", options.group));
       parser.push(...option("EVENTS", options.events));
       parser.push(...option("SALEID", options.saleid));
     },
@@ -394,6 +413,26 @@ export const flashsale = {
       if (command !== undefined) parser.push(command);
     },
     transformReply: (reply: unknown) => decode.texts(reply) as string[],
+  },
+  /**
+   * Records an order that was sold elsewhere, or that a failover lost. It was sold, so nothing
+   * refuses it but another order under its id; units that are not there are owed.
+   */
+  import: {
+    parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units, options: ImportOptions): void {
+      need("IMPORT", options, "sold_at_ms");
+      need("IMPORT", options, "id");
+      parser.push("FLASHSALE.IMPORT");
+      parser.pushKey(key);
+      parser.pushKey(orders);
+      parser.push(user);
+      parser.push(...units(null, qty));
+      parser.push(...option("ID", options.id));
+      parser.push(...option("AT", options.soldAtMs));
+      parser.push(...option("REF", options.ref));
+      parser.push(...option("PAYLOAD", options.payload));
+    },
+    transformReply: (reply: unknown, preserve?: unknown) => decode.answer("IMPORT", reply, preserve) as ImportAnswer<Text>,
   },
   /** Tells everything about a sale as a whole. */
   info: {

@@ -16,6 +16,11 @@ const TYPES: Record<string, (value: unknown) => unknown> = {
   boolean: (value) => Number(value) === 1,
   names: list,
   texts: (value) => list(value).map(text),
+  refunds: (value) => list(value).map((refund) => {
+    const [entryId, ref, items, ...flags] = list(refund);
+    const [restocked, restorelimit, norestock] = flags.map((flag) => (flag === null ? null : Number(flag) === 1));
+    return { entryId: text(entryId), ref, items: TYPES.lines!(items), restocked, restorelimit, norestock };
+  }),
   lines: (value) => list(value).map((line) => [text(list(line)[0]), Number(list(line)[1])]),
 };
 

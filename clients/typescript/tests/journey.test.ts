@@ -86,7 +86,9 @@ async function play(sale: any, everywhere: (args: string[]) => Promise<unknown>)
   await call("reserve", "rehearsal:plan", ["ann", 1, { id: "a" }]);
 
   // `unbuilt` is what no version of the module answers yet.
-  const wanted = rows.filter((row) => !row.unbuilt).flatMap((row) => row.of.map((of) => `${of} ${row.name}`));
+  // What the driver of a split sale sends has no method.
+  const hasMethod = (of: string): boolean => !["GIVE", "TAKE", "REST"].includes(of);
+  const wanted = rows.filter((row) => !row.unbuilt).flatMap((row) => row.of.filter(hasMethod).map((of) => `${of} ${row.name}`));
   const codes = errors.filter((error) => error.of === "module").map((error) => `error ${error.code}`);
   const missing = [...wanted, ...codes].filter((one) => !received.has(one));
   assert.deepEqual(missing, [], "never received");

@@ -61,6 +61,8 @@ pub fn share_events() -> Vec<(&'static str, Change<'static>)> {
         told: told(&[entry(0)]),
         ..order
     };
+    let gives = |given| Change::Given(Box::new(given));
+    let takes = |taken| Change::Taken(Box::new(taken));
     let given = Given {
         item: 0,
         to: PEER,
@@ -100,10 +102,10 @@ pub fn share_events() -> Vec<(&'static str, Change<'static>)> {
             "imported-behind-another",
             imported(Forgets::Nothing, behind),
         ),
-        ("given", Change::Given(given)),
+        ("given", gives(given)),
         (
             "given-and-owed",
-            Change::Given(Given {
+            gives(Given {
                 item: 70_000,
                 total: INTEGER_MAX,
                 units: 300,
@@ -111,12 +113,9 @@ pub fn share_events() -> Vec<(&'static str, Change<'static>)> {
                 ..given
             }),
         ),
-        (
-            "given-once-more",
-            Change::Given(Given { units: 0, ..given }),
-        ),
-        ("taken", Change::Taken(taken)),
-        ("taken-nothing-of-a-new-item", Change::Taken(nothing)),
+        ("given-once-more", gives(Given { units: 0, ..given })),
+        ("taken", takes(taken)),
+        ("taken-nothing-of-a-new-item", takes(nothing)),
     ]
 }
 

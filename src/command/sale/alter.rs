@@ -3,7 +3,7 @@
 //! Changes options of CREATE, all or nothing; 0 means none for limits, START and END, and
 //! a MAXHOLD of 0 follows HOLD. Limits bind new reservations only; no deadline moves
 //! earlier. END in the past ends the sale now, a later END reopens an ended one. ITEMLIMIT
-//! can be changed, not introduced.
+//! can be changed, not introduced. GROUP can only be taken away, by an empty name.
 //!
 //! - Complexity: O(1).
 //! - Reply: `OK`; refusals: `ENDED` (START or END after CLOSE).
@@ -37,7 +37,13 @@ pub const COMMAND: CommandSpec = CommandSpec {
 
 fn parse(mut args: Args<'_>) -> Result<Changes, Error> {
     args.word("key")?;
-    options::parse(args)
+    let changes = options::parse(args)?;
+    match changes.group {
+        Some(Some(_)) => Err(Error::new(
+            "GROUP: ALTER can only take a sale out of its group, by '': give another to CREATE",
+        )),
+        _ => Ok(changes),
+    }
 }
 
 pub struct Alter;
@@ -64,5 +70,12 @@ mod tests {
             ..Changes::default()
         };
         assert_eq!(parse(Args::new(&words)), Ok(expected));
+        let words: [&[u8]; 4] = [b"ALTER", b"k", b"GROUP", b""];
+        assert_eq!(
+            parse(Args::new(&words)).map(|changes| changes.group),
+            Ok(Some(None))
+        );
+        let words: [&[u8]; 4] = [b"ALTER", b"k", b"GROUP", b"other"];
+        assert!(parse(Args::new(&words)).is_err());
     }
 }

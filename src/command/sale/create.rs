@@ -118,6 +118,9 @@ impl<'a> Request<'a> {
                 options::parse_one(&mut args, &mut changes)?;
             }
         }
+        if changes.group == Some(None) {
+            return Err(Error::new("GROUP: 0 bytes, not 1 to 128"));
+        }
         Ok(Request {
             orders,
             items,

@@ -157,7 +157,7 @@ const STORY: &[(&str, &[&str])] = &[
         "REFUND sale orders r4 ITEMS 1 b\" 1 REF f",
         &[
             "event=refund sale=sale sale_id id=r4 user=dan qty=1 \
-             items=[{\"sku\":\"b\\\"\",\"qty\":1}] at_ms ref=f restocked=1 seq",
+             items=[{\"sku\":\"b\\\"\",\"qty\":1}] at_ms ref=f restocked=1 restorelimit=0 norestock=0 seq",
             "event=backinstock sale=sale sale_id seq sku=b\" available=1 reserved=0 sold=1 \
              at_ms ref=",
         ],

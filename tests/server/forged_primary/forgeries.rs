@@ -269,10 +269,6 @@ fn misfits() -> Vec<(&'static str, Vec<u8>)> {
             restocked(&[("nosuch", -1)], None),
         ),
         (
-            "nothing of an unknown item",
-            restocked(&[("nosuch", 0)], None),
-        ),
-        (
             "a known REF of RESTOCK",
             restocked(&[("b", 2)], Some("truck")),
         ),

@@ -11,7 +11,7 @@ from ._base import Call, FlashSaleError, Json, Name, Units
 from ._encode import Wire
 
 
-def alter(key: Name, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None) -> Call[answers.AlterAnswer]:
+def alter(key: Name, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, group: Name | None = None, events: Literal["orders", "all"] | None = None) -> Call[answers.AlterAnswer]:
     args: list[Wire] = ["FLASHSALE.ALTER", key]
     if userlimit is not None:
         args += ["USERLIMIT", userlimit]
@@ -47,6 +47,8 @@ def alter(key: Name, *, userlimit: int | None = None, itemlimit: int | None = No
         args += ["FROMRATE", *fromrate]
     if passkey is not None:
         args += ["PASSKEY", len(passkey), *passkey]
+    if group is not None:
+        args += ["GROUP", group]
     if events is not None:
         args += ["EVENTS", events]
     return Call(args, decode.answer("ALTER"))
@@ -97,7 +99,7 @@ def close(key: Name) -> Call[answers.CloseAnswer]:
     return Call(args, decode.answer("CLOSE"))
 
 
-def create(key: Name, orders: Name, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Call[answers.CreateAnswer]:
+def create(key: Name, orders: Name, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, group: Name | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Call[answers.CreateAnswer]:
     args: list[Wire] = ["FLASHSALE.CREATE", key, orders]
     args += encode.units('STOCK', stock)
     if userlimit is not None:
@@ -134,6 +136,8 @@ def create(key: Name, orders: Name, stock: Units, *, userlimit: int | None = Non
         args += ["FROMRATE", *fromrate]
     if passkey is not None:
         args += ["PASSKEY", len(passkey), *passkey]
+    if group is not None:
+        args += ["GROUP", group]
     if events is not None:
         args += ["EVENTS", events]
     if saleid is not None:
@@ -154,6 +158,19 @@ def get(key: Name, id: Name) -> Call[answers.Reservation | None]:
     args: list[Wire] = ["FLASHSALE.GET", key]
     args.append(id)
     return Call(args, decode.read_map(answers.Reservation))
+
+
+def import_(key: Name, orders: Name, user: Name, qty: Units, *, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> Call[answers.ImportAnswer]:
+    args: list[Wire] = ["FLASHSALE.IMPORT", key, orders]
+    args.append(user)
+    args += encode.units(None, qty)
+    args += ["ID", id]
+    args += ["AT", sold_at_ms]
+    if ref is not None:
+        args += ["REF", ref]
+    if payload is not None:
+        args += ["PAYLOAD", encode.json(payload)]
+    return Call(args, decode.answer("IMPORT"))
 
 
 def info(key: Name) -> Call[answers.SaleInfo]:

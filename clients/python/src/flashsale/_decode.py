@@ -72,6 +72,17 @@ def lines(value: Iterable[Any]) -> tuple[tuple[str, int], ...]:
     return tuple((text(sku), int(qty)) for sku, qty, *_ in value)
 
 
+def refunds(value: Iterable[Any]) -> tuple[answers.OrderRefund, ...]:
+    def flag(told: Any) -> bool | None:
+        return None if told is None else int(told) == 1
+
+    def one(entry: Any, ref: Any, items: Any, *flags: Any) -> answers.OrderRefund:
+        ref = None if ref is None else name(ref)
+        return answers.OrderRefund(text(entry), ref, lines(items), *(flag(told) for told in flags[:3]))
+
+    return tuple(one(*refund) for refund in value)
+
+
 TYPES: dict[str, Callable[[Any], Any]] = {
     "name": name,
     "text": text,
@@ -81,6 +92,7 @@ TYPES: dict[str, Callable[[Any], Any]] = {
     "names": names,
     "texts": lambda value: tuple(text(one) for one in value),
     "lines": lines,
+    "refunds": refunds,
 }
 
 

@@ -12,7 +12,7 @@ from ._send import AsyncSender, PipelineSender, Queued, Sender
 class SaleMethods(Sender):
     """Each command, sent at once."""
 
-    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
+    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, group: Name | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
         """Changes options of a sale. What is not given stays as it is. 0 is none for a
         limit, START and END.
 
@@ -38,9 +38,10 @@ class SaleMethods(Sender):
           come
         - `passkey`: up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them
           made; none: nobody needs a pass
+        - `group`: the split sale that this one is a part of; empty: none any more
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         """
-        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, events=events))
+        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, group=group, events=events))
 
     def audit(self, *, orders: bool = False) -> answers.Audit:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -79,7 +80,7 @@ class SaleMethods(Sender):
         """Ends a sale for good. Open reservations can still be checked out."""
         return self._send(_calls.close(self.key))
 
-    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
+    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, group: Name | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
         """Makes a sale of one or several items. `stock` is the number of the one item
         `default`, or a number for each SKU. Without `saleid` it is not safe to repeat:
         `retry` refuses it. A limit of 0 is none.
@@ -106,10 +107,11 @@ class SaleMethods(Sender):
           come
         - `passkey`: up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them
           made; none: nobody needs a pass
+        - `group`: the split sale that this one is a part of; empty: none any more
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         - `saleid`: a ULID that was made before the first try: the CREATE can be sent again
         """
-        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, events=events, saleid=saleid))
+        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, group=group, events=events, saleid=saleid))
 
     def extend(self, id: Name, ms: int, *, user: Name | None = None) -> answers.ExtendAnswer:
         """Moves the deadline of an open reservation. The new deadline is `ms` from now, but
@@ -123,6 +125,19 @@ class SaleMethods(Sender):
     def get(self, id: Name) -> answers.Reservation | None:
         """Tells everything about a reservation. It is None if the id is unknown."""
         return self._send(_calls.get(self.key, id))
+
+    def import_(self, user: Name, qty: Units, *, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> answers.ImportAnswer:
+        """Records an order that was sold elsewhere, or that a failover lost. It was sold,
+        so nothing refuses it but another order under its id; units that are not there are
+        owed.
+
+        - `id`: the idempotency token: make it before the first try, keep it, and send it with each
+          retry
+        - `sold_at_ms`: when it was sold, in Unix milliseconds
+        - `ref`: the payment's own reference: it distinguishes a retry from a second payment
+        - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
+        """
+        return self._send(_calls.import_(self.key, self.orders, user, qty, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
 
     def info(self) -> answers.SaleInfo:
         """Tells everything about a sale as a whole."""
@@ -243,7 +258,7 @@ class SaleMethods(Sender):
 class AsyncSaleMethods(AsyncSender):
     """Each command, to be awaited."""
 
-    async def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
+    async def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, group: Name | None = None, events: Literal["orders", "all"] | None = None) -> answers.AlterAnswer:
         """Changes options of a sale. What is not given stays as it is. 0 is none for a
         limit, START and END.
 
@@ -269,9 +284,10 @@ class AsyncSaleMethods(AsyncSender):
           come
         - `passkey`: up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them
           made; none: nobody needs a pass
+        - `group`: the split sale that this one is a part of; empty: none any more
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         """
-        return await self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, events=events))
+        return await self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, group=group, events=events))
 
     async def audit(self, *, orders: bool = False) -> answers.Audit:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -310,7 +326,7 @@ class AsyncSaleMethods(AsyncSender):
         """Ends a sale for good. Open reservations can still be checked out."""
         return await self._send(_calls.close(self.key))
 
-    async def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
+    async def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, group: Name | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> answers.CreateAnswer:
         """Makes a sale of one or several items. `stock` is the number of the one item
         `default`, or a number for each SKU. Without `saleid` it is not safe to repeat:
         `retry` refuses it. A limit of 0 is none.
@@ -337,10 +353,11 @@ class AsyncSaleMethods(AsyncSender):
           come
         - `passkey`: up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them
           made; none: nobody needs a pass
+        - `group`: the split sale that this one is a part of; empty: none any more
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         - `saleid`: a ULID that was made before the first try: the CREATE can be sent again
         """
-        return await self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, events=events, saleid=saleid))
+        return await self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, group=group, events=events, saleid=saleid))
 
     async def extend(self, id: Name, ms: int, *, user: Name | None = None) -> answers.ExtendAnswer:
         """Moves the deadline of an open reservation. The new deadline is `ms` from now, but
@@ -354,6 +371,19 @@ class AsyncSaleMethods(AsyncSender):
     async def get(self, id: Name) -> answers.Reservation | None:
         """Tells everything about a reservation. It is None if the id is unknown."""
         return await self._send(_calls.get(self.key, id))
+
+    async def import_(self, user: Name, qty: Units, *, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> answers.ImportAnswer:
+        """Records an order that was sold elsewhere, or that a failover lost. It was sold,
+        so nothing refuses it but another order under its id; units that are not there are
+        owed.
+
+        - `id`: the idempotency token: make it before the first try, keep it, and send it with each
+          retry
+        - `sold_at_ms`: when it was sold, in Unix milliseconds
+        - `ref`: the payment's own reference: it distinguishes a retry from a second payment
+        - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
+        """
+        return await self._send(_calls.import_(self.key, self.orders, user, qty, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
 
     async def info(self) -> answers.SaleInfo:
         """Tells everything about a sale as a whole."""
@@ -474,7 +504,7 @@ class AsyncSaleMethods(AsyncSender):
 class PipelineMethods(PipelineSender):
     """Each command, put into the pipeline; its answer comes with the others."""
 
-    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None) -> Queued[answers.AlterAnswer]:
+    def alter(self, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, group: Name | None = None, events: Literal["orders", "all"] | None = None) -> Queued[answers.AlterAnswer]:
         """Changes options of a sale. What is not given stays as it is. 0 is none for a
         limit, START and END.
 
@@ -500,9 +530,10 @@ class PipelineMethods(PipelineSender):
           come
         - `passkey`: up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them
           made; none: nobody needs a pass
+        - `group`: the split sale that this one is a part of; empty: none any more
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         """
-        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, events=events))
+        return self._send(_calls.alter(self.key, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, group=group, events=events))
 
     def audit(self, *, orders: bool = False) -> Queued[answers.Audit]:
         """Recounts a sale from its reservations up, and against its order stream. With
@@ -541,7 +572,7 @@ class PipelineMethods(PipelineSender):
         """Ends a sale for good. Open reservations can still be checked out."""
         return self._send(_calls.close(self.key))
 
-    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Queued[answers.CreateAnswer]:
+    def create(self, stock: Units, *, userlimit: int | None = None, itemlimit: int | None = None, orderlimit: int | None = None, salelimit: int | None = None, hold_ms: int | None = None, maxhold_ms: int | None = None, grace_ms: int | None = None, start_at_ms: int | None = None, end_at_ms: int | None = None, keep_ms: int | None = None, remember_ms: int | None = None, waiting: int | None = None, patience_ms: int | None = None, pace: tuple[int, int] | None = None, userrate: tuple[int, int] | None = None, fromrate: tuple[int, int] | None = None, passkey: Sequence[Name] | None = None, group: Name | None = None, events: Literal["orders", "all"] | None = None, saleid: Name | None = None) -> Queued[answers.CreateAnswer]:
         """Makes a sale of one or several items. `stock` is the number of the one item
         `default`, or a number for each SKU. Without `saleid` it is not safe to repeat:
         `retry` refuses it. A limit of 0 is none.
@@ -568,10 +599,11 @@ class PipelineMethods(PipelineSender):
           come
         - `passkey`: up to two secrets of 16 to 128 bytes: a new id needs a pass that one of them
           made; none: nobody needs a pass
+        - `group`: the split sale that this one is a part of; empty: none any more
         - `events`: what the stream gets: `orders` and refunds, or `all` that happens
         - `saleid`: a ULID that was made before the first try: the CREATE can be sent again
         """
-        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, events=events, saleid=saleid))
+        return self._send(_calls.create(self.key, self.orders, stock, userlimit=userlimit, itemlimit=itemlimit, orderlimit=orderlimit, salelimit=salelimit, hold_ms=hold_ms, maxhold_ms=maxhold_ms, grace_ms=grace_ms, start_at_ms=start_at_ms, end_at_ms=end_at_ms, keep_ms=keep_ms, remember_ms=remember_ms, waiting=waiting, patience_ms=patience_ms, pace=pace, userrate=userrate, fromrate=fromrate, passkey=passkey, group=group, events=events, saleid=saleid))
 
     def extend(self, id: Name, ms: int, *, user: Name | None = None) -> Queued[answers.ExtendAnswer]:
         """Moves the deadline of an open reservation. The new deadline is `ms` from now, but
@@ -585,6 +617,19 @@ class PipelineMethods(PipelineSender):
     def get(self, id: Name) -> Queued[answers.Reservation | None]:
         """Tells everything about a reservation. It is None if the id is unknown."""
         return self._send(_calls.get(self.key, id))
+
+    def import_(self, user: Name, qty: Units, *, id: Name, sold_at_ms: int, ref: Name | None = None, payload: Json | None = None) -> Queued[answers.ImportAnswer]:
+        """Records an order that was sold elsewhere, or that a failover lost. It was sold,
+        so nothing refuses it but another order under its id; units that are not there are
+        owed.
+
+        - `id`: the idempotency token: make it before the first try, keep it, and send it with each
+          retry
+        - `sold_at_ms`: when it was sold, in Unix milliseconds
+        - `ref`: the payment's own reference: it distinguishes a retry from a second payment
+        - `payload`: JSON of yours, at most 64 KiB, for the entry in the stream
+        """
+        return self._send(_calls.import_(self.key, self.orders, user, qty, id=id, sold_at_ms=sold_at_ms, ref=ref, payload=payload))
 
     def info(self) -> Queued[answers.SaleInfo]:
         """Tells everything about a sale as a whole."""

@@ -10,6 +10,7 @@ from ._base import Advice, Fault, Name, No, NotNow, Other, Read, StrEnum, Word, 
 __all__ = [
     "Status",
     "RestockedItem",
+    "OrderRefund",
     "Ok",
     "Reserved",
     "Sold",
@@ -36,6 +37,8 @@ __all__ = [
     "Throttled",
     "NoPass",
     "TooFew",
+    "Given",
+    "Taken",
     "ReservedNow",
     "ReservedLonger",
     "SoldNow",
@@ -81,6 +84,7 @@ __all__ = [
     "CloseAnswer",
     "CreateAnswer",
     "ExtendAnswer",
+    "ImportAnswer",
     "PauseAnswer",
     "RefundAnswer",
     "ReleaseAnswer",
@@ -119,6 +123,8 @@ class Status(StrEnum):
     THROTTLED = "THROTTLED"
     NOPASS = "NOPASS"
     TOOFEW = "TOOFEW"
+    GIVEN = "GIVEN"
+    TAKEN = "TAKEN"
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,20 @@ class RestockedItem:
     sku: str
     total: int
     available: int
+
+
+@dataclass(frozen=True)
+class OrderRefund:
+    """A refund of an order, as it was asked for. A flag is None where an older sale does not
+    say.
+    """
+
+    entry_id: str
+    ref: Name | None
+    items: tuple[tuple[str, int], ...]
+    restocked: bool | None
+    restorelimit: bool | None
+    norestock: bool | None
 
 
 @dataclass(frozen=True)
@@ -185,8 +205,8 @@ class Sold(Word):
 
 @dataclass(frozen=True)
 class SoldNow(Sold, Yes):
-    """CHECKOUT, BUY, RESERVE: the order is in the stream, now or since an earlier request.
-    Final: yes. Next: show the order.
+    """CHECKOUT, BUY, RESERVE, IMPORT: the order is in the stream, now or since an earlier
+    request. Final: yes. Next: show the order.
     """
 
     advice: ClassVar[Advice] = Advice('yes', 200, None, 'Bought. Your order is {order_id}.', 'capture, when the `order` entry comes', 'keep')
@@ -263,8 +283,8 @@ class RefundedNow(Refunded, Yes):
 
 @dataclass(frozen=True)
 class RefundedBefore(Refunded, No):
-    """CHECKOUT, BUY, RESERVE, RELEASE, EXTEND: the whole order has been taken back since.
-    Final: yes. Next: reserve under a new id.
+    """CHECKOUT, BUY, RESERVE, RELEASE, EXTEND, IMPORT: the whole order has been taken back
+    since. Final: yes. Next: reserve under a new id.
     """
 
     advice: ClassVar[Advice] = Advice('no', 409, None, 'This order was given back.', 'cancel', 'if `ref` of GET is another payment, refund this one; if it is this one, it has been refunded: do nothing')
@@ -361,8 +381,8 @@ class Mismatch(Word):
 
 @dataclass(frozen=True)
 class MismatchOfId(Mismatch, Fault):
-    """RESERVE, BUY: the id belongs to another user or another cart. Final: yes. Next: find the
-    bug; new requests take new ids.
+    """RESERVE, BUY, IMPORT: the id belongs to another user or another cart. Final: yes. Next:
+    find the bug; new requests take new ids.
     """
 
     advice: ClassVar[Advice] = Advice('fault', 422, None, 'Something went wrong. Please start again.', "alarm; cancel **without** RELEASE: the id is another cart's", 'alarm; refund **without** RELEASE')
@@ -702,6 +722,33 @@ class TooFew(No):
 
 
 @dataclass(frozen=True)
+class Given(Yes):
+    """`["GIVEN", total, available, sku]`. So many units were given in all, now or before; with
+    MOST it may be fewer than asked for. Final: yes. Next: WAIT for the replicas, then TAKE this
+    total at the other sale.
+    """
+
+    status: ClassVar[Status] = Status.GIVEN
+    advice: ClassVar[Advice] = Advice('yes', 200, None, '-', 'none', 'none')
+    total: int
+    available: int
+    sku: str
+
+
+@dataclass(frozen=True)
+class Taken(Yes):
+    """`["TAKEN", total, available, sku]`. So many units were taken in all, now or before, and
+    are on sale. Final: yes. Next: nothing.
+    """
+
+    status: ClassVar[Status] = Status.TAKEN
+    advice: ClassVar[Advice] = Advice('yes', 200, None, '-', 'none', 'none')
+    total: int
+    available: int
+    sku: str
+
+
+@dataclass(frozen=True)
 class ItemStock:
     """What STOCK answers. `available`, `reserved` and `sold` add up to the item's total; so
     many people are `waiting` for it.
@@ -719,7 +766,8 @@ class Reservation(Read):
     """What GET answers. `state` is reserved, sold, refunded, released, expired or waiting.
     `items` are SKUs with numbers, and `refunded` those that were taken back. `order_id` is the
     entry in the stream. Of an id that waits, `number` is its position in line and `ahead` how
-    many at most are in front, -1 before START. A field with nothing in it is None.
+    many at most are in front, -1 before START. `refunds` are those of an order, as they were
+    asked for. A field with nothing in it is None.
     """
 
     state: str
@@ -734,6 +782,7 @@ class Reservation(Read):
     ref: Name | None
     number: int | None
     ahead: int | None
+    refunds: tuple[OrderRefund, ...] | None
 
 
 @dataclass(frozen=True)
@@ -759,7 +808,9 @@ class SaleInfo(Read):
     SKUs. An option that is not set is None; `passkeys` is how many secrets make passes.
     `events_waiting` entries are not in the stream yet; `events_lost` never will be. So many
     people are `waiting` in line; so many places were `granted` and `passed_over`. `drawn` are
-    SKUs with how many people were drawn in their lines at `drawn_at_ms`, by `draw_seed`.
+    SKUs with how many people were drawn in their lines at `drawn_at_ms`, by `draw_seed`. `owed`
+    units were sold or given and are not there; `share_id` names the sale to other sales, and
+    `group` the split sale it is a part of.
     """
 
     sale_id: str
@@ -809,6 +860,9 @@ class SaleInfo(Read):
     drawn_at_ms: int | None
     draw_seed: str | None
     drawn: tuple[tuple[str, int], ...] | None
+    owed: int
+    share_id: str
+    group: str | None
 
 
 @dataclass(frozen=True)
@@ -908,6 +962,14 @@ ExtendAnswer = Union[
     ExpiredBefore,
     NoReservationOfId,
     WaitingStill,
+    Other,
+]
+
+ImportAnswer = Union[
+    SoldNow,
+    RefundedBefore,
+    AlreadySold,
+    MismatchOfId,
     Other,
 ]
 
@@ -1032,6 +1094,12 @@ ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
         "NORESERVATION": [(None, NoReservationOfId)],
         "WAITING": [('no ahead', WaitingStill)],
     },
+    "IMPORT": {
+        "SOLD": [(None, SoldNow)],
+        "REFUNDED": [(None, RefundedBefore)],
+        "ALREADYSOLD": [(None, AlreadySold)],
+        "MISMATCH": [(None, MismatchOfId)],
+    },
     "PAUSE": {
         "OK": [(None, Ok)],
         "ENDED": [(None, EndedForGood)],
@@ -1110,14 +1178,16 @@ DETAILS: dict[str, list[tuple[str, str]]] = {
     "THROTTLED": [("retry_in_ms", "integer"), ("by", "text")],
     "NOPASS": [("id", "name")],
     "TOOFEW": [("available", "integer"), ("sku", "text")],
+    "GIVEN": [("total", "integer"), ("available", "integer"), ("sku", "text")],
+    "TAKEN": [("total", "integer"), ("available", "integer"), ("sku", "text")],
 }
 
 # Name and type of the fields of each read.
 FIELDS: dict[str, Mapping[str, str]] = {
     "ItemStock": {"sku": "text", "available": "integer", "reserved": "integer", "sold": "integer", "waiting": "integer?"},
-    "Reservation": {"state": "text", "user": "name?", "items": "lines?", "refunded": "lines?", "reserved_at_ms": "integer?", "expires_at_ms": "integer?", "sold_at_ms": "integer?", "released_at_ms": "integer?", "order_id": "text?", "ref": "name?", "number": "integer?", "ahead": "integer?"},
+    "Reservation": {"state": "text", "user": "name?", "items": "lines?", "refunded": "lines?", "reserved_at_ms": "integer?", "expires_at_ms": "integer?", "sold_at_ms": "integer?", "released_at_ms": "integer?", "order_id": "text?", "ref": "name?", "number": "integer?", "ahead": "integer?", "refunds": "refunds?"},
     "UserUnits": {"reserved": "integer", "sold": "integer", "counted": "integer", "user_remaining": "integer", "open": "integer", "reservations": "names", "waiting": "name?"},
-    "SaleInfo": {"sale_id": "text", "orders": "name", "state": "text", "events": "text", "now_ms": "integer", "created_at_ms": "integer", "paused_at_ms": "integer?", "closed_at_ms": "integer?", "userlimit": "integer?", "itemlimit": "integer?", "orderlimit": "integer?", "salelimit": "integer?", "hold_ms": "integer", "maxhold_ms": "integer", "grace_ms": "integer", "start_at_ms": "integer?", "end_at_ms": "integer?", "keep_ms": "integer", "remember_ms": "integer", "waiting_max": "integer", "patience_ms": "integer", "pace_n": "integer?", "pace_ms": "integer?", "userrate_n": "integer?", "userrate_ms": "integer?", "fromrate_n": "integer?", "fromrate_ms": "integer?", "passkeys": "integer", "items": "integer", "total": "integer", "available": "integer", "reserved": "integer", "sold": "integer", "refunded": "integer", "users": "integer", "reservations_open": "integer", "reservations_remembered": "integer", "events_waiting": "integer", "events_lost": "integer", "seq": "integer?", "memory_bytes": "integer", "waiting": "integer", "granted": "integer", "passed_over": "integer", "drawn_at_ms": "integer?", "draw_seed": "text?", "drawn": "lines?"},
+    "SaleInfo": {"sale_id": "text", "orders": "name", "state": "text", "events": "text", "now_ms": "integer", "created_at_ms": "integer", "paused_at_ms": "integer?", "closed_at_ms": "integer?", "userlimit": "integer?", "itemlimit": "integer?", "orderlimit": "integer?", "salelimit": "integer?", "hold_ms": "integer", "maxhold_ms": "integer", "grace_ms": "integer", "start_at_ms": "integer?", "end_at_ms": "integer?", "keep_ms": "integer", "remember_ms": "integer", "waiting_max": "integer", "patience_ms": "integer", "pace_n": "integer?", "pace_ms": "integer?", "userrate_n": "integer?", "userrate_ms": "integer?", "fromrate_n": "integer?", "fromrate_ms": "integer?", "passkeys": "integer", "items": "integer", "total": "integer", "available": "integer", "reserved": "integer", "sold": "integer", "refunded": "integer", "users": "integer", "reservations_open": "integer", "reservations_remembered": "integer", "events_waiting": "integer", "events_lost": "integer", "seq": "integer?", "memory_bytes": "integer", "waiting": "integer", "granted": "integer", "passed_over": "integer", "drawn_at_ms": "integer?", "draw_seed": "text?", "drawn": "lines?", "owed": "integer", "share_id": "text", "group": "text?"},
     "ScanPage": {"cursor": "cursor", "ids": "names"},
     "Audit": {"consistent": "boolean", "differences": "texts", "reservations": "integer", "entries": "integer?", "trimmed": "integer?", "entries_added": "integer?", "entries_other": "integer?"},
     "Finding": {"severity": "text", "topic": "text", "advice": "text"},

@@ -127,6 +127,16 @@ pub enum RestockAsk<'a> {
     Items(Vec<(&'a [u8], i64)>),
 }
 
+impl RestockAsk<'_> {
+    /// Is every delta 0, so that items are to be known and nothing else?
+    pub fn is_of_nothing(&self) -> bool {
+        match self {
+            RestockAsk::Delta(delta) => *delta == 0,
+            RestockAsk::Items(asked) => asked.iter().all(|&(_, delta)| delta == 0),
+        }
+    }
+}
+
 /// What configuration allows, read when the request is decided.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {

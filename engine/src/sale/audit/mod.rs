@@ -407,6 +407,7 @@ mod tests {
     use crate::sale::book::items::{Move, StockChanges};
     use crate::sale::book::refunds::RefundRecord;
     use crate::sale::book::reservation::Slot;
+    use crate::sale::book::shares::Way;
     use crate::sale::book::user::Account;
     use crate::table::slab::NONE;
 
@@ -430,7 +431,7 @@ mod tests {
     /// A kind of damage, and what is said about it first.
     type Damage = (fn(&mut Sale), &'static str);
 
-    const DAMAGE: [Damage; 16] = [
+    const DAMAGE: [Damage; 18] = [
         (
             |sale| {
                 shift(
@@ -465,7 +466,15 @@ mod tests {
                     },
                 )
             },
-            "total of the sale is 9007199254741192, above 2^53 - 1",
+            "units of the sale are 9007199254741192, above 2^53 - 1",
+        ),
+        (
+            |sale| sale.items.set_owed(0, 7),
+            "available of the item 'a' is 93, though 7 are owed",
+        ),
+        (
+            |sale| sale.shares_mut().set(Way::Given, 0, 9, 4),
+            "total of the item 'a' is 100, by CREATE, RESTOCK, REFUND, GIVE and TAKE it would be 96",
         ),
         (
             |sale| sale.refunded += 1,

@@ -110,9 +110,9 @@ pub enum Change<'a> {
     /// An order that the sale did not know was sold elsewhere, or before a failover.
     Imported(Box<Imported<'a>>),
     /// Units were set aside for another sale.
-    Given(Given),
+    Given(Box<Given>),
     /// Units that another sale gave are on sale here.
-    Taken(Taken<'a>),
+    Taken(Box<Taken<'a>>),
     Restocked {
         /// Each SKU once, in the order first asked.
         deltas: Vec<StockDelta<'a>>,

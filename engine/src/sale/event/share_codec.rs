@@ -63,8 +63,8 @@ pub(super) fn take_of_shares<'a>(
             order: take_order(from)?,
             forgets: take_forgets(from)?,
         })),
-        GIVEN => Change::Given(take_given(from)?),
-        TAKEN => Change::Taken(take_taken(from)?),
+        GIVEN => Change::Given(Box::new(take_given(from)?)),
+        TAKEN => Change::Taken(Box::new(take_taken(from)?)),
         _ => return Err(CodecError::Newer("a kind of event")),
     })
 }

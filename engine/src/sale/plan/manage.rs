@@ -196,8 +196,8 @@ impl Sale {
         if let Some(reference) = ask.reference {
             self.refuse_known_restock(reference, &deltas)?;
         }
-        let is_known = |delta: &Delta<'_>| delta.delta == 0 && delta.item.is_some();
-        if ask.new && ask.reference.is_none() && deltas.iter().all(is_known) {
+        let is_known = deltas.iter().all(|delta| delta.item.is_some());
+        if ask.ask.is_of_nothing() && ask.reference.is_none() && is_known {
             return Err(Answer::Restocked);
         }
         let deltas: Vec<StockDelta<'a>> = self.restockable(ask.new, deltas)?;

@@ -90,7 +90,7 @@ impl Sale {
         };
         Ok(Event {
             at_ms: now_ms,
-            change: Change::Given(given),
+            change: Change::Given(Box::new(given)),
         })
     }
 
@@ -165,7 +165,7 @@ impl Sale {
         };
         Ok(Event {
             at_ms: now_ms,
-            change: Change::Taken(taken),
+            change: Change::Taken(Box::new(taken)),
         })
     }
 

@@ -289,7 +289,7 @@ impl World {
             Ok(event) => {
                 let units = units.expect("there are enough");
                 assert!(units > 0 || confirms);
-                assert!(matches!(event.change, Change::Given(given)
+                assert!(matches!(&event.change, Change::Given(given)
                     if given.total == before + units && given.units == units));
                 self.carry(event);
                 if units > 0 {

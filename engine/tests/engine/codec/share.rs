@@ -107,6 +107,8 @@ fn events_between_sales_that_fit_no_history_do_not_fit() {
             change,
         })
     };
+    let gives = |given| Change::Given(Box::new(given));
+    let takes = |taken| Change::Taken(Box::new(taken));
     let given = Given {
         item: 0,
         to: PEER,
@@ -120,30 +122,21 @@ fn events_between_sales_that_fit_no_history_do_not_fit() {
         total: 5,
         units: 1,
     };
-    assert_eq!(check(Change::Given(given)), Ok(()));
-    assert_eq!(check(Change::Taken(taken.clone())), Ok(()));
+    assert_eq!(check(gives(given)), Ok(()));
+    assert_eq!(check(takes(taken.clone())), Ok(()));
     for (change, divergence) in [
+        (gives(Given { total: 4, ..given }), Divergence::WrongTotal),
+        (gives(Given { item: 9, ..given }), Divergence::ItemUnknown),
         (
-            Change::Given(Given { total: 4, ..given }),
-            Divergence::WrongTotal,
-        ),
-        (
-            Change::Given(Given { item: 9, ..given }),
-            Divergence::ItemUnknown,
-        ),
-        (
-            Change::Given(Given {
+            gives(Given {
                 to: SHARE_ID,
                 ..given
             }),
             Divergence::WrongState,
         ),
+        (gives(Given { owes: 1, ..given }), Divergence::TooFewUnits),
         (
-            Change::Given(Given { owes: 1, ..given }),
-            Divergence::TooFewUnits,
-        ),
-        (
-            Change::Given(Given {
+            gives(Given {
                 total: 42,
                 units: 40,
                 ..given
@@ -151,14 +144,14 @@ fn events_between_sales_that_fit_no_history_do_not_fit() {
             Divergence::TooFewUnits,
         ),
         (
-            Change::Taken(Taken {
+            takes(Taken {
                 total: 6,
                 ..taken.clone()
             }),
             Divergence::WrongTotal,
         ),
         (
-            Change::Taken(Taken {
+            takes(Taken {
                 total: INTEGER_MAX,
                 units: INTEGER_MAX - 4,
                 ..taken

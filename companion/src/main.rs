@@ -3,7 +3,8 @@
 //! It speaks to a server like any client. `flashsale worker` moves the order stream into SQL
 //! tables, each order exactly once; `flashsale serve` is the way from browsers to a sale, by
 //! HTTP; `flashsale load` lets a crowd loose on a sale and checks the books; `flashsale top` shows a
-//! sale in the terminal. docs/companion.md is their manual.
+//! sale in the terminal; `flashsale split` sells one stock on several shards. docs/companion.md is
+//! their manual, and docs/split.md that of the last.
 //!
 //! | Folder | |
 //! |---|---|
@@ -12,6 +13,7 @@
 //! | `load` | buyers and their habits, the driver, the books and their checks, the report |
 //! | `top` | what a sale and its server look like now |
 //! | `serve` | the gateway: queues and batches, answers over HTTP, the live view, the page |
+//! | `split` | the parts of one sale: names, rules, the driver, what is run by hand |
 //! | `worker` | entries, hooks, one batch, reading and acknowledging |
 
 #![forbid(unsafe_code)]

@@ -18,6 +18,7 @@ use super::own::Own;
 use super::prepare::{GRACE_MS, check_commands, connect, create, sale_id, server_ms, socket_of};
 use super::request::Sale;
 use super::rules::{Names, Rules};
+use super::split::Split;
 use super::tally::Tally;
 use super::watch::Watch;
 use super::wires::Wires;
@@ -69,10 +70,11 @@ impl Stage {
     ) -> Result<Self, Failure> {
         let key = options.sale(log::now_ms());
         // One hash tag, so that both are on one node of a cluster.
-        let sale = Sale {
+        let mut sale = Sale {
             orders: format!("{{{key}}}:orders"),
             key: format!("{{{key}}}"),
             items: ITEMS.map(|(sku, _)| sku.to_owned()).to_vec(),
+            parts: Vec::new(),
         };
         let link = connect(&address, &sale).await?;
         check_commands(&link, options).await?;
@@ -88,7 +90,17 @@ impl Stage {
             lets: Lets::ALL,
         };
         let stock = deal(options.stock);
-        create(&link, options, &sale, &stock, manners.order_limit, clock).await?;
+        let limit = manners.order_limit;
+        let (mut split, mut places) = (None, Vec::new());
+        if let Some(parts) = options.split {
+            let made = Split::make(options, parts, &key, &address, &stock, limit, clock).await?;
+            sale = made.sale.clone();
+            places = made.places()?;
+            split = Some(Arc::new(made));
+        } else {
+            create(&link, options, &sale, &stock, limit, clock).await?;
+        }
+        let link = connect(&address, &sale).await?;
         let sale_id = sale_id(&link, &sale).await?;
         let facts = machine::facts(&link, options).await;
         let world = Arc::new(World {
@@ -97,6 +109,7 @@ impl Stage {
             connections: options.connections.unwrap_or(CONNECTIONS).into(),
             batch: options.batch.map(usize::from),
             address: Mutex::new(socket_of(&link.server)?),
+            places,
             greetings: greetings(&address),
             stop: AtomicBool::new(false),
             killed_us: AtomicU64::new(0),
@@ -105,6 +118,7 @@ impl Stage {
         });
         let worker = start_worker(options, &address, own.as_ref(), &world.sale)?;
         let watch = Watch {
+            split,
             world: Arc::clone(&world),
             address,
             own: Arc::new(Mutex::new(own)),
@@ -176,16 +190,23 @@ impl Stage {
             |error: redis::RedisError| Failure::cannot("reading the books", explain(&error));
         let sale = &self.world.sale;
         let at_most = Duration::from_millis(options.hold_ms() + GRACE_MS + 5_000);
-        books::wait_until_none_is_open(&link, sale, at_most)
-            .await
-            .map_err(failed)?;
+        match &self.watch.split {
+            Some(split) => split.wait_until_none_is_open(at_most).await,
+            None => books::wait_until_none_is_open(&link, sale, at_most).await,
+        }
+        .map_err(failed)?;
         let lag = self.drain(&link).await;
         let given_back = tally.released.iter().map(|(id, _)| id);
         let promised = tally.bought.keys().chain(given_back).collect();
-        let mut books = books::read(&link, sale, promised).await.map_err(failed)?;
-        books.audit = books::audit(&link, &self.address(), sale)
-            .await
-            .map_err(failed)?;
+        let mut books = match &self.watch.split {
+            Some(split) => split.read(promised).await.map_err(failed)?,
+            None => {
+                let mut books = books::read(&link, sale, promised).await.map_err(failed)?;
+                let audit = books::audit(&link, &self.address(), sale).await;
+                books.audit = audit.map_err(failed)?;
+                books
+            }
+        };
         let worker_ends = self.stop_worker();
         if let Some(url) = &options.worker_sql {
             let rows = books::read_sql(url, &self.sale_id).await;
@@ -216,7 +237,10 @@ impl Stage {
         let is_left = !outcome.holds() || options.keep;
         outcome.kept = is_left && options.own.is_none();
         if !is_left && options.own.is_none() {
-            remove(&link, sale).await;
+            match &self.watch.split {
+                Some(split) => split.remove().await,
+                None => remove(&link, sale).await,
+            }
         }
         Ok(outcome)
     }

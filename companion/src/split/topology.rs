@@ -14,7 +14,7 @@ pub struct Shard {
     /// Host and port of the primary; the host is empty where the node does not know its own.
     pub primary: Option<(String, u16)>,
     pub primary_id: String,
-    /// Failed ones too.
+    /// Failed ones too, and a primary that failed.
     pub replicas: u64,
 }
 
@@ -51,9 +51,8 @@ fn shard(row: &Value, is_tls: bool) -> Shard {
     for node in nodes {
         let node = pairs(node);
         let text = |name: &str| field(&node, name).map(string).unwrap_or_default();
-        if text("role") != "master" {
-            shard.replicas += 1;
-        } else if text("health") == "online" || shard.primary.is_none() {
+        let leads = text("role") == "master";
+        if leads && (text("health") == "online" || shard.primary.is_none()) {
             let port = if is_tls { "tls-port" } else { "port" };
             let port = integer(&node, port).and_then(|port| u16::try_from(port).ok());
             let known = |host: &String| !matches!(host.as_str(), "" | "?");
@@ -63,6 +62,8 @@ fn shard(row: &Value, is_tls: bool) -> Shard {
             shard.primary_id = text("id");
         }
     }
+    // A primary that failed, and is none any more, is a copy that may come back.
+    shard.replicas = (nodes.len() as u64).saturating_sub(1);
     shard
 }
 
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_replica_is_one_and_a_failed_primary_is_none() {
+    fn whoever_failed_is_a_copy_and_no_primary() {
         let nodes = [
             node("master", "fail", 7_000),
             node("master", "online", 7_001),
@@ -103,7 +104,7 @@ mod tests {
         ];
         let found = shards(&Value::Array(vec![Value::Array(row.into())]), false);
         assert_eq!(found[0].primary, Some(("10.0.0.1".into(), 7_001)));
-        assert_eq!((found[0].replicas, &*found[0].primary_id), (2, "id7001"));
+        assert_eq!((found[0].replicas, &*found[0].primary_id), (3, "id7001"));
         let has = |slot| found[0].has(slot);
         assert_eq!([0, 99, 100, 200, 201].map(has), [true, true, false, true, false]);
         assert_eq!(shards(&Value::Nil, false), []);

@@ -12,9 +12,20 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn start(primaries: usize, more: &[&str]) -> Self {
+        let cluster = Self::without_replicas(primaries, primaries, more);
+        for at in 0..primaries {
+            let id: String = cluster.nodes[at].ask("CLUSTER MYID");
+            cluster.nodes[primaries + at].ask::<String>(&format!("CLUSTER REPLICATE {id}"));
+        }
+        cluster.wait_until_whole();
+        cluster
+    }
+
+    /// Primaries, and so many more nodes that have no slot.
+    pub fn without_replicas(primaries: usize, others: usize, more: &[&str]) -> Self {
         let module = module_path();
         let (mut nodes, mut all) = (Vec::new(), Vec::new());
-        for _ in 0..2 * primaries {
+        for _ in 0..primaries + others {
             let bus = free_port().to_string();
             let mut arguments = vec!["--loadmodule", module.to_str().expect("a path")];
             arguments.extend(["--cluster-enabled", "yes", "--cluster-port", &bus]);
@@ -40,11 +51,6 @@ impl Cluster {
             node.ask::<String>(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", cluster.nodes[0].port));
         }
         cluster.wait_until_all_know_all();
-        for at in 0..primaries {
-            let id: String = cluster.nodes[at].ask("CLUSTER MYID");
-            cluster.nodes[primaries + at].ask::<String>(&format!("CLUSTER REPLICATE {id}"));
-        }
-        cluster.wait_until_whole();
         cluster
     }
 
@@ -58,7 +64,8 @@ impl Cluster {
         wait_until("all know all", || {
             self.nodes.iter().all(|node| {
                 let info: String = node.ask("CLUSTER INFO");
-                info.contains(&format!("cluster_known_nodes:{}", self.nodes.len()))
+                info.contains(&format!("cluster_known_nodes:{}\r", self.nodes.len()))
+                    && info.contains("cluster_state:ok")
             })
         });
     }
@@ -67,10 +74,12 @@ impl Cluster {
     pub fn wait_until_whole(&self) {
         wait_until("the cluster is whole", || {
             self.nodes.iter().all(|node| {
-                let Ok(info) = node.try_ask(redis::cmd("CLUSTER").arg("INFO")) else {
+                let Ok(redis::Value::BulkString(info)) =
+                    node.try_ask(redis::cmd("CLUSTER").arg("INFO"))
+                else {
                     return false;
                 };
-                let info = format!("{info:?}");
+                let info = String::from_utf8_lossy(&info).into_owned();
                 let replication: String = node.ask("INFO replication");
                 let is_linked = replication.contains("master_link_status:up")
                     || replication.contains("state=online");

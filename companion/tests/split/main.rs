@@ -18,6 +18,7 @@ mod common;
 mod gateway;
 mod manage;
 mod repair;
+mod rush;
 
 use std::process::{Child, Command, Output, Stdio};
 

@@ -50,7 +50,7 @@ impl Balance {
         for server in &mut self.servers {
             server.flush().await;
         }
-        let mut moved = false;
+        let mut elsewhere = Vec::new();
         for server in &mut self.servers {
             let mut round = Round {
                 driver: &mut self.driver,
@@ -59,10 +59,10 @@ impl Balance {
                 reads: &reads,
                 silent: &mut self.told.silent,
             };
-            moved |= round.hear(server).await;
+            elsewhere.extend(round.hear(server).await);
         }
-        if moved && self.address.way == Way::Cluster {
-            self.of.fill(None);
+        if self.address.way == Way::Cluster {
+            elsewhere.iter().for_each(|part| self.of[*part] = None);
         }
     }
 }
@@ -78,9 +78,9 @@ struct Round<'b> {
 }
 
 impl Round<'_> {
-    /// Reads all that a server has to answer, and reports whether parts are elsewhere.
-    async fn hear(&mut self, server: &mut Server) -> bool {
-        let mut is_elsewhere = false;
+    /// Reads all that a server has to answer, and returns the parts that are elsewhere.
+    async fn hear(&mut self, server: &mut Server) -> Vec<usize> {
+        let mut elsewhere = Vec::new();
         while let Some(expect) = server.expects.pop_front() {
             let heard = match expect {
                 Expect::Shares(part) => self.hear_shares(server, part).await,
@@ -90,16 +90,20 @@ impl Round<'_> {
                 Ok(()) => {}
                 Err(Silent::Lost(text)) => {
                     server.lose(&text);
-                    return is_elsewhere;
+                    return elsewhere;
                 }
                 Err(Silent::Refused(code, text)) => {
-                    is_elsewhere |= matches!(&*code, "MOVED" | "CLUSTERDOWN" | "READONLY");
+                    if let Expect::Shares(part) = expect
+                        && matches!(&*code, "MOVED" | "CLUSTERDOWN" | "READONLY")
+                    {
+                        elsewhere.push(part);
+                    }
                     self.say(expect, text);
                 }
                 Err(Silent::Foreign(text)) => self.say(expect, text),
             }
         }
-        is_elsewhere
+        elsewhere
     }
 
     /// Logs why a part is silent, unless that was the last that was logged of it.

@@ -49,6 +49,8 @@ struct Item {
     rest: Rest,
     /// A shelf was written to since the pairs were compared.
     is_changed: bool,
+    /// It has to be read in each round, by what was read of it last.
+    is_wanted: bool,
     /// Taken totals that were above what was given: so far, the giver may only have been read
     /// before the taker. By giver, taker and total.
     suspects: Vec<(usize, usize, u64)>,
@@ -99,6 +101,7 @@ impl Driver {
             pairs: Pairs::default(),
             rest: Rest::default(),
             is_changed: true,
+            is_wanted: false,
             suspects: Vec::new(),
             alarms: Vec::new(),
         });
@@ -119,7 +122,7 @@ impl Driver {
         self.round += 1;
         self.heads.fill(None);
         let (wanted, quiet): (Vec<usize>, Vec<usize>) =
-            (0..self.items.len()).partition(|item| self.items[*item].is_wanted());
+            (0..self.items.len()).partition(|item| self.items[*item].is_wanted);
         let quiet_room = quiet.len().div_ceil(QUIET_EVERY).max(QUIET_LEAST);
         let room = READ_MOST - wanted.len().min(READ_MOST - QUIET_LEAST);
         self.reads.clear();
@@ -216,12 +219,13 @@ impl Driver {
         let may_give = |part: usize| answered(part) && !is_busy(part);
         let gifts = gifts(&item.shelves, &item.demands, &item.pairs, may_give, answered);
         item.push_gives(index, &gifts, share_ids, may_give, &mut decision.gives);
+        item.is_wanted = item.wants_each_round();
     }
 }
 
 impl Item {
-    /// Whether it has to be read in each round.
-    fn is_wanted(&self) -> bool {
+    /// Whether somebody wants it, or something of it is not at its end.
+    fn wants_each_round(&self) -> bool {
         let mut parts = self.demands.iter().zip(&self.shelves);
         !self.pairs.under_way.is_empty()
             || !self.suspects.is_empty()

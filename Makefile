@@ -91,7 +91,7 @@ test-cluster: ## move slots, hand over and kill primaries of a real cluster unde
 	@$(SETUP) build server servers
 	cargo test --locked --test server -- cluster_reshard:: slot_migration:: --ignored --nocapture --test-threads=1
 	@$(SETUP) companion
-	$(COMPANION) test $(IN_COMPANION) --test split -- cluster:: --ignored --nocapture --test-threads=1
+	$(COMPANION) test $(IN_COMPANION) --test split -- cluster:: load:: --ignored --nocapture --test-threads=1
 
 test-docker: ## build the image on Redis 7, Redis 8 and Valkey 8, and test each (IMAGES="redis:8-bookworm")
 	@$(SETUP) build server compose

@@ -15,7 +15,8 @@ use redis::{AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, RedisError, 
 pub use address::{Address, Way};
 pub use commands::{Fields, Group, Raw, entry_ms};
 pub use replies::{
-    ReplicaRow, StockRow, bytes, field, integer, pairs, replicas, server_version, stock_rows, string,
+    ReplicaRow, StockRow, bytes, field, integer, pairs, replicas, server_version, stock_rows,
+    string,
 };
 
 /// How long the server may keep a read waiting for entries.

@@ -73,7 +73,9 @@ impl Split {
         if options.shape == Shape::Spike {
             option("START", clock.ms_of(EARLY_MS * 1_000));
         }
-        let made = create.output().map_err(|error| Failure::cannot("split create", error))?;
+        let made = create
+            .output()
+            .map_err(|error| Failure::cannot("split create", error))?;
         if !made.status.success() {
             let text = String::from_utf8_lossy(&made.stderr).into_owned();
             return Err(Failure::cannot("split create", text.trim()));
@@ -81,9 +83,14 @@ impl Split {
         let names = Names::new(name, parts.into(), "{}", "{}:orders");
         let links = PartLinks::connect(address, &names).await;
         let links = links.map_err(Failure::CannotGoOn)?;
-        let driver = program(address, &["balance", name])?.stderr(Stdio::null()).spawn();
+        let driver = program(address, &["balance", name])?
+            .stderr(Stdio::null())
+            .spawn();
         let driver = driver.map_err(|error| Failure::cannot("split balance", error))?;
-        let parts = names.parts.iter().map(|part| (part.key.clone(), part.orders.clone()));
+        let parts = names
+            .parts
+            .iter()
+            .map(|part| (part.key.clone(), part.orders.clone()));
         let sale = Sale {
             key: names.parts[0].key.clone(),
             orders: names.parts[0].orders.clone(),
@@ -106,7 +113,9 @@ impl Split {
     /// A server has no address.
     pub fn places(&self) -> Result<Vec<SocketAddr>, Failure> {
         let parts = 0..self.sale.parts.len();
-        parts.map(|part| socket_of(&self.links.of(part).server)).collect()
+        parts
+            .map(|part| socket_of(&self.links.of(part).server))
+            .collect()
     }
 
     /// Each part with its connection.
@@ -211,12 +220,18 @@ impl Split {
         for (link, sale) in self.each() {
             let removed = link.ask(redis::cmd("UNLINK").arg(&sale.key)).await;
             if let Err(error) = removed {
-                log::warn(format!("{} cannot be removed: {}", sale.key, explain(&error)));
+                log::warn(format!(
+                    "{} cannot be removed: {}",
+                    sale.key,
+                    explain(&error)
+                ));
             }
             let _ = link.ask(redis::cmd("UNLINK").arg(&sale.orders)).await;
         }
         if let Ok(link) = book_link(&self.address, &self.name).await {
-            let _ = link.ask(redis::cmd("UNLINK").arg(format!("{{{}}}:parts", self.name))).await;
+            let _ = link
+                .ask(redis::cmd("UNLINK").arg(format!("{{{}}}:parts", self.name)))
+                .await;
         }
     }
 }
@@ -229,6 +244,8 @@ impl Drop for Split {
 
 fn add_stock(sums: &mut [[u64; 3]], stock: &[[u64; 3]]) {
     for (sum, item) in sums.iter_mut().zip(stock) {
-        sum.iter_mut().zip(item).for_each(|(sum, units)| *sum += units);
+        sum.iter_mut()
+            .zip(item)
+            .for_each(|(sum, units)| *sum += units);
     }
 }

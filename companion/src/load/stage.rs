@@ -60,6 +60,19 @@ fn rules(options: &Options, order_limit: u64, clock: Clock) -> Rules {
     }
 }
 
+fn manners(options: &Options, seed: u64) -> Manners {
+    Manners {
+        seed,
+        pay: options.pay,
+        retry: options.retry,
+        user_limit: options.user_limit,
+        order_limit: options.user_limit + 2,
+        items: ITEMS.len(),
+        waits: options.wait,
+        lets: Lets::ALL,
+    }
+}
+
 impl Stage {
     /// Makes the sale, and everything but the connections of the buyers.
     pub async fn set(
@@ -79,26 +92,24 @@ impl Stage {
         let link = connect(&address, &sale).await?;
         check_commands(&link, options).await?;
         let clock = Clock::start_in(LEAD_MS, server_ms(&link).await?);
-        let manners = Manners {
-            seed,
-            pay: options.pay,
-            retry: options.retry,
-            user_limit: options.user_limit,
-            order_limit: options.user_limit + 2,
-            items: ITEMS.len(),
-            waits: options.wait,
-            lets: Lets::ALL,
-        };
+        let manners = manners(options, seed);
         let stock = deal(options.stock);
         let limit = manners.order_limit;
-        let (mut split, mut places) = (None, Vec::new());
-        if let Some(parts) = options.split {
-            let made = Split::make(options, parts, &key, &address, &stock, limit, clock).await?;
-            sale = made.sale.clone();
-            places = made.places()?;
-            split = Some(Arc::new(made));
-        } else {
-            create(&link, options, &sale, &stock, limit, clock).await?;
+        let split = match options.split {
+            Some(parts) => {
+                let made = Split::make(options, parts, &key, &address, &stock, limit, clock);
+                Some(Arc::new(made.await?))
+            }
+            None => {
+                create(&link, options, &sale, &stock, limit, clock).await?;
+                None
+            }
+        };
+        let places = split
+            .as_ref()
+            .map_or(Ok(Vec::new()), |split| split.places())?;
+        if let Some(split) = &split {
+            sale = split.sale.clone();
         }
         let link = connect(&address, &sale).await?;
         let sale_id = sale_id(&link, &sale).await?;

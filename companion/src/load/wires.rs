@@ -65,7 +65,12 @@ impl<'w> Wires<'w> {
             addresses.sort_unstable();
             addresses.dedup();
         }
-        let place = |place| addresses.iter().position(|known| known == place).unwrap_or(0);
+        let place = |place| {
+            addresses
+                .iter()
+                .position(|known| known == place)
+                .unwrap_or(0)
+        };
         let servers = world.places.iter().map(place).collect();
         let mut wires = Self {
             world,

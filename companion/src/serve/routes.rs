@@ -199,7 +199,12 @@ fn source_of<'h>(name: &HeaderName, headers: &'h HeaderMap) -> Option<&'h [u8]> 
 /// Adds the ids that the user has open, so that a second tab can go on with one. The refusal is
 /// answered without them if there is no time left to ask.
 async fn with_reservations(app: &App, user: &[u8], reply: Reply, until: Instant) -> Reply {
-    let Ok(Ok(found)) = app.gates.of_user(user).read("USER", Some(user), until).await else {
+    let Ok(Ok(found)) = app
+        .gates
+        .of_user(user)
+        .read("USER", Some(user), until)
+        .await
+    else {
         return reply;
     };
     match field(&pairs(&found), "reservations") {

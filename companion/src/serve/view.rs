@@ -337,7 +337,11 @@ mod tests {
         whole.add(sale(900, 4));
         whole.add(other);
         assert_eq!((whole.now_ms, &*whole.state), (1_100, "open"));
-        let rows: Vec<_> = whole.items.iter().map(|row| (&*row.sku, row.units)).collect();
+        let rows: Vec<_> = whole
+            .items
+            .iter()
+            .map(|row| (&*row.sku, row.units))
+            .collect();
         assert_eq!(rows, [("red", [9, 2, 4]), ("blue", [7, 1, 2])]);
         assert_eq!(whole.items[0].waiting, 6);
     }

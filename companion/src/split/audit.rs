@@ -21,7 +21,9 @@ use crate::plain::commas;
 pub async fn run(common: Common) -> Result<u8, Failure> {
     let address = common.redis.address()?;
     let cannot = Failure::CannotGoOn;
-    let names = names::find(&address, &common.sale, &common.place).await.map_err(cannot)?;
+    let names = names::find(&address, &common.sale, &common.place)
+        .await
+        .map_err(cannot)?;
     let links = PartLinks::connect(&address, &names).await.map_err(cannot)?;
     let first = Books::read(&names, &links).await.map_err(cannot)?;
     let second = Books::read(&names, &links).await.map_err(cannot)?;
@@ -74,7 +76,11 @@ fn differences(names: &Names, first: &Books, second: &Books) -> Vec<String> {
         match living {
             None => found.push(format!("{} is not there", key(part))),
             Some(living) if living.about.group != names.sale => {
-                found.push(format!("{} is in the group {:?}", key(part), living.about.group));
+                found.push(format!(
+                    "{} is in the group {:?}",
+                    key(part),
+                    living.about.group
+                ));
             }
             Some(_) => {}
         }
@@ -86,9 +92,10 @@ fn differences(names: &Names, first: &Books, second: &Books) -> Vec<String> {
     for (part, living) in second.living() {
         for (sku, shelf) in &living.shelves {
             let given: u64 = shelf.given.iter().map(|(_, total)| total).sum();
-            let total = i128::from(shelf.base) + i128::from(shelf.taken_in_all()) - i128::from(given);
-            let units = i128::from(shelf.available) + i128::from(shelf.reserved)
-                + i128::from(shelf.sold);
+            let total =
+                i128::from(shelf.base) + i128::from(shelf.taken_in_all()) - i128::from(given);
+            let units =
+                i128::from(shelf.available) + i128::from(shelf.reserved) + i128::from(shelf.sold);
             if units != total + i128::from(shelf.owed) {
                 found.push(format!(
                     "{} {sku}: {units} units available, reserved and sold, and a total of {total} \
@@ -131,7 +138,10 @@ async fn copy_of(address: &Address, primary: &Link) -> Option<Link> {
     let rows = replicas(&info);
     let online = rows.into_iter().find(|row| row.state == "online")?;
     let place = address.of_server((online.host, online.port), Way::Direct);
-    let connect = tokio::time::timeout(std::time::Duration::from_secs(2), Link::connect_to_any(&place));
+    let connect = tokio::time::timeout(
+        std::time::Duration::from_secs(2),
+        Link::connect_to_any(&place),
+    );
     let link = connect.await.ok()?.ok()?;
     // What the primary had when it was read. Elsewhere than in a cluster this is an error.
     let _ = primary.ask(redis::cmd("WAIT").arg(1).arg(1_000)).await;
@@ -189,7 +199,10 @@ mod tests {
     fn found(first: &Books, second: &Books) -> Vec<String> {
         let names = Names::new("shoes", 2, "{}", "{}:orders");
         let first = differences(&names, first, second);
-        first.iter().map(|text| text.replace(['{', '}'], "")).collect()
+        first
+            .iter()
+            .map(|text| text.replace(['{', '}'], ""))
+            .collect()
     }
 
     #[test]
@@ -210,7 +223,11 @@ mod tests {
         let (mut taker, mut owes) = (shelf(5, 8), shelf(5, 0));
         taker.taken = vec![(10, 3)];
         let lost = books([Some(shelf(5, 5)), Some(taker)]);
-        assert!(found(&lost, &lost)[0].contains("has taken 3"), "{:?}", found(&lost, &lost));
+        assert!(
+            found(&lost, &lost)[0].contains("has taken 3"),
+            "{:?}",
+            found(&lost, &lost)
+        );
         (owes.sold, owes.owed) = (6, 1);
         let oversold = books([Some(owes), None]);
         let words = found(&oversold, &oversold);

@@ -47,9 +47,8 @@ impl Books {
             command.arg(&name.key);
             let shares = link.ask(&command).await;
             let shares = shares.map_err(|error| format!("{}: {}", name.key, explain(&error)))?;
-            let mut part = part_of(&shares).ok_or_else(|| {
-                format!("{}: SHARES answers something else", name.key)
-            })?;
+            let mut part = part_of(&shares)
+                .ok_or_else(|| format!("{}: SHARES answers something else", name.key))?;
             part.server.clone_from(&link.server);
             part.info = info
                 .iter()
@@ -72,13 +71,17 @@ impl Books {
     /// The share ids by place.
     pub fn share_ids(&self) -> Vec<Option<ShareId>> {
         let parts = self.parts.iter();
-        parts.map(|part| part.as_ref().map(|part| part.about.share_id)).collect()
+        parts
+            .map(|part| part.as_ref().map(|part| part.about.share_id))
+            .collect()
     }
 
     /// All SKUs, in order.
     pub fn skus(&self) -> BTreeSet<&str> {
         let parts = self.living();
-        parts.flat_map(|(_, part)| part.shelves.keys().map(String::as_str)).collect()
+        parts
+            .flat_map(|(_, part)| part.shelves.keys().map(String::as_str))
+            .collect()
     }
 
     /// An item in all parts; empty where there is none.
@@ -87,7 +90,10 @@ impl Books {
             let part = part.as_ref()?;
             part.shelves.get(sku).cloned()
         };
-        self.parts.iter().map(|part| shelf(part).unwrap_or_default()).collect()
+        self.parts
+            .iter()
+            .map(|part| shelf(part).unwrap_or_default())
+            .collect()
     }
 
     /// The sums of an item.
@@ -167,8 +173,19 @@ fn shelf_of(row: &Value) -> Option<(String, Shelf)> {
     let Value::Array(row) = row else {
         return None;
     };
-    let [sku, available, reserved, sold, owed, base, asked, waiting, given, taken, ..] =
-        row.as_slice()
+    let [
+        sku,
+        available,
+        reserved,
+        sold,
+        owed,
+        base,
+        asked,
+        waiting,
+        given,
+        taken,
+        ..,
+    ] = row.as_slice()
     else {
         return None;
     };

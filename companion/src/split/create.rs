@@ -28,7 +28,9 @@ pub async fn run(options: CreateOptions) -> Result<u8, Failure> {
     refuse_salelimit(stock.rest)?;
     for own in ["GROUP", "SALEID"] {
         if stock.rest.iter().any(|word| word.eq_ignore_ascii_case(own)) {
-            return Err(Failure::Usage(format!("{own}: this program says that itself")));
+            return Err(Failure::Usage(format!(
+                "{own}: this program says that itself"
+            )));
         }
     }
     let cannot = Failure::CannotGoOn;
@@ -46,7 +48,9 @@ pub async fn run(options: CreateOptions) -> Result<u8, Failure> {
     let names = place.names_of(sale, &book, parts);
     let links = PartLinks::connect(&address, &names).await.map_err(cannot)?;
     let books = Books::read(&names, &links).await.map_err(cannot)?;
-    let missing: Vec<usize> = (0..parts).filter(|part| books.parts[*part].is_none()).collect();
+    let missing: Vec<usize> = (0..parts)
+        .filter(|part| books.parts[*part].is_none())
+        .collect();
     let is_new = missing.len() == parts;
     check_lease(&link, &names, &missing, is_new).await?;
     let ids = write_book(&link, &names, &book, &books).await?;
@@ -135,7 +139,10 @@ async fn check_living(
         let (name, about) = (&names.parts[part], &living.about);
         let stops = |text: String| Err(Failure::CannotGoOn(format!("{}: {text}", name.key)));
         if about.sale_id != ids[part] {
-            return stops(format!("its sale_id is {}, and not {}", about.sale_id, ids[part]));
+            return stops(format!(
+                "its sale_id is {}, and not {}",
+                about.sale_id, ids[part]
+            ));
         }
         if about.group != names.sale {
             return stops(format!("it is in the group {:?}", about.group));
@@ -163,9 +170,12 @@ async fn check_living(
 /// The options whose values are numbers.
 fn options_of(words: &[String]) -> Vec<(&str, &str)> {
     let pairs = words.windows(2);
-    let is_number = |word: &String| !word.is_empty() && word.bytes().all(|one| one.is_ascii_digit());
+    let is_number =
+        |word: &String| !word.is_empty() && word.bytes().all(|one| one.is_ascii_digit());
     let numbers = pairs.filter(|pair| is_number(&pair[1]) && !is_number(&pair[0]));
-    numbers.map(|pair| (pair[0].as_str(), pair[1].as_str())).collect()
+    numbers
+        .map(|pair| (pair[0].as_str(), pair[1].as_str()))
+        .collect()
 }
 
 /// What the living have given must survive them before it is counted: what goes back to a giver
@@ -182,14 +192,19 @@ async fn confirm_gifts(
         let mut gives = Vec::new();
         for (item, sku) in skus.iter().enumerate() {
             let given = living.shelves.get(*sku).map(|shelf| shelf.given.as_slice());
-            gives.extend(given.unwrap_or_default().iter().map(|(to_share, total)| Give {
-                from: part,
-                to: part,
-                item,
-                from_share: living.about.share_id,
-                to_share: *to_share,
-                total: *total,
-            }));
+            gives.extend(
+                given
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|(to_share, total)| Give {
+                        from: part,
+                        to: part,
+                        item,
+                        from_share: living.about.share_id,
+                        to_share: *to_share,
+                        total: *total,
+                    }),
+            );
         }
         if gives.is_empty() {
             continue;
@@ -199,7 +214,10 @@ async fn confirm_gifts(
         let place = links.of(part).server.clone();
         let mover = Mover::new(&address, &place, names, &gives, sku, replicas);
         if let Some(why) = mover.run(gives, None).await.unconfirmed {
-            return Err(Failure::CannotGoOn(format!("{}: {why}", names.parts[part].key)));
+            return Err(Failure::CannotGoOn(format!(
+                "{}: {why}",
+                names.parts[part].key
+            )));
         }
     }
     Ok(())
@@ -269,7 +287,11 @@ impl Make<'_> {
             }
         }
         create.arg(self.stock.rest);
-        create.arg("GROUP").arg(self.sale).arg("SALEID").arg(self.id);
+        create
+            .arg("GROUP")
+            .arg(self.sale)
+            .arg("SALEID")
+            .arg(self.id);
         let failed = |text: String| Failure::CannotGoOn(format!("{}: {text}", self.name.key));
         if !self.is_paused {
             let made = link.ask(&create).await;
@@ -278,7 +300,10 @@ impl Make<'_> {
         let mut pause = redis::cmd("FLASHSALE.PAUSE");
         pause.arg(&self.name.key);
         let step = vec![redis::cmd("MULTI"), create, pause, redis::cmd("EXEC")];
-        let answers = link.ask_all(step).await.map_err(|error| failed(explain(&error)))?;
+        let answers = link
+            .ask_all(step)
+            .await
+            .map_err(|error| failed(explain(&error)))?;
         let in_exec = match answers.last() {
             Some(Value::Array(answers)) => answers.as_slice(),
             _ => &[],
@@ -300,7 +325,12 @@ mod tests {
     use super::super::rules::reading::Shelf;
     use super::*;
 
-    fn part(share_id: u128, base: i64, given: &[(u128, u64)], taken: &[(u128, u64)]) -> Option<Part> {
+    fn part(
+        share_id: u128,
+        base: i64,
+        given: &[(u128, u64)],
+        taken: &[(u128, u64)],
+    ) -> Option<Part> {
         let shelf = Shelf {
             base,
             given: given.to_vec(),
@@ -333,7 +363,12 @@ mod tests {
         let whole = dealt(b"red", 11, 4);
         assert_eq!(made(vec![None, None, None, None], 11), whole);
         let base = |at: usize| i64::try_from(whole[at]).expect("units");
-        let half = vec![part(1, base(0), &[], &[]), None, part(3, base(2), &[], &[]), None];
+        let half = vec![
+            part(1, base(0), &[], &[]),
+            None,
+            part(3, base(2), &[], &[]),
+            None,
+        ];
         assert_eq!(made(half, 11), [whole[1], whole[3]]);
     }
 

@@ -15,7 +15,9 @@ use crate::link::{explain, string};
 pub async fn run(common: Common, words: &[&str]) -> Result<u8, Failure> {
     let address = common.redis.address()?;
     let cannot = Failure::CannotGoOn;
-    let names = names::find(&address, &common.sale, &common.place).await.map_err(cannot)?;
+    let names = names::find(&address, &common.sale, &common.place)
+        .await
+        .map_err(cannot)?;
     let links = PartLinks::connect(&address, &names).await.map_err(cannot)?;
     let mut refused = 0;
     for (part, name) in names.parts.iter().enumerate() {
@@ -49,9 +51,14 @@ pub async fn run(common: Common, words: &[&str]) -> Result<u8, Failure> {
 pub async fn alter(options: AlterOptions) -> Result<u8, Failure> {
     let is_group = |word: &String| word.eq_ignore_ascii_case("GROUP");
     if let Some(at) = options.words.iter().position(is_group)
-        && options.words.get(at + 1).is_none_or(|name| !name.is_empty())
+        && options
+            .words
+            .get(at + 1)
+            .is_none_or(|name| !name.is_empty())
     {
-        return Err(Failure::Usage("GROUP: only \"\", with which each part answers for itself".into()));
+        return Err(Failure::Usage(
+            "GROUP: only \"\", with which each part answers for itself".into(),
+        ));
     }
     refuse_salelimit(&options.words)?;
     let mut words = vec!["ALTER"];
@@ -65,7 +72,10 @@ pub async fn alter(options: AlterOptions) -> Result<u8, Failure> {
 ///
 /// The words have it.
 pub fn refuse_salelimit(words: &[String]) -> Result<(), Failure> {
-    if words.iter().any(|word| word.eq_ignore_ascii_case("SALELIMIT")) {
+    if words
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case("SALELIMIT"))
+    {
         return Err(Failure::Usage(
             "SALELIMIT: a split sale has none; give it less stock".into(),
         ));

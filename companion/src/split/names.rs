@@ -39,7 +39,9 @@ pub fn sale_name(text: &str) -> Result<String, String> {
     match text.len() {
         1..=NAME_BYTES_MAX if !text.contains(['{', '}']) => Ok(text.to_owned()),
         1..=NAME_BYTES_MAX => Err("the name of a split sale has no braces".into()),
-        _ => Err(format!("the name of a split sale has 1 to {NAME_BYTES_MAX} bytes")),
+        _ => Err(format!(
+            "the name of a split sale has 1 to {NAME_BYTES_MAX} bytes"
+        )),
     }
 }
 
@@ -49,7 +51,9 @@ pub fn sale_name(text: &str) -> Result<String, String> {
 ///
 /// In words.
 pub fn template(text: &str) -> Result<String, String> {
-    let (before, after) = text.split_once("{}").ok_or("a template has {} for the tag")?;
+    let (before, after) = text
+        .split_once("{}")
+        .ok_or("a template has {} for the tag")?;
     if before.contains(['{', '}']) || after.contains("{}") {
         return Err("a template has {} once, and no brace before it".into());
     }
@@ -64,19 +68,12 @@ impl Names {
     }
 
     /// Makes the names of parts whose tags are known.
-    fn of_tags(
-        sale: &str,
-        tags: impl Iterator<Item = String>,
-        keys: &str,
-        streams: &str,
-    ) -> Self {
-        let part = |tag: String| {
-            PartNames {
-                key: keys.replace("{}", &tag),
-                orders: streams.replace("{}", &tag),
-                slot: slot_of(tag.trim_matches(['{', '}']).as_bytes()),
-                tag,
-            }
+    fn of_tags(sale: &str, tags: impl Iterator<Item = String>, keys: &str, streams: &str) -> Self {
+        let part = |tag: String| PartNames {
+            key: keys.replace("{}", &tag),
+            orders: streams.replace("{}", &tag),
+            slot: slot_of(tag.trim_matches(['{', '}']).as_bytes()),
+            tag,
         };
         Self {
             sale: sale.to_owned(),
@@ -132,7 +129,10 @@ impl Book {
         let text = |value: &Value| String::from_utf8_lossy(&bytes(value)).into_owned();
         let mut fields = HashMap::new();
         if let Value::Array(flat) = &answer {
-            fields.extend(flat.chunks_exact(2).map(|pair| (text(&pair[0]), text(&pair[1]))));
+            fields.extend(
+                flat.chunks_exact(2)
+                    .map(|pair| (text(&pair[0]), text(&pair[1]))),
+            );
         }
         Ok(Self { fields })
     }
@@ -226,7 +226,12 @@ impl PlaceOptions {
             Some(tag) => tag.clone(),
             None => tag_of(sale, part, parts),
         };
-        Names::of_tags(sale, (0..parts).map(tag), keys, streams.unwrap_or("{}:orders"))
+        Names::of_tags(
+            sale,
+            (0..parts).map(tag),
+            keys,
+            streams.unwrap_or("{}:orders"),
+        )
     }
 }
 
@@ -261,7 +266,9 @@ impl PartLinks {
         };
         for part in &names.parts {
             let at = found.place(address, &part.key).await;
-            found.of.push(at.map_err(|error| format!("{}: {error}", part.key))?);
+            found
+                .of
+                .push(at.map_err(|error| format!("{}: {error}", part.key))?);
         }
         Ok(found)
     }
@@ -273,9 +280,9 @@ impl PartLinks {
         }
         for (at, link) in self.links.iter().enumerate() {
             let answer = link.ask(&probe).await;
-            let is_elsewhere = answer.as_ref().is_err_and(|error| {
-                error.redirect_node().is_some() || error.is_io_error()
-            });
+            let is_elsewhere = answer
+                .as_ref()
+                .is_err_and(|error| error.redirect_node().is_some() || error.is_io_error());
             if !is_elsewhere {
                 return Ok(at);
             }
@@ -316,9 +323,17 @@ mod tests {
     #[test]
     fn a_hash_tag_is_not_broken_by_a_name() {
         assert!(sale_name("shoes").is_ok());
-        assert!(["", "a{b", "a}"].iter().all(|name| sale_name(name).is_err()));
+        assert!(
+            ["", "a{b", "a}"]
+                .iter()
+                .all(|name| sale_name(name).is_err())
+        );
         assert!(template("sale:{}").is_ok());
-        assert!(["{x}{}", "sale", "{}{}"].iter().all(|one| template(one).is_err()));
+        assert!(
+            ["{x}{}", "sale", "{}{}"]
+                .iter()
+                .all(|one| template(one).is_err())
+        );
     }
 
     #[test]
@@ -343,6 +358,9 @@ mod tests {
             fields: fields.into(),
         };
         let names = none.names("shoes", &book).expect("names");
-        assert_eq!((names.parts.len(), &*names.parts[1].orders), (2, "{b}:orders"));
+        assert_eq!(
+            (names.parts.len(), &*names.parts[1].orders),
+            (2, "{b}:orders")
+        );
     }
 }

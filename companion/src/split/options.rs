@@ -67,9 +67,9 @@ impl Common {
     /// Neither does the command line, or both do.
     pub fn replicas_of(&self, address: &Address) -> Result<Option<u64>, Failure> {
         match (&address.way, self.replicas) {
-            (Way::Cluster, Some(_)) => {
-                Err(Failure::Usage("--replicas: a cluster says so itself".into()))
-            }
+            (Way::Cluster, Some(_)) => Err(Failure::Usage(
+                "--replicas: a cluster says so itself".into(),
+            )),
             (Way::Cluster, None) => Ok(None),
             (_, Some(replicas)) => Ok(Some(replicas)),
             (_, None) => Err(Failure::Usage(
@@ -87,7 +87,12 @@ pub struct CreateOptions {
     #[arg(long)]
     pub paused: bool,
     /// `ITEMS count sku n ...` or `STOCK n`, in all, then options of FLASHSALE.CREATE
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "WORDS"
+    )]
     pub words: Vec<String>,
 }
 
@@ -121,7 +126,12 @@ pub struct AlterOptions {
     #[command(flatten)]
     pub common: Common,
     /// Options of FLASHSALE.ALTER
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "WORDS"
+    )]
     pub words: Vec<String>,
 }
 
@@ -133,6 +143,11 @@ pub struct RestockOptions {
     #[arg(value_name = "REF ref", num_args = 2, required = true)]
     pub reference: Vec<String>,
     /// `ITEMS count sku units ...`, and NEW for SKUs that are not there
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "WORDS"
+    )]
     pub words: Vec<String>,
 }

@@ -27,7 +27,9 @@ pub async fn run(options: RepairOptions) -> Result<u8, Failure> {
     let replicas = options.common.replicas_of(&address)?;
     let cannot = Failure::CannotGoOn;
     let place = &options.common.place;
-    let names = names::find(&address, &options.common.sale, place).await.map_err(cannot)?;
+    let names = names::find(&address, &options.common.sale, place)
+        .await
+        .map_err(cannot)?;
     let links = PartLinks::connect(&address, &names).await.map_err(cannot)?;
     let found = above(&names, &links).await?;
     if found.is_empty() {
@@ -41,7 +43,11 @@ pub async fn run(options: RepairOptions) -> Result<u8, Failure> {
         );
     }
     if !options.apply {
-        println!("{}: {} pairs to repair: run it with --apply", names.sale, found.len());
+        println!(
+            "{}: {} pairs to repair: run it with --apply",
+            names.sale,
+            found.len()
+        );
         return Ok(1);
     }
     let repair = Repair {
@@ -99,7 +105,8 @@ impl Repair<'_> {
             let mut pairs = Pairs::default();
             pairs.compare(&books.shelves(sku), &share_ids);
             for way in pairs.under_way.iter().filter(|way| way.to == to) {
-                let (Some(from_share), Some(to_share)) = (share_ids[way.from], share_ids[to]) else {
+                let (Some(from_share), Some(to_share)) = (share_ids[way.from], share_ids[to])
+                else {
                     continue;
                 };
                 by_giver.entry(way.from).or_default().push(Give {
@@ -123,7 +130,9 @@ impl Repair<'_> {
             for take in moved.takes {
                 let mut command = redis::cmd("FLASHSALE.TAKE");
                 command.arg(&self.names.parts[to].key);
-                command.arg(ulid_text(take.from_share)).arg(ulid_text(take.to_share));
+                command
+                    .arg(ulid_text(take.from_share))
+                    .arg(ulid_text(take.to_share));
                 command.arg(take.total).arg("SKU").arg(skus[take.item]);
                 self.ask(to, &command).await?;
             }
@@ -133,7 +142,9 @@ impl Repair<'_> {
 
     /// Has a giver give what was taken from it.
     async fn give_again(&self, sku: &str, one: &Above) -> Result<(), Failure> {
-        let books = Books::read(self.names, self.links).await.map_err(Failure::CannotGoOn)?;
+        let books = Books::read(self.names, self.links)
+            .await
+            .map_err(Failure::CannotGoOn)?;
         let share_ids = books.share_ids();
         let (Some(from), Some(to)) = (share_ids[one.from], share_ids[one.to]) else {
             return Ok(());
@@ -141,7 +152,10 @@ impl Repair<'_> {
         let before = books.shelves(sku)[one.from].owed;
         let mut command = redis::cmd("FLASHSALE.GIVE");
         command.arg(&self.names.parts[one.from].key);
-        command.arg(ulid_text(from)).arg(ulid_text(to)).arg(one.taken);
+        command
+            .arg(ulid_text(from))
+            .arg(ulid_text(to))
+            .arg(one.taken);
         command.arg("SKU").arg(sku).arg("OWING").arg("CONFIRM");
         let answer = self.ask(one.from, &command).await?;
         let word = match &answer {
@@ -152,16 +166,26 @@ impl Repair<'_> {
         if word != "GIVEN" {
             return Err(Failure::CannotGoOn(format!("{key}: GIVE answers {word}")));
         }
-        let books = Books::read(self.names, self.links).await.map_err(Failure::CannotGoOn)?;
+        let books = Books::read(self.names, self.links)
+            .await
+            .map_err(Failure::CannotGoOn)?;
         let owed = books.shelves(sku)[one.from].owed;
-        println!("{sku}: {key} knows of {} now, and owes {}", one.taken, owed.saturating_sub(before));
+        println!(
+            "{sku}: {key} knows of {} now, and owes {}",
+            one.taken,
+            owed.saturating_sub(before)
+        );
         Ok(())
     }
 
     async fn ask(&self, part: usize, command: &redis::Cmd) -> Result<Value, Failure> {
         let answer = self.links.of(part).ask(command).await;
         answer.map_err(|error| {
-            Failure::CannotGoOn(format!("{}: {}", self.names.parts[part].key, explain(&error)))
+            Failure::CannotGoOn(format!(
+                "{}: {}",
+                self.names.parts[part].key,
+                explain(&error)
+            ))
         })
     }
 }

@@ -313,7 +313,9 @@ mod tests {
 
     fn row(sku: &str, numbers: [i64; 7], given: &[(&str, u64)]) -> String {
         let mut row = format!("*10\r\n{}", text(sku));
-        numbers.iter().for_each(|number| row += &format!(":{number}\r\n"));
+        numbers
+            .iter()
+            .for_each(|number| row += &format!(":{number}\r\n"));
         row += &format!("*{}\r\n", given.len());
         for (share_id, total) in given {
             row += &format!("*2\r\n{}:{total}\r\n", text(share_id));

@@ -19,7 +19,9 @@ const STOP_US_PER_RESERVATION: f64 = 0.75;
 pub async fn run(common: Common) -> Result<u8, Failure> {
     let address = common.redis.address()?;
     let cannot = Failure::CannotGoOn;
-    let names = names::find(&address, &common.sale, &common.place).await.map_err(cannot)?;
+    let names = names::find(&address, &common.sale, &common.place)
+        .await
+        .map_err(cannot)?;
     let links = PartLinks::connect(&address, &names).await.map_err(cannot)?;
     let books = Books::read(&names, &links).await.map_err(cannot)?;
     print!("{}", draw(&names, &books));
@@ -43,7 +45,8 @@ fn draw(names: &Names, books: &Books) -> String {
             commas(part.shelves.values().map(units).sum())
         };
         let number = |name: &str| part.info.get(name).copied().unwrap_or(0);
-        let known = number("reservations_open") + number("reservations_remembered")
+        let known = number("reservations_open")
+            + number("reservations_remembered")
             + number("orders_known").max(0);
         let demand = match asked {
             0 => "-".to_owned(),
@@ -64,7 +67,11 @@ fn draw(names: &Names, books: &Books) -> String {
         let sums = books.sums(sku);
         let mut pairs = Pairs::default();
         pairs.compare(&books.shelves(sku), &books.share_ids());
-        let under_way: u64 = pairs.under_way.iter().map(|way| way.given - way.taken).sum();
+        let under_way: u64 = pairs
+            .under_way
+            .iter()
+            .map(|way| way.given - way.taken)
+            .sum();
         text += &format!(
             "{}: {} in all; {} available, {} reserved, {} sold, {} under way, {} owed\n",
             harmless(sku),

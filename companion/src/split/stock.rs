@@ -44,14 +44,17 @@ pub fn read(words: &[String]) -> Result<Stock<'_>, Failure> {
         });
     }
     let count = words.get(1).and_then(|count| count.parse::<usize>().ok());
-    let count = count.filter(|count| (1..=1_000_000).contains(count)).ok_or_else(usage)?;
+    let count = count
+        .filter(|count| (1..=1_000_000).contains(count))
+        .ok_or_else(usage)?;
     let pairs = words.get(2..2 + 2 * count).ok_or_else(usage)?;
     if !kind.eq_ignore_ascii_case("ITEMS") {
         return Err(usage());
     }
     let pairs = pairs.chunks_exact(2);
-    let items: Result<Vec<_>, Failure> =
-        pairs.map(|pair| Ok((pair[0].as_str(), units(&pair[1])?))).collect();
+    let items: Result<Vec<_>, Failure> = pairs
+        .map(|pair| Ok((pair[0].as_str(), units(&pair[1])?)))
+        .collect();
     let items = items?;
     let mut skus: Vec<&str> = items.iter().map(|(sku, _)| *sku).collect();
     skus.sort_unstable();
@@ -74,14 +77,20 @@ pub async fn restock(options: RestockOptions) -> Result<u8, Failure> {
         return Err(Failure::Usage("REF ref comes first".into()));
     };
     if !word.eq_ignore_ascii_case("REF") {
-        return Err(Failure::Usage("REF ref comes first: with it, a repetition is harmless".into()));
+        return Err(Failure::Usage(
+            "REF ref comes first: with it, a repetition is harmless".into(),
+        ));
     }
     let stock = read(&options.words)?;
     refuse_salelimit(stock.rest)?;
     let is_new = match stock.rest {
         [] => false,
         [word] if word.eq_ignore_ascii_case("NEW") => true,
-        _ => return Err(Failure::Usage("behind the items there is NEW, or nothing".into())),
+        _ => {
+            return Err(Failure::Usage(
+                "behind the items there is NEW, or nothing".into(),
+            ));
+        }
     };
     let address = options.common.redis.address()?;
     let cannot = Failure::CannotGoOn;
@@ -113,7 +122,10 @@ pub async fn restock(options: RestockOptions) -> Result<u8, Failure> {
         let answer = links.of(part).ask(&command).await;
         let answer = answer.map_err(|error| {
             let text = explain(&error);
-            Failure::CannotGoOn(format!("{}: {text}. Run it again, with the same REF", name.key))
+            Failure::CannotGoOn(format!(
+                "{}: {text}. Run it again, with the same REF",
+                name.key
+            ))
         })?;
         let word = match &answer {
             Value::Array(row) => row.first().map(string).unwrap_or_default(),
@@ -150,8 +162,16 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_stock() {
-        let wrong = ["STOCK", "STOCK x", "ITEMS 2 red 1", "ITEMS 0", "ITEMS 1 red -3", "red 1 2 3",
-            "ITEMS 2 red 1 red 2", "ITEMS 99999999999999999999 a 1"];
+        let wrong = [
+            "STOCK",
+            "STOCK x",
+            "ITEMS 2 red 1",
+            "ITEMS 0",
+            "ITEMS 1 red -3",
+            "red 1 2 3",
+            "ITEMS 2 red 1 red 2",
+            "ITEMS 99999999999999999999 a 1",
+        ];
         for line in wrong {
             assert!(read(&words(line)).is_err(), "{line}");
         }

@@ -43,7 +43,9 @@ fn shard(row: &Value, is_tls: bool) -> Shard {
             other => string(other).parse().unwrap_or(0),
         };
         let ranges = ends.chunks_exact(2);
-        shard.slots = ranges.map(|two| (number(&two[0]), number(&two[1]))).collect();
+        shard.slots = ranges
+            .map(|two| (number(&two[0]), number(&two[1])))
+            .collect();
     }
     let Some(Value::Array(nodes)) = field(&row, "nodes") else {
         return shard;
@@ -84,7 +86,12 @@ mod tests {
             (text("role"), text(role)),
             (text("health"), text(health)),
         ];
-        Value::Array(fields.into_iter().flat_map(|(name, value)| [name, value]).collect())
+        Value::Array(
+            fields
+                .into_iter()
+                .flat_map(|(name, value)| [name, value])
+                .collect(),
+        )
     }
 
     #[test]
@@ -106,7 +113,10 @@ mod tests {
         assert_eq!(found[0].primary, Some(("10.0.0.1".into(), 7_001)));
         assert_eq!((found[0].replicas, &*found[0].primary_id), (3, "id7001"));
         let has = |slot| found[0].has(slot);
-        assert_eq!([0, 99, 100, 200, 201].map(has), [true, true, false, true, false]);
+        assert_eq!(
+            [0, 99, 100, 200, 201].map(has),
+            [true, true, false, true, false]
+        );
         assert_eq!(shards(&Value::Nil, false), []);
     }
 }

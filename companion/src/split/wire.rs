@@ -59,7 +59,10 @@ impl Wire {
             let of_server = address.of_server((host.to_owned(), port), crate::link::Way::Direct);
             let link = timeout(CONNECT_WITHIN, Link::connect_to_any(&of_server)).await;
             let link = link.map_err(|_| "it does not answer".to_owned())?;
-            Stream::Secret(Box::new(link.map_err(|error| error.to_string())?), Vec::new())
+            Stream::Secret(
+                Box::new(link.map_err(|error| error.to_string())?),
+                Vec::new(),
+            )
         } else {
             let stream = timeout(CONNECT_WITHIN, TcpStream::connect((host, port))).await;
             let stream = stream.map_err(|_| "it does not answer".to_owned())?;
@@ -138,7 +141,9 @@ impl Wire {
             Stream::Secret(link, commands) => {
                 let answers = link.ask_all(std::mem::take(commands)).await;
                 let answers = answers.map_err(Error::other)?;
-                answers.iter().for_each(|answer| write_out(answer, &mut self.input));
+                answers
+                    .iter()
+                    .for_each(|answer| write_out(answer, &mut self.input));
                 Ok(())
             }
         }
@@ -276,7 +281,9 @@ pub fn header(bytes: &[u8], at: usize) -> Option<(u8, i64, usize)> {
     loop {
         match *bytes.get(here)? {
             digit @ b'0'..=b'9' => {
-                number = number.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+                number = number
+                    .wrapping_mul(10)
+                    .wrapping_add(i64::from(digit - b'0'));
             }
             b'\r' => {
                 bytes.get(here + 1)?;
@@ -300,7 +307,10 @@ fn write_out(answer: &Value, out: &mut Vec<u8>) {
         }
         Value::ServerError(error) => {
             let code = error.code().replace(['\r', '\n'], " ");
-            let detail = error.details().unwrap_or_default().replace(['\r', '\n'], " ");
+            let detail = error
+                .details()
+                .unwrap_or_default()
+                .replace(['\r', '\n'], " ");
             out.extend_from_slice(format!("-{code} {detail}\r\n").as_bytes());
         }
         Value::Okay => out.extend_from_slice(b"+OK\r\n"),

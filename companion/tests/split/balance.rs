@@ -18,20 +18,30 @@ pub fn server(arguments: &[&str]) -> Redis {
 fn one_part_sells_what_all_have_and_then_says_sold_out() {
     let redis = server(&ALWAYS);
     let url = redis.url();
-    does(&url, "create shoes --parts 4 ITEMS 2 red 40 blue 9 USERLIMIT 1");
+    does(
+        &url,
+        "create shoes --parts 4 ITEMS 2 red 40 blue 9 USERLIMIT 1",
+    );
     let keys = keys(&redis);
     let _driver = Driver::start(&url, &["--replicas", "0"]);
     let (mut bought, mut buyer) = (0, 0);
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
-        let line = format!("FLASHSALE.BUY {} {}:orders u{buyer} ITEMS 1 red 1", keys[0], keys[0]);
+        let line = format!(
+            "FLASHSALE.BUY {} {}:orders u{buyer} ITEMS 1 red 1",
+            keys[0], keys[0]
+        );
         match &*word(&redis, &line).0 {
             "SOLD" => (bought, buyer) = (bought + 1, buyer + 1),
             "SOLDOUT" => break,
             "ALLRESERVED" => std::thread::sleep(Duration::from_millis(20)),
             other => panic!("{other}"),
         }
-        assert!(Instant::now() < deadline, "{bought} of 40 sold: {}", _driver.log());
+        assert!(
+            Instant::now() < deadline,
+            "{bought} of 40 sold: {}",
+            _driver.log()
+        );
     }
     assert_eq!((bought, stock(&redis, &keys, "red")), (40, [0, 0, 40]));
     assert_eq!(stock(&redis, &keys, "blue"), [9, 0, 0]);
@@ -45,7 +55,10 @@ fn one_part_sells_what_all_have_and_then_says_sold_out() {
     let line = format!("FLASHSALE.RESERVE {} u ITEMS 1 blue 1", keys[2]);
     assert_eq!(word(&redis, &line).0, "RESERVED");
     // A refund on one part is sold on another.
-    let line = format!("FLASHSALE.BUY {} {}:orders v ITEMS 1 red 1 ID late", keys[3], keys[3]);
+    let line = format!(
+        "FLASHSALE.BUY {} {}:orders v ITEMS 1 red 1 ID late",
+        keys[3], keys[3]
+    );
     let ids: (String, Vec<String>) = redis.ask(&format!("FLASHSALE.SCAN {} 0 STATE sold", keys[0]));
     redis.ask::<redis::Value>(&format!(
         "FLASHSALE.REFUND {} {}:orders {}",
@@ -62,7 +75,9 @@ fn a_cart_that_is_short_gets_its_units_from_others() {
     let keys = keys(&redis);
     let driver = Driver::start(&url, &["--replicas", "0"]);
     let line = format!("FLASHSALE.RESERVE {} ann 8 ID cart", keys[1]);
-    wait_until("all eight are on one part", || word(&redis, &line).0 == "RESERVED");
+    wait_until("all eight are on one part", || {
+        word(&redis, &line).0 == "RESERVED"
+    });
     assert_eq!(driver.stop(), 0);
     // Without a driver nobody knows that nothing is left, and buyers are told to wait longer.
     wait_until("what was said has run out", || {
@@ -81,9 +96,14 @@ fn nothing_moves_that_no_file_would_keep() {
     let line = format!("FLASHSALE.BUY {} {}:orders u 10", keys[0], keys[0]);
     wait_until("it says why", || {
         assert_eq!(word(&redis, &line).0, "ALLRESERVED");
-        driver.log().contains("there is no append only file that is flushed")
+        driver
+            .log()
+            .contains("there is no append only file that is flushed")
     });
-    assert_eq!(driver.log().matches("there is no append only file").count(), 1);
+    assert_eq!(
+        driver.log().matches("there is no append only file").count(),
+        1
+    );
     let shares: redis::Value = redis.ask(&format!("FLASHSALE.SHARES {}", keys[0]));
     assert!(!format!("{shares:?}").contains("taken\", "), "{shares:?}");
     // A replica that is named and not there stops it as well.
@@ -106,8 +126,9 @@ fn of_two_drivers_one_works_and_the_other_takes_over() {
     let url = redis.url();
     does(&url, "create shoes --parts 2 STOCK 10");
     let keys = keys(&redis);
-    let mut drivers: Vec<Driver> =
-        (0..2).map(|_| Driver::start(&url, &["--replicas", "0"])).collect();
+    let mut drivers: Vec<Driver> = (0..2)
+        .map(|_| Driver::start(&url, &["--replicas", "0"]))
+        .collect();
     let mut first: Option<String> = None;
     wait_until("one has the lease", || {
         first = redis.ask("GET {shoes}:driver");
@@ -156,8 +177,16 @@ fn numbers_are_shown_and_alerts_fire() {
         });
         text.contains("flashsale_split_moved_units_total 5")
     });
-    for name in ["round_age_seconds", "under_way_units", "unconfirmed_total", "taken_above_given"] {
-        assert!(text.contains(&format!("\nflashsale_split_{name} ")), "{name}: {text}");
+    for name in [
+        "round_age_seconds",
+        "under_way_units",
+        "unconfirmed_total",
+        "taken_above_given",
+    ] {
+        assert!(
+            text.contains(&format!("\nflashsale_split_{name} ")),
+            "{name}: {text}"
+        );
     }
     crate::common::alerts_fire("split_rules_test.yml");
 }
@@ -167,11 +196,27 @@ fn wrong_usage_and_a_sale_that_is_not_there_end_it() {
     let redis = Redis::with_module();
     let url = redis.url();
     let cases = [
-        (3, "balance shoes --replicas 0", "{shoes}:parts is not there"),
-        (2, "balance shoes --replicas 0 --cluster", "a cluster says so itself"),
+        (
+            3,
+            "balance shoes --replicas 0",
+            "{shoes}:parts is not there",
+        ),
+        (
+            2,
+            "balance shoes --replicas 0 --cluster",
+            "a cluster says so itself",
+        ),
         (2, "balance sh{oe}s", "no braces"),
-        (2, "create shoes STOCK 5 SALELIMIT 3", "a split sale has none"),
-        (2, "create shoes STOCK 5 GROUP x", "this program says that itself"),
+        (
+            2,
+            "create shoes STOCK 5 SALELIMIT 3",
+            "a split sale has none",
+        ),
+        (
+            2,
+            "create shoes STOCK 5 GROUP x",
+            "this program says that itself",
+        ),
         (2, "create shoes STOCK -5", "not below 0"),
     ];
     for (code, line, says) in cases {

@@ -17,7 +17,10 @@ const SECONDS: u64 = 10;
 pub fn cpu_ms(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields = stat.rsplit(") ").next().unwrap_or_default();
-    let fields: Vec<f64> = fields.split(' ').map(|one| one.parse().unwrap_or(0.0)).collect();
+    let fields: Vec<f64> = fields
+        .split(' ')
+        .map(|one| one.parse().unwrap_or(0.0))
+        .collect();
     // utime and stime, in ticks of 10 ms.
     10.0 * (fields.get(11).unwrap_or(&0.0) + fields.get(12).unwrap_or(&0.0))
 }
@@ -56,8 +59,13 @@ fn use_every_pair(redis: &Redis, keys: &[String], skus: usize) {
 }
 
 fn create(redis: &Redis, parts: usize, skus: usize, units: usize) -> Vec<String> {
-    let items: Vec<String> = (0..skus).map(|item| format!("{} {units}", sku(item))).collect();
-    let line = format!("create shoes --parts {parts} ITEMS {skus} {}", items.join(" "));
+    let items: Vec<String> = (0..skus)
+        .map(|item| format!("{} {units}", sku(item)))
+        .collect();
+    let line = format!(
+        "create shoes --parts {parts} ITEMS {skus} {}",
+        items.join(" ")
+    );
     does(&redis.url(), &line);
     keys(redis)
 }
@@ -93,7 +101,10 @@ fn a_driver_costs_little() {
     let driver = Driver::start(&redis.url(), &["--replicas", "0"]);
     std::thread::sleep(Duration::from_secs(3));
     let mut shares = Vec::new();
-    for (what, asks) in [("nobody asks", false), ("all is asked for at each part", true)] {
+    for (what, asks) in [
+        ("nobody asks", false),
+        ("all is asked for at each part", true),
+    ] {
         let (begun, own, servers) = (Instant::now(), cpu_ms(driver.pid()), cpu_ms(redis.pid()));
         let until = begun + Duration::from_secs(SECONDS);
         if asks {
@@ -104,10 +115,15 @@ fn a_driver_costs_little() {
         let passed = begun.elapsed().as_secs_f64() * 10.0;
         let own = (cpu_ms(driver.pid()) - own) / passed;
         let servers = (cpu_ms(redis.pid()) - servers) / passed;
-        println!("driver, {PARTS} parts, {SKUS} SKUs, every pair in use, {what}: {own:.1}% of a core; servers {servers:.1}%");
+        println!(
+            "driver, {PARTS} parts, {SKUS} SKUs, every pair in use, {what}: {own:.1}% of a core; servers {servers:.1}%"
+        );
         shares.push(own);
     }
-    assert!(shares.iter().all(|share| *share <= 5.0), "{shares:?} % of a core");
+    assert!(
+        shares.iter().all(|share| *share <= 5.0),
+        "{shares:?} % of a core"
+    );
 }
 
 #[test]
@@ -126,7 +142,8 @@ fn shares_of_200_skus_with_15_peers_are_quick() {
     let log: Vec<Vec<redis::Value>> = redis.ask("SLOWLOG GET 1000");
     let took = log.iter().filter_map(|row| match (&row[2], &row[3]) {
         (redis::Value::Int(took), redis::Value::Array(words)) => {
-            let is_shares = words.first() == Some(&redis::Value::BulkString("FLASHSALE.SHARES".into()));
+            let is_shares =
+                words.first() == Some(&redis::Value::BulkString("FLASHSALE.SHARES".into()));
             is_shares.then_some(*took)
         }
         _ => None,

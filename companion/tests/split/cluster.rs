@@ -69,7 +69,13 @@ impl Door {
         }
         let connection = self.connections.get_mut(&place)?;
         let mut command = redis::cmd("FLASHSALE.BUY");
-        command.arg(key).arg(format!("{key}:orders")).arg(user).arg(units).arg("ID").arg(id);
+        command
+            .arg(key)
+            .arg(format!("{key}:orders"))
+            .arg(user)
+            .arg(units)
+            .arg("ID")
+            .arg(id);
         match command.query::<redis::Value>(connection) {
             Ok(redis::Value::Array(row)) => match row.first() {
                 Some(redis::Value::BulkString(word)) => String::from_utf8(word.clone()).ok(),
@@ -132,7 +138,9 @@ fn buy(market: &Market, users: std::ops::Range<u64>) {
 /// Kills drivers and primaries, and moves slots, until all is sold.
 fn disturb(cluster: &mut Cluster, market: &Market, stock: u64) {
     let url = market.url.clone();
-    let mut drivers: Vec<Driver> = (0..3).map(|_| Driver::start(&url, &["--cluster"])).collect();
+    let mut drivers: Vec<Driver> = (0..3)
+        .map(|_| Driver::start(&url, &["--cluster"]))
+        .collect();
     let slots: Vec<usize> = market.keys.iter().map(|key| slot_of(key)).collect();
     let rounds = number("FLASHSALE_KILLS", 3);
     for round in 0..rounds {
@@ -142,7 +150,10 @@ fn disturb(cluster: &mut Cluster, market: &Market, stock: u64) {
         let primaries = cluster.primaries();
         let slot = slots[(5 * round as usize + 3) % slots.len()];
         let moved = primaries.iter().any(|to| cluster.move_slot(slot, *to));
-        println!("round {round}: slot {slot} moved: {moved}, sold {}", market.sold.load(Ordering::Relaxed));
+        println!(
+            "round {round}: slot {slot} moved: {moved}, sold {}",
+            market.sold.load(Ordering::Relaxed)
+        );
         let victim = primaries[round as usize % primaries.len()];
         cluster.kill_and_restart(victim, Duration::from_secs(7));
         cluster.wait_until_whole();
@@ -178,7 +189,9 @@ fn slot_of(key: &str) -> usize {
 /// Asks whichever node has the key.
 fn ask(cluster: &Cluster, command: &redis::Cmd) -> redis::Value {
     let primaries = cluster.primaries();
-    let mut answers = primaries.iter().map(|at| cluster.nodes[*at].try_ask(command));
+    let mut answers = primaries
+        .iter()
+        .map(|at| cluster.nodes[*at].try_ask(command));
     answers.find_map(Result::ok).unwrap_or(redis::Value::Nil)
 }
 
@@ -211,7 +224,10 @@ fn bought(cluster: &Cluster, market: &Market) -> HashMap<String, u64> {
 #[test]
 #[ignore = "starts six servers: make test-cluster"]
 fn sold_to_the_last_unit_while_drivers_and_primaries_die() {
-    let (stock, buyers) = (number("FLASHSALE_STOCK", 10_000), number("FLASHSALE_BUYERS", 30_000));
+    let (stock, buyers) = (
+        number("FLASHSALE_STOCK", 10_000),
+        number("FLASHSALE_BUYERS", 30_000),
+    );
     let fsync = std::env::var("FLASHSALE_FSYNC").unwrap_or_else(|_| "everysec".into());
     let debug = ["--enable-debug-command", "yes", "--appendfsync", &fsync];
     let mut cluster = Cluster::start(3, &debug);
@@ -249,7 +265,10 @@ fn sold_to_the_last_unit_while_drivers_and_primaries_die() {
     println!("{}", does(&url, "audit shoes --cluster"));
     assert_eq!(sold(&cluster, &market), stock);
     let bought = bought(&cluster, &market);
-    assert!(bought.values().all(|units| *units <= LIMIT), "somebody has more than {LIMIT}");
+    assert!(
+        bought.values().all(|units| *units <= LIMIT),
+        "somebody has more than {LIMIT}"
+    );
     assert_eq!(bought.values().sum::<u64>(), stock);
     for key in &market.keys {
         let digests: Vec<String> = cluster

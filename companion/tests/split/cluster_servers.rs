@@ -41,14 +41,21 @@ impl Cluster {
         };
         let each = 16_384 / primaries;
         for at in 0..primaries {
-            let last = if at + 1 == primaries { 16_383 } else { (at + 1) * each - 1 };
+            let last = if at + 1 == primaries {
+                16_383
+            } else {
+                (at + 1) * each - 1
+            };
             let line = format!("CLUSTER ADDSLOTSRANGE {} {last}", at * each);
             cluster.nodes[at].ask::<String>(&line);
             cluster.nodes[at].ask::<String>(&format!("CLUSTER SET-CONFIG-EPOCH {}", at + 1));
         }
         for node in &cluster.nodes[1..] {
             let bus = cluster.bus_of(0);
-            node.ask::<String>(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", cluster.nodes[0].port));
+            node.ask::<String>(&format!(
+                "CLUSTER MEET 127.0.0.1 {} {bus}",
+                cluster.nodes[0].port
+            ));
         }
         cluster.wait_until_all_know_all();
         cluster
@@ -56,7 +63,10 @@ impl Cluster {
 
     fn bus_of(&self, at: usize) -> &str {
         let arguments = &self.arguments[at];
-        let port = arguments.iter().position(|one| one == "--cluster-port").expect("a port");
+        let port = arguments
+            .iter()
+            .position(|one| one == "--cluster-port")
+            .expect("a port");
         &arguments[port + 1]
     }
 
@@ -90,8 +100,11 @@ impl Cluster {
 
     /// The URL of all nodes.
     pub fn url(&self) -> String {
-        let places: Vec<String> =
-            self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        let places: Vec<String> = self
+            .nodes
+            .iter()
+            .map(|node| format!("127.0.0.1:{}", node.port))
+            .collect();
         format!("redis://{}", places.join(","))
     }
 
@@ -116,7 +129,11 @@ impl Cluster {
 
     /// Moves a slot to another primary, as `redis-cli --cluster` does.
     pub fn move_slot(&self, slot: usize, to: usize) -> bool {
-        let ids: Vec<String> = self.nodes.iter().map(|node| node.ask("CLUSTER MYID")).collect();
+        let ids: Vec<String> = self
+            .nodes
+            .iter()
+            .map(|node| node.ask("CLUSTER MYID"))
+            .collect();
         let Some(from) = self.primaries().into_iter().find(|at| {
             let count = self.nodes[*at].try_ask(redis::cmd("CLUSTER").arg("SHARDS"));
             count.is_ok() && self.owns(*at, slot)
@@ -134,9 +151,13 @@ impl Cluster {
             });
             self.nodes[at].try_ask(&command).is_ok()
         };
-        if !ok(to, format!("CLUSTER SETSLOT {slot} IMPORTING {}", ids[from]))
-            || !ok(from, format!("CLUSTER SETSLOT {slot} MIGRATING {}", ids[to]))
-        {
+        if !ok(
+            to,
+            format!("CLUSTER SETSLOT {slot} IMPORTING {}", ids[from]),
+        ) || !ok(
+            from,
+            format!("CLUSTER SETSLOT {slot} MIGRATING {}", ids[to]),
+        ) {
             return false;
         }
         loop {
@@ -151,7 +172,12 @@ impl Cluster {
                 keys.join(" ")
             );
             let mut command = redis::cmd("MIGRATE");
-            command.arg("127.0.0.1").arg(self.nodes[to].port).arg("").arg(0).arg(5_000);
+            command
+                .arg("127.0.0.1")
+                .arg(self.nodes[to].port)
+                .arg("")
+                .arg(0)
+                .arg(5_000);
             command.arg("KEYS").arg(&keys);
             assert!(self.nodes[from].try_ask(&command).is_ok(), "{line}");
         }
@@ -163,7 +189,10 @@ impl Cluster {
 
     fn owns(&self, at: usize, slot: usize) -> bool {
         let rows: String = self.nodes[at].ask("CLUSTER NODES");
-        let own = rows.lines().find(|row| row.contains("myself")).unwrap_or_default();
+        let own = rows
+            .lines()
+            .find(|row| row.contains("myself"))
+            .unwrap_or_default();
         own.split(' ').skip(8).any(|range| {
             let (first, last) = range.split_once('-').unwrap_or((range, range));
             let number = |text: &str| text.parse::<usize>().ok();

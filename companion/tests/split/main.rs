@@ -16,6 +16,7 @@ mod cluster_servers;
 #[path = "../common/mod.rs"]
 mod common;
 mod gateway;
+mod load;
 mod manage;
 mod repair;
 mod rush;
@@ -28,7 +29,9 @@ use common::Redis;
 fn program(url: &str, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flashsale"));
     command.arg("split").args(words);
-    command.env("FLASHSALE_REDIS", url).env_remove("FLASHSALE_SQL");
+    command
+        .env("FLASHSALE_REDIS", url)
+        .env_remove("FLASHSALE_SQL");
     command.stdin(Stdio::null());
     command
 }
@@ -99,15 +102,16 @@ impl Drop for Driver {
 /// The keys of the parts.
 fn keys(redis: &Redis) -> Vec<String> {
     let parts: usize = redis.ask("HGET {shoes}:parts parts");
-    (0..parts).map(|part| redis.ask(&format!("HGET {{shoes}}:parts {part}"))).collect()
+    (0..parts)
+        .map(|part| redis.ask(&format!("HGET {{shoes}}:parts {part}")))
+        .collect()
 }
 
 /// Available, reserved and sold of an item over all parts.
 fn stock(redis: &Redis, keys: &[String], sku: &str) -> [i64; 3] {
     let mut sums = [0; 3];
     for key in keys {
-        let rows: Vec<(String, i64, i64, i64)> =
-            redis.ask(&format!("FLASHSALE.STOCK {key} {sku}"));
+        let rows: Vec<(String, i64, i64, i64)> = redis.ask(&format!("FLASHSALE.STOCK {key} {sku}"));
         for (_, available, reserved, sold) in rows {
             sums[0] += available;
             sums[1] += reserved;

@@ -1,8 +1,8 @@
 //! What a person runs by hand, and runs again.
 
 use crate::balance::server;
-use crate::{Driver, does, keys, run, stock, word};
 use crate::common::wait_until;
+use crate::{Driver, does, keys, run, stock, word};
 
 #[test]
 fn create_is_safe_to_repeat_and_touches_no_part_that_is_there() {
@@ -14,7 +14,10 @@ fn create_is_safe_to_repeat_and_touches_no_part_that_is_there() {
     assert_eq!(keys.len(), 5);
     assert_eq!(stock(&redis, &keys, "red"), [12, 0, 0]);
     let ids = |key: &String| -> String {
-        format!("{:?}", redis.ask::<redis::Value>(&format!("FLASHSALE.INFO {key}")))
+        format!(
+            "{:?}",
+            redis.ask::<redis::Value>(&format!("FLASHSALE.INFO {key}"))
+        )
     };
     let before: Vec<String> = keys.iter().map(ids).collect();
     assert!(before[0].contains("shoes"), "{}", before[0]);
@@ -33,8 +36,14 @@ fn create_is_safe_to_repeat_and_touches_no_part_that_is_there() {
     assert_eq!(redis.ask::<String>("HGET {shoes}:parts 1:id"), hash);
     // Another number of parts, other options.
     for (line, says) in [
-        ("create shoes --parts 6 ITEMS 2 red 12 blue 3 USERLIMIT 2", "5 parts, for ever"),
-        ("create shoes --parts 5 ITEMS 2 red 12 blue 3 USERLIMIT 3", "its USERLIMIT is 2"),
+        (
+            "create shoes --parts 6 ITEMS 2 red 12 blue 3 USERLIMIT 2",
+            "5 parts, for ever",
+        ),
+        (
+            "create shoes --parts 5 ITEMS 2 red 12 blue 3 USERLIMIT 3",
+            "its USERLIMIT is 2",
+        ),
     ] {
         let (code, text) = run(&url, &words(line));
         assert!(code == 3 && text.contains(says), "{text}");
@@ -58,7 +67,10 @@ fn restock_deals_the_same_again_and_once() {
     }
     does(&url, "restock shoes REF r2 ITEMS 1 red 1");
     assert_eq!(stock(&redis, &keys, "red"), [8, 0, 0]);
-    let (code, text) = run(&url, &words("restock shoes REF r1 ITEMS 2 red 5 green 1 NEW"));
+    let (code, text) = run(
+        &url,
+        &words("restock shoes REF r1 ITEMS 2 red 5 green 1 NEW"),
+    );
     assert!(code == 1 && text.contains("MISMATCH"), "{text}");
     let (code, text) = run(&url, &words("restock shoes REF r3 ITEMS 1 red -1"));
     assert!(code == 2 && text.contains("one by one"), "{text}");
@@ -69,7 +81,10 @@ fn restock_deals_the_same_again_and_once() {
 fn what_is_done_to_a_sale_is_done_to_each_part() {
     let redis = server(&[]);
     let url = redis.url();
-    does(&url, "create shoes --parts 3 --paused --keys sale:{} --streams orders:{} STOCK 9");
+    does(
+        &url,
+        "create shoes --parts 3 --paused --keys sale:{} --streams orders:{} STOCK 9",
+    );
     let tag: String = redis.ask("HGET {shoes}:parts 2");
     let key = format!("sale:{tag}");
     let reserve = format!("FLASHSALE.RESERVE {key} ann 1 ID one");
@@ -77,11 +92,20 @@ fn what_is_done_to_a_sale_is_done_to_each_part() {
     assert!(does(&url, "resume shoes").contains("3 of 3 parts"));
     assert_eq!(word(&redis, &reserve).0, "RESERVED");
     does(&url, "alter shoes USERLIMIT 1");
-    assert_eq!(word(&redis, &format!("FLASHSALE.RESERVE {key} ann 1 ID two")).0, "USERLIMIT");
+    assert_eq!(
+        word(&redis, &format!("FLASHSALE.RESERVE {key} ann 1 ID two")).0,
+        "USERLIMIT"
+    );
     does(&url, "pause shoes");
-    assert_eq!(word(&redis, &format!("FLASHSALE.RESERVE {key} bob 1 ID b")).0, "PAUSED");
+    assert_eq!(
+        word(&redis, &format!("FLASHSALE.RESERVE {key} bob 1 ID b")).0,
+        "PAUSED"
+    );
     let status = does(&url, "status shoes");
-    assert!(status.contains("default: 9 in all; 8 available, 1 reserved"), "{status}");
+    assert!(
+        status.contains("default: 9 in all; 8 available, 1 reserved"),
+        "{status}"
+    );
     assert_eq!(status.matches("paused").count(), 3, "{status}");
     // The brake: each part answers for itself.
     assert_eq!(run(&url, &words("alter shoes GROUP other")).0, 2);

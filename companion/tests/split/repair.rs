@@ -6,7 +6,9 @@ use crate::{Driver, does, keys, run, stock, word};
 
 fn share_id(redis: &Redis, key: &str) -> String {
     let shares: Vec<redis::Value> = redis.ask(&format!("FLASHSALE.SHARES {key}"));
-    let at = shares.iter().position(|one| *one == redis::Value::BulkString("share_id".into()));
+    let at = shares
+        .iter()
+        .position(|one| *one == redis::Value::BulkString("share_id".into()));
     match &shares[at.expect("a share id") + 1] {
         redis::Value::BulkString(bytes) => String::from_utf8(bytes.clone()).expect("text"),
         other => panic!("{other:?}"),
@@ -25,7 +27,9 @@ fn a_take_of_what_nobody_gave_is_told_and_repaired() {
     assert_eq!(word(&redis, &take).0, "TAKEN");
     assert_eq!(stock(&redis, &keys, "default"), [24, 0, 0]);
     let driver = Driver::start(&url, &["--replicas", "0"]);
-    wait_until("an alarm", || driver.log().contains("does not know it gave"));
+    wait_until("an alarm", || {
+        driver.log().contains("does not know it gave")
+    });
     let (code, text) = run(&url, &["audit", "shoes"]);
     assert!(code == 1 && text.contains("has taken 4"), "{text}");
     let (code, text) = run(&url, &["repair", "shoes", "--replicas", "0"]);
@@ -50,7 +54,10 @@ fn what_is_sold_twice_is_owed() {
         assert_eq!(word(&redis, &line).0, "SOLD");
     };
     buy(&keys[0], 9);
-    word(&redis, &format!("FLASHSALE.TAKE {} {} {} 4", keys[1], ids[0], ids[1]));
+    word(
+        &redis,
+        &format!("FLASHSALE.TAKE {} {} {} 4", keys[1], ids[0], ids[1]),
+    );
     buy(&keys[1], 14);
     let text = does(&url, "repair shoes --replicas 0 --apply");
     assert!(text.contains("owes 3"), "{text}");

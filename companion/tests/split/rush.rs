@@ -86,7 +86,11 @@ impl Figures {
             self.driver_ms / self.seconds / 10.0,
             self.reserved,
             self.balance,
-            if self.is_held { "" } else { " (not held to a tenth of a core)" }
+            if self.is_held {
+                ""
+            } else {
+                " (not held to a tenth of a core)"
+            }
         );
     }
 }
@@ -106,7 +110,9 @@ impl Pump {
         let mut word = |text: &str| {
             bytes.extend_from_slice(format!("${}\r\n{text}\r\n", text.len()).as_bytes());
         };
-        ["FLASHSALE.MRESERVE", key, "ENTRIES", &BATCH.to_string()].into_iter().for_each(&mut word);
+        ["FLASHSALE.MRESERVE", key, "ENTRIES", &BATCH.to_string()]
+            .into_iter()
+            .for_each(&mut word);
         for entry in 0..BATCH {
             let name = format!("{}-{}-{entry}", self.thread, self.number);
             [&*name, "1", &name].into_iter().for_each(&mut word);
@@ -153,7 +159,11 @@ fn count(bytes: &[u8]) -> (usize, usize, u64) {
         let Some(end) = bytes[at..].windows(2).position(|two| two == b"\r\n") else {
             break;
         };
-        let number = || std::str::from_utf8(&bytes[at + 1..at + end]).unwrap_or("0").parse::<i64>();
+        let number = || {
+            std::str::from_utf8(&bytes[at + 1..at + end])
+                .unwrap_or("0")
+                .parse::<i64>()
+        };
         let is_first = left == 0;
         let mut next = at + end + 2;
         let mut more = 0;
@@ -185,7 +195,10 @@ fn rush(servers: usize, is_split: bool, stock: u64) -> Figures {
     let cluster = Cluster::without_replicas(servers, 0, &["--appendfsync", "everysec"]);
     let url = cluster.url();
     let parts = if is_split { PARTS } else { 1 };
-    does(&url, &format!("create shoes --cluster --parts {parts} STOCK {stock} HOLD 600000"));
+    does(
+        &url,
+        &format!("create shoes --cluster --parts {parts} STOCK {stock} HOLD 600000"),
+    );
     let driver = is_split.then(|| Driver::start(&url, &["--cluster"]));
     let mut pumps = Vec::new();
     for (at, node) in cluster.nodes.iter().enumerate() {
@@ -201,12 +214,20 @@ fn rush(servers: usize, is_split: bool, stock: u64) -> Figures {
         });
     }
     std::thread::sleep(Duration::from_secs(1));
-    let held: Vec<Held> = cluster.nodes.iter().map(|node| Held::hold(node.pid())).collect();
+    let held: Vec<Held> = cluster
+        .nodes
+        .iter()
+        .map(|node| Held::hold(node.pid()))
+        .collect();
     let cpu = || -> f64 { cluster.nodes.iter().map(|node| cpu_ms(node.pid())).sum() };
     let driver_cpu = || driver.as_ref().map_or(0.0, |driver| cpu_ms(driver.pid()));
     // What a server can answer within the time, and more: 250,000 entries a second.
     let made = 250_000 * TIME.as_secs() as usize / BATCH;
-    let made = if held.iter().all(|one| one.0.is_some()) { made } else { 8 * made };
+    let made = if held.iter().all(|one| one.0.is_some()) {
+        made
+    } else {
+        8 * made
+    };
     let ready: Vec<Vec<Vec<u8>>> = pumps
         .iter_mut()
         .map(|pump| (0..made).map(|_| pump.batch()).collect())
@@ -219,11 +240,18 @@ fn rush(servers: usize, is_split: bool, stock: u64) -> Figures {
             .zip(&ready)
             .map(|(pump, ready)| scope.spawn(move || pump.run(ready)))
             .collect();
-        threads.into_iter().map(|thread| thread.join().expect("a pump")).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("a pump"))
+            .collect()
     });
     let seconds = begun.elapsed().as_secs_f64();
     let all: u64 = answers.iter().map(|(answers, _)| answers).sum();
-    let most = answers.iter().map(|(answers, _)| *answers).max().unwrap_or(0);
+    let most = answers
+        .iter()
+        .map(|(answers, _)| *answers)
+        .max()
+        .unwrap_or(0);
     Figures {
         servers,
         answers: all,
@@ -251,8 +279,48 @@ fn a_split_sale_costs_what_a_single_one_does() {
     // The last tenth: as many as would sell within the time, dealt unevenly by chance.
     let scarce = rush(4, true, (single.rate() * TIME.as_secs_f64() * 2.0) as u64);
     scarce.print("split in 16 parts, to the last unit");
+    let mut rows = vec![("single sale".to_owned(), single.rate())];
+    rows.extend(
+        rates
+            .iter()
+            .enumerate()
+            .map(|(at, one)| (format!("{} shards", at + 1), one.0)),
+    );
+    rows.push(("4, to the last unit".to_owned(), scarce.rate()));
+    if let Ok(path) = std::env::var("FLASHSALE_PICTURE") {
+        std::fs::write(path, picture(&rows)).expect("a picture");
+    }
     for (at, (rate, us, balance)) in rates.iter().enumerate() {
         let (of_one, cost) = (rate / rates[0].0, us / single.us_each());
-        println!("{} servers: {of_one:.2} of one, {cost:.2} of the single sale's CPU time, balance {balance:.2}", at + 1);
+        println!(
+            "{} servers: {of_one:.2} of one, {cost:.2} of the single sale's CPU time, balance {balance:.2}",
+            at + 1
+        );
     }
+}
+
+/// Bars of answers a second, as SVG that is read on light and on dark pages.
+fn picture(rows: &[(String, f64)]) -> String {
+    let most = rows.iter().map(|(_, rate)| *rate).fold(1.0, f64::max);
+    let height = 56 + 34 * rows.len();
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 760 {height}\" \
+         font-family=\"sans-serif\" font-size=\"14\">\n<rect width=\"760\" height=\"{height}\" \
+         fill=\"#ffffff\"/>\n<text x=\"16\" y=\"28\" fill=\"#222222\">Reservations in a second, \
+         each server held to a tenth of a core</text>\n"
+    );
+    for (at, (name, rate)) in rows.iter().enumerate() {
+        let (top, width) = (44 + 34 * at, 420.0 * rate / most);
+        let colour = if at == 0 { "#8a8a8a" } else { "#2563a8" };
+        svg += &format!(
+            "<text x=\"16\" y=\"{}\" fill=\"#222222\">{name}</text><rect x=\"170\" y=\"{top}\" \
+             width=\"{width:.1}\" height=\"24\" fill=\"{colour}\"/><text x=\"{:.1}\" y=\"{}\" \
+             fill=\"#222222\">{:.0},000</text>\n",
+            top + 17,
+            178.0 + width,
+            top + 17,
+            rate / 1e3
+        );
+    }
+    svg + "</svg>\n"
 }

@@ -33,7 +33,12 @@ impl Lease {
     pub fn start(address: Address, key: String) -> Result<Self, String> {
         let is_ours = Arc::new(AtomicBool::new(false));
         let id = crate::split::random_ulid()?;
-        let looks = looks(address.clone(), key.clone(), id.clone(), Arc::clone(&is_ours));
+        let looks = looks(
+            address.clone(),
+            key.clone(),
+            id.clone(),
+            Arc::clone(&is_ours),
+        );
         Ok(Self {
             is_ours,
             address,
@@ -110,6 +115,8 @@ async fn hold(link: &Link, key: &str, id: &str) -> Option<bool> {
     if string(&holder) != id {
         return Some(false);
     }
-    link.ask(redis::cmd("PEXPIRE").arg(key).arg(LASTS_MS)).await.ok()?;
+    link.ask(redis::cmd("PEXPIRE").arg(key).arg(LASTS_MS))
+        .await
+        .ok()?;
     Some(true)
 }

@@ -21,11 +21,17 @@ impl Metrics {
             "flashsale_split_round_age_seconds",
             "Time since the last round in which every part answered, or another driver's turn"
         );
-        describe_gauge!("flashsale_split_working", "1 while this driver works, 0 while another does");
+        describe_gauge!(
+            "flashsale_split_working",
+            "1 while this driver works, 0 while another does"
+        );
         describe_counter!("flashsale_split_rounds_total", "Rounds");
         describe_histogram!("flashsale_split_round_seconds", "How long a round took");
         describe_counter!("flashsale_split_moved_units_total", "Units taken by parts");
-        describe_gauge!("flashsale_split_under_way_units", "Units given and not taken yet");
+        describe_gauge!(
+            "flashsale_split_under_way_units",
+            "Units given and not taken yet"
+        );
         describe_counter!(
             "flashsale_split_unconfirmed_total",
             "Gifts that not all copies of the giver had in time"

@@ -201,7 +201,8 @@ impl Balance {
         self.tell(&decision);
         self.give(&decision.gives);
         self.say_rest(&decision).await;
-        self.metrics.end_round(begun, &self.driver, decision.rest.is_some());
+        self.metrics
+            .end_round(begun, &self.driver, decision.rest.is_some());
         Some(decision)
     }
 
@@ -337,8 +338,14 @@ impl Balance {
             server.is_moving = true;
             let sku = |item: usize| self.driver.sku(item).to_owned();
             let place = server.name();
-            let mut mover =
-                Mover::new(&self.address, &place, &self.names, &ours, sku, self.replicas);
+            let mut mover = Mover::new(
+                &self.address,
+                &place,
+                &self.names,
+                &ours,
+                sku,
+                self.replicas,
+            );
             (mover.server, mover.wire) = (at, server.mover.take());
             let confirm = self.confirm;
             self.transfers.spawn(mover.run(ours, confirm));
@@ -355,7 +362,10 @@ impl Balance {
         if let Some(text) = moved.unconfirmed {
             self.metrics.count_unconfirmed(moved.asked);
             if self.told.unconfirmed != text {
-                log::warn(format!("{}: not taken: {text}", self.servers[moved.server].name()));
+                log::warn(format!(
+                    "{}: not taken: {text}",
+                    self.servers[moved.server].name()
+                ));
                 self.told.unconfirmed = text;
             }
         } else {
@@ -402,9 +412,10 @@ impl Balance {
             self.said = None;
             return;
         };
-        let is_said = self.said.as_ref().is_some_and(|(said, round)| {
-            said == rest && self.rounds < round + REST_EVERY
-        });
+        let is_said = self
+            .said
+            .as_ref()
+            .is_some_and(|(said, round)| said == rest && self.rounds < round + REST_EVERY);
         if is_said {
             return;
         }

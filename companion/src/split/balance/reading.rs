@@ -112,7 +112,8 @@ impl Round<'_> {
             Expect::Shares(part) => part,
             _ => self.names.parts.len(),
         };
-        self.silent.resize(self.names.parts.len() + 1, String::new());
+        self.silent
+            .resize(self.names.parts.len() + 1, String::new());
         if self.silent[part] != text {
             let key = self.names.parts.get(part).map_or("", |part| &part.key);
             log::warn(format!("{key}: {text}"));
@@ -134,7 +135,9 @@ impl Round<'_> {
             let driver = &mut *self.driver;
             let mut is_sound = true;
             let length = reader.on(bytes, self.reads, &mut self.known[part], |item, row| {
-                let is_ours = row.as_ref().is_none_or(|row| row.sku == driver.sku(item).as_bytes());
+                let is_ours = row
+                    .as_ref()
+                    .is_none_or(|row| row.sku == driver.sku(item).as_bytes());
                 let shelf = driver.shelf(item, part);
                 match row {
                     Some(row) => is_sound &= is_ours && row.write_to(shelf).is_ok(),

@@ -88,9 +88,8 @@ impl Server {
 
     /// Whether a connection is to be made now; then one is being made.
     pub fn may_connect(&mut self, now: Instant) -> bool {
-        let may = self.wire.is_none()
-            && !self.is_connecting
-            && self.again_at.is_none_or(|at| at <= now);
+        let may =
+            self.wire.is_none() && !self.is_connecting && self.again_at.is_none_or(|at| at <= now);
         self.is_connecting |= may;
         may
     }

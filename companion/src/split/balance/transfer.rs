@@ -78,7 +78,10 @@ impl Mover {
             place: (host.to_owned(), port.parse().unwrap_or(6_379)),
             address: address.clone(),
             words: gives.iter().map(words).collect(),
-            slots: gives.iter().map(|give| names.parts[give.from].slot).collect(),
+            slots: gives
+                .iter()
+                .map(|give| names.parts[give.from].slot)
+                .collect(),
             replicas,
         }
     }
@@ -217,7 +220,10 @@ fn file_of(settings: &Value, waitaof: &Value) -> File {
     } else {
         File::Unasked
     };
-    match (setting("appendonly").as_deref(), setting("appendfsync").as_deref()) {
+    match (
+        setting("appendonly").as_deref(),
+        setting("appendfsync").as_deref(),
+    ) {
         (Some("no"), _) | (_, Some("no")) => File::None,
         (Some(_), Some("always")) => File::Always,
         (Some(_), _) => unknown,
@@ -234,7 +240,9 @@ async fn wait(
     why: &mut String,
 ) -> Result<(), Error> {
     let needed = replicas.to_string();
-    let answer = wire.ask(&[b"WAIT", needed.as_bytes(), WAIT_MS.as_bytes()]).await?;
+    let answer = wire
+        .ask(&[b"WAIT", needed.as_bytes(), WAIT_MS.as_bytes()])
+        .await?;
     let have = number(&answer);
     if have < replicas {
         *why = format!("{have} of {replicas} replicas have it");
@@ -248,7 +256,9 @@ async fn wait_file(
     transfer: &mut Transfer,
     why: &mut String,
 ) -> Result<(), Error> {
-    let answer = wire.ask(&[b"WAITAOF", b"1", b"0", WAITAOF_MS.as_bytes()]).await?;
+    let answer = wire
+        .ask(&[b"WAITAOF", b"1", b"0", WAITAOF_MS.as_bytes()])
+        .await?;
     let files = match &answer {
         Value::Array(row) => row.first().map_or(0, number),
         _ => 0,
@@ -273,7 +283,12 @@ mod tests {
 
     fn settings(pairs: &[(&str, &str)]) -> Value {
         let text = |text: &str| Value::BulkString(text.into());
-        Value::Array(pairs.iter().flat_map(|(name, value)| [text(name), text(value)]).collect())
+        Value::Array(
+            pairs
+                .iter()
+                .flat_map(|(name, value)| [text(name), text(value)])
+                .collect(),
+        )
     }
 
     #[test]
@@ -293,7 +308,11 @@ mod tests {
     #[test]
     fn a_refusal_gives_nothing() {
         let row = |word: &str| {
-            Value::Array(vec![Value::BulkString(word.into()), Value::Int(7), Value::Int(0)])
+            Value::Array(vec![
+                Value::BulkString(word.into()),
+                Value::Int(7),
+                Value::Int(0),
+            ])
         };
         assert_eq!(given(&row("GIVEN")), Some(7));
         assert_eq!(given(&row("TOOFEW")), None);

@@ -171,8 +171,18 @@ mod tests {
 
     #[test]
     fn who_has_most_to_spare_gives_half_to_who_was_refused_most() {
-        let before = [shelf(10, 0, 0), shelf(0, 0, 0), shelf(31, 0, 0), shelf(0, 5, 0)];
-        let now = [shelf(10, 0, 0), shelf(0, 4, 0), shelf(31, 0, 0), shelf(0, 14, 0)];
+        let before = [
+            shelf(10, 0, 0),
+            shelf(0, 0, 0),
+            shelf(31, 0, 0),
+            shelf(0, 5, 0),
+        ];
+        let now = [
+            shelf(10, 0, 0),
+            shelf(0, 4, 0),
+            shelf(31, 0, 0),
+            shelf(0, 14, 0),
+        ];
         assert_eq!(decided(&before, &now), [(2, 3, 15), (0, 1, 5)]);
         // Nobody asks: nothing moves.
         assert_eq!(decided(&now, &now), []);

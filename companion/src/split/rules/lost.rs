@@ -5,9 +5,7 @@ use super::reading::{ShareId, Shelf};
 /// What the living parts have of all stock of an item: their bases, less what they gave to
 /// share ids that no living part has, plus what they took from these. Moves among the living
 /// do not touch it.
-pub fn stock_of_living<'s>(
-    living: impl Iterator<Item = (ShareId, &'s Shelf)> + Clone,
-) -> i128 {
+pub fn stock_of_living<'s>(living: impl Iterator<Item = (ShareId, &'s Shelf)> + Clone) -> i128 {
     let is_living = |share_id: ShareId| living.clone().any(|(own, _)| own == share_id);
     let lost = |pairs: &[(ShareId, u64)]| -> i128 {
         let lost = pairs.iter().filter(|(share_id, _)| !is_living(*share_id));

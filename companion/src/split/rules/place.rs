@@ -113,7 +113,10 @@ mod tests {
                 let inner = &tag.as_bytes()[1..tag.len() - 1];
                 let slot = slot_of(inner);
                 assert_eq!(part_of_slot(slot, parts), part, "{tag} of {parts}");
-                let (before, number) = tag.trim_end_matches('}').rsplit_once('/').expect("a number");
+                let (before, number) = tag
+                    .trim_end_matches('}')
+                    .rsplit_once('/')
+                    .expect("a number");
                 for less in 0..number.parse().expect("a number") {
                     let tag = format!("{before}/{less}");
                     let slot = slot_of(&tag.as_bytes()[1..]);

@@ -113,11 +113,15 @@ mod tests {
             ("base", |_, shelves| shelves[1].base -= 1),
             ("given", |_, shelves| shelves[0].given[0].1 += 1),
             ("taken", |_, shelves| shelves[0].taken.push((20, 1))),
-            ("refunded", |heads, _| change(heads, |head| head.refunded += 1)),
+            ("refunded", |heads, _| {
+                change(heads, |head| head.refunded += 1)
+            }),
             ("connection", |heads, _| {
                 change(heads, |head| head.connection += 1);
             }),
-            ("share id", |heads, _| change(heads, |head| head.share_id += 1)),
+            ("share id", |heads, _| {
+                change(heads, |head| head.share_id += 1)
+            }),
             ("available", |_, shelves| shelves[0].available = 1),
             ("silence", |heads, _| heads[0] = None),
         ];

@@ -126,7 +126,11 @@ impl Driver {
         let quiet_room = quiet.len().div_ceil(QUIET_EVERY).max(QUIET_LEAST);
         let room = READ_MOST - wanted.len().min(READ_MOST - QUIET_LEAST);
         self.reads.clear();
-        let first = take_turn(&mut self.turns[0], &wanted, READ_MOST - room.min(QUIET_LEAST));
+        let first = take_turn(
+            &mut self.turns[0],
+            &wanted,
+            READ_MOST - room.min(QUIET_LEAST),
+        );
         self.reads.extend(first);
         let rest = take_turn(&mut self.turns[1], &quiet, quiet_room.min(room));
         self.reads.extend(rest);
@@ -179,7 +183,9 @@ impl Driver {
         }
         if self.compared != self.share_ids {
             // Another part, or one that was silent: what was compared with others counts anew.
-            self.items.iter_mut().for_each(|item| item.is_changed = true);
+            self.items
+                .iter_mut()
+                .for_each(|item| item.is_changed = true);
             self.compared.clone_from(&self.share_ids);
         }
         let is_whole = self.heads.iter().all(Option::is_some);
@@ -217,7 +223,13 @@ impl Driver {
             rest.push(index);
         }
         let may_give = |part: usize| answered(part) && !is_busy(part);
-        let gifts = gifts(&item.shelves, &item.demands, &item.pairs, may_give, answered);
+        let gifts = gifts(
+            &item.shelves,
+            &item.demands,
+            &item.pairs,
+            may_give,
+            answered,
+        );
         item.push_gives(index, &gifts, share_ids, may_give, &mut decision.gives);
         item.is_wanted = item.wants_each_round();
     }
@@ -365,11 +377,19 @@ mod tests {
     #[test]
     fn what_is_under_way_is_finished_and_a_gift_goes_on_top_of_it() {
         let mut driver = driver();
-        let first = [given(shelf(10, 0), 20, 4), taken(shelf(0, 0), 10, 3), shelf(0, 0)];
+        let first = [
+            given(shelf(10, 0), 20, 4),
+            taken(shelf(0, 0), 10, 3),
+            shelf(0, 0),
+        ];
         let decision = round(&mut driver, first);
         assert_eq!(rows(&decision), [(0, 1, 4)]);
         assert_eq!(driver.units_under_way(), 1);
-        let second = [given(shelf(10, 0), 20, 4), taken(shelf(0, 5), 10, 3), shelf(0, 0)];
+        let second = [
+            given(shelf(10, 0), 20, 4),
+            taken(shelf(0, 5), 10, 3),
+            shelf(0, 0),
+        ];
         let decision = round(&mut driver, second.clone());
         assert_eq!(rows(&decision), [(0, 1, 9)]);
         // Not while the giver is at another transfer, and not by a part that is silent.
@@ -384,9 +404,16 @@ mod tests {
     fn an_alarm_takes_a_giver_that_was_read_after_the_taker() {
         let mut driver = driver();
         // The giver was read before it gave, the taker after it took.
-        let decision = round(&mut driver, [shelf(5, 0), taken(shelf(3, 0), 10, 3), shelf(0, 0)]);
+        let decision = round(
+            &mut driver,
+            [shelf(5, 0), taken(shelf(3, 0), 10, 3), shelf(0, 0)],
+        );
         assert_eq!(decision.alarms, []);
-        let late = [given(shelf(2, 0), 20, 3), taken(shelf(3, 0), 10, 3), shelf(0, 0)];
+        let late = [
+            given(shelf(2, 0), 20, 3),
+            taken(shelf(3, 0), 10, 3),
+            shelf(0, 0),
+        ];
         assert_eq!(round(&mut driver, late).alarms, []);
         // It has lost what it gave.
         let lost = [shelf(5, 0), taken(shelf(3, 0), 10, 3), shelf(0, 0)];
@@ -425,7 +452,10 @@ mod tests {
         let empty = || [shelf(0, 0), shelf(0, 0), shelf(0, 0)];
         assert_eq!(round(&mut driver, empty()).rest, Some(vec![]));
         assert_eq!(round(&mut driver, empty()).rest, Some(vec![0]));
-        assert_eq!(round(&mut driver, [None, shelf(0, 0), shelf(0, 0)]).rest, None);
+        assert_eq!(
+            round(&mut driver, [None, shelf(0, 0), shelf(0, 0)]).rest,
+            None
+        );
         assert_eq!(round(&mut driver, empty()).rest, Some(vec![]));
         assert_eq!(round(&mut driver, empty()).rest, Some(vec![0]));
     }
@@ -459,6 +489,10 @@ mod tests {
             let _ = driver.decide(|_| false);
         }
         assert!(read.iter().all(|times| *times >= 1));
-        assert!(read[..7].iter().all(|times| *times >= 2), "{:?}", &read[..7]);
+        assert!(
+            read[..7].iter().all(|times| *times >= 2),
+            "{:?}",
+            &read[..7]
+        );
     }
 }

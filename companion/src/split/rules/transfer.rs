@@ -150,11 +150,13 @@ impl Transfer {
 
     fn takes(&self) -> Vec<Take> {
         let pairs = self.gives.iter().zip(&self.answered);
-        let take = |(give, total): (&Give, &Option<u64>)| {
-            total.map(|total| Take { total, ..*give })
-        };
+        let take =
+            |(give, total): (&Give, &Option<u64>)| total.map(|total| Take { total, ..*give });
         // A total of 0 is nothing: the giver had none.
-        pairs.filter_map(take).filter(|take| take.total > 0).collect()
+        pairs
+            .filter_map(take)
+            .filter(|take| take.total > 0)
+            .collect()
     }
 }
 

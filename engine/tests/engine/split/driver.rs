@@ -86,7 +86,11 @@ impl World {
                 }
                 let is_last = order.is_empty();
                 let driver = &mut self.drivers[at];
-                driver.phase = if is_last { Phase::Decide } else { Phase::Read(order) };
+                driver.phase = if is_last {
+                    Phase::Decide
+                } else {
+                    Phase::Read(order)
+                };
             }
             Phase::Decide => {
                 self.drivers[at].phase = Phase::Begin;
@@ -179,7 +183,8 @@ impl World {
                 continue;
             }
             if self.breaks == Some(Break::TakeBeforeGive) {
-                self.wire.extend(ours.iter().map(|give| Message::Take(*give)));
+                self.wire
+                    .extend(ours.iter().map(|give| Message::Take(*give)));
             }
             let connection = self.connect(part, None);
             self.drivers[at].moving[part] = Some(Moving {
@@ -191,15 +196,17 @@ impl World {
 
     fn empty_by_one_reading(&self, at: usize) -> Vec<usize> {
         let rules = &self.drivers[at].rules;
-        let share_ids: Vec<Option<u128>> =
-            self.groups.iter().map(|group| Some(group.share_id)).collect();
+        let share_ids: Vec<Option<u128>> = self
+            .groups
+            .iter()
+            .map(|group| Some(group.share_id))
+            .collect();
         let is_empty = |item: &usize| {
             let shelves = rules.shelves(*item);
             let mut pairs = Pairs::default();
             pairs.compare(shelves, &share_ids);
-            let none = |shelf: &super::rules::reading::Shelf| {
-                shelf.available == 0 && shelf.reserved == 0
-            };
+            let none =
+                |shelf: &super::rules::reading::Shelf| shelf.available == 0 && shelf.reserved == 0;
             pairs.under_way.is_empty() && shelves.iter().all(none)
         };
         (0..self.skus.len()).filter(is_empty).collect()
@@ -250,7 +257,9 @@ impl World {
                 if dice.one_in(3) {
                     node.durable = node.log.len();
                 }
-                moving.transfer.flushed(u64::from(node.durable >= connection.written));
+                moving
+                    .transfer
+                    .flushed(u64::from(node.durable >= connection.written));
             }
             Ask::Take(takes) => {
                 self.count("transfer");

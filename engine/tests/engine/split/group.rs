@@ -92,8 +92,13 @@ impl Group {
         let can = |(at, node): &(usize, &Node)| {
             *at != self.primary && node.is_up && node.is_synced && !node.leads
         };
-        let able: Vec<usize> =
-            self.nodes.iter().enumerate().filter(can).map(|(at, _)| at).collect();
+        let able: Vec<usize> = self
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(can)
+            .map(|(at, _)| at)
+            .collect();
         if able.is_empty() {
             return false;
         }

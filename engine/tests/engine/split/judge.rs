@@ -33,7 +33,9 @@ impl World {
     fn shelves(&self, item: usize) -> Vec<(ShareId, Shelf)> {
         let groups = self.groups.iter().filter(|group| !group.is_lost);
         let sku = &self.skus[item];
-        groups.map(|group| (group.share_id, group.head().shelf(sku))).collect()
+        groups
+            .map(|group| (group.share_id, group.head().shelf(sku)))
+            .collect()
     }
 
     /// The rules were kept: what was confirmed is on all copies.
@@ -45,9 +47,8 @@ impl World {
     pub fn judge(&mut self) -> Result<(), Fault> {
         for item in 0..self.skus.len() {
             let shelves = self.shelves(item);
-            let is_empty = |(_, shelf): &(ShareId, Shelf)| {
-                shelf.available == 0 && shelf.reserved == 0
-            };
+            let is_empty =
+                |(_, shelf): &(ShareId, Shelf)| shelf.available == 0 && shelf.reserved == 0;
             let is_whole = shelves.len() == self.groups.len();
             if is_whole && shelves.iter().all(is_empty) && under_way(&shelves) == 0 {
                 self.all_empty_at[item] = Some(self.step);
@@ -66,7 +67,9 @@ impl World {
         let (sold, owed) = (sum(|shelf| shelf.sold), sum(|shelf| shelf.owed));
         let stock = self.stock[item];
         if sold > stock + owed {
-            return Err(format!("{sold} sold of {stock}, and {owed} owed: {shelves:?}"));
+            return Err(format!(
+                "{sold} sold of {stock}, and {owed} owed: {shelves:?}"
+            ));
         }
         if owed > 0 {
             return Err(format!("{owed} owed: {shelves:?}"));
@@ -83,7 +86,12 @@ impl World {
             // Who reads a primary that was cut off reads the past.
             return Ok(());
         }
-        let since = self.groups[part].head().rest_since.get(item).copied().unwrap_or(u64::MAX);
+        let since = self.groups[part]
+            .head()
+            .rest_since
+            .get(item)
+            .copied()
+            .unwrap_or(u64::MAX);
         match self.all_empty_at[item] {
             Some(at) if at >= since => Ok(()),
             last => Err(format!(
@@ -99,7 +107,9 @@ impl World {
         let is_wrong = (0..self.skus.len()).any(|item| above(&self.shelves(item)).is_some());
         let alarms = self.drivers[0].rules.units_above();
         if is_wrong != (alarms > 0) {
-            return Err(format!("an alarm of {alarms} units, and taken above given: {is_wrong}"));
+            return Err(format!(
+                "an alarm of {alarms} units, and taken above given: {is_wrong}"
+            ));
         }
         if is_wrong {
             self.repair();

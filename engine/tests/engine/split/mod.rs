@@ -56,7 +56,9 @@ fn run(seed: u64, breaks: Option<Break>, takes_notes: bool) -> Run {
         for _ in 0..WORLD_STEPS {
             world.step(&mut dice)?;
         }
-        world.settle(&mut dice).map_err(|fault| format!("at the end: {fault}"))
+        world
+            .settle(&mut dice)
+            .map_err(|fault| format!("at the end: {fault}"))
     });
     Run {
         seen: world.seen,
@@ -90,7 +92,10 @@ fn no_unit_is_sold_twice_or_lost_whatever_happens_between_parts() {
         println!("{count:9} {what}");
     }
     if steps >= STEPS {
-        let missing: Vec<_> = judge::MUST_SEE.iter().filter(|what| !seen.contains_key(*what)).collect();
+        let missing: Vec<_> = judge::MUST_SEE
+            .iter()
+            .filter(|what| !seen.contains_key(*what))
+            .collect();
         assert!(missing.is_empty(), "never seen: {missing:?}");
     }
 }
@@ -101,7 +106,10 @@ fn each_rule_is_needed() {
     let only = std::env::var("FLASHSALE_BREAK").ok();
     let mut unfound = Vec::new();
     for broken in Break::RANDOM {
-        if only.as_ref().is_some_and(|only| *only != format!("{broken:?}")) {
+        if only
+            .as_ref()
+            .is_some_and(|only| *only != format!("{broken:?}"))
+        {
             continue;
         }
         let found = (1..=Break::WORLDS).find_map(|seed| {

@@ -48,7 +48,10 @@ pub fn created(now_ms: u64, share_id: u128, sale_id: u128, items: &[(String, u64
         sale_id,
         share_id,
         orders: b"orders",
-        items: items.iter().map(|(sku, units)| (sku.as_bytes(), *units)).collect(),
+        items: items
+            .iter()
+            .map(|(sku, units)| (sku.as_bytes(), *units))
+            .collect(),
         changes: Changes {
             group: Some(Some("shoes".into())),
             ..Changes::default()

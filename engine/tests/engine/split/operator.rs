@@ -20,7 +20,11 @@ impl World {
                 if self.groups[part].fail_over(dice, &mut self.epoch) {
                     self.count("failover");
                     self.note(|| format!("part {part} fails over"));
-                    let is_cut = self.groups[part].nodes.iter().filter(|node| node.leads).count();
+                    let is_cut = self.groups[part]
+                        .nodes
+                        .iter()
+                        .filter(|node| node.leads)
+                        .count();
                     self.had_cut |= is_cut > 1;
                 }
             }
@@ -57,7 +61,11 @@ impl World {
     /// A server crashes, and loses what is not in its file.
     fn crash(&mut self, part: usize, dice: &mut Dice) {
         let group = &mut self.groups[part];
-        let at = if dice.one_in(2) { group.primary } else { dice.index(group.nodes.len()) };
+        let at = if dice.one_in(2) {
+            group.primary
+        } else {
+            dice.index(group.nodes.len())
+        };
         let node = &mut group.nodes[at];
         if !node.is_up || group.is_lost {
             return;
@@ -69,7 +77,11 @@ impl World {
         if !was_primary {
             node.leads = false;
         }
-        self.count(if lost > 0 { "crash with a lost tail" } else { "crash" });
+        self.count(if lost > 0 {
+            "crash with a lost tail"
+        } else {
+            "crash"
+        });
         self.note(|| format!("part {part} server {at} crashes and loses {lost} of {at_risk}"));
         // A restart may be quicker than a failover.
         if was_primary && dice.one_in(2) {
@@ -83,12 +95,17 @@ impl World {
             return;
         }
         let others = self.groups.iter().enumerate().filter(|(at, _)| *at != part);
-        if !others.clone().all(|(_, group)| group.is_served() && group.head().leads) {
+        if !others
+            .clone()
+            .all(|(_, group)| group.is_served() && group.head().leads)
+        {
             return;
         }
         // No driver is at work. Lines to the lost part may still be on their way.
         let dead = self.groups[part].share_id;
-        self.drivers = (0..2).map(|_| Driver::new(self.groups.len(), &self.skus)).collect();
+        self.drivers = (0..2)
+            .map(|_| Driver::new(self.groups.len(), &self.skus))
+            .collect();
         self.wire.retain(|message| match message {
             Message::Take(take) => take.from_share != dead,
             Message::Rest { .. } => false,
@@ -139,7 +156,12 @@ impl World {
             items.push((sku.clone(), units));
         }
         let share_id = self.fresh_share(self.groups[part].sale_id);
-        let log = vec![created(self.now_ms, share_id, self.groups[part].sale_id, &items)];
+        let log = vec![created(
+            self.now_ms,
+            share_id,
+            self.groups[part].sale_id,
+            &items,
+        )];
         self.epoch += 1;
         let replicas = self.groups[part].nodes.len() - 1;
         let group = &mut self.groups[part];

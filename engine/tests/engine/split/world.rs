@@ -55,8 +55,13 @@ pub struct World {
 impl World {
     pub fn new(dice: &mut Dice, breaks: Option<Break>) -> Self {
         let parts = 2 + dice.index(3);
-        let skus: Vec<String> = (0..1 + dice.index(2)).map(|at| format!("sku{at}")).collect();
-        let stock: Vec<u64> = skus.iter().map(|_| dice.between(1, 3 * parts as u64)).collect();
+        let skus: Vec<String> = (0..1 + dice.index(2))
+            .map(|at| format!("sku{at}"))
+            .collect();
+        let stock: Vec<u64> = skus
+            .iter()
+            .map(|_| dice.between(1, 3 * parts as u64))
+            .collect();
         let replicas = dice.of(&[0, 1, 1, 2]);
         let mut world = Self::of(parts, skus, stock, replicas, dice, breaks);
         world.enough = (breaks.is_none() && dice.one_in(5)).then_some(0);
@@ -103,7 +108,9 @@ impl World {
             let sale_id = part as u128 + 1;
             let share_id = world.fresh_share(sale_id);
             let log = vec![created(now_ms, share_id, sale_id, &items)];
-            world.groups.push(Group::new(&log, share_id, sale_id, replicas, dice));
+            world
+                .groups
+                .push(Group::new(&log, share_id, sale_id, replicas, dice));
         }
         world
     }
@@ -153,8 +160,10 @@ impl World {
     fn transfer(&mut self, dice: &mut Dice) {
         let driver = dice.index(self.drivers.len());
         let moving = self.drivers[driver].moving.iter().enumerate();
-        let parts: Vec<usize> =
-            moving.filter(|(_, moving)| moving.is_some()).map(|(part, _)| part).collect();
+        let parts: Vec<usize> = moving
+            .filter(|(_, moving)| moving.is_some())
+            .map(|(part, _)| part)
+            .collect();
         if !parts.is_empty() {
             self.go_on(driver, dice.of(&parts), dice);
         }
@@ -206,7 +215,11 @@ impl World {
                 let now_ms = self.now_ms;
                 let primary = self.groups[take.to].primary;
                 let has_come = self.groups[take.to].nodes[primary].take(now_ms, &ask);
-                self.count(if has_come { "TAKE" } else { "TAKE that changed nothing" });
+                self.count(if has_come {
+                    "TAKE"
+                } else {
+                    "TAKE that changed nothing"
+                });
                 self.note(|| format!("{take:?}: {has_come}"));
             }
             Message::Rest { part, items, since } => {
@@ -219,7 +232,9 @@ impl World {
                 let names = items.iter().map(|item| skus[*item].as_bytes());
                 node.sale.note_rest(names, self.now_ms, 1_000);
                 node.rest_since = vec![u64::MAX; skus.len()];
-                items.iter().for_each(|item| node.rest_since[*item] = *since);
+                items
+                    .iter()
+                    .for_each(|item| node.rest_since[*item] = *since);
             }
         }
     }
@@ -251,11 +266,22 @@ impl World {
             }
             (3..5, Some(id)) => {
                 let (user, reference) = (None, None);
-                self.ask(part, &Op::Checkout { id, user, reference })?;
+                self.ask(
+                    part,
+                    &Op::Checkout {
+                        id,
+                        user,
+                        reference,
+                    },
+                )?;
             }
             _ => {
                 let item = dice.index(self.skus.len());
-                let units = if dice.one_in(5) { dice.between(2, 3) } else { 1 };
+                let units = if dice.one_in(5) {
+                    dice.between(2, 3)
+                } else {
+                    1
+                };
                 self.reserve(part, item, units, dice.one_in(2))?;
             }
         }
@@ -276,7 +302,12 @@ impl World {
         let ask = Ask::Items(vec![(sku.clone(), units)]);
         let op = if buys {
             let (ask, id, reference) = (ask, id.clone(), None);
-            Op::Buy { user, ask, id, reference }
+            Op::Buy {
+                user,
+                ask,
+                id,
+                reference,
+            }
         } else {
             let (ask, id) = (ask, id.clone());
             Op::Reserve {

@@ -139,10 +139,8 @@ pub struct AlterOptions {
 pub struct RestockOptions {
     #[command(flatten)]
     pub common: Common,
-    /// The reference that makes a repetition harmless
-    #[arg(value_name = "REF ref", num_args = 2, required = true)]
-    pub reference: Vec<String>,
-    /// `ITEMS count sku units ...`, and NEW for SKUs that are not there
+    /// `REF ref`, which makes a repetition harmless; `ITEMS count sku units ...`; and NEW for SKUs
+    /// that are not there
     #[arg(
         required = true,
         trailing_var_arg = true,

@@ -73,15 +73,14 @@ pub fn read(words: &[String]) -> Result<Stock<'_>, Failure> {
 ///
 /// Wrong usage; a part cannot be reached, or answers an error.
 pub async fn restock(options: RestockOptions) -> Result<u8, Failure> {
-    let [word, reference] = options.reference.as_slice() else {
-        return Err(Failure::Usage("REF ref comes first".into()));
+    let [word, reference, words @ ..] = options.words.as_slice() else {
+        return Err(Failure::Usage("REF ref ITEMS count sku units ...".into()));
     };
     if !word.eq_ignore_ascii_case("REF") {
-        return Err(Failure::Usage(
-            "REF ref comes first: with it, a repetition is harmless".into(),
-        ));
+        let text = "REF ref comes first: with it, a repetition is harmless";
+        return Err(Failure::Usage(text.into()));
     }
-    let stock = read(&options.words)?;
+    let stock = read(words)?;
     refuse_salelimit(stock.rest)?;
     let is_new = match stock.rest {
         [] => false,

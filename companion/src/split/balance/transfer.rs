@@ -90,7 +90,8 @@ impl Mover {
     pub async fn run(mut self, gives: Vec<Give>, enough: Option<u64>) -> Moved {
         let asked = gives.len();
         let mut transfer = Transfer::new(gives, enough);
-        let mut why = "no part gave anything".to_owned();
+        let mut why = "its parts gave nothing".to_owned();
+        let mut is_confirmed = false;
         let mut wire = match self.wire.take() {
             Some(wire) => Some(wire),
             None => {
@@ -103,7 +104,7 @@ impl Mover {
         while let Some(open) = &mut wire {
             let step = match transfer.next() {
                 Ask::Take(list) => {
-                    takes = list;
+                    (takes, is_confirmed) = (list, true);
                     break;
                 }
                 Ask::Nothing => break,
@@ -121,7 +122,7 @@ impl Mover {
         Moved {
             server: self.server,
             wire,
-            unconfirmed: takes.is_empty().then_some(why),
+            unconfirmed: (!is_confirmed).then_some(why),
             takes,
             asked,
         }

@@ -7,7 +7,9 @@
 //! 2. There is a TAKE only where, after all GIVEs and on their connection, as many replicas as
 //!    the topology names have confirmed them, and the server's own file, unless each write is in
 //!    it before its answer.
-//! 3. A connection that breaks ends the transfer: WAIT speaks for what its own connection wrote.
+//! 3. Nothing is given while a replica is away, or where no file is kept: it would be on sale
+//!    nowhere until that is mended.
+//! 4. A connection that breaks ends the transfer: WAIT speaks for what its own connection wrote.
 //!    What is given stays under way, and the next round finishes it.
 
 /// A GIVE, sent with MOST and CONFIRM.
@@ -59,6 +61,9 @@ pub enum File {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
+    /// Before the GIVEs, so that nothing is given that could not be taken.
+    LookFirst,
+    WaitFirst(u64),
     Give,
     Copies,
     Wait(u64, File),
@@ -83,7 +88,11 @@ impl Transfer {
     pub fn new(gives: Vec<Give>, enough: Option<u64>) -> Self {
         Self {
             answered: vec![None; gives.len()],
-            at: if gives.is_empty() { At::End } else { At::Give },
+            at: if gives.is_empty() {
+                At::End
+            } else {
+                At::LookFirst
+            },
             gives,
             enough,
         }
@@ -93,8 +102,8 @@ impl Transfer {
     pub fn next(&self) -> Ask<'_> {
         match self.at {
             At::Give => Ask::Give(&self.gives),
-            At::Copies => Ask::Copies,
-            At::Wait(replicas, _) => Ask::Wait { replicas },
+            At::LookFirst | At::Copies => Ask::Copies,
+            At::WaitFirst(replicas) | At::Wait(replicas, _) => Ask::Wait { replicas },
             At::File => Ask::WaitFile,
             At::Take => Ask::Take(self.takes()),
             At::End => Ask::Nothing,
@@ -119,14 +128,21 @@ impl Transfer {
         self.at = match replicas {
             Some(replicas) if file != File::None => {
                 let needed = self.enough.map_or(replicas, |most| most.min(replicas));
-                At::Wait(needed, file)
+                match self.at {
+                    At::LookFirst => At::WaitFirst(needed),
+                    _ => At::Wait(needed, file),
+                }
             }
             _ => At::End,
         };
     }
 
-    /// Takes in how many replicas have what was given.
+    /// Takes in how many replicas have what this connection wrote: so far nothing, or what was
+    /// given.
     pub fn waited(&mut self, replicas: u64) {
+        if let At::WaitFirst(needed) = self.at {
+            self.at = if replicas < needed { At::End } else { At::Give };
+        }
         let At::Wait(needed, file) = self.at else {
             return;
         };
@@ -177,6 +193,9 @@ mod tests {
 
     fn up_to_wait(file: File, enough: Option<u64>, named: u64) -> Transfer {
         let mut transfer = Transfer::new(vec![give(5), give(6)], enough);
+        assert_eq!(transfer.next(), Ask::Copies);
+        transfer.named(Some(named), file);
+        transfer.waited(named);
         assert!(matches!(transfer.next(), Ask::Give(gives) if gives.len() == 2));
         transfer.given([Some(3), None]);
         assert_eq!(transfer.next(), Ask::Copies);
@@ -208,10 +227,18 @@ mod tests {
         assert_eq!(broken.next(), Ask::Nothing);
         for (named, file) in [(None, File::Always), (Some(0), File::None)] {
             let mut unknown = Transfer::new(vec![give(5)], None);
-            unknown.given([Some(5)]);
             unknown.named(named, file);
             assert_eq!(unknown.next(), Ask::Nothing);
         }
+    }
+
+    #[test]
+    fn gives_nothing_while_a_replica_is_away() {
+        let mut transfer = Transfer::new(vec![give(5)], None);
+        transfer.named(Some(2), File::Always);
+        assert_eq!(transfer.next(), Ask::Wait { replicas: 2 });
+        transfer.waited(1);
+        assert_eq!(transfer.next(), Ask::Nothing);
     }
 
     #[test]

@@ -388,7 +388,7 @@ impl World {
             self.drive(at, dice);
         }
         for part in 0..self.groups.len() {
-            for _ in 0..6 {
+            for _ in 0..9 {
                 self.groups[part].sync(dice, usize::MAX);
                 let primary = self.groups[part].primary;
                 let node = &mut self.groups[part].nodes[primary];

@@ -198,7 +198,7 @@ fn ask(cluster: &Cluster, command: &redis::Cmd) -> redis::Value {
 fn sold(cluster: &Cluster, market: &Market) -> u64 {
     let sold = |key: &String| {
         let answer = ask(cluster, redis::cmd("FLASHSALE.STOCK").arg(key));
-        let rows: Vec<(String, u64, u64, u64)> =
+        let rows: Vec<(String, u64, u64, u64, u64)> =
             redis::from_redis_value(answer).unwrap_or_default();
         rows.iter().map(|row| row.3).sum::<u64>()
     };

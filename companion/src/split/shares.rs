@@ -23,7 +23,14 @@ pub struct Garbled;
 
 /// The items of one part as they were read last, in bytes.
 #[derive(Default)]
-pub struct Known(Vec<Vec<u8>>);
+pub struct Known(Vec<KnownRow>);
+
+/// One item in bytes, and where its pairs begin.
+#[derive(Default)]
+struct KnownRow {
+    bytes: Vec<u8>,
+    pairs_at: usize,
+}
 
 /// An answer on its way in.
 pub struct Reader {
@@ -143,16 +150,16 @@ impl Reader {
             };
             let rest = &bytes[self.at..];
             let before = known.of(*item);
-            let length = if !before.is_empty() && rest.starts_with(before) {
-                before.len()
+            let length = if !before.bytes.is_empty() && rest.starts_with(&before.bytes) {
+                before.bytes.len()
             } else {
-                let Some(length) = Walk::default().on(rest) else {
+                let Some((row, length)) = Row::read(rest, before)? else {
                     return Ok(false);
                 };
-                let row = &rest[..length];
-                take(*item, Row::new(row)?);
-                before.clear();
-                before.extend_from_slice(row);
+                before.pairs_at = row.as_ref().map_or(0, |row| row.pairs_at);
+                take(*item, row);
+                before.bytes.clear();
+                before.bytes.extend_from_slice(&rest[..length]);
                 length
             };
             self.at += length;
@@ -164,40 +171,78 @@ impl Reader {
 }
 
 impl Known {
-    fn of(&mut self, item: usize) -> &mut Vec<u8> {
+    fn of(&mut self, item: usize) -> &mut KnownRow {
         if self.0.len() <= item {
-            self.0.resize_with(item + 1, Vec::new);
+            self.0.resize_with(item + 1, KnownRow::default);
         }
         &mut self.0[item]
     }
 
     /// Whatever comes next is new.
     pub fn forget(&mut self) {
-        self.0.iter_mut().for_each(Vec::clear);
+        self.0.iter_mut().for_each(|row| row.bytes.clear());
     }
 }
 
 /// One item, in bytes.
 pub struct Row<'b> {
     pub sku: &'b [u8],
+    /// Available, reserved, sold, owed, base, asked, waiting.
+    numbers: [i64; 7],
     bytes: &'b [u8],
-    at: usize,
+    pairs_at: usize,
+    /// Its pairs are not those of the last reading.
+    pub has_new_pairs: bool,
 }
 
 impl<'b> Row<'b> {
-    /// `None` where the part has no such item.
-    fn new(bytes: &'b [u8]) -> Result<Option<Self>, Garbled> {
-        let Some((b'*', fields @ 0.., after)) = header(bytes, 0) else {
+    /// Reads the first item of some bytes, and its length; `None` where more bytes are needed.
+    /// An item that the part does not have is `None` in its place. Pairs are looked at only if
+    /// they are others than before: people who ask change numbers alone.
+    #[allow(clippy::type_complexity)]
+    fn read(bytes: &'b [u8], before: &KnownRow) -> Result<Option<(Option<Self>, usize)>, Garbled> {
+        let Some((kind, fields, after)) = header(bytes, 0) else {
             return Ok(None);
         };
-        let Some((sku, at)) = word(bytes, after)? else {
-            return Err(Garbled);
-        };
+        if kind != b'*' || fields < 0 {
+            return Ok(Walk::default().on(bytes).map(|length| (None, length)));
+        }
         // A newer module may append to it.
         if fields < 10 {
             return Err(Garbled);
         }
-        Ok(Some(Self { sku, bytes, at }))
+        let Some((sku, mut at)) = word(bytes, after)? else {
+            return Ok(None);
+        };
+        let mut numbers = [0; 7];
+        for number in &mut numbers {
+            let Some((kind, found, after)) = header(bytes, at) else {
+                return Ok(None);
+            };
+            if kind != b':' {
+                return Err(Garbled);
+            }
+            (*number, at) = (found, after);
+        }
+        let known = before.bytes.get(before.pairs_at..).unwrap_or_default();
+        let has_new_pairs =
+            before.pairs_at == 0 || known.is_empty() || !bytes[at..].starts_with(known);
+        let length = if has_new_pairs {
+            let Some(length) = Walk::default().on(bytes) else {
+                return Ok(None);
+            };
+            length
+        } else {
+            at + known.len()
+        };
+        let row = Self {
+            sku,
+            numbers,
+            bytes,
+            pairs_at: at,
+            has_new_pairs,
+        };
+        Ok(Some((Some(row), length)))
     }
 
     /// Writes it where the last reading is.
@@ -206,23 +251,18 @@ impl<'b> Row<'b> {
     ///
     /// It is no such row.
     pub fn write_to(&self, shelf: &mut Shelf) -> Result<(), Garbled> {
-        let mut at = self.at;
-        let mut number = || {
-            let Some((b':', number, after)) = header(self.bytes, at) else {
-                return Err(Garbled);
-            };
-            at = after;
-            Ok(number)
-        };
-        shelf.available = number()?.unsigned_abs();
-        shelf.reserved = number()?.unsigned_abs();
-        shelf.sold = number()?.unsigned_abs();
-        shelf.owed = number()?.unsigned_abs();
-        shelf.base = number()?;
-        shelf.asked = number()?.unsigned_abs();
-        shelf.waiting = number()?.unsigned_abs();
-        let at = pairs(self.bytes, at, &mut shelf.given)?;
-        pairs(self.bytes, at, &mut shelf.taken)?;
+        let units = |at: usize| self.numbers[at].unsigned_abs();
+        shelf.available = units(0);
+        shelf.reserved = units(1);
+        shelf.sold = units(2);
+        shelf.owed = units(3);
+        shelf.base = self.numbers[4];
+        shelf.asked = units(5);
+        shelf.waiting = units(6);
+        if self.has_new_pairs {
+            let at = pairs(self.bytes, self.pairs_at, &mut shelf.given)?;
+            pairs(self.bytes, at, &mut shelf.taken)?;
+        }
         Ok(())
     }
 }
@@ -378,6 +418,11 @@ mod tests {
             let second = answer(&[red.clone(), row("blue", [8; 7], &[])]);
             assert_eq!(read(&second, &mut known, &mut shelves, piece), [1]);
             assert_eq!(shelves[1].available, 8);
+            // Numbers alone.
+            let third = answer(&[row("red", [1; 7], &[(SHARE, 9)]), row("blue", [8; 7], &[])]);
+            assert_eq!(read(&third, &mut known, &mut shelves, piece), [0]);
+            assert_eq!((shelves[0].asked, shelves[0].given.len()), (1, 1));
+            assert_eq!(read(&second, &mut known, &mut shelves, piece), [0]);
             known.forget();
             assert_eq!(read(&second, &mut known, &mut shelves, piece), [0, 1]);
         }

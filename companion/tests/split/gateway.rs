@@ -41,7 +41,8 @@ fn users_are_on_their_part_and_the_page_shows_all_parts() {
     let on: Vec<i64> = keys
         .iter()
         .map(|key| {
-            let rows: Vec<(String, i64, i64, i64, i64)> = redis.ask(&format!("FLASHSALE.STOCK {key}"));
+            let rows: Vec<(String, i64, i64, i64, i64)> =
+                redis.ask(&format!("FLASHSALE.STOCK {key}"));
             rows[0].2
         })
         .collect();

@@ -111,7 +111,8 @@ fn keys(redis: &Redis) -> Vec<String> {
 fn stock(redis: &Redis, keys: &[String], sku: &str) -> [i64; 3] {
     let mut sums = [0; 3];
     for key in keys {
-        let rows: Vec<(String, i64, i64, i64, i64)> = redis.ask(&format!("FLASHSALE.STOCK {key} {sku}"));
+        let rows: Vec<(String, i64, i64, i64, i64)> =
+            redis.ask(&format!("FLASHSALE.STOCK {key} {sku}"));
         for (_, available, reserved, sold, _) in rows {
             sums[0] += available;
             sums[1] += reserved;

@@ -135,14 +135,16 @@ impl Round<'_> {
             let driver = &mut *self.driver;
             let mut is_sound = true;
             let length = reader.on(bytes, self.reads, &mut self.known[part], |item, row| {
-                let is_ours = row
-                    .as_ref()
-                    .is_none_or(|row| row.sku == driver.sku(item).as_bytes());
-                let shelf = driver.shelf(item, part);
-                match row {
-                    Some(row) => is_sound &= is_ours && row.write_to(shelf).is_ok(),
-                    None => *shelf = Shelf::default(),
-                }
+                let Some(row) = row else {
+                    *driver.shelf(item, part) = Shelf::default();
+                    return;
+                };
+                is_sound &= row.sku == driver.sku(item).as_bytes();
+                let shelf = match row.has_new_pairs {
+                    true => driver.shelf(item, part),
+                    false => driver.shelf_numbers(item, part),
+                };
+                is_sound &= row.write_to(shelf).is_ok();
             });
             match length {
                 Ok(Some(length)) if is_sound => {

@@ -153,6 +153,11 @@ impl Driver {
         &mut self.items[item].shelves[part]
     }
 
+    /// The same where its pairs are as they were.
+    pub fn shelf_numbers(&mut self, item: usize, part: usize) -> &mut Shelf {
+        &mut self.items[item].shelves[part]
+    }
+
     /// What was read of an item last.
     pub fn shelves(&self, item: usize) -> &[Shelf] {
         &self.items[item].shelves

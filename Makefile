@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 .DEFAULT_GOAL := help
 # In the order written, also with -j.
 .NOTPARALLEL:
-.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-clients test-shops shop test-story test-cluster test-docker test-kubernetes companion test-companion bench-companion lint-companion test-asan fuzz soak pictures lint hooks deny msrv build-arm64 release sbom deb release-companion image version clean
+.PHONY: help setup build run port-is-free demo bench bench-quick profile test test-servers test-clients test-shops shop test-story test-cluster test-docker test-kubernetes companion test-companion bench-companion bench-split lint-companion test-asan fuzz soak pictures lint hooks deny msrv build-arm64 release sbom deb release-companion image version clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -90,6 +90,8 @@ test-shops: ## play every case of the shops in examples/, then rush each while a
 test-cluster: ## move slots, hand over and kill primaries of a real cluster under load
 	@$(SETUP) build server servers
 	cargo test --locked --test server -- cluster_reshard:: slot_migration:: --ignored --nocapture --test-threads=1
+	@$(SETUP) companion
+	$(COMPANION) test $(IN_COMPANION) --test split -- cluster:: load:: --ignored --nocapture --test-threads=1
 
 test-docker: ## build the image on Redis 7, Redis 8 and Valkey 8, and test each (IMAGES="redis:8-bookworm")
 	@$(SETUP) build server compose
@@ -119,6 +121,12 @@ bench-companion: ## measure what one worker stores, what reconcile compares, and
 	cargo build --release --locked
 	FLASHSALE_DATABASES=required $(COMPANION) test --release $(IN_COMPANION) --test worker -- bench:: --ignored --nocapture
 	$(COMPANION) test --release $(IN_COMPANION) --test serve -- bench:: --ignored --nocapture
+
+# Servers held to a tenth of a core each, where cgroups can be had; else without those figures.
+bench-split: ## measure what a split sale costs, and its driver (FLASHSALE_PICTURE=docs/bench/split.svg)
+	@$(SETUP) build companion server
+	cargo build --release --locked
+	$(COMPANION) test --release $(IN_COMPANION) --test split -- bench:: --ignored --nocapture --test-threads=1
 
 lint-companion: ## check the companion's formatting and lints
 	@$(SETUP) companion lint

@@ -4,7 +4,8 @@
 //! tables, each order exactly once; `flashsale reconcile` makes both agree again after a loss;
 //! `flashsale serve` is the way from browsers to a sale, by
 //! HTTP; `flashsale load` lets a crowd loose on a sale and checks the books; `flashsale top` shows a
-//! sale in the terminal. docs/companion.md is their manual.
+//! sale in the terminal; `flashsale split` sells one stock on several shards. docs/companion.md is
+//! their manual, and docs/split.md that of the last.
 //!
 //! | Folder | |
 //! |---|---|
@@ -14,6 +15,7 @@
 //! | `top` | what a sale and its server look like now |
 //! | `serve` | the gateway: queues and batches, answers over HTTP, the live view, the page |
 //! | `reconcile` | SQL, sale and stream compared, and what is done about the differences |
+//! | `split` | the parts of one sale: names, rules, the driver, what is run by hand |
 //! | `worker` | entries, hooks, one batch, reading and acknowledging |
 
 #![forbid(unsafe_code)]
@@ -29,6 +31,7 @@ mod reconcile;
 mod retry;
 mod secret;
 mod serve;
+mod split;
 mod sql;
 mod stop;
 mod top;
@@ -58,6 +61,7 @@ enum Command {
     Load(Box<load::Options>),
     Top(top::Options),
     Serve(serve::Options),
+    Split(Box<split::Options>),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
             Command::Load(options) => load::run(*options).await,
             Command::Top(options) => top::run(options).await,
             Command::Serve(options) => serve::run(options).await,
+            Command::Split(options) => split::run(*options).await,
         }
     };
     let code = match runtime.block_on(run) {

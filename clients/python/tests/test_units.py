@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import binascii
 import json
 import time
 from types import SimpleNamespace
@@ -14,7 +15,8 @@ import redis
 import redis.asyncio
 from conftest import CLIENTS
 from fake import CUT, FakeServer
-from flashsale import AsyncSale, FlashSaleError, Sale, UnsafeCall, new_id, new_pass, part_of, retry, retry_async
+from flashsale import AsyncSale, AsyncSplitSale, FlashSaleError, NotKnownYet, Sale, SplitSale, UnsafeCall
+from flashsale import new_id, new_pass, part_of, retry, retry_async
 from flashsale import _calls
 from flashsale import _decode as decode
 from flashsale import _encode as encode
@@ -57,6 +59,61 @@ def test_the_part_of_a_user_is_that_of_the_contract() -> None:
     assert new_id(12).endswith("0C") and new_id(1023).endswith("ZZ")
     with pytest.raises(ValueError):
         new_id(1024)
+
+
+GET_NOTHING = b"$-1\r\n"
+GET_SOLD = b"*2\r\n$5\r\nstate\r\n$4\r\nsold\r\n"
+
+
+def test_keys_of_parts_are_those_of_the_program() -> None:
+    split = SplitSale(redis.Redis(), "shoes", 16)
+    slots = [binascii.crc_hqx(str(part.key)[1:-1].encode(), 0) % 16384 for part in split.parts]
+    assert [slot * 16 // 16384 for slot in slots] == list(range(16))
+    assert str(split.parts[0].orders) == str(split.parts[0].key) + ":orders"
+    assert split.of("123456789") is split.parts[12]
+    assert split.new_id("123456789").endswith("0C")
+    named = SplitSale(redis.Redis(), "shoes", 16, keys="sale:{}", streams="orders:{}")
+    assert named.parts[3].key == "sale:" + str(split.parts[3].key)
+    for wrong in (("a{b", 16), ("a", 0), ("a", 1025)):
+        with pytest.raises(ValueError):
+            SplitSale(redis.Redis(), *wrong)
+
+
+def test_whoever_knows_only_an_id_asks_its_part_first_and_then_all() -> None:
+    id = new_id(2)
+    with FakeServer(GET_SOLD, GET_NOTHING, GET_NOTHING, GET_SOLD, *[GET_NOTHING] * 4) as server:
+        split = SplitSale(redis.Redis(port=server.port, protocol=2, socket_timeout=5), "s", 4)
+        found = split.find(id)
+        assert found is not None and found[0] is split.parts[2] and found[1].state == "sold"
+        # Made before the sale was split, or elsewhere: the others have it.
+        found = split.find(id)
+        assert found is not None and found[0] is split.parts[1]
+        assert split.find("no ULID") is None
+        keys = [words[1].decode() for words in server.received]
+    order = [str(split.parts[part].key) for part in (2, 2, 0, 1, 0, 1, 2, 3)]
+    assert keys == order
+
+
+def test_a_part_that_is_away_is_no_answer() -> None:
+    id = new_id(0)
+    for away in (b"-CLUSTERDOWN The cluster is down\r\n", b"-NOSALE no such sale\r\n"):
+        with FakeServer(away, GET_NOTHING, away, GET_SOLD) as server:
+            split = SplitSale(redis.Redis(port=server.port, protocol=2, socket_timeout=5), "s", 2)
+            with pytest.raises(NotKnownYet):
+                split.find(id)
+            found = split.find(id)
+            assert found is not None and found[0] is split.parts[1]
+
+    async def by_asyncio() -> None:
+        with FakeServer(b"-CLUSTERDOWN The cluster is down\r\n", GET_NOTHING, GET_NOTHING, GET_NOTHING) as server:
+            client = redis.asyncio.Redis(port=server.port, protocol=2, socket_timeout=5)
+            split = AsyncSplitSale(client, "s", 2)
+            with pytest.raises(NotKnownYet):
+                await split.find(id)
+            assert await split.find(id) is None
+            await client.aclose()
+
+    asyncio.run(by_asyncio())
 
 
 @pytest.mark.parametrize(

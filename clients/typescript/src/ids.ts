@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 
 import type { Name } from "./base.js";
 
-const LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+export const LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /**
  * A ULID with 80 fresh random bits: nobody can guess it from another. For a split sale the last
@@ -22,12 +22,17 @@ export function newId(part?: number): string {
   return letters.slice(0, 24) + LETTERS[part >> 5]! + LETTERS[part & 31]!;
 }
 
-/** The part of a split sale that has this user: `CRC16(user) mod 16384` in `parts` equal slices. */
-export function partOf(user: Name, parts: number): number {
+/** The slot of a name, over all its bytes: braces mean nothing. */
+export function slotOf(name: Name): number {
   let crc = 0;
-  for (const byte of Buffer.from(user as string)) {
+  for (const byte of Buffer.from(name as string)) {
     crc ^= byte << 8;
     for (let bit = 0; bit < 8; bit++) crc = ((crc << 1) ^ (crc & 0x8000 ? 0x1021 : 0)) & 0xffff;
   }
-  return Math.floor(((crc % 16384) * parts) / 16384);
+  return crc % 16384;
+}
+
+/** The part of a split sale that has this user: `CRC16(user) mod 16384` in `parts` equal slices. */
+export function partOf(user: Name, parts: number): number {
+  return Math.floor((slotOf(user) * parts) / 16384);
 }

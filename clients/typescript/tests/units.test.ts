@@ -5,7 +5,7 @@ import { syncBuiltinESMExports } from "node:module";
 import test, { mock } from "node:test";
 import timers from "node:timers/promises";
 
-import { ERRORS, FlashSaleError, flashsale, isNo, isNotNow, isYes, newId, newPass, partOf, retry, retryAfterS, STATUSES, UnsafeCall } from "flashsale-client";
+import { ERRORS, FlashSaleError, flashsale, isNo, isNotNow, isYes, newId, newPass, NotKnownYet, partOf, retry, retryAfterS, SplitSale, STATUSES, UnsafeCall } from "flashsale-client";
 
 import { CUT, fake, json } from "./support.js";
 
@@ -30,6 +30,42 @@ test("the part of a user is that of the contract", () => {
   assert.equal(partOf(Buffer.from("123456789"), 16), 12);
   assert(newId(12).endsWith("0C") && newId(1023).endsWith("ZZ"));
   assert.throws(() => newId(1024), RangeError);
+});
+
+test("the keys of parts are those of the program", () => {
+  const split = new SplitSale("shoes");
+  assert.equal(split.of("123456789"), split.parts[12]);
+  assert(split.newId("123456789").endsWith("0C"));
+  split.parts.forEach(({ key, orders }, part) => {
+    assert.equal(partOf(key.slice(1, -1), 16), part);
+    assert.equal(orders, `${key}:orders`);
+  });
+  const named = new SplitSale("shoes", { keys: "sale:{}", streams: "orders:{}" });
+  assert.equal(named.parts[3]!.key, `sale:${split.parts[3]!.key}`);
+  assert.throws(() => new SplitSale("a{b"), RangeError);
+  assert.throws(() => new SplitSale("a", { parts: 1025 }), RangeError);
+});
+
+test("whoever knows only an id asks its part first and then all", async () => {
+  const asked: number[] = [];
+  const split = new SplitSale("s", { parts: 4 });
+  const has = (owner: number | null, away: number[] = []) => ({
+    flashsale: {
+      get: async (key: string) => {
+        const part = split.parts.findIndex((one) => one.key === key);
+        asked.push(part);
+        if (away.includes(part)) throw new FlashSaleError("CLUSTERDOWN The cluster is down");
+        return part === owner ? ({ state: "sold" } as never) : null;
+      },
+    },
+  });
+  const id = newId(2);
+  assert.equal((await split.find(has(2), id))?.part, split.parts[2]);
+  assert.equal((await split.find(has(1), Buffer.from(id)))?.part, split.parts[1]);
+  assert.equal(await split.find(has(null), "no ULID"), null);
+  assert.deepEqual(asked, [2, 2, 0, 1, 0, 1, 2, 3]);
+  await assert.rejects(split.find(has(null, [2]), id), NotKnownYet);
+  assert.equal((await split.find(has(3, [2]), id))?.part, split.parts[3]);
 });
 
 test("a pass is the one the server takes", () => {

@@ -67,6 +67,11 @@ impl Address {
         })
     }
 
+    /// Reports whether what is said is encrypted.
+    pub fn is_secret(&self) -> bool {
+        self.scheme == "rediss"
+    }
+
     /// Returns the address of another server that takes the same user.
     pub fn of_server(&self, server: (String, u16), way: Way) -> Self {
         Self {

@@ -12,7 +12,7 @@
 //! | File | |
 //! |---|---|
 //! | `acts` | what is played, one after the other |
-//! | `stage`, `prepare`, `own`, `worker`, `watch` | a sale of load's own, on a server |
+//! | `stage`, `prepare`, `own`, `worker`, `watch`, `split` | a sale of load's own, on a server or on several |
 //! | `guest`, `seen` | the sale of a gateway, and the checks that HTTP alone allows |
 //! | `crowd`, `buyer`, `chance`, `rules` | who comes, to what |
 //! | `drive`, `agenda`, `visit` | what is due when, and what each buyer does next |
@@ -51,6 +51,7 @@ mod resp;
 mod rules;
 mod seen;
 mod series;
+mod split;
 mod stage;
 mod tally;
 mod text;

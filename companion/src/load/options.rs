@@ -85,6 +85,11 @@ pub struct Options {
     /// Leaves the sale there
     #[arg(long)]
     pub keep: bool,
+    /// The sale has so many parts, on the shards of a cluster, and a driver beside it. Their slots stay
+    /// where they are
+    #[arg(long, value_name = "PARTS", value_parser = clap::value_parser!(u16).range(1..=1_024),
+          conflicts_with_all = ["wait", "batch", "worker_sql", "kill_at", "own"])]
+    pub split: Option<u16>,
     /// How many come in a spike
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub buyers: u64,
@@ -158,6 +163,9 @@ impl Options {
     ///
     /// A line without a spike: it would never end.
     pub fn check(&self) -> Result<(), Failure> {
+        if self.split.is_some() && self.shape == Shape::Soak {
+            return Err(Failure::Usage("--split is for a spike or a tail".into()));
+        }
         match self.wait && self.shape != Shape::Spike {
             true => Err(Failure::Usage("--wait is for a spike".into())),
             false => Ok(()),
@@ -198,8 +206,10 @@ impl Options {
         if self.shape == Shape::Soak {
             return usage("a soak restocks, which no gateway does: take a tail");
         }
-        if self.batch.is_some() || self.worker_sql.is_some() || self.keep {
-            return usage("--batch, --worker-sql and --keep are not for a --target http://...");
+        if self.batch.is_some() || self.worker_sql.is_some() || self.keep || self.split.is_some() {
+            return usage(
+                "--batch, --worker-sql, --keep and --split are not for a --target http://...",
+            );
         }
         if self.wait {
             return usage(

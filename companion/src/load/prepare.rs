@@ -16,7 +16,7 @@ use super::request::Sale;
 /// How late a payment can still succeed.
 pub const GRACE_MS: u64 = 300;
 /// Who comes in the first moments is too early.
-const EARLY_MS: u64 = 50;
+pub const EARLY_MS: u64 = 50;
 /// Most places in line: more than can come.
 const WAITING_MAX: u64 = 100_000_000;
 

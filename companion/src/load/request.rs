@@ -2,6 +2,7 @@
 
 use super::buyer::Line;
 use super::resp::{push_command, push_header, push_word};
+use crate::split::rules::place::part_of_user;
 
 /// What a buyer is about to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +37,41 @@ pub struct Sale {
     pub key: String,
     pub orders: String,
     pub items: Vec<String>,
+    /// Key and stream of each part of a split sale; empty for a sale of one key.
+    pub parts: Vec<(String, String)>,
 }
 
 impl Sale {
     /// Returns the position of an item.
     pub fn item(&self, sku: &str) -> Option<usize> {
         self.items.iter().position(|known| known == sku)
+    }
+
+    /// Returns the part of a user; 0 in a sale of one key.
+    pub fn part_of(&self, user: &str) -> usize {
+        part_of_user(user.as_bytes(), self.parts.len().max(1))
+    }
+
+    /// Returns the key and the stream that have what a user has.
+    fn place_of(&self, user: &str) -> (&str, &str) {
+        match self.parts.get(self.part_of(user)) {
+            Some((key, orders)) => (key, orders),
+            None => (&self.key, &self.orders),
+        }
+    }
+
+    /// Returns each part as a sale of its own; the sale itself if it has none.
+    pub fn each(&self) -> Vec<Self> {
+        if self.parts.is_empty() {
+            return vec![self.clone()];
+        }
+        let part = |(key, orders): &(String, String)| Self {
+            key: key.clone(),
+            orders: orders.clone(),
+            items: self.items.clone(),
+            parts: Vec::new(),
+        };
+        self.parts.iter().map(part).collect()
     }
 }
 
@@ -91,11 +121,8 @@ impl Request {
 
     /// Appends the command of this request alone.
     pub fn push(&self, sale: &Sale, bytes: &mut Vec<u8>) {
-        let (key, orders, id) = (
-            sale.key.as_bytes(),
-            sale.orders.as_bytes(),
-            self.id.as_bytes(),
-        );
+        let (key, orders) = sale.place_of(&self.user);
+        let (key, orders, id) = (key.as_bytes(), orders.as_bytes(), self.id.as_bytes());
         match self.step {
             Step::Reserve | Step::Change => {
                 let lines: Vec<Line> = [Some(self.first), self.second]
@@ -200,6 +227,7 @@ mod tests {
             key: "s".into(),
             orders: "o".into(),
             items: vec!["red".into(), "green".into()],
+            ..Sale::default()
         };
         let alone = |request: &Request| {
             let mut bytes = Vec::new();

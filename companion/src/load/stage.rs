@@ -18,6 +18,7 @@ use super::own::Own;
 use super::prepare::{GRACE_MS, check_commands, connect, create, sale_id, server_ms, socket_of};
 use super::request::Sale;
 use super::rules::{Names, Rules};
+use super::split::Split;
 use super::tally::Tally;
 use super::watch::Watch;
 use super::wires::Wires;
@@ -59,6 +60,19 @@ fn rules(options: &Options, order_limit: u64, clock: Clock) -> Rules {
     }
 }
 
+fn manners(options: &Options, seed: u64) -> Manners {
+    Manners {
+        seed,
+        pay: options.pay,
+        retry: options.retry,
+        user_limit: options.user_limit,
+        order_limit: options.user_limit + 2,
+        items: ITEMS.len(),
+        waits: options.wait,
+        lets: Lets::ALL,
+    }
+}
+
 impl Stage {
     /// Makes the sale, and everything but the connections of the buyers.
     pub async fn set(
@@ -69,26 +83,35 @@ impl Stage {
     ) -> Result<Self, Failure> {
         let key = options.sale(log::now_ms());
         // One hash tag, so that both are on one node of a cluster.
-        let sale = Sale {
+        let mut sale = Sale {
             orders: format!("{{{key}}}:orders"),
             key: format!("{{{key}}}"),
             items: ITEMS.map(|(sku, _)| sku.to_owned()).to_vec(),
+            parts: Vec::new(),
         };
         let link = connect(&address, &sale).await?;
         check_commands(&link, options).await?;
         let clock = Clock::start_in(LEAD_MS, server_ms(&link).await?);
-        let manners = Manners {
-            seed,
-            pay: options.pay,
-            retry: options.retry,
-            user_limit: options.user_limit,
-            order_limit: options.user_limit + 2,
-            items: ITEMS.len(),
-            waits: options.wait,
-            lets: Lets::ALL,
-        };
+        let manners = manners(options, seed);
         let stock = deal(options.stock);
-        create(&link, options, &sale, &stock, manners.order_limit, clock).await?;
+        let limit = manners.order_limit;
+        let split = match options.split {
+            Some(parts) => {
+                let made = Split::make(options, parts, &key, &address, &stock, limit, clock);
+                Some(Arc::new(made.await?))
+            }
+            None => {
+                create(&link, options, &sale, &stock, limit, clock).await?;
+                None
+            }
+        };
+        let places = split
+            .as_ref()
+            .map_or(Ok(Vec::new()), |split| split.places())?;
+        if let Some(split) = &split {
+            sale = split.sale.clone();
+        }
+        let link = connect(&address, &sale).await?;
         let sale_id = sale_id(&link, &sale).await?;
         let facts = machine::facts(&link, options).await;
         let world = Arc::new(World {
@@ -97,6 +120,7 @@ impl Stage {
             connections: options.connections.unwrap_or(CONNECTIONS).into(),
             batch: options.batch.map(usize::from),
             address: Mutex::new(socket_of(&link.server)?),
+            places,
             greetings: greetings(&address),
             stop: AtomicBool::new(false),
             killed_us: AtomicU64::new(0),
@@ -105,6 +129,7 @@ impl Stage {
         });
         let worker = start_worker(options, &address, own.as_ref(), &world.sale)?;
         let watch = Watch {
+            split,
             world: Arc::clone(&world),
             address,
             own: Arc::new(Mutex::new(own)),
@@ -176,16 +201,24 @@ impl Stage {
             |error: redis::RedisError| Failure::cannot("reading the books", explain(&error));
         let sale = &self.world.sale;
         let at_most = Duration::from_millis(options.hold_ms() + GRACE_MS + 5_000);
-        books::wait_until_none_is_open(&link, sale, at_most)
-            .await
-            .map_err(failed)?;
+        match &self.watch.split {
+            Some(split) => split.wait_until_none_is_open(at_most).await,
+            None => books::wait_until_none_is_open(&link, sale, at_most).await,
+        }
+        .map_err(failed)?;
         let lag = self.drain(&link).await;
         let given_back = tally.released.iter().map(|(id, _)| id);
         let promised = tally.bought.keys().chain(given_back).collect();
-        let mut books = books::read(&link, sale, promised).await.map_err(failed)?;
-        let (key, orders) = (sale.key.as_bytes(), sale.orders.as_bytes());
-        let audit = crate::link::audit(&link, &self.address(), key, orders).await;
-        books.audit = audit.map_err(failed)?;
+        let mut books = match &self.watch.split {
+            Some(split) => split.read(promised).await.map_err(failed)?,
+            None => {
+                let mut books = books::read(&link, sale, promised).await.map_err(failed)?;
+                let (key, orders) = (sale.key.as_bytes(), sale.orders.as_bytes());
+                let audit = crate::link::audit(&link, &self.address(), key, orders).await;
+                books.audit = audit.map_err(failed)?;
+                books
+            }
+        };
         let worker_ends = self.stop_worker();
         if let Some(url) = &options.worker_sql {
             let rows = books::read_sql(url, &self.sale_id).await;
@@ -216,7 +249,10 @@ impl Stage {
         let is_left = !outcome.holds() || options.keep;
         outcome.kept = is_left && options.own.is_none();
         if !is_left && options.own.is_none() {
-            remove(&link, sale).await;
+            match &self.watch.split {
+                Some(split) => split.remove().await,
+                None => remove(&link, sale).await,
+            }
         }
         Ok(outcome)
     }

@@ -13,6 +13,7 @@ use super::live::View;
 use super::own::Own;
 use super::prepare::socket_of;
 use super::series::Sample;
+use super::split::Split;
 use super::world::{World, lock};
 
 /// How often the stock is looked at.
@@ -30,6 +31,8 @@ struct Addition {
 
 /// What the watcher does and has seen.
 pub struct Watch {
+    /// The parts, of a split sale.
+    pub split: Option<Arc<Split>>,
     pub world: Arc<World>,
     pub address: Address,
     pub own: Arc<Mutex<Option<Own>>>,
@@ -125,7 +128,10 @@ impl Watch {
     }
 
     async fn sample(&self, link: &Link) -> Result<(), redis::RedisError> {
-        let stock = read_stock(link, &self.world.sale).await?;
+        let stock = match &self.split {
+            Some(split) => split.stock().await?,
+            None => read_stock(link, &self.world.sale).await?,
+        };
         let mut lag = None;
         if self.has_worker {
             let groups = link.groups(self.world.sale.orders.as_bytes()).await?;

@@ -37,8 +37,11 @@ pub struct Wires<'w> {
     poll: Poll,
     events: Events,
     lanes: Vec<Lane>,
-    /// Where the lanes go.
-    address: SocketAddr,
+    /// Where the lanes go, each as many of them as there are connections to one server: the
+    /// primary, or those of a split sale.
+    addresses: Vec<SocketAddr>,
+    /// The place of each part's server among these; empty for a sale of one key.
+    servers: Vec<usize>,
     /// By kind, where requests travel in batches; the last are those that go alone.
     waiting: Vec<VecDeque<Parcel>>,
     connections_lost: u64,
@@ -56,12 +59,26 @@ impl<'w> Wires<'w> {
             Some(_) => 2,
             None => world.connections,
         };
+        let mut addresses = vec![world.address()];
+        if !world.places.is_empty() {
+            addresses.clone_from(&world.places);
+            addresses.sort_unstable();
+            addresses.dedup();
+        }
+        let place = |place| {
+            addresses
+                .iter()
+                .position(|known| known == place)
+                .unwrap_or(0)
+        };
+        let servers = world.places.iter().map(place).collect();
         let mut wires = Self {
             world,
             poll: Poll::new()?,
             events: Events::with_capacity(256),
-            lanes: (0..lanes).map(Lane::new).collect(),
-            address: world.address(),
+            lanes: (0..lanes * addresses.len()).map(Lane::new).collect(),
+            addresses,
+            servers,
             waiting: vec![VecDeque::new(); world.sale.items.len() + 3],
             connections_lost: 0,
         };
@@ -73,9 +90,10 @@ impl<'w> Wires<'w> {
     fn greet_all(&mut self) -> std::io::Result<()> {
         let greetings = &self.world.greetings;
         let deadline = std::time::Instant::now() + Duration::from_secs(10);
-        for lane in &mut self.lanes {
+        let each = self.lanes.len() / self.addresses.len();
+        for (at, lane) in self.lanes.iter_mut().enumerate() {
             lane.connect(
-                self.address,
+                self.addresses[at / each],
                 self.poll.registry(),
                 (&greetings.0, greetings.1),
                 0,
@@ -140,9 +158,11 @@ impl<'w> Wires<'w> {
     /// Connects, and sends again what was unanswered.
     fn reconnect(&mut self, at: usize, now_us: u64) {
         let greetings = &self.world.greetings;
+        let each = self.lanes.len() / self.addresses.len();
         let lane = &mut self.lanes[at];
         let registry = self.poll.registry();
-        lane.connect(self.address, registry, (&greetings.0, greetings.1), now_us);
+        let address = self.addresses[at / each];
+        lane.connect(address, registry, (&greetings.0, greetings.1), now_us);
         for flight in std::mem::take(&mut lane.flights) {
             self.launch(at, flight);
         }
@@ -159,10 +179,10 @@ impl<'w> Wires<'w> {
     /// Leaves a primary that is one no more, as Sentinels or the load's own failover have it.
     fn follow_the_primary(&mut self) {
         let address = self.world.address();
-        if address == self.address {
+        if !self.servers.is_empty() || address == self.addresses[0] {
             return;
         }
-        self.address = address;
+        self.addresses[0] = address;
         for at in 0..self.lanes.len() {
             self.lose(at);
         }
@@ -210,7 +230,10 @@ impl Carrier for Wires<'_> {
             self.waiting[queue].push_back(parcel);
             return;
         }
-        let lane = (parcel.number % self.lanes.len() as u64) as usize;
+        let each = self.lanes.len() / self.addresses.len();
+        let part = self.world.sale.part_of(&parcel.request.user);
+        let server = self.servers.get(part).copied().unwrap_or(0);
+        let lane = server * each + (parcel.number % each as u64) as usize;
         self.launch(lane, Flight::Alone(parcel));
     }
 

@@ -25,6 +25,8 @@ pub struct World {
     pub batch: Option<usize>,
     /// Where the primary is now.
     pub address: Mutex<SocketAddr>,
+    /// Where each part of a split sale is; empty for a sale of one key.
+    pub places: Vec<SocketAddr>,
     /// AUTH and SELECT as bytes, and how many commands they are.
     pub greetings: (Vec<u8>, usize),
     /// No further arrivals are wanted.

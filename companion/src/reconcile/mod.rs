@@ -167,7 +167,11 @@ async fn check_condition(options: &Options, database: &mut sql::Database) -> Res
 /// Returns the keys of the sales to compare.
 async fn keys(options: &Options, address: &Address) -> Result<Vec<String>, Failure> {
     match (&options.group_of, &options.sale) {
-        (Some(sale), _) => worker::parts_of(address, sale).await,
+        (Some(sale), _) => {
+            let names = crate::split::names::find(address, sale, &options.place).await;
+            let names = names.map_err(Failure::CannotGoOn)?;
+            Ok(names.parts.into_iter().map(|part| part.key).collect())
+        }
         (None, Some(sale)) => Ok(vec![sale.clone()]),
         (None, None) => Ok(Vec::new()),
     }

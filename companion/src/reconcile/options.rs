@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::split::names::PlaceOptions;
 use crate::failure::Failure;
 use crate::log::Format;
 use crate::options::{RedisOptions, SqlOptions};
@@ -20,6 +21,8 @@ pub struct Options {
     /// All parts of a split sale
     #[arg(long, value_name = "SALE")]
     pub group_of: Option<String>,
+    #[command(flatten)]
+    pub place: PlaceOptions,
     #[command(flatten)]
     pub sql: SqlOptions,
     /// Imports, refunds and inserts what is missing; without it, it is only counted

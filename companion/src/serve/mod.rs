@@ -15,6 +15,7 @@
 //! | File | |
 //! |---|---|
 //! | `door` | what the sale asks for that no batch can carry |
+//! | `gates` | of a split sale: the part of a user |
 //! | `gate`, `queue`, `keeper` | to the sale: batches, what waits for one, a connection that comes back |
 //! | `connections` | from browsers: how long a connection may be silent, and an orderly end |
 //! | `places` | how many requests wait for an answer, and how long |
@@ -27,6 +28,7 @@ mod answers;
 mod connections;
 mod door;
 mod gate;
+mod gates;
 mod idempotency;
 mod keeper;
 mod lookup;
@@ -51,7 +53,7 @@ use crate::link::{Address, Link, explain, field, pairs, string};
 use crate::log;
 use crate::stop::Stop;
 
-use gate::Gate;
+use gates::{Gates, PartPlace};
 use metrics::Metrics;
 pub use options::Options;
 use routes::App;
@@ -82,24 +84,30 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
     let address = options.redis.address()?;
     let cannot = |text: String| Failure::CannotGoOn(text);
     let stop = Stop::on_signals().map_err(|error| cannot(format!("signals: {error}")))?;
-    let link = Link::connect_by(&address, &gate::probe(&options.sale)).await;
-    let link = link.map_err(|error| cannot(format!("Redis: {error}")))?;
-    link.check_commands(&COMMANDS).await.map_err(cannot)?;
-    check_sale(&link, &options).await?;
+    let places = places_of(&address, &options).await?;
+    let mut server = String::new();
+    for place in &places.sales {
+        let link = Link::connect_by(&address, &gate::probe(&place.key)).await;
+        let link = link.map_err(|error| cannot(format!("Redis: {error}")))?;
+        link.check_commands(&COMMANDS).await.map_err(cannot)?;
+        check_sale(&link, place).await?;
+        server.clone_from(&link.server);
+    }
     let numbers = match &options.tell.metrics {
         Some(place) => crate::metrics::show_at(place).map(|()| None)?,
         None => Some(crate::metrics::begin()?),
     };
     let metrics = Metrics::begin();
-    let gate = open(&address, &options, &metrics).await?;
+    let gates = Gates::open(&address, &places.sales, &metrics).await;
+    let gates = gates.map_err(|error| cannot(format!("Redis: {error}")))?;
     let app = Arc::new(App {
-        view: LiveView::start(Arc::clone(&gate), metrics.clone()),
-        gate,
+        view: LiveView::start(gates.clone(), metrics.clone()),
+        gates,
         from: options.from_header,
         who: options.user_header.map_or(Who::Cookie, Who::Header),
         numbers,
         metrics,
-        page: page_of(&options.sale),
+        page: page_of(&places.name),
         stop: stop.clone(),
     });
     let listener = TcpListener::bind(&options.listen).await;
@@ -108,29 +116,53 @@ pub async fn run(options: Options) -> Result<u8, Failure> {
     let local = listener.local_addr().ok();
     let place = local.map_or_else(|| options.listen.clone(), |place| place.to_string());
     log::info(format!(
-        "{}: selling at http://{place}, from {}",
-        options.sale, link.server
+        "{}: selling at http://{place}, from {server}",
+        places.name
     ));
     if let Some(warning) = local.and_then(|place| app.who.warning_at(place)) {
         log::warn(warning);
     }
-    drop(link);
     connections::serve(listener, routes::router(app), stop).await;
     Ok(0)
 }
 
-async fn open(
-    address: &Address,
-    options: &Options,
-    metrics: &Metrics,
-) -> Result<Arc<Gate>, Failure> {
-    let gate = Gate::open(address, &options.sale, &options.orders, metrics).await;
-    gate.map_err(|error| Failure::CannotGoOn(format!("Redis: {error}")))
+/// What is sold: one sale, or the parts of one.
+struct Places {
+    name: String,
+    sales: Vec<PartPlace>,
+}
+
+/// The names of the sale that the command line names, or of its parts.
+async fn places_of(address: &Address, options: &Options) -> Result<Places, Failure> {
+    if let Some(sale) = &options.group_of {
+        let names = crate::split::names::find(address, sale, &options.place).await;
+        let names = names.map_err(Failure::CannotGoOn)?;
+        let place = |part: &crate::split::names::PartNames| PartPlace {
+            key: part.key.clone(),
+            orders: part.orders.clone(),
+        };
+        return Ok(Places {
+            name: sale.clone(),
+            sales: names.parts.iter().map(place).collect(),
+        });
+    }
+    let (Some(key), Some(orders)) = (&options.sale, &options.orders) else {
+        let text = "give --sale KEY and --orders STREAM, or --group-of SALE";
+        return Err(Failure::Usage(text.into()));
+    };
+    let place = PartPlace {
+        key: key.clone(),
+        orders: orders.clone(),
+    };
+    Ok(Places {
+        name: key.clone(),
+        sales: vec![place],
+    })
 }
 
 /// Looks whether the sale is there, and whether its orders go where the command line says.
-async fn check_sale(link: &Link, options: &Options) -> Result<(), Failure> {
-    let sale = &options.sale;
+async fn check_sale(link: &Link, place: &PartPlace) -> Result<(), Failure> {
+    let sale = &place.key;
     let cannot = |text: String| Err(Failure::CannotGoOn(text));
     let info = match link.ask(&gate::probe(sale)).await {
         Ok(info) => pairs(&info),
@@ -144,10 +176,10 @@ async fn check_sale(link: &Link, options: &Options) -> Result<(), Failure> {
         }
     }
     let orders = field(&info, "orders").map(string).unwrap_or_default();
-    if orders != options.orders {
+    if orders != place.orders {
         return cannot(format!(
             "{sale}: its orders go to {orders}, and not to {}",
-            options.orders
+            place.orders
         ));
     }
     Ok(())

@@ -4,6 +4,7 @@ use axum::http::HeaderName;
 use clap::Args;
 
 use crate::options::{RedisOptions, TellOptions};
+use crate::split::names::{PlaceOptions, sale_name};
 
 /// Carries buyers from HTTP to a sale, with a page for them; no login, no CAPTCHA
 ///
@@ -14,11 +15,16 @@ pub struct Options {
     #[command(flatten)]
     pub redis: RedisOptions,
     /// The sale
-    #[arg(long, value_name = "KEY", value_parser = key)]
-    pub sale: String,
+    #[arg(long, value_name = "KEY", value_parser = key, requires = "orders", conflicts_with = "group_of")]
+    pub sale: Option<String>,
     /// The stream of its orders
-    #[arg(long, value_name = "STREAM", value_parser = key)]
-    pub orders: String,
+    #[arg(long, value_name = "STREAM", value_parser = key, requires = "sale")]
+    pub orders: Option<String>,
+    /// A split sale, in place of these two
+    #[arg(long, value_name = "SALE", value_parser = sale_name)]
+    pub group_of: Option<String>,
+    #[command(flatten)]
+    pub place: PlaceOptions,
     /// Where browsers, or the proxy in front, connect
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub listen: String,

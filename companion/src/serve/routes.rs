@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Js, json};
 
 use super::door::Beside;
-use super::gate::Gate;
+use super::gates::Gates;
 use super::idempotency::{NAME_MOST, key_of};
 use super::metrics::Metrics;
 use super::own;
@@ -42,7 +42,7 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 
 /// What all requests share.
 pub struct App {
-    pub gate: Arc<Gate>,
+    pub gates: Gates,
     pub view: Arc<LiveView>,
     pub who: Who,
     /// The header of the proxy that says where a request comes from.
@@ -169,18 +169,17 @@ async fn try_reserve(
     if items.keys().any(|sku| sku.len() > SKU_MOST) {
         return Err(Reply::problem(404, "NOSKU", "Not on sale."));
     }
+    let gate = app.gates.of_user(&user);
     let mut lines = items.iter().map(|(sku, qty)| (sku.as_str(), *qty));
     let answer = match (lines.next(), lines.len()) {
         (None, _) => return Err(Reply::own(&own::NOITEMS, "No item is asked for.")),
         // Batches have no WAIT, no pass and no source.
-        (Some((sku, qty)), 0) if !app.gate.takes_alone(&beside) => {
-            app.gate.reserve_one(sku, qty, &user, &id, until).await
+        (Some((sku, qty)), 0) if !gate.takes_alone(&beside) => {
+            gate.reserve_one(sku, qty, &user, &id, until).await
         }
         _ => {
             let lines = items.iter().map(|(sku, qty)| (sku.as_str(), *qty));
-            app.gate
-                .reserve_alone(lines, &user, &id, beside, until)
-                .await
+            gate.reserve_alone(lines, &user, &id, beside, until).await
         }
     };
     let reply = answered("RESERVE", answer);
@@ -200,7 +199,12 @@ fn source_of<'h>(name: &HeaderName, headers: &'h HeaderMap) -> Option<&'h [u8]> 
 /// Adds the ids that the user has open, so that a second tab can go on with one. The refusal is
 /// answered without them if there is no time left to ask.
 async fn with_reservations(app: &App, user: &[u8], reply: Reply, until: Instant) -> Reply {
-    let Ok(Ok(found)) = app.gate.read("USER", Some(user), until).await else {
+    let Ok(Ok(found)) = app
+        .gates
+        .of_user(user)
+        .read("USER", Some(user), until)
+        .await
+    else {
         return reply;
     };
     match field(&pairs(&found), "reservations") {
@@ -220,7 +224,9 @@ async fn look_up(State(app): Shared, headers: HeaderMap, id: Id) -> Response<Bod
 async fn try_look_up(app: &App, headers: &HeaderMap, id: Id) -> Result<Reply, Reply> {
     let user = app.who.of(headers)?;
     let id = id_of(id)?;
-    let found = match app.gate.read("GET", Some(id.as_bytes()), deadline()).await {
+    // What is theirs is on their part, whatever part the id names.
+    let gate = app.gates.of_user(&user);
+    let found = match gate.read("GET", Some(id.as_bytes()), deadline()).await {
         Ok(Ok(found)) => pairs(&found),
         other => return Ok(answered("GET", other)),
     };
@@ -270,10 +276,8 @@ async fn release(State(app): Shared, headers: HeaderMap, id: Id) -> Response<Bod
 async fn try_release(app: &App, headers: &HeaderMap, id: Id) -> Result<Reply, Reply> {
     let user = app.who.of(headers)?;
     let id = id_of(id)?;
-    Ok(answered(
-        "RELEASE",
-        app.gate.release(&user, &id, deadline()).await,
-    ))
+    let answer = app.gates.of_user(&user).release(&user, &id, deadline());
+    Ok(answered("RELEASE", answer.await))
 }
 
 /// The body of a payment: a stand-in for what a payment provider's webhook brings.
@@ -303,7 +307,8 @@ async fn try_pay(
     let user = app.who.of(headers)?;
     let id = id_of(id)?;
     let paid = read(body)?.paid;
-    let answer = app.gate.checkout(&user, &id, &paid, deadline()).await;
+    let gate = app.gates.of_user(&user);
+    let answer = gate.checkout(&user, &id, &paid, deadline()).await;
     Ok(answered("CHECKOUT", answer))
 }
 
@@ -316,11 +321,14 @@ async fn problem(answer: Result<Path<String>, PathRejection>) -> Response<Body> 
 }
 
 async fn health(State(app): Shared) -> Response<Body> {
-    let reply = match app.gate.read("INFO", None, deadline()).await {
-        Ok(Ok(_)) => Reply::done("OK", Map::new()),
-        other => answered("INFO", other),
-    };
-    reply.send()
+    let until = deadline();
+    for gate in app.gates.all() {
+        let answer = gate.read("INFO", None, until).await;
+        if !matches!(answer, Ok(Ok(_))) {
+            return answered("INFO", answer).send();
+        }
+    }
+    Reply::done("OK", Map::new()).send()
 }
 
 async fn metrics(State(app): Shared) -> Response<Body> {

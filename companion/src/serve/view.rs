@@ -15,6 +15,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::{Notify, watch};
 
 use super::gate::Gate;
+use super::gates::Gates;
 use super::metrics::Metrics;
 use super::places::{NoAnswer, deadline};
 use super::reply::Reply;
@@ -60,6 +61,24 @@ impl SaleSeen {
         })
     }
 
+    /// Adds another part of the same sale. A sale is open as long as one part is.
+    fn add(&mut self, other: Self) {
+        self.now_ms = self.now_ms.max(other.now_ms);
+        if other.state == "open" {
+            self.state = other.state;
+        }
+        for row in other.items {
+            match self.items.iter_mut().find(|known| known.sku == row.sku) {
+                Some(known) => {
+                    let pairs = known.units.iter_mut().zip(row.units);
+                    pairs.for_each(|(sum, units)| *sum += units);
+                    known.waiting += row.waiting;
+                }
+                None => self.items.push(row),
+            }
+        }
+    }
+
     fn json(&self) -> Json {
         let until = |at: Option<i64>| at.map(|at| (at - self.now_ms).max(0));
         let item = |row: &StockRow| {
@@ -85,6 +104,21 @@ impl SaleSeen {
                 now_ms,
                 ..before.clone()
             }
+    }
+}
+
+/// Looks at one part.
+async fn look_at(gate: Arc<Gate>, until: Instant) -> Result<SaleSeen, Reply> {
+    let (info, stock) = tokio::join!(
+        gate.read("INFO", None, until),
+        gate.read("STOCK", None, until)
+    );
+    match (info, stock) {
+        (Ok(Ok(info)), Ok(Ok(stock))) => {
+            SaleSeen::of(&info, &stock).ok_or_else(|| Reply::of("INFO", Ok(Value::Nil)))
+        }
+        (Ok(Err(error)), _) | (_, Ok(Err(error))) => Err(Reply::of("INFO", Err(error))),
+        (Err(late), _) | (_, Err(late)) => Err(late.reply()),
     }
 }
 
@@ -114,7 +148,7 @@ impl Seen {
 
 /// The live view of one sale.
 pub struct LiveView {
-    gate: Arc<Gate>,
+    gates: Gates,
     metrics: Metrics,
     /// Changes only where readers have to be told, but always holds the newest.
     seen: watch::Sender<Seen>,
@@ -124,10 +158,10 @@ pub struct LiveView {
 
 impl LiveView {
     /// Starts to look whenever somebody looks.
-    pub fn start(gate: Arc<Gate>, metrics: Metrics) -> Arc<Self> {
+    pub fn start(gates: Gates, metrics: Metrics) -> Arc<Self> {
         let nothing = Seen::nothing(&NoAnswer::Late.reply());
         let view = Arc::new(Self {
-            gate,
+            gates,
             metrics,
             seen: watch::channel(nothing).0,
             looked_at: watch::channel(None).0,
@@ -155,24 +189,33 @@ impl LiveView {
         }
     }
 
+    /// Looks at all parts at once. What those have that answer is shown: a part that is away
+    /// takes its own share of the sale along, and no more.
     async fn look(&self) -> Seen {
         let until = deadline();
-        let (info, stock) = tokio::join!(
-            self.gate.read("INFO", None, until),
-            self.gate.read("STOCK", None, until)
-        );
-        match (info, stock) {
-            (Ok(Ok(info)), Ok(Ok(stock))) => match SaleSeen::of(&info, &stock) {
-                Some(sale) => {
-                    let json = sale.json().to_string();
-                    Seen::Sale(Arc::new(sale), json.into())
-                }
-                None => Seen::nothing(&Reply::of("INFO", Ok(Value::Nil))),
-            },
-            (Ok(Err(error)), _) | (_, Ok(Err(error))) => {
-                Seen::nothing(&Reply::of("INFO", Err(error)))
+        let looks: Vec<_> = self
+            .gates
+            .all()
+            .map(|gate| tokio::spawn(look_at(Arc::clone(gate), until)))
+            .collect();
+        let (mut whole, mut nothing): (Option<SaleSeen>, Option<Reply>) = (None, None);
+        for look in looks {
+            match look.await {
+                Ok(Ok(seen)) => match &mut whole {
+                    Some(whole) => whole.add(seen),
+                    None => whole = Some(seen),
+                },
+                Ok(Err(reply)) => nothing = Some(reply),
+                Err(_) => {}
             }
-            (Err(late), _) | (_, Err(late)) => Seen::nothing(&late.reply()),
+        }
+        match (whole, nothing) {
+            (Some(sale), _) => {
+                let json = sale.json().to_string();
+                Seen::Sale(Arc::new(sale), json.into())
+            }
+            (None, Some(reply)) => Seen::nothing(&reply),
+            (None, None) => Seen::nothing(&NoAnswer::Late.reply()),
         }
     }
 
@@ -283,6 +326,24 @@ mod tests {
                 waiting: 3,
             }],
         }
+    }
+
+    #[test]
+    fn parts_of_one_sale_are_shown_as_one() {
+        let mut whole = sale(1_000, 5);
+        whole.state = "paused".into();
+        let mut other = sale(1_100, 7);
+        other.items[0].sku = "blue".into();
+        whole.add(sale(900, 4));
+        whole.add(other);
+        assert_eq!((whole.now_ms, &*whole.state), (1_100, "open"));
+        let rows: Vec<_> = whole
+            .items
+            .iter()
+            .map(|row| (&*row.sku, row.units))
+            .collect();
+        assert_eq!(rows, [("red", [9, 2, 4]), ("blue", [7, 1, 2])]);
+        assert_eq!(whole.items[0].waiting, 6);
     }
 
     #[test]

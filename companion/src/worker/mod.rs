@@ -26,9 +26,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::failure::Failure;
-use crate::link::{Address, Link, LinkError, Raw, explain};
+use crate::link::{Address, Link, Raw, explain};
 use crate::log;
 use crate::secret;
+use crate::split::names::PlaceOptions;
 use crate::sql::{self, Database, Dialect, describe};
 use crate::stop::Stop;
 
@@ -132,7 +133,7 @@ async fn work(
         metrics::describe();
     }
     let streams = match &options.group_of {
-        Some(sale) => streams_of_parts(&address, sale).await?,
+        Some(sale) => streams_of_parts(&address, sale, &options.place).await?,
         None => options
             .orders
             .iter()
@@ -260,36 +261,16 @@ async fn open_stream(shared: &Shared, stream: &[u8]) -> Result<(Link, Vec<Raw>),
     Ok((link, claimed.entries))
 }
 
-/// Returns the order streams of a split sale.
-async fn streams_of_parts(address: &Address, sale: &str) -> Result<Vec<Vec<u8>>, Failure> {
-    let parts = parts_of(address, sale).await?;
-    let stream = |part: String| format!("{part}:orders").into_bytes();
-    Ok(parts.into_iter().map(stream).collect())
-}
-
-/// Returns the keys of the parts of a split sale, from the hash of its parts.
-///
-/// # Errors
-///
-/// The server does not answer, or has no such hash.
-pub async fn parts_of(address: &Address, sale: &str) -> Result<Vec<String>, Failure> {
-    let key = format!("{{{sale}}}:parts");
-    let cannot = |error: LinkError| Failure::CannotGoOn(format!("Redis: {error}"));
-    let link = Link::connect(address, key.as_bytes())
-        .await
-        .map_err(cannot)?;
-    let found = link.ask(redis::cmd("HVALS").arg(&key)).await;
-    let found =
-        found.map_err(|error| Failure::CannotGoOn(format!("{key}: HVALS: {}", explain(&error))))?;
-    let parts = match found {
-        redis::Value::Array(parts) if !parts.is_empty() => parts,
-        _ => {
-            return Err(Failure::CannotGoOn(format!(
-                "{key} is not there: {sale} is no split sale"
-            )));
-        }
-    };
-    Ok(parts.iter().map(crate::link::string).collect())
+/// Returns the order streams of a split sale, from the hash of its parts.
+async fn streams_of_parts(
+    address: &Address,
+    sale: &str,
+    place: &PlaceOptions,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    let names = crate::split::names::find(address, sale, place).await;
+    let names = names.map_err(Failure::CannotGoOn)?;
+    let streams = names.parts.into_iter().map(|part| part.orders.into_bytes());
+    Ok(streams.collect())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::failure::Failure;
 use crate::options::{RedisOptions, SqlOptions, TellOptions, duration};
+use crate::split::names::PlaceOptions;
 
 /// Moves the order stream into your SQL tables, each order exactly once
 ///
@@ -23,6 +24,8 @@ pub struct Options {
     /// The streams of all parts of a split sale
     #[arg(long, value_name = "SALE")]
     pub group_of: Option<String>,
+    #[command(flatten)]
+    pub place: PlaceOptions,
     #[command(flatten)]
     pub sql: SqlOptions,
     /// Your SQL, run once for each order, in the same transaction

@@ -4,7 +4,9 @@
 //! after any fault, and their bytes stay what they are.
 //!
 //! **Method**: one program, linked once. `model` holds a sale against a slow, obvious
-//! model of it, `beyond` one that gets orders and units from elsewhere; `simulation` runs a primary, replicas and clients through faults; `codec`
+//! model of it, `beyond` one that gets orders and units from elsewhere; `simulation` runs a
+//! primary, replicas and clients through faults, `split` the parts of one sale and their drivers;
+//! `codec`
 //! holds the bytes against golden files; `bloom_model` and `bloom_rate` do the same for
 //! filters, `rate` for rate limits; `reconcile` repairs what a loss left; `units` holds units with names against a list of rows. `commands` is what the model and the simulation ask. `cargo test -p
 //! flashsale-engine --test engine model::` runs one of them.
@@ -19,6 +21,7 @@ mod model;
 mod rate;
 mod reconcile;
 mod simulation;
+mod split;
 mod units;
 
 use flashsale_fuzz::meter::Meter;

@@ -14,6 +14,7 @@ from ._consume import Entry
 from ._retry import may_repeat, retry, retry_async
 from ._sale import AsyncPipeline, AsyncSale, Pipeline, Sale
 from ._send import Queued
+from ._split import AsyncSplitSale, NotKnownYet, SplitSale
 from .answers import *
 from .ids import new_id, part_of
 from .limits import AsyncLimit, Limit, rate_headers
@@ -26,17 +27,20 @@ __all__ = [
     "AsyncLimit",
     "AsyncPipeline",
     "AsyncSale",
+    "AsyncSplitSale",
     "Entry",
     "Fault",
     "FlashSaleError",
     "Limit",
     "Name",
     "No",
+    "NotKnownYet",
     "NotNow",
     "Other",
     "Pipeline",
     "Queued",
     "Sale",
+    "SplitSale",
     "Units",
     "UnsafeCall",
     "Yes",

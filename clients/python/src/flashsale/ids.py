@@ -25,7 +25,11 @@ def new_id(part: int | None = None) -> str:
     return text[:24] + LETTERS[part >> 5] + LETTERS[part & 31]
 
 
+def crc16(name: Name) -> int:
+    """CRC16 as a cluster hashes keys, over all bytes: braces mean nothing."""
+    return binascii.crc_hqx(name.encode() if isinstance(name, str) else name, 0)
+
+
 def part_of(user: Name, parts: int) -> int:
     """The part of a split sale that has this user: `CRC16(user) mod 16384` in `parts` equal slices."""
-    crc = binascii.crc_hqx(user.encode() if isinstance(user, str) else user, 0)
-    return (crc % 16384) * parts // 16384
+    return (crc16(user) % 16384) * parts // 16384

@@ -182,7 +182,8 @@ impl Split {
                 let found = whole.promised.entry(id).or_default();
                 *found = found.take().or(known);
             }
-            let audit = books::audit(link, &self.address, &sale).await?;
+            let (key, orders) = (sale.key.as_bytes(), sale.orders.as_bytes());
+            let audit = crate::link::audit(link, &self.address, key, orders).await?;
             whole.audit.consistent &= audit.consistent;
             whole.audit.differences.extend(audit.differences);
             whole.audit.place = format!("{}, and of each other part likewise", audit.place);

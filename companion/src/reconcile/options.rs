@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use crate::split::names::PlaceOptions;
 use crate::failure::Failure;
 use crate::log::Format;
 use crate::options::{RedisOptions, SqlOptions};
+use crate::split::names::PlaceOptions;
 
 /// Makes SQL, the sale and its stream agree again after a loss
 ///

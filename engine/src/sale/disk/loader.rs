@@ -362,10 +362,7 @@ fn take_record(
     }
     sale.count_loaded(new.user, status, &lines);
     let slot = sale.reservations.insert(&new, order, &mut sale.users);
-    if !units.is_empty() {
-        load_units(sale, slot, status, &lines, &units)?;
-    }
-    Ok(())
+    load_units(sale, slot, status, &lines, &units)
 }
 
 /// Fetches what the next record will look at, while this one is put in its place: what a

@@ -139,7 +139,7 @@ pub(super) fn take_row(from: &mut NameReader<'_>, sale: &mut Sale) -> Result<(),
     Ok(())
 }
 
-/// Gives a loaded reservation the units it has, or had.
+/// Gives a loaded reservation the units it has, or had, if any.
 pub(super) fn load_units(
     sale: &mut Sale,
     slot: Slot,
@@ -148,6 +148,9 @@ pub(super) fn load_units(
     units: &UnitList,
 ) -> Result<(), CodecError> {
     const WRONG: CodecError = CodecError::Invalid("the units of a reservation");
+    if units.is_empty() {
+        return Ok(());
+    }
     let Some(named) = &mut sale.named else {
         return Err(WRONG);
     };

@@ -95,8 +95,8 @@ pub struct Model {
 /// A RESTOCK by name: SKU, names, SEALED, WITHDRAW.
 type Call = Option<(String, Vec<String>, bool, bool)>;
 
-/// Lines of a refund, and its units.
-type Refunded = (Vec<(usize, u64)>, Vec<usize>);
+/// Lines, and their units.
+type LinesAndUnits = (Vec<(usize, u64)>, Vec<usize>);
 
 /// What is asked for: lines, and the units named.
 struct Wanted {
@@ -650,7 +650,7 @@ impl Model {
         names: &[String],
         old: Option<&Reservation>,
         old_id: Option<u32>,
-    ) -> Result<(Vec<(usize, u64)>, Vec<usize>), String> {
+    ) -> Result<LinesAndUnits, String> {
         let wanted = self.wanted(items, names)?;
         if self.closed.is_some() {
             return Err("ENDED".into());
@@ -945,7 +945,7 @@ impl Model {
         "REFUNDED".into()
     }
 
-    fn refunded_by_name(&self, id: u32, units: &[Option<usize>]) -> Result<Refunded, String> {
+    fn refunded_by_name(&self, id: u32, units: &[Option<usize>]) -> Result<LinesAndUnits, String> {
         let mut lines: Vec<(usize, u64)> = Vec::new();
         for (at, unit) in units.iter().enumerate() {
             let unit = unit.ok_or(format!("NOUNIT {at}"))?;

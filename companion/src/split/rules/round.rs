@@ -18,6 +18,10 @@ const QUIET_LEAST: usize = 20;
 /// A quiet item is read once in so many rounds, where there is room.
 const QUIET_EVERY: usize = 5;
 
+/// So many pairs are given to in one round, at most: where everything is short everywhere, moving
+/// all of it ten times a second sells nothing.
+const GIVES_MOST: usize = 200;
+
 /// A part has taken more than its giver says it gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alarm {
@@ -195,8 +199,10 @@ impl Driver {
         }
         let is_whole = self.heads.iter().all(Option::is_some);
         decision.rest = is_whole.then(Vec::new);
-        for at in 0..self.reads.len() {
-            let index = self.reads[at];
+        // Each item is first in its turn.
+        let (count, first) = (self.reads.len(), self.round as usize * 37);
+        for at in first..first + count {
+            let index = self.reads[at % count];
             self.decide_item(index, &is_busy, &mut decision);
         }
         decision
@@ -228,11 +234,13 @@ impl Driver {
             rest.push(index);
         }
         let may_give = |part: usize| answered(part) && !is_busy(part);
+        let has_room = decision.gives.len() < GIVES_MOST;
+        let may_give_more = |part: usize| has_room && may_give(part);
         let gifts = gifts(
             &item.shelves,
             &item.demands,
             &item.pairs,
-            may_give,
+            may_give_more,
             answered,
         );
         item.push_gives(index, &gifts, share_ids, may_give, &mut decision.gives);

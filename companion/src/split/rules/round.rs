@@ -257,15 +257,16 @@ impl Item {
             || parts.any(|(demand, shelf)| demand.is_wanted(shelf))
     }
 
-    /// A giver that is read after the taker, and still says less, has lost what it gave.
+    /// A giver that is read after the taker, and still says less, has lost what it gave. Of a
+    /// pair that is silent, what was known of it stays.
     fn look_at_suspects(&mut self, index: usize, answered: impl Fn(usize) -> bool) {
-        self.alarms.clear();
+        let is_silent = |from: usize, to: usize| !(answered(from) && answered(to));
+        self.alarms.retain(|alarm| is_silent(alarm.from, alarm.to));
         for (from, to, taken) in &self.suspects {
-            let above = self.pairs.above.iter();
-            let mut still = above.filter(|one| one.from == *from && one.to == *to);
+            let mut above = self.pairs.above.iter();
+            let still = above.find(|one| one.from == *from && one.to == *to);
             // `given` is of this round, `taken` of the one before.
-            if let Some(one) = still.next()
-                && answered(*from)
+            if let Some(one) = still
                 && one.given < *taken
             {
                 self.alarms.push(Alarm {
@@ -278,7 +279,7 @@ impl Item {
         }
         let above = self.pairs.above.iter();
         let rows = above.map(|one| (one.from, one.to, one.taken));
-        self.suspects.clear();
+        self.suspects.retain(|(from, to, _)| is_silent(*from, *to));
         self.suspects.extend(rows);
     }
 
@@ -437,8 +438,12 @@ mod tests {
             to: 1,
             units: 3,
         };
-        let decision = round(&mut driver, lost);
+        let decision = round(&mut driver, lost.clone());
         assert_eq!((decision.alarms, driver.units_above()), (vec![alarm], 3));
+        // A silent part takes nothing back.
+        let [_, took, other] = lost;
+        round(&mut driver, [None, took, other]);
+        assert_eq!(driver.units_above(), 3);
     }
 
     #[test]

@@ -130,5 +130,7 @@ async fn caught_up(address: &Address, server: &(String, u16), offset: u64) -> Op
     let replica = Link::connect_to_any(&address).await.ok()?;
     let info = replica.info("replication").await.ok()?;
     let reached: u64 = info.get("slave_repl_offset")?.parse().ok()?;
+    // Or it redirects in a cluster. Elsewhere this is an error, which does no harm.
+    let _ = replica.ask(&redis::cmd("READONLY")).await;
     (reached >= offset).then_some(replica)
 }

@@ -96,16 +96,20 @@ impl Books {
             .collect()
     }
 
+    /// An item in the parts that are there, by share id.
+    pub fn rows<'s>(&'s self, sku: &'s str) -> impl Iterator<Item = (ShareId, &'s Shelf)> + Clone {
+        self.living().filter_map(move |(_, part)| {
+            let shelf = part.shelves.get(sku)?;
+            Some((part.about.share_id, shelf))
+        })
+    }
+
     /// The sums of an item.
     pub fn sums(&self, sku: &str) -> Sums {
         let share_ids = self.share_ids();
         let is_living = |share_id: &ShareId| share_ids.contains(&Some(*share_id));
-        let rows = self.living().filter_map(|(_, part)| {
-            let shelf = part.shelves.get(sku)?;
-            Some((part.about.share_id, shelf))
-        });
         let mut sums = Sums {
-            stock: stock_of_living(rows),
+            stock: stock_of_living(self.rows(sku)),
             ..Sums::default()
         };
         for shelf in self.shelves(sku) {

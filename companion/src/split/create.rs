@@ -12,6 +12,7 @@ use super::manage::refuse_salelimit;
 use super::names::{Book, Names, PartLinks, PartNames, book_link};
 use super::options::CreateOptions;
 use super::random_ulid;
+use super::rules::lost::left;
 use super::rules::place::{PARTS_DEFAULT, dealt, dealt_among};
 use super::rules::transfer::Give;
 use super::stock::{self, DEFAULT, Stock};
@@ -233,8 +234,7 @@ fn shares<'s>(
 ) -> Result<Vec<(&'s str, Vec<u64>)>, Failure> {
     let mut shares = Vec::new();
     for (sku, units) in &stock.items {
-        let left = i128::from(*units) - books.sums(sku).stock;
-        let Ok(left) = u64::try_from(left) else {
+        let Some(left) = left(*units, books.rows(sku)) else {
             return Err(Failure::CannotGoOn(format!(
                 "{sku}: the parts that are there have {} units of stock, more than {units} in all",
                 books.sums(sku).stock

@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(request.ask, RestockAsk::Items(vec![(b"a", 1), (b"b", -2)]));
         assert!(!request.new && request.reference.is_none());
         let words: [&[u8]; 4] = [b"RESTOCK", b"k", b"0", b"NEW"];
-        assert_eq!(parse(Args::new(&words)).unwrap().ask, RestockAsk::Delta(0));
+        assert_eq!(parse_deltas(&words).ask, RestockAsk::Delta(0));
         let error = parse(Args::new(&words[..3])).err().unwrap().to_string();
         assert!(error.ends_with(
             "'0' is not an integer from -9007199254740991 to 9007199254740991, or is 0"

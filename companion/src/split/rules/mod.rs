@@ -13,7 +13,7 @@
 //!
 //! | File | |
 //! |---|---|
-//! | `place` | the part of a user and of an id, hash tags, how stock is dealt |
+//! | `place` | the part of a user, hash tags, how stock is dealt |
 //! | `reading` | what one part says of itself |
 //! | `pairs` | who has given what to whom: under way, and taken above given |
 //! | `demand` | who was refused, who can spare: amounts |

@@ -1,5 +1,5 @@
-//! Where things are: the part of a user and of an id, the hash tags of parts, and how stock is
-//! dealt.
+//! Where things are: the part of a user, the hash tags of parts, and how stock is dealt. The part
+//! of an id is known to the clients, who make ids.
 
 /// The slots of a cluster.
 pub const SLOTS: usize = 16_384;
@@ -52,26 +52,6 @@ pub fn tag_of(sale: &str, part: usize, parts: usize) -> String {
 
 /// The letters of a ULID.
 pub const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-/// The last two characters of the ids of a part.
-pub fn suffix_of(part: usize) -> [u8; 2] {
-    [LETTERS[part / 32 % 32], LETTERS[part % 32]]
-}
-
-/// The part that an id names in its last two characters, if it can be an id of a split sale: a
-/// ULID. Whoever made the id may have meant nothing by them, so this is where to ask first.
-pub fn part_of_id(id: &[u8], parts: usize) -> Option<usize> {
-    let number = |letter: &u8| {
-        let letter = letter.to_ascii_uppercase();
-        LETTERS.iter().position(|one| *one == letter)
-    };
-    let [.., high, low] = id else {
-        return None;
-    };
-    let is_ulid = id.len() == 26 && id.iter().all(|letter| number(letter).is_some());
-    let part = number(high)? * 32 + number(low)?;
-    (is_ulid && part < parts).then_some(part)
-}
 
 /// What each part gets of an item's stock: equal shares, the odd units beginning at a part that
 /// depends on the item, so that not all of them are on the first parts.
@@ -150,19 +130,5 @@ mod tests {
         let two = dealt_among(b"red", 5, 4, &[0, 3]);
         assert_eq!(two.iter().sum::<u64>(), 5);
         assert!(dealt_among(b"red", 5, 4, &[]).is_empty());
-    }
-
-    #[test]
-    fn an_id_says_its_part_in_its_last_two_characters() {
-        for part in [0, 1, 31, 32, 1_023] {
-            let suffix = suffix_of(part);
-            let id = [&b"01ARZ3NDEKTSV4RRFFQ69G5F"[..], &suffix].concat();
-            assert_eq!(part_of_id(&id, PARTS_MAX), Some(part));
-            let lower = id.to_ascii_lowercase();
-            assert_eq!(part_of_id(&lower, PARTS_MAX), Some(part));
-        }
-        assert_eq!(part_of_id(b"01ARZ3NDEKTSV4RRFFQ69G5F0G", 16), None);
-        assert_eq!(part_of_id(b"order-17", 16), None);
-        assert_eq!(part_of_id(b"", 16), None);
     }
 }

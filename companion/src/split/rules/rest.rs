@@ -33,7 +33,6 @@ struct Stand {
 pub struct Rest {
     /// The last reading in which all parts were empty, unless a later one was not.
     empty: Vec<Stand>,
-    is_told: bool,
 }
 
 impl Rest {
@@ -54,23 +53,17 @@ impl Rest {
             given: shelf.given.iter().map(|(_, total)| total).sum(),
             taken: shelf.taken_in_all(),
         };
-        self.is_told = parts.clone().map(stand).eq(self.empty.iter().copied());
-        if !self.is_told {
+        let is_equal = parts.clone().map(stand).eq(self.empty.iter().copied());
+        if !is_equal {
             self.empty.clear();
             self.empty.extend(parts.map(stand));
         }
-        self.is_told
+        is_equal
     }
 
     /// Begins anew: what was read before counts no more.
     pub fn forget(&mut self) {
         self.empty.clear();
-        self.is_told = false;
-    }
-
-    /// Whether the last reading came to "sold out everywhere".
-    pub fn is_told(&self) -> bool {
-        self.is_told
     }
 }
 
@@ -102,7 +95,6 @@ mod tests {
         let shelves = [sold(5), sold(3)];
         assert!(!rest.note(&heads(), &shelves, &still));
         assert!(rest.note(&heads(), &shelves, &still));
-        assert!(rest.is_told());
     }
 
     #[test]

@@ -44,5 +44,5 @@ impl Break {
     ];
 
     /// In so many worlds it has to be found.
-    pub const WORLDS: u64 = 1_000;
+    pub const WORLDS: u64 = 6_000;
 }

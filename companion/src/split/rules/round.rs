@@ -226,7 +226,7 @@ impl Driver {
             item.pairs.compare(&item.shelves, share_ids);
             item.is_changed = false;
         }
-        item.look_at_suspects(index, &answered);
+        item.look_at_suspects(index, answered);
         decision.alarms.extend_from_slice(&item.alarms);
         if item.rest.note(heads, &item.shelves, &item.pairs)
             && let Some(rest) = &mut decision.rest

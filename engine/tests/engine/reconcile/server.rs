@@ -12,6 +12,7 @@ use flashsale_fuzz::samples::set_entry;
 const HASHER: Hasher = Hasher::new([1, 2]);
 
 const BOUNDS: Bounds = Bounds {
+    units_max: 1_000_000,
     reservations_max: 10_000,
     items_max: 10,
 };
@@ -118,6 +119,7 @@ impl Server {
             .collect();
         let reference = (!row.reference.is_empty()).then_some(&row.reference[..]);
         let ask = sale::Import {
+            units: &[],
             user: self.sale.key(&row.user),
             ask: sale::Ask::Items(lines.into_iter().collect()),
             id: self.sale.key(&row.id),

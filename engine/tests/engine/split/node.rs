@@ -12,6 +12,7 @@ use flashsale_fuzz::samples::set_entry;
 
 const HASHER: Hasher = Hasher::new([3, 4]);
 pub const BOUNDS: Bounds = Bounds {
+    units_max: 1_000_000,
     reservations_max: 1_000_000,
     items_max: 100,
 };

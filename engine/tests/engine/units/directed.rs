@@ -2,9 +2,7 @@
 
 use super::said::{Op, Step};
 use super::world::{BEGIN_MS, BOUNDS, World, name_of, names_of};
-use flashsale_engine::sale::{
-    Answer, Ask, Change, Changes, Import, News, Pass, Reserve, Sale,
-};
+use flashsale_engine::sale::{Answer, Ask, Change, Changes, Import, News, Pass, Reserve, Sale};
 
 fn told(world: &mut World, op: Op) -> String {
     let step = Step {

@@ -60,7 +60,7 @@ enum Command {
     Reconcile(Box<reconcile::Options>),
     Load(Box<load::Options>),
     Top(top::Options),
-    Serve(serve::Options),
+    Serve(Box<serve::Options>),
     Split(Box<split::Options>),
 }
 
@@ -78,7 +78,7 @@ fn main() -> ExitCode {
             Command::Reconcile(options) => reconcile::run(*options).await,
             Command::Load(options) => load::run(*options).await,
             Command::Top(options) => top::run(options).await,
-            Command::Serve(options) => serve::run(options).await,
+            Command::Serve(options) => serve::run(*options).await,
             Command::Split(options) => split::run(*options).await,
         }
     };

@@ -33,6 +33,7 @@ struct KnownRow {
 }
 
 /// An answer on its way in.
+#[derive(Default)]
 pub struct Reader {
     at: usize,
     /// Names and values that are still to come; `None` before the first line.
@@ -41,18 +42,6 @@ pub struct Reader {
     items: Option<u64>,
     read: usize,
     pub about: About,
-}
-
-impl Default for Reader {
-    fn default() -> Self {
-        Self {
-            at: 0,
-            fields: None,
-            items: None,
-            read: 0,
-            about: About::default(),
-        }
-    }
 }
 
 impl Reader {

@@ -491,9 +491,9 @@ mod tests {
             let items = driver.reads().to_vec();
             assert!(items.len() <= READ_MOST);
             asked += 1;
-            for part in 0..2 {
+            for (part, share_id) in SHARES.into_iter().enumerate().take(2) {
                 let head = Head {
-                    share_id: SHARES[part],
+                    share_id,
                     connection: 1,
                     refunded: 0,
                 };

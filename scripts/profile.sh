@@ -51,6 +51,11 @@ for sale in open many; do
 done
 cli FLASHSALE.CREATE gone gone:orders STOCK 0 USERLIMIT 1000000 >/dev/null
 load $((10 * calls)) 64 HINCRBY hash __rand_int__ 1
+# Subjects that are known, of a limit that nobody reaches and of one that everybody has.
+for limit in "wide 1000 31536000000" "tight 1 31536000000"; do
+  seq $((10 * calls)) | awk -v limit="$limit" '{ split(limit, of, " ")
+    printf "FLASHSALE.THROTTLE %s %012d %s %s\r\n", of[1], $1 - 1, of[2], of[3] }' | cli --pipe >/dev/null
+done
 
 control() { callgrind_control "$@" "$pid" >/dev/null 2>&1; }
 
@@ -95,7 +100,7 @@ all() { grep 'PROGRAM TOTALS' "$work/self.$1" | each "$1"; }
 with() { grep -E ":($2) \[" "$work/with.$1" | each "$1"; }
 own() { awk -v object=libflashsale -f scripts/object_cost.awk "$work/of.$1" | each "$1"; }
 
-columns="incr hincrby reserve mreserve soldout xadd checkout mcheckout"
+columns="incr hincrby reserve mreserve soldout xadd checkout mcheckout allowed throttled"
 count incr INCR counter
 count hincrby HINCRBY hash __rand_int__ 1
 count reserve FLASHSALE.RESERVE open __rand_int__ 1 ID 02__rand_int____rand_int__
@@ -106,6 +111,8 @@ count xadd XADD stream '*' event order sale open sale_id 01KAHJ8D1T5S0T2ZJ9W4E7R
 count checkout FLASHSALE.CHECKOUT open open:orders 01000000000000__rand_int__
 # An empty ref, as CHECKOUT has none.
 count_entries mcheckout 01000000000000__rand_int__ '' -- FLASHSALE.MCHECKOUT many many:orders
+count allowed FLASHSALE.THROTTLE wide __rand_int__ 1000 31536000000
+count throttled FLASHSALE.THROTTLE tight __rand_int__ 1 31536000000
 
 row() { # TITLE FUNCTION...
   local title=$1
@@ -118,8 +125,8 @@ calling() { with "$2" "$1"; }
 
 # shellcheck disable=SC2016 # backquotes of Markdown
 table() {
-  echo "| instructions a call or an entry | INCR | HINCRBY | RESERVE | MRESERVE | sold out | XADD | CHECKOUT | MCHECKOUT |"
-  echo "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+  echo "| instructions a call or an entry | INCR | HINCRBY | RESERVE | MRESERVE | sold out | XADD | CHECKOUT | MCHECKOUT | THROTTLE | throttled |"
+  echo "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
   row 'all' all
   row 'the module itself' own
   row 'reading the arguments (`processMultibulkBuffer`)' calling 'processMultibulkBuffer'

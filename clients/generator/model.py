@@ -25,6 +25,8 @@ INSISTED = {
 SAFE_WITH = {"CREATE": "saleid", "RESTOCK": "ref"}
 # A batch answers each entry as this command would.
 SINGLE_OF = {"MRESERVE": "RESERVE", "MBUY": "BUY", "MCHECKOUT": "CHECKOUT", "MRELEASE": "RELEASE"}
+# Of a rate limit's key and no sale. It answers as a read does, and writes.
+OF_LIMITS = ("THROTTLE",)
 
 KINDS = {"yes": "Yes", "not now": "NotNow", "no": "No", "fault": "Fault"}
 

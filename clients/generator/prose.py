@@ -21,6 +21,7 @@ NOTES = {
     "stock": "Without a SKU it answers all items; {none} stands in the place of an unknown SKU.",
     "get": "It is {none} if the id is unknown.",
     "user": "All zeros for an unknown user.",
+    "throttle": "The subject may call `count` times in `ms` milliseconds. Nothing remembers a call: sent again after a lost answer, it may count twice.",
     "scan": "Begin with the cursor 0, and go on with the cursor of each page until it is 0. A page may be empty.",
 }
 
@@ -65,6 +66,8 @@ OPTIONS: dict[str | tuple[str, str], str] = {
     "NEW": "allows SKUs that the sale does not have yet",
     "SKU": "the item of all entries, if the sale has several",
     "COUNT": "how many places to look at; 10 by default",
+    "BURST": "most calls at once; `count` by default",
+    "COST": "how many calls this one counts for; 0 asks, and counts nothing",
     "STATE": "only ids in this state, as in GET",
 }
 
@@ -76,6 +79,7 @@ READS = {
     "INFO": "`state` is scheduled, open, paused, ended, closed or diverged. `total`, `available`, `reserved` and `sold` are units of all items, `items` is the number of SKUs. An option that is not set is {none}; `passkeys` is how many secrets make passes. `events_waiting` entries are not in the stream yet; `events_lost` never will be. So many people are `waiting` in line; so many places were `granted` and `passed_over`. `drawn` are SKUs with how many people were drawn in their lines at `drawn_at_ms`, by `draw_seed`. `owed` units were sold or given and are not there; `share_id` names the sale to other sales, and `group` the split sale it is a part of.",
     "SCAN": "The cursor of the last page is 0.",
     "AUDIT": "`differences` are in words. What was compared with the stream is {none} unless that was asked for.",
+    "THROTTLE": "`status` is ALLOWED, or THROTTLED, which counts nothing. Of `limit` calls at once, so many are `remaining`; this one would pass in `retry_in_ms`, and all of them are back in `reset_in_ms`.",
     "DOCTOR": "`severity` is error, warning or note.",
 }
 

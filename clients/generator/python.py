@@ -6,7 +6,7 @@ import json
 import textwrap
 from typing import Any
 
-from .model import KINDS, SAFE_WITH, Command, Model, Param, Row, Word
+from .model import KINDS, OF_LIMITS, SAFE_WITH, Command, Model, Param, Row, Word
 from .prose import READS, UNITS, note, option
 
 HEADER = '"""{} Written by `python3 -m clients.generator`; change `answers.json` instead."""\n\nfrom __future__ import annotations\n'
@@ -331,7 +331,7 @@ def method(model: Model, command: Command, style: str) -> str:
 
 
 def write_sale(model: Model) -> str:
-    out = HEADER.format("The methods of a sale, three times: at once, with `await`, in a pipeline.")
+    out = HEADER.format("The methods of a sale, three times: at once, with `await`, in a pipeline; and those of a rate limit.")
     out += "\nfrom typing import Any, Iterable, Literal, Sequence, overload\n\nfrom . import _calls, answers\n"
     out += "from ._base import FlashSaleError, Json, Name, Units\nfrom ._send import AsyncSender, PipelineSender, Queued, Sender\n"
     for style, cls, base, text in [
@@ -340,7 +340,13 @@ def write_sale(model: Model) -> str:
         ("pipeline", "PipelineMethods", "PipelineSender", "Each command, put into the pipeline; its answer comes with the others."),
     ]:
         out += f"\n\nclass {cls}({base}):\n" + doc(text, 4)
-        out += "".join(method(model, c, style) for c in model.commands if c.keys)
+        out += "".join(method(model, c, style) for c in model.commands if c.keys and c.name not in OF_LIMITS)
+    for style, cls, base, text in [
+        ("sync", "LimitMethods", "Sender", "The one command of a rate limit, sent at once."),
+        ("async", "AsyncLimitMethods", "AsyncSender", "The one command of a rate limit, to be awaited."),
+    ]:
+        out += f"\n\nclass {cls}({base}):\n" + doc(text, 4)
+        out += "".join(method(model, c, style) for c in model.commands if c.name in OF_LIMITS)
     return out
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from .model import KINDS, SAFE_WITH, Command, Model, Param, Row, Word
+from .model import KINDS, OF_LIMITS, SAFE_WITH, Command, Model, Param, Row, Word
 from .prose import READS, UNITS, note, option
 from .python import about, charged
 
@@ -116,8 +116,9 @@ def tables(model: Model) -> str:
     words = "".join(f'\n  "{word.text}",' for word in model.words)
     out += f"export const STATUSES = [{words}\n] as const;\nexport type Status = (typeof STATUSES)[number];\n"
     out += "\ntype Rows = Record<string, Record<string, [when: string | null, advice: Advice][]>>;\n"
+    answered = set(model.answer_commands())
     for word in model.words:
-        for row in word.rows:
+        for row in (row for row in word.rows if answered.intersection(row.of)):
             out += f"const {row.cls}Advice: Advice = {advice(row)};\n"
     out += "\n/** What each word means by command; the first row whose condition holds. */\nexport const ROWS: Rows = {\n"
     for name in model.answer_commands():
@@ -158,7 +159,7 @@ def option_line(param: Param) -> str:
         kind = "Name" if param.type == "stream" else "boolean"
         return f"{camel(param.name)}?: {kind}"
     kind = " | ".join(map(json.dumps, param.type.split("|"))) if "|" in param.type else PARAM_TYPES[param.type]
-    return {"": f"{camel(param.name)}?: {kind} | undefined", "never": f"{param.name}: {kind}", "if written": f"{param.name}: {kind} | null"}[param.none]
+    return {"": f"{camel(param.name)}?: {kind} | undefined", "never": f"{camel(param.name)}: {kind}", "if written": f"{camel(param.name)}: {kind} | null"}[param.none]
 
 
 def options_name(command: Command) -> str:
@@ -211,8 +212,10 @@ def body(command: Command) -> str:
     if safe:
         out = f'      insist("{command.name}", "{safe}", options.{safe});\n' + out
     for param in command.params:
-        if param.none:
-            out = f'      need("{command.name}", options, "{param.name}"{", true" if param.none == "if written" else ""});\n' + out
+        if param.none and param.type == "integer":
+            out = f'      needNumber("{command.name}", options, "{camel(param.name)}");\n' + out
+        elif param.none:
+            out = f'      need("{command.name}", options, "{camel(param.name)}"{", true" if param.none == "if written" else ""});\n' + out
     if command.name == "REFUND":
         out = '      if (options.qty !== undefined) need("REFUND of a part", options, "ref");\n' + out
     for param in command.params:
@@ -276,14 +279,14 @@ def write_commands(model: Model) -> str:
     names += sorted({read["name"] for read in model.reads.values() if "name" in read})
     out += "import type {\n" + "".join(f"  {name},\n" for name in names) + '} from "./answers.js";\n'
     out += 'import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";\n'
-    out += 'import * as decode from "./decode.js";\nimport { insist, names, need, option, pair, units } from "./encode.js";\n'
+    out += 'import * as decode from "./decode.js";\nimport { insist, names, need, needNumber, option, pair, units } from "./encode.js";\n'
     out += "".join(options_interface(c) for c in model.commands)
     out += "\n/** The module for `createClient`, `createClientPool`, `createCluster` and `createSentinel`. */\nexport const flashsale = {\n"
     for command in model.commands:
         out += comment(f"{note(command)} {TS_NOTES.get(command.method, '')}".replace("{none}", "null").strip(), 2)
         given = signature(command)
         out += f"  {command.method}: {{\n"
-        if command.name in model.reads:
+        if command.name in model.reads and command.name not in OF_LIMITS:
             out += "    IS_READ_ONLY: true,\n"
         out += f"    parseCommand(parser: Parser{', ' if given else ''}{given}): void {{\n{body(command)}    }},\n"
         out += transform(model, command) + "  },\n"

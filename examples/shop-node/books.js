@@ -3,7 +3,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 
-import { flashsale, mayRepeat } from "flashsale-client";
+import { flashsale, mayRepeat, newPass } from "flashsale-client";
 import { createClient } from "redis";
 
 import { NoAnswer } from "./provider.js";
@@ -37,6 +37,11 @@ export const UNPAID = "unpaid";
 // How long something may take before `reconcile` looks at it.
 export const STALE_MS = Number(env.SHOP_STALE_MS ?? 60_000);
 export const CURRENCY = "EUR";
+// Makes the passes of a sale with PASSKEY: whoever has it lets people in. It is written nowhere.
+const PASSKEY = env.SHOP_PASSKEY ?? "";
+if (PASSKEY && (Buffer.byteLength(PASSKEY) < 16 || Buffer.byteLength(PASSKEY) > 128)) throw new Error("SHOP_PASSKEY has 16 to 128 bytes");
+// A pass is sent at once: so long for clocks that differ, and for retries.
+const PASS_MS = 60_000;
 
 /** @param {string} name */
 export const shared = (name) => readFileSync(new URL(name, SHARED), "utf8");
@@ -69,7 +74,7 @@ export const isNoAnswer = (error) => error instanceof NoAnswer || mayRepeat(erro
 const db = new DatabaseSync(env.SHOP_DB ?? "shop.db");
 // FULL: what was committed is there after a power cut, too.
 db.exec("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-if (!db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'alarms'").get()) db.exec(shared("schema.sql"));
+if (!db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'denied'").get()) db.exec(shared("schema.sql"));
 
 /** @param {string} sql @param {...any} values @returns {any[]} */
 export const rows = (sql, ...values) => db.prepare(sql).all(...values);
@@ -141,6 +146,21 @@ export const unitsOf = (items) => Object.fromEntries(JSON.parse(items).map((/** 
 
 /** What goes into the order stream: nothing personal. @param {Intent} intent */
 export const payloadOf = ({ id, cents }) => ({ intent: id, cents, currency: CURRENCY });
+
+/**
+ * The pass of somebody who was let in, and so of whoever has paid; none without a secret.
+ *
+ * @param {string} id @param {string} user @param {number} atMs
+ */
+export const sign = (id, user, atMs) => (PASSKEY ? newPass(PASSKEY, id, user, atMs + PASS_MS) : undefined);
+
+/**
+ * The pass of a buyer at the door. Your checks go here: the account, a CAPTCHA, risks. Whoever is
+ * denied gets none, and the sale answers NOPASS as to anybody without one.
+ *
+ * @param {string} id @param {string} user @param {number} atMs
+ */
+export const passOf = (id, user, atMs) => (row("SELECT 1 FROM denied WHERE user = ?", user) ? undefined : sign(id, user, atMs));
 
 /**
  * Takes what is left of an order that the sale does not have out of our books; says whether anything was.

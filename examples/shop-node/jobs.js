@@ -11,7 +11,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import {
-  addJob, alarm, centsOf, change, intentOf, isNoAnswer, KEY, move, ORDERS, payloadOf, row, rows, sale, STALE_MS,
+  addJob, alarm, centsOf, change, intentOf, isNoAnswer, KEY, move, ORDERS, payloadOf, row, rows, sale, sign, STALE_MS,
   transaction, UNPAID, unitsOf, writeOff,
 } from "./books.js";
 import * as provider from "./provider.js";
@@ -28,7 +28,8 @@ async function checkout(intent) {
   let answer = await sale.checkout(KEY, ORDERS, reservation, { user, ...paid });
   if (answer.status === "NORESERVATION") {
     // Forgotten, or lost by Redis: the same id in one step, if there are units.
-    answer = await sale.buy(KEY, ORDERS, user, unitsOf(intent.items), { id: reservation, ...paid });
+    const pass = sign(reservation, user, (await sale.info(KEY)).nowMs);
+    answer = await sale.buy(KEY, ORDERS, user, unitsOf(intent.items), { id: reservation, pass, ...paid });
   }
   const says = JSON.stringify(answer);
   switch (answer.status) {
@@ -40,6 +41,9 @@ async function checkout(intent) {
       break;
     case "ALLRESERVED":
     case "PAUSED":
+    case "THROTTLED":
+    case "NOPASS":
+      // NOPASS: this process has an old secret, and another will be started soon.
       if (Date.now() < intent.changed_at_ms + STALE_MS) return 2;
       break;
     case "OTHER":

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { FlashSaleError, isNotNow, pipeline } from "flashsale-client";
 
-import { addJob, alarm, change, client, connected, isNoAnswer, KEY, ORDERS, rows, sale, STALE_MS, transaction, unitsOf } from "./books.js";
+import { addJob, alarm, change, client, connected, isNoAnswer, KEY, ORDERS, rows, sale, sign, STALE_MS, transaction, unitsOf } from "./books.js";
 
 const EVERY_MS = Number(process.env.SHOP_RECONCILE_MS ?? 24 * 3600 * 1000);
 
@@ -40,7 +40,10 @@ async function sellAgain({ id, user, ref, items, payload }) {
   const paid = { ref, payload: payload ?? undefined };
   /** @type {import("flashsale-client").CheckoutAnswer | import("flashsale-client").BuyAnswer} */
   let answer = await sale.checkout(KEY, ORDERS, id, { user, ...paid });
-  if (answer.status === "NORESERVATION") answer = await sale.buy(KEY, ORDERS, user, unitsOf(items), { id, ...paid });
+  if (answer.status === "NORESERVATION") {
+    const pass = sign(id, user, (await sale.info(KEY)).nowMs);
+    answer = await sale.buy(KEY, ORDERS, user, unitsOf(items), { id, pass, ...paid });
+  }
   if (isNotNow(answer)) return false;
   if (answer.status === "SOLD") {
     change("DELETE FROM alarms WHERE topic = 'owed' AND id = ?", id);

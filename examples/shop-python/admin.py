@@ -12,7 +12,6 @@ import hashlib
 import hmac
 import os
 import secrets
-import sqlite3
 import time
 from contextlib import suppress
 
@@ -21,7 +20,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from books import HERE, IS_TLS, ORDERS, async_sale, now_ms, write_off
+from books import HERE, IS_TLS, ORDERS, now_ms, write_off
+from web import db, sale
 
 PASSWORD = os.environ.get("SHOP_ADMIN_PASSWORD", "")
 if 0 < len(PASSWORD) < 12:
@@ -29,7 +29,6 @@ if 0 < len(PASSWORD) < 12:
 # Sessions end with the process, and with the day.
 SESSION_S = 8 * 3600
 secret = secrets.token_bytes(32)
-sale = async_sale()
 
 
 def session(until: int) -> str:
@@ -73,7 +72,6 @@ async def state(request: Request) -> Response:
         # Not `lag`, which may be far too large after a restart or a failover.
         behind = len(await sale.redis.xrange(ORDERS, min=b"(" + group["last-delivered-id"], count=1000))
         shown.append({"name": name, "behind": behind, "pending": group["pending"], "oldest_pending_ms": age_ms})
-    db = request.app.state.db
     body = {
         "state": info.state,
         "now_ms": info.now_ms,
@@ -106,9 +104,9 @@ async def act(request: Request) -> Response:
             case "restock":
                 answer = await retry_async(lambda: sale.restock({asked["sku"]: asked["delta"]}, ref=asked["ref"]), soon())
             case "refund":
-                return await refund(request.app.state.db, asked["id"], asked["ref"])
+                return await refund(asked["id"], asked["ref"])
             case "done":
-                request.app.state.db.execute("DELETE FROM alarms WHERE topic = ? AND id = ?", (asked["topic"], asked["id"]))
+                db.execute("DELETE FROM alarms WHERE topic = ? AND id = ?", (asked["topic"], asked["id"]))
                 return JSONResponse({"says": "Done."})
             case _:
                 return JSONResponse({"says": "No such action."}, 400)
@@ -117,7 +115,7 @@ async def act(request: Request) -> Response:
     return JSONResponse({"says": str(answer.status)}, answer.advice.http)
 
 
-async def refund(db: sqlite3.Connection, id: str, ref: str) -> Response:
+async def refund(id: str, ref: str) -> Response:
     """Takes an order back whole. The `refund` entry moves the money, by way of the worker.
 
     An order that the sale has lost has no such entry: then it is written off here.

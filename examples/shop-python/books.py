@@ -13,7 +13,7 @@ from typing import Any, Iterator
 
 import redis
 import redis.asyncio
-from flashsale import AsyncSale, Sale
+from flashsale import AsyncSale, Sale, new_pass
 
 HERE = Path(__file__).parent
 REDIS_URL = os.environ.get("SHOP_REDIS", "redis://127.0.0.1:6379")
@@ -25,6 +25,12 @@ UNPAID = "unpaid"
 # How long something may take before `reconcile` looks at it.
 STALE_MS = int(os.environ.get("SHOP_STALE_MS", "60000"))
 CURRENCY = "EUR"
+# Makes the passes of a sale with PASSKEY: whoever has it lets people in. It is written nowhere.
+PASSKEY = os.environ.get("SHOP_PASSKEY", "")
+if PASSKEY and not 16 <= len(PASSKEY.encode()) <= 128:
+    raise SystemExit("shop: SHOP_PASSKEY has 16 to 128 bytes")
+# A pass is sent at once: so long for clocks that differ, and for retries.
+PASS_MS = 60_000
 
 
 def now_ms() -> int:
@@ -49,7 +55,7 @@ def connect() -> sqlite3.Connection:
     db.row_factory = sqlite3.Row
     # FULL: what was committed is there after a power cut, too.
     db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
-    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'alarms'").fetchone():
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'denied'").fetchone():
         db.executescript((HERE / "schema.sql").read_text())
     return db
 
@@ -104,6 +110,20 @@ def units_of(items: str) -> dict[str, int]:
 def payload_of(intent: Any) -> dict[str, Any]:
     """What goes into the order stream: nothing personal."""
     return {"intent": intent["id"], "cents": intent["cents"], "currency": CURRENCY}
+
+
+def sign(id: str, user: str, at_ms: int) -> str | None:
+    """The pass of somebody who was let in, and so of whoever has paid; None without a secret."""
+    return new_pass(PASSKEY, id, user, at_ms + PASS_MS) if PASSKEY else None
+
+
+def pass_of(db: sqlite3.Connection, id: str, user: str, at_ms: int) -> str | None:
+    """The pass of a buyer at the door. Your checks go here: the account, a CAPTCHA, risks.
+
+    Whoever is denied gets none, and the sale answers NOPASS as to anybody without one.
+    """
+    is_denied = db.execute("SELECT 1 FROM denied WHERE user = ?", (user,)).fetchone()
+    return None if is_denied else sign(id, user, at_ms)
 
 
 def write_off(db: sqlite3.Connection, reservation: str, ref: str) -> bool:

@@ -24,17 +24,19 @@ from flashsale import (
     ExpiredInGrace,
     FlashSaleError,
     Mismatch,
+    NoPass,
     NoReservation,
     Other,
     Paused,
     Refunded,
     Released,
     Sold,
+    Throttled,
     may_repeat,
 )
 
 import provider
-from books import STALE_MS, UNPAID, add_job, alarm, cents_of, connect, intent_of, move, now_ms, payload_of, sale, transaction, units_of, write_off
+from books import STALE_MS, UNPAID, add_job, alarm, cents_of, connect, intent_of, move, now_ms, payload_of, sale, sign, transaction, units_of, write_off
 
 shoes = sale()
 # Seconds until a job runs again; None: it is done.
@@ -49,14 +51,16 @@ def checkout(db: sqlite3.Connection, intent: Any, _: str) -> Again:
     answer: CheckoutAnswer | BuyAnswer = shoes.checkout(id, user=user, ref=ref, payload=payload_of(intent))
     if isinstance(answer, NoReservation):
         # Forgotten, or lost by Redis: the same id in one step, if there are units.
-        answer = shoes.buy(user, units_of(intent["items"]), id=id, ref=ref, payload=payload_of(intent))
+        pass_ = sign(id, user, shoes.info().now_ms)
+        answer = shoes.buy(user, units_of(intent["items"]), id=id, ref=ref, payload=payload_of(intent), pass_=pass_)
     match answer:
         case Sold():
             return None
         case ExpiredInGrace():
             # The job of `expired` gives back when GRACE is over.
             return 2
-        case AllReserved() | Paused() if now_ms() < intent["changed_at_ms"] + STALE_MS:
+        # NOPASS: this process has an old secret, and another will be started soon.
+        case AllReserved() | Paused() | Throttled() | NoPass() if now_ms() < intent["changed_at_ms"] + STALE_MS:
             return 2
         case AlreadySold() | Refunded():
             return whose(db, intent)

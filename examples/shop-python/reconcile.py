@@ -19,7 +19,7 @@ from typing import Any
 import redis
 from flashsale import FlashSaleError, NoReservation, NotNow, Refunded, Sold
 
-from books import STALE_MS, add_job, alarm, connect, now_ms, sale, transaction, units_of
+from books import STALE_MS, add_job, alarm, connect, now_ms, sale, sign, transaction, units_of
 
 shoes = sale()
 EVERY_MS = int(os.environ.get("SHOP_RECONCILE_MS", str(24 * 3600 * 1000)))
@@ -48,7 +48,8 @@ def sell_again(db: sqlite3.Connection, row: Any) -> bool:
     paid = {"ref": row["ref"], "payload": row["payload"]}
     answer: Any = shoes.checkout(row["id"], user=row["user"], **paid)
     if isinstance(answer, NoReservation):
-        answer = shoes.buy(row["user"], units_of(row["items"]), id=row["id"], **paid)
+        pass_ = sign(row["id"], row["user"], shoes.info().now_ms)
+        answer = shoes.buy(row["user"], units_of(row["items"]), id=row["id"], pass_=pass_, **paid)
     if isinstance(answer, Sold):
         db.execute("DELETE FROM alarms WHERE topic = 'owed' AND id = ?", (row["id"],))
     elif not isinstance(answer, NotNow):

@@ -44,3 +44,7 @@ CREATE INDEX IF NOT EXISTS jobs_by_due ON jobs (due_at_ms);
 CREATE TABLE IF NOT EXISTS alarms (
   topic TEXT NOT NULL, id TEXT NOT NULL, says TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (topic, id)
 );
+
+-- Who gets no pass. In the middle of a sale, also RELEASE what USER lists. The last table: a
+-- database without it is brought up to date.
+CREATE TABLE IF NOT EXISTS denied (user TEXT PRIMARY KEY);

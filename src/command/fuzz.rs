@@ -6,7 +6,7 @@
 //! **Method**: as for the engine (`engine/fuzz`): valid lines, damaged from a seed;
 //! `make fuzz` asks libFuzzer the same.
 
-use flashsale_engine::sale::INTEGER_MAX;
+use flashsale_engine::sale::{INTEGER_MAX, WINDOW_MS_MAX, WINDOW_MS_MIN};
 
 use super::args::Args;
 use super::{items, options, rate};
@@ -66,13 +66,17 @@ fn word_alone(word: &[u8]) {
     assert_eq!(shown(args().integer("n", 0)), wanted);
     let signed = text.and_then(|text| text.parse::<i64>().ok());
     let signed = signed.filter(|number| number.to_string().as_bytes() == word);
-    let wanted = signed.filter(|number| *number != 0 && number.unsigned_abs() <= INTEGER_MAX);
+    let wanted = signed.filter(|number| number.unsigned_abs() <= INTEGER_MAX);
     assert_eq!(shown(args().delta()), wanted);
     let is_name = (1..=255).contains(&word.len());
     assert_eq!(shown(args().name("ID")).is_some(), is_name);
     let is_sku = (1..=128).contains(&word.len()) && text.is_some();
     assert_eq!(shown(args().sku()).is_some(), is_sku);
     assert_eq!(shown(args().orders()).is_some(), word.len() <= 1 << 20);
+    let is_moment = wanted_moment(printed);
+    assert_eq!(shown(args().past("AT", INTEGER_MAX)).is_some(), is_moment);
+    let is_group = word.len() <= 128 && text.is_some();
+    assert_eq!(shown(args().text("GROUP", 128)).is_some(), is_group);
     if shown(args().payload()).is_some() {
         assert!(word.len() <= 64 * 1024 && text.is_some());
         assert!(!word.iter().all(u8::is_ascii_whitespace));
@@ -81,6 +85,11 @@ fn word_alone(word: &[u8]) {
         let built = serde_json::from_slice::<serde_json::Value>(word);
         assert!(built.is_err(), "refused, and yet JSON");
     }
+}
+
+/// Is a number a moment that IMPORT takes, when the clock is far ahead?
+fn wanted_moment(number: Option<u64>) -> bool {
+    number.is_some_and(|number| (WINDOW_MS_MIN..=WINDOW_MS_MAX).contains(&number))
 }
 
 /// The value, or `None` for an error, whose text must be fit to be read.

@@ -153,6 +153,7 @@ mod tests {
                     }
                     // Of so many that their places are not kept.
                     "unnamed" => facts.sales_diverged = 3,
+                    "owes" => facts.owed = 7,
                     "stepped" => facts.clock_steps_back = 2,
                     "late" => facts.sweep_lag_ms = 1_001,
                     "overdue" => facts.overdue_ms = 1_001,
@@ -212,6 +213,11 @@ mod tests {
             "waiting",
             "warning events-waiting look after the order streams: the oldest entry has waited for \
              1001 ms, because of this",
+        ),
+        (
+            "owes",
+            "error owed FLASHSALE.RESTOCK, or refund orders: 7 units were sold that the sales here \
+             do not have",
         ),
         (
             "long-line",

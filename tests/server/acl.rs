@@ -17,12 +17,17 @@ const USERS: &str = include_str!("../../examples/acl/users.acl");
 const TESTER: &str = "user tester on nopass ~* &* +@all\n";
 
 /// Who may what. The last row is between servers, and nobody's.
-const TABLE: [(&str, &str); 11] = [
-    ("reserve mreserve extend stock user", "buyer operator"),
-    ("release mrelease", "buyer payment operator"),
-    ("checkout mcheckout buy mbuy refund", "payment operator"),
-    ("get info", "buyer payment operator"),
-    ("help", "buyer payment operator health"),
+const TABLE: [(&str, &str); 15] = [
+    // These ask for no pass, so they are a gateway's alone.
+    ("mreserve mbuy", "gateway"),
+    ("reserve stock user", "buyer gateway operator"),
+    ("extend", "buyer operator"),
+    ("release", "buyer payment operator"),
+    ("mrelease", "buyer payment gateway operator"),
+    ("mcheckout", "payment gateway operator"),
+    ("checkout buy refund", "payment operator"),
+    ("get info", "buyer payment gateway operator"),
+    ("help", "buyer payment gateway operator health"),
     ("bfexists bfmexists throttle", "buyer operator"),
     (
         "create alter restock pause resume close bind scan audit doctor import give take rest shares",
@@ -170,6 +175,38 @@ fn each_user_can_do_its_part_and_is_refused_the_rest() {
     assert!(health.show("FLASHSALE.HELP").contains("FLASHSALE.RESERVE"));
     is_refused(&mut health, &["PING", "FLASHSALE.STOCK sale:{a}", "INFO"]);
     assert!(server.conn().show("PING").contains("NOAUTH"));
+}
+
+/// Broken by: MRESERVE for the buyer, or MBUY for the payment.
+#[test]
+fn nobody_but_the_gateway_gets_past_a_passkey() {
+    let Some((server, _folder)) = guarded() else {
+        return;
+    };
+    let create = "FLASHSALE.CREATE sale:{a} orders:{a} STOCK 9 PASSKEY 1 0123456789abcdef";
+    conn_of(&server, "operator").says(create, "OK");
+    let batches = [
+        "FLASHSALE.MRESERVE sale:{a} ENTRIES 1 ann 1 a",
+        "FLASHSALE.MBUY sale:{a} orders:{a} ENTRIES 1 bob 1 b p",
+    ];
+    for user in ["buyer", "payment", "operator"] {
+        is_refused(&mut conn_of(&server, user), &batches);
+    }
+    conn_of(&server, "buyer").says("FLASHSALE.RESERVE sale:{a} ann 1 ID a", "NOPASS a");
+    let buys = "FLASHSALE.BUY sale:{a} orders:{a} bob 1 ID b REF p";
+    conn_of(&server, "payment").says(buys, "NOPASS b");
+    let mut gateway = conn_of(&server, "gateway");
+    gateway.says(batches[0], "[RESERVED a ...]");
+    gateway.says(batches[1], "[SOLD b ...]");
+    is_refused(
+        &mut gateway,
+        &[
+            "FLASHSALE.ALTER sale:{a} PASSKEY 0",
+            "FLASHSALE.REFUND sale:{a} orders:{a} b",
+            "XLEN orders:{a}",
+            "FLASHSALE.MRESERVE other ENTRIES 1 ann 1 c",
+        ],
+    );
 }
 
 #[test]

@@ -12,6 +12,7 @@ import threading
 import time
 from typing import Any, Iterator, cast
 
+import flashsale
 import pytest
 import redis
 import redis.asyncio
@@ -58,11 +59,10 @@ def test_commands_json_is_what_the_server_says(port: int) -> None:
     docs = plain(client.execute_command("COMMAND DOCS"))
 
     def is_ours(name: str, told: dict[str, Any]) -> bool:
-        # Filters have the libraries' own helpers, a rate limit is no sale and one call of
-        # `execute_command`, and what is internal no client may send.
-        # What the driver of a split sale sends is no buyer's and no shop's business.
+        # Filters have the libraries' own helpers, what is internal no client may send, and what
+        # the driver of a split sale sends is no buyer's and no shop's business.
         drivers = tuple(f"flashsale.{word}" for word in ("give", "take", "rest", "shares"))
-        others = name.startswith(("flashsale.bf", "flashsale.throttle")) or name in drivers or told["summary"].endswith("Internal.")
+        others = name.startswith("flashsale.bf") or name in drivers or told["summary"].endswith("Internal.")
         return not others
 
     of_module = {name: told for name, told in sorted(docs.items()) if name.startswith("flashsale.")}
@@ -138,6 +138,35 @@ def test_retry_waits_in_line_until_the_units_come(client: Any) -> None:
     assert isinstance(answer, Reserved) and answer.id == "b"
     found = sale.get("b")
     assert found is not None and (found.state, sale.info().granted) == ("reserved", 1)
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_a_limit_counts_calls_and_tells_a_browser(port: int, protocol: int) -> None:
+    """Broken by: COST 0 that is left out, seconds that are rounded down, Retry-After at every answer."""
+    client = redis.Redis(port=port, protocol=protocol)
+    client.delete("{limit}")
+    limit, rate = flashsale.Limit(client, "{limit}"), {"count": 2, "ms": 600_500}
+    first = limit.throttle("ann", **rate)
+    assert first == flashsale.Allowance("ALLOWED", 2, 1, 0, 300_250)
+    told = flashsale.rate_headers(first, name="login", **rate)
+    assert told["RateLimit-Policy"] == '"login";q=2;w=601' and told["RateLimit"] == '"login";r=1;t=301'
+    assert (told["X-RateLimit-Limit"], told["X-RateLimit-Remaining"], told["X-RateLimit-Reset"]) == ("2", "1", "301")
+    assert "Retry-After" not in told
+    assert limit.throttle("ann", **rate, cost=0).remaining == 1
+    assert limit.throttle("ann", **rate, burst=3, cost=2).remaining == 0
+    refused = limit.throttle("ann", **rate)
+    assert (refused.status, refused.remaining) == ("THROTTLED", 0)
+    assert 290 < int(flashsale.rate_headers(refused, name="login", **rate)["Retry-After"]) <= 301
+    assert limit.throttle(b"\xff", **rate).status == "ALLOWED"
+    with pytest.raises(FlashSaleError):
+        limit.throttle("ann", 1, 1000, cost=2)
+
+    async def run() -> None:
+        other = redis.asyncio.Redis(port=port, protocol=protocol)
+        assert (await flashsale.AsyncLimit(other, "{limit}").throttle("ann", **rate)).status == "THROTTLED"
+        await other.connection_pool.disconnect()
+
+    asyncio.run(run())
 
 
 def gather(sale: Sale, name: str, many: int, **options: Any) -> list[Entry]:

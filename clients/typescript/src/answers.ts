@@ -430,6 +430,19 @@ export interface Audit<_N = string> extends Read {
   entriesOther: number | null;
 }
 
+/**
+ * What THROTTLE answers. `status` is ALLOWED, or THROTTLED, which counts nothing. Of `limit`
+ * calls at once, so many are `remaining`; this one would pass in `retryInMs`, and all of them are
+ * back in `resetInMs`.
+ */
+export interface Allowance<_N = string> {
+  status: string;
+  limit: number;
+  remaining: number;
+  retryInMs: number;
+  resetInMs: number;
+}
+
 /** What DOCTOR answers. `severity` is error, warning or note. */
 export interface Finding<_N = string> {
   severity: string;
@@ -640,8 +653,6 @@ const ThrottledSaleAdvice: Advice = {"kind": "not now", "http": 429, "retryAfter
 const ThrottledBuyerAdvice: Advice = {"kind": "not now", "http": 429, "retryAfter": "retryInMs", "buyer": "Not so fast.", "authorised": "BUY: ask again for as long as you like, then give back", "charged": "BUY: ask again for as long as you like, then give back"};
 const NoPassAdvice: Advice = {"kind": "no", "http": 403, "retryAfter": null, "buyer": "Please go through the check once more.", "authorised": "BUY: with a new pass, or give back", "charged": "BUY: with a new pass, or give back"};
 const TooFewAdvice: Advice = {"kind": "no", "http": 409, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
-const GivenAdvice: Advice = {"kind": "yes", "http": 200, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
-const TakenAdvice: Advice = {"kind": "yes", "http": 200, "retryAfter": null, "buyer": "-", "authorised": "none", "charged": "none"};
 
 /** What each word means by command; the first row whose condition holds. */
 export const ROWS: Rows = {
@@ -792,6 +803,7 @@ export const FIELDS: Record<string, [field: string, name: string, type: string][
   INFO: [["sale_id", "saleId", "text"], ["orders", "orders", "name"], ["state", "state", "text"], ["events", "events", "text"], ["now_ms", "nowMs", "integer"], ["created_at_ms", "createdAtMs", "integer"], ["paused_at_ms", "pausedAtMs", "integer?"], ["closed_at_ms", "closedAtMs", "integer?"], ["userlimit", "userlimit", "integer?"], ["itemlimit", "itemlimit", "integer?"], ["orderlimit", "orderlimit", "integer?"], ["salelimit", "salelimit", "integer?"], ["hold_ms", "holdMs", "integer"], ["maxhold_ms", "maxholdMs", "integer"], ["grace_ms", "graceMs", "integer"], ["start_at_ms", "startAtMs", "integer?"], ["end_at_ms", "endAtMs", "integer?"], ["keep_ms", "keepMs", "integer"], ["remember_ms", "rememberMs", "integer"], ["waiting_max", "waitingMax", "integer"], ["patience_ms", "patienceMs", "integer"], ["pace_n", "paceN", "integer?"], ["pace_ms", "paceMs", "integer?"], ["userrate_n", "userrateN", "integer?"], ["userrate_ms", "userrateMs", "integer?"], ["fromrate_n", "fromrateN", "integer?"], ["fromrate_ms", "fromrateMs", "integer?"], ["passkeys", "passkeys", "integer"], ["items", "items", "integer"], ["total", "total", "integer"], ["available", "available", "integer"], ["reserved", "reserved", "integer"], ["sold", "sold", "integer"], ["refunded", "refunded", "integer"], ["users", "users", "integer"], ["reservations_open", "reservationsOpen", "integer"], ["reservations_remembered", "reservationsRemembered", "integer"], ["events_waiting", "eventsWaiting", "integer"], ["events_lost", "eventsLost", "integer"], ["seq", "seq", "integer?"], ["memory_bytes", "memoryBytes", "integer"], ["waiting", "waiting", "integer"], ["granted", "granted", "integer"], ["passed_over", "passedOver", "integer"], ["drawn_at_ms", "drawnAtMs", "integer?"], ["draw_seed", "drawSeed", "text?"], ["drawn", "drawn", "lines?"], ["owed", "owed", "integer"], ["share_id", "shareId", "text"], ["group", "group", "text?"]],
   SCAN: [["cursor", "cursor", "cursor"], ["ids", "ids", "names"]],
   AUDIT: [["consistent", "consistent", "boolean"], ["differences", "differences", "texts"], ["reservations", "reservations", "integer"], ["entries", "entries", "integer?"], ["trimmed", "trimmed", "integer?"], ["entries_added", "entriesAdded", "integer?"], ["entries_other", "entriesOther", "integer?"]],
+  THROTTLE: [["status", "status", "text"], ["limit", "limit", "integer"], ["remaining", "remaining", "integer"], ["retry_in_ms", "retryInMs", "integer"], ["reset_in_ms", "resetInMs", "integer"]],
   DOCTOR: [["severity", "severity", "text"], ["topic", "topic", "text"], ["advice", "advice", "text"]],
 };
 

@@ -15,6 +15,7 @@ import type {
   ReserveAnswer,
   RestockAnswer,
   ResumeAnswer,
+  Allowance,
   Audit,
   Finding,
   ItemStock,
@@ -25,7 +26,7 @@ import type {
 } from "./answers.js";
 import type { FlashSaleError, Json, Name, Parser, Text, Units } from "./base.js";
 import * as decode from "./decode.js";
-import { insist, names, need, option, pair, units } from "./encode.js";
+import { insist, names, need, needNumber, option, pair, units } from "./encode.js";
 
 /** Options of ALTER. */
 export interface AlterOptions {
@@ -171,7 +172,7 @@ export interface ImportOptions {
   /** The idempotency token: make it before the first try, keep it, and send it with each retry. */
   id: Name;
   /** When it was sold, in Unix milliseconds. */
-  sold_at_ms: number;
+  soldAtMs: number;
   /** The payment's own reference: it distinguishes a retry from a second payment. */
   ref?: Name | undefined;
   /** JSON of yours, at most 64 KiB, for the entry in the stream. */
@@ -240,6 +241,14 @@ export interface ScanOptions {
   count?: number | undefined;
   /** Only ids in this state, as in GET. */
   state?: Name | undefined;
+}
+
+/** Options of THROTTLE. */
+export interface ThrottleOptions {
+  /** Most calls at once; `count` by default. */
+  burst?: number | undefined;
+  /** How many calls this one counts for; 0 asks, and counts nothing. */
+  cost?: number | undefined;
 }
 
 /** The module for `createClient`, `createClientPool`, `createCluster` and `createSentinel`. */
@@ -420,7 +429,7 @@ export const flashsale = {
    */
   import: {
     parseCommand(parser: Parser, key: Name, orders: Name, user: Name, qty: Units, options: ImportOptions): void {
-      need("IMPORT", options, "sold_at_ms");
+      needNumber("IMPORT", options, "soldAtMs");
       need("IMPORT", options, "id");
       parser.push("FLASHSALE.IMPORT");
       parser.pushKey(key);
@@ -602,6 +611,23 @@ export const flashsale = {
       parser.push(...skus);
     },
     transformReply: (reply: unknown) => decode.rows("STOCK", reply) as (ItemStock<Text> | null)[],
+  },
+  /**
+   * Asks whether a call may pass a rate limit, and counts it if it may. The subject may call
+   * `count` times in `ms` milliseconds. Nothing remembers a call: sent again after a lost answer,
+   * it may count twice.
+   */
+  throttle: {
+    parseCommand(parser: Parser, key: Name, subject: Name, count: number, ms: number, options: ThrottleOptions = {}): void {
+      parser.push("FLASHSALE.THROTTLE");
+      parser.pushKey(key);
+      parser.push(subject);
+      parser.push(String(count));
+      parser.push(String(ms));
+      parser.push(...option("BURST", options.burst));
+      parser.push(...option("COST", options.cost));
+    },
+    transformReply: (reply: unknown) => decode.tuple("THROTTLE", reply) as Allowance<Text>,
   },
   /** Tells what one user has reserved and bought. All zeros for an unknown user. */
   user: {

@@ -25,6 +25,12 @@ export function need(command: string, options: unknown, name: string, orNull = f
   throw new TypeError(`${command}: the option ${name} is text or a Buffer${orNull ? ", or null" : ""}; not ${inspect(value)}`);
 }
 
+/** The same for a number, such as the moment when an order was sold. */
+export function needNumber(command: string, options: unknown, name: string): void {
+  const value = (options as Record<string, unknown> | null | undefined)?.[name];
+  if (typeof value !== "number") throw new TypeError(`${command}: the option ${name} is a number; not ${inspect(value)}`);
+}
+
 /** `2` or `ITEMS 2 green 1 black 1`. */
 export function units(token: string | null, given: Units): string[] {
   if (typeof given === "number") return token === null ? [String(given)] : [token, String(given)];

@@ -5,6 +5,7 @@ export type * from "./commands.js";
 export * from "./consume.js";
 export { doctorOf } from "./doctor.js";
 export { newId, partOf } from "./ids.js";
+export * from "./limits.js";
 export * from "./passes.js";
 export { mayRepeat, pipeline, retry, type RetryOptions } from "./retry.js";
 export * from "./split.js";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { consume, doctorOf, type Entry, FlashSaleError, flashsale, newId, pipeline, retry } from "flashsale-client";
+import { consume, doctorOf, type Entry, FlashSaleError, flashsale, newId, pipeline, rateHeaders, retry } from "flashsale-client";
 import { createSentinel } from "redis";
 
 import { client, cluster, isShort, Server } from "./support.js";
@@ -26,6 +26,30 @@ for (const RESP of [2, 3] as const) {
     const [sold, info] = await one.multi().flashsale.checkout("s", "s:o", "a", { ref: "p" }).flashsale.info("s").exec();
     assert.equal((sold as unknown as { status: string }).status, "SOLD");
     assert.deepEqual((info as unknown as { more: object }).more, {});
+    await one.close();
+  });
+
+  test(`a limit counts calls and tells a browser, RESP${RESP}`, async () => {
+    const one = await client(RESP).connect();
+    await one.flushAll();
+    const rate = [2, 600_500] as const;
+    const policy = { name: "login", count: 2, ms: 600_500 };
+    const first = await one.flashsale.throttle("login", "ann", ...rate);
+    assert.deepEqual(first, { status: "ALLOWED", limit: 2, remaining: 1, retryInMs: 0, resetInMs: 300_250 });
+    assert.deepEqual(rateHeaders(first, policy), {
+      "RateLimit-Policy": '"login";q=2;w=601',
+      RateLimit: '"login";r=1;t=301',
+      "X-RateLimit-Limit": "2",
+      "X-RateLimit-Remaining": "1",
+      "X-RateLimit-Reset": "301",
+    });
+    assert.equal((await one.flashsale.throttle("login", "ann", ...rate, { cost: 0 })).remaining, 1);
+    assert.equal((await one.flashsale.throttle("login", "ann", ...rate, { burst: 3, cost: 2 })).remaining, 0);
+    const refused = await one.flashsale.throttle("login", "ann", ...rate);
+    assert.equal(refused.status, "THROTTLED");
+    const after = Number(rateHeaders(refused, policy)["Retry-After"]);
+    assert(after > 290 && after <= 301);
+    await assert.rejects(one.flashsale.throttle("login", "ann", 1, 1000, { cost: 2 }));
     await one.close();
   });
 

@@ -478,6 +478,21 @@ mod tests {
     }
 
     #[test]
+    fn the_eighth_may_give_way_and_the_ninth_may_not() {
+        for (idlest, gone) in [(0, "0"), (6, "6"), (7, "7"), (8, "0")] {
+            let mut table = Table::new(HASHER, 0);
+            for at in 0..10 {
+                let tat_ns = if at == idlest { 50 } else { 100 };
+                table.add(HASHER.key(at.to_string().as_bytes()), tat_ns);
+            }
+            let mut expected = names(&table);
+            table.evict();
+            expected.retain(|name| name != gone);
+            assert_eq!(names(&table), expected, "{idlest}");
+        }
+    }
+
+    #[test]
     fn nobody_gives_way_where_one_goes_anyway() {
         let mut table = Table::new(HASHER, 0);
         charge(&mut table, "a", 0, 10, false);

@@ -46,7 +46,7 @@
 //! | who waits in line, and who was heard from | `book/waiting/`, `presence.rs` |
 //! | who has tried how often | `attempts.rs` |
 //! | what becomes of a sale that breaks an invariant | `broken.rs` |
-//! | what is read | `views.rs` |
+//! | what is read | `views.rs`, `views_line.rs`, `views_share.rs` |
 //! | what moves between sales, and what a part of a split sale says | `book/shares.rs`, `plan/share.rs`; `book/rest.rs`, `plan/part.rs` |
 //! | which orders come from elsewhere | `plan/import.rs` |
 //! | does it add up, and agree with the stream | `audit/` |
@@ -65,6 +65,7 @@ pub(crate) mod state;
 pub(crate) mod units;
 pub(crate) mod views;
 pub(crate) mod views_line;
+pub(crate) mod views_share;
 
 pub use crate::table::hash::Hasher;
 pub use crate::table::name::{Key, NAME_BYTES_MAX, Name, NameBuffer, Spelling};
@@ -110,10 +111,9 @@ pub use units::{
     ORDERS_BYTES_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_LEVELS_MAX, SKU_BYTES_MAX, SKU_DEFAULT,
     WINDOW_MS_MAX, WINDOW_MS_MIN, units_of,
 };
-pub use views::{
-    InfoView, ItemView, Phase, RefundView, ShareView, State, Terms, UserView, View, Wait,
-};
+pub use views::{InfoView, ItemView, Phase, State, Terms, UserView, View, Wait};
 pub use views_line::{PlaceCursor, WaitTerms};
+pub use views_share::{RefundView, ShareView};
 
 /// What a plan returns: the event that is to happen, or why nothing does.
 pub type Plan<'a> = Result<Event<'a>, Answer>;

@@ -27,6 +27,14 @@ def processes() -> Iterator[Shop]:
         yield one
 
 
+@pytest.fixture(scope="session")
+def long() -> Iterator[Shop]:
+    """One shop for all tests that need nothing of their own."""
+    with running() as shop:
+        shop.create(red=100, blue=100)
+        yield shop
+
+
 @pytest.fixture
 def shop(processes: Shop) -> Iterator[Shop]:
     processes.reset()

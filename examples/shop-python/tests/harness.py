@@ -26,6 +26,7 @@ import redis
 SHOP = Path(os.environ.get("SHOP_FOLDER", Path(__file__).resolve().parents[1]))
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "clients/python/tests"))
+from flashsale import new_pass  # noqa: E402
 from servers import Server, free_port, until  # noqa: E402
 
 IS_SHORT = os.environ.get("FLASHSALE_RUN") == "short"
@@ -51,7 +52,7 @@ class Shop:
     def __init__(self, parts: tuple[str, ...] = PARTS, fsync: str = "everysec", late_ms: int = 0, copies: int = 1, stale_ms: int = 2000) -> None:
         self.folder = tempfile.mkdtemp(prefix="flashsale-shop-")
         self.server = Server("--appendonly", "yes", "--appendfsync", fsync)
-        self.secret = secrets.token_hex(16)
+        self.secret, self.passkey = secrets.token_hex(16), secrets.token_hex(16)
         self.url, self.psp_url = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
         self.settings = {
             "SHOP_REDIS": f"redis://127.0.0.1:{self.server.port}",
@@ -60,6 +61,7 @@ class Shop:
             "SHOP_PSP": self.psp_url,
             "SHOP_PSP_SECRET": self.secret,
             "SHOP_ADMIN_PASSWORD": PASSWORD,
+            "SHOP_PASSKEY": self.passkey,
             "SHOP_STALE_MS": str(stale_ms),
             "PSP_LATE_MS": str(late_ms),
             "PSP_COPIES_MAX": str(copies),
@@ -116,7 +118,7 @@ class Shop:
         self.base = self.net() + self.base
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
-        for table in ("intents", "orders", "refunds", "jobs", "alarms"):
+        for table in ("intents", "orders", "refunds", "jobs", "alarms", "denied"):
             self.db.execute(f"DELETE FROM {table}")
         self.start(*(part for part in PARTS if part not in self.processes))
 
@@ -133,7 +135,8 @@ class Shop:
 
     def create(self, red: int = 10, blue: int = 10, hold_ms: int = 60_000, grace_ms: int = 0, userlimit: int = 2, waiting: int = 0) -> None:
         stock = ("ITEMS", 2, "red", red, "blue", blue, "USERLIMIT", userlimit, "HOLD", hold_ms, "GRACE", grace_ms, "WAITING", waiting)
-        self.redis.execute_command("FLASHSALE.CREATE", "shoes", "shoes:orders", *stock, "EVENTS", "all")
+        door = ("PASSKEY", 1, self.passkey, "USERRATE", 20, 10_000, "FROMRATE", 2000, 10_000)
+        self.redis.execute_command("FLASHSALE.CREATE", "shoes", "shoes:orders", *stock, *door, "EVENTS", "all")
 
     def reached(self) -> str:
         """The entry that the worker was given last. After a restart `lag` and `entries-read` may be wrong."""
@@ -244,7 +247,9 @@ class Buyer:
     def reserve_briefly(self, hold_ms: int = 2000) -> str:
         """A pair of red shoes for less than the sale's HOLD, with an intent."""
         id = self.new_id()
-        self.shop.call("RESERVE", self.http.cookies["user"], "ITEMS", 1, "red", 1, "ID", id, "HOLD", hold_ms)
+        user = self.http.cookies["user"]
+        pass_ = new_pass(self.shop.passkey, id, user, int(time.time() * 1000) + 60_000)
+        self.shop.call("RESERVE", user, "ITEMS", 1, "red", 1, "ID", id, "HOLD", hold_ms, "PASS", pass_)
         self.ask("POST", "/pay", 200, id=id)
         return id
 
@@ -265,6 +270,12 @@ def running(**of: Any) -> Iterator[Shop]:
         yield shop
     finally:
         shop.end()
+
+
+def operator(shop: Shop) -> httpx.Client:
+    http = httpx.Client(base_url=shop.url, timeout=30, verify=False)
+    assert http.post("/admin/login", json={"password": PASSWORD}).status_code == 200
+    return http
 
 
 def wait(condition: Callable[[], object], what: str, seconds: float = 20) -> None:

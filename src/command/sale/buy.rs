@@ -15,7 +15,7 @@
 
 use ulid::ULID_LEN;
 
-use crate::command::args::{Args, once};
+use crate::command::args::{Args, once, or_orders_missing};
 use crate::command::items::{UNITS, parse_units};
 use crate::command::open::OpenSale;
 use crate::command::reply::{self, About, Word};
@@ -67,6 +67,12 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// Reads a whole line.
+    fn of(words: &'a [&'a [u8]]) -> Result<Request<'a>, Error> {
+        let reads = |args: Args<'_>| Request::parse(args).is_ok();
+        Request::parse(Args::new(words)).map_err(|error| or_orders_missing(error, words, reads))
+    }
+
     fn parse(mut args: Args<'a>) -> Result<Request<'a>, Error> {
         args.word("key")?;
         args.word("orders")?;
@@ -116,7 +122,7 @@ impl Handler for Buy {
             payload,
             source,
             pass,
-        } = Request::parse(Args::new(call.words()))?;
+        } = Request::of(call.words())?;
         let mut ask = sale::Reserve {
             user: names::key(user),
             ask,
@@ -197,7 +203,16 @@ mod tests {
 
     #[test]
     fn refuses_what_makes_no_sense() {
-        let refused: [(&[&[u8]], &str); 2] = [
+        let refused: [(&[&[u8]], &str); 4] = [
+            // A newcomer leaves the stream out.
+            (
+                &[b"BUY", b"k", b"ann", b"1", b"ID", b"x"],
+                "ERR orders: is it missing before 'ann'? See FLASHSALE.HELP",
+            ),
+            (
+                &[b"BUY", b"k", b"ann", b"ITEMS", b"1", b"a", b"2"],
+                "ERR orders: is it missing before 'ann'? See FLASHSALE.HELP",
+            ),
             (
                 &[b"BUY", b"k", b"o", b"u", b"1", b"HOLD", b"1"],
                 "ERR syntax: unknown option 'HOLD', see FLASHSALE.HELP",
@@ -205,10 +220,7 @@ mod tests {
             (&[b"BUY", b"k", b"o", b"u", b"ITEMS"], "ERR count: missing"),
         ];
         for (words, text) in refused {
-            assert_eq!(
-                Request::parse(Args::new(words)).err().unwrap().to_string(),
-                text
-            );
+            assert_eq!(Request::of(words).err().unwrap().to_string(), text);
         }
     }
 }

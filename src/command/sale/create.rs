@@ -40,7 +40,7 @@ use std::collections::HashSet;
 
 use crate::change::commit;
 use crate::clock;
-use crate::command::args::{Args, once};
+use crate::command::args::{Args, once, or_orders_missing};
 use crate::command::items::{ITEMS_STOCK, parse_pairs};
 use crate::command::options;
 use crate::command::reply::{About, error_of};
@@ -90,6 +90,12 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// Reads a whole line.
+    fn of(words: &'a [&'a [u8]]) -> Result<Request<'a>, Error> {
+        let reads = |args: Args<'_>| Request::parse(args).is_ok();
+        Request::parse(Args::new(words)).map_err(|error| or_orders_missing(error, words, reads))
+    }
+
     fn parse(mut args: Args<'a>) -> Result<Request<'a>, Error> {
         let key = args.word("key")?;
         let orders = args.orders()?;
@@ -161,7 +167,7 @@ impl Handler for Create {
             items,
             changes,
             sale_id,
-        } = Request::parse(Args::new(call.words()))?;
+        } = Request::of(call.words())?;
         let (ctx, name) = (call.ctx(), text(call, 1)?);
         let now_ms = clock::now_ms().min(INTEGER_MAX);
         let fresh = ids::fresh(now_ms).0;
@@ -202,7 +208,7 @@ mod tests {
     use super::*;
 
     fn parse<'a>(words: &'a [&'a [u8]]) -> Result<Request<'a>, String> {
-        Request::parse(Args::new(words)).map_err(|error| error.to_string())
+        Request::of(words).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -226,7 +232,11 @@ mod tests {
 
     #[test]
     fn refuses_what_makes_no_sense() {
-        let refused: [(&[&[u8]], &str); 7] = [
+        let refused: [(&[&[u8]], &str); 8] = [
+            (
+                &[b"CREATE", b"k", b"STOCK", b"1", b"HOLD", b"1000"],
+                "ERR orders: is it missing before 'STOCK'? See FLASHSALE.HELP",
+            ),
             (
                 &[
                     b"CREATE", b"k", b"o", b"ITEMS", b"2", b"a", b"1", b"a", b"2",

@@ -13,7 +13,7 @@
 //! - Replicates: the events of all entries, in one container; nothing when all are refused.
 //! - Notifies: as BUY, for each entry.
 
-use crate::command::args::{Args, once};
+use crate::command::args::{Args, once, or_orders_missing};
 use crate::command::batch::{self, Asked, Entries};
 use crate::command::{BATCHES_SINCE, Handler};
 use crate::config;
@@ -101,7 +101,9 @@ impl Handler for MultiBuy {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        let request = Request::parse(Args::new(call.words()), config::batch_max())?;
+        let reads = |args: Args<'_>| Request::parse(args, config::batch_max()).is_ok();
+        let request = Request::parse(Args::new(call.words()), config::batch_max())
+            .map_err(|error| or_orders_missing(error, call.words(), reads))?;
         batch::answer(call, &COMMAND, request.entries, |words| request.read(words))
     }
 }

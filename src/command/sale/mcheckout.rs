@@ -13,7 +13,7 @@
 //! - Replicates: the events of all entries, in one container; nothing when all are refused.
 //! - Notifies: as CHECKOUT, for each entry.
 
-use crate::command::args::Args;
+use crate::command::args::{Args, or_orders_missing};
 use crate::command::batch::{self, Asked, Entries};
 use crate::command::{BATCHES_SINCE, Handler};
 use crate::config;
@@ -75,7 +75,9 @@ impl Handler for MultiCheckout {
     const SPEC: &'static CommandSpec = &COMMAND;
 
     fn answer(call: &Call<'_>) -> Result<(), Error> {
-        let entries = parse(Args::new(call.words()), config::batch_max())?;
+        let reads = |args: Args<'_>| parse(args, config::batch_max()).is_ok();
+        let entries = parse(Args::new(call.words()), config::batch_max())
+            .map_err(|error| or_orders_missing(error, call.words(), reads))?;
         batch::answer(call, &COMMAND, entries, read)
     }
 }

@@ -74,7 +74,18 @@ pub fn bad_values(kind: Kind) -> Vec<Vec<u8>> {
             "01arz3ndektsv4rrffq69g5fav",
             "81ARZ3NDEKTSV4RRFFQ69G5FAV",
         ]),
-        Kind::Sku => {
+        Kind::Past => {
+            let other_units = ["0", "1", "99999999999", "10000000000001"];
+            // Ahead of any clock here.
+            let ahead = ["9000000000000"];
+            numbers()
+                .chain(text(&["-1"]))
+                .chain(text(&other_units))
+                .chain(text(&ahead))
+                .collect()
+        }
+        Kind::NoGroup => vec![b"shoes".to_vec(), vec![b'n'; 129], b"\xff".to_vec()],
+        Kind::Sku | Kind::Group => {
             let mut bad = vec![Vec::new(), vec![b'n'; 129], "é".repeat(65).into_bytes()];
             // A stray byte, an overlong form, a surrogate, a character cut short.
             let not_utf8: [&[u8]; 5] =
@@ -92,16 +103,7 @@ pub fn bad_values(kind: Kind) -> Vec<Vec<u8>> {
         }
         Kind::Integer(_) | Kind::Count => numbers().chain(text(&["-1", "0"])).collect(),
         Kind::Delta => {
-            let signs = [
-                "0",
-                "--1",
-                "-",
-                "-01",
-                "+-1",
-                "- 1",
-                "-1.0",
-                "-9007199254740992",
-            ];
+            let signs = ["--1", "-", "-01", "+-1", "- 1", "-1.0", "-9007199254740992"];
             numbers().chain(text(&signs)).collect()
         }
         Kind::Json => bad_json(),
@@ -156,12 +158,17 @@ pub fn cases(line: &Line) -> Vec<Case> {
     cases
 }
 
+/// Commands that end with as many SKUs as there are.
+const NAMES_SKUS: [&str; 3] = ["STOCK", "SHARES", "REST"];
+
 /// The line cut after each of its words, and after each option's keyword.
 fn cut_short(line: &Line) -> Vec<Case> {
     let all = line.with(&[]);
     let mut cases = Vec::new();
     let mut is_in_pairs = false;
     for (index, missing) in line.words().iter().enumerate() {
+        // A keyword ends the pairs before it.
+        is_in_pairs &= !matches!(missing, Word::Keyword(_));
         let words = all[..index + 1].to_vec();
         let names = match missing {
             _ if words.len() < line.words_min() => Some(Named::WordCount),
@@ -169,7 +176,7 @@ fn cut_short(line: &Line) -> Vec<Case> {
             Word::Keyword(_) => None,
             Word::Argument {
                 kind: Kind::Sku, ..
-            } if line.command == "STOCK" => None,
+            } if NAMES_SKUS.contains(&line.command) => None,
             Word::Argument {
                 kind: Kind::Orders, ..
             } if line.command == "AUDIT" => None,
@@ -221,9 +228,9 @@ fn wrong_values(line: &Line) -> Vec<Case> {
 
 /// Options that do not exist, almost exist, or come twice.
 fn wrong_options(line: &Line) -> Vec<Case> {
-    // Whatever follows a STOCK is a SKU, and what follows the key of an AUDIT the stream.
+    // Whatever follows a STOCK, SHARES or REST is a SKU, and what follows the key of an AUDIT the stream.
     let takes_any = line.command == "AUDIT" && line.words().len() == 1;
-    if line.command == "STOCK" || takes_any {
+    if NAMES_SKUS.contains(&line.command) || takes_any {
         return Vec::new();
     }
     let mut cases = Vec::new();
@@ -286,7 +293,8 @@ fn wrong_counts(line: &Line) -> Vec<Case> {
     let exact = line.with(&[]);
     let pairs = (exact.len() - at - 1) / 2;
     let is_last = line.words().len() == at + 2 * pairs;
-    if !is_last || !line.options().is_empty() {
+    // Behind the pairs of an IMPORT stand ID and AT, which would be taken for one.
+    if !is_last || !line.options().is_empty() || line.command == "IMPORT" {
         return Vec::new();
     }
     let mut cases = Vec::new();

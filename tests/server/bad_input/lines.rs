@@ -37,12 +37,18 @@ pub enum Kind {
     Moment,
     /// How many pairs follow.
     Count,
-    /// An integer other than 0, perhaps with a minus sign.
+    /// An integer, perhaps with a minus sign.
     Delta,
     /// JSON of at most 64 KiB and 128 levels.
     Json,
     /// One of a few words: the state of a reservation, what a stream gets.
     State,
+    /// A moment in Unix milliseconds that is over.
+    Past,
+    /// The name of a split sale, 1 to 128 bytes of UTF-8.
+    Group,
+    /// No name of a split sale any more.
+    NoGroup,
     /// A ULID in its canonical spelling.
     Ulid,
     /// A pass: 1 to 64 bytes.
@@ -95,12 +101,12 @@ const OPTIONS_OF_CREATE: &str = "USERLIMIT=500:from0 ITEMLIMIT=500:from0 ORDERLI
     END=9000000000000:moment KEEP=5:from0 REMEMBER=5:from0 WAITING=5:from0 PATIENCE=5000:from0 \
     PACE=5:from0 pace=1000:from0 USERRATE=5:from0 userrate=1000:from0 \
     FROMRATE=5:from0 fromrate=1000:from0 PASSKEY=1:secrets passkey=0123456789abcdef:secret \
-    EVENTS=orders:state SALEID=01ARZ3NDEKTSV4RRFFQ69G5FAV:ulid";
+    GROUP=shoes:group EVENTS=orders:state SALEID=01ARZ3NDEKTSV4RRFFQ69G5FAV:ulid";
 const OPTIONS_OF_BUY: &str = "ID=n1:name REF=p1:name PAYLOAD={}:json FROM=s1:name PASS=p1:pass";
 const OPTIONS_OF_REFUND: &str = "REF=f1:name USER=alice:name NORESTOCK RESTORELIMIT";
 
 /// Every way to write every command.
-pub const LINES: [Line; 34] = [
+pub const LINES: [Line; 40] = [
     line(
         "THROTTLE",
         "key=login:limit subject=ann:name count=3:from1 ms=1000:from1",
@@ -193,6 +199,18 @@ pub const LINES: [Line; 34] = [
          sku=default:sku qty=2:from1",
         "USER=alice:name NORESTOCK RESTORELIMIT",
     ),
+    line(
+        "IMPORT",
+        "key=sale:sale orders=orders:orders user=carol:name qty=1:from1 ID ID=n1:name AT \
+         AT=1765000000000:past",
+        "REF=p1:name PAYLOAD={}:json",
+    ),
+    line(
+        "IMPORT",
+        "key=sale:sale orders=orders:orders user=carol:name ITEMS count=2:count sku=b:sku qty=2:from1 \
+         sku=default:sku qty=1:from1 ID ID=n1:name AT AT=1765000000000:past",
+        "",
+    ),
     line("RESTOCK", "key=sale:sale delta=-5:delta", "NEW REF=f1:name"),
     line(
         "RESTOCK",
@@ -211,7 +229,7 @@ pub const LINES: [Line; 34] = [
          MAXHOLD=600000:from0 GRACE=5:from0 START=1000000000000:moment END=9000000000000:moment KEEP=5:from0 \
          REMEMBER=5:from0 WAITING=5:from0 PATIENCE=5000:from0 PACE=5:from0 pace=1000:from0 \
          USERRATE=5:from0 userrate=1000:from0 FROMRATE=5:from0 fromrate=1000:from0 \
-         PASSKEY=1:secrets passkey=0123456789abcdef:secret EVENTS=orders:state",
+         PASSKEY=1:secrets passkey=0123456789abcdef:secret GROUP=:nogroup EVENTS=orders:state",
     ),
     line("PAUSE", "key=sale:sale", ""),
     line("RESUME", "key=sale:sale", ""),
@@ -219,6 +237,14 @@ pub const LINES: [Line; 34] = [
     line("BIND", "key=sale:sale orders=other:stream", ""),
     line("STOCK", "key=sale:sale", ""),
     line("STOCK", "key=sale:sale sku=b:sku sku=nosuch:sku", ""),
+    line("SHARES", "key=sale:sale", ""),
+    line("SHARES", "key=sale:sale sku=b:sku sku=nosuch:sku", ""),
+    line("REST", "key=sale:sale valid-ms=1000:from1", ""),
+    line(
+        "REST",
+        "key=sale:sale valid-ms=1000:from1 sku=b:sku sku=nosuch:sku",
+        "",
+    ),
     line("GET", "key=sale:sale id=r1:name", ""),
     line("USER", "key=sale:sale user=alice:name", ""),
     line("INFO", "key=sale:sale", ""),
@@ -306,6 +332,9 @@ fn word(text: &'static str) -> Word {
         "delta" => Kind::Delta,
         "json" => Kind::Json,
         "state" => Kind::State,
+        "past" => Kind::Past,
+        "group" => Kind::Group,
+        "nogroup" => Kind::NoGroup,
         "ulid" => Kind::Ulid,
         "pass" => Kind::Pass,
         "secrets" => Kind::Secrets,

@@ -80,6 +80,7 @@ fn errors_come_before_anything_else() {
         "NOSALE",
         "none",
     );
+    con.says("FLASHSALE.RESERVE sale bob 1 ID r", "RESERVED ...");
     con.fails(
         &import("ann 9007199254740991 ID x"),
         "ERR",

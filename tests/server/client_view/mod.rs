@@ -154,10 +154,12 @@ fn command_docs_say_which_version_a_command_and_an_option_came_with() {
     let mut later = Vec::new();
     for name in REFERENCE.iter().map(Reference::name) {
         let docs = Docs::of(&mut con, &name);
-        // Filters, batches, rate limits.
-        let is_later = ["flashsale.bf", "flashsale.m", "flashsale.throttle"]
-            .iter()
-            .any(|family| name.starts_with(family));
+        // Filters, batches, rate limits, and what reaches beyond one server.
+        let families = "bf m throttle import give take shares";
+        let is_later = families
+            .split(' ')
+            .any(|family| name["flashsale.".len()..].starts_with(family))
+            || name == "flashsale.rest";
         assert_eq!(docs.since, ["0.1.0", "0.2.0"][usize::from(is_later)]);
         let arguments = docs.arguments.iter().flat_map(Argument::all);
         let since = arguments.filter_map(|argument| {
@@ -170,6 +172,7 @@ fn command_docs_say_which_version_a_command_and_an_option_came_with() {
     let expected = [
         "flashsale.alter events 0.2.0",
         "flashsale.alter fromrate 0.2.0",
+        "flashsale.alter group 0.2.0",
         "flashsale.alter ms 0.2.0",
         "flashsale.alter n 0.2.0",
         "flashsale.alter pace 0.2.0",
@@ -179,6 +182,7 @@ fn command_docs_say_which_version_a_command_and_an_option_came_with() {
         "flashsale.buy source 0.2.0",
         "flashsale.create events 0.2.0",
         "flashsale.create fromrate 0.2.0",
+        "flashsale.create group 0.2.0",
         "flashsale.create ms 0.2.0",
         "flashsale.create n 0.2.0",
         "flashsale.create pace 0.2.0",

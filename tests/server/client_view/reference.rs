@@ -39,13 +39,13 @@ const CHANGE: &str = "sale:1 RW access update";
 const ORDER: &str = "sale:1 RW access update, orders:1 RW insert";
 
 /// Every command for clients, in the order of the contract.
-pub const REFERENCE: [Reference; 39] = [
+pub const REFERENCE: [Reference; 44] = [
     command(
         "FLASHSALE.CREATE key orders {STOCK n | ITEMS count sku n [sku n ...]} [USERLIMIT n] \
          [ITEMLIMIT n] [ORDERLIMIT n] [SALELIMIT n] [HOLD ms] [MAXHOLD ms] [GRACE ms] \
          [START unix-ms] [END unix-ms] [KEEP ms] [REMEMBER ms] [WAITING n] [PATIENCE ms] \
          [PACE n ms] [USERRATE n ms] [FROMRATE n ms] [PASSKEY count [secret ...]] \
-         [EVENTS {orders | all}] [SALEID ulid]",
+         [GROUP group] [EVENTS {orders | all}] [SALEID ulid]",
         -5,
         "write denyoom",
         "FLASHSALE.CREATE sale:1 orders:1 STOCK 1",
@@ -126,6 +126,14 @@ pub const REFERENCE: [Reference; 39] = [
         ORDER,
     ),
     command(
+        "FLASHSALE.IMPORT key orders user {qty | ITEMS count sku qty [sku qty ...]} ID id \
+         AT sold-at-ms [REF ref] [PAYLOAD json]",
+        -9,
+        "write",
+        "FLASHSALE.IMPORT sale:1 orders:1 alice 1 ID r9 AT 1765000000000",
+        ORDER,
+    ),
+    command(
         "FLASHSALE.RESTOCK key {delta | ITEMS count sku delta [sku delta ...]} [NEW] [REF ref]",
         -3,
         "write",
@@ -133,10 +141,31 @@ pub const REFERENCE: [Reference; 39] = [
         CHANGE,
     ),
     command(
+        "FLASHSALE.GIVE key from to total [SKU sku] [MOST] [OWING] [CONFIRM]",
+        -5,
+        "write",
+        "FLASHSALE.GIVE sale:1 a b 1",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.TAKE key from to total [SKU sku]",
+        -5,
+        "write",
+        "FLASHSALE.TAKE sale:1 a b 1",
+        CHANGE,
+    ),
+    command(
+        "FLASHSALE.REST key valid-ms [sku ...]",
+        -3,
+        "write",
+        "FLASHSALE.REST sale:1 1000",
+        CHANGE,
+    ),
+    command(
         "FLASHSALE.ALTER key {USERLIMIT n | ITEMLIMIT n | ORDERLIMIT n | SALELIMIT n | HOLD ms | \
          MAXHOLD ms | GRACE ms | START unix-ms | END unix-ms | KEEP ms | REMEMBER ms | \
          WAITING n | PATIENCE ms | PACE n ms | USERRATE n ms | FROMRATE n ms | \
-         PASSKEY count [secret ...] | EVENTS {orders | all}} [...]",
+         PASSKEY count [secret ...] | GROUP group | EVENTS {orders | all}} [...]",
         -4,
         "write",
         "FLASHSALE.ALTER sale:1 HOLD 5",
@@ -175,6 +204,13 @@ pub const REFERENCE: [Reference; 39] = [
         -2,
         "readonly",
         "FLASHSALE.STOCK sale:1 a b",
+        READ,
+    ),
+    command(
+        "FLASHSALE.SHARES key [sku ...]",
+        -2,
+        "readonly",
+        "FLASHSALE.SHARES sale:1 a b",
         READ,
     ),
     command(
@@ -338,11 +374,13 @@ pub fn type_of(name: &str) -> &'static str {
     match name {
         "key" | "orders" | "dest" | "src" => "key",
         "user" | "id" | "old-id" | "ref" | "sku" | "json" | "s" | "item" | "data" | "ulid"
-        | "command" | "subject" | "source" | "pass" | "secret" => "string",
+        | "command" | "subject" | "source" | "pass" | "secret" | "group" | "from" | "to" => {
+            "string"
+        }
         "n" | "qty" | "ms" | "count" | "delta" | "cursor" => "integer",
-        "capacity" | "expansion" | "iterator" => "integer",
+        "capacity" | "expansion" | "iterator" | "total" | "valid-ms" => "integer",
         "error_rate" | "error" => "double",
-        "unix-ms" => "unix-time",
+        "unix-ms" | "sold-at-ms" => "unix-time",
         _ => panic!("{name}: an argument the contract does not have"),
     }
 }

@@ -17,18 +17,21 @@ from ._send import Queued
 from ._split import AsyncSplitSale, NotKnownYet, SplitSale
 from .answers import *
 from .ids import new_id, part_of
+from .limits import AsyncLimit, Limit, rate_headers
 from .passes import new_pass
 
 __version__ = "0.2.0"
 __all__ = [
     "Advice",
     "Answer",
+    "AsyncLimit",
     "AsyncPipeline",
     "AsyncSale",
     "AsyncSplitSale",
     "Entry",
     "Fault",
     "FlashSaleError",
+    "Limit",
     "Name",
     "No",
     "NotKnownYet",
@@ -45,6 +48,7 @@ __all__ = [
     "new_id",
     "new_pass",
     "part_of",
+    "rate_headers",
     "retry",
     "retry_async",
 ]

@@ -288,6 +288,18 @@ def stock(key: Name, *sku: Name) -> Call[list[answers.ItemStock | None]]:
     return Call(args, decode.read_rows(answers.ItemStock))
 
 
+def throttle(key: Name, subject: Name, count: int, ms: int, *, burst: int | None = None, cost: int | None = None) -> Call[answers.Allowance]:
+    args: list[Wire] = ["FLASHSALE.THROTTLE", key]
+    args.append(subject)
+    args.append(count)
+    args.append(ms)
+    if burst is not None:
+        args += ["BURST", burst]
+    if cost is not None:
+        args += ["COST", cost]
+    return Call(args, decode.read_tuple(answers.Allowance))
+
+
 def user(key: Name, user: Name) -> Call[answers.UserUnits]:
     args: list[Wire] = ["FLASHSALE.USER", key]
     args.append(user)

@@ -1,4 +1,4 @@
-"""The methods of a sale, three times: at once, with `await`, in a pipeline. Written by `python3 -m clients.generator`; change `answers.json` instead."""
+"""The methods of a sale, three times: at once, with `await`, in a pipeline; and those of a rate limit. Written by `python3 -m clients.generator`; change `answers.json` instead."""
 
 from __future__ import annotations
 
@@ -745,3 +745,31 @@ class PipelineMethods(PipelineSender):
     def user(self, user: Name) -> Queued[answers.UserUnits]:
         """Tells what one user has reserved and bought. All zeros for an unknown user."""
         return self._send(_calls.user(self.key, user))
+
+
+class LimitMethods(Sender):
+    """The one command of a rate limit, sent at once."""
+
+    def throttle(self, subject: Name, count: int, ms: int, *, burst: int | None = None, cost: int | None = None) -> answers.Allowance:
+        """Asks whether a call may pass a rate limit, and counts it if it may. The subject
+        may call `count` times in `ms` milliseconds. Nothing remembers a call: sent again
+        after a lost answer, it may count twice.
+
+        - `burst`: most calls at once; `count` by default
+        - `cost`: how many calls this one counts for; 0 asks, and counts nothing
+        """
+        return self._send(_calls.throttle(self.key, subject, count, ms, burst=burst, cost=cost))
+
+
+class AsyncLimitMethods(AsyncSender):
+    """The one command of a rate limit, to be awaited."""
+
+    async def throttle(self, subject: Name, count: int, ms: int, *, burst: int | None = None, cost: int | None = None) -> answers.Allowance:
+        """Asks whether a call may pass a rate limit, and counts it if it may. The subject
+        may call `count` times in `ms` milliseconds. Nothing remembers a call: sent again
+        after a lost answer, it may count twice.
+
+        - `burst`: most calls at once; `count` by default
+        - `cost`: how many calls this one counts for; 0 asks, and counts nothing
+        """
+        return await self._send(_calls.throttle(self.key, subject, count, ms, burst=burst, cost=cost))

@@ -76,6 +76,7 @@ __all__ = [
     "SaleInfo",
     "ScanPage",
     "Audit",
+    "Allowance",
     "Finding",
     "AlterAnswer",
     "BindAnswer",
@@ -889,6 +890,20 @@ class Audit(Read):
 
 
 @dataclass(frozen=True)
+class Allowance:
+    """What THROTTLE answers. `status` is ALLOWED, or THROTTLED, which counts nothing. Of
+    `limit` calls at once, so many are `remaining`; this one would pass in `retry_in_ms`, and
+    all of them are back in `reset_in_ms`.
+    """
+
+    status: str
+    limit: int
+    remaining: int
+    retry_in_ms: int
+    reset_in_ms: int
+
+
+@dataclass(frozen=True)
 class Finding:
     """What DOCTOR answers. `severity` is error, warning or note."""
 
@@ -1190,6 +1205,7 @@ FIELDS: dict[str, Mapping[str, str]] = {
     "SaleInfo": {"sale_id": "text", "orders": "name", "state": "text", "events": "text", "now_ms": "integer", "created_at_ms": "integer", "paused_at_ms": "integer?", "closed_at_ms": "integer?", "userlimit": "integer?", "itemlimit": "integer?", "orderlimit": "integer?", "salelimit": "integer?", "hold_ms": "integer", "maxhold_ms": "integer", "grace_ms": "integer", "start_at_ms": "integer?", "end_at_ms": "integer?", "keep_ms": "integer", "remember_ms": "integer", "waiting_max": "integer", "patience_ms": "integer", "pace_n": "integer?", "pace_ms": "integer?", "userrate_n": "integer?", "userrate_ms": "integer?", "fromrate_n": "integer?", "fromrate_ms": "integer?", "passkeys": "integer", "items": "integer", "total": "integer", "available": "integer", "reserved": "integer", "sold": "integer", "refunded": "integer", "users": "integer", "reservations_open": "integer", "reservations_remembered": "integer", "events_waiting": "integer", "events_lost": "integer", "seq": "integer?", "memory_bytes": "integer", "waiting": "integer", "granted": "integer", "passed_over": "integer", "drawn_at_ms": "integer?", "draw_seed": "text?", "drawn": "lines?", "owed": "integer", "share_id": "text", "group": "text?"},
     "ScanPage": {"cursor": "cursor", "ids": "names"},
     "Audit": {"consistent": "boolean", "differences": "texts", "reservations": "integer", "entries": "integer?", "trimmed": "integer?", "entries_added": "integer?", "entries_other": "integer?"},
+    "Allowance": {"status": "text", "limit": "integer", "remaining": "integer", "retry_in_ms": "integer", "reset_in_ms": "integer"},
     "Finding": {"severity": "text", "topic": "text", "advice": "text"},
 }
 

@@ -435,6 +435,12 @@ mod tests {
         assert_eq!((items.find(b"b"), items.find(b"c")), (Some(1), None));
     }
 
+    /// Most sales owe nothing, and their items are no larger for it.
+    #[test]
+    fn an_item_is_48_bytes() {
+        assert_eq!(size_of::<Item>(), 48);
+    }
+
     /// Invariant 4: what comes back pays first, and what can reach a buyer decides what is
     /// told.
     #[test]

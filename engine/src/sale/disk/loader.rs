@@ -8,12 +8,12 @@
 
 use crate::sale::book::items::Stock;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Reservation, Status};
-use crate::sale::book::restock_refs::{Deltas, ItemDelta};
 use crate::sale::book::user::Account;
 use crate::sale::book::users::UserSlot;
 use crate::sale::disk::chains::{Chains, take_position};
 use crate::sale::disk::line::{LineLoading, take_past};
 use crate::sale::disk::outbox::{take_counts, take_record as take_outbox_record};
+use crate::sale::disk::restock::take_restock_ref;
 use crate::sale::disk::shares::{take_header_share, take_owed, take_pair};
 use crate::sale::disk::snapshot::{
     BROKEN, CHUNK_BYTES, DIGEST, END, EXPIRED, HEADER, ITEM, LATE, LINE, LINES, MARK, NO_CART,
@@ -30,7 +30,6 @@ use crate::sale::event::{Created, Refund};
 use crate::sale::state::{Mark, Sale};
 use crate::sale::units::{INTEGER_MAX, Line, Lines, ORDERS_BYTES_MAX, units_of};
 use crate::table::hash::Hasher;
-use crate::table::name::NameBuffer;
 use crate::table::slab::NONE;
 use crate::wire::{CodecError, NameReader};
 
@@ -230,45 +229,48 @@ fn take_header(
         if version < 3 {
             return Err(CodecError::Invalid("the tag of an element"));
         }
-        from.options(|tag, value| match tag {
-            MARK => {
-                sale.mark = Some(Mark {
-                    id: take_mark_id(value)?,
-                    reason: take_reason(value)?.into(),
-                });
-                Ok(true)
-            }
-            BROKEN => {
-                sale.break_off(take_reason(value)?);
-                Ok(true)
-            }
-            OUTBOX => {
-                take_counts(value, &mut sale)?;
-                Ok(true)
-            }
-            WAITS => {
-                take_past(value, &mut sale)?;
-                Ok(true)
-            }
-            PASSKEYS => {
-                sale.options.passkeys = take_passkeys(value)?;
-                Ok(true)
-            }
-            RATES => {
-                take_rates(value, &mut sale.options)?;
-                Ok(true)
-            }
-            SHARE => {
-                take_header_share(value, &mut sale)?;
-                Ok(true)
-            }
-            _ => Ok(false),
-        })?;
+        from.options(|tag, value| take_header_option(tag, value, &mut sale))?;
     }
     if sale.options.item_limit.is_some() && !tracks_items {
         return Err(CodecError::Invalid("the options"));
     }
     Ok((version, sale))
+}
+
+/// Reads an option of the header; false if there is none of this tag.
+fn take_header_option(
+    tag: u8,
+    value: &mut NameReader<'_>,
+    sale: &mut Sale,
+) -> Result<bool, CodecError> {
+    match tag {
+        MARK => {
+            sale.mark = Some(Mark {
+                id: take_mark_id(value)?,
+                reason: take_reason(value)?.into(),
+            });
+        }
+        BROKEN => {
+            sale.break_off(take_reason(value)?);
+        }
+        OUTBOX => {
+            take_counts(value, sale)?;
+        }
+        WAITS => {
+            take_past(value, sale)?;
+        }
+        PASSKEYS => {
+            sale.options.passkeys = take_passkeys(value)?;
+        }
+        RATES => {
+            take_rates(value, &mut sale.options)?;
+        }
+        SHARE => {
+            take_header_share(value, sale)?;
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 fn take_item(
@@ -447,44 +449,6 @@ fn take_refund(
     }
     sale.note_refund(slot, &refund, restocked);
     Ok(())
-}
-
-fn take_restock_ref(
-    from: &mut NameReader<'_>,
-    version: u8,
-    sale: &mut Sale,
-) -> Result<(), CodecError> {
-    let reference = from.spelling()?;
-    let kept = if version < 3 { LINES } else { from.tag()? };
-    let deltas = match kept {
-        LINES => take_deltas(from, sale)?,
-        DIGEST => Deltas::Digest(from.wide()?),
-        _ => return Err(CodecError::Invalid("a REF of RESTOCK")),
-    };
-    let mut buffer = NameBuffer::default();
-    let is_known = sale
-        .restock_refs
-        .find(reference.bytes(&mut buffer))
-        .is_some();
-    if sale.restock_refs.is_full() || is_known {
-        return Err(CodecError::Invalid("a REF of RESTOCK"));
-    }
-    sale.restock_refs.push(reference, deltas);
-    Ok(())
-}
-
-fn take_deltas(from: &mut NameReader<'_>, sale: &Sale) -> Result<Deltas, CodecError> {
-    let deltas: Vec<ItemDelta> = from.list(2, |from| Ok((from.small()?, from.signed()?)))?;
-    let is_wrong = |&(item, delta): &ItemDelta| {
-        item as usize >= sale.items.len() || delta.unsigned_abs() > INTEGER_MAX
-    };
-    if deltas.is_empty()
-        || deltas.iter().any(is_wrong)
-        || !deltas.is_sorted_by(|(item, _), (next, _)| item < next)
-    {
-        return Err(CodecError::Invalid("a REF of RESTOCK"));
-    }
-    Ok(Deltas::new(&deltas))
 }
 
 impl Sale {

@@ -4,5 +4,6 @@ pub mod chains;
 mod line;
 pub mod loader;
 mod outbox;
+mod restock;
 mod shares;
 pub mod snapshot;

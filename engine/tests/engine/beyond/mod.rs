@@ -12,6 +12,9 @@
 
 mod book;
 mod directed;
+mod lost;
+
+use std::collections::BTreeMap;
 
 use book::{Book, Item, Reservation, State, Told};
 use flashsale_engine::sale::*;
@@ -32,6 +35,8 @@ const USER_LIMIT: u64 = 9;
 struct World {
     sale: Sale,
     copy: Sale,
+    /// All that happened, as bytes.
+    events: Vec<Vec<u8>>,
     book: Book,
     now_ms: u64,
     entry: u64,
@@ -61,6 +66,7 @@ impl World {
         World {
             sale: make(),
             copy: make(),
+            events: Vec::new(),
             book: Book {
                 items: vec![base(12), base(7), base(0)],
                 ..Book::default()
@@ -83,6 +89,7 @@ impl World {
         let read = decode_event(&bytes, HASHER).expect("an event");
         assert_eq!(self.copy.check(&read), Ok(()), "{event:?}");
         self.copy.apply(&read);
+        self.events.push(bytes);
         assert_eq!(self.sale.fault(), None);
     }
 
@@ -128,7 +135,7 @@ impl World {
                     sold_at_ms: 0,
                     left: Vec::new(),
                     restored: 0,
-                    refunds: Default::default(),
+                    refunds: BTreeMap::new(),
                 };
                 self.book.ids.insert(id.to_owned(), open);
             }
@@ -205,7 +212,7 @@ impl World {
             sold_at_ms: 0,
             left: Vec::new(),
             restored: 0,
-            refunds: Default::default(),
+            refunds: BTreeMap::new(),
         };
         let known = self.book.ids.entry(id.to_owned()).or_insert(unseen);
         if known.state == State::Open {

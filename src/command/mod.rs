@@ -23,6 +23,7 @@ mod reply;
 mod reply_named;
 mod sale;
 mod syntax;
+mod words;
 
 use crate::change::broken;
 use crate::error::Error;
@@ -343,8 +344,7 @@ mod tests {
                        [MAXHOLD ms] [GRACE ms] [START unix-ms] [END unix-ms] [KEEP ms] \
                        [REMEMBER ms] [WAITING n] [PATIENCE ms] [PACE n ms] \
                        [USERRATE n ms] [FROMRATE n ms] [PASSKEY count [secret ...]] [GROUP group] [EVENTS {orders | all}]";
-        let units = "{qty | ITEMS count sku qty [sku qty ...] [UNITS count unit [unit ...]] | \
-                     UNITS count unit [unit ...]}";
+        let units = cart();
         let expected = [
             &format!(
                 "CREATE key orders {{STOCK n | ITEMS count sku n [sku n ...]}} {options} [SALEID ulid]"
@@ -413,6 +413,11 @@ mod tests {
             assert_eq!(*line, format!("FLASHSALE.{expected}"));
         }
         assert_eq!(lines.len(), expected.len());
+    }
+
+    fn cart() -> &'static str {
+        "{qty | ITEMS count sku qty [sku qty ...] [UNITS count unit [unit ...]] | \
+         UNITS count unit [unit ...]}"
     }
 
     fn options_of_alter() -> &'static str {

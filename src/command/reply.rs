@@ -3,9 +3,9 @@
 //! Edge: the only place that knows the shapes of the contract's replies about a
 //! reservation. The words are public interface.
 
-use std::io::Write;
-
 use super::reply_named;
+use super::words::reserved_of;
+pub use super::words::{Word, entry_id, integer_or_minus_1, status, user_remaining};
 use crate::change::Done;
 use crate::clock;
 use crate::config;
@@ -14,58 +14,8 @@ use crate::ffi::Reply;
 use crate::info::{self, Outcome};
 use flashsale_engine::sale::{
     Answer, Ask, Change, EntryId, Event, ItemIndex, NameBuffer, PlaceSlot, RestockAsk,
-    RestockUnits, Sale, Slot, Terms, ThrottledBy, Which,
+    RestockUnits, Sale, Slot, ThrottledBy, Which,
 };
-
-/// Makes the words and the list of them in one go, so that none is missing in it.
-macro_rules! words {
-    ($($word:ident: $text:literal),* $(,)?) => {
-        /// The status word that an answer begins with.
-        #[derive(Clone, Copy)]
-        pub enum Word { $($word),* }
-
-        impl Word {
-            /// Every word; `clients/answers.json` describes each.
-            #[cfg(test)]
-            const ALL: &'static [Word] = &[$(Word::$word),*];
-
-            fn text(self) -> &'static str {
-                match self { $(Word::$word => $text),* }
-            }
-        }
-    };
-}
-
-words! {
-    Reserved: "RESERVED",
-    Sold: "SOLD",
-    AlreadySold: "ALREADYSOLD",
-    Refunded: "REFUNDED",
-    Released: "RELEASED",
-    Expired: "EXPIRED",
-    Restocked: "RESTOCKED",
-    Mismatch: "MISMATCH",
-    NoReservation: "NORESERVATION",
-    Ended: "ENDED",
-    NotStarted: "NOTSTARTED",
-    Paused: "PAUSED",
-    OrderLimit: "ORDERLIMIT",
-    UserLimit: "USERLIMIT",
-    ItemLimit: "ITEMLIMIT",
-    SaleLimit: "SALELIMIT",
-    SoldOut: "SOLDOUT",
-    AllReserved: "ALLRESERVED",
-    NotFree: "NOTFREE",
-    NotSold: "NOTSOLD",
-    TooFew: "TOOFEW",
-    Given: "GIVEN",
-    Taken: "TAKEN",
-    Waiting: "WAITING",
-    Placed: "PLACED",
-    LineFull: "LINEFULL",
-    Throttled: "THROTTLED",
-    NoPass: "NOPASS",
-}
 
 /// What a request was about, to be named in its answer.
 pub struct About<'r, 'a> {
@@ -158,16 +108,6 @@ impl<'r, 'a> About<'r, 'a> {
     }
 }
 
-/// `["RESERVED", id, expires_at_ms, remaining, user_remaining]`, and what else follows.
-#[inline(always)]
-pub(super) fn reserved_of(reply: Reply<'_>, id: &[u8], terms: &Terms, len: usize) {
-    status(reply, Word::Reserved, len);
-    reply.bytes(id);
-    reply.integer(terms.expires_at_ms);
-    reply.integer(terms.remaining);
-    user_remaining(reply, terms.user_remaining);
-}
-
 /// The same for a reservation that this event has just made or extended, at this slot.
 pub fn reserved_now(reply: Reply<'_>, sale: &Sale, id: &[u8], event: &Event<'_>, done: &Done) {
     let terms = match &event.change {
@@ -203,11 +143,6 @@ pub fn sold(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Option<Slot>, order:
     with_entry(reply, Word::Sold, id, order);
 }
 
-/// What USERLIMIT leaves a user, -1 without one.
-pub fn user_remaining(reply: Reply<'_>, remaining: Option<u64>) {
-    integer_or_minus_1(reply, remaining);
-}
-
 /// The ids of the reservations at these slots, elements of an array that has begun.
 pub fn ids(reply: Reply<'_>, sale: &Sale, slots: &[Slot]) {
     for &slot in slots {
@@ -224,21 +159,6 @@ pub fn with_entry(reply: Reply<'_>, word: Word, id: &[u8], at: EntryId) {
     entry_id(reply, at);
 }
 
-/// A stream ID, `ms-seq`.
-pub fn entry_id(reply: Reply<'_>, EntryId { ms, seq }: EntryId) {
-    let (mut ms_digits, mut seq_digits) = (itoa::Buffer::new(), itoa::Buffer::new());
-    let parts = [ms_digits.format(ms), "-", seq_digits.format(seq)];
-    // Two numbers of 20 digits and a dash.
-    let mut text = [0; 41];
-    let mut rest = &mut text[..];
-    for part in parts {
-        // There is room for all of it.
-        let _ = rest.write_all(part.as_bytes());
-    }
-    let left = rest.len();
-    reply.bytes(&text[..text.len() - left]);
-}
-
 /// A number, or null.
 pub fn integer_or_null(reply: Reply<'_>, value: Option<u64>) {
     match value {
@@ -253,12 +173,6 @@ pub fn bytes_or_null(reply: Reply<'_>, value: Option<&[u8]>) {
         Some(value) => reply.bytes(value),
         None => reply.null(),
     }
-}
-
-/// The status word of an array of `len` elements.
-pub fn status(reply: Reply<'_>, word: Word, len: usize) {
-    reply.array(len);
-    reply.bytes(word.text().as_bytes());
 }
 
 /// Writes the answer to a request that changed nothing.
@@ -377,14 +291,6 @@ fn placed(reply: Reply<'_>, sale: &Sale, id: &[u8], place: PlaceSlot) {
     let mut buffer = NameBuffer::default();
     let other = sale.place(place).map(|place| place.id);
     bytes_or_null(reply, other.map(|id| id.bytes(&mut buffer)));
-}
-
-/// A number, or -1 for none.
-pub fn integer_or_minus_1(reply: Reply<'_>, value: Option<u64>) {
-    match value {
-        Some(value) => reply.integer(value),
-        None => reply.signed(-1),
-    }
 }
 
 /// `["GIVEN", total, available, sku]`, `["TAKEN", total, available, sku]`

@@ -3,7 +3,7 @@
 //! Edge: as `reply.rs`, which calls it. In a sale whose units have no names nothing here runs,
 //! so none of it is inlined there.
 
-use super::reply::{Word, entry_id, reserved_of, status};
+use super::words::{Word, entry_id, integer_or_minus_1, reserved_of, status};
 use crate::change::Done;
 use crate::ffi::Reply;
 use crate::names;
@@ -80,7 +80,7 @@ pub fn pairs(reply: Reply<'_>, sale: &Sale, slot: Option<Slot>) {
 #[cold]
 pub fn not_free(reply: Reply<'_>, sale: &Sale, retry_in_ms: Option<u64>, number: UnitNumber) {
     status(reply, Word::NotFree, 4);
-    super::reply::integer_or_minus_1(reply, retry_in_ms);
+    integer_or_minus_1(reply, retry_in_ms);
     sku_and_unit(reply, sale, number);
 }
 

@@ -5,13 +5,14 @@
 //! | what an order or a refund says | `entry.rs` |
 //! | what everything else says, with `EVENTS all` | `news.rs` |
 //! | names of fields, and values, as strings of the server | `names.rs`, `values.rs` |
-//! | how the names of units stand in `items` | `named.rs` |
+//! | how lines, and the names of units, stand in `items` | `json.rs`, `named.rs` |
 //! | how AUDIT reads an entry | `read.rs` |
 //!
 //! Edge: plain fields that any stream client can read. Only AUDIT reads the stream back,
 //! and nothing is decided by it; the module never trims it.
 
 mod entry;
+mod json;
 mod named;
 mod names;
 mod news;

@@ -2,7 +2,7 @@
 //!
 //! Edge: bytes alone. In a sale whose units have no names nothing here runs.
 
-use super::values::{begin_line, put_text};
+use super::json::{begin_line, put_text};
 use flashsale_engine::sale::{ItemKind, Line, NameBuffer, Sale, UnitList};
 
 /// Spells the lines of a cart and the units that they have, which stand in the order of the

@@ -18,10 +18,9 @@
 use smallvec::SmallVec;
 use ulid::ULID_LEN;
 
+use super::json::items_json;
 use super::names::NAMES;
-use super::values::{
-    Items, RECENT, Recent, RecentValues, items_json, spell, text_of, text_of_number,
-};
+use super::values::{Items, RECENT, Recent, RecentValues, spell, text_of, text_of_number};
 use crate::ffi::{Text, TextBuf};
 use flashsale_engine::sale::{
     Alterations, Lines, NUMBER_NAMES, News, Record, Sale, Spelling, Stock, units_of,

@@ -6,10 +6,11 @@ use std::cell::RefCell;
 
 use ulid::{ULID_LEN, Ulid};
 
+use super::json::items_json;
 use super::named;
 
 use crate::ffi::{Text, TextBuf};
-use flashsale_engine::sale::{ItemIndex, Line, NameBuffer, Sale, Spelling, UnitList};
+use flashsale_engine::sale::{Line, NameBuffer, Sale, Spelling, UnitList};
 
 /// A value that is often the same from one entry to the next: the server's string for it
 /// is made anew only when what it says, `K`, is another.
@@ -115,45 +116,4 @@ impl<'r> Items<'r> {
             Items::Fresh(text) => text.as_text(),
         }
     }
-}
-
-/// Spells items and how many units of each: `[{"sku":"a","qty":2}]`
-pub(super) fn items_json<N: itoa::Integer>(
-    sale: &Sale,
-    lines: impl ExactSizeIterator<Item = (ItemIndex, N)>,
-) -> Vec<u8> {
-    let mut json = Vec::with_capacity(lines.len().saturating_mul(32));
-    json.push(b'[');
-    for (position, (item, qty)) in lines.enumerate() {
-        begin_line(&mut json, sale, position, item, qty);
-        json.push(b'}');
-    }
-    json.push(b']');
-    json
-}
-
-/// Spells a line without its last brace.
-#[inline]
-pub(super) fn begin_line<N: itoa::Integer>(
-    json: &mut Vec<u8>,
-    sale: &Sale,
-    position: usize,
-    item: ItemIndex,
-    qty: N,
-) {
-    if position > 0 {
-        json.push(b',');
-    }
-    json.extend_from_slice(b"{\"sku\":");
-    put_text(json, sale.item(item).sku);
-    json.extend_from_slice(b",\"qty\":");
-    json.extend_from_slice(itoa::Buffer::new().format(qty).as_bytes());
-}
-
-/// Spells text as a string of JSON.
-#[inline]
-pub(super) fn put_text(json: &mut Vec<u8>, text: &[u8]) {
-    let text = String::from_utf8_lossy(text);
-    // Writing a string into memory does not fail.
-    let _ = serde_json::to_writer(json, &*text);
 }

@@ -327,10 +327,7 @@ fn a_seeded_crowd_leaves_the_same_units_on_every_copy() {
         };
         con.run(&format!("FLASHSALE.{line}"));
     }
-    wait_until("nothing is about to change", || {
-        con.field("FLASHSALE.INFO sale", "events_waiting") == "0"
-            && con.info("flashsale", "flashsale_overdue_ms") == "0"
-    });
+    crate::support::workload::settle(&mut con);
     con.fields(
         "FLASHSALE.AUDIT sale orders",
         "consistent 1, differences []",

@@ -159,7 +159,7 @@ const ERRORS: [(&str, &str); 45] = [
     ),
     (
         "REFUND tea orders ann-1 REF r ITEMS 1 green 1 QTY 1",
-        "ERR QTY: only one of QTY and ITEMS",
+        "ERR QTY: only one of QTY, ITEMS and UNITS",
     ),
     (
         "REFUND tea orders ann-1 REF r QTY 1",

@@ -210,6 +210,8 @@ fn every_answer_is_counted_once() {
         "outcome_told",
         "outcome_dropped",
         "outcome_alreadyexpired",
+        // `units`.
+        "outcome_notfree",
         // `broken`: only a debug build can be broken.
         "error_broken",
     ];

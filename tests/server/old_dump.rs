@@ -151,10 +151,10 @@ fn picture(con: &mut Con, kept: &Kept) -> String {
         .iter()
         .map(|user| format!("FLASHSALE.USER sale {user}"));
     let ids = kept.ids.iter().map(|id| format!("FLASHSALE.GET sale {id}"));
-    // The refunds of an order, the last field of GET, came later.
+    // Units and refunds, the last fields of GET, came later.
     let shown = |con: &mut Con, line: String| {
         let shown = con.show(&whole(&line));
-        let then = shown.split(" refunds ").next();
+        let then = shown.split(" units ").next();
         then.unwrap_or_default().to_owned()
     };
     lines.extend(users.chain(ids).map(|line| shown(con, line)));

@@ -69,27 +69,27 @@ fn get_is_a_whole_map_in_every_state() {
     con.refuses(
         "FLASHSALE.GET sale reserved",
         "state reserved user alice items [[a 3] [b 1]] refunded [] reserved_at_ms * \
-         expires_at_ms * sold_at_ms (nil) released_at_ms (nil) order_id (nil) ref (nil) number (nil) ahead (nil) refunds ...",
+         expires_at_ms * sold_at_ms (nil) released_at_ms (nil) order_id (nil) ref (nil) number (nil) ahead (nil) units [] refunds ...",
     );
     con.refuses(
         "FLASHSALE.GET sale sold",
         "state sold user alice items [[b 2] [a 4]] refunded [[a 1]] reserved_at_ms * \
-         expires_at_ms (nil) sold_at_ms * released_at_ms (nil) order_id (entry) ref p1 number (nil) ahead (nil) refunds ...",
+         expires_at_ms (nil) sold_at_ms * released_at_ms (nil) order_id (entry) ref p1 number (nil) ahead (nil) units [] refunds ...",
     );
     con.refuses(
         "FLASHSALE.GET sale refunded",
         "state refunded user bob items [[a 5]] refunded [[a 5]] reserved_at_ms * \
-         expires_at_ms (nil) sold_at_ms * released_at_ms (nil) order_id (entry) ref (nil) number (nil) ahead (nil) refunds ...",
+         expires_at_ms (nil) sold_at_ms * released_at_ms (nil) order_id (entry) ref (nil) number (nil) ahead (nil) units [] refunds ...",
     );
     con.refuses(
         "FLASHSALE.GET sale released",
         "state released user bob items [[a 6]] refunded [] reserved_at_ms * \
-         expires_at_ms * sold_at_ms (nil) released_at_ms * order_id (nil) ref (nil) number (nil) ahead (nil) refunds ...",
+         expires_at_ms * sold_at_ms (nil) released_at_ms * order_id (nil) ref (nil) number (nil) ahead (nil) units [] refunds ...",
     );
     con.refuses(
         "FLASHSALE.GET sale expired",
         "state expired user carol items [[a 7]] refunded [] reserved_at_ms * \
-         expires_at_ms * sold_at_ms (nil) released_at_ms (nil) order_id (nil) ref (nil) number (nil) ahead (nil) refunds ...",
+         expires_at_ms * sold_at_ms (nil) released_at_ms (nil) order_id (nil) ref (nil) number (nil) ahead (nil) units [] refunds ...",
     );
 }
 

@@ -119,7 +119,7 @@ fn an_id_never_seen_is_shown_with_nothing_in_it() {
         "FLASHSALE.GET sale r1",
         "state released user (nil) items [] refunded [] reserved_at_ms (nil) expires_at_ms (nil) \
          sold_at_ms (nil) released_at_ms * order_id (nil) ref (nil) number (nil) ahead (nil) \
-         refunds []",
+         units [] refunds []",
     );
 }
 

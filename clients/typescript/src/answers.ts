@@ -546,6 +546,8 @@ export type ImportAnswer<N = string> =
   | Refunded<"no", N>
   | AlreadySold<N>
   | Mismatch<N>
+  | NotFree<"no", N>
+  | NotFree<"not now", N>
   | Other;
 
 export type PauseAnswer<N = string> =
@@ -752,6 +754,7 @@ export const ROWS: Rows = {
     REFUNDED: [[null, RefundedBeforeAdvice]],
     ALREADYSOLD: [[null, AlreadySoldAdvice]],
     MISMATCH: [[null, MismatchOfIdAdvice]],
+    NOTFREE: [["retry_in_ms < 0", NotFreeForGoodAdvice], ["retry_in_ms > 0", NotFreeNowAdvice]],
   },
   PAUSE: {
     OK: [[null, OkAdvice]],

@@ -86,7 +86,7 @@ fn errors_come_before_anything_else() {
         "ERR",
         "the sum over the sale",
     );
-    con.fails(&import("ann UNITS 1 seat-1 ID x"), "ERR", "UNITS");
+    con.fails(&import("ann UNITS 1 seat-1 ID x"), "NOSKU", "seat-1");
     // A minute is what clocks may differ by.
     let soon_ms = unix_ms() + 30_000;
     con.says(

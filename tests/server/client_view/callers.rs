@@ -97,7 +97,7 @@ fn replies_in_the_raw_protocol() {
         replies[3],
         format!("%7 {user} :-1 $4 open :0 $12 reservations *0 $7 waiting _ ")
     );
-    let released = format!("%13 $5 state $8 released $4 user _ {nulls} $14 released_at_ms :");
+    let released = format!("%14 $5 state $8 released $4 user _ {nulls} $14 released_at_ms :");
     assert!(replies[4].starts_with(&released), "{}", replies[4]);
     assert_eq!(replies[5], "*3 $7 SOLDOUT :8 $7 default ");
     assert_eq!(replies[6], "-NOSALE key: no such sale: 'nosuch' ");

@@ -154,8 +154,8 @@ fn command_docs_say_which_version_a_command_and_an_option_came_with() {
     let mut later = Vec::new();
     for name in REFERENCE.iter().map(Reference::name) {
         let docs = Docs::of(&mut con, &name);
-        // Filters, batches, rate limits, and what reaches beyond one server.
-        let families = "bf m throttle import give take shares";
+        // Filters, batches, rate limits, units with names, and what reaches beyond one server.
+        let families = "bf m throttle import give take shares units";
         let is_later = families
             .split(' ')
             .any(|family| name["flashsale.".len()..].starts_with(family))

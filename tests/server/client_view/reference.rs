@@ -384,9 +384,8 @@ pub fn type_of(name: &str) -> &'static str {
     match name {
         "key" | "orders" | "dest" | "src" => "key",
         "user" | "id" | "old-id" | "ref" | "sku" | "json" | "s" | "item" | "data" | "ulid"
-        | "command" | "subject" | "source" | "pass" | "secret" | "group" | "from" | "to" => {
-            "string"
-        }
+        | "command" | "unit" | "subject" | "source" | "pass" | "secret" | "group" | "from"
+        | "to" => "string",
         "n" | "qty" | "ms" | "count" | "delta" | "cursor" => "integer",
         "capacity" | "expansion" | "iterator" | "total" | "valid-ms" => "integer",
         "error_rate" | "error" => "double",

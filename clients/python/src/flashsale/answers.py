@@ -598,7 +598,7 @@ class NotFree(Word):
 
 @dataclass(frozen=True)
 class NotFreeForGood(NotFree, No):
-    """RESERVE, BUY, with `retry_in_ms` -1: a unit that was asked for by name is sold or
+    """RESERVE, BUY, IMPORT, with `retry_in_ms` -1: a unit that was asked for by name is sold or
     withdrawn. Final: for this unit, unless REFUND or RESTOCK puts it back on sale. Next: let
     the buyer choose others.
     """
@@ -608,9 +608,9 @@ class NotFreeForGood(NotFree, No):
 
 @dataclass(frozen=True)
 class NotFreeNow(NotFree, NotNow):
-    """RESERVE, BUY, with `retry_in_ms` above 0: a unit that was asked for by name is in another
-    reservation, whose deadline is in `retry_in_ms`. Final: no. Next: let the buyer choose
-    others, or ask again after `retry_in_ms` plus a random moment.
+    """RESERVE, BUY, IMPORT, with `retry_in_ms` above 0: a unit that was asked for by name is in
+    another reservation, whose deadline is in `retry_in_ms`. Final: no. Next: let the buyer
+    choose others, or ask again after `retry_in_ms` plus a random moment.
     """
 
     advice: ClassVar[Advice] = Advice('not now', 409, 'retry_in_ms', '{unit} is in another cart just now. Please choose another, or wait.', 'BUY: ask again for as long as you like, then give back', 'BUY: ask again for as long as you like, then give back')
@@ -1072,6 +1072,8 @@ ImportAnswer = Union[
     RefundedBefore,
     AlreadySold,
     MismatchOfId,
+    NotFreeForGood,
+    NotFreeNow,
     Other,
 ]
 
@@ -1206,6 +1208,7 @@ ROWS: dict[str, dict[str, list[tuple[str | None, type[Word]]]]] = {
         "REFUNDED": [(None, RefundedBefore)],
         "ALREADYSOLD": [(None, AlreadySold)],
         "MISMATCH": [(None, MismatchOfId)],
+        "NOTFREE": [('retry_in_ms < 0', NotFreeForGood), ('retry_in_ms > 0', NotFreeNow)],
     },
     "PAUSE": {
         "OK": [(None, Ok)],

@@ -407,10 +407,11 @@ fn put_refund(out: &mut Writer<'_>, id: Spelling<'_>, refund: &RefundRecord) {
     }
     if let Some(was_asked) = no_restock {
         out.an_option(NO_RESTOCK, |out| out.flag(was_asked));
-    } else if is_kept {
-        out.an_option(NOT_RESTOCKED, |_| {});
     }
     if !refund.units.is_empty() {
         put_units_option(out, REFUND_UNITS, &refund.units);
+    }
+    if is_kept {
+        out.an_option(NOT_RESTOCKED, |_| {});
     }
 }

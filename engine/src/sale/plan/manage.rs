@@ -198,11 +198,11 @@ impl Sale {
             self.refuse_known_restock(reference, &deltas)?;
         }
         let is_known = deltas.iter().all(|delta| delta.item.is_some());
+        let deltas: Vec<StockDelta<'a>> = self.restockable(ask.new, deltas)?;
+        self.check_restock(&deltas, bounds)?;
         if ask.ask.is_of_nothing() && ask.reference.is_none() && is_known {
             return Err(Answer::Restocked);
         }
-        let deltas: Vec<StockDelta<'a>> = self.restockable(ask.new, deltas)?;
-        self.check_restock(&deltas, bounds)?;
         let change = Change::Restocked {
             named: None,
             deltas,

@@ -225,7 +225,7 @@ impl Model {
         new: bool,
     ) -> Option<String> {
         for sku in skus {
-            let may_be_new = new && summed[sku] > 0;
+            let may_be_new = new && summed[sku] >= 0;
             if !self.skus.contains(sku) && !may_be_new {
                 return Some(self.row("RESTOCK NOSKU", words!["NOSKU", sku]));
             }

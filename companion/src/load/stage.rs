@@ -1,5 +1,6 @@
 //! A sale of load's own on a server: made, sold by the crowd, compared with every book, removed.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -73,6 +74,30 @@ fn manners(options: &Options, seed: u64) -> Manners {
     }
 }
 
+/// What the buyers share, before any of them is let in.
+fn world(
+    options: &Options,
+    rules: Rules,
+    sale: Sale,
+    places: Vec<SocketAddr>,
+    link: &Link,
+    address: &Address,
+) -> Result<World, Failure> {
+    Ok(World {
+        sale,
+        rules,
+        connections: options.connections.unwrap_or(CONNECTIONS).into(),
+        batch: options.batch.map(usize::from),
+        address: Mutex::new(socket_of(&link.server)?),
+        places,
+        greetings: greetings(address),
+        stop: AtomicBool::new(false),
+        killed_us: AtomicU64::new(0),
+        promoted_us: AtomicU64::new(0),
+        live: Mutex::new(Snapshot::of(&ITEMS.map(|(sku, _)| sku.to_owned()))),
+    })
+}
+
 impl Stage {
     /// Makes the sale, and everything but the connections of the buyers.
     pub async fn set(
@@ -114,19 +139,9 @@ impl Stage {
         let link = connect(&address, &sale).await?;
         let sale_id = sale_id(&link, &sale).await?;
         let facts = machine::facts(&link, options).await;
-        let world = Arc::new(World {
-            sale,
-            rules: rules(options, manners.order_limit, clock),
-            connections: options.connections.unwrap_or(CONNECTIONS).into(),
-            batch: options.batch.map(usize::from),
-            address: Mutex::new(socket_of(&link.server)?),
-            places,
-            greetings: greetings(&address),
-            stop: AtomicBool::new(false),
-            killed_us: AtomicU64::new(0),
-            promoted_us: AtomicU64::new(0),
-            live: Mutex::new(Snapshot::of(&ITEMS.map(|(sku, _)| sku.to_owned()))),
-        });
+        let rules = rules(options, manners.order_limit, clock);
+        let world = world(options, rules, sale, places, &link, &address)?;
+        let world = Arc::new(world);
         let worker = start_worker(options, &address, own.as_ref(), &world.sale)?;
         let watch = Watch {
             split,

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not (SHOP / "jobs.py").exists(), reason="the sho
 
 
 def known(state: str, ref: str | None) -> Reservation:
-    return Reservation(state, "ann", (), (), 1, 2, 3, None, "1-0", ref, None, None, ())
+    return Reservation(state, "ann", (), (), 1, 2, 3, None, "1-0", ref, None, None, (), ())
 
 
 def books_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str) -> Any:

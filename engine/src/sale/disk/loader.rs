@@ -6,27 +6,27 @@
 //!
 //! Edge: the format is `snapshot.rs`.
 
-use crate::sale::book::items::Stock;
 use crate::sale::book::named::UnitList;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Reservation, Status};
 use crate::sale::book::user::Account;
 use crate::sale::book::users::UserSlot;
 use crate::sale::disk::chains::{Chains, take_position};
+use crate::sale::disk::item::take_item;
 use crate::sale::disk::kept::{DIGEST, LINES, NO_CART};
 use crate::sale::disk::line::{LineLoading, take_past};
 use crate::sale::disk::outbox::{take_counts, take_record as take_outbox_record};
 use crate::sale::disk::restock::take_restock_ref;
-use crate::sale::disk::shares::{take_header_share, take_owed, take_pair};
+use crate::sale::disk::shares::{take_header_share, take_pair};
 use crate::sale::disk::snapshot::{
     BROKEN, CHUNK_BYTES, END, EXPIRED, HEADER, ITEM, LATE, LINE, MARK, NO_RESTOCK, NOT_RESTOCKED,
-    OPEN, ORDER, OUTBOX, OWED, PASSKEYS, PLACE, RATES, RECORD, REFUND, REFUND_UNITS, RELEASED,
+    OPEN, ORDER, OUTBOX, PASSKEYS, PLACE, RATES, RECORD, REFUND, REFUND_UNITS, RELEASED,
     RESTOCK_REF, ROW, SHARE, SHARES, SNAPSHOT_VERSION, WAITS,
 };
-use crate::sale::disk::units::{NAMED, begin_named, load_units, take_row, take_units_of};
+use crate::sale::disk::units::{load_units, take_row, take_units_of};
 use crate::sale::event::apply::{new_reservation, signed};
 use crate::sale::event::parts::{
     take_entry, take_integer, take_lines, take_mark_id, take_moment, take_options, take_passkeys,
-    take_rates, take_reason, take_sku,
+    take_rates, take_reason,
 };
 use crate::sale::event::told::Told;
 use crate::sale::event::units_codec::take_units;
@@ -276,48 +276,6 @@ fn take_header_option(
         _ => return Ok(false),
     }
     Ok(true)
-}
-
-fn take_item(
-    from: &mut NameReader<'_>,
-    version: u8,
-    sale: &mut Sale,
-    has_options: bool,
-) -> Result<(), CodecError> {
-    let sku = take_sku(from)?;
-    let stock = Stock {
-        available: from.number()?,
-        reserved: from.number()?,
-        sold: from.number()?,
-    };
-    let base = if version < 3 {
-        signed(stock.units())
-    } else {
-        from.signed()?
-    };
-    let (mut owed, mut sealed) = (0, None);
-    if has_options {
-        from.options(|tag, value| {
-            match tag {
-                OWED => owed = take_owed(value)?,
-                NAMED => sealed = Some(value.flag()?),
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-    }
-    let is_too_many = sale.units().saturating_add(stock.units()) > INTEGER_MAX
-        || sale.items.owed_in_all().saturating_add(owed) > INTEGER_MAX;
-    let is_wrong = is_too_many || (owed > 0 && sealed.is_some());
-    if sale.items.find(sku).is_some() || (is_wrong && sale.broken().is_none()) {
-        return Err(CodecError::Invalid("an item"));
-    }
-    let item = sale.items.add(sku, stock, base);
-    sale.items.set_owed(item, owed);
-    if let Some(sealed) = sealed {
-        begin_named(sale, item, sealed);
-    }
-    Ok(())
 }
 
 fn take_record(

@@ -3,21 +3,19 @@
 //! Nothing is decided here and nothing can fail. On the primary a plan made the
 //! event for exactly this state; elsewhere `check.rs` has looked at it first.
 
-use crate::sale::book::cart::Cart;
 use crate::sale::book::items::{Move, Stock, StockChanges};
 use crate::sale::book::named::UnitNumber;
 use crate::sale::book::pace::Pace;
-use crate::sale::book::refunds::RefundRecord;
 use crate::sale::book::reservation::{CartOf, NewReservation, OrderRecord, Slot, Status};
 use crate::sale::book::restock_refs::Deltas;
 use crate::sale::book::user::Account;
 use crate::sale::book::users::UserSlot;
 pub(crate) use crate::sale::event::moves::signed;
 use crate::sale::event::moves::{differences, shifted};
-use crate::sale::event::{Change, Event, Forgets, NamedRestock, Order, Refund, StockDelta};
+use crate::sale::event::{Change, Event, Forgets, NamedRestock, Order, StockDelta};
 use crate::sale::state::{Mark, MarkId, Sale};
 use crate::sale::units::{Line, units_of};
-use crate::table::name::{Key, Name, Spelling};
+use crate::table::name::{Key, Spelling};
 use crate::table::slab::NONE;
 
 /// What there is to tell about an event after it happened.
@@ -428,31 +426,6 @@ impl Sale {
             }
             self.reservations.remove(slot, &mut self.users);
         }
-    }
-
-    fn refund(&mut self, refund: &Refund<'_>, seen: &mut StockChanges) -> Option<Slot> {
-        let slot = self.reservations.find(refund.id)?;
-        let user = self.reservations.get(slot)?.user();
-        let restocked = refund.restocks || self.settles(refund);
-        self.take_back(slot, user, refund, seen);
-        self.note_refund(slot, refund, restocked);
-        Some(slot)
-    }
-
-    /// Adds a refund to the record of its order; the units are moved elsewhere.
-    pub(crate) fn note_refund(&mut self, slot: Slot, refund: &Refund<'_>, restocked: bool) {
-        let mut taken = refund.lines.clone();
-        taken.sort_unstable();
-        let record = RefundRecord {
-            units: refund.units.as_slice().into(),
-            reference: refund.reference.map(Name::new),
-            cart: Cart::new(&refund.lines),
-            entry: refund.entry,
-            restores_limit: refund.restores_limit,
-            no_restock: refund.no_restock,
-            restocked,
-        };
-        self.reservations.add_refund(slot, &taken, record);
     }
 
     fn restock(

@@ -16,29 +16,21 @@
 use crate::sale::book::named::UnitList;
 use crate::sale::event::forgets_codec::{put_forgets, take_forgets};
 use crate::sale::event::line_codec::{
-    DISSOLVED, DRAWN, GRANTED, JOINED, LEFT, count_tagged, put_of_lines, put_tagged, take_of_lines,
-    take_tagged,
+    DISSOLVED, DRAWN, GRANTED, JOINED, LEFT, put_of_lines, take_of_lines,
 };
-use crate::sale::event::order_codec::{
-    put_order, put_order_options, put_refund, put_refund_options, take_order, take_order_option,
-    take_refund, take_refund_option,
-};
+use crate::sale::event::options_codec::{has_option, put_option, take_option};
+use crate::sale::event::order_codec::{put_order, put_refund, take_order, take_refund};
 use crate::sale::event::parts::{
-    Out, put_lines, put_mark_id, put_options, take_integer, take_lines, take_mark_id, take_moment,
-    take_options, take_positive, take_reason, take_sku,
+    Out, put_lines, put_options, take_integer, take_lines, take_moment, take_options,
+    take_positive, take_reason, take_sku,
 };
-use crate::sale::event::restock_codec::{
-    is_restock, put_deltas, put_named, take_named, take_restocked,
-};
-use crate::sale::event::share_codec::{
-    GIVEN, IMPORTED, SHARE, TAKEN, has_share, put_of_shares, put_share, take_group, take_of_shares,
-    take_share,
-};
+use crate::sale::event::restock_codec::{is_restock, put_deltas, take_restocked};
+use crate::sale::event::share_codec::{GIVEN, IMPORTED, TAKEN, put_of_shares, take_of_shares};
 use crate::sale::event::told::Told;
-use crate::sale::event::units_codec::{put_units_option, take_units};
-use crate::sale::event::{Change, Created, Event, Imported};
+use crate::sale::event::{Change, Created, Event, StockDelta};
 use crate::sale::units::{INTEGER_MAX, ORDERS_BYTES_MAX, has_twice};
 use crate::table::hash::Hasher;
+use crate::table::name::Spelling;
 use crate::wire::{CodecError, Collector, NameReader, Writer};
 
 /// The version this server writes; it reads all before it, too.
@@ -67,16 +59,6 @@ pub(super) const BATCH: u8 = 19;
 const TOLD: u8 = 20;
 const DROPPED: u8 = 21;
 
-/// Options of `Reserved`.
-const REPLACES: u8 = 1;
-const UNITS: u8 = 2;
-/// Options of `Granted`.
-const GRANTED_UNITS: u8 = 1;
-/// Options of `Swept`.
-const LAPSED: u8 = 1;
-/// Options of `Resumed`: which mark.
-const LIFTS_MARK: u8 = 1;
-
 /// Appends the bytes of an event.
 #[inline]
 pub fn encode_event(event: &Event<'_>, out: &mut Vec<u8>) {
@@ -98,38 +80,6 @@ pub(super) fn put_event(out: &mut Out<'_, '_>, event: &Event<'_>, with_moment: b
     put_fields(out, event);
     if has_option {
         put_option(out, &event.change);
-    }
-}
-
-/// Has the change what [`put_option`] writes?
-#[inline]
-fn has_option(change: &Change<'_>) -> bool {
-    match change {
-        Change::Reserved {
-            replaces, units, ..
-        } => replaces.is_some() | !units.is_empty(),
-        Change::Swept { lapsed, .. } => *lapsed > 0,
-        Change::Refunded(refund) => {
-            refund.no_restock == Some(true) || !refund.told.is_empty() || !refund.units.is_empty()
-        }
-        Change::Sold { order, sealed, .. } => !order.told.is_empty() | !sealed.is_empty(),
-        Change::Bought {
-            order,
-            units,
-            sealed,
-            ..
-        } => !order.told.is_empty() | !units.is_empty() | !sealed.is_empty(),
-        Change::Imported(imported) => {
-            !imported.order.told.is_empty()
-                || !imported.units.is_empty()
-                || !imported.sealed.is_empty()
-        }
-        Change::Granted(granted) => !granted.units.is_empty(),
-        Change::Restocked { named, .. } => named.is_some(),
-        Change::Created(created) => count_tagged(&created.options) > 0 || has_share(created),
-        Change::Altered(options) => count_tagged(options) > 0 || options.group.is_some(),
-        Change::Resumed { lifts } => lifts.is_some(),
-        _ => false,
     }
 }
 
@@ -189,10 +139,7 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
         Change::Refunded(refund) => put_refund(out, refund),
         Change::Restocked {
             deltas, reference, ..
-        } => {
-            put_deltas(out, deltas);
-            out.option(*reference, Writer::name);
-        }
+        } => put_restocked(out, deltas, *reference),
         Change::Altered(options) => put_options(out, options),
         Change::Paused | Change::Resumed { .. } | Change::Closed => {}
         Change::Bound { orders } => out.bytes(orders),
@@ -203,67 +150,6 @@ fn put_fields(out: &mut Out<'_, '_>, event: &Event<'_>) {
             put_of_shares(out, of_shares);
         }
         of_lines => put_of_lines(out, of_lines, event.at_ms),
-    }
-}
-
-/// Appends the options of a change that has any.
-#[cold]
-fn put_option(out: &mut Out<'_, '_>, change: &Change<'_>) {
-    match change {
-        Change::Reserved {
-            replaces, units, ..
-        } => {
-            out.number(u64::from(replaces.is_some()) + u64::from(!units.is_empty()));
-            if let Some(old) = replaces {
-                out.an_option(REPLACES, |out| out.name(*old));
-            }
-            if !units.is_empty() {
-                put_units_option(out, UNITS, units);
-            }
-        }
-        Change::Swept { lapsed, .. } => {
-            out.one_option(LAPSED, |out| out.number(u64::from(*lapsed)));
-        }
-        Change::Refunded(refund) => put_refund_options(out, refund),
-        Change::Sold { order, sealed, .. } => put_order_options(out, order, &[], sealed),
-        Change::Bought {
-            order,
-            units,
-            sealed,
-            ..
-        } => put_order_options(out, order, units, sealed),
-        Change::Imported(imported) => {
-            put_order_options(out, &imported.order, &imported.units, &imported.sealed);
-        }
-        Change::Granted(granted) => {
-            out.number(1);
-            put_units_option(out, GRANTED_UNITS, &granted.units);
-        }
-        Change::Restocked {
-            named: Some(named), ..
-        } => put_named(out, named),
-        Change::Created(created) => put_created_options(out, created),
-        Change::Altered(options) => {
-            let group = options.group.as_deref();
-            put_tagged(out, options, u64::from(group.is_some()));
-            if let Some(group) = group {
-                out.an_option(SHARE, |out| out.raw(group.as_bytes()));
-            }
-        }
-        Change::Resumed { lifts: Some(mark) } => {
-            out.one_option(LIFTS_MARK, |out| put_mark_id(out, *mark));
-        }
-        _ => {}
-    }
-}
-
-/// Appends the options of a new sale.
-fn put_created_options(out: &mut Out<'_, '_>, created: &Created<'_>) {
-    let has_share = has_share(created);
-    put_tagged(out, &created.options, u64::from(has_share));
-    if has_share {
-        let group = created.options.group.as_deref();
-        out.an_option(SHARE, |out| put_share(out, created.share_id, group));
     }
 }
 
@@ -373,62 +259,6 @@ fn take_rest<'a>(
     Ok(change)
 }
 
-/// Reads an option of an event; false if it has none of this tag.
-fn take_option<'a>(
-    change: &mut Change<'a>,
-    tag: u8,
-    value: &mut NameReader<'a>,
-) -> Result<bool, CodecError> {
-    match (change, tag) {
-        (Change::Reserved { replaces, .. }, REPLACES) => *replaces = Some(value.name()?),
-        (Change::Reserved { units, .. }, UNITS) => *units = take_units(value)?,
-        (Change::Granted(granted), GRANTED_UNITS) => granted.units = take_units(value)?,
-        (Change::Restocked { named, .. }, tag) => {
-            return take_named(named.get_or_insert_default(), tag, value);
-        }
-        (Change::Swept { lapsed, .. }, LAPSED) => {
-            *lapsed = value.small()?;
-            if *lapsed == 0 {
-                return Err(CodecError::Invalid("an option"));
-            }
-        }
-        (Change::Refunded(refund), tag) => return take_refund_option(refund, tag, value),
-        (Change::Sold { order, sealed, .. }, tag) => {
-            return take_order_option(order, None, sealed, tag, value);
-        }
-        (
-            Change::Bought {
-                order,
-                units,
-                sealed,
-                ..
-            },
-            tag,
-        ) => {
-            return take_order_option(order, Some(units), sealed, tag, value);
-        }
-        (Change::Imported(imported), tag) => {
-            let Imported {
-                order,
-                units,
-                sealed,
-                ..
-            } = &mut **imported;
-            return take_order_option(order, Some(units), sealed, tag, value);
-        }
-        (Change::Created(created), SHARE) => {
-            let sale_id = created.sale_id;
-            created.share_id = take_share(value, sale_id, &mut created.options)?;
-        }
-        (Change::Altered(options), SHARE) => take_group(value, options)?,
-        (Change::Created(created), tag) => return take_tagged(&mut created.options, tag, value),
-        (Change::Altered(options), tag) => return take_tagged(options, tag, value),
-        (Change::Resumed { lifts }, LIFTS_MARK) => *lifts = Some(take_mark_id(value)?),
-        _ => return Ok(false),
-    }
-    Ok(true)
-}
-
 fn take_change<'a>(
     kind: u8,
     at_ms: u64,
@@ -511,6 +341,15 @@ fn take_deadline(from: &mut NameReader<'_>, at_ms: u64) -> Result<u64, CodecErro
         expires_at_ms if expires_at_ms <= INTEGER_MAX => Ok(expires_at_ms),
         _ => Err(CodecError::Invalid("a deadline")),
     }
+}
+
+fn put_restocked(
+    out: &mut Out<'_, '_>,
+    deltas: &[StockDelta<'_>],
+    reference: Option<Spelling<'_>>,
+) {
+    put_deltas(out, deltas);
+    out.option(reference, Writer::name);
 }
 
 fn put_created(out: &mut Out<'_, '_>, created: &Created<'_>) {

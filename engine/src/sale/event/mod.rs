@@ -8,8 +8,10 @@
 //! `queue.rs` queues the entries that a change has in the order stream, as a `record.rs` each;
 //! `told.rs` says where they were written.
 
+mod alterations;
 pub mod apply;
 mod apply_line;
+mod apply_refund;
 mod apply_share;
 mod apply_units;
 pub mod check;
@@ -23,6 +25,7 @@ pub mod facts;
 mod forgets_codec;
 pub(crate) mod line_codec;
 mod moves;
+mod options_codec;
 mod order_codec;
 pub(crate) mod parts;
 mod queue;

@@ -21,12 +21,12 @@
 
 use crate::sale::book::items::{Stock, StockChange};
 use crate::sale::book::named::UnitList;
-use crate::sale::book::options::{Events, NUMBER_NAMES};
 use crate::sale::book::outbox::{Head, Hole, Outbox};
 use crate::sale::book::restock_refs::ItemDelta;
+pub use crate::sale::event::alterations::Alterations;
 use crate::sale::event::parts::{put_lines, take_integer, take_lines};
 use crate::sale::event::units_codec::{put_units_sized, take_units};
-use crate::sale::units::{GROUP_BYTES_MAX, INTEGER_MAX, ItemIndex, Line, Lines, units_of};
+use crate::sale::units::{INTEGER_MAX, ItemIndex, Line, Lines, units_of};
 use crate::table::name::Spelling;
 use crate::wire::{CodecError, Reader, Writer};
 
@@ -84,27 +84,6 @@ pub enum ReservationEvent {
     Extended,
     Released,
     Expired,
-}
-
-/// What an ALTER or a BIND changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Alterations {
-    /// Positions in [`NUMBER_NAMES`], ascending, each with its new value.
-    pub numbers: Vec<(u8, Option<u64>)>,
-    pub events: Option<Events>,
-    /// The stream is another one.
-    pub orders: bool,
-    /// The secrets are others, which are not told.
-    pub passkeys: bool,
-    /// The new name of the split sale, or none any more.
-    pub group: Option<Option<Box<str>>>,
-}
-
-impl Alterations {
-    /// Reports whether nothing changed.
-    pub fn is_empty(&self) -> bool {
-        *self == Alterations::default()
-    }
 }
 
 const RESERVED: u8 = 1;
@@ -234,20 +213,7 @@ impl News<'_> {
                 });
                 out.option(*reference, Writer::name);
             }
-            News::Altered(changed) => {
-                out.list(changed.numbers.iter(), |out, &(number, value)| {
-                    out.tag(number);
-                    out.option(value, Writer::number);
-                });
-                out.option(changed.events, |out, events| {
-                    out.flag(events == Events::All)
-                });
-                out.flag(changed.orders);
-                if let Some(group) = &changed.group {
-                    out.flag(changed.passkeys);
-                    out.option(group.as_deref(), |out, group| out.bytes(group.as_bytes()));
-                }
-            }
+            News::Altered(changed) => changed.put(out),
             News::Paused | News::Resumed | News::Closed => {}
             News::Lost { qty } => out.number(*qty),
         }
@@ -386,9 +352,9 @@ fn take_kind<'a>(kind: u8, from: &mut Plain<'a>, at_ms: u64) -> Result<News<'a>,
         SOLD_OUT => take_item(from, StockChange::SoldOut)?,
         BACK_IN_STOCK => take_item(from, StockChange::BackInStock)?,
         RESTOCKED => take_restocked(from)?,
-        ALTERED => take_altered(from, false)?,
-        ALTERED_PASSKEYS => take_altered(from, true)?,
-        ALTERED_GROUP => take_altered_group(from)?,
+        ALTERED => News::Altered(Alterations::take(from, false)?),
+        ALTERED_PASSKEYS => News::Altered(Alterations::take(from, true)?),
+        ALTERED_GROUP => News::Altered(Alterations::take_with_group(from)?),
         PAUSED => News::Paused,
         RESUMED => News::Resumed,
         CLOSED => News::Closed,
@@ -445,45 +411,6 @@ fn take_restocked<'a>(from: &mut Plain<'a>) -> Result<News<'a>, CodecError> {
     Ok(News::Restocked { deltas, reference })
 }
 
-fn take_altered<'a>(from: &mut Plain<'a>, passkeys: bool) -> Result<News<'a>, CodecError> {
-    let numbers: Vec<(u8, Option<u64>)> = from.list(2, |from| {
-        let number = from.tag()?;
-        if usize::from(number) >= NUMBER_NAMES.len() {
-            return Err(CodecError::Newer("an option of a sale"));
-        }
-        Ok((number, from.option(take_integer)?))
-    })?;
-    if !numbers.is_sorted_by(|(one, _), (next, _)| one < next) {
-        return Err(CodecError::Invalid("the options of a record"));
-    }
-    let events_of = |is_all| if is_all { Events::All } else { Events::Orders };
-    let events = from.option(Reader::flag)?.map(events_of);
-    let orders = from.flag()?;
-    Ok(News::Altered(Alterations {
-        numbers,
-        events,
-        orders,
-        passkeys,
-        group: None,
-    }))
-}
-
-fn take_altered_group<'a>(from: &mut Plain<'a>) -> Result<News<'a>, CodecError> {
-    let mut news = take_altered(from, false)?;
-    if let News::Altered(changed) = &mut news {
-        changed.passkeys = from.flag()?;
-        let group = from.option(|from| {
-            let group = from.bytes(GROUP_BYTES_MAX)?;
-            let group = std::str::from_utf8(group)
-                .ok()
-                .filter(|group| !group.is_empty());
-            group.ok_or(CodecError::Invalid("the name of a split sale"))
-        })?;
-        changed.group = Some(group.map(Into::into));
-    }
-    Ok(news)
-}
-
 /// A reservation's entry, as it is queued.
 pub(super) fn of_reservation<'a>(
     event: ReservationEvent,
@@ -506,6 +433,7 @@ pub(super) fn of_reservation<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sale::book::options::Events;
     use crate::sale::book::outbox::OutboxCounts;
     use crate::sale::units::one_line;
 

@@ -4,7 +4,7 @@
 //!
 //! 1. Each TAKE carries the total that GIVE answered, never the one that was decided: MOST gives
 //!    less, and another driver may have given more.
-//! 2. There is a TAKE only where, after all GIVEs and on their connection, as many replicas as
+//! 2. There is a TAKE only where, after all GIVE calls and on their connection, as many replicas as
 //!    the topology names have confirmed them, and the server's own file, unless each write is in
 //!    it before its answer.
 //! 3. Nothing is given while a replica is away, or where no file is kept: it would be on sale
@@ -61,7 +61,7 @@ pub enum File {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
-    /// Before the GIVEs, so that nothing is given that could not be taken.
+    /// Before the GIVE calls, so that nothing is given that could not be taken.
     LookFirst,
     WaitFirst(u64),
     Give,

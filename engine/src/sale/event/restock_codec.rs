@@ -1,6 +1,6 @@
 //! A restock as bytes: its deltas, and the names of units as options.
 //!
-//! Edge: the fields of a [`Change`](super::Change); the rest is `codec.rs`.
+//! Edge: the fields of a [`Change`]; the rest is `codec.rs`.
 
 use std::borrow::Cow;
 

@@ -178,6 +178,8 @@ fn command_docs_say_which_version_a_command_and_an_option_came_with() {
         "flashsale.alter pace 0.2.0",
         "flashsale.alter passkey 0.2.0",
         "flashsale.alter userrate 0.2.0",
+        "flashsale.buy named 0.2.0",
+        "flashsale.buy named 0.2.0",
         "flashsale.buy pass 0.2.0",
         "flashsale.buy source 0.2.0",
         "flashsale.create events 0.2.0",
@@ -190,10 +192,18 @@ fn command_docs_say_which_version_a_command_and_an_option_came_with() {
         "flashsale.create ulid 0.2.0",
         "flashsale.create userrate 0.2.0",
         "flashsale.help command 0.2.0",
+        "flashsale.import named 0.2.0",
+        "flashsale.import named 0.2.0",
+        "flashsale.refund named 0.2.0",
+        "flashsale.reserve named 0.2.0",
+        "flashsale.reserve named 0.2.0",
         "flashsale.reserve old-id 0.2.0",
         "flashsale.reserve pass 0.2.0",
         "flashsale.reserve source 0.2.0",
         "flashsale.reserve wait 0.2.0",
+        "flashsale.restock row 0.2.0",
+        "flashsale.restock sealed 0.2.0",
+        "flashsale.restock withdraw 0.2.0",
     ];
     assert_eq!(later, expected);
 }

@@ -158,8 +158,7 @@ impl<'r> Texts<'r> {
         let none = names.none.as_text();
         // There also when empty: consumers tell entries apart by it.
         let reference = self.reference.as_ref().map_or(none, TextBuf::as_text);
-        let mut fields = [[none, none]; FIELDS_MAX];
-        let always = [
+        let mut fields = [
             [names.event.as_text(), entry.event.as_text()],
             [names.sale.as_text(), key],
             [names.sale_id.as_text(), self.sale_id],
@@ -169,22 +168,29 @@ impl<'r> Texts<'r> {
             [names.items.as_text(), self.items.as_text()],
             [names.at_ms.as_text(), self.at_ms],
             [names.reference.as_text(), reference],
+            // Of an order PAYLOAD, `imported` and `group`, of a refund three flags; and `seq`.
+            [none, none],
+            [none, none],
+            [none, none],
+            [none, none],
         ];
-        let payload = self.payload.iter().map(|json| (&names.payload, json));
-        let flags = entry.flags.iter().flatten().copied();
-        let group = self.group.iter().map(|group| (&names.group, group));
-        let seq = self.seq.iter().map(|seq| (&names.seq, seq));
-        let some = payload.chain(flags).chain(group).chain(seq);
-        let some = some.map(|(name, value)| [name.as_text(), value.as_text()]);
-        let mut pairs = 0;
-        for (place, field) in fields.iter_mut().zip(always.into_iter().chain(some)) {
-            *place = field;
+        let mut pairs = 9;
+        let mut put = |name: &'static TextBuf, value| {
+            fields[pairs] = [name.as_text(), value];
             pairs += 1;
+        };
+        if let Some(json) = &self.payload {
+            put(&names.payload, json.as_text());
+        }
+        for (name, value) in entry.flags.iter().flatten() {
+            put(name, value.as_text());
+        }
+        if let Some(group) = &self.group {
+            put(&names.group, group.as_text());
+        }
+        if let Some(seq) = &self.seq {
+            put(&names.seq, seq.as_text());
         }
         add(fields[..pairs].as_flattened_mut())
     }
 }
-
-/// Most fields of an entry: nine that all have, of an order PAYLOAD, `imported` and `group`, of a
-/// refund three flags, and `seq`.
-const FIELDS_MAX: usize = 9 + 3 + 1;

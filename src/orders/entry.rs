@@ -176,8 +176,10 @@ impl<'r> Texts<'r> {
         ];
         let mut pairs = 9;
         let mut put = |name: &'static TextBuf, value| {
-            fields[pairs] = [name.as_text(), value];
-            pairs += 1;
+            if let Some(place) = fields.get_mut(pairs) {
+                *place = [name.as_text(), value];
+                pairs += 1;
+            }
         };
         if let Some(json) = &self.payload {
             put(&names.payload, json.as_text());

@@ -127,7 +127,7 @@ impl Sale {
             Status::Open | Status::InGrace | Status::Expired => {
                 return Err(Answer::Expired {
                     expires_at_ms,
-                    grace_left_ms: Some(self.grace_left_ms(record, now_ms)),
+                    grace_left_ms: Some(self.grace_left_of(slot, record, now_ms)),
                 });
             }
             Status::Released => return Err(Answer::Released),

@@ -168,7 +168,7 @@ impl Sale {
         match self.present_state(slot, record, now_ms) {
             Answer::Reserved { .. } => {}
             Answer::Expired { expires_at_ms, .. } => {
-                let grace_left_ms = Some(self.grace_left_ms(record, now_ms));
+                let grace_left_ms = Some(self.grace_left_of(slot, record, now_ms));
                 return Err(Answer::Expired {
                     expires_at_ms,
                     grace_left_ms,

@@ -253,6 +253,20 @@ impl Sale {
         Ok(units)
     }
 
+    /// As [`Sale::grace_left_ms`], and 0 for a reservation that expired while an item of it was
+    /// counted whose units have names now: none of them is its own.
+    pub(super) fn grace_left_of(&self, slot: Slot, record: Reservation<'_>, now_ms: u64) -> u64 {
+        match &self.named {
+            Some(named)
+                if record.status() == Status::InGrace
+                    && !named.fits(&record.lines(), named.late_of(slot)) =>
+            {
+                0
+            }
+            _ => self.grace_left_ms(record, now_ms),
+        }
+    }
+
     /// Are all units free that this expired reservation had? Sealed ones only count.
     #[inline(never)]
     pub(super) fn has_late_units(&self, slot: Slot, lines: &[Line]) -> bool {

@@ -119,8 +119,8 @@ test-companion: ## test the companion against Redis, databases and a browser (EN
 bench-companion: ## measure what one worker stores, what reconcile compares, and what one gateway carries, 10 minutes
 	@$(SETUP) build companion server databases
 	cargo build --release --locked
-	FLASHSALE_DATABASES=required $(COMPANION) test --release $(IN_COMPANION) --test worker -- bench:: --ignored --nocapture
-	$(COMPANION) test --release $(IN_COMPANION) --test serve -- bench:: --ignored --nocapture
+	FLASHSALE_DATABASES=required $(COMPANION) test --release $(IN_COMPANION) --test worker -- bench:: --ignored --nocapture --test-threads=1
+	$(COMPANION) test --release $(IN_COMPANION) --test serve -- bench:: --ignored --nocapture --test-threads=1
 
 # Servers held to a tenth of a core each, where cgroups can be had; else without those figures.
 bench-split: ## measure what a split sale costs, and its driver (FLASHSALE_PICTURE=docs/bench/split.svg)

@@ -93,22 +93,17 @@ pub fn not_sold(reply: Reply<'_>, sale: &Sale, left: u64, number: UnitNumber) {
 }
 
 fn sku_and_unit(reply: Reply<'_>, sale: &Sale, number: UnitNumber) {
-    match sale.unit(number) {
-        Some(unit) => {
-            reply.bytes(sale.item(unit.item).sku);
-            reply.bytes(unit.name(&mut NameBuffer::default()));
-        }
+    match sale.item_of_unit(number) {
+        Some(item) => reply.bytes(sale.item(item).sku),
         // Whoever names a number has just seen it.
-        None => {
-            reply.null();
-            reply.null();
-        }
+        None => reply.null(),
     }
+    unit(reply, sale, number);
 }
 
 fn unit(reply: Reply<'_>, sale: &Sale, number: UnitNumber) {
-    match sale.unit(number) {
-        Some(unit) => reply.bytes(unit.name(&mut NameBuffer::default())),
+    match sale.unit_name(number) {
+        Some(name) => reply.bytes(name.bytes(&mut NameBuffer::default())),
         None => reply.null(),
     }
 }

@@ -40,6 +40,13 @@ pub(super) fn begin_line<N: itoa::Integer>(
 /// Spells text as a string of JSON.
 #[inline]
 pub(super) fn put_text(json: &mut Vec<u8>, text: &[u8]) {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if text.iter().all(is_plain) {
+        json.push(b'"');
+        json.extend_from_slice(text);
+        json.push(b'"');
+        return;
+    }
     let text = String::from_utf8_lossy(text);
     // Writing a string into memory does not fail.
     let _ = serde_json::to_writer(json, &*text);

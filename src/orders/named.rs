@@ -38,15 +38,12 @@ fn spell(sale: &Sale, lines: &[Line], units: &UnitList, marks_sealed: bool) -> V
     for (position, line) in lines.iter().enumerate() {
         begin_line(&mut json, sale, position, line.item, line.qty);
         let mut is_first = true;
-        let is_of_line = |number: &u32| {
-            sale.unit(*number)
-                .is_some_and(|unit| unit.item == line.item)
-        };
+        let is_of_line = |number: &u32| sale.item_of_unit(*number) == Some(line.item);
         while let Some(number) = units.next_if(is_of_line) {
             json.extend_from_slice(if is_first { b",\"units\":[" } else { b"," });
             is_first = false;
-            if let Some(unit) = sale.unit(number) {
-                put_text(&mut json, unit.name(&mut NameBuffer::default()));
+            if let Some(name) = sale.unit_name(number) {
+                put_text(&mut json, name.bytes(&mut NameBuffer::default()));
             }
         }
         if !is_first {

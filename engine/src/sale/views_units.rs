@@ -94,7 +94,19 @@ impl Sale {
         }
     }
 
-    /// A unit with its name, `None` for an unknown number. O(1).
+    /// The name of a unit, `None` for an unknown number. O(1).
+    #[inline]
+    pub fn unit_name(&self, number: UnitNumber) -> Option<Spelling<'_>> {
+        self.named.as_ref()?.name(number)
+    }
+
+    /// The item of a unit, `None` for an unknown number. O(1).
+    #[inline]
+    pub fn item_of_unit(&self, number: UnitNumber) -> Option<ItemIndex> {
+        self.named.as_ref()?.item_of(number)
+    }
+
+    /// A unit with its name, item and state, `None` for an unknown number. O(1).
     pub fn unit(&self, number: UnitNumber) -> Option<UnitView<'_>> {
         let named = self.named.as_ref()?;
         let holder = self.record(named.holder(number));

@@ -9,6 +9,7 @@
 //! 1. A row's `longest` is the length of its longest run of free units. In a sealed item,
 //!    where nobody chooses, it is 1 while any unit is free.
 //! 2. An item's `free` is the number of its free units.
+//! 3. No unit of a sealed item before its `oldest` is free.
 //!
 //! Edge: bits and lengths. Names and who has which unit are `named.rs`, the choice
 //! `plan/choose.rs`.
@@ -60,6 +61,8 @@ pub struct UnitItem {
     pub free: u64,
     /// Of all its rows, withdrawn ones among them.
     pub units: u64,
+    /// Where to look for the next one of a sealed item, which is a queue. 0 in others.
+    oldest: UnitNumber,
     /// Numbers of rows, in the order of coming.
     rows: Vec<SlotNumber>,
     /// Of each row the longest free run, of every group of them the greatest, and again.
@@ -72,6 +75,7 @@ impl UnitItem {
             sealed,
             free: 0,
             units: 0,
+            oldest: 0,
             rows: Vec::new(),
             longest: [Vec::new(), Vec::new(), Vec::new()],
         }
@@ -108,6 +112,22 @@ impl UnitItem {
             }
         }
         None
+    }
+
+    /// Returns where in the bitmap the free units of a row of this item can be.
+    pub fn open_range(&self, row: &Row) -> std::ops::Range<usize> {
+        let range = row.range();
+        range.start.max(self.oldest as usize)..range.end
+    }
+
+    /// Notes that units of a sealed item, in this row, were taken.
+    fn note_taken(&mut self, bits: &[u64], row: &Row, first: usize, count: usize) {
+        let before = self.open_range(row).start..first;
+        let is_first_row =
+            self.oldest >= row.first || self.next_row(0, 1) == Some(row.place as usize);
+        if is_first_row && before.start <= first && !any_free(bits, before) {
+            self.oldest = (first + count) as UnitNumber;
+        }
     }
 
     fn add_row(&mut self, row: SlotNumber) {
@@ -251,8 +271,6 @@ impl UnitRows {
         let Some(&row) = self.rows.get(row) else {
             return;
         };
-        let run = run_at(&self.bits, row.range(), first as usize);
-        self.is_unsound |= set_bits(&mut self.bits, first as usize, count, false);
         let place = row.place as usize;
         let Some(item) = self
             .items
@@ -261,14 +279,15 @@ impl UnitRows {
         else {
             return;
         };
-        item.free = item.free.saturating_sub(count as u64);
         let longest = item.longest(place);
+        let is_of_longest =
+            !item.sealed && run_at(&self.bits, row.range(), first as usize).len() == longest.into();
+        self.is_unsound |= set_bits(&mut self.bits, first as usize, count, false);
+        item.free = item.free.saturating_sub(count as u64);
         let now = if item.sealed {
-            // The next one is nearly always the one behind.
-            let behind = run.start.max(first as usize)..row.range().end;
-            let any = |range| Runs::of(&self.bits, range).next().is_some();
-            u16::from(any(behind) || any(row.range()))
-        } else if run.len() == usize::from(longest) {
+            item.note_taken(&self.bits, &row, first as usize, count);
+            u16::from(any_free(&self.bits, item.open_range(&row)))
+        } else if is_of_longest {
             longest_run(&self.bits, row.range(), longest)
         } else {
             longest
@@ -289,6 +308,7 @@ impl UnitRows {
             return;
         };
         item.free += count as u64;
+        item.oldest = item.oldest.min(first);
         let place = row.place as usize;
         let longest = item.longest(place);
         let now = if item.sealed { 1 } else { run.len() as u16 };
@@ -313,7 +333,8 @@ impl UnitRows {
         };
         let longest = longest_run(&self.bits, row.range(), u16::MAX);
         let kept = item.longest(row.place as usize);
-        kept == if item.sealed { longest.min(1) } else { longest }
+        let before = row.range().start..row.range().end.min(item.oldest as usize);
+        kept == if item.sealed { longest.min(1) } else { longest } && !any_free(&self.bits, before)
     }
 
     /// Reports whether the greatest runs of an item are those of its rows.
@@ -326,6 +347,11 @@ impl UnitRows {
         };
         pairs.into_iter().all(is_greatest)
     }
+}
+
+/// Is any unit of a range free?
+fn any_free(bits: &[u64], range: std::ops::Range<usize>) -> bool {
+    Runs::of(bits, range).next_unit().is_some()
 }
 
 /// Sets bits, and reports whether one of them was so before.
@@ -386,6 +412,15 @@ impl<'b> Runs<'b> {
             at: range.start,
             end: range.end.min(bits.len() * WORD_BITS),
         }
+    }
+
+    /// Returns the next free unit.
+    #[inline]
+    pub fn next_unit(&mut self) -> Option<usize> {
+        self.skip_to(true);
+        let at = self.at;
+        self.at += 1;
+        (at < self.end).then_some(at)
     }
 
     /// Moves on to the next bit that is set, or not; to the end where there is none.

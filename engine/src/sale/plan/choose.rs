@@ -82,7 +82,8 @@ impl<'n> Choice<'n> {
         if let Some(first) = self.first_fit(qty).or_else(|| self.first_run(qty)) {
             return Some((first..first + u32::from(qty)).collect());
         }
-        self.first_free(qty.into())
+        let mut units = UnitList::new();
+        self.first_free(qty.into(), &mut units).then_some(units)
     }
 
     /// Step 1.
@@ -115,20 +116,25 @@ impl<'n> Choice<'n> {
         self.find_run(place, |run| run.len() >= usize::from(qty))
     }
 
-    /// Step 3, and the oldest of sealed units.
-    pub fn first_free(&self, qty: usize) -> Option<UnitList> {
-        let mut units = UnitList::new();
+    /// Step 3, and the oldest of sealed units: adds them to a list, if as many are free.
+    pub fn first_free(&self, qty: usize, units: &mut UnitList) -> bool {
+        let mut more = qty;
         let mut from = 0;
-        while units.len() < qty {
-            let place = self.next_row(from, 1)?;
-            self.with_runs(place, |start, runs| {
-                let more = qty - units.len();
-                let numbers = runs.flatten().take(more);
-                units.extend(numbers.map(|at| (start + at) as UnitNumber));
+        while more > 0 {
+            let Some(place) = self.next_row(from, 1) else {
+                return false;
+            };
+            self.with_runs(place, |start, mut runs| {
+                while more > 0
+                    && let Some(at) = runs.next_unit()
+                {
+                    units.push((start + at) as UnitNumber);
+                    more -= 1;
+                }
             });
             from = place + 1;
         }
-        Some(units)
+        true
     }
 
     fn longest(&self, place: usize) -> u16 {
@@ -138,6 +144,9 @@ impl<'n> Choice<'n> {
 
     /// The first row, from this place on, with a free run of at least so many.
     fn next_row(&self, from: usize, least: u16) -> Option<usize> {
+        if self.altered.is_empty() {
+            return self.item.next_row(from, least);
+        }
         let altered = self.altered.range(from..);
         let altered = altered.map(|(place, row)| (*place, row.longest));
         let altered = altered
@@ -159,7 +168,7 @@ impl<'n> Choice<'n> {
         let rows = self.named.rows();
         let row = rows.row(*self.item.rows().get(place)?)?;
         Some(match self.altered.get(&place) {
-            None => look(0, Runs::of(rows.bits(), row.range())),
+            None => look(0, Runs::of(rows.bits(), self.item.open_range(row))),
             Some(altered) => {
                 let (range, start) = (row.range(), altered.start);
                 look(

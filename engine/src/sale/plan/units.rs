@@ -247,8 +247,9 @@ impl Sale {
         for line in lines.iter().filter(|line| named.is_sealed_item(line.item)) {
             let qty = usize::try_from(line.qty).unwrap_or(usize::MAX);
             let choice = Choice::new(named, line.item);
-            let oldest = choice.and_then(|choice| choice.first_free(qty));
-            units.extend_from_slice(&oldest.ok_or(Answer::RETRY_NOW)?);
+            if !choice.is_some_and(|choice| choice.first_free(qty, &mut units)) {
+                return Err(Answer::RETRY_NOW);
+            }
         }
         Ok(units)
     }

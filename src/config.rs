@@ -9,8 +9,6 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-use lazy_static::lazy_static;
-
 use crate::error::echo;
 use crate::ffi::{self, Ctx, TextSetting};
 use flashsale_engine::bloom::{ERROR_RATE_MIN, EXPANSION_MAX, ErrorRate, RateError};
@@ -216,20 +214,18 @@ static LOAD_DAMAGED: Flag = Flag {
 /// an atomic.
 static FLAGS: [&Flag; 2] = [&BF_ALIASES, &LOAD_DAMAGED];
 
-lazy_static! {
-    static ref DEFAULT_HOLD_VALUE: AtomicI64 = AtomicI64::new(DEFAULT_HOLD.default);
-    static ref DEFAULT_KEEP_VALUE: AtomicI64 = AtomicI64::new(DEFAULT_KEEP.default);
-    static ref SWEEP_MAX_VALUE: AtomicI64 = AtomicI64::new(SWEEP_MAX.default);
-    static ref BATCH_MAX_VALUE: AtomicI64 = AtomicI64::new(BATCH_MAX.default);
-    static ref MAX_ITEMS_VALUE: AtomicI64 = AtomicI64::new(MAX_ITEMS.default);
-    static ref MAX_RESERVATIONS_VALUE: AtomicI64 = AtomicI64::new(MAX_RESERVATIONS.default);
-    static ref MAX_UNITS_VALUE: AtomicI64 = AtomicI64::new(MAX_UNITS.default);
-    static ref EVENTS_MAX_VALUE: AtomicI64 = AtomicI64::new(EVENTS_MAX.default);
-    static ref MAX_SUBJECTS_VALUE: AtomicI64 = AtomicI64::new(MAX_SUBJECTS.default);
-    static ref PART_RETRY_VALUE: AtomicI64 = AtomicI64::new(PART_RETRY.default);
-    static ref BF_INITIAL_SIZE_VALUE: AtomicI64 = AtomicI64::new(BF_INITIAL_SIZE.default);
-    static ref BF_EXPANSION_VALUE: AtomicI64 = AtomicI64::new(BF_EXPANSION.default);
-}
+static DEFAULT_HOLD_VALUE: AtomicI64 = AtomicI64::new(DEFAULT_HOLD.default);
+static DEFAULT_KEEP_VALUE: AtomicI64 = AtomicI64::new(DEFAULT_KEEP.default);
+static SWEEP_MAX_VALUE: AtomicI64 = AtomicI64::new(SWEEP_MAX.default);
+static BATCH_MAX_VALUE: AtomicI64 = AtomicI64::new(BATCH_MAX.default);
+static MAX_ITEMS_VALUE: AtomicI64 = AtomicI64::new(MAX_ITEMS.default);
+static MAX_RESERVATIONS_VALUE: AtomicI64 = AtomicI64::new(MAX_RESERVATIONS.default);
+static MAX_UNITS_VALUE: AtomicI64 = AtomicI64::new(MAX_UNITS.default);
+static EVENTS_MAX_VALUE: AtomicI64 = AtomicI64::new(EVENTS_MAX.default);
+static MAX_SUBJECTS_VALUE: AtomicI64 = AtomicI64::new(MAX_SUBJECTS.default);
+static PART_RETRY_VALUE: AtomicI64 = AtomicI64::new(PART_RETRY.default);
+static BF_INITIAL_SIZE_VALUE: AtomicI64 = AtomicI64::new(BF_INITIAL_SIZE.default);
+static BF_EXPANSION_VALUE: AtomicI64 = AtomicI64::new(BF_EXPANSION.default);
 
 /// The bits of `bf-error-rate`.
 static BF_ERROR_RATE_VALUE: AtomicU64 = AtomicU64::new(0);
@@ -266,6 +262,7 @@ fn values() -> [&'static AtomicI64; KNOBS.len()] {
     ]
 }
 
+#[inline]
 fn read(value: &AtomicI64) -> u64 {
     u64::try_from(value.load(Ordering::Relaxed)).unwrap_or(0)
 }
@@ -306,6 +303,7 @@ pub fn part_retry_ms() -> u64 {
 }
 
 /// What a sale may grow to.
+#[inline]
 pub fn bounds() -> Bounds {
     Bounds {
         reservations_max: usize::try_from(read(&MAX_RESERVATIONS_VALUE)).unwrap_or(usize::MAX),

@@ -51,15 +51,12 @@ impl<'c> OpenSale<'c> {
         id: Option<&mut Key<'_>>,
         user: Option<&mut Key<'_>>,
     ) -> Result<OpenSale<'c>, Error> {
-        let key = datatype::open_write(call.ctx(), text(call, 1)?)?;
+        let mut key = datatype::open_write(call.ctx(), text(call, 1)?)?;
         rehearsal::panic_at(Point::Plan, key.name().bytes());
         key.sale().touch(id.as_deref(), user.as_deref());
+        key.begin(user.as_deref());
         let now_ms = key.sale().time(clock::now_ms()).now_ms;
         key.sale().touch_records(id, user);
-        let mut key = key;
-        if key.sale().is_part() {
-            key.tick_rest();
-        }
         let news = News::about(call.ctx(), key.name());
         Ok(OpenSale {
             ctx: call.ctx(),
@@ -159,6 +156,7 @@ impl<'c> OpenSale<'c> {
 
     #[inline(never)] // Most sales limit none.
     fn count_attempt(&mut self, ask: &Reserve<'_>, source: Option<&[u8]>) -> Option<Answer> {
+        self.key.touch_attempts(ask.user);
         let is_attempt = self.sale().is_attempt(self.now_ms, ask);
         let who = (ask.user, source.map(names::key));
         is_attempt

@@ -119,7 +119,7 @@ pub fn reserved_now(reply: Reply<'_>, sale: &Sale, id: &[u8], event: &Event<'_>,
         // Such an event is always about one reservation.
         _ => sale.terms(done.slot.unwrap_or(Slot::MAX)),
     };
-    if sale.units_len() > 0 {
+    if sale.has_unit_names() {
         return reply_named::reserved_now(reply, sale, id, event, done, &terms);
     }
     reserved_of(reply, id, &terms, 5);
@@ -128,7 +128,7 @@ pub fn reserved_now(reply: Reply<'_>, sale: &Sale, id: &[u8], event: &Event<'_>,
 /// The same for one that was there before.
 fn reserved(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
     let terms = sale.terms(slot);
-    if sale.units_len() > 0 {
+    if sale.has_unit_names() {
         return reply_named::reserved(reply, sale, id, slot, &terms);
     }
     reserved_of(reply, id, &terms, 5);
@@ -137,7 +137,7 @@ fn reserved(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Slot) {
 /// `["SOLD", id, order_id]`, and the units that have names; of what is replayed without a slot.
 #[inline(always)]
 pub fn sold(reply: Reply<'_>, sale: &Sale, id: &[u8], slot: Option<Slot>, order: EntryId) {
-    if sale.units_len() > 0 {
+    if sale.has_unit_names() {
         return reply_named::sold(reply, sale, id, slot, order);
     }
     with_entry(reply, Word::Sold, id, order);

@@ -44,6 +44,11 @@ impl Door {
         answer
     }
 
+    /// Whoever has tried, in a sale that limits attempts.
+    pub(super) fn attempts(&self) -> Option<&Attempts> {
+        self.attempts.as_deref()
+    }
+
     /// Users and sources whose attempts are counted.
     pub(super) fn len(&self) -> usize {
         self.attempts.as_ref().map_or(0, |attempts| attempts.len())

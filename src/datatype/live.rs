@@ -38,6 +38,8 @@ pub struct LiveSale {
     /// Its shares of what DOCTOR asks about lines.
     line_options: LineOptions,
     door: Door,
+    /// Is it a part of a split sale, or does it limit attempts?
+    is_watchful: bool,
 }
 
 /// What is kept beside a sale of its entries that wait. All of it stays as it is in a sale that
@@ -73,9 +75,11 @@ impl LiveSale {
             line: None,
             line_options: LineOptions::default(),
             door: Door::default(),
+            is_watchful: false,
         };
         live.line_options.follow(&live.sale);
         live.door.follow(&live.sale);
+        live.note_watchful();
         SALES.shift(0, 1);
         // What a loaded sale has to write was not queued now.
         live.entries.weight = live.sale.outbox().map_or(0, Outbox::weight);
@@ -124,6 +128,7 @@ impl LiveSale {
             Change::Altered(_) => {
                 self.line_options.follow(&self.sale);
                 self.door.follow(&self.sale);
+                self.note_watchful();
             }
             Change::Restocked { named: Some(_), .. } => self.count_units(),
             _ => {}
@@ -133,6 +138,36 @@ impl LiveSale {
             self.measure();
         }
         applied
+    }
+
+    fn note_watchful(&mut self) {
+        self.is_watchful = self.sale.is_part() || self.sale.limits_attempts();
+    }
+
+    /// Begins a decision about a user: follows what was said of the other parts of a split sale,
+    /// and fetches where the attempts of the user are.
+    #[inline(always)]
+    pub fn begin(&mut self, user: Option<&Key<'_>>) {
+        if self.is_watchful {
+            self.begin_watchful(user);
+        }
+    }
+
+    #[inline(never)] // Most sales are not.
+    fn begin_watchful(&mut self, user: Option<&Key<'_>>) {
+        if self.sale.is_part() {
+            self.tick_rest();
+        }
+        if let (Some(user), Some(attempts)) = (user, self.door.attempts()) {
+            attempts.touch(*user);
+        }
+    }
+
+    /// Fetches the attempts of a user, when [`LiveSale::begin`] has fetched where they are.
+    pub fn touch_attempts(&self, user: Key<'_>) {
+        if let Some(attempts) = self.door.attempts() {
+            attempts.touch_record(user);
+        }
     }
 
     /// Looks, in a part of a split sale, whether what was said of the other parts still holds.
@@ -282,6 +317,7 @@ impl LiveSale {
     }
 
     /// Brings this sale's shares of the gauges up to date.
+    #[inline(always)]
     pub fn count(&mut self) {
         let sale = &self.sale;
         for (gauge, share, now) in [

@@ -9,7 +9,7 @@ use super::named;
 use super::names::NAMES;
 use super::values::{Items, RecentValues, spell, text_of, text_of_number};
 use crate::ffi::{Text, TextBuf};
-use flashsale_engine::sale::{Change, Lines, Sale, Spelling, UnitList, units_of};
+use flashsale_engine::sale::{Change, Lines, Refund, Sale, Spelling, UnitList, units_of};
 
 /// What an entry says, beside the sale and the moment.
 pub(super) struct Entry<'e> {
@@ -22,27 +22,32 @@ pub(super) struct Entry<'e> {
     /// Units with names, in the order of the lines.
     units: UnitList,
     reference: Option<Spelling<'e>>,
+    payload: Option<&'e [u8]>,
+    /// The split sale that an order is of.
+    group: Option<&'e str>,
+    /// What an order that was sold just now does not say. Boxed, as few entries have it.
+    more: Option<Box<More>>,
+}
+
+/// What only a refund says, or an order that came from elsewhere.
+struct More {
     /// Units go back on sale.
     restocks: bool,
     /// When it was sold, where that was not now.
     sold_at_ms: Option<u64>,
-    payload: Option<&'e [u8]>,
-    /// Fields that only some entries have, each with its value.
+    /// Fields with their values.
     flags: [Option<(&'static TextBuf, &'static TextBuf)>; 3],
-    /// The split sale that an order is of.
-    group: Option<&'e str>,
 }
 
 impl<'e> Entry<'e> {
     /// Returns the entry of a change that has one.
     pub(super) fn of(sale: &'e Sale, change: &'e Change<'_>) -> Option<Entry<'e>> {
-        let names = &*NAMES;
-        let (mut flags, mut sold_at_ms) = ([None; 3], None);
-        let units = if sale.units_len() > 0 {
+        let units = if sale.has_unit_names() {
             sale.units_of_change(change)
         } else {
             UnitList::new()
         };
+        let mut more = None;
         let (id, user, lines, order) = match change {
             Change::Sold { id, order, .. } => {
                 let (user, lines) = sale.user_and_lines(*id)?;
@@ -56,50 +61,56 @@ impl<'e> Entry<'e> {
                 ..
             } => (id, Some(user.spelling()), lines.clone(), order),
             Change::Imported(imported) => {
-                flags[0] = Some((&names.imported, &names.yes));
-                sold_at_ms = Some(imported.sold_at_ms);
+                more = Some(Box::new(More {
+                    restocks: false,
+                    sold_at_ms: Some(imported.sold_at_ms),
+                    flags: [Some((&NAMES.imported, &NAMES.yes)), None, None],
+                }));
                 let (user, lines) = (imported.user.spelling(), imported.lines.clone());
                 (&imported.id, Some(user), lines, &imported.order)
             }
-            Change::Refunded(refund) => {
-                let flag = |name, is_so| Some((name, if is_so { &names.yes } else { &names.no }));
-                let mut restocks = refund.restocks;
-                if restocks && sale.units_len() > 0 {
-                    restocks = named::goes_back(sale, &refund.lines);
-                }
-                let restocked = restocks || sale.settles(refund);
-                return Some(Entry {
-                    event: &names.refund,
-                    id: refund.id.spelling(),
-                    user: sale.user_and_lines(refund.id)?.0,
-                    lines: refund.lines.clone(),
-                    units,
-                    reference: refund.reference,
-                    restocks,
-                    sold_at_ms,
-                    payload: None,
-                    flags: [
-                        flag(&names.restocked, restocked),
-                        flag(&names.restore_limit, refund.restores_limit),
-                        flag(&names.no_restock, refund.no_restock == Some(true)),
-                    ],
-                    group: None,
-                });
-            }
+            Change::Refunded(refund) => return Entry::of_refund(sale, refund, units),
             _ => return None,
         };
         Some(Entry {
-            event: &names.order,
+            event: &NAMES.order,
             id: id.spelling(),
             user,
             lines,
             units,
             reference: order.reference,
-            restocks: false,
-            sold_at_ms,
             payload: order.payload,
-            flags,
             group: sale.group(),
+            more,
+        })
+    }
+
+    #[inline(never)]
+    fn of_refund(sale: &'e Sale, refund: &'e Refund<'_>, units: UnitList) -> Option<Entry<'e>> {
+        let flag = |name, is_so| Some((name, if is_so { &NAMES.yes } else { &NAMES.no }));
+        let mut restocks = refund.restocks;
+        if restocks && sale.has_unit_names() {
+            restocks = named::goes_back(sale, &refund.lines);
+        }
+        let restocked = restocks || sale.settles(refund);
+        Some(Entry {
+            event: &NAMES.refund,
+            id: refund.id.spelling(),
+            user: sale.user_and_lines(refund.id)?.0,
+            lines: refund.lines.clone(),
+            units,
+            reference: refund.reference,
+            payload: None,
+            group: None,
+            more: Some(Box::new(More {
+                restocks,
+                sold_at_ms: None,
+                flags: [
+                    flag(&NAMES.restocked, restocked),
+                    flag(&NAMES.restore_limit, refund.restores_limit),
+                    flag(&NAMES.no_restock, refund.no_restock == Some(true)),
+                ],
+            })),
         })
     }
 }
@@ -126,14 +137,18 @@ impl<'r> Texts<'r> {
         recent: &'r mut RecentValues,
     ) -> Texts<'r> {
         let units = units_of(&entry.lines);
-        let told_at_ms = entry.sold_at_ms.unwrap_or(at_ms);
+        let (mut told_at_ms, mut restocks) = (at_ms, false);
+        if let Some(more) = &entry.more {
+            told_at_ms = more.sold_at_ms.unwrap_or(at_ms);
+            restocks = more.restocks;
+        }
         let user = entry.user.unwrap_or(Spelling::Bytes(b""));
         let spell_id = || TextBuf::new(spell(sale, &mut [0; ULID_LEN]));
         Texts {
             sale_id: recent.sale_id.same(sale.sale_id(), spell_id),
             user: text_of(user),
             qty: recent.qty.same(units, || text_of_number(units)),
-            items: if entry.restocks && !entry.units.is_empty() {
+            items: if restocks && !entry.units.is_empty() {
                 let json = named::refunded_json(sale, &entry.lines, &entry.units);
                 Items::Fresh(TextBuf::new(&json))
             } else {
@@ -184,8 +199,10 @@ impl<'r> Texts<'r> {
         if let Some(json) = &self.payload {
             put(&names.payload, json.as_text());
         }
-        for (name, value) in entry.flags.iter().flatten() {
-            put(name, value.as_text());
+        if let Some(more) = &entry.more {
+            for (name, value) in more.flags.iter().flatten() {
+                put(name, value.as_text());
+            }
         }
         if let Some(group) = &self.group {
             put(&names.group, group.as_text());

@@ -2,6 +2,7 @@
 //! reservation's id.
 
 use axum::http::{HeaderMap, HeaderValue};
+use sfv::{Item, Parser};
 
 use super::own;
 use super::reply::Reply;
@@ -35,25 +36,14 @@ pub fn key_of(headers: &HeaderMap) -> Result<String, Reply> {
 }
 
 fn read(value: &str) -> Option<String> {
-    let Some(rest) = value.strip_prefix('"') else {
-        let is_word = value.bytes().all(|byte| byte.is_ascii_graphic());
-        let is_bare = is_word && !value.is_empty() && !value.contains(['"', '\\', ';', ',']);
-        return is_bare.then(|| value.to_owned());
-    };
-    let mut key = String::new();
-    let mut letters = rest.chars();
-    loop {
-        match letters.next()? {
-            '"' => break,
-            '\\' => key.push(
-                letters
-                    .next()
-                    .filter(|letter| ['"', '\\'].contains(letter))?,
-            ),
-            letter => key.push(letter),
-        }
+    if value.starts_with('"') {
+        let item = Parser::new(value).parse::<Item>().ok()?;
+        let key = item.bare_item.as_string()?.as_str();
+        return (item.params.is_empty() && !key.is_empty()).then(|| key.to_owned());
     }
-    (letters.as_str().is_empty() && !key.is_empty()).then_some(key)
+    let is_word = value.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_bare = is_word && !value.is_empty() && !value.contains(['"', '\\', ';', ',']);
+    is_bare.then(|| value.to_owned())
 }
 
 #[cfg(test)]

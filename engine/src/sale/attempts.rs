@@ -100,6 +100,20 @@ impl Attempts {
         None
     }
 
+    /// Fetches what [`Attempts::throttle`] will look at first for this user.
+    pub fn touch(&self, user: Key<'_>) {
+        if let Some(users) = &self.users {
+            users.table.touch(user);
+        }
+    }
+
+    /// Fetches the user's record, when [`Attempts::touch`] has fetched where it is.
+    pub fn touch_record(&self, user: Key<'_>) {
+        if let Some(users) = &self.users {
+            users.table.touch_likely(&mut unnoted(user));
+        }
+    }
+
     /// Users and sources that are counted.
     pub fn len(&self) -> usize {
         self.tables().map(Table::len).sum()

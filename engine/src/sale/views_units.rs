@@ -77,6 +77,12 @@ impl UnitView<'_> {
 }
 
 impl Sale {
+    /// Reports whether any unit has a name. O(1).
+    #[inline(always)]
+    pub fn has_unit_names(&self) -> bool {
+        self.named.is_some()
+    }
+
     /// Number of units with names, withdrawn ones among them. O(1).
     #[inline]
     pub fn units_len(&self) -> u64 {

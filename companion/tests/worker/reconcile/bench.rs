@@ -148,7 +148,13 @@ fn compares_and_imports_so_many_orders() {
         }
         let made = crate::worker::run(&["--migrate-only", "--sql", &url]);
         assert!(made.status.success());
-        fill_sql(&Sql::open(&url).expect("a database"), kind, &sale_id);
+        let sql = Sql::open(&url).expect("a database");
+        fill_sql(&sql, kind, &sale_id);
+        if kind == "postgres" {
+            // Whoever reads a row first writes down that it is committed. The rows of a sale
+            // that ran for a while have been read.
+            sql.run("VACUUM ANALYZE flashsale_orders");
+        }
         let begin = Instant::now();
         let compared = reconcile(&sold.url(), &url, &[]);
         let took = begin.elapsed().as_secs_f64();

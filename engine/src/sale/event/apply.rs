@@ -222,6 +222,7 @@ impl Sale {
         mark.id.misses = mark.id.misses.saturating_add(1);
     }
 
+    #[inline(always)]
     pub(super) fn make_room(&mut self, forgets: Forgets) {
         match forgets {
             Forgets::Nothing => {}

@@ -57,7 +57,7 @@ impl Sale {
     /// RESERVE. O(lines log lines).
     pub fn plan_reserve<'a>(&self, now_ms: u64, ask: &Reserve<'a>, bounds: &Bounds) -> Plan<'a> {
         if !ask.units.is_empty() {
-            self.check_names(ask)?;
+            return self.plan_named(now_ms, ask, bounds);
         }
         if let Some(slot) = self.find(ask.id) {
             return Err(self.replay(slot, now_ms, ask));
@@ -98,9 +98,6 @@ impl Sale {
         bounds: &Bounds,
         replaced: Option<&Replaced>,
     ) -> Plan<'a> {
-        if !ask.units.is_empty() {
-            return self.plan_named(now_ms, ask, bounds, replaced);
-        }
         let lines = self
             .lines_of(&ask.ask)
             .map_err(|Unknown(ask)| Answer::NoSku { ask })?;
@@ -108,18 +105,22 @@ impl Sale {
         self.plan_units(now_ms, ask, user, (lines, None), bounds, replaced)
     }
 
-    /// The rows of a new id that names units.
+    /// RESERVE of units by their names. WAIT knows none.
     #[cold]
     #[inline(never)]
-    fn plan_named<'a>(
-        &self,
-        now_ms: u64,
-        ask: &Reserve<'a>,
-        bounds: &Bounds,
-        replaced: Option<&Replaced>,
-    ) -> Plan<'a> {
+    fn plan_named<'a>(&self, now_ms: u64, ask: &Reserve<'a>, bounds: &Bounds) -> Plan<'a> {
+        self.check_names(ask)?;
+        if let Some(slot) = self.find(ask.id) {
+            return Err(self.replay(slot, now_ms, ask));
+        }
+        if let Some(answer) = self.replay_place(now_ms, ask) {
+            return Err(answer);
+        }
+        let replaced = ask.replaces.map(|old| self.replaceable(now_ms, old));
+        let replaced = replaced.transpose()?;
         let wanted = self.wanted_units(&ask.ask, ask.units, false)?;
         let (lines, named) = (wanted.lines.clone(), Some(&wanted));
+        let replaced = replaced.as_ref();
         let user = self.admit(now_ms, ask.user, &lines, bounds, replaced, named)?;
         self.plan_units(now_ms, ask, user, (lines, named), bounds, replaced)
     }
@@ -352,6 +353,11 @@ impl Sale {
         for &Line { item, qty } in counted {
             let stock = self.items.stock(item);
             if stock.available.saturating_add(stock.reserved) < qty {
+                if !self.is_part() && wanted.is_none() && !self.items.owes() {
+                    let freed = freed_of(replaced, item);
+                    let available = stock.available.saturating_add(freed);
+                    return Err(Answer::SoldOut { available, item });
+                }
                 let answer = self.too_few(now_ms, lines, replaced);
                 return Err(answer.unwrap_or(Answer::RETRY_NOW));
             }

@@ -9,7 +9,7 @@ use super::named;
 use super::names::NAMES;
 use super::values::{Items, RecentValues, spell, text_of, text_of_number};
 use crate::ffi::{Text, TextBuf};
-use flashsale_engine::sale::{Change, Lines, Refund, Sale, Spelling, UnitList, units_of};
+use flashsale_engine::sale::{Change, Line, Lines, Sale, Spelling, UnitList, units_of};
 
 /// What an entry says, beside the sale and the moment.
 pub(super) struct Entry<'e> {
@@ -19,39 +19,34 @@ pub(super) struct Entry<'e> {
     /// Nobody, which no order is of, is spelled as nothing.
     user: Option<Spelling<'e>>,
     lines: Lines,
-    /// Units with names, in the order of the lines.
-    units: UnitList,
     reference: Option<Spelling<'e>>,
     payload: Option<&'e [u8]>,
-    /// The split sale that an order is of.
-    group: Option<&'e str>,
-    /// What an order that was sold just now does not say. Boxed, as few entries have it.
+    /// Boxed, as few entries say more.
     more: Option<Box<More>>,
 }
 
-/// What only a refund says, or an order that came from elsewhere.
+/// What an order says whose units have no names, that was sold just now, and in no part of a
+/// split sale, is not here.
 struct More {
+    /// Units with names, in the order of the lines.
+    units: UnitList,
     /// Units go back on sale.
     restocks: bool,
     /// When it was sold, where that was not now.
     sold_at_ms: Option<u64>,
     /// Fields with their values.
     flags: [Option<(&'static TextBuf, &'static TextBuf)>; 3],
+    /// The split sale that an order is of.
+    group: Option<TextBuf>,
 }
 
 impl<'e> Entry<'e> {
     /// Returns the entry of a change that has one.
     pub(super) fn of(sale: &'e Sale, change: &'e Change<'_>) -> Option<Entry<'e>> {
-        let units = if sale.has_unit_names() {
-            sale.units_of_change(change)
-        } else {
-            UnitList::new()
-        };
-        let mut more = None;
-        let (id, user, lines, order) = match change {
+        let (event, id, user, lines, order) = match change {
             Change::Sold { id, order, .. } => {
                 let (user, lines) = sale.user_and_lines(*id)?;
-                (id, user, lines, order)
+                (&NAMES.order, id, user, lines, Some(order))
             }
             Change::Bought {
                 id,
@@ -59,59 +54,82 @@ impl<'e> Entry<'e> {
                 lines,
                 order,
                 ..
-            } => (id, Some(user.spelling()), lines.clone(), order),
-            Change::Imported(imported) => {
-                more = Some(Box::new(More {
-                    restocks: false,
-                    sold_at_ms: Some(imported.sold_at_ms),
-                    flags: [Some((&NAMES.imported, &NAMES.yes)), None, None],
-                }));
-                let (user, lines) = (imported.user.spelling(), imported.lines.clone());
-                (&imported.id, Some(user), lines, &imported.order)
+            } => {
+                let user = Some(user.spelling());
+                (&NAMES.order, id, user, lines.clone(), Some(order))
             }
-            Change::Refunded(refund) => return Entry::of_refund(sale, refund, units),
+            Change::Imported(imported) => {
+                let (user, lines) = (imported.user.spelling(), imported.lines.clone());
+                let (id, order) = (&imported.id, Some(&imported.order));
+                (&NAMES.order, id, Some(user), lines, order)
+            }
+            Change::Refunded(refund) => {
+                let user = sale.user_and_lines(refund.id)?.0;
+                (&NAMES.refund, &refund.id, user, refund.lines.clone(), None)
+            }
             _ => return None,
         };
+        let reference = match change {
+            Change::Refunded(refund) => refund.reference,
+            _ => order.and_then(|order| order.reference),
+        };
+        let is_plain = matches!(change, Change::Sold { .. } | Change::Bought { .. });
+        let says_more = !is_plain || sale.has_unit_names() || sale.is_part();
         Some(Entry {
-            event: &NAMES.order,
+            event,
             id: id.spelling(),
             user,
             lines,
-            units,
-            reference: order.reference,
-            payload: order.payload,
-            group: sale.group(),
-            more,
+            reference,
+            payload: order.and_then(|order| order.payload),
+            more: says_more.then(|| Box::new(More::of(sale, change))),
         })
     }
+}
 
+impl More {
+    #[cold]
     #[inline(never)]
-    fn of_refund(sale: &'e Sale, refund: &'e Refund<'_>, units: UnitList) -> Option<Entry<'e>> {
+    fn of(sale: &Sale, change: &Change<'_>) -> More {
         let flag = |name, is_so| Some((name, if is_so { &NAMES.yes } else { &NAMES.no }));
-        let mut restocks = refund.restocks;
-        if restocks && sale.has_unit_names() {
-            restocks = named::goes_back(sale, &refund.lines);
-        }
-        let restocked = restocks || sale.settles(refund);
-        Some(Entry {
-            event: &NAMES.refund,
-            id: refund.id.spelling(),
-            user: sale.user_and_lines(refund.id)?.0,
-            lines: refund.lines.clone(),
-            units,
-            reference: refund.reference,
-            payload: None,
-            group: None,
-            more: Some(Box::new(More {
-                restocks,
-                sold_at_ms: None,
-                flags: [
+        let group = sale.group().map(|group| TextBuf::new(group.as_bytes()));
+        let mut more = More {
+            units: sale.units_of_change(change),
+            restocks: false,
+            sold_at_ms: None,
+            flags: [None; 3],
+            group,
+        };
+        match change {
+            Change::Imported(imported) => {
+                more.sold_at_ms = Some(imported.sold_at_ms);
+                more.flags[0] = flag(&NAMES.imported, true);
+            }
+            Change::Refunded(refund) => {
+                more.restocks = refund.restocks && named::goes_back(sale, &refund.lines);
+                let restocked = more.restocks || sale.settles(refund);
+                more.flags = [
                     flag(&NAMES.restocked, restocked),
                     flag(&NAMES.restore_limit, refund.restores_limit),
                     flag(&NAMES.no_restock, refund.no_restock == Some(true)),
-                ],
-            })),
-        })
+                ];
+                more.group = None;
+            }
+            _ => {}
+        }
+        more
+    }
+
+    /// Spells the lines with their units.
+    #[cold]
+    #[inline(never)]
+    fn items(&self, sale: &Sale, lines: &[Line]) -> TextBuf {
+        let spell = if self.restocks {
+            named::refunded_json
+        } else {
+            named::items_json
+        };
+        TextBuf::new(&spell(sale, lines, &self.units))
     }
 }
 
@@ -124,7 +142,6 @@ pub(super) struct Texts<'r> {
     at_ms: Text<'r>,
     reference: Option<TextBuf>,
     payload: Option<TextBuf>,
-    group: Option<TextBuf>,
     seq: Option<TextBuf>,
 }
 
@@ -137,27 +154,23 @@ impl<'r> Texts<'r> {
         recent: &'r mut RecentValues,
     ) -> Texts<'r> {
         let units = units_of(&entry.lines);
-        let (mut told_at_ms, mut restocks) = (at_ms, false);
-        if let Some(more) = &entry.more {
-            told_at_ms = more.sold_at_ms.unwrap_or(at_ms);
-            restocks = more.restocks;
-        }
+        let more = entry.more.as_deref();
+        let told_at_ms = more.and_then(|more| more.sold_at_ms).unwrap_or(at_ms);
         let user = entry.user.unwrap_or(Spelling::Bytes(b""));
         let spell_id = || TextBuf::new(spell(sale, &mut [0; ULID_LEN]));
         Texts {
             sale_id: recent.sale_id.same(sale.sale_id(), spell_id),
             user: text_of(user),
             qty: recent.qty.same(units, || text_of_number(units)),
-            items: if restocks && !entry.units.is_empty() {
-                let json = named::refunded_json(sale, &entry.lines, &entry.units);
-                Items::Fresh(TextBuf::new(&json))
-            } else {
-                Items::of(sale, &entry.lines, &entry.units, &mut recent.items)
+            items: match more {
+                Some(more) if !more.units.is_empty() => {
+                    Items::Fresh(more.items(sale, &entry.lines))
+                }
+                _ => Items::of(sale, &entry.lines, &mut recent.items),
             },
             at_ms: recent.at_ms.same(told_at_ms, || text_of_number(told_at_ms)),
             reference: entry.reference.map(text_of),
             payload: entry.payload.map(TextBuf::new),
-            group: entry.group.map(|group| TextBuf::new(group.as_bytes())),
             seq: sale.next_seq(at_ms).map(text_of_number),
         }
     }
@@ -203,9 +216,9 @@ impl<'r> Texts<'r> {
             for (name, value) in more.flags.iter().flatten() {
                 put(name, value.as_text());
             }
-        }
-        if let Some(group) = &self.group {
-            put(&names.group, group.as_text());
+            if let Some(group) = &more.group {
+                put(&names.group, group.as_text());
+            }
         }
         if let Some(seq) = &self.seq {
             put(&names.seq, seq.as_text());

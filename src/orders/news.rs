@@ -75,7 +75,7 @@ pub(super) fn with_fields<R>(
                     deadline_ms: *deadline_ms,
                     replaced_by: *replaced_by,
                 };
-                let items = Items::of(sale, lines, units, items);
+                let items = Items::with_units(sale, lines, units, items);
                 of.with_fields(&frame, &items, qty, expires_at_ms, &mut add)
             }
             News::Item { item, stock, .. } => {

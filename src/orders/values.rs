@@ -85,19 +85,15 @@ pub(super) enum Items<'r> {
 }
 
 impl<'r> Items<'r> {
-    /// Spells the lines of a cart and the names of its units, or finds them spelled.
+    /// Spells the lines of a cart, or finds them spelled.
     #[inline(always)]
     pub(super) fn of(
         sale: &Sale,
         lines: &[Line],
-        units: &UnitList,
         recent: &'r mut Recent<(Box<[u8]>, u64)>,
     ) -> Items<'r> {
         let pairs = || lines.iter().map(|line| (line.item, line.qty));
         let spell = || TextBuf::new(&items_json(sale, pairs()));
-        if !units.is_empty() {
-            return Items::Fresh(TextBuf::new(&named::items_json(sale, lines, units)));
-        }
         let [line] = lines else {
             return Items::Fresh(spell());
         };
@@ -107,6 +103,19 @@ impl<'r> Items<'r> {
             || (sku.into(), line.qty),
             spell,
         ))
+    }
+
+    /// The same, with the names of the units that have one.
+    pub(super) fn with_units(
+        sale: &Sale,
+        lines: &[Line],
+        units: &UnitList,
+        recent: &'r mut Recent<(Box<[u8]>, u64)>,
+    ) -> Items<'r> {
+        if units.is_empty() {
+            return Items::of(sale, lines, recent);
+        }
+        Items::Fresh(TextBuf::new(&named::items_json(sale, lines, units)))
     }
 
     #[inline(always)]

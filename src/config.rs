@@ -57,7 +57,7 @@ const SWEEP_MAX: Knob = Knob {
     max: Granted::PLACES_MAX as i64,
     is_mutable: true,
     reason: "most overdue reservations returned in one go, where one counts once for every 16 \
-             SKUs it has begun: more returns a wave of deadlines sooner, fewer keeps the pauses \
+             SKUs or 16 named units it has begun: more returns a wave of deadlines sooner, fewer keeps the pauses \
              of other clients shorter",
 };
 

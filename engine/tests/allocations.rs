@@ -114,7 +114,7 @@ impl<'a> Carrier<'a> for Carrying<'_> {
 
     fn say(&mut self, _: &Entry<'a>, _: Answer) {}
 
-    fn refuse_large(&mut self) {}
+    fn refuse_large(&mut self, _: Budget) {}
 }
 
 /// Carries out a batch of these entries, into a container that is written in `buffer`.

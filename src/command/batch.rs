@@ -36,7 +36,8 @@ use crate::orders::OrdersKey;
 use crate::rehearsal::{self, Point};
 use crate::scripts;
 use flashsale_engine::sale::{
-    Answer, Ask, AskLines, Batch, Carrier, Entry, Event, NAME_BYTES_MAX, Pending, Reserve, Sale,
+    Answer, Ask, AskLines, Batch, Budget, Carrier, Entry, Event, NAME_BYTES_MAX, Pending, Reserve,
+    Sale,
 };
 
 /// Entries that are read before the first of them is decided.
@@ -384,10 +385,16 @@ impl<'a> Carrier<'a> for Desk<'_> {
     }
 
     #[cold]
-    fn refuse_large(&mut self) -> Self::Answered {
-        Err(Error::new(
-            "id: its cart is larger than what is left of the 10000 lines of a batch, \
-             send it by itself",
-        ))
+    fn refuse_large(&mut self, budget: Budget) -> Self::Answered {
+        Err(Error::new(match budget {
+            Budget::Lines => {
+                "id: its cart is larger than what is left of the 10000 lines of a batch, \
+                 send it by itself"
+            }
+            Budget::Units => {
+                "id: it has more units with names than what is left of the 10000 of a batch, \
+                 send it by itself"
+            }
+        }))
     }
 }

@@ -352,7 +352,7 @@ pub fn error_of(about: &About<'_, '_>, answer: Answer) -> Option<Error> {
             None => Error::with(
                 Code::NoSku,
                 "sku: missing, the sale has several items and none is 'default': name one by \
-                 ITEMS, in a batch by SKU",
+                 ITEMS or SKU",
             ),
         }),
         Answer::NoUnit { ask } => {

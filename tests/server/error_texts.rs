@@ -58,7 +58,7 @@ const ERRORS: [(&str, &str); 45] = [
     (
         "RESERVE tea ann 1",
         "NOSKU sku: missing, the sale has several items and none is 'default': name one by \
-         ITEMS, in a batch by SKU",
+         ITEMS or SKU",
     ),
     ("RESERVE tea '' 1", "ERR user: 0 bytes, not 1 to 255"),
     // Numbers.

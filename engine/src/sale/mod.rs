@@ -111,7 +111,7 @@ pub use event::{
     Change, Created, Event, Forgets, Given, Granted, Imported, NamedRestock, Order, Pending,
     Refund, StockDelta, Taken,
 };
-pub use plan::batch::{Batch, Carrier, Entry};
+pub use plan::batch::{Batch, Budget, Carrier, Entry};
 pub use plan::manage::CreateAsk;
 pub use plan::pass::{make as make_pass, verify as verify_pass};
 pub use presence::Presence;

@@ -100,6 +100,12 @@ impl Sale {
         }
     }
 
+    /// Reports whether a unit has this name, whatever its state. O(1).
+    pub fn knows_unit(&self, name: &[u8]) -> bool {
+        let named = self.named.as_ref();
+        named.is_some_and(|named| named.find_bytes(name).is_some())
+    }
+
     /// The name of a unit, `None` for an unknown number. O(1).
     #[inline]
     pub fn unit_name(&self, number: UnitNumber) -> Option<Spelling<'_>> {

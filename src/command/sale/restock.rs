@@ -200,8 +200,11 @@ fn answer_row(call: &Call<'_>, row: &RestockUnits<'_>) -> Result<(), Error> {
     let bounds = config::bounds();
     match open.sale().plan_restock_units(open.now_ms, row, &bounds) {
         Ok(event) => {
-            if event.change.adds_units() {
-                open.refuse_at_maxmemory()?;
+            // What comes back on sale takes no memory.
+            if let Err(error) = open.refuse_at_maxmemory()
+                && row.names.iter().any(|name| !open.sale().knows_unit(name))
+            {
+                return Err(error);
             }
             open.commit(&event);
         }

@@ -131,7 +131,7 @@ fn an_unknown_sku_is_an_error_of_each_entry_that_is_no_replay() {
     );
     // A bare quantity in a sale of several items, none of which is `default`.
     let bare = "(error) \"NOSKU sku: missing, the sale has several items and none is 'default': \
-                name one by ITEMS, in a batch by SKU\"";
+                name one by ITEMS or SKU\"";
     con.says(
         "FLASHSALE.MBUY sale orders ENTRIES 2 u 1 x '' v 1 y p",
         &format!("{bare} {bare}"),

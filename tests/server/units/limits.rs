@@ -95,6 +95,20 @@ fn at_maxmemory_no_new_names_come_and_everything_else_goes_on() {
             "FLASHSALE.RESTOCK sale UNITS stalls 1 A-4 WITHDRAW",
             "RESTOCKED [stalls 11 8]",
         );
+        // What comes back on sale takes no memory, what comes beside it does.
+        con.fails(
+            "FLASHSALE.RESTOCK sale UNITS stalls 2 A-4 C-1",
+            "OOM",
+            "maxmemory",
+        );
+        con.says(
+            "FLASHSALE.RESTOCK sale UNITS stalls 1 A-4",
+            "RESTOCKED [stalls 12 9]",
+        );
+        con.says(
+            "FLASHSALE.RESTOCK sale UNITS stalls 1 A-4 WITHDRAW",
+            "RESTOCKED [stalls 11 8]",
+        );
         con.says(
             "FLASHSALE.CHECKOUT sale orders i1",
             "SOLD i1 (entry) [A-1 A-2]",

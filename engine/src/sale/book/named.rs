@@ -254,19 +254,36 @@ impl NamedUnits {
         self.for_each_part(units, UnitRows::free);
     }
 
+    /// Takes free units. Each row is looked through once, however many of its units are among
+    /// them. O(units log units + units of the rows).
+    fn set_taken(&mut self, units: &[UnitNumber]) {
+        let mut cut = SmallVec::<[SlotNumber; 2]>::new();
+        self.for_each_part(units, |rows, row, first, count| {
+            if rows.take(row, first, count) && cut.last() != Some(&row) {
+                cut.push(row);
+            }
+        });
+        cut.sort_unstable();
+        cut.dedup();
+        for row in cut {
+            self.rows.settle(row);
+        }
+    }
+
     /// Gives free units to a reservation or an order that has none, in order.
     pub fn hold(&mut self, slot: Slot, units: &[UnitNumber]) {
-        self.for_each_part(units, UnitRows::take);
+        self.set_taken(units);
         self.chain(slot, units);
     }
 
     /// Gives free sealed units to a reservation, and puts all it has in this order.
     pub fn give_out(&mut self, slot: Slot, sealed: &[UnitNumber], all: &[UnitNumber]) {
-        self.for_each_part(sealed, UnitRows::take);
+        self.set_taken(sealed);
         self.chain(slot, all);
     }
 
-    fn chain(&mut self, slot: Slot, units: &[UnitNumber]) {
+    /// Puts the units that a reservation or an order has in this order.
+    pub fn chain(&mut self, slot: Slot, units: &[UnitNumber]) {
         let mut next = NONE;
         for &number in units.iter().rev() {
             if let Some(unit) = self.units.get_mut(number) {
@@ -326,11 +343,6 @@ impl NamedUnits {
         }
     }
 
-    /// Puts the units that an order still has in this order.
-    pub fn chain_left(&mut self, slot: Slot, left: &[UnitNumber]) {
-        self.chain(slot, left);
-    }
-
     /// Puts withdrawn units on sale.
     pub fn offer(&mut self, units: &[UnitNumber]) {
         for &number in units {
@@ -348,7 +360,7 @@ impl NamedUnits {
                 unit.flags |= WITHDRAWN;
             }
         }
-        self.for_each_part(units, UnitRows::take);
+        self.set_taken(units);
     }
 
     /// Notes of a withdrawn unit of a snapshot that a buyer has seen its name.
@@ -468,7 +480,7 @@ mod tests {
         named.give_out(7, &[10], &[2, 3, 10]);
         assert_eq!(named.held_by(7).collect::<Vec<_>>(), [2, 3, 10]);
         named.take_back(&[3, 10], true);
-        named.chain_left(7, &[2]);
+        named.chain(7, &[2]);
         assert!(named.is_free(3) && !named.is_free(10) && named.is_seen(10));
         assert!(named.is_withdrawn(10) && !named.is_withdrawn(3));
         assert_eq!(named.release(7)[..], [2]);

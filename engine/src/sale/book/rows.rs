@@ -266,31 +266,46 @@ impl UnitRows {
         word.is_some_and(|word| word >> (unit as usize % WORD_BITS) & 1 == 1)
     }
 
-    /// Takes so many free units of a row, from this one on, which lie side by side.
-    pub fn take(&mut self, row: SlotNumber, first: UnitNumber, count: usize) {
+    /// Takes so many free units of a row, from this one on, which lie side by side. Reports whether
+    /// the longest run of the row is another one now: [`UnitRows::settle`] is to follow, once for
+    /// all that is taken of the row.
+    pub fn take(&mut self, row: SlotNumber, first: UnitNumber, count: usize) -> bool {
+        let Some(&row) = self.rows.get(row) else {
+            return false;
+        };
+        let items = &mut self.items;
+        let item = items.get_mut(row.item as usize);
+        let Some(item) = item.and_then(Option::as_deref_mut) else {
+            return false;
+        };
+        let cuts = item.sealed || {
+            let longest = usize::from(item.longest(row.place as usize));
+            run_at(&self.bits, row.range(), first as usize).len() == longest
+        };
+        self.is_unsound |= set_bits(&mut self.bits, first as usize, count, false);
+        item.free = item.free.saturating_sub(count as u64);
+        if item.sealed {
+            item.note_taken(&self.bits, &row, first as usize, count);
+        }
+        cuts
+    }
+
+    /// Looks for the longest run of a row that units were taken of. O(units of the row).
+    pub fn settle(&mut self, row: SlotNumber) {
         let Some(&row) = self.rows.get(row) else {
             return;
         };
-        let place = row.place as usize;
-        let Some(item) = self
-            .items
-            .get_mut(row.item as usize)
-            .and_then(Option::as_deref_mut)
-        else {
+        let items = &mut self.items;
+        let item = items.get_mut(row.item as usize);
+        let Some(item) = item.and_then(Option::as_deref_mut) else {
             return;
         };
+        let place = row.place as usize;
         let longest = item.longest(place);
-        let is_of_longest =
-            !item.sealed && run_at(&self.bits, row.range(), first as usize).len() == longest.into();
-        self.is_unsound |= set_bits(&mut self.bits, first as usize, count, false);
-        item.free = item.free.saturating_sub(count as u64);
         let now = if item.sealed {
-            item.note_taken(&self.bits, &row, first as usize, count);
             u16::from(any_free(&self.bits, item.open_range(&row)))
-        } else if is_of_longest {
-            longest_run(&self.bits, row.range(), longest)
         } else {
-            longest
+            longest_run(&self.bits, row.range(), longest)
         };
         if now != longest {
             item.set_longest(place, now);
@@ -513,7 +528,11 @@ mod tests {
             let (row, first, len) = numbers[throw(300) as usize];
             let unit = first + throw(len.into()) as u32;
             match rows.is_free(unit) {
-                true => rows.take(row, unit, 1),
+                true => {
+                    if rows.take(row, unit, 1) {
+                        rows.settle(row);
+                    }
+                }
                 false => rows.free(row, unit, 1),
             }
         }

@@ -98,7 +98,7 @@ impl Sale {
             .filter(|unit| gone.binary_search(unit).is_err())
             .collect();
         named.take_back(&refund.units, refund.restocks);
-        named.chain_left(slot, &left);
+        named.chain(slot, &left);
     }
 
     /// Adds units to an item, brings them back on sale, or takes them off it.

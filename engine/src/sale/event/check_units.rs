@@ -119,7 +119,10 @@ impl Sale {
         let kept = item.and_then(|item| named?.item(item));
         let fits = match (item, kept) {
             (None, _) => !restock.withdraw,
-            (Some(item), None) => !restock.withdraw && self.items.stock(item).units() == 0,
+            (Some(item), None) => {
+                let is_empty = self.items.stock(item).units() == 0 && self.items.owed(item) == 0;
+                !restock.withdraw && is_empty
+            }
             (Some(_), Some(kept)) => kept.sealed == restock.sealed || restock.withdraw,
         };
         is_so(fits, Divergence::WrongNames)?;

@@ -352,14 +352,6 @@ impl<'a> Change<'a> {
         Change::Marked { reason }
     }
 
-    /// Reports whether this change adds names of units, which takes memory.
-    pub fn adds_units(&self) -> bool {
-        match self {
-            Change::Restocked { named, .. } => named.as_ref().is_some_and(|named| !named.withdraw),
-            _ => false,
-        }
-    }
-
     /// Returns the entries of the outbox that were written to the stream with this change.
     #[inline]
     pub fn told(&self) -> Told<'a> {

@@ -8,20 +8,24 @@
 //!
 //! # Invariants
 //!
-//! 1. An entry is answered as its single command would be at this moment, but for three budgets
+//! 1. An entry is answered as its single command would be at this moment, but for four budgets
 //!    that all entries share, so that a batch costs no more than its number of entries says:
 //!    of sweeps, else a batch of refusals could return `sweep-max` reservations for each of
-//!    them; of looks at a user's open reservations; and of lines of large carts.
+//!    them; of looks at a user's open reservations; of lines of large carts; and of units with
+//!    names.
 //! 2. What expires on the way is decided in its place between the entries.
 
 use std::ops::ControlFlow;
 
 use crate::sale::ask::answer::Answer;
 use crate::sale::ask::request::{Bounds, Checkout, Reserve};
+use crate::sale::book::named::ORDER_UNITS_MAX;
 use crate::sale::book::reservation::Reservation;
 use crate::sale::event::{Event, Pending};
 use crate::sale::plan::expiry::{CHAIN_LOOKS_MAX, LINES_PER_COUNT};
 use crate::sale::state::Sale;
+use crate::sale::units::Line;
+use crate::sale::views_units::ItemKind;
 use crate::table::name::Key;
 
 /// One entry of a batch.
@@ -64,8 +68,17 @@ pub trait Carrier<'a> {
     fn say(&mut self, entry: &Entry<'a>, answer: Answer) -> Self::Answered;
 
     /// Answers an entry that changes nothing because its cart is larger than what the batch
-    /// has left for large ones.
-    fn refuse_large(&mut self) -> Self::Answered;
+    /// has left of a budget.
+    fn refuse_large(&mut self, budget: Budget) -> Self::Answered;
+}
+
+/// What large carts of a batch share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// Lines of carts that are large.
+    Lines,
+    /// Units with names.
+    Units,
 }
 
 impl<'a> Entry<'a> {
@@ -103,12 +116,24 @@ pub struct Batch {
     looks_left: u32,
     /// What is left of the budget of large carts, in lines.
     lines_left: usize,
+    /// What is left of the budget of units with names.
+    units_left: u64,
 }
 
 /// Looks of a batch at users' open reservations: that many of the longest.
 const LOOKS_MAX: u32 = 10 * CHAIN_LOOKS_MAX;
 /// Lines of all large carts that the entries of a batch change.
 const LINES_MAX: usize = 10_000;
+/// Units with names that the entries of a batch are about.
+const UNITS_MAX: u64 = 10_000;
+
+/// The units with names that an entry is about.
+#[derive(Clone, Copy)]
+struct NamedUnits {
+    units: u64,
+    /// They are written into the reply, or freed, whatever is decided.
+    is_known: bool,
+}
 
 impl Batch {
     /// Begins a batch at a moment of the sale; all its entries together return about
@@ -121,6 +146,7 @@ impl Batch {
             sweep_max,
             looks_left: LOOKS_MAX,
             lines_left: LINES_MAX,
+            units_left: UNITS_MAX,
         }
     }
 
@@ -144,7 +170,15 @@ impl Batch {
             // With fewer items there are no large carts.
             let is_large = carrier.sale().items.len() > LINES_PER_COUNT;
             if is_large && !self.has_room_for(carrier.sale(), entry.id()) {
-                return carrier.refuse_large();
+                return carrier.refuse_large(Budget::Lines);
+            }
+            let mut named = None;
+            if carrier.sale().has_unit_names() {
+                let units = named_units(carrier.sale(), entry);
+                if units.units > self.units_left {
+                    return carrier.refuse_large(Budget::Units);
+                }
+                named = Some(units);
             }
             if let Some(event) = carrier.sale().plan_expire(self.now_ms, entry.id()) {
                 if let ControlFlow::Break(answered) = carrier.expire(&event) {
@@ -161,28 +195,43 @@ impl Batch {
             let (now_ms, bounds) = (self.now_ms, &self.bounds);
             let mut answer = match entry {
                 Entry::Reserve(ask) => match carrier.sale().plan_reserve(now_ms, ask, bounds) {
-                    Ok(ref event) => return carrier.change(event),
+                    Ok(ref event) => {
+                        self.take_units(named);
+                        return carrier.change(event);
+                    }
                     Err(answer) => answer,
                 },
                 Entry::Release(id) => {
                     match carrier.sale().plan_release(now_ms, *id, None, bounds) {
-                        Ok(ref event) => return carrier.change(event),
+                        Ok(ref event) => {
+                            self.take_units(named);
+                            return carrier.change(event);
+                        }
                         Err(answer) => answer,
                     }
                 }
                 Entry::Buy { ask, reference } => {
                     let sale = carrier.sale();
                     match sale.plan_buy(now_ms, ask, *reference, None, bounds) {
-                        Ok(pending) => return carrier.order(pending),
+                        Ok(pending) => {
+                            self.take_units(named);
+                            return carrier.order(pending);
+                        }
                         Err(answer) => answer,
                     }
                 }
                 Entry::Checkout(ask) => match carrier.sale().plan_checkout(now_ms, ask) {
-                    Ok(pending) => return carrier.order(pending),
+                    Ok(pending) => {
+                        self.take_units(named);
+                        return carrier.order(pending);
+                    }
                     Err(answer) => answer,
                 },
             };
             let Some(event) = self.lift(carrier.sale(), entry, &mut answer) else {
+                if named.is_some_and(|named| named.is_known) {
+                    self.take_units(named);
+                }
                 return carrier.say(entry, answer);
             };
             if let ControlFlow::Break(answered) = carrier.expire(&event) {
@@ -200,6 +249,14 @@ impl Batch {
                 is_attempt.then(|| carrier.throttle(ask)).flatten()
             }
             Entry::Checkout(_) | Entry::Release(_) => None,
+        }
+    }
+
+    /// Takes units with names out of the budget.
+    #[inline(always)]
+    fn take_units(&mut self, named: Option<NamedUnits>) {
+        if let Some(named) = named {
+            self.units_left = self.units_left.saturating_sub(named.units);
         }
     }
 
@@ -253,6 +310,35 @@ impl Batch {
             }
             (Entry::Checkout(_) | Entry::Release(_), _) => false,
         }
+    }
+}
+
+/// Counts the units with names that an entry asks for, or that its id has.
+#[cold]
+#[inline(never)]
+fn named_units(sale: &Sale, entry: &Entry<'_>) -> NamedUnits {
+    let named = |lines: &[Line]| {
+        let lines = lines.iter();
+        let lines = lines.filter(|line| sale.kind_of_item(line.item) != ItemKind::Counted);
+        lines.fold(0, |sum: u64, line| sum.saturating_add(line.qty))
+    };
+    let record = sale.find(entry.id()).and_then(|slot| sale.record(slot));
+    if let Some(record) = record {
+        return NamedUnits {
+            units: named(&record.lines()),
+            is_known: true,
+        };
+    }
+    let units = match entry {
+        Entry::Reserve(ask) | Entry::Buy { ask, .. } => {
+            sale.lines_of(&ask.ask).map_or(0, |lines| named(&lines))
+        }
+        Entry::Checkout(_) | Entry::Release(_) => 0,
+    };
+    // More than an order may have is refused before any is chosen.
+    NamedUnits {
+        units: units.min(ORDER_UNITS_MAX),
+        is_known: false,
     }
 }
 
@@ -329,7 +415,7 @@ mod tests {
         Change,
         Order,
         Answer(Answer),
-        TooLarge,
+        TooLarge(Budget),
     }
 
     impl<'a> Carrier<'a> for Listener {
@@ -355,8 +441,8 @@ mod tests {
             Heard::Answer(answer)
         }
 
-        fn refuse_large(&mut self) -> Heard {
-            Heard::TooLarge
+        fn refuse_large(&mut self, budget: Budget) -> Heard {
+            Heard::TooLarge(budget)
         }
     }
 
@@ -374,7 +460,7 @@ mod tests {
         let mut listener = Listener(sale);
         let mut decided = |id: &str| match batch.play(&mut listener, &checkout(id)) {
             Heard::Order => true,
-            Heard::TooLarge => false,
+            Heard::TooLarge(Budget::Lines) => false,
             other => panic!("{other:?}"),
         };
         let fits: Vec<bool> = ids.iter().map(|id| decided(id)).collect();

@@ -10,6 +10,7 @@ use crate::sale::ask::answer::Answer;
 use crate::sale::ask::request::{Ask, Bounds, Import};
 use crate::sale::book::named::UnitList;
 use crate::sale::book::reservation::{Reservation, Slot, Status};
+use crate::sale::book::waiting::Place;
 use crate::sale::event::told::Told;
 use crate::sale::event::{Change, Forgets, Imported, Order, Pending};
 use crate::sale::plan::units::names_twice;
@@ -73,9 +74,7 @@ impl Sale {
             });
         }
         let lines = match self.find_place(ask.id).and_then(|slot| self.place(slot)) {
-            Some(place) if place.user == ask.user.spelling() && self.asks_for(place, &ask.ask) => {
-                one_line(place.item, place.qty)
-            }
+            Some(place) if self.is_same_place(place, ask) => one_line(place.item, place.qty),
             Some(_) => return Err(Answer::Mismatch),
             None => self.lines_asked(ask)?,
         };
@@ -98,6 +97,16 @@ impl Sale {
             [] => self.same_units(record, &ask.ask),
             names => self.is_same_by_name(record, slot, &ask.ask, names, true),
         }
+    }
+
+    /// Row 6: the same user and the same units as those that a place of a line waits for?
+    fn is_same_place(&self, place: Place<'_>, ask: &Import<'_>) -> bool {
+        let waits_for = one_line(place.item, place.qty);
+        place.user == ask.user.spelling()
+            && match ask.units {
+                [] => self.asks_for(place, &ask.ask),
+                _ => self.lines_asked(ask).is_ok_and(|lines| lines == waits_for),
+            }
     }
 
     fn lines_asked(&self, ask: &Import<'_>) -> Result<Lines, Answer> {

@@ -65,6 +65,9 @@ impl Sale {
         } else {
             self.names_to_add(ask, item, bounds)?
         };
+        if names.is_empty() && ask.reference.is_none() {
+            return Err(Answer::Restocked);
+        }
         let len = i64::try_from(names.len()).unwrap_or(i64::MAX);
         let delta = StockDelta {
             sku: ask.sku.into(),
@@ -110,6 +113,12 @@ impl Sale {
         if kept.is_none() && item.is_some_and(|item| self.items.stock(item).units() > 0) {
             return Err(Answer::Invalid(
                 "sku: its units are counted; units with names need an item that has none",
+            ));
+        }
+        // A unit with a name pays no debt of units that are a number.
+        if item.is_some_and(|item| self.items.owed(item) > 0) {
+            return Err(Answer::Invalid(
+                "sku: it owes units, see FLASHSALE.SHARES; RESTOCK as many by number first",
             ));
         }
         if kept.is_some_and(|kept| kept.sealed != ask.sealed) {

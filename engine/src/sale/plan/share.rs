@@ -25,6 +25,9 @@ const NAMED: Answer =
 const TOO_MUCH: Answer =
     Answer::Invalid("total: the sum over all share ids exceeds 9007199254740991");
 
+const TOO_MUCH_OWED: Answer =
+    Answer::Invalid("total: the sum of what is owed exceeds 9007199254740991");
+
 impl Sale {
     /// The ULID that names this sale to GIVE and TAKE.
     #[inline]
@@ -85,7 +88,7 @@ impl Sale {
         }
         let owes = units.saturating_sub(self.items.stock(item).available);
         if self.items.owed_in_all().saturating_add(owes) > INTEGER_MAX {
-            return Err(TOO_MUCH);
+            return Err(TOO_MUCH_OWED);
         }
         let given = Given {
             item,

@@ -11,7 +11,7 @@ use super::play::{Done, Fault};
 use super::requests::{Op, bytes};
 use flashsale_engine::sale;
 use flashsale_engine::sale::{
-    Answer, Batch, Bounds, Carrier, ContainerWriter, Entry, EntryId, Event, Pending, Sale,
+    Answer, Batch, Bounds, Budget, Carrier, ContainerWriter, Entry, EntryId, Event, Pending, Sale,
 };
 use flashsale_fuzz::samples::unentered;
 
@@ -135,7 +135,7 @@ impl<'a, H: BatchHost> Carrier<'a> for Carrying<'_, H> {
         self.host.answer(self.at, Said::Answer(answer))
     }
 
-    fn refuse_large(&mut self) -> Result<(), Fault> {
+    fn refuse_large(&mut self, _: Budget) -> Result<(), Fault> {
         Err("a cart too large for a batch".to_owned())
     }
 }

@@ -18,6 +18,11 @@ pub fn note_promotion() {
     PROMOTIONS.fetch_add(1, Ordering::Relaxed);
 }
 
+/// How often this server became a primary so far.
+pub(super) fn promotions() -> u64 {
+    PROMOTIONS.load(Ordering::Relaxed)
+}
+
 /// What is kept beside a sale with a line.
 pub(super) struct LiveLine {
     presence: Presence,
@@ -40,7 +45,7 @@ impl LiveLine {
     pub(super) fn new(sale: &Sale) -> LiveLine {
         LiveLine {
             presence: Presence::everybody(sale.place_pages()),
-            promotion: PROMOTIONS.load(Ordering::Relaxed),
+            promotion: promotions(),
             next_item: 0,
             not_before_ms: 0,
             look_ms: None,
@@ -81,7 +86,7 @@ impl LiveLine {
     /// Makes everybody present if this server became a primary since: nobody was heard here
     /// before.
     pub(super) fn forgive_since_promotion(&mut self, sale: &Sale) {
-        let promotion = PROMOTIONS.load(Ordering::Relaxed);
+        let promotion = promotions();
         if self.promotion != promotion {
             self.promotion = promotion;
             self.presence = Presence::everybody(sale.place_pages());

@@ -1,7 +1,7 @@
 //! A sale in its key, with the moment of its hint and its shares of the gauges of INFO.
 
 use super::door::Door;
-use super::line::{LineOptions, LiveLine};
+use super::line::{LineOptions, LiveLine, promotions};
 use super::marks;
 use crate::clock;
 use crate::config;
@@ -40,6 +40,8 @@ pub struct LiveSale {
     door: Door,
     /// Is it a part of a split sale, or does it limit attempts?
     is_watchful: bool,
+    /// The promotion of this server that was the last one when it was told of other parts.
+    rest_promotion: u64,
 }
 
 /// What is kept beside a sale of its entries that wait. All of it stays as it is in a sale that
@@ -76,6 +78,7 @@ impl LiveSale {
             line_options: LineOptions::default(),
             door: Door::default(),
             is_watchful: false,
+            rest_promotion: promotions(),
         };
         live.line_options.follow(&live.sale);
         live.door.follow(&live.sale);
@@ -173,6 +176,11 @@ impl LiveSale {
     /// Looks, in a part of a split sale, whether what was said of the other parts still holds.
     #[cold]
     pub fn tick_rest(&mut self) {
+        // It was said to the primary that this server was before it followed another.
+        if self.rest_promotion != promotions() {
+            self.rest_promotion = promotions();
+            self.forget_rest();
+        }
         let retry_ms = config::part_retry_ms();
         self.sale.tick_rest(clock::steady_ms(), retry_ms);
     }
@@ -180,6 +188,7 @@ impl LiveSale {
     /// Keeps what is said of the other parts of a split sale, for so long. Not a change of the
     /// sale.
     pub fn note_rest<'k>(&mut self, skus: impl Iterator<Item = &'k [u8]>, valid_ms: u64) {
+        self.rest_promotion = promotions();
         self.sale.note_rest(skus, clock::steady_ms(), valid_ms);
     }
 

@@ -130,6 +130,28 @@ fn a_replica_follows_and_goes_on_as_the_primary() {
 }
 
 #[test]
+fn a_primary_that_followed_another_meanwhile_forgets_what_it_was_told() {
+    let (Some(first), Some(second)) = (Server::own(&[], &[]), Server::own(&[], &[])) else {
+        return;
+    };
+    replicate(&first, &second);
+    let (mut con, mut other) = (first.conn(), second.conn());
+    con.says("FLASHSALE.CREATE sale orders STOCK 1 GROUP shoes", "OK");
+    con.says("FLASHSALE.REST sale 60000 default", "OK");
+    let ask = "FLASHSALE.RESERVE sale ann 2 ID x";
+    con.refuses(ask, "SOLDOUT 1 default");
+    wait_for_replica(&first, &second);
+    other.says("REPLICAOF NO ONE", "OK");
+    let port = second.port();
+    con.says(&format!("REPLICAOF 127.0.0.1 {port}"), "OK");
+    wait_for_replica(&second, &first);
+    con.says("REPLICAOF NO ONE", "OK");
+    // No event came, and no other copy: the second one had all there was.
+    assert_eq!(other.info("stats", "sync_partial_ok"), "1");
+    con.refuses(ask, "ALLRESERVED 2000 default");
+}
+
+#[test]
 fn a_dump_restored_has_the_same_shares() {
     let Some(server) = Server::own(&[], &[]) else {
         return;

@@ -52,6 +52,27 @@ fn a_part_says_sold_out_only_of_what_it_was_told() {
 }
 
 #[test]
+fn what_is_reserved_here_keeps_nobody_from_asking_while_others_may_have_some() {
+    let (_server, mut con) = sale("ITEMS 2 a 1 b 1 GROUP shoes HOLD 600000");
+    con.says(
+        "FLASHSALE.RESERVE sale bob ITEMS 1 a 1 ID b",
+        "RESERVED ...",
+    );
+    let ask = "FLASHSALE.RESERVE sale ann ITEMS 1 a 1 ID x";
+    con.refuses(ask, "ALLRESERVED 2000 a");
+    con.says("FLASHSALE.REST sale 60000 b", "OK");
+    con.refuses(ask, "ALLRESERVED 200 a");
+    // No other part has any: only what is reserved here can come back.
+    con.says("FLASHSALE.REST sale 60000 a", "OK");
+    let reply = con.show(ask);
+    let retry_ms = reply
+        .split(' ')
+        .nth(1)
+        .and_then(|ms| ms.parse::<u64>().ok());
+    assert!(retry_ms.is_some_and(|ms| ms > 500_000), "{reply}");
+}
+
+#[test]
 fn a_part_can_answer_for_itself_again() {
     let (_server, mut con) = sale("STOCK 1 GROUP 'große Schuhe'");
     con.says(

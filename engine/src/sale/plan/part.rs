@@ -145,7 +145,7 @@ impl Sale {
     }
 
     /// When to ask a part again: at its next deadline, or when units may have come to it.
-    fn part_retry_ms(&self, now_ms: u64) -> u64 {
+    pub(super) fn part_retry_ms(&self, now_ms: u64) -> u64 {
         let retry_ms = self.rest.as_ref().map_or(1, |rest| rest.retry_in_ms());
         match self.reservations.deadlines().first_ms() {
             NEVER => retry_ms,

@@ -406,6 +406,11 @@ impl Sale {
         if self.has_queue {
             retry_in_ms = self.retry_beside_lines_ms(now_ms, bounds, deadline_in_ms);
         }
+        if let Some(item) = item
+            && !self.is_all_there_is(item)
+        {
+            retry_in_ms = retry_in_ms.min(self.part_retry_ms(now_ms));
+        }
         Answer::AllReserved { retry_in_ms, item }
     }
 

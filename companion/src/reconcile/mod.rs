@@ -13,6 +13,7 @@
 
 mod ask;
 mod decide;
+mod holders;
 mod insert;
 mod known;
 mod options;

@@ -7,6 +7,7 @@ use redis::Cmd;
 use super::Sale;
 use super::ask::{self, Imported};
 use super::decide::{self, EntryId, KnownRefund, RefundRow, RefundVerdict, Units, Verdict};
+use super::holders::Holders;
 use super::known::{Shown, shown};
 use super::report::{Fate, Kind, Report};
 use super::rows::{self, Order};
@@ -40,7 +41,7 @@ pub async fn compare(
     sql: &mut Sql,
     report: &mut Report<'_>,
 ) -> Result<Vec<Unwritten>, Failure> {
-    let mut unwritten = Vec::new();
+    let (mut unwritten, mut holders) = (Vec::new(), Holders::default());
     let mut next = read(sale, sql, b"").await?;
     while let Some((orders, refunds)) = next.take() {
         let gets: Vec<Cmd> = orders
@@ -60,7 +61,7 @@ pub async fn compare(
         };
         next = behind?;
         page.note_unwritten(sale, &mut unwritten);
-        page.settle(sale, server, report).await?;
+        page.settle(sale, server, &mut holders, report).await?;
         sale.progress.tell("orders compared", report.compared);
     }
     compare_lone_refunds(sale, server, sql, report).await?;
@@ -130,6 +131,7 @@ impl Page {
         mut self,
         sale: &Sale<'_>,
         server: &mut Server,
+        holders: &mut Holders,
         report: &mut Report<'_>,
     ) -> Result<(), Failure> {
         report.compared += self.orders.len() as u64;
@@ -164,7 +166,11 @@ impl Page {
                 }
             }
         }
-        for (order, refunds) in import(sale, server, lost, report).await? {
+        let imported = match sale.is_applied {
+            true => import(sale, server, lost, report).await?,
+            false => foresee(sale, server, holders, lost, report).await?,
+        };
+        for (order, refunds) in imported {
             if !refunds.is_empty() {
                 refunded.push((order.row.units, refunds, Vec::new()));
             }
@@ -182,6 +188,30 @@ fn paid(reference: &[u8]) -> String {
 
 type WithRefunds = (Order, Vec<RefundRow>);
 
+/// Says what would become of orders, and returns those that would be sold.
+async fn foresee(
+    sale: &Sale<'_>,
+    server: &mut Server,
+    holders: &mut Holders,
+    lost: Vec<WithRefunds>,
+    report: &mut Report<'_>,
+) -> Result<Vec<WithRefunds>, Failure> {
+    let mut sold = Vec::new();
+    for (order, refunds) in lost {
+        let conflict = holders.conflict(sale, server, &order).await?;
+        let (kind, fate) = match conflict {
+            Some(_) => (Kind::Conflict, Fate::Left),
+            None => (Kind::Lost, Fate::Due),
+        };
+        let (row, why) = (&order.row, conflict.unwrap_or_default());
+        report.add(kind, &row.id, &row.reference, fate, &why);
+        if kind == Kind::Lost {
+            sold.push((order, refunds));
+        }
+    }
+    Ok(sold)
+}
+
 /// Imports orders, and returns those that are sold now.
 async fn import(
     sale: &Sale<'_>,
@@ -189,13 +219,6 @@ async fn import(
     lost: Vec<WithRefunds>,
     report: &mut Report<'_>,
 ) -> Result<Vec<WithRefunds>, Failure> {
-    if !sale.is_applied {
-        for (order, _) in &lost {
-            let row = &order.row;
-            report.add(Kind::Lost, &row.id, &row.reference, Fate::Due, "");
-        }
-        return Ok(lost);
-    }
     let command = |(order, _): &WithRefunds| ask::import(&sale.key, &sale.orders, order);
     let commands: Vec<Cmd> = lost.iter().map(command).collect();
     let answers = server.ask_all(&commands).await?;

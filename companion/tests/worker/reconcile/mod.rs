@@ -322,7 +322,7 @@ fn lines_of(lines: &Value) -> String {
 
 type Story = (&'static str, fn(&DatabaseServer, &str));
 
-const STORIES: [Story; 12] = [
+const STORIES: [Story; 13] = [
     ("what the sale lost", losses::what_the_sale_lost_comes_back),
     (
         "a worker and buyers",
@@ -340,6 +340,7 @@ const STORIES: [Story; 12] = [
     ),
     ("an older dump", races::an_older_dump_beside_a_newer_stream),
     ("conflicts", races::what_others_have_is_left_to_people),
+    ("seats", races::a_seat_that_was_sold_twice_is_foreseen),
     (
         "only in the stream",
         others::what_only_the_stream_has_is_inserted,

@@ -104,6 +104,42 @@ pub fn an_older_dump_beside_a_newer_stream(server: &DatabaseServer, name: &str) 
     assert_eq!(entries, 9);
 }
 
+/// What a run would leave to people it says before anything is done.
+pub fn a_seat_that_was_sold_twice_is_foreseen(server: &DatabaseServer, name: &str) {
+    let create = "FLASHSALE.CREATE tea tea:orders ITEMS 1 floor 0";
+    let mut scene = Scene::new(server, name, create);
+    ask(
+        &scene,
+        "FLASHSALE.RESTOCK tea UNITS floor 4 A-1 A-2 A-3 A-4",
+    );
+    scene.cut();
+    for (n, seat) in ["A-1", "A-2", "A-3"].iter().enumerate() {
+        ask(
+            &scene,
+            &format!("FLASHSALE.BUY tea tea:orders user-{n} UNITS 1 {seat} ID lost-{n} REF r-{n}"),
+        );
+    }
+    scene.store(&[]);
+    scene.fail_over();
+    ask(
+        &scene,
+        "FLASHSALE.BUY tea tea:orders eve UNITS 1 A-1 ID again",
+    );
+    ask(&scene, "FLASHSALE.RESTOCK tea UNITS floor 1 A-3 WITHDRAW");
+    for (options, lost) in [(&[][..], 1), (&["--apply"][..], 1), (&[][..], 0)] {
+        let run = scene.reconcile(options);
+        assert_eq!((run.code, run.of("conflict")), (1, (2, 0)), "{}", run.text);
+        assert_eq!(run.of("lost").0, lost, "{}", run.text);
+    }
+    // People decide: who came second gets the money back, and the seat goes back on sale.
+    ask(&scene, "FLASHSALE.REFUND tea tea:orders again");
+    ask(&scene, "FLASHSALE.RESTOCK tea UNITS floor 1 A-3");
+    let rest = scene.reconcile(&["--apply"]);
+    assert_eq!((rest.code, rest.of("lost")), (0, (2, 2)), "{}", rest.text);
+    scene.store(&[]);
+    scene.reconcile(&["--apply"]).finds_nothing();
+}
+
 /// Another user's order, other units, and an item that the sale does not have.
 pub fn what_others_have_is_left_to_people(server: &DatabaseServer, name: &str) {
     let mut scene = Scene::new(server, name, CREATE);

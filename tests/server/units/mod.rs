@@ -9,6 +9,7 @@
 mod choice;
 mod copies;
 mod entries;
+mod imports;
 mod lies;
 mod limits;
 mod moves;

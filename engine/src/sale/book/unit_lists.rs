@@ -12,6 +12,14 @@ impl NamedUnits {
         self.fits_items(lines, units, |item| self.is_open_item(item))
     }
 
+    /// Reports whether an expired reservation with this deadline had these units of its lines, so
+    /// that a checkout within its grace may have them back. Of sealed items it had none, but no
+    /// claim either on one that was counted then. O(units).
+    pub fn fits_late(&self, lines: &[Line], expires_at_ms: u64, late: &[UnitNumber]) -> bool {
+        let was_counted = |line: &Line| self.counted_until_ms(line.item) >= Some(expires_at_ms);
+        self.fits(lines, late) && !lines.iter().any(was_counted)
+    }
+
     /// The same for the items that `counts` says.
     pub fn fits_items(
         &self,

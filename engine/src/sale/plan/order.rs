@@ -178,6 +178,6 @@ impl Sale {
         self.admit_user(user, counted, &lines, units, None)
             .and_then(|()| self.admit_stock(now_ms, &lines, units, None, None, None))
             .is_ok()
-            && (self.named.is_none() || self.has_late_units(slot, &lines))
+            && (self.named.is_none() || self.has_late_units(slot, record))
     }
 }

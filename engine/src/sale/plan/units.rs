@@ -260,7 +260,11 @@ impl Sale {
         match &self.named {
             Some(named)
                 if record.status() == Status::InGrace
-                    && !named.fits(&record.lines(), named.late_of(slot)) =>
+                    && !named.fits_late(
+                        &record.lines(),
+                        record.expires_at_ms(),
+                        named.late_of(slot),
+                    ) =>
             {
                 0
             }
@@ -270,12 +274,13 @@ impl Sale {
 
     /// Are all units free that this expired reservation had? Sealed ones only count.
     #[inline(never)]
-    pub(super) fn has_late_units(&self, slot: Slot, lines: &[Line]) -> bool {
+    pub(super) fn has_late_units(&self, slot: Slot, record: Reservation<'_>) -> bool {
         let Some(named) = &self.named else {
             return true;
         };
         let late = named.late_of(slot);
-        late.iter().all(|&unit| named.is_free(unit)) && named.fits(lines, late)
+        late.iter().all(|&unit| named.is_free(unit))
+            && named.fits_late(&record.lines(), record.expires_at_ms(), late)
     }
 }
 

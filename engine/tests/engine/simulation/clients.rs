@@ -40,8 +40,10 @@ pub struct Request {
 
 /// The same units, asked for in another order.
 fn in_any_order(ask: Ask) -> Ask {
+    let reversed = |lines: Vec<(String, u64)>| lines.into_iter().rev().collect();
     match ask {
-        Ask::Items(lines) => Ask::Items(lines.into_iter().rev().collect()),
+        Ask::Items(lines) => Ask::Items(reversed(lines)),
+        Ask::Named(lines, names) => Ask::Named(reversed(lines), names.into_iter().rev().collect()),
         qty => qty,
     }
 }
@@ -87,6 +89,9 @@ impl Asking<'_> {
         if let Some(op) = self.reopen() {
             return op;
         }
+        if let Some(op) = self.names_to_begin_with() {
+            return op;
+        }
         match self.dice.below(100) {
             0..28 => self.reserve(),
             28..38 => self.replace(),
@@ -109,6 +114,7 @@ impl Asking<'_> {
                 }
             }
             75..86 => self.refund(),
+            86..92 if self.scene.has_names && self.dice.one_in(2) => self.restock_units(),
             86..92 => self.restock(),
             _ => self.manage(),
         }
@@ -191,7 +197,7 @@ impl Asking<'_> {
         Some((name(&id), Ask::Items(lines)))
     }
 
-    fn sku(&mut self) -> String {
+    pub fn sku(&mut self) -> String {
         if self.dice.one_in(60) {
             return "no such SKU".into();
         }
@@ -200,11 +206,14 @@ impl Asking<'_> {
         name(&item.sku)
     }
 
-    fn qty(&mut self) -> u64 {
+    pub fn qty(&mut self) -> u64 {
         self.dice.between(1, self.scene.most)
     }
 
     fn ask(&mut self) -> Ask {
+        if self.scene.has_names && self.dice.one_in(4) {
+            return self.ask_by_names();
+        }
         let items = &self.books.items;
         if items.len() > 8 && self.dice.one_in(2) {
             let lines = 8 + self.dice.index(items.len() - 7);
@@ -234,7 +243,8 @@ impl Asking<'_> {
             0 => {
                 let (id, before) = self.an_id();
                 let other = self.dice.one_in(2) || before == Ask::Items(Vec::new());
-                (id, if other { ask } else { in_any_order(before) })
+                let again = self.by_its_names(&id, before);
+                (id, if other { ask } else { in_any_order(again) })
             }
             _ => (self.new_id(&ask), ask),
         };
@@ -266,7 +276,10 @@ impl Asking<'_> {
                 }
                 _ => {}
             }
-            ask = Ask::Items(lines);
+            ask = match self.dice.below(3) {
+                0 => self.by_its_names(&old, Ask::Items(lines)),
+                _ => Ask::Items(lines),
+            };
         }
         let owner = self.books.record(&bytes(&old));
         let owner = owner.and_then(|record| record.user.as_deref()).map(name);
@@ -293,7 +306,10 @@ impl Asking<'_> {
         let (id, ask) = match self.dice.below(3) {
             0 => match self.an_id() {
                 (id, Ask::Items(lines)) if lines.is_empty() => (id, ask),
-                known => known,
+                (id, before) => {
+                    let again = self.by_its_names(&id, before);
+                    (id, again)
+                }
             },
             _ => (self.new_id(&ask), ask),
         };
@@ -343,6 +359,10 @@ impl Asking<'_> {
                 qty => Some(qty),
             },
             _ => None,
+        };
+        let ask = match self.names_to_refund(&id) {
+            Some(names) if self.dice.one_in(2) => Some(Ask::Named(Vec::new(), names)),
+            _ => ask,
         };
         Op::Refund {
             ask: ask.filter(|_| reference.is_some()),

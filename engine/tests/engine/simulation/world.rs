@@ -11,6 +11,7 @@ use super::clients::{Asking, Client, Request, Told};
 use super::history::{At, Histories, missed_alike};
 use super::judge::Case;
 use super::ledger::{Ledger, must};
+use super::notable::notable_units;
 use super::reply::Reply;
 use super::server::{Deciding, Role, Server, digest_of};
 use super::step::{Act, Scene, Step};
@@ -68,7 +69,11 @@ impl Standing {
                 let id = bytes(id);
                 (books.life(&id), books.record(&id).is_some())
             }
-            (Op::Restock { reference, .. }, _) if reference.is_some() => (0, false),
+            (Op::Restock { reference, .. } | Op::RestockUnits { reference, .. }, _)
+                if reference.is_some() =>
+            {
+                (0, false)
+            }
             _ => return Ok(None),
         };
         Ok(Some(Standing {
@@ -103,6 +108,10 @@ impl World {
             servers.push(Server::new(&histories, config.clone(), role)?);
         }
         servers[0].books = Some(Ledger::open(&histories.created)?);
+        let mut seen = BTreeMap::new();
+        if scene.has_names {
+            seen.insert("sale with names", 1);
+        }
         Ok(Some(World {
             scene: scene.clone(),
             now_ms: scene.setup.clock_ms,
@@ -115,7 +124,7 @@ impl World {
             ids: 0,
             events: 0,
             operations: 0,
-            seen: BTreeMap::new(),
+            seen,
             notes: None,
             is_durable: true,
         }))
@@ -290,8 +299,16 @@ impl World {
         for id in id_of(op).into_iter().chain(replaced_of(op)) {
             books.compare_id(&server.sale, &bytes(id))?;
         }
+        let record = id_of(op).and_then(|id| books.record(&bytes(id)));
+        let is_lost = record.is_some_and(|record| {
+            let is_late = books.is_in_grace(record, now_ms) && !books.has_claim(record);
+            is_late && matches!(reply, Reply::Expired { .. })
+        });
         self.look_now_and_then(at, events)?;
-        if let Some(what) = notable {
+        if is_lost {
+            self.count("expired before its item had names");
+        }
+        for what in notable.into_iter().chain(notable_units(op, &reply)) {
             self.count(what);
         }
         if events > changes as u64 && !matches!(op, Op::Sweep(_)) {
@@ -333,7 +350,9 @@ impl World {
         let server = &self.servers[by];
         let Request { told, .. } = &self.requests[request];
         let Standing { at, life, is_known } = *standing;
+        let books = server.books.as_ref().ok_or("a replica answers")?;
         let (mut replayed, mut other_history, mut missed) = (false, false, false);
+        let mut codes = false;
         for before in told {
             if !self.histories.leads_through(at, before.at) {
                 other_history = true;
@@ -349,7 +368,7 @@ impl World {
             }
             let is_order = matches!(
                 before.reply,
-                Reply::Sold(_) | Reply::Refunded(_) | Reply::AlreadySold(_) | Reply::Restocked(_)
+                Reply::Sold(..) | Reply::Refunded(_) | Reply::AlreadySold(_) | Reply::Restocked(_)
             );
             if !is_known && !is_order {
                 // Forgotten since, or never known.
@@ -357,6 +376,7 @@ impl World {
             }
             before.reply.may_become(reply)?;
             replayed |= !matches!(before.reply, Reply::No(_));
+            codes |= matches!(&before.reply, Reply::Sold(_, names) if books.has_codes(names));
         }
         let told = Told {
             at,
@@ -366,6 +386,9 @@ impl World {
         };
         if replayed {
             self.count("retry answered as before");
+        }
+        if codes {
+            self.count("retry of an order with codes");
         }
         if missed {
             self.count("retry of what a copy missed");

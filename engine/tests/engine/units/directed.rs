@@ -2,7 +2,10 @@
 
 use super::said::{Op, Step};
 use super::world::{BEGIN_MS, BOUNDS, World, name_of, names_of};
-use flashsale_engine::sale::{Answer, Ask, Change, Changes, Import, News, Pass, Reserve, Sale};
+use crate::commands::copies::reloaded;
+use flashsale_engine::sale::{
+    Answer, Ask, Change, Changes, Checkout, Import, News, Pass, Reserve, Sale,
+};
 
 fn told(world: &mut World, op: Op) -> String {
     let step = Step {
@@ -155,8 +158,72 @@ fn an_expired_reservation_is_sold_only_with_the_very_same_seats() {
             id: 1,
             reference: None,
         };
-        let expected = if taken { "EXPIRED" } else { "SOLD A1" };
+        let expected = if taken { "EXPIRED 38" } else { "SOLD A1" };
         assert_eq!(told(&mut world, checkout), expected);
+    }
+}
+
+#[test]
+fn what_expired_before_its_item_had_names_is_expired_for_good() {
+    for sealed in [false, true] {
+        let mut world = World::new();
+        told(&mut world, cart(1, &[("pit", 1)], &[]));
+        let later = |later_ms, op| Step {
+            later_ms,
+            turn: 9,
+            op,
+        };
+        let take_away = Op::Restock {
+            sku: "pit".into(),
+            delta: -1,
+        };
+        for step in [later(105, Op::Sweep), later(1, take_away)] {
+            world.step(&step).expect("both agree");
+        }
+        told(&mut world, row("pit", &["P1", "P2"], sealed));
+        // One that was made since has its grace.
+        told(&mut world, cart(2, &[("pit", 1)], &[]));
+        let checkout = |id| Op::Checkout {
+            id,
+            reference: None,
+        };
+        assert_eq!(told(&mut world, checkout(1)), "EXPIRED 0");
+        for copy in [&world.primary, &world.second] {
+            let reloaded = reloaded(copy).expect("a sale");
+            let checkout = Checkout {
+                id: reloaded.key(b"id-1"),
+                user: None,
+                reference: None,
+                payload: None,
+            };
+            let refused = reloaded.plan_checkout(world.model.now, &checkout).err();
+            let expired = Answer::Expired {
+                expires_at_ms: BEGIN_MS + 101,
+                grace_left_ms: Some(0),
+            };
+            assert_eq!(refused, Some(expired));
+        }
+        let other = match cart(3, &[("ga", 1)], &[]) {
+            Op::Reserve {
+                id,
+                user,
+                items,
+                names,
+                ..
+            } => Op::Reserve {
+                id,
+                user,
+                items,
+                names,
+                replaces: Some(1),
+                buys: false,
+            },
+            other => other,
+        };
+        assert_eq!(told(&mut world, other), "EXPIRED 0");
+        let sweep = later(110, Op::Sweep);
+        world.step(&sweep).expect("both agree");
+        assert_eq!(told(&mut world, checkout(2)), "SOLD P1");
     }
 }
 
@@ -355,7 +422,7 @@ fn what_was_sold_elsewhere_takes_exactly_its_units_or_says_which_is_not_free() {
     };
     let (lines, units, sealed) = take(2, &[b"K3", b"A3", b"A1", b"K2"]).expect("free units");
     let lines = lines.iter().map(|line| (line.item, line.qty));
-    assert_eq!(lines.collect::<Vec<_>>(), [(0, 2), (2, 2), (1, 2)]);
+    assert_eq!(lines.collect::<Vec<_>>(), [(0, 2), (3, 2), (2, 2)]);
     assert_eq!((&units[..], &sealed[..]), (&[0, 2][..], &[4, 5][..]));
     let reserved = Answer::NotFree {
         retry_in_ms: Some(93),

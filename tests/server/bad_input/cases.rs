@@ -101,7 +101,9 @@ pub fn bad_values(kind: Kind) -> Vec<Vec<u8>> {
                 .chain(text(&other_units))
                 .collect()
         }
-        Kind::Integer(_) | Kind::Count | Kind::Names => numbers().chain(text(&["-1", "0"])).collect(),
+        Kind::Integer(_) | Kind::Count | Kind::Names => {
+            numbers().chain(text(&["-1", "0"])).collect()
+        }
         Kind::Delta => {
             let signs = ["--1", "-", "-01", "+-1", "- 1", "-1.0", "-9007199254740992"];
             numbers().chain(text(&signs)).collect()

@@ -118,10 +118,19 @@ fn what_another_has_or_nobody_knows_is_refused() {
             );
         }
         for (order, part) in [
-            ("ann UNITS 2 A-4 A-4 ID i1", "unit: 'A-4' is asked for twice"),
-            ("ann ITEMS 1 stalls 1 ID i1", "have names, say which by UNITS"),
+            (
+                "ann UNITS 2 A-4 A-4 ID i1",
+                "unit: 'A-4' is asked for twice",
+            ),
+            (
+                "ann ITEMS 1 stalls 1 ID i1",
+                "have names, say which by UNITS",
+            ),
             ("ann ITEMS 1 code 1 ID i1", "have names, say which by UNITS"),
-            ("ann ITEMS 1 stalls 1 UNITS 1 A-4 ID i1", "by number and by name"),
+            (
+                "ann ITEMS 1 stalls 1 UNITS 1 A-4 ID i1",
+                "by number and by name",
+            ),
         ] {
             con.fails(&import(order), "ERR", part);
         }
@@ -193,38 +202,41 @@ fn what_a_known_id_has_are_the_units_or_it_is_another_order() {
             &import("ann UNITS 3 A-1 A-2 k1 ID open REF p"),
             "MISMATCH open",
         );
-        con.says(
-            "FLASHSALE.REFUND sale orders given-back",
-            "REFUNDED ...",
-        );
+        con.says("FLASHSALE.REFUND sale orders given-back", "REFUNDED ...");
         con.refuses(
             &import("ann UNITS 1 A-5 ID given-back REF p"),
             "REFUNDED given-back (entry)",
         );
-        con.says("FLASHSALE.STOCK sale", "[stalls 7 0 5 0] [ga 10 0 0 0] [code 1 0 3 0]");
+        con.says(
+            "FLASHSALE.STOCK sale",
+            "[stalls 8 0 4 0] [ga 10 0 0 0] [code 1 0 3 0]",
+        );
     });
 }
 
 #[test]
 fn nothing_stops_them_and_nothing_but_the_order_is_told() {
-    each("ITEMS 2 stalls 0 code 0 USERLIMIT 1 ORDERLIMIT 1", |server, con| {
-        restock(con, "stalls", "A-1 A-2 A-3 A-4", "");
-        restock(con, "code", "k1 k2 k3", "SEALED");
-        con.says("FLASHSALE.PAUSE sale", "OK");
-        con.says("FLASHSALE.CLOSE sale", "OK");
-        let (mut feed, mut events) = (Feed::follow(server), Events::listen(server));
-        con.says("CONFIG SET maxmemory 1", "OK");
-        con.says(
-            &import("ann UNITS 5 A-4 A-3 A-2 k3 k1 ID i1"),
-            "SOLD i1 (entry) [A-2 A-3 A-4 k1 k3]",
-        );
-        con.says("CONFIG SET maxmemory 0", "OK");
-        let mut sent = feed.short();
-        sent.retain(|command| command.starts_with("FLASHSALE"));
-        assert_eq!(sent, ["FLASHSALE.APPLY sale orders"]);
-        events.are("imported");
-        con.says("FLASHSALE.STOCK sale", "[stalls 1 0 3 0] [code 1 0 2 0]");
-    });
+    each(
+        "ITEMS 2 stalls 0 code 0 USERLIMIT 1 ORDERLIMIT 1",
+        |server, con| {
+            restock(con, "stalls", "A-1 A-2 A-3 A-4", "");
+            restock(con, "code", "k1 k2 k3", "SEALED");
+            con.says("FLASHSALE.PAUSE sale", "OK");
+            con.says("FLASHSALE.CLOSE sale", "OK");
+            let (mut feed, mut events) = (Feed::follow(server), Events::listen(server));
+            con.says("CONFIG SET maxmemory 1", "OK");
+            con.says(
+                &import("ann UNITS 5 A-4 A-3 A-2 k3 k1 ID i1"),
+                "SOLD i1 (entry) [A-2 A-3 A-4 k1 k3]",
+            );
+            con.says("CONFIG SET maxmemory 0", "OK");
+            let mut sent = feed.short();
+            sent.retain(|command| command.starts_with("FLASHSALE"));
+            assert_eq!(sent, ["FLASHSALE.APPLY sale orders"]);
+            events.are("imported");
+            con.says("FLASHSALE.STOCK sale", "[stalls 1 0 3 0] [code 1 0 2 0]");
+        },
+    );
 }
 
 #[test]
@@ -239,7 +251,10 @@ fn every_copy_has_what_was_imported() {
     con.says(&format!("FLASHSALE.CREATE sale orders {HALL}"), "OK");
     fill(&mut con);
     for (order, answer) in [
-        ("ann ITEMS 1 ga 2 UNITS 4 k3 B-1 A-2 k2 ID i1 REF p", "SOLD i1 (entry) [k2 k3 A-2 B-1]"),
+        (
+            "ann ITEMS 1 ga 2 UNITS 4 k3 B-1 A-2 k2 ID i1 REF p",
+            "SOLD i1 (entry) [k2 k3 A-2 B-1]",
+        ),
         ("bob UNITS 1 k4 ID i2", "SOLD i2 (entry) [k4]"),
         ("bob UNITS 2 A-5 A-6 ID i3", "SOLD i3 (entry) [A-5 A-6]"),
     ] {
@@ -267,7 +282,10 @@ fn every_copy_has_what_was_imported() {
     let expected = told(&mut con);
     let mut copy = replica.conn();
     assert_eq!(told(&mut copy), expected);
-    copy.fields("FLASHSALE.AUDIT sale orders", "consistent 1, differences []");
+    copy.fields(
+        "FLASHSALE.AUDIT sale orders",
+        "consistent 1, differences []",
+    );
     con.says("DEBUG RELOAD", "OK");
     assert_eq!(told(&mut con), expected);
     primary.kill9();
@@ -279,7 +297,10 @@ fn every_copy_has_what_was_imported() {
     primary.start_again(&[]);
     let mut con = primary.conn();
     assert_eq!(told(&mut con), expected);
-    con.fields("FLASHSALE.AUDIT sale orders", "consistent 1, differences []");
+    con.fields(
+        "FLASHSALE.AUDIT sale orders",
+        "consistent 1, differences []",
+    );
     // Who is promoted sells nothing of it again.
     copy.says("REPLICAOF NO ONE", "OK");
     for con in [&mut con, &mut copy] {

@@ -92,9 +92,7 @@ fn what_expired_before_its_item_had_codes_is_sold_none() {
         "FLASHSALE.RESERVE sale ann ITEMS 2 code 1 ga 1 ID old HOLD 20",
         "RESERVED ...",
     );
-    wait_until("it expired", || {
-        con.stock("sale code") == "[code 1 0 0 0]"
-    });
+    wait_until("it expired", || con.stock("sale code") == "[code 1 0 0 0]");
     con.refuses("FLASHSALE.CHECKOUT sale orders nosuch", "NORESERVATION ...");
     con.says(
         "FLASHSALE.RESTOCK sale ITEMS 1 code -1",
@@ -110,9 +108,7 @@ fn what_expired_before_its_item_had_codes_is_sold_none() {
         "FLASHSALE.RESERVE sale bob ITEMS 1 code 1 ID since HOLD 20",
         "RESERVED ...",
     );
-    wait_until("it expired", || {
-        con.stock("sale code") == "[code 3 0 0 0]"
-    });
+    wait_until("it expired", || con.stock("sale code") == "[code 3 0 0 0]");
     let is_lost = |con: &mut Con| {
         for line in [
             "CHECKOUT sale orders old",

@@ -42,6 +42,25 @@ impl NamedUnits {
         rest.is_empty()
     }
 
+    /// The same for a list of a time when some items may have been counted whose units have names
+    /// now: of those there are none. O(lines + units).
+    pub fn fitted(&self, lines: &[Line], units: &[UnitNumber]) -> bool {
+        let mut rest = units;
+        for line in lines {
+            let item = |unit: &UnitNumber| self.item_of(*unit);
+            if rest.first().and_then(item) != Some(line.item) {
+                continue;
+            }
+            let qty = usize::try_from(line.qty).unwrap_or(usize::MAX);
+            let (of_line, behind) = rest.split_at(qty.min(rest.len()));
+            if !self.fits_items(&[*line], of_line, |_| true) {
+                return false;
+            }
+            rest = behind;
+        }
+        rest.is_empty()
+    }
+
     /// Puts the units of two lists in the order of lines; each list is, and no item is in both.
     pub fn merged(&self, lines: &[Line], one: &[UnitNumber], other: &[UnitNumber]) -> UnitList {
         if one.is_empty() || other.is_empty() {

@@ -170,7 +170,7 @@ pub(super) fn load_units(
         return Err(WRONG);
     }
     if status == Status::InGrace {
-        if !named.fits(lines, units) {
+        if !named.fitted(lines, units) {
             return Err(WRONG);
         }
         named.keep_late(slot, units);

@@ -36,7 +36,7 @@ impl Sale {
         }
         if let Some(slot) = self.find(ask.id) {
             let record = self.record(slot).ok_or(Answer::Mismatch)?;
-            if !self.is_same_request(record, slot, ask) {
+            if !self.is_same_request(record, slot, ask) || !self.names_late_units(slot, ask) {
                 return Err(Answer::Mismatch);
             }
             let checkout = Checkout {

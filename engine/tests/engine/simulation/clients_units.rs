@@ -3,6 +3,7 @@
 //! Edge: as `clients.rs`.
 
 use super::clients::Asking;
+use super::seats::Hand;
 use super::step::{CODES, SEATS};
 use crate::commands::requests::{Ask, Deltas, Op, bytes, name};
 
@@ -13,7 +14,11 @@ impl Asking<'_> {
             return None;
         }
         let sku = self.dice.of(&[SEATS, CODES]);
-        let item = self.books.items.iter().find(|item| item.sku == bytes(sku))?;
+        let item = self
+            .books
+            .items
+            .iter()
+            .find(|item| item.sku == bytes(sku))?;
         if item.named.is_some() || (item.reserved, item.sold) != (0, 0) {
             return None;
         }
@@ -59,11 +64,45 @@ impl Asking<'_> {
             return self.withdraw(sku);
         }
         let sealed = (sku == CODES) != self.dice.one_in(40);
-        self.row(&sku, sealed)
+        match self.dice.below(3) {
+            0 => self.put_back(sku, sealed),
+            _ => self.row(&sku, sealed),
+        }
+    }
+
+    /// Units that were taken off sale, and now and then a new one with them.
+    fn put_back(&mut self, sku: String, sealed: bool) -> Op {
+        let item = self
+            .books
+            .items
+            .iter()
+            .position(|item| item.sku == bytes(&sku));
+        let seats = self.books.seats.0.iter();
+        let off = seats.filter(|seat| Some(seat.item) == item && seat.hand == Hand::Withdrawn);
+        let off: Vec<String> = off.map(|seat| name(&seat.name)).collect();
+        if off.is_empty() {
+            return self.row(&sku, sealed);
+        }
+        let from = self.dice.index(off.len());
+        let mut names = off[from..].to_vec();
+        if self.dice.one_in(4) {
+            names.push(format!("{sku}-{}", 60 + self.dice.below(40)));
+        }
+        Op::RestockUnits {
+            sku,
+            names,
+            sealed,
+            withdraw: false,
+            reference: self.delivery(),
+        }
     }
 
     fn withdraw(&mut self, sku: String) -> Op {
-        let item = self.books.items.iter().position(|item| item.sku == bytes(&sku));
+        let item = self
+            .books
+            .items
+            .iter()
+            .position(|item| item.sku == bytes(&sku));
         let is_any = self.dice.one_in(20);
         let seats = self.books.seats.0.iter();
         let known = seats.filter(|seat| is_any || Some(seat.item) == item);
@@ -91,7 +130,10 @@ impl Asking<'_> {
         }
         let from = self.dice.index(seats.len());
         let to = (from + self.dice.of(&[1, 1, 2, 2, 3, 4])).min(seats.len());
-        let mut names: Vec<String> = seats[from..to].iter().map(|seat| name(&seat.name)).collect();
+        let mut names: Vec<String> = seats[from..to]
+            .iter()
+            .map(|seat| name(&seat.name))
+            .collect();
         match self.dice.below(40) {
             0 => names.push(names[0].clone()),
             1 => names.push("no such unit".into()),
@@ -118,7 +160,10 @@ impl Asking<'_> {
         };
         let books = self.books;
         let is_named = |item: usize| books.items[item].named == Some(false);
-        let seats = record.has.iter().filter_map(|&number| books.seats.get(number));
+        let seats = record
+            .has
+            .iter()
+            .filter_map(|&number| books.seats.get(number));
         let seats: Vec<_> = seats.filter(|seat| is_named(seat.item)).collect();
         let Some(last) = seats.last() else {
             return before;

@@ -187,7 +187,9 @@ impl Case<'_> {
             Ask::Items(_) | Ask::Named(..) => {
                 let units = self.books.units(ask);
                 units.is_some_and(|units| sorted(&units) == sorted(&record.units))
-                    && self.books.has_no_others(record, ask)
+                    && self
+                        .books
+                        .has_no_others(record, ask, matches!(self.op, Op::Buy { .. }))
             }
         }
     }

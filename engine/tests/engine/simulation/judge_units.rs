@@ -16,11 +16,7 @@ pub fn has_twice(names: &[String]) -> bool {
 
 impl Case<'_> {
     /// The stock as a RESTOCK tells it.
-    pub fn restocked(
-        &self,
-        lines: &[(ItemIndex, i64, u64)],
-        is_known: bool,
-    ) -> Result<(), Fault> {
+    pub fn restocked(&self, lines: &[(ItemIndex, i64, u64)], is_known: bool) -> Result<(), Fault> {
         let right = lines.iter().all(|&(item, total, available)| {
             let item = &self.books.items[item as usize];
             (item.total.cast_signed(), item.available()) == (total, Some(available))

@@ -26,8 +26,12 @@ pub fn notable(books: &Ledger, event: &Event<'_>) -> Option<&'static str> {
             Some("codes named")
         }
         Change::Refunded(refund) if refund.units.len() > 1 => Some("refund of units"),
-        Change::Restocked { named: Some(named), .. } if named.withdraw => Some("units withdrawn"),
-        Change::Restocked { named: Some(named), .. } => {
+        Change::Restocked {
+            named: Some(named), ..
+        } if named.withdraw => Some("units withdrawn"),
+        Change::Restocked {
+            named: Some(named), ..
+        } => {
             let is_known = |name: &&[u8]| books.seats.find(name).is_some();
             Some(match named.names.iter().any(is_known) {
                 true => "units put back on sale",

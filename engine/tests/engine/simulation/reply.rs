@@ -168,7 +168,9 @@ impl Reply {
                 Answer::NotSold { .. } => "NOTSOLD",
                 Answer::TooFew { .. } => "TOOFEW",
                 Answer::NoSku { .. } | Answer::NoUnit { .. } => "NOSKU",
-                Answer::NotFree { retry_in_ms: None, .. } => "NOTFREE for good",
+                Answer::NotFree {
+                    retry_in_ms: None, ..
+                } => "NOTFREE for good",
                 Answer::NotFree { .. } => "NOTFREE",
                 Answer::Full => "OOM",
                 Answer::Invalid(_) | Answer::UnitKnown { .. } => "ERR",
@@ -180,7 +182,9 @@ impl Reply {
     /// May a client that was told this be answered `again` now, on the same history and
     /// about the same life of the id? This is what "answered as the first was, brought
     /// up to date" means.
-    pub fn may_become(&self, again: &Reply) -> Result<(), Fault> {
+    ///
+    /// A request that names units may have been told of one that had none at that time.
+    pub fn may_become(&self, again: &Reply, is_by_name: bool) -> Result<(), Fault> {
         let is_right = match (self, again) {
             (Reply::No(_) | Reply::Ok | Reply::Swept(..), _) => true,
             (
@@ -226,6 +230,8 @@ impl Reply {
                 Reply::Expired { .. },
                 Reply::Sold(..) | Reply::AlreadySold(_) | Reply::Refunded(_) | Reply::Released,
             ) => true,
+            // It was sold other units than were named.
+            (Reply::Expired { .. }, Reply::No(Answer::Mismatch)) => is_by_name,
             (Reply::Restocked(first), Reply::Restocked(again)) => {
                 let items = |lines: &[(ItemIndex, i64, u64)]| {
                     lines.iter().map(|line| line.0).collect::<Vec<_>>()

@@ -84,7 +84,9 @@ impl Ledger {
     }
 
     pub fn is_sealed(&self, item: usize) -> bool {
-        self.items.get(item).is_some_and(|item| item.named == Some(true))
+        self.items
+            .get(item)
+            .is_some_and(|item| item.named == Some(true))
     }
 
     /// Are these units of the lines of these items, as many as each has, in their order?
@@ -149,7 +151,10 @@ impl Ledger {
     fn give_codes(&mut self, id: &[u8], lines: &Units, sealed: &[u32]) -> Result<(), Fault> {
         let record = self.record(id).ok_or("codes for an unknown id")?;
         let (is_sold, has) = (record.fate == Fate::Sold, record.has.clone());
-        must(is_sold || sealed.is_empty(), "no code is named before it is sold")?;
+        must(
+            is_sold || sealed.is_empty(),
+            "no code is named before it is sold",
+        )?;
         if !is_sold {
             return Ok(());
         }
@@ -164,7 +169,11 @@ impl Ledger {
             self.rule(are_oldest, "the oldest codes are sold first")?;
         }
         for &number in sealed {
-            let seat = self.seats.0.get_mut(number as usize).ok_or("no such code")?;
+            let seat = self
+                .seats
+                .0
+                .get_mut(number as usize)
+                .ok_or("no such code")?;
             must(!seat.seen, "a code that was seen never sells again")?;
             seat.seen = true;
         }
@@ -215,7 +224,10 @@ impl Ledger {
         must(is_sum, "as many names as units")?;
         if named.withdraw {
             for name in &named.names {
-                let number = self.seats.find(name).ok_or("an unknown unit is withdrawn")?;
+                let number = self
+                    .seats
+                    .find(name)
+                    .ok_or("an unknown unit is withdrawn")?;
                 let is_its = self.item_of(number) == Some(at);
                 must(
                     is_its && self.seats.are_free(&[number]),
@@ -233,7 +245,10 @@ impl Ledger {
             item.named = Some(named.sealed);
             item.counted_until_ms = late.filter(|_| named.sealed);
         }
-        must(item.named == Some(named.sealed), "sealed from the first, or never")?;
+        must(
+            item.named == Some(named.sealed),
+            "sealed from the first, or never",
+        )?;
         for name in &named.names {
             let Some(number) = self.seats.find(name) else {
                 self.seats.0.push(Seat {
@@ -258,7 +273,10 @@ impl Ledger {
             let mut items = self.items.iter();
             items.any(|item| item.sku == *delta.sku && item.named.is_some())
         };
-        must(!deltas.iter().any(is_named), "units with names come by their names")
+        must(
+            !deltas.iter().any(is_named),
+            "units with names come by their names",
+        )
     }
 
     /// As many are free as the stock says: invariants 10 and 11 of the sale.
@@ -269,7 +287,10 @@ impl Ledger {
             let free = of_item.filter(|seat| seat.hand == Hand::Free).count() as u64;
             let promised = if sealed { item.reserved } else { 0 };
             let left = item.available().map(|left| left + promised);
-            must(left == Some(free), "as many units are free as the stock says")?;
+            must(
+                left == Some(free),
+                "as many units are free as the stock says",
+            )?;
         }
         Ok(())
     }
@@ -305,7 +326,9 @@ impl Ledger {
             });
             let booked: Vec<_> = booked.collect();
             if booked != told {
-                return Err(format!("units: the books say {booked:?}, the sale {told:?}"));
+                return Err(format!(
+                    "units: the books say {booked:?}, the sale {told:?}"
+                ));
             }
         }
         Ok(())
@@ -322,16 +345,18 @@ impl Ledger {
     }
 
     /// Has a reservation among the units it has now only such as the request names, of the
-    /// items it names some of?
-    pub fn has_no_others(&self, record: &Record, ask: &Ask) -> bool {
+    /// items it names some of? A BUY could be sold those that a late one had.
+    pub fn has_no_others(&self, record: &Record, ask: &Ask, buys: bool) -> bool {
         let Some(asked) = self.seats_named(ask) else {
             return false;
         };
         let items: Vec<_> = asked.iter().map(|&number| self.item_of(number)).collect();
-        let mut has = record.has_now().iter();
-        has.all(|number| {
-            asked.contains(number) || !items.contains(&self.item_of(*number))
-        })
+        let has = match buys {
+            true => &record.has,
+            false => record.has_now(),
+        };
+        has.iter()
+            .all(|number| asked.contains(number) || !items.contains(&self.item_of(*number)))
     }
 
     /// Who has a unit, as long as it is a reservation or an order.
@@ -355,6 +380,9 @@ impl Ledger {
     /// The names of codes in an order, to know that some were told.
     pub fn has_codes(&self, names: &[Vec<u8>]) -> bool {
         let mut numbers = names.iter().filter_map(|name| self.seats.find(name));
-        numbers.any(|number| self.item_of(number).is_some_and(|item| self.is_sealed(item)))
+        numbers.any(|number| {
+            self.item_of(number)
+                .is_some_and(|item| self.is_sealed(item))
+        })
     }
 }

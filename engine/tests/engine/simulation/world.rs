@@ -348,7 +348,11 @@ impl World {
         standing: &Standing,
     ) -> Result<Option<Told>, Fault> {
         let server = &self.servers[by];
-        let Request { told, .. } = &self.requests[request];
+        let Request { told, op, .. } = &self.requests[request];
+        let is_by_name = match op {
+            Op::Reserve { ask, .. } | Op::Buy { ask, .. } => !ask.names().is_empty(),
+            _ => false,
+        };
         let Standing { at, life, is_known } = *standing;
         let books = server.books.as_ref().ok_or("a replica answers")?;
         let (mut replayed, mut other_history, mut missed) = (false, false, false);
@@ -374,7 +378,7 @@ impl World {
                 // Forgotten since, or never known.
                 continue;
             }
-            before.reply.may_become(reply)?;
+            before.reply.may_become(reply, is_by_name)?;
             replayed |= !matches!(before.reply, Reply::No(_));
             codes |= matches!(&before.reply, Reply::Sold(_, names) if books.has_codes(names));
         }

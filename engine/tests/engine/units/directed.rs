@@ -2,12 +2,9 @@
 
 use super::said::{Op, Step};
 use super::world::{BEGIN_MS, BOUNDS, World, name_of, names_of};
-use crate::commands::copies::reloaded;
-use flashsale_engine::sale::{
-    Answer, Ask, Change, Changes, Checkout, Import, News, Pass, Reserve, Sale,
-};
+use flashsale_engine::sale::{Answer, Ask, Change, Changes, Import, News, Pass, Reserve, Sale};
 
-fn told(world: &mut World, op: Op) -> String {
+pub fn told(world: &mut World, op: Op) -> String {
     let step = Step {
         later_ms: 1,
         turn: 0,
@@ -20,7 +17,7 @@ fn told(world: &mut World, op: Op) -> String {
     model.answer(&step.op)
 }
 
-fn row(sku: &str, names: &[&str], sealed: bool) -> Op {
+pub fn row(sku: &str, names: &[&str], sealed: bool) -> Op {
     Op::RestockUnits {
         sku: sku.into(),
         names: names.iter().map(|name| (*name).to_string()).collect(),
@@ -45,7 +42,7 @@ fn withdraw(sku: &str, names: &[&str]) -> Op {
     }
 }
 
-fn cart(id: u32, items: &[(&str, u64)], names: &[&str]) -> Op {
+pub fn cart(id: u32, items: &[(&str, u64)], names: &[&str]) -> Op {
     Op::Reserve {
         id,
         user: 1,
@@ -59,7 +56,7 @@ fn cart(id: u32, items: &[(&str, u64)], names: &[&str]) -> Op {
     }
 }
 
-fn buy(id: u32, items: &[(&str, u64)]) -> Op {
+pub fn buy(id: u32, items: &[(&str, u64)]) -> Op {
     match cart(id, items, &[]) {
         Op::Reserve {
             id,
@@ -160,70 +157,6 @@ fn an_expired_reservation_is_sold_only_with_the_very_same_seats() {
         };
         let expected = if taken { "EXPIRED 38" } else { "SOLD A1" };
         assert_eq!(told(&mut world, checkout), expected);
-    }
-}
-
-#[test]
-fn what_expired_before_its_item_had_names_is_expired_for_good() {
-    for sealed in [false, true] {
-        let mut world = World::new();
-        told(&mut world, cart(1, &[("pit", 1)], &[]));
-        let later = |later_ms, op| Step {
-            later_ms,
-            turn: 9,
-            op,
-        };
-        let take_away = Op::Restock {
-            sku: "pit".into(),
-            delta: -1,
-        };
-        for step in [later(105, Op::Sweep), later(1, take_away)] {
-            world.step(&step).expect("both agree");
-        }
-        told(&mut world, row("pit", &["P1", "P2"], sealed));
-        // One that was made since has its grace.
-        told(&mut world, cart(2, &[("pit", 1)], &[]));
-        let checkout = |id| Op::Checkout {
-            id,
-            reference: None,
-        };
-        assert_eq!(told(&mut world, checkout(1)), "EXPIRED 0");
-        for copy in [&world.primary, &world.second] {
-            let reloaded = reloaded(copy).expect("a sale");
-            let checkout = Checkout {
-                id: reloaded.key(b"id-1"),
-                user: None,
-                reference: None,
-                payload: None,
-            };
-            let refused = reloaded.plan_checkout(world.model.now, &checkout).err();
-            let expired = Answer::Expired {
-                expires_at_ms: BEGIN_MS + 101,
-                grace_left_ms: Some(0),
-            };
-            assert_eq!(refused, Some(expired));
-        }
-        let other = match cart(3, &[("ga", 1)], &[]) {
-            Op::Reserve {
-                id,
-                user,
-                items,
-                names,
-                ..
-            } => Op::Reserve {
-                id,
-                user,
-                items,
-                names,
-                replaces: Some(1),
-                buys: false,
-            },
-            other => other,
-        };
-        assert_eq!(told(&mut world, other), "EXPIRED 0");
-        let sweep = later(110, Op::Sweep);
-        world.step(&sweep).expect("both agree");
-        assert_eq!(told(&mut world, checkout(2)), "SOLD P1");
     }
 }
 

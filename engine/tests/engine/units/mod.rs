@@ -16,6 +16,7 @@ mod forged;
 mod history;
 mod model;
 mod said;
+mod since;
 mod world;
 
 use std::collections::BTreeMap;

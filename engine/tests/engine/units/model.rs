@@ -556,16 +556,23 @@ impl Model {
             Status::Open | Status::Sold => &record.units[..],
             _ => &[],
         };
+        sorted(&wanted.lines) == sorted(&record.lines) && self.names_all(has_now, items, names)
+    }
+
+    /// Are all of these units, of the items that some units are named of, among those?
+    fn names_all(&self, units: &[usize], items: &[(String, u64)], names: &[String]) -> bool {
+        let Ok(wanted) = self.wanted(items, names) else {
+            return false;
+        };
         let by_name = &wanted.lines[wanted.by_number..];
         let is_named = |unit: usize| {
             by_name
                 .iter()
                 .any(|(item, _)| *item == self.units[unit].item)
         };
-        sorted(&wanted.lines) == sorted(&record.lines)
-            && has_now
-                .iter()
-                .all(|&unit| !is_named(unit) || wanted.named.contains(&unit))
+        units
+            .iter()
+            .all(|&unit| !is_named(unit) || wanted.named.contains(&unit))
     }
 
     fn state_of(&self, id: u32) -> String {
@@ -601,6 +608,11 @@ impl Model {
         }
         if let Some(record) = self.reservations.get(id) {
             if !self.is_same(record, *user, items, names) {
+                return "MISMATCH".into();
+            }
+            // Within its grace it would be sold what it had, which must be what is named.
+            let is_late = record.status == Status::InGrace;
+            if *buys && is_late && !self.names_all(&record.units, items, names) {
                 return "MISMATCH".into();
             }
             return if *buys {

@@ -185,16 +185,36 @@ impl Asking<'_> {
         let id = match self.dice.below(10) {
             0..5 => of_queue(&books.open, at)?,
             5 | 6 => of_queue(&books.ended, at)?,
+            7 if !books.late.is_empty() => of_queue(&books.late, at)?,
             _ => {
                 let nth = at as usize % books.ids.len().max(1);
                 books.ids.keys().nth(nth)?.clone()
             }
         };
-        let record = books.record(&id)?;
+        self.with_its_lines(&id)
+    }
+
+    fn with_its_lines(&self, id: &[u8]) -> Option<(String, Ask)> {
+        let books = self.books;
+        let record = books.record(id)?;
         let lines = (record.units.iter())
             .map(|&(item, qty)| (name(&books.items[item].sku), qty))
             .collect();
-        Some((name(&id), Ask::Items(lines)))
+        Some((name(id), Ask::Items(lines)))
+    }
+
+    /// One within its grace that had units with names.
+    fn a_late_id(&mut self) -> Option<(String, Ask)> {
+        let books = self.books;
+        let had = |id: &&Vec<u8>| {
+            books
+                .record(id)
+                .is_some_and(|record| !record.has.is_empty())
+        };
+        let late: Vec<&Vec<u8>> = books.late.values().filter(had).collect();
+        let at = self.dice.roll() as usize;
+        let id = late.get(at % late.len().max(1))?;
+        self.with_its_lines(id)
     }
 
     pub fn sku(&mut self) -> String {
@@ -303,8 +323,12 @@ impl Asking<'_> {
 
     fn buy(&mut self) -> Op {
         let ask = self.ask();
+        let late = match self.scene.has_names && self.dice.one_in(2) {
+            true => self.a_late_id(),
+            false => None,
+        };
         let (id, ask) = match self.dice.below(3) {
-            0 => match self.an_id() {
+            0 => match late.unwrap_or_else(|| self.an_id()) {
                 (id, Ask::Items(lines)) if lines.is_empty() => (id, ask),
                 (id, before) => {
                     let again = self.by_its_names(&id, before);

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-const ALL: [&str; 112] = [
+const ALL: [&str; 113] = [
     // Answers.
     "ALLRESERVED",
     "ALREADYSOLD",
@@ -78,6 +78,7 @@ const ALL: [&str; 112] = [
     "sweep that expires",
     "sweep that forgets",
     // Units with names.
+    "BUY of others than a late one had",
     "NOTFREE",
     "NOTFREE for good",
     "checkout of the very same units",

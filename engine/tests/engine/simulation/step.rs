@@ -83,6 +83,11 @@ impl Scene {
             let counted = dice.below(2);
             setup.items.push((SEATS.into(), 0));
             setup.items.push((CODES.into(), counted));
+            if dice.one_in(2) {
+                setup.options.retain(|(name, _)| *name != "GRACE");
+                let hold_ms = setup.hold_ms_default;
+                setup.options.push(("GRACE", dice.between(1, 2 * hold_ms)));
+            }
         }
         let servers = (0..dice.between(3, 4))
             .map(|_| Config {

@@ -12,13 +12,14 @@ use super::history::{At, Histories, missed_alike};
 use super::judge::Case;
 use super::ledger::{Ledger, must};
 use super::notable::notable_units;
+use super::record::Fate;
 use super::reply::Reply;
 use super::server::{Deciding, Role, Server, digest_of};
 use super::step::{Act, Scene, Step};
 use crate::commands::lines::{id_of, replaced_of};
 use crate::commands::play::{self, Fault};
 use crate::commands::requests::{Op, bytes};
-use flashsale_engine::sale::{Sale, encode_event};
+use flashsale_engine::sale::{Answer, Sale, encode_event};
 use flashsale_fuzz::dice::Dice;
 
 /// A sale's id is a ULID of this test's making.
@@ -304,9 +305,19 @@ impl World {
             let is_late = books.is_in_grace(record, now_ms) && !books.has_claim(record);
             is_late && matches!(reply, Reply::Expired { .. })
         });
+        let is_of_others = record.is_some_and(|record| {
+            let (Op::Buy { ask, .. }, Reply::No(Answer::Mismatch)) = (op, &reply) else {
+                return false;
+            };
+            let is_named = |buys| books.has_no_others(record, ask, buys);
+            record.fate == Fate::Late && is_named(false) && !is_named(true)
+        });
         self.look_now_and_then(at, events)?;
         if is_lost {
             self.count("expired before its item had names");
+        }
+        if is_of_others {
+            self.count("BUY of others than a late one had");
         }
         for what in notable.into_iter().chain(notable_units(op, &reply)) {
             self.count(what);

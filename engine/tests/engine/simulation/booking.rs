@@ -384,7 +384,8 @@ impl Ledger {
                 self.items.push(Item::new(&delta.sku, 0));
                 self.items.len() - 1
             });
-            must(known.is_some() || delta.delta > 0, "a new item has units")?;
+            let fits = known.is_some() || delta.delta >= 0;
+            must(fits, "a new item has units, or none yet")?;
             let item = &mut self.items[at];
             let total = item.total.checked_add_signed(delta.delta);
             item.total = total.ok_or("less than nothing in all")?;

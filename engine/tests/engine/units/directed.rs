@@ -155,7 +155,22 @@ fn an_expired_reservation_is_sold_only_with_the_very_same_seats() {
             id: 1,
             reference: None,
         };
-        let expected = if taken { "EXPIRED 38" } else { "SOLD A1" };
+        // A BUY that names another one would be sold what it did not ask for.
+        let other = match cart(1, &[], &["A3"]) {
+            Op::Reserve {
+                id, user, names, ..
+            } => Op::Reserve {
+                id,
+                user,
+                items: vec![],
+                names,
+                replaces: None,
+                buys: true,
+            },
+            other => other,
+        };
+        assert_eq!(told(&mut world, other), "MISMATCH");
+        let expected = if taken { "EXPIRED 37" } else { "SOLD A1" };
         assert_eq!(told(&mut world, checkout), expected);
     }
 }

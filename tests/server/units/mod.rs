@@ -6,6 +6,7 @@
 //! RESP3; what is sent on, saved, loaded, replayed, dumped, moved and promoted is compared with
 //! the original; a primary's lies are told to a replica; and the recipes of the guide are played.
 
+mod audits;
 mod choice;
 mod copies;
 mod entries;

@@ -3,6 +3,7 @@
 use super::dice::Dice;
 use super::mutate::{self, Pieces};
 use super::samples::{HASHER, NOW_MS, batch, encoded, events, is_of_batch};
+use super::samples_units::sale_with_codes_since;
 use super::targets::bases;
 use crate::requests::{Names, request};
 use flashsale_engine::sale::*;
@@ -124,6 +125,7 @@ pub fn of_snapshots() -> Vec<Pieces> {
     bases()
         .into_iter()
         .chain(lives)
+        .chain([sale_with_codes_since()])
         .map(|sale| elements(&sale))
         .collect()
 }

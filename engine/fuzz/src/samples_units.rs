@@ -140,6 +140,59 @@ pub fn is_of_units(change: &Change<'_>) -> bool {
     }
 }
 
+/// A sale with an item that was counted when a reservation of it expired, and has codes since.
+pub fn sale_with_codes_since() -> Sale {
+    let ask = CreateAsk {
+        sale_id: 9,
+        share_id: 9,
+        orders: b"orders",
+        items: vec![(b"pit", 1), (b"ga", 5)],
+        changes: Changes {
+            grace_ms: Some(5_000),
+            ..Changes::default()
+        },
+        hold_ms_default: 60_000,
+        keep_ms_default: 3_600_000,
+    };
+    let created = Sale::plan_create(NOW_MS, &ask, &BOUNDS).expect("a sale");
+    let mut sale = Sale::create(&created, HASHER).expect("a sale");
+    let late = Reserve {
+        user: HASHER.key(b"ann"),
+        ask: Ask::Items([(&b"pit"[..], 1)].into_iter().collect()),
+        units: &[],
+        id: HASHER.key(b"late"),
+        hold_ms: Some(10),
+        replaces: None,
+        waits: false,
+        pass: Pass::Missing,
+    };
+    let at_ms = NOW_MS + 10;
+    step(&mut sale, |sale| sale.plan_reserve(NOW_MS, &late, &BOUNDS));
+    step(&mut sale, |sale| {
+        sale.plan_sweep(at_ms, 9).ok_or(Answer::Unchanged)
+    });
+    let take_away = Restock {
+        ask: RestockAsk::Items(vec![(b"pit", -1)]),
+        new: false,
+        reference: None,
+    };
+    step(&mut sale, |sale| {
+        sale.plan_restock(at_ms, &take_away, &BOUNDS)
+    });
+    let codes = RestockUnits {
+        sku: b"pit",
+        names: &[b"K-1", b"K-2"],
+        sealed: true,
+        new: false,
+        withdraw: false,
+        reference: None,
+    };
+    step(&mut sale, |sale| {
+        sale.plan_restock_units(at_ms, &codes, &BOUNDS)
+    });
+    sale
+}
+
 /// A row: its SKU, its names, and whether it is sealed.
 type SampleRow = (&'static [u8], &'static [&'static [u8]], bool);
 

@@ -101,7 +101,9 @@ pub fn bad_values(kind: Kind) -> Vec<Vec<u8>> {
                 .chain(text(&other_units))
                 .collect()
         }
-        Kind::Integer(_) | Kind::Count => numbers().chain(text(&["-1", "0"])).collect(),
+        Kind::Integer(_) | Kind::Count | Kind::Names => {
+            numbers().chain(text(&["-1", "0"])).collect()
+        }
         Kind::Delta => {
             let signs = ["--1", "-", "-01", "+-1", "- 1", "-1.0", "-9007199254740992"];
             numbers().chain(text(&signs)).collect()
@@ -187,7 +189,7 @@ fn cut_short(line: &Line) -> Vec<Case> {
         is_in_pairs |= matches!(
             missing,
             Word::Argument {
-                kind: Kind::Count,
+                kind: Kind::Count | Kind::Names,
                 ..
             }
         );
@@ -260,7 +262,7 @@ fn wrong_options(line: &Line) -> Vec<Case> {
     // A keyword that the line must have is an option that comes first.
     for pair in line.words().windows(2) {
         if let [Word::Keyword(_), Word::Argument { kind, .. }] = pair
-            && *kind != Kind::Count
+            && !matches!(kind, Kind::Count | Kind::Names)
         {
             cases.push(twice(line, &[], pair));
         }
@@ -285,14 +287,16 @@ fn twice(line: &Line, before: &[Word], option: &[Word]) -> Case {
     }
 }
 
-/// One pair more or fewer than the count says.
+/// One pair, or one unit with a name, more or fewer than the count says.
 fn wrong_counts(line: &Line) -> Vec<Case> {
-    let Some(at) = line.position(Kind::Count) else {
+    let names = line.position(Kind::Names).map(|at| (at, 1));
+    let pairs = line.position(Kind::Count).map(|at| (at, 2));
+    let Some((at, size)) = names.or(pairs) else {
         return Vec::new();
     };
     let exact = line.with(&[]);
-    let pairs = (exact.len() - at - 1) / 2;
-    let is_last = line.words().len() == at + 2 * pairs;
+    let pairs = (exact.len() - at - 1) / size;
+    let is_last = line.words().len() == at + size * pairs;
     // Behind the pairs of an IMPORT stand ID and AT, which would be taken for one.
     if !is_last || !line.options().is_empty() || line.command == "IMPORT" {
         return Vec::new();
@@ -309,12 +313,12 @@ fn wrong_counts(line: &Line) -> Vec<Case> {
     // A pair beyond the count is a word that nothing announced.
     let mut words = exact.clone();
     words[at] = (pairs - 1).to_string().into_bytes();
-    let left = String::from_utf8_lossy(&exact[exact.len() - 2]).into_owned();
+    let left = String::from_utf8_lossy(&exact[exact.len() - size]).into_owned();
     cases.push(Case {
         words,
         names: argument(&left),
     });
-    // A SKU without its number.
+    // A SKU without its number, or a unit too few.
     let mut words = exact;
     words.pop();
     cases.push(Case {

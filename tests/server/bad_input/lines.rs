@@ -6,12 +6,17 @@
 //! The lines are valid on the sale that [`SETUP`] makes.
 
 /// Makes the sale of the lines: an open reservation `r1`, an order `s1`, and `spare`
-/// items that no line is about.
-pub const SETUP: [&str; 4] = [
-    "FLASHSALE.CREATE sale orders ITEMS 3 default 1000 b 1000 spare 5 ITEMLIMIT 900",
+/// items that no line is about. The units of `stalls` have names, those of `code` are codes, and
+/// `fresh` has none yet.
+pub const SETUP: [&str; 7] = [
+    "FLASHSALE.CREATE sale orders ITEMS 6 default 1000 b 1000 spare 5 stalls 0 code 0 fresh 0 \
+     ITEMLIMIT 900",
+    "FLASHSALE.RESTOCK sale UNITS stalls 9 A-1 A-2 A-3 A-4 A-5 A-6 A-7 A-8 A-9",
+    "FLASHSALE.RESTOCK sale UNITS code 4 k1 k2 k3 k4 SEALED",
+    "FLASHSALE.RESTOCK sale UNITS stalls 1 A-9 WITHDRAW",
     "FLASHSALE.RESERVE sale alice 1 ID r1",
     "FLASHSALE.BUY sale orders alice 9 ID s1 REF p1",
-    "FLASHSALE.BUY sale orders bob ITEMS 2 default 3 b 3 ID s2",
+    "FLASHSALE.BUY sale orders bob ITEMS 3 default 3 b 3 code 1 UNITS 2 A-1 A-2 ID s2",
 ];
 
 /// What an argument may be.
@@ -37,6 +42,8 @@ pub enum Kind {
     Moment,
     /// How many pairs follow.
     Count,
+    /// How many units with names follow.
+    Names,
     /// An integer, perhaps with a minus sign.
     Delta,
     /// JSON of at most 64 KiB and 128 levels.
@@ -106,7 +113,7 @@ const OPTIONS_OF_BUY: &str = "ID=n1:name REF=p1:name PAYLOAD={}:json FROM=s1:nam
 const OPTIONS_OF_REFUND: &str = "REF=f1:name USER=alice:name NORESTOCK RESTORELIMIT";
 
 /// Every way to write every command.
-pub const LINES: [Line; 40] = [
+pub const LINES: [Line; 54] = [
     line(
         "THROTTLE",
         "key=login:limit subject=ann:name count=3:from1 ms=1000:from1",
@@ -171,6 +178,39 @@ pub const LINES: [Line; 40] = [
          qty=2:from1",
         OPTIONS_OF_BUY,
     ),
+    line(
+        "RESERVE",
+        "key=sale:sale user=carol:name UNITS count=2:names unit=A-3:sku unit=A-4:sku",
+        "",
+    ),
+    line(
+        "RESERVE",
+        "key=sale:sale user=carol:name UNITS count=1:names unit=A-3:sku",
+        "ID=n1:name HOLD=500:from1 FROM=s1:name PASS=p1:pass",
+    ),
+    line(
+        "RESERVE",
+        "key=sale:sale user=carol:name ITEMS count=1:count sku=b:sku qty=2:from1 UNITS \
+         count=2:names unit=A-3:sku unit=A-4:sku",
+        "",
+    ),
+    line(
+        "RESERVE",
+        "key=sale:sale user=carol:name UNITS count=1:names unit=A-3:sku ID ID=n1:name",
+        "REPLACE=r1:name",
+    ),
+    line(
+        "BUY",
+        "key=sale:sale orders=orders:orders user=carol:name UNITS count=2:names unit=A-3:sku \
+         unit=A-4:sku",
+        "",
+    ),
+    line(
+        "BUY",
+        "key=sale:sale orders=orders:orders user=carol:name ITEMS count=1:count sku=code:sku \
+         qty=1:from1 UNITS count=1:names unit=A-3:sku",
+        OPTIONS_OF_BUY,
+    ),
     line("RELEASE", "key=sale:sale id=r1:name", "USER=alice:name"),
     line(
         "EXTEND",
@@ -200,6 +240,24 @@ pub const LINES: [Line; 40] = [
         "USER=alice:name NORESTOCK RESTORELIMIT",
     ),
     line(
+        "REFUND",
+        "key=sale:sale orders=orders:orders id=s2:name REF REF=f1:name UNITS count=2:names \
+         unit=A-2:sku unit=k1:sku",
+        "",
+    ),
+    line(
+        "REFUND",
+        "key=sale:sale orders=orders:orders id=s2:name REF REF=f1:name UNITS count=1:names \
+         unit=A-2:sku",
+        "USER=bob:name NORESTOCK RESTORELIMIT",
+    ),
+    line(
+        "IMPORT",
+        "key=sale:sale orders=orders:orders user=carol:name UNITS count=2:names unit=A-3:sku \
+         unit=k2:sku ID ID=n1:name AT AT=1765000000000:past",
+        "REF=p1:name PAYLOAD={}:json",
+    ),
+    line(
         "IMPORT",
         "key=sale:sale orders=orders:orders user=carol:name qty=1:from1 ID ID=n1:name AT \
          AT=1765000000000:past",
@@ -220,6 +278,21 @@ pub const LINES: [Line; 40] = [
     line(
         "RESTOCK",
         "key=sale:sale ITEMS count=1:count sku=z:sku delta=5:delta NEW",
+        "REF=f1:name",
+    ),
+    line(
+        "RESTOCK",
+        "key=sale:sale UNITS sku=stalls:sku count=2:names unit=N-1:sku unit=A-9:sku",
+        "",
+    ),
+    line(
+        "RESTOCK",
+        "key=sale:sale UNITS sku=fresh:sku count=1:names unit=N-1:sku",
+        "SEALED NEW REF=f1:name",
+    ),
+    line(
+        "RESTOCK",
+        "key=sale:sale UNITS sku=stalls:sku count=2:names unit=A-3:sku unit=A-9:sku WITHDRAW",
         "REF=f1:name",
     ),
     line(
@@ -252,6 +325,16 @@ pub const LINES: [Line; 40] = [
         "SCAN",
         "key=sale:sale cursor=0:from0",
         "COUNT=5:from1 STATE=sold:state",
+    ),
+    line(
+        "UNITS",
+        "key=sale:sale sku=stalls:sku cursor=0:from0",
+        "COUNT=5:from1 WITHIDS",
+    ),
+    line(
+        "UNITS",
+        "key=sale:sale sku=code:sku cursor=0:from0 WITHIDS",
+        "COUNT=5:from1",
     ),
     line("AUDIT", "key=sale:sale", ""),
     line("AUDIT", "key=sale:sale orders=orders:orders", ""),
@@ -329,6 +412,7 @@ fn word(text: &'static str) -> Word {
         "from1" => Kind::Integer(1),
         "moment" => Kind::Moment,
         "count" => Kind::Count,
+        "names" => Kind::Names,
         "delta" => Kind::Delta,
         "json" => Kind::Json,
         "state" => Kind::State,

@@ -178,8 +178,7 @@ fn the_table_has_every_command_and_every_option() {
         // Filters have RedisBloom's errors: `bloom_commands.rs` has them. Batches have errors
         // in the places of their entries: `batch/errors.rs` has them.
         // A share id is drawn at random: `beyond/shares.rs` has GIVE and TAKE.
-        // What is asked by the names of units is in `units`, with its errors.
-        if ["HELP", "DOCTOR", "GIVE", "TAKE", "UNITS"].contains(&command)
+        if ["HELP", "DOCTOR", "GIVE", "TAKE"].contains(&command)
             || ["BF", "M"].iter().any(|family| command.starts_with(family))
         {
             continue;
@@ -191,8 +190,7 @@ fn the_table_has_every_command_and_every_option() {
         assert!(!of_it.is_empty(), "{command} is not in the table");
         let keywords = words[1..]
             .iter()
-            .filter(|word| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase()))
-            .filter(|word| !["UNITS", "SEALED", "WITHDRAW"].contains(word));
+            .filter(|word| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase()));
         for keyword in keywords {
             let full = of_it.iter().map(|line| line.with(&line.options().concat()));
             let has_it = full
@@ -249,7 +247,7 @@ fn a_wrong_argument_is_an_error_that_names_it_and_changes_nothing() {
 
 /// Lines whose arguments are each right and do not fit together, the code, and the
 /// argument that is told.
-const MISFITS: [(&str, &str, &str); 36] = [
+const MISFITS: [(&str, &str, &str); 82] = [
     ("CREATE new other USERLIMIT 5 HOLD 5", "ERR", "STOCK"),
     ("CREATE new other 5 STOCK", "ERR", "STOCK"),
     ("CREATE new other STOCK 1 ITEMS 1 a 1", "ERR", "ITEMS"),
@@ -338,6 +336,92 @@ const MISFITS: [(&str, &str, &str); 36] = [
         "START",
     ),
     ("ALTER sale HOLD 5 REMEMBER 5 HOLD 5", "ERR", "HOLD"),
+    ("RESERVE sale carol UNITS 2 A-3 A-3", "ERR", "unit"),
+    ("RESERVE sale carol UNITS 2 A-3 B-1", "NOSKU", "unit"),
+    ("RESERVE sale carol UNITS 1 k2", "NOSKU", "unit"),
+    ("RESERVE sale carol UNITS 1 k1", "NOSKU", "unit"),
+    ("RESERVE sale carol UNITS 1 b", "NOSKU", "unit"),
+    (
+        "RESERVE sale carol ITEMS 1 stalls 1 UNITS 1 A-3",
+        "ERR",
+        "UNITS",
+    ),
+    ("RESERVE sale carol UNITS 1 A-3 ITEMS 1 b 1", "ERR", "ITEMS"),
+    ("RESERVE sale carol 1 UNITS 1 A-3", "ERR", "UNITS"),
+    ("RESERVE sale carol UNITS 1 A-3 ID n1 WAIT", "ERR", "UNITS"),
+    ("BUY sale orders carol UNITS 2 A-3 A-3", "ERR", "unit"),
+    ("BUY sale orders carol UNITS 1 k2", "NOSKU", "unit"),
+    (
+        "BUY sale orders carol ITEMS 1 stalls 1 UNITS 1 A-3",
+        "ERR",
+        "UNITS",
+    ),
+    ("REFUND sale orders s2 UNITS 1 A-2", "ERR", "REF"),
+    ("REFUND sale orders s2 UNITS 2 A-2 A-2 REF f", "ERR", "unit"),
+    ("REFUND sale orders s2 UNITS 1 B-1 REF f", "NOSKU", "unit"),
+    ("REFUND sale orders s2 UNITS 1 k2 REF f", "NOSKU", "unit"),
+    (
+        "REFUND sale orders s2 UNITS 1 A-2 QTY 1 REF f",
+        "ERR",
+        "QTY",
+    ),
+    (
+        "REFUND sale orders s2 ITEMS 1 b 1 UNITS 1 A-2 REF f",
+        "ERR",
+        "UNITS",
+    ),
+    (
+        "REFUND sale orders s2 ITEMS 1 stalls 1 REF f",
+        "ERR",
+        "UNITS",
+    ),
+    (
+        "IMPORT sale orders carol UNITS 2 A-3 A-3 ID n1 AT 1765000000000",
+        "ERR",
+        "unit",
+    ),
+    (
+        "IMPORT sale orders carol UNITS 1 B-1 ID n1 AT 1765000000000",
+        "NOSKU",
+        "unit",
+    ),
+    (
+        "IMPORT sale orders carol ITEMS 1 code 1 ID n1 AT 1765000000000",
+        "ERR",
+        "UNITS",
+    ),
+    ("RESTOCK sale UNITS stalls 2 N-1 N-1", "ERR", "unit"),
+    ("RESTOCK sale UNITS stalls 2 N-1 A-3", "ERR", "unit"),
+    ("RESTOCK sale UNITS stalls 1 A-1", "ERR", "unit"),
+    ("RESTOCK sale UNITS stalls 1 k2", "ERR", "unit"),
+    ("RESTOCK sale UNITS code 1 k1 SEALED", "ERR", "unit"),
+    ("RESTOCK sale UNITS stalls 1 N-1 SEALED", "ERR", "SEALED"),
+    ("RESTOCK sale UNITS code 1 N-1", "ERR", "SEALED"),
+    ("RESTOCK sale UNITS b 1 N-1", "ERR", "sku"),
+    ("RESTOCK sale UNITS nosuch 1 N-1", "NOSKU", "sku"),
+    ("RESTOCK sale UNITS nosuch 1 A-3 NEW", "ERR", "unit"),
+    (
+        "RESTOCK sale UNITS stalls 1 A-3 WITHDRAW SEALED",
+        "ERR",
+        "SEALED",
+    ),
+    ("RESTOCK sale UNITS stalls 1 A-3 WITHDRAW NEW", "ERR", "NEW"),
+    (
+        "RESTOCK sale UNITS stalls 2 A-3 A-3 WITHDRAW",
+        "ERR",
+        "UNITS",
+    ),
+    ("RESTOCK sale UNITS stalls 1 B-1 WITHDRAW", "NOSKU", "unit"),
+    ("RESTOCK sale UNITS b 1 A-3 WITHDRAW", "ERR", "sku"),
+    ("RESTOCK sale UNITS nosuch 1 A-3 WITHDRAW", "NOSKU", "sku"),
+    ("RESTOCK sale 1 SEALED", "ERR", "SEALED"),
+    ("RESTOCK sale ITEMS 1 b 1 WITHDRAW", "ERR", "WITHDRAW"),
+    ("RESTOCK sale ITEMS 1 stalls 1", "ERR", "UNITS"),
+    ("RESTOCK sale ITEMS 2 b 1 code -1", "ERR", "UNITS"),
+    ("UNITS sale b 0", "ERR", "sku"),
+    ("UNITS sale nosuch 0", "NOSKU", "sku"),
+    ("UNITS sale code 0", "ERR", "WITHIDS"),
+    ("UNITS sale stalls 0 COUNT 10001", "ERR", "COUNT"),
 ];
 
 #[test]

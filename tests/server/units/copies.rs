@@ -159,6 +159,51 @@ fn a_reload_a_rewrite_and_a_replay_after_the_deadlines_have_the_same_units() {
     }
 }
 
+/// What is left of a time when an item was counted: a refund of it, and a reservation within its
+/// grace, each with a seat beside.
+#[test]
+fn an_item_that_was_counted_once_is_loaded_with_what_is_left_of_that_time() {
+    let args = "--appendonly yes --appendfsync always";
+    let Some(mut server) = Server::own(&[args], &[]) else {
+        return;
+    };
+    let mut con = server.conn();
+    con.says(
+        "FLASHSALE.CREATE sale orders ITEMS 2 stalls 0 pit 1 HOLD 600000 GRACE 600000",
+        "OK",
+    );
+    restock(&mut con, "stalls", "A-1 A-2 A-3", "");
+    con.says(
+        "FLASHSALE.BUY sale orders ann ITEMS 2 stalls 1 pit 1 ID back",
+        "SOLD back (entry) [A-1]",
+    );
+    con.says("FLASHSALE.REFUND sale orders back", "REFUNDED ...");
+    con.says(
+        "FLASHSALE.RESERVE sale ann ITEMS 2 pit 1 stalls 2 ID late HOLD 20",
+        "RESERVED late * 0 -1 [A-1 A-2]",
+    );
+    wait_until("it expired", || con.stock("sale pit") == "[pit 1 0 0 0]");
+    con.says(
+        "FLASHSALE.RESTOCK sale ITEMS 1 pit -1",
+        "RESTOCKED [pit 0 0]",
+    );
+    restock(&mut con, "pit", "P-1 P-2", "");
+    let digest = con.digest("sale orders");
+    con.says("DEBUG RELOAD", "OK");
+    assert_eq!(con.digest("sale orders"), digest);
+    aof::rewrite(&mut con);
+    server.kill9();
+    server.start_again(&[]);
+    let mut con = server.conn();
+    assert_eq!(con.digest("sale orders"), digest);
+    con.fields(
+        "FLASHSALE.AUDIT sale orders",
+        "consistent 1, differences []",
+    );
+    con.refuses("FLASHSALE.CHECKOUT sale orders late", "EXPIRED late * 0");
+    con.refuses("FLASHSALE.REFUND sale orders back", "REFUNDED back (entry)");
+}
+
 #[test]
 fn a_replica_follows_is_synchronised_anew_and_goes_on_as_the_primary() {
     let (Some(mut primary), Some(replica)) = (Server::own(&[], &[]), Server::own(&[], &[])) else {

@@ -7,9 +7,11 @@
 //! the original; a primary's lies are told to a replica; and the recipes of the guide are played.
 
 mod bounds;
+mod audits;
 mod choice;
 mod copies;
 mod entries;
+mod imports;
 mod lies;
 mod limits;
 mod moves;

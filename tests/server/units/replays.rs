@@ -205,6 +205,20 @@ fn within_grace_only_the_very_same_units_are_sold() {
             "FLASHSALE.CHECKOUT sale orders i2",
             "SOLD i2 (entry) [B-1 B-2]",
         );
+        // Nor is anybody sold others than were named; of RESERVE they are compared by number.
+        expire(con, "i4", "B-4 B-5");
+        con.refuses(
+            "FLASHSALE.BUY sale orders ann UNITS 2 B-4 B-6 ID i4",
+            "MISMATCH i4",
+        );
+        con.refuses(
+            "FLASHSALE.RESERVE sale ann UNITS 2 B-4 B-6 ID i4",
+            "EXPIRED i4 *",
+        );
+        con.says(
+            "FLASHSALE.BUY sale orders ann UNITS 2 B-5 B-4 ID i4",
+            "SOLD i4 (entry) [B-4 B-5]",
+        );
         expire(con, "i3", "A-3");
         con.says(
             "FLASHSALE.RESTOCK sale UNITS stalls 1 A-3 WITHDRAW",

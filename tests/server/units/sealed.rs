@@ -2,7 +2,7 @@
 //! nobody but the buyer.
 
 use super::{each, restock};
-use crate::support::{Con, Events, Server, aof, wait_until};
+use crate::support::{Con, Events, Server, aof, replicate, wait_for_replica, wait_until};
 
 const CODES: &str = "ITEMS 2 code 0 ga 10 HOLD 60000 EVENTS all";
 
@@ -74,6 +74,72 @@ fn an_expired_reservation_has_used_no_code_up() {
             "SOLD i1 (entry) [QZX7-002 QZX7-003]",
         );
     });
+}
+
+/// It was counted then: what it promised were no codes.
+#[test]
+fn what_expired_before_its_item_had_codes_is_sold_none() {
+    let (Some(server), Some(replica)) = (Server::own(&[], &[]), Server::own(&[], &[])) else {
+        return;
+    };
+    replicate(&server, &replica);
+    let mut con = server.conn();
+    con.says(
+        "FLASHSALE.CREATE sale orders ITEMS 2 code 1 ga 9 HOLD 60000 GRACE 600000",
+        "OK",
+    );
+    con.says(
+        "FLASHSALE.RESERVE sale ann ITEMS 2 code 1 ga 1 ID old HOLD 20",
+        "RESERVED ...",
+    );
+    wait_until("it expired", || con.stock("sale code") == "[code 1 0 0 0]");
+    con.refuses("FLASHSALE.CHECKOUT sale orders nosuch", "NORESERVATION ...");
+    con.says(
+        "FLASHSALE.RESTOCK sale ITEMS 1 code -1",
+        "RESTOCKED [code 0 0]",
+    );
+    // Nothing is free, and its grace goes on.
+    con.refuses(
+        "FLASHSALE.CHECKOUT sale orders old",
+        "EXPIRED old * <=600000",
+    );
+    restock(&mut con, "code", &codes(1, 3), "SEALED");
+    con.says(
+        "FLASHSALE.RESERVE sale bob ITEMS 1 code 1 ID since HOLD 20",
+        "RESERVED ...",
+    );
+    wait_until("it expired", || con.stock("sale code") == "[code 3 0 0 0]");
+    let is_lost = |con: &mut Con| {
+        for line in [
+            "CHECKOUT sale orders old",
+            "BUY sale orders ann ITEMS 2 code 1 ga 1 ID old",
+            "RESERVE sale ann ITEMS 1 ga 1 ID other REPLACE old",
+        ] {
+            con.refuses(&format!("FLASHSALE.{line}"), "EXPIRED old * 0");
+        }
+        con.refuses(
+            "FLASHSALE.MCHECKOUT sale orders ENTRIES 1 old p",
+            "[EXPIRED old * 0]",
+        );
+    };
+    is_lost(&mut con);
+    let digest = con.digest("sale");
+    con.says("DEBUG RELOAD", "OK");
+    assert_eq!(con.digest("sale"), digest);
+    is_lost(&mut con);
+    wait_for_replica(&server, &replica);
+    let mut copy = replica.conn();
+    assert_eq!(copy.digest("sale"), digest);
+    copy.says("REPLICAOF NO ONE", "OK");
+    is_lost(&mut copy);
+    for con in [&mut con, &mut copy] {
+        con.says(
+            "FLASHSALE.CHECKOUT sale orders since",
+            "SOLD since (entry) [QZX7-001]",
+        );
+        con.says("FLASHSALE.RELEASE sale old", "RELEASED old");
+        con.fields("FLASHSALE.AUDIT sale orders", "consistent 1");
+    }
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Sale {
         };
         let are_its_own = held.iter().all(|&unit| named.holder(unit) == slot);
         let late_fits =
-            late.is_empty() || (status == Status::InGrace && named.fits(&record.lines(), late));
+            late.is_empty() || (status == Status::InGrace && named.fitted(&record.lines(), late));
         if !fits || !are_its_own || !late_fits {
             let id = shown(record.id());
             differences.add(|| format!("the units of the reservation {id} are not its lines'"));

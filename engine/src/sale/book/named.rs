@@ -59,6 +59,9 @@ pub struct NamedUnits {
     /// What expired reservations had, until the end of their grace.
     late: BTreeMap<Slot, Box<[UnitNumber]>>,
     late_bytes: usize,
+    /// Of a sealed item that was counted while reservations expired: the latest deadline of those
+    /// that were within their grace when it got its first names.
+    counted_until: BTreeMap<ItemIndex, u64>,
     hasher: Hasher,
 }
 
@@ -72,6 +75,7 @@ impl NamedUnits {
             heads: Heads::default(),
             late: BTreeMap::new(),
             late_bytes: 0,
+            counted_until: BTreeMap::new(),
             hasher,
         }
     }
@@ -315,6 +319,17 @@ impl NamedUnits {
         }
     }
 
+    /// Ends the claims on a sealed item of what expired up to this moment: the item was counted.
+    pub fn note_counted(&mut self, item: ItemIndex, until_ms: u64) {
+        self.counted_until.insert(item, until_ms);
+    }
+
+    /// Until when the deadlines of a sealed item were those of counted units, in Unix
+    /// milliseconds.
+    pub fn counted_until_ms(&self, item: ItemIndex) -> Option<u64> {
+        self.counted_until.get(&item).copied()
+    }
+
     /// Forgets what an expired reservation had, and returns it.
     pub fn take_late(&mut self, slot: Slot) -> Box<[UnitNumber]> {
         let units = self.late.remove(&slot).unwrap_or_default();
@@ -380,6 +395,7 @@ impl NamedUnits {
             + self.late_bytes
             // As a B-tree keeps them, at its usual filling.
             + self.late.len() * 2 * size_of::<(Slot, Box<[UnitNumber]>)>()
+            + self.counted_until.len() * 2 * size_of::<(ItemIndex, u64)>()
     }
 
     /// How much work freeing the units is, in records.

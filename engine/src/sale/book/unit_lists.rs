@@ -12,6 +12,14 @@ impl NamedUnits {
         self.fits_items(lines, units, |item| self.is_open_item(item))
     }
 
+    /// Reports whether an expired reservation with this deadline had these units of its lines, so
+    /// that a checkout within its grace may have them back. Of sealed items it had none, but no
+    /// claim either on one that was counted then. O(units).
+    pub fn fits_late(&self, lines: &[Line], expires_at_ms: u64, late: &[UnitNumber]) -> bool {
+        let was_counted = |line: &Line| self.counted_until_ms(line.item) >= Some(expires_at_ms);
+        self.fits(lines, late) && !lines.iter().any(was_counted)
+    }
+
     /// The same for the items that `counts` says.
     pub fn fits_items(
         &self,
@@ -27,6 +35,25 @@ impl NamedUnits {
             };
             let is_of_line = |&unit: &UnitNumber| self.item_of(unit) == Some(line.item);
             if !of_line.is_sorted_by(|one, next| one < next) || !of_line.iter().all(is_of_line) {
+                return false;
+            }
+            rest = behind;
+        }
+        rest.is_empty()
+    }
+
+    /// The same for a list of a time when some items may have been counted whose units have names
+    /// now: of those there are none. O(lines + units).
+    pub fn fitted(&self, lines: &[Line], units: &[UnitNumber]) -> bool {
+        let mut rest = units;
+        for line in lines {
+            let item = |unit: &UnitNumber| self.item_of(*unit);
+            if rest.first().and_then(item) != Some(line.item) {
+                continue;
+            }
+            let qty = usize::try_from(line.qty).unwrap_or(usize::MAX);
+            let (of_line, behind) = rest.split_at(qty.min(rest.len()));
+            if !self.fits_items(&[*line], of_line, |_| true) {
                 return false;
             }
             rest = behind;

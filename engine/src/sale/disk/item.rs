@@ -5,7 +5,7 @@
 use crate::sale::book::items::Stock;
 use crate::sale::disk::shares::take_owed;
 use crate::sale::disk::snapshot::OWED;
-use crate::sale::disk::units::{NAMED, begin_named};
+use crate::sale::disk::units::{COUNTED_UNTIL, NAMED, NamedItem, begin_named};
 use crate::sale::event::apply::signed;
 use crate::sale::event::parts::take_sku;
 use crate::sale::state::Sale;
@@ -30,12 +30,13 @@ pub(super) fn take_item(
     } else {
         from.signed()?
     };
-    let (mut owed, mut sealed) = (0, None);
+    let (mut owed, mut sealed, mut counted_until_ms) = (0, None, None);
     if has_options {
         from.options(|tag, value| {
             match tag {
                 OWED => owed = take_owed(value)?,
                 NAMED => sealed = Some(value.flag()?),
+                COUNTED_UNTIL => counted_until_ms = Some(value.number()?),
                 _ => return Ok(false),
             }
             Ok(true)
@@ -43,14 +44,20 @@ pub(super) fn take_item(
     }
     let is_too_many = sale.units().saturating_add(stock.units()) > INTEGER_MAX
         || sale.items.owed_in_all().saturating_add(owed) > INTEGER_MAX;
-    let is_wrong = is_too_many || (owed > 0 && sealed.is_some());
+    let is_wrong = is_too_many
+        || (owed > 0 && sealed.is_some())
+        || (counted_until_ms.is_some() && sealed != Some(true));
     if sale.items.find(sku).is_some() || (is_wrong && sale.broken().is_none()) {
         return Err(CodecError::Invalid("an item"));
     }
     let item = sale.items.add(sku, stock, base);
     sale.items.set_owed(item, owed);
     if let Some(sealed) = sealed {
-        begin_named(sale, item, sealed);
+        let kept = NamedItem {
+            sealed,
+            counted_until_ms,
+        };
+        begin_named(sale, item, kept);
     }
     Ok(())
 }

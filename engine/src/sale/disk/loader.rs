@@ -405,12 +405,10 @@ fn take_refund(
         entry,
         told: Told::default(),
     };
-    // Of a time when the item was counted, there are none.
-    let are_its_units = refund.units.is_empty()
-        || sale.named.as_ref().is_some_and(|named| {
-            let is_named = |item| named.item(item).is_some();
-            named.fits_items(&refund.lines, &refund.units, is_named)
-        });
+    let are_its_units = match &sale.named {
+        Some(named) => named.fitted(&refund.lines, &refund.units),
+        None => refund.units.is_empty(),
+    };
     if !are_its_units || sale.check_refund(&refund).is_err() {
         return Err(CodecError::Invalid("a refund"));
     }

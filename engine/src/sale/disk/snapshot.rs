@@ -29,7 +29,9 @@ use crate::sale::disk::line::{has_past, put_line, put_past, put_place};
 use crate::sale::disk::outbox::{put_counts, put_record as put_outbox_record};
 use crate::sale::disk::restock::put_restock_ref;
 use crate::sale::disk::shares::{has_share, put_header_share, put_pair};
-use crate::sale::disk::units::{NAMED, UNITS, put_row, sealed_of, units_kept};
+use crate::sale::disk::units::{
+    COUNTED_UNTIL, NAMED, NamedItem, UNITS, named_item_of, put_row, units_kept,
+};
 use crate::sale::event::parts::{
     put_entry, put_lines, put_mark_id, put_options, put_passkeys, put_rates,
 };
@@ -112,7 +114,7 @@ enum Secrets {
 fn for_each_element(sale: &Sale, secrets: Secrets, element: &mut dyn FnMut(Write<'_>)) {
     element(&|out| put_header(out, sale, secrets));
     for (item, (sku, stock, base)) in (0..).zip(sale.items.iter()) {
-        let more = (sale.items.owed(item), sealed_of(sale, item));
+        let more = (sale.items.owed(item), named_item_of(sale, item));
         element(&|out| put_item(out, sku, stock, base, more));
     }
     let mut records = 0;
@@ -317,16 +319,16 @@ fn put_header(out: &mut Writer<'_>, sale: &Sale, secrets: Secrets) {
     }
 }
 
-/// Writes an item, with what is owed of it, and whether its units are sealed if they have names.
+/// Writes an item, with what is owed of it, or what is kept of it if its units have names.
 fn put_item(
     out: &mut Writer<'_>,
     sku: &[u8],
     stock: Stock,
     base: i64,
-    (owed, sealed): (u64, Option<bool>),
+    (owed, named): (u64, Option<NamedItem>),
 ) {
-    // Units with names are never owed: it has one option at most.
-    out.tag_with_options(ITEM, owed > 0 || sealed.is_some());
+    // Units with names are never owed.
+    out.tag_with_options(ITEM, owed > 0 || named.is_some());
     out.bytes(sku);
     out.number(stock.available);
     out.number(stock.reserved);
@@ -334,8 +336,12 @@ fn put_item(
     out.signed(base);
     if owed > 0 {
         out.one_option(OWED, |out| out.number(owed));
-    } else if let Some(sealed) = sealed {
-        out.one_option(NAMED, |out| out.flag(sealed));
+    } else if let Some(named) = named {
+        out.number(1 + u64::from(named.counted_until_ms.is_some()));
+        out.an_option(NAMED, |out| out.flag(named.sealed));
+        if let Some(until_ms) = named.counted_until_ms {
+            out.an_option(COUNTED_UNTIL, |out| out.number(until_ms));
+        }
     }
 }
 

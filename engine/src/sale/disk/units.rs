@@ -19,16 +19,30 @@ use crate::wire::{CodecError, NameReader, Writer};
 
 /// Options of an item: its units have names, and are sealed or not.
 pub(super) const NAMED: u8 = 3;
+/// The same of a sealed one: until when the deadlines of its reservations were those of counted
+/// units, where some were within their grace when it got its first names.
+pub(super) const COUNTED_UNTIL: u8 = 4;
 /// Options of a reservation that is open or late, and of an order: the units it has, or had.
 pub(super) const UNITS: u8 = 1;
 
 const WITHDRAWN: u8 = 1;
 const SEEN: u8 = 2;
 
-/// Are the units of an item sealed, if they have names?
-pub(super) fn sealed_of(sale: &Sale, item: ItemIndex) -> Option<bool> {
+/// What a snapshot keeps of an item whose units have names.
+#[derive(Clone, Copy)]
+pub(super) struct NamedItem {
+    pub sealed: bool,
+    /// See [`COUNTED_UNTIL`].
+    pub counted_until_ms: Option<u64>,
+}
+
+/// What is to be kept of an item, if its units have names.
+pub(super) fn named_item_of(sale: &Sale, item: ItemIndex) -> Option<NamedItem> {
     let named = sale.named.as_ref()?;
-    Some(named.item(item)?.sealed)
+    Some(NamedItem {
+        sealed: named.item(item)?.sealed,
+        counted_until_ms: named.counted_until_ms(item),
+    })
 }
 
 /// The units that a snapshot keeps of a reservation: those it has, or had within its grace.
@@ -44,12 +58,15 @@ pub(super) fn units_kept(sale: &Sale, slot: Slot, record: Reservation<'_>) -> Un
 }
 
 /// Begins an item whose units have names, and are sealed or not.
-pub(super) fn begin_named(sale: &mut Sale, item: ItemIndex, sealed: bool) {
+pub(super) fn begin_named(sale: &mut Sale, item: ItemIndex, kept: NamedItem) {
     let hasher = sale.hasher;
     let named = sale
         .named
         .get_or_insert_with(|| Box::new(NamedUnits::new(hasher)));
-    named.begin_item(item, sealed);
+    named.begin_item(item, kept.sealed);
+    if let Some(until_ms) = kept.counted_until_ms {
+        named.note_counted(item, until_ms);
+    }
 }
 
 /// Reads the option of a reservation: its units, none where it has no option.
@@ -153,7 +170,7 @@ pub(super) fn load_units(
         return Err(WRONG);
     }
     if status == Status::InGrace {
-        if !named.fits(lines, units) {
+        if !named.fitted(lines, units) {
             return Err(WRONG);
         }
         named.keep_late(slot, units);

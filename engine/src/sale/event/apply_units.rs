@@ -105,9 +105,18 @@ impl Sale {
     #[inline(never)]
     pub(super) fn restock_units(&mut self, item: ItemIndex, restock: &NamedRestock<'_>) {
         let hasher = self.hasher;
+        let last_late_ms = self.reservations.late().last_ms();
         let named = self
             .named
             .get_or_insert_with(|| Box::new(NamedUnits::new(hasher)));
+        if restock.sealed
+            && named.item(item).is_none()
+            && let Some(until_ms) = last_late_ms
+        {
+            // It had no units, so that none of its reservations is open: what expires later was
+            // made later, and has a later deadline.
+            named.note_counted(item, until_ms);
+        }
         let (mut known, mut new) = (UnitList::new(), Vec::<Key<'_>>::new());
         for name in &restock.names {
             let key = hasher.key(name);

@@ -256,7 +256,7 @@ impl Sale {
             // brought it back.
             Status::InGrace | Status::Expired if record.digest().is_none() => {
                 self.check_available(&record.lines(), &[])?;
-                self.check_late(id, &record.lines())
+                self.check_late(id, record)
             }
             _ => Err(Divergence::WrongState),
         }

@@ -4,6 +4,7 @@
 //! chosen here again: units have to be free, of the line's item, and as many as its quantity.
 
 use crate::sale::book::named::{NamedUnits, UnitNumber};
+use crate::sale::book::reservation::Reservation;
 use crate::sale::event::apply_line::split_units;
 use crate::sale::event::check::Divergence;
 use crate::sale::event::{NamedRestock, Refund, StockDelta};
@@ -50,12 +51,17 @@ impl Sale {
     }
 
     /// Are the units free that an expired reservation had?
-    pub(super) fn check_late(&self, id: Key<'_>, lines: &[Line]) -> Result<(), Divergence> {
+    pub(super) fn check_late(
+        &self,
+        id: Key<'_>,
+        record: Reservation<'_>,
+    ) -> Result<(), Divergence> {
         let Some((named, slot)) = self.named.as_ref().zip(self.find(id)) else {
             return Ok(());
         };
         let late = named.late_of(slot);
-        is_so(named.fits(lines, late), Divergence::OtherUnits)?;
+        let fits = named.fits_late(&record.lines(), record.expires_at_ms(), late);
+        is_so(fits, Divergence::OtherUnits)?;
         let are_free = late.iter().all(|&unit| named.is_free(unit));
         is_so(are_free, Divergence::UnitTaken)
     }

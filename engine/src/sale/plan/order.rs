@@ -36,7 +36,7 @@ impl Sale {
         }
         if let Some(slot) = self.find(ask.id) {
             let record = self.record(slot).ok_or(Answer::Mismatch)?;
-            if !self.is_same_request(record, slot, ask) {
+            if !self.is_same_request(record, slot, ask) || !self.names_late_units(slot, ask) {
                 return Err(Answer::Mismatch);
             }
             let checkout = Checkout {
@@ -178,6 +178,6 @@ impl Sale {
         self.admit_user(user, counted, &lines, units, None)
             .and_then(|()| self.admit_stock(now_ms, &lines, units, None, None, None))
             .is_ok()
-            && (self.named.is_none() || self.has_late_units(slot, &lines))
+            && (self.named.is_none() || self.has_late_units(slot, record))
     }
 }

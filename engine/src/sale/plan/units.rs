@@ -110,11 +110,7 @@ impl Sale {
             return false;
         };
         wanted.asked.sort_unstable();
-        let numbered = Items::of(wanted.numbered());
-        named.held_by(slot).all(|unit| {
-            let item = named.item_of(unit);
-            item.is_some_and(|item| numbered.has(item)) || wanted.asked.binary_search(&unit).is_ok()
-        })
+        self.are_asked(named.held_by(slot), &wanted)
     }
 
     /// Row 8: a reservation has so many units with names at most.
@@ -260,7 +256,11 @@ impl Sale {
         match &self.named {
             Some(named)
                 if record.status() == Status::InGrace
-                    && !named.fits(&record.lines(), named.late_of(slot)) =>
+                    && !named.fits_late(
+                        &record.lines(),
+                        record.expires_at_ms(),
+                        named.late_of(slot),
+                    ) =>
             {
                 0
             }
@@ -268,14 +268,51 @@ impl Sale {
         }
     }
 
+    /// Does a BUY that names units name all that this expired reservation had of their items? Within
+    /// its grace it would be sold those, and nobody is sold what was not asked for.
+    #[inline]
+    pub(super) fn names_late_units(&self, slot: Slot, ask: &Reserve<'_>) -> bool {
+        ask.units.is_empty() || self.are_late_units_asked(slot, ask)
+    }
+
+    #[cold]
+    fn are_late_units_asked(&self, slot: Slot, ask: &Reserve<'_>) -> bool {
+        let late = self
+            .named
+            .as_ref()
+            .map_or(&[][..], |named| named.late_of(slot));
+        if late.is_empty() {
+            return true;
+        }
+        let Ok(mut wanted) = self.wanted_units(&ask.ask, ask.units, false) else {
+            return false;
+        };
+        wanted.asked.sort_unstable();
+        self.are_asked(late.iter().copied(), &wanted)
+    }
+
+    /// Are these units of items that are asked for by number, or among those named? The latter are
+    /// sorted.
+    fn are_asked(&self, mut units: impl Iterator<Item = UnitNumber>, wanted: &WantedUnits) -> bool {
+        let Some(named) = &self.named else {
+            return false;
+        };
+        let numbered = Items::of(wanted.numbered());
+        units.all(|unit| {
+            let item = named.item_of(unit);
+            item.is_some_and(|item| numbered.has(item)) || wanted.asked.binary_search(&unit).is_ok()
+        })
+    }
+
     /// Are all units free that this expired reservation had? Sealed ones only count.
     #[inline(never)]
-    pub(super) fn has_late_units(&self, slot: Slot, lines: &[Line]) -> bool {
+    pub(super) fn has_late_units(&self, slot: Slot, record: Reservation<'_>) -> bool {
         let Some(named) = &self.named else {
             return true;
         };
         let late = named.late_of(slot);
-        late.iter().all(|&unit| named.is_free(unit)) && named.fits(lines, late)
+        late.iter().all(|&unit| named.is_free(unit))
+            && named.fits_late(&record.lines(), record.expires_at_ms(), late)
     }
 }
 

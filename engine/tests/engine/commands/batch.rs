@@ -41,11 +41,11 @@ pub enum Said {
     Answer(Answer),
 }
 
-/// Reports whether this request can be an entry of a batch.
+/// Reports whether this request can be an entry of a batch, which names no units.
 pub fn is_entry(op: &Op) -> bool {
     match op {
-        Op::Reserve { replaces, .. } => replaces.is_none(),
-        Op::Buy { .. } => true,
+        Op::Reserve { replaces, ask, .. } => replaces.is_none() && ask.names().is_empty(),
+        Op::Buy { ask, .. } => ask.names().is_empty(),
         Op::Checkout { user, .. } | Op::Release { user, .. } => user.is_none(),
         _ => false,
     }

@@ -17,7 +17,7 @@ impl Lines {
     pub fn of(ask: &Ask) -> Lines {
         match ask {
             Ask::Qty(qty) => Lines::Qty(*qty),
-            Ask::Items(items) => {
+            Ask::Items(items) | Ask::Named(items, _) => {
                 Lines::Items(items.iter().map(|(sku, n)| (bytes(sku), *n)).collect())
             }
         }
@@ -30,6 +30,19 @@ impl Lines {
                 sale::Ask::Items(items.iter().map(|(sku, n)| (&sku[..], *n)).collect())
             }
         }
+    }
+}
+
+/// The names of units, as bytes that requests can borrow.
+pub struct UnitNames(Vec<Vec<u8>>);
+
+impl UnitNames {
+    pub fn of(names: &[String]) -> UnitNames {
+        UnitNames(names.iter().map(|name| bytes(name)).collect())
+    }
+
+    pub fn slices(&self) -> Vec<&[u8]> {
+        self.0.iter().map(Vec::as_slice).collect()
     }
 }
 

@@ -4,9 +4,9 @@
 //! that have no server. Edge: decides nothing; what an event does to other copies of
 //! the sale is the host's to play.
 
-use super::lines::{Lines, changes, id_of, replaced_of};
+use super::lines::{Lines, UnitNames, changes, id_of, replaced_of};
 use super::passes::shown;
-use super::requests::{Deltas, Op, Setup, bytes};
+use super::requests::{Ask, Deltas, Op, Setup, bytes};
 use flashsale_engine::sale;
 use flashsale_engine::sale::{Answer, Bounds, Change, EntryId, Event, Plan, Sale, Slot, Spelling};
 use flashsale_fuzz::samples::unentered;
@@ -233,10 +233,12 @@ impl<H: Host> Play<'_, H> {
             unreachable!("a RESERVE")
         };
         let (user, id, lines) = (bytes(user), bytes(id), Lines::of(ask));
+        let names = UnitNames::of(ask.names());
+        let names = names.slices();
         let replaces = replaces.as_deref().map(bytes);
         let pass = shown(&id, &user);
         let request = sale::Reserve {
-            units: &[],
+            units: &names,
             user: self.host.sale().key(&user),
             ask: lines.ask(),
             id: self.host.sale().key(&id),
@@ -267,11 +269,13 @@ impl<H: Host> Play<'_, H> {
             unreachable!("a BUY")
         };
         let (user, id, lines) = (bytes(user), bytes(id), Lines::of(ask));
+        let names = UnitNames::of(ask.names());
+        let names = names.slices();
         let reference = reference.as_deref().map(bytes);
         let pass = shown(&id, &user);
         let payload = reference.as_ref().map(|_| &b"{\"paid\":1}"[..]);
         let request = sale::Reserve {
-            units: &[],
+            units: &names,
             user: self.host.sale().key(&user),
             ask: lines.ask(),
             id: self.host.sale().key(&id),
@@ -311,9 +315,11 @@ impl<H: Host> Play<'_, H> {
             } => {
                 let (id, user) = (bytes(id), user.as_deref().map(bytes));
                 let reference = reference.as_deref().map(bytes);
-                let lines = ask.as_ref().map(Lines::of);
+                let names = UnitNames::of(ask.as_ref().map_or(&[], Ask::names));
+                let names = names.slices();
+                let lines = ask.as_ref().filter(|_| names.is_empty()).map(Lines::of);
                 let request = sale::RefundAsk {
-                    units: &[],
+                    units: &names,
                     id: sale.key(&id),
                     user: user.as_deref().map(Spelling::of),
                     ask: lines.as_ref().map(Lines::ask),
@@ -324,6 +330,7 @@ impl<H: Host> Play<'_, H> {
                 self.finish(sale.plan_refund(now_ms, &request).map(unentered))
             }
             Op::Restock { .. } => self.restock(op),
+            Op::RestockUnits { .. } => self.restock_units(op),
             Op::Alter(named) => self.finish(sale.plan_alter(now_ms, &changes(named))),
             Op::Pause => self.finish(sale.plan_pause(now_ms)),
             Op::Resume => self.finish(sale.plan_resume(now_ms)),
@@ -376,6 +383,32 @@ impl<H: Host> Play<'_, H> {
         let bounds = self.host.bounds();
         let sale = self.host.sale();
         self.finish(sale.plan_restock(self.now_ms, &request, &bounds))
+    }
+
+    fn restock_units(&mut self, op: &Op) -> Result<Played, Fault> {
+        let Op::RestockUnits {
+            sku,
+            names,
+            sealed,
+            withdraw,
+            reference,
+        } = op
+        else {
+            unreachable!("a RESTOCK by names")
+        };
+        let (sku, reference) = (bytes(sku), reference.as_deref().map(bytes));
+        let names = UnitNames::of(names);
+        let request = sale::RestockUnits {
+            sku: &sku,
+            names: &names.slices(),
+            sealed: *sealed,
+            new: false,
+            withdraw: *withdraw,
+            reference: reference.as_deref(),
+        };
+        let bounds = self.host.bounds();
+        let sale = self.host.sale();
+        self.finish(sale.plan_restock_units(self.now_ms, &request, &bounds))
     }
 
     /// Plans; when overdue reservations could lift the refusal, returns them and plans

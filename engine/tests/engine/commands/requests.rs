@@ -3,11 +3,23 @@
 //! Edge: data only. A `char` of a name stands for one byte (Latin-1), so that names
 //! of any bytes are still readable here.
 
-/// `{qty | ITEMS count sku qty ...}`.
+/// `{qty | ITEMS count sku qty ... [UNITS count unit ...] | UNITS count unit ...}`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ask {
     Qty(u64),
     Items(Vec<(String, u64)>),
+    /// Units by their names, and perhaps items beside them.
+    Named(Vec<(String, u64)>, Vec<String>),
+}
+
+impl Ask {
+    /// The names of units that are asked for.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Ask::Named(_, names) => names,
+            Ask::Qty(_) | Ask::Items(_) => &[],
+        }
+    }
 }
 
 /// `{delta | ITEMS count sku delta ...}`.
@@ -62,6 +74,14 @@ pub enum Op {
     Restock {
         deltas: Deltas,
         new: bool,
+        reference: Option<String>,
+    },
+    /// `RESTOCK ... UNITS`.
+    RestockUnits {
+        sku: String,
+        names: Vec<String>,
+        sealed: bool,
+        withdraw: bool,
         reference: Option<String>,
     },
     Alter(Vec<Named>),

@@ -149,7 +149,9 @@ impl Model {
                 Ask::Qty(qty) => {
                     (self.bare_skus_ever().into_iter()).any(|sku| known.lines == [(sku, *qty)])
                 }
-                Ask::Items(lines) => same_units(&sum_lines(lines), &known.lines),
+                Ask::Items(lines) | Ask::Named(lines, _) => {
+                    same_units(&sum_lines(lines), &known.lines)
+                }
             }
     }
 

@@ -415,7 +415,7 @@ impl Model {
     pub fn summed(&self, ask: &Ask) -> Option<Vec<(String, u64)>> {
         match ask {
             Ask::Qty(qty) => Some(vec![(self.bare_sku()?, *qty)]),
-            Ask::Items(lines) => Some(sum_lines(lines)),
+            Ask::Items(lines) | Ask::Named(lines, _) => Some(sum_lines(lines)),
         }
     }
 

@@ -124,7 +124,7 @@ impl Engine {
 /// The SKU at a position of the request.
 fn asked_sku(op: &Op, at: usize) -> String {
     let of_ask = |ask: &Ask| match ask {
-        Ask::Items(items) => items.get(at).map(|(sku, _)| sku.clone()),
+        Ask::Items(items) | Ask::Named(items, _) => items.get(at).map(|(sku, _)| sku.clone()),
         Ask::Qty(_) => None,
     };
     let sku = match op {

@@ -2,6 +2,7 @@
 
 use super::ledger::Ledger;
 use super::record::{Fate, Record, refunded_of};
+use super::seats::names_in;
 use crate::commands::play::Fault;
 use flashsale_engine::sale::{NameBuffer, Phase, Sale, Slot, State};
 
@@ -73,7 +74,9 @@ impl Ledger {
         let sold = order.map(|order| (order.sold_at_ms, order.entry));
         agree("the order", sold, view.sold_at_ms.zip(view.order))?;
         let reference = order.and_then(|order| order.reference.as_deref());
-        agree("the REF", reference, view.reference())
+        agree("the REF", reference, view.reference())?;
+        let has = self.seats.names(record.has_now());
+        agree("the units with names", has, names_in(sale, id))
     }
 
     /// Everything.
@@ -84,6 +87,7 @@ impl Ledger {
                 .map_err(|fault| format!("{:?}: {fault}", id.escape_ascii().to_string()))?;
         }
         self.compare_users(sale)?;
+        self.compare_seats(sale)?;
         let info = sale.info(self.last_change_ms);
         agree("the options", &self.options, info.options)?;
         agree("paused at", self.refuses_since(), info.paused_at_ms)?;

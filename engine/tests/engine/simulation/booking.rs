@@ -36,6 +36,7 @@ impl Ledger {
             Change::Reserved {
                 user,
                 lines,
+                units: seats,
                 expires_at_ms,
                 replaces,
                 ..
@@ -62,10 +63,16 @@ impl Ledger {
                 self.made += 1;
                 let mut record = Record::new(Some(user), units, reserved_at_ms);
                 (record.expires_at_ms, record.made) = (*expires_at_ms, self.made);
-                self.begin(&id, record)
+                self.begin(&id, record)?;
+                self.give_seats(&id, seats, &[])
             }
             Change::Bought {
-                user, lines, order, ..
+                user,
+                lines,
+                units: seats,
+                sealed,
+                order,
+                ..
             } => {
                 let (user, units) = (spelled(*user), units_of(lines));
                 self.admit_new(&user, &units, at_ms)?;
@@ -75,7 +82,8 @@ impl Ledger {
                 record.fate = Fate::Sold;
                 record.order = Some(Order::new(at_ms, order));
                 self.book_entry(order.entry)?;
-                self.begin(&id, record)
+                self.begin(&id, record)?;
+                self.give_seats(&id, seats, sealed)
             }
             Change::ReleasedUnseen { user, .. } => {
                 self.make_room(forgets, at_ms)?;
@@ -173,7 +181,9 @@ impl Ledger {
     pub fn book_known(&mut self, event: &Event<'_>) -> Result<(), Fault> {
         let at_ms = event.at_ms;
         match &event.change {
-            Change::Sold { id, order, .. } => self.book_checkout(&spelled(*id), at_ms, order),
+            Change::Sold { id, order, sealed } => {
+                self.book_checkout(&spelled(*id), at_ms, order, sealed)
+            }
             Change::Released { id } => {
                 let name = spelled(*id);
                 let record = self.record(&name).ok_or("an unknown id is released")?;
@@ -225,6 +235,7 @@ impl Ledger {
         name: &[u8],
         at_ms: u64,
         order: &sale::Order<'_>,
+        sealed: &[u32],
     ) -> Result<(), Fault> {
         let record = self.record(name).ok_or("an unknown id is sold")?;
         let (user, units) = (record.user.clone(), record.units.clone());
@@ -244,9 +255,15 @@ impl Ledger {
             }
             _ => return Err("sold, though it was sold before or could not be any more".into()),
         };
+        let was_late = record.fate != Fate::Open;
+        must(
+            !was_late || self.has_claim(record),
+            "what expired while an item was counted has none of its units",
+        )?;
         self.count(user.as_deref(), &units, signs);
         self.book_entry(order.entry)?;
         self.set_fate(name, Fate::Sold);
+        self.sell_seats(name, was_late, sealed)?;
         if let Some(record) = self.ids.get_mut(name).and_then(|id| id.record.as_mut()) {
             record.order = Some(Order::new(at_ms, order));
         }
@@ -274,8 +291,11 @@ impl Ledger {
         let user = record.user.clone();
         self.count(user.as_deref(), &units, (0, -1, counted));
         for &(item, qty) in &units {
-            self.items[item].total -= if refund.restocks { 0 } else { qty };
+            // A code that a buyer has seen never sells again.
+            let goes_back = refund.restocks && self.items[item].named != Some(true);
+            self.items[item].total -= if goes_back { 0 } else { qty };
         }
+        self.take_seats_back(&name, refund)?;
         self.refunded += units_in_all(&units);
         self.book_entry(refund.entry)?;
         let record = self.ids.get_mut(&name).and_then(|id| id.record.as_mut());
@@ -283,6 +303,7 @@ impl Ledger {
         order.ok_or("just seen")?.refunds.push(Refund {
             reference,
             units,
+            seats: refund.units.to_vec(),
             no_restock: refund.no_restock,
             restores_limit: refund.restores_limit,
             entry: refund.entry,
@@ -294,8 +315,17 @@ impl Ledger {
         let at_ms = event.at_ms;
         match &event.change {
             Change::Restocked {
-                deltas, reference, ..
-            } => self.book_restock(deltas, *reference),
+                deltas,
+                reference,
+                named,
+            } => {
+                self.book_restock(deltas, *reference)?;
+                match (named.as_deref(), &deltas[..]) {
+                    (Some(named), [delta]) => self.book_names(delta, named),
+                    (Some(_), _) => Err("names of several items".into()),
+                    (None, deltas) => self.must_be_counted(deltas),
+                }
+            }
             Change::Altered(options) => {
                 let limits_items = options.item_limit.is_some();
                 must(
@@ -354,7 +384,8 @@ impl Ledger {
                 self.items.push(Item::new(&delta.sku, 0));
                 self.items.len() - 1
             });
-            must(known.is_some() || delta.delta > 0, "a new item has units")?;
+            let fits = known.is_some() || delta.delta >= 0;
+            must(fits, "a new item has units, or none yet")?;
             let item = &mut self.items[at];
             let total = item.total.checked_add_signed(delta.delta);
             item.total = total.ok_or("less than nothing in all")?;

@@ -40,8 +40,10 @@ pub struct Request {
 
 /// The same units, asked for in another order.
 fn in_any_order(ask: Ask) -> Ask {
+    let reversed = |lines: Vec<(String, u64)>| lines.into_iter().rev().collect();
     match ask {
-        Ask::Items(lines) => Ask::Items(lines.into_iter().rev().collect()),
+        Ask::Items(lines) => Ask::Items(reversed(lines)),
+        Ask::Named(lines, names) => Ask::Named(reversed(lines), names.into_iter().rev().collect()),
         qty => qty,
     }
 }
@@ -87,6 +89,9 @@ impl Asking<'_> {
         if let Some(op) = self.reopen() {
             return op;
         }
+        if let Some(op) = self.names_to_begin_with() {
+            return op;
+        }
         match self.dice.below(100) {
             0..28 => self.reserve(),
             28..38 => self.replace(),
@@ -109,6 +114,7 @@ impl Asking<'_> {
                 }
             }
             75..86 => self.refund(),
+            86..92 if self.scene.has_names && self.dice.one_in(2) => self.restock_units(),
             86..92 => self.restock(),
             _ => self.manage(),
         }
@@ -179,19 +185,39 @@ impl Asking<'_> {
         let id = match self.dice.below(10) {
             0..5 => of_queue(&books.open, at)?,
             5 | 6 => of_queue(&books.ended, at)?,
+            7 if !books.late.is_empty() => of_queue(&books.late, at)?,
             _ => {
                 let nth = at as usize % books.ids.len().max(1);
                 books.ids.keys().nth(nth)?.clone()
             }
         };
-        let record = books.record(&id)?;
+        self.with_its_lines(&id)
+    }
+
+    fn with_its_lines(&self, id: &[u8]) -> Option<(String, Ask)> {
+        let books = self.books;
+        let record = books.record(id)?;
         let lines = (record.units.iter())
             .map(|&(item, qty)| (name(&books.items[item].sku), qty))
             .collect();
-        Some((name(&id), Ask::Items(lines)))
+        Some((name(id), Ask::Items(lines)))
     }
 
-    fn sku(&mut self) -> String {
+    /// One within its grace that had units with names.
+    fn a_late_id(&mut self) -> Option<(String, Ask)> {
+        let books = self.books;
+        let had = |id: &&Vec<u8>| {
+            books
+                .record(id)
+                .is_some_and(|record| !record.has.is_empty())
+        };
+        let late: Vec<&Vec<u8>> = books.late.values().filter(had).collect();
+        let at = self.dice.roll() as usize;
+        let id = late.get(at % late.len().max(1))?;
+        self.with_its_lines(id)
+    }
+
+    pub fn sku(&mut self) -> String {
         if self.dice.one_in(60) {
             return "no such SKU".into();
         }
@@ -200,11 +226,14 @@ impl Asking<'_> {
         name(&item.sku)
     }
 
-    fn qty(&mut self) -> u64 {
+    pub fn qty(&mut self) -> u64 {
         self.dice.between(1, self.scene.most)
     }
 
     fn ask(&mut self) -> Ask {
+        if self.scene.has_names && self.dice.one_in(4) {
+            return self.ask_by_names();
+        }
         let items = &self.books.items;
         if items.len() > 8 && self.dice.one_in(2) {
             let lines = 8 + self.dice.index(items.len() - 7);
@@ -234,7 +263,8 @@ impl Asking<'_> {
             0 => {
                 let (id, before) = self.an_id();
                 let other = self.dice.one_in(2) || before == Ask::Items(Vec::new());
-                (id, if other { ask } else { in_any_order(before) })
+                let again = self.by_its_names(&id, before);
+                (id, if other { ask } else { in_any_order(again) })
             }
             _ => (self.new_id(&ask), ask),
         };
@@ -266,7 +296,10 @@ impl Asking<'_> {
                 }
                 _ => {}
             }
-            ask = Ask::Items(lines);
+            ask = match self.dice.below(3) {
+                0 => self.by_its_names(&old, Ask::Items(lines)),
+                _ => Ask::Items(lines),
+            };
         }
         let owner = self.books.record(&bytes(&old));
         let owner = owner.and_then(|record| record.user.as_deref()).map(name);
@@ -290,10 +323,17 @@ impl Asking<'_> {
 
     fn buy(&mut self) -> Op {
         let ask = self.ask();
+        let late = match self.scene.has_names && self.dice.one_in(2) {
+            true => self.a_late_id(),
+            false => None,
+        };
         let (id, ask) = match self.dice.below(3) {
-            0 => match self.an_id() {
+            0 => match late.unwrap_or_else(|| self.an_id()) {
                 (id, Ask::Items(lines)) if lines.is_empty() => (id, ask),
-                known => known,
+                (id, before) => {
+                    let again = self.by_its_names(&id, before);
+                    (id, again)
+                }
             },
             _ => (self.new_id(&ask), ask),
         };
@@ -343,6 +383,10 @@ impl Asking<'_> {
                 qty => Some(qty),
             },
             _ => None,
+        };
+        let ask = match self.names_to_refund(&id) {
+            Some(names) if self.dice.one_in(2) => Some(Ask::Named(Vec::new(), names)),
+            _ => ask,
         };
         Op::Refund {
             ask: ask.filter(|_| reference.is_some()),

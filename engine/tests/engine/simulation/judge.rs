@@ -87,9 +87,12 @@ impl Case<'_> {
                 let user = user.as_deref().map(bytes);
                 match self.reply {
                     Reply::Refunded(entry) => self.refunded(&bytes(id), *entry),
-                    Reply::No(Answer::NotSold { .. } | Answer::Mismatch | Answer::Invalid(_)) => {
-                        self.not_refunded(&bytes(id))
-                    }
+                    Reply::No(
+                        Answer::NotSold { .. }
+                        | Answer::Mismatch
+                        | Answer::Invalid(_)
+                        | Answer::NoUnit { .. },
+                    ) => self.not_refunded(&bytes(id)),
                     _ => self.known(&bytes(id), user),
                 }
             }
@@ -110,6 +113,9 @@ impl Case<'_> {
     /// RESERVE and BUY.
     fn units(&self, id: &[u8], user: &[u8], ask: &Ask) -> Result<(), Fault> {
         let record = self.books.record(id);
+        if self.is_no_request(ask) {
+            return Ok(());
+        }
         match (self.reply, record) {
             (Reply::No(Answer::Mismatch), Some(record)) => must(
                 !self.is_same(record, user, ask),
@@ -133,6 +139,9 @@ impl Case<'_> {
 
     /// RESERVE with REPLACE: about the old id as long as the new one is unknown.
     fn replaced(&self, id: &[u8], user: &[u8], ask: &Ask, old: &[u8]) -> Result<(), Fault> {
+        if self.is_no_request(ask) {
+            return Ok(());
+        }
         let old = self.books.record(old);
         if self.books.record(id).is_some() {
             let moments = |record: &Record| (record.reserved_at_ms, record.expires_at_ms);
@@ -175,10 +184,13 @@ impl Case<'_> {
                 let meant = self.books.bare_items();
                 meant.iter().any(|item| record.units == [(*item, *qty)])
             }
-            Ask::Items(_) => self
-                .books
-                .units(ask)
-                .is_some_and(|units| sorted(&units) == sorted(&record.units)),
+            Ask::Items(_) | Ask::Named(..) => {
+                let units = self.books.units(ask);
+                units.is_some_and(|units| sorted(&units) == sorted(&record.units))
+                    && self
+                        .books
+                        .has_no_others(record, ask, matches!(self.op, Op::Buy { .. }))
+            }
         }
     }
 
@@ -210,6 +222,7 @@ impl Case<'_> {
                 expires_at_ms,
                 remaining,
                 user_remaining,
+                units,
             } => {
                 let available = |line: &(usize, u64)| self.books.items[line.0].available();
                 let least = record.units.iter().filter_map(available).min();
@@ -221,8 +234,12 @@ impl Case<'_> {
                     && *expires_at_ms == record.expires_at_ms
                     && Some(*remaining) == least
                     && *user_remaining == limit.map(|limit| limit.saturating_sub(counted))
+                    && *units == self.books.seats.names(&record.has)
             }
-            Reply::Sold(order) => Some(*order) == entry && !record.is_refunded(),
+            Reply::Sold(order, units) => {
+                let has = self.books.seats.names(&record.has);
+                Some(*order) == entry && !record.is_refunded() && *units == has
+            }
             Reply::AlreadySold(reference) => {
                 let order = record.order.as_ref();
                 let kept = order.map(|order| order.reference.as_deref().unwrap_or(b""));
@@ -249,8 +266,8 @@ impl Case<'_> {
         };
         let kept = (record.order.as_ref()).and_then(|order| order.reference.as_deref());
         match self.reply {
-            Reply::Sold(_) if self.changed => must(kept == reference, "the REF is kept"),
-            Reply::Sold(_) => must(
+            Reply::Sold(..) if self.changed => must(kept == reference, "the REF is kept"),
+            Reply::Sold(..) => must(
                 reference.is_none() || kept == reference,
                 "a double charge is told",
             ),
@@ -259,14 +276,18 @@ impl Case<'_> {
                 "a retry is no double charge",
             ),
             Reply::Expired { grace_left_ms, .. } => {
-                let in_grace = self.books.is_in_grace(record, self.now_ms);
+                let has_claim = self.books.has_claim(record);
+                let in_grace = has_claim && self.books.is_in_grace(record, self.now_ms);
                 let left_ms = self.books.grace_left_ms(record, self.now_ms);
                 must(
                     *grace_left_ms == Some(left_ms),
                     "what is left of the grace is told",
                 )?;
                 let user = record.user.as_deref().unwrap_or(b"");
-                let admits = || self.books.admit(user, &record.units).is_ok();
+                let admits = || {
+                    let are_free = self.books.seats.are_free(&record.has);
+                    are_free && self.books.admit(user, &record.units).is_ok()
+                };
                 must(!in_grace || !admits(), "grace is granted when it can be")?;
                 let tried = self.swept || !self.is_overdue(|_| true);
                 must(!in_grace || tried, "what is overdue makes way for a grace")
@@ -290,6 +311,9 @@ impl Case<'_> {
 
     fn seller(&self) -> Result<(), Fault> {
         let books = self.books;
+        if let Op::RestockUnits { .. } = self.op {
+            return self.named();
+        }
         if let Op::Restock {
             deltas, reference, ..
         } = self.op
@@ -297,17 +321,7 @@ impl Case<'_> {
             let reference = reference.as_deref().map(bytes);
             let known = books.refs.iter().find(|r| Some(&r.0) == reference.as_ref());
             return match self.reply {
-                Reply::Restocked(lines) => {
-                    let right = lines.iter().all(|&(item, total, available)| {
-                        let item = &books.items[item as usize];
-                        (item.total.cast_signed(), item.available()) == (total, Some(available))
-                    });
-                    must(right, "the stock is as it is told")?;
-                    must(
-                        self.changed || known.is_some(),
-                        "a replay is of a known REF",
-                    )
-                }
+                Reply::Restocked(lines) => self.restocked(lines, known.is_some()),
                 Reply::No(Answer::Mismatch) => must(known.is_some(), "a mismatch with no REF"),
                 Reply::No(Answer::TooFew { available, item }) => {
                     let item = &books.items[*item as usize];
@@ -357,7 +371,7 @@ impl Ledger {
                 let only = (self.items.len() == 1).then_some(0);
                 return Some(vec![(default.or(only)?, *qty)]);
             }
-            Ask::Items(lines) => lines,
+            Ask::Items(lines) | Ask::Named(lines, _) => lines,
         };
         let mut units = Units::new();
         for (sku, qty) in lines {
@@ -366,6 +380,16 @@ impl Ledger {
             match units.iter_mut().find(|line| line.0 == at) {
                 Some(line) => line.1 += qty,
                 None => units.push((at, *qty)),
+            }
+        }
+        let by_number = units.len();
+        for number in self.seats_named(ask)? {
+            let item = self.seats.get(number)?.item;
+            match units.iter().position(|line| line.0 == item) {
+                // A SKU by number and by name is no request.
+                Some(at) if at < by_number => return None,
+                Some(at) => units[at].1 += 1,
+                None => units.push((item, 1)),
             }
         }
         Some(units)

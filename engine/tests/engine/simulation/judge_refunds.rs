@@ -46,6 +46,11 @@ impl Case<'_> {
         let Some(ask) = ask else {
             return must(record.is_refunded() && last, "all that was left");
         };
+        if !ask.names().is_empty() {
+            let named = sorted_names(ask.names().iter().map(|name| bytes(name)));
+            let back = sorted_names(self.books.seats.names(&refund.seats).into_iter());
+            return must(named == back, "the units that were named came back");
+        }
         let asked = self.refund_asked(record, ask);
         let asked = asked.ok_or("refunded an unknown SKU")?;
         must(
@@ -85,11 +90,23 @@ impl Case<'_> {
                 let known = known.ok_or("a mismatch with no refund")?;
                 let flags = (Some(*no_restock), *restore_limit);
                 let same_flags = flags == (known.no_restock, known.restores_limit);
-                let asked = ask.as_ref().and_then(|ask| self.refund_asked(record, ask));
-                let same_units = asked == Some(sorted(&known.units));
+                let same_units = match ask {
+                    Some(ask) if !ask.names().is_empty() => {
+                        let named = sorted_names(ask.names().iter().map(|name| bytes(name)));
+                        named == sorted_names(self.books.seats.names(&known.seats).into_iter())
+                    }
+                    ask => {
+                        let asked = ask.as_ref().and_then(|ask| self.refund_asked(record, ask));
+                        asked == Some(sorted(&known.units))
+                    }
+                };
                 must(!(same_flags && same_units), "a retry is no mismatch")
             }
-            Reply::No(Answer::Invalid(_)) => must(record.units.len() > 1, "QTY of one SKU"),
+            Reply::No(Answer::Invalid(_)) => self.no_refund_of_some(record, ask.as_ref()),
+            _ if ask.as_ref().is_some_and(|ask| !ask.names().is_empty()) => {
+                must(!is_known, "a refund is denied that was made")?;
+                self.not_of_the_order(record, ask.as_ref().map_or(&[], Ask::names))
+            }
             _ if record.order.is_none() || is_known => {
                 must(!is_known, "a refund is denied that was made")
             }
@@ -103,4 +120,10 @@ impl Case<'_> {
             }
         }
     }
+}
+
+fn sorted_names(names: impl Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut names: Vec<Vec<u8>> = names.collect();
+    names.sort_unstable();
+    names
 }

@@ -2,9 +2,9 @@
 
 use super::judge::Case;
 use super::ledger::must;
-use super::record::{Record, units_in_all};
+use super::record::{Fate, Record, units_in_all};
 use crate::commands::play::Fault;
-use crate::commands::requests::Ask;
+use crate::commands::requests::{Ask, bytes};
 use flashsale_engine::sale::{Answer, ThrottledBy};
 
 impl Case<'_> {
@@ -37,8 +37,7 @@ impl Case<'_> {
         let (books, now_ms) = (self.books, self.now_ms);
         let options = &books.options;
         let Some(units) = books.units(ask) else {
-            let told = matches!(refusal, Answer::NoSku { .. });
-            return must(told, "an unknown SKU is told first");
+            return self.unknown(refusal, ask);
         };
         let all = units_in_all(&units);
         let freed = replaced.map_or(0, |record| units_in_all(&record.units));
@@ -58,6 +57,12 @@ impl Case<'_> {
                 has_it && record.belongs_to(Some(user))
             }),
             Answer::AllReserved { item, .. } => overdue && item.is_some(),
+            Answer::NotFree { unit, .. } => {
+                let holder = books.holder(unit);
+                holder.is_some_and(|record| {
+                    record.fate == Fate::Open && record.expires_at_ms <= now_ms
+                })
+            }
             _ => false,
         };
         must(!may_lift, "what is overdue refuses nobody for long")?;
@@ -110,6 +115,11 @@ impl Case<'_> {
                 is_user && options.user_rate.is_some() && retry_in_ms > 0
             }
             Answer::Full => return self.full(),
+            Answer::NotFree { retry_in_ms, unit } => {
+                let name = books.seats.names(&[unit]);
+                let is_asked = ask.names().iter().any(|asked| name.contains(&bytes(asked)));
+                is_asked && self.is_not_free(retry_in_ms, unit, replaced)
+            }
             _ => false,
         };
         must(is_true, "a refusal is true")

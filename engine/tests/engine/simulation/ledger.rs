@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::history::{At, Histories, Missed, missed_alike};
 use super::record::{Fate, Id, Item, Record, Units, User, units_in_all};
+use super::seats::Seats;
 use super::stream;
 use crate::commands::play::Fault;
 use flashsale_engine::sale::{
@@ -43,6 +44,8 @@ pub struct Ledger {
     pub is_faithful: bool,
     pub orders: Vec<u8>,
     pub items: Vec<Item>,
+    /// Units with names.
+    pub seats: Seats,
     pub ids: BTreeMap<Vec<u8>, Id>,
     pub users: BTreeMap<Vec<u8>, User>,
     /// Ids by deadline, and in the order they were queued.
@@ -114,6 +117,7 @@ impl Ledger {
             items: (items.iter())
                 .map(|(sku, stock)| Item::new(sku, *stock))
                 .collect(),
+            seats: Seats::default(),
             ids: BTreeMap::new(),
             users: BTreeMap::new(),
             open: BTreeMap::new(),
@@ -248,7 +252,7 @@ impl Ledger {
 
     /// For how much longer a CHECKOUT of it can still succeed.
     pub fn grace_left_ms(&self, record: &Record, now_ms: u64) -> u64 {
-        match self.is_in_grace(record, now_ms) {
+        match self.is_in_grace(record, now_ms) && self.has_claim(record) {
             true => (self.lapses_at(record.expires_at_ms) - now_ms).min(INTEGER_MAX),
             false => 0,
         }
@@ -299,7 +303,7 @@ impl Ledger {
         for item in &self.items {
             item.available().ok_or("less than nothing is available")?;
         }
-        Ok(())
+        self.count_seats()
     }
 
     /// Stock, USERLIMIT, ITEMLIMIT and SALELIMIT, by the ledger's own counts.
@@ -470,7 +474,15 @@ impl Ledger {
             id.was_sold |= fate == Fate::Sold;
             self.orders_made += usize::from(fate == Fate::Sold);
             if let Some(record) = &mut id.record {
-                record.fate = fate;
+                let before = std::mem::replace(&mut record.fate, fate);
+                let had = match fate {
+                    Fate::Open | Fate::Sold => Vec::new(),
+                    Fate::Late => record.has.clone(),
+                    Fate::Released { .. } | Fate::Expired => std::mem::take(&mut record.has),
+                };
+                if before == Fate::Open {
+                    self.seats.free(&had);
+                }
             }
         }
         self.queue(name);

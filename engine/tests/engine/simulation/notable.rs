@@ -2,7 +2,9 @@
 
 use super::ledger::{Ledger, spelled};
 use super::record::Fate;
-use flashsale_engine::sale::{Change, Event, Forgets};
+use super::reply::Reply;
+use crate::commands::requests::Op;
+use flashsale_engine::sale::{Answer, Change, Event, Forgets};
 
 /// What an event is to the counters, when it is one of the rarer ones.
 pub fn notable(books: &Ledger, event: &Event<'_>) -> Option<&'static str> {
@@ -12,7 +14,30 @@ pub fn notable(books: &Ledger, event: &Event<'_>) -> Option<&'static str> {
     };
     let life = |id| books.life(&spelled(id));
     match &event.change {
-        Change::Sold { id, .. } if is_expired(*id) => Some("checkout within its grace"),
+        Change::Sold { id, .. } if is_expired(*id) => {
+            let record = books.record(&spelled(*id));
+            let had_units = record.is_some_and(|record| !record.has.is_empty());
+            Some(match had_units {
+                true => "checkout of the very same units",
+                false => "checkout within its grace",
+            })
+        }
+        Change::Sold { sealed, .. } | Change::Bought { sealed, .. } if !sealed.is_empty() => {
+            Some("codes named")
+        }
+        Change::Refunded(refund) if refund.units.len() > 1 => Some("refund of units"),
+        Change::Restocked {
+            named: Some(named), ..
+        } if named.withdraw => Some("units withdrawn"),
+        Change::Restocked {
+            named: Some(named), ..
+        } => {
+            let is_known = |name: &&[u8]| books.seats.find(name).is_some();
+            Some(match named.names.iter().any(is_known) {
+                true => "units put back on sale",
+                false => "units named",
+            })
+        }
         Change::Released { id } if is_expired(*id) => Some("release of an expired id"),
         Change::ReleasedUnseen { .. } => Some("release before the reserve"),
         Change::Reserved { forgets, .. } | Change::Bought { forgets, .. }
@@ -53,6 +78,27 @@ pub fn notable(books: &Ledger, event: &Event<'_>) -> Option<&'static str> {
         Change::Dropped { .. } => Some("entries dropped"),
         Change::Refunded(refund) if !refund.told.is_empty() => Some("entries told by a refund"),
         Change::Sold { order, .. } if !order.told.is_empty() => Some("entries told by an order"),
+        _ => None,
+    }
+}
+
+/// What a request by names, or for units with names, came to.
+pub fn notable_units(op: &Op, reply: &Reply) -> Option<&'static str> {
+    let ask = match op {
+        Op::Reserve { ask, .. } | Op::Buy { ask, .. } => Some(ask),
+        Op::Refund { ask, .. } => ask.as_ref(),
+        _ => None,
+    };
+    let is_by_name = ask.is_some_and(|ask| !ask.names().is_empty());
+    match reply {
+        Reply::Reserved { units, .. } | Reply::Sold(_, units) if !units.is_empty() => {
+            Some(match is_by_name {
+                true => "units by their names",
+                false => "units by their number",
+            })
+        }
+        Reply::Refunded(_) if is_by_name => Some("refund by names"),
+        Reply::No(Answer::Mismatch) if is_by_name => Some("mismatch of names"),
         _ => None,
     }
 }

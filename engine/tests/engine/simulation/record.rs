@@ -29,6 +29,10 @@ pub struct Item {
     pub reserved: u64,
     /// Orders less refunds, by the entries of the stream.
     pub sold: u64,
+    /// `Some(sealed)` since its units have names.
+    pub named: Option<bool>,
+    /// Of a sealed item: the latest deadline of those that had expired while it was counted.
+    pub counted_until_ms: Option<u64>,
 }
 
 impl Item {
@@ -38,6 +42,8 @@ impl Item {
             total,
             reserved: 0,
             sold: 0,
+            named: None,
+            counted_until_ms: None,
         }
     }
 
@@ -76,6 +82,8 @@ pub enum Fate {
 pub struct Record {
     pub user: Option<Vec<u8>>,
     pub units: Units,
+    /// Units with names that it has now, or had while it is late, in the order of its lines.
+    pub has: Vec<u32>,
     pub fate: Fate,
     pub reserved_at_ms: u64,
     pub expires_at_ms: u64,
@@ -97,6 +105,8 @@ pub struct Order {
 pub struct Refund {
     pub reference: Option<Vec<u8>>,
     pub units: Units,
+    /// Units with names that it took back.
+    pub seats: Vec<u32>,
     /// As they were asked for.
     pub no_restock: Option<bool>,
     pub restores_limit: bool,
@@ -127,12 +137,21 @@ impl Record {
         Record {
             user,
             units,
+            has: Vec::new(),
             fate: Fate::Open,
             reserved_at_ms,
             expires_at_ms: 0,
             made: 0,
             queued_at: (0, 0),
             order: None,
+        }
+    }
+
+    /// Units with names that it has now.
+    pub fn has_now(&self) -> &[u32] {
+        match self.fate {
+            Fate::Open | Fate::Sold => &self.has,
+            _ => &[],
         }
     }
 

@@ -1,8 +1,13 @@
 //! What a client reads, and what it may read when it asks the same again.
 
+use super::seats::names_in;
+use crate::commands::lines::{id_of, replaced_of};
 use crate::commands::play::{Did, Fault, Played};
 use crate::commands::requests::{Deltas, Op, bytes};
-use flashsale_engine::sale::{Answer, EntryId, ItemIndex, Sale, Slot, Terms};
+use flashsale_engine::sale::{Answer, EntryId, ItemIndex, NameBuffer, Sale, Slot, Terms};
+
+/// Names of units.
+pub type Names = Vec<Vec<u8>>;
 
 /// An answer as it is on the wire, without the words the request gave.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,8 +16,10 @@ pub enum Reply {
         expires_at_ms: u64,
         remaining: u64,
         user_remaining: Option<u64>,
+        /// Units with names that it has.
+        units: Names,
     },
-    Sold(EntryId),
+    Sold(EntryId, Names),
     /// With the REF of the order.
     AlreadySold(Vec<u8>),
     Refunded(EntryId),
@@ -35,7 +42,7 @@ impl Reply {
     pub fn of(sale: &Sale, op: &Op, played: Played) -> Reply {
         match played {
             Played::Did(Did::Reserved(slot)) => Reply::reserved(sale, slot),
-            Played::Did(Did::Sold(entry)) => Reply::Sold(entry),
+            Played::Did(Did::Sold(entry)) => Reply::sold(sale, id_of(op), entry),
             Played::Did(Did::Released) => Reply::Released,
             Played::Did(Did::Refunded(entry)) => Reply::Refunded(entry),
             Played::Did(Did::Restocked) => Reply::restocked(sale, op),
@@ -50,9 +57,16 @@ impl Reply {
     }
 
     fn said(sale: &Sale, op: &Op, answer: Answer) -> Reply {
+        let own = id_of(op);
+        let about = match (own, replaced_of(op)) {
+            (Some(own), Some(old)) if sale.is_of_replaced(&answer, sale.key(&bytes(own))) => {
+                Some(old)
+            }
+            _ => own,
+        };
         match answer {
             Answer::Reserved { slot } => Reply::reserved(sale, slot),
-            Answer::Sold { order } => Reply::Sold(order),
+            Answer::Sold { order } => Reply::sold(sale, about, order),
             Answer::AlreadySold { slot } => {
                 let view = sale.view(slot);
                 let reference = view
@@ -81,29 +95,41 @@ impl Reply {
             remaining,
             user_remaining,
         } = sale.terms(slot);
+        let id = sale.view(slot).map_or_else(Vec::new, |view| {
+            view.id(&mut NameBuffer::default()).to_vec()
+        });
         Reply::Reserved {
             expires_at_ms,
             remaining,
             user_remaining,
+            units: names_in(sale, &id),
         }
     }
 
+    fn sold(sale: &Sale, id: Option<&str>, entry: EntryId) -> Reply {
+        let names = id.map(|id| names_in(sale, &bytes(id)));
+        Reply::Sold(entry, names.unwrap_or_default())
+    }
+
     fn restocked(sale: &Sale, op: &Op) -> Reply {
-        let Op::Restock {
-            deltas, reference, ..
-        } = op
-        else {
-            unreachable!("a RESTOCK")
-        };
-        let mut items: Vec<ItemIndex> = match deltas {
-            Deltas::Bare(_) => {
+        let mut items: Vec<ItemIndex> = match op {
+            Op::Restock {
+                deltas: Deltas::Bare(_),
+                reference,
+                ..
+            } => {
                 let reference = reference.as_deref().map(bytes);
                 let item = sale.bare_restock_item(reference.as_deref());
                 item.into_iter().collect()
             }
-            Deltas::Items(items) => (items.iter())
+            Op::Restock {
+                deltas: Deltas::Items(items),
+                ..
+            } => (items.iter())
                 .filter_map(|(sku, _)| sale.find_item(&bytes(sku)))
                 .collect(),
+            Op::RestockUnits { sku, .. } => sale.find_item(&bytes(sku)).into_iter().collect(),
+            other => unreachable!("no RESTOCK: {other:?}"),
         };
         items.dedup();
         let lines = items.into_iter().map(|item| {
@@ -117,7 +143,7 @@ impl Reply {
     pub fn word(&self) -> &'static str {
         match self {
             Reply::Reserved { .. } => "RESERVED",
-            Reply::Sold(_) => "SOLD",
+            Reply::Sold(..) => "SOLD",
             Reply::AlreadySold(_) => "ALREADYSOLD",
             Reply::Refunded(_) => "REFUNDED",
             Reply::Released => "RELEASED",
@@ -141,9 +167,13 @@ impl Reply {
                 Answer::AllReserved { .. } => "ALLRESERVED",
                 Answer::NotSold { .. } => "NOTSOLD",
                 Answer::TooFew { .. } => "TOOFEW",
-                Answer::NoSku { .. } => "NOSKU",
+                Answer::NoSku { .. } | Answer::NoUnit { .. } => "NOSKU",
+                Answer::NotFree {
+                    retry_in_ms: None, ..
+                } => "NOTFREE for good",
+                Answer::NotFree { .. } => "NOTFREE",
                 Answer::Full => "OOM",
-                Answer::Invalid(_) => "ERR",
+                Answer::Invalid(_) | Answer::UnitKnown { .. } => "ERR",
                 _ => "another answer",
             },
         }
@@ -152,19 +182,38 @@ impl Reply {
     /// May a client that was told this be answered `again` now, on the same history and
     /// about the same life of the id? This is what "answered as the first was, brought
     /// up to date" means.
-    pub fn may_become(&self, again: &Reply) -> Result<(), Fault> {
+    ///
+    /// A request that names units may have been told of one that had none at that time.
+    pub fn may_become(&self, again: &Reply, is_by_name: bool) -> Result<(), Fault> {
         let is_right = match (self, again) {
             (Reply::No(_) | Reply::Ok | Reply::Swept(..), _) => true,
             (
                 Reply::Reserved {
                     expires_at_ms: promised,
+                    units: had,
                     ..
                 },
-                Reply::Reserved { expires_at_ms, .. } | Reply::Expired { expires_at_ms, .. },
+                Reply::Reserved {
+                    expires_at_ms,
+                    units,
+                    ..
+                },
+            ) => expires_at_ms >= promised && units == had,
+            (
+                Reply::Reserved {
+                    expires_at_ms: promised,
+                    ..
+                },
+                Reply::Expired { expires_at_ms, .. },
             ) => expires_at_ms >= promised,
-            (Reply::Reserved { .. }, Reply::Released | Reply::Sold(_) | Reply::Refunded(_)) => true,
-            (Reply::Sold(first), Reply::Sold(again)) => first == again,
-            (Reply::Sold(_), Reply::Refunded(_)) => true,
+            (Reply::Reserved { .. }, Reply::Released | Reply::Sold(..) | Reply::Refunded(_)) => {
+                true
+            }
+            // Units may have come back; what is left are the same ones.
+            (Reply::Sold(first, had), Reply::Sold(again, units)) => {
+                first == again && units.iter().all(|unit| had.contains(unit))
+            }
+            (Reply::Sold(..), Reply::Refunded(_)) => true,
             (Reply::Refunded(first), Reply::Refunded(again)) => first == again,
             (Reply::AlreadySold(first), Reply::AlreadySold(again)) => first == again,
             (Reply::AlreadySold(_), Reply::Refunded(_)) => true,
@@ -179,8 +228,10 @@ impl Reply {
             // Checked out within its grace, or released, by somebody else.
             (
                 Reply::Expired { .. },
-                Reply::Sold(_) | Reply::AlreadySold(_) | Reply::Refunded(_) | Reply::Released,
+                Reply::Sold(..) | Reply::AlreadySold(_) | Reply::Refunded(_) | Reply::Released,
             ) => true,
+            // It was sold other units than were named.
+            (Reply::Expired { .. }, Reply::No(Answer::Mismatch)) => is_by_name,
             (Reply::Restocked(first), Reply::Restocked(again)) => {
                 let items = |lines: &[(ItemIndex, i64, u64)]| {
                     lines.iter().map(|line| line.0).collect::<Vec<_>>()

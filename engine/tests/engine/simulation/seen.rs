@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-const ALL: [&str; 97] = [
+const ALL: [&str; 113] = [
     // Answers.
     "ALLRESERVED",
     "ALREADYSOLD",
@@ -77,6 +77,23 @@ const ALL: [&str; 97] = [
     "sweep that ends a grace",
     "sweep that expires",
     "sweep that forgets",
+    // Units with names.
+    "BUY of others than a late one had",
+    "NOTFREE",
+    "NOTFREE for good",
+    "checkout of the very same units",
+    "codes named",
+    "expired before its item had names",
+    "mismatch of names",
+    "refund by names",
+    "refund of units",
+    "retry of an order with codes",
+    "sale with names",
+    "units by their names",
+    "units by their number",
+    "units named",
+    "units put back on sale",
+    "units withdrawn",
     // Clocks.
     "clock before 1970",
     "clock set back",

@@ -63,14 +63,32 @@ pub struct Scene {
     pub users: usize,
     /// Most units of one line.
     pub most: u64,
+    /// Units of some items may get names.
+    pub has_names: bool,
     pub weights: Vec<(Act, u64)>,
 }
+
+/// An item whose units get names, and one whose are codes. The latter may begin with a unit that
+/// is counted.
+pub const SEATS: &str = "stalls";
+pub const CODES: &str = "code";
 
 const LONGEST_NAME: &str = "a SKU that does not fit where short names are kept";
 
 impl Scene {
     pub fn new(dice: &mut Dice) -> Scene {
-        let setup = setup(dice);
+        let mut setup = setup(dice);
+        let has_names = dice.one_in(3);
+        if has_names {
+            let counted = dice.below(2);
+            setup.items.push((SEATS.into(), 0));
+            setup.items.push((CODES.into(), counted));
+            if dice.one_in(2) {
+                setup.options.retain(|(name, _)| *name != "GRACE");
+                let hold_ms = setup.hold_ms_default;
+                setup.options.push(("GRACE", dice.between(1, 2 * hold_ms)));
+            }
+        }
         let servers = (0..dice.between(3, 4))
             .map(|_| Config {
                 bounds: Bounds {
@@ -88,6 +106,7 @@ impl Scene {
             clients: dice.between(2, 24) as usize,
             users: dice.between(1, 12) as usize,
             most: dice.between(1, 4),
+            has_names,
             weights: weights(dice),
             setup,
         }

@@ -11,13 +11,15 @@ use super::clients::{Asking, Client, Request, Told};
 use super::history::{At, Histories, missed_alike};
 use super::judge::Case;
 use super::ledger::{Ledger, must};
+use super::notable::notable_units;
+use super::record::Fate;
 use super::reply::Reply;
 use super::server::{Deciding, Role, Server, digest_of};
 use super::step::{Act, Scene, Step};
 use crate::commands::lines::{id_of, replaced_of};
 use crate::commands::play::{self, Fault};
 use crate::commands::requests::{Op, bytes};
-use flashsale_engine::sale::{Sale, encode_event};
+use flashsale_engine::sale::{Answer, Sale, encode_event};
 use flashsale_fuzz::dice::Dice;
 
 /// A sale's id is a ULID of this test's making.
@@ -68,7 +70,11 @@ impl Standing {
                 let id = bytes(id);
                 (books.life(&id), books.record(&id).is_some())
             }
-            (Op::Restock { reference, .. }, _) if reference.is_some() => (0, false),
+            (Op::Restock { reference, .. } | Op::RestockUnits { reference, .. }, _)
+                if reference.is_some() =>
+            {
+                (0, false)
+            }
             _ => return Ok(None),
         };
         Ok(Some(Standing {
@@ -103,6 +109,10 @@ impl World {
             servers.push(Server::new(&histories, config.clone(), role)?);
         }
         servers[0].books = Some(Ledger::open(&histories.created)?);
+        let mut seen = BTreeMap::new();
+        if scene.has_names {
+            seen.insert("sale with names", 1);
+        }
         Ok(Some(World {
             scene: scene.clone(),
             now_ms: scene.setup.clock_ms,
@@ -115,7 +125,7 @@ impl World {
             ids: 0,
             events: 0,
             operations: 0,
-            seen: BTreeMap::new(),
+            seen,
             notes: None,
             is_durable: true,
         }))
@@ -290,8 +300,26 @@ impl World {
         for id in id_of(op).into_iter().chain(replaced_of(op)) {
             books.compare_id(&server.sale, &bytes(id))?;
         }
+        let record = id_of(op).and_then(|id| books.record(&bytes(id)));
+        let is_lost = record.is_some_and(|record| {
+            let is_late = books.is_in_grace(record, now_ms) && !books.has_claim(record);
+            is_late && matches!(reply, Reply::Expired { .. })
+        });
+        let is_of_others = record.is_some_and(|record| {
+            let (Op::Buy { ask, .. }, Reply::No(Answer::Mismatch)) = (op, &reply) else {
+                return false;
+            };
+            let is_named = |buys| books.has_no_others(record, ask, buys);
+            record.fate == Fate::Late && is_named(false) && !is_named(true)
+        });
         self.look_now_and_then(at, events)?;
-        if let Some(what) = notable {
+        if is_lost {
+            self.count("expired before its item had names");
+        }
+        if is_of_others {
+            self.count("BUY of others than a late one had");
+        }
+        for what in notable.into_iter().chain(notable_units(op, &reply)) {
             self.count(what);
         }
         if events > changes as u64 && !matches!(op, Op::Sweep(_)) {
@@ -331,9 +359,15 @@ impl World {
         standing: &Standing,
     ) -> Result<Option<Told>, Fault> {
         let server = &self.servers[by];
-        let Request { told, .. } = &self.requests[request];
+        let Request { told, op, .. } = &self.requests[request];
+        let is_by_name = match op {
+            Op::Reserve { ask, .. } | Op::Buy { ask, .. } => !ask.names().is_empty(),
+            _ => false,
+        };
         let Standing { at, life, is_known } = *standing;
+        let books = server.books.as_ref().ok_or("a replica answers")?;
         let (mut replayed, mut other_history, mut missed) = (false, false, false);
+        let mut codes = false;
         for before in told {
             if !self.histories.leads_through(at, before.at) {
                 other_history = true;
@@ -349,14 +383,15 @@ impl World {
             }
             let is_order = matches!(
                 before.reply,
-                Reply::Sold(_) | Reply::Refunded(_) | Reply::AlreadySold(_) | Reply::Restocked(_)
+                Reply::Sold(..) | Reply::Refunded(_) | Reply::AlreadySold(_) | Reply::Restocked(_)
             );
             if !is_known && !is_order {
                 // Forgotten since, or never known.
                 continue;
             }
-            before.reply.may_become(reply)?;
+            before.reply.may_become(reply, is_by_name)?;
             replayed |= !matches!(before.reply, Reply::No(_));
+            codes |= matches!(&before.reply, Reply::Sold(_, names) if books.has_codes(names));
         }
         let told = Told {
             at,
@@ -366,6 +401,9 @@ impl World {
         };
         if replayed {
             self.count("retry answered as before");
+        }
+        if codes {
+            self.count("retry of an order with codes");
         }
         if missed {
             self.count("retry of what a copy missed");

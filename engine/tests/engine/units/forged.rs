@@ -44,8 +44,8 @@ fn seated() -> World {
     world
 }
 
-const STALLS: u32 = 1;
-const CODE: u32 = 2;
+const STALLS: u32 = 2;
+const CODE: u32 = 3;
 
 fn lines(item: u32, qty: u64) -> Lines {
     [Line { item, qty }].into_iter().collect()

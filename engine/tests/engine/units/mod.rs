@@ -16,6 +16,7 @@ mod forged;
 mod history;
 mod model;
 mod said;
+mod since;
 mod world;
 
 use std::collections::BTreeMap;
@@ -91,7 +92,10 @@ fn restock(rng: &mut SmallRng) -> Op {
         names.push(names[0].clone());
     }
     Op::RestockUnits {
-        sealed: (sku == "code") != rng.random_bool(0.03),
+        sealed: match &*sku {
+            "pit" => rng.random_bool(0.7),
+            sku => (sku == "code") != rng.random_bool(0.03),
+        },
         sku,
         names,
         new: rng.random_bool(0.8),
@@ -194,9 +198,13 @@ fn step(rng: &mut SmallRng, before: &[Step], world: &World) -> Step {
         76..84 => world
             .some_refund(rng)
             .unwrap_or_else(|| refund(rng, ids, world)),
-        84..87 => Op::Restock {
+        84..86 => Op::Restock {
             sku: (*SKUS.choose(rng).expect("a SKU")).to_string(),
             delta: rng.random_range(-2..4),
+        },
+        86 => Op::Restock {
+            sku: "pit".into(),
+            delta: -1,
         },
         87..90 => Op::Sweep,
         90 if before.len() > STEPS * 3 / 4 => Op::Close,

@@ -61,11 +61,20 @@ pub struct Reservation {
     pub units: Vec<usize>,
     pub status: Status,
     pub expires_at: u64,
+    /// It expired while an item was counted whose units have names now.
+    lost: bool,
     order_ref: Option<u32>,
     refunds: Vec<Refund>,
 }
 
 impl Reservation {
+    fn grace_left(&self, now: u64) -> u64 {
+        match self.status {
+            Status::InGrace if !self.lost => (self.expires_at + GRACE_MS).saturating_sub(now),
+            _ => 0,
+        }
+    }
+
     pub fn left(&self) -> Vec<(usize, u64)> {
         let gone = |item| {
             let lines = self.refunds.iter().flat_map(|refund| &refund.lines);
@@ -310,7 +319,7 @@ impl Model {
                     .reservations
                     .get(id)
                     .is_some_and(|r| r.status == Status::InGrace);
-                if said == "EXPIRED" && is_late && self.has_overdue() {
+                if said.starts_with("EXPIRED") && is_late && self.has_overdue() {
                     self.sweep();
                     return self.checkout(*id, *reference);
                 }
@@ -402,6 +411,13 @@ impl Model {
             });
             self.items.len() - 1
         });
+        if self.items[at].named.is_none() {
+            // What expired before is expired for good.
+            let late = self.reservations.values_mut();
+            for record in late.filter(|record| record.status == Status::InGrace) {
+                record.lost |= record.lines.iter().any(|(item, _)| *item == at);
+            }
+        }
         self.items[at].named = Some(sealed);
         self.items[at].available += names.len() as u64;
         let row = self.rows;
@@ -540,16 +556,23 @@ impl Model {
             Status::Open | Status::Sold => &record.units[..],
             _ => &[],
         };
+        sorted(&wanted.lines) == sorted(&record.lines) && self.names_all(has_now, items, names)
+    }
+
+    /// Are all of these units, of the items that some units are named of, among those?
+    fn names_all(&self, units: &[usize], items: &[(String, u64)], names: &[String]) -> bool {
+        let Ok(wanted) = self.wanted(items, names) else {
+            return false;
+        };
         let by_name = &wanted.lines[wanted.by_number..];
         let is_named = |unit: usize| {
             by_name
                 .iter()
                 .any(|(item, _)| *item == self.units[unit].item)
         };
-        sorted(&wanted.lines) == sorted(&record.lines)
-            && has_now
-                .iter()
-                .all(|&unit| !is_named(unit) || wanted.named.contains(&unit))
+        units
+            .iter()
+            .all(|&unit| !is_named(unit) || wanted.named.contains(&unit))
     }
 
     fn state_of(&self, id: u32) -> String {
@@ -587,6 +610,11 @@ impl Model {
             if !self.is_same(record, *user, items, names) {
                 return "MISMATCH".into();
             }
+            // Within its grace it would be sold what it had, which must be what is named.
+            let is_late = record.status == Status::InGrace;
+            if *buys && is_late && !self.names_all(&record.units, items, names) {
+                return "MISMATCH".into();
+            }
             return if *buys {
                 self.checkout(*id, None)
             } else {
@@ -598,6 +626,9 @@ impl Model {
             None => None,
             Some(old) => match self.reservations.get(&old) {
                 None => return "NORESERVATION".into(),
+                Some(record) if self.state_of(old) == "EXPIRED" => {
+                    return format!("EXPIRED {}", record.grace_left(self.now));
+                }
                 Some(_) if !self.state_of(old).starts_with("RESERVED") => {
                     return self.state_of(old);
                 }
@@ -631,6 +662,7 @@ impl Model {
                     units,
                     status: Status::Open,
                     expires_at,
+                    lost: false,
                     order_ref: None,
                     refunds: Vec::new(),
                 };
@@ -731,19 +763,10 @@ impl Model {
                     .units
                     .iter()
                     .all(|&unit| self.units[unit].state == State::Free);
-                let had_names = |item| {
-                    record
-                        .units
-                        .iter()
-                        .any(|&unit| self.units[unit].item == item)
-                };
                 let mut lines = record.lines.iter();
-                // Made while the item was counted: it has no units of its own.
-                let has_stock = lines.all(|&(item, qty)| {
-                    self.available(item) >= qty && (!self.is_open_named(item) || had_names(item))
-                });
-                if !are_free || !has_stock {
-                    return "EXPIRED".into();
+                let has_stock = lines.all(|&(item, qty)| self.available(item) >= qty);
+                if !are_free || !has_stock || record.lost {
+                    return format!("EXPIRED {}", record.grace_left(self.now));
                 }
                 let (lines, units) = (record.lines.clone(), record.units.clone());
                 for &(item, qty) in &lines {
@@ -756,7 +779,7 @@ impl Model {
                 }
                 self.sell(id, reference)
             }
-            Status::Open | Status::Expired => "EXPIRED".into(),
+            Status::Open | Status::Expired => "EXPIRED 0".into(),
             Status::Released => "RELEASED".into(),
             Status::Sold => {
                 let state = self.state_of(id);
@@ -804,6 +827,7 @@ impl Model {
                 units: Vec::new(),
                 status: Status::Released,
                 expires_at: 0,
+                lost: false,
                 order_ref: None,
                 refunds: Vec::new(),
             };

@@ -1,7 +1,8 @@
 //! What is asked, in plain words.
 
-/// `stalls` and `box` are named, `code` is sealed, `ga` counted.
-pub const SKUS: [&str; 4] = ["stalls", "box", "code", "ga"];
+/// `stalls` and `box` are named, `code` is sealed, `ga` counted; `pit` is counted until it has
+/// none left, and then may get names.
+pub const SKUS: [&str; 5] = ["stalls", "box", "code", "ga", "pit"];
 
 #[derive(Clone, Debug)]
 pub enum Op {

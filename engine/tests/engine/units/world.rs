@@ -69,7 +69,7 @@ impl World {
             share_id: 7,
             sale_id: 42,
             orders: b"orders",
-            items: vec![(b"ga", 9)],
+            items: vec![(b"ga", 9), (b"pit", 1)],
             changes: Changes {
                 grace_ms: Some(GRACE_MS),
                 events: Some(sale::Events::All),
@@ -88,11 +88,13 @@ impl World {
             steps: 0,
         };
         world.model.now = BEGIN_MS;
-        world.model.items.push(super::model::Item {
-            sku: "ga".into(),
-            named: None,
-            available: 9,
-        });
+        for (sku, available) in [("ga", 9), ("pit", 1)] {
+            world.model.items.push(super::model::Item {
+                sku: sku.into(),
+                named: None,
+                available,
+            });
+        }
         world
     }
 
@@ -380,7 +382,10 @@ impl World {
             Answer::AlreadySold { .. } => "ALREADYSOLD".into(),
             Answer::Refunded { .. } => "REFUNDED".into(),
             Answer::Released => "RELEASED".into(),
-            Answer::Expired { .. } => "EXPIRED".into(),
+            Answer::Expired { grace_left_ms, .. } => match grace_left_ms {
+                Some(left_ms) => format!("EXPIRED {left_ms}"),
+                None => "EXPIRED".into(),
+            },
             Answer::Restocked => "RESTOCKED".into(),
             Answer::Unchanged => "OK".into(),
             Answer::Mismatch => "MISMATCH".into(),

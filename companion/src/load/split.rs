@@ -208,10 +208,7 @@ impl Split {
     /// # Errors
     ///
     /// A server does not answer.
-    pub async fn wait_until_none_is_open(
-        &self,
-        at_most: Duration,
-    ) -> Result<(), RedisError> {
+    pub async fn wait_until_none_is_open(&self, at_most: Duration) -> Result<(), RedisError> {
         for (link, sale) in self.each() {
             books::wait_until_none_is_open(&link, &sale, at_most).await?;
         }

@@ -25,7 +25,12 @@ impl Worker {
     /// # Errors
     ///
     /// The system refuses to start it, in words.
-    pub fn start(redis_url: &str, way: &Way, sql_url: &str, orders: [&str; 2]) -> Result<Self, String> {
+    pub fn start(
+        redis_url: &str,
+        way: &Way,
+        sql_url: &str,
+        orders: [&str; 2],
+    ) -> Result<Self, String> {
         let program = std::env::current_exe();
         let cannot = |error: std::io::Error| format!("cannot start the worker: {error}");
         let child = Command::new(program.map_err(cannot)?)

@@ -326,6 +326,20 @@ fn pairs(bytes: &[u8], at: usize, list: &mut Vec<(ShareId, u64)>) -> Result<usiz
     Ok(at)
 }
 
+/// Reads the answer to a GIVE: the total in force; `None` for a refusal or an error.
+pub fn given(bytes: &[u8]) -> Option<u64> {
+    let (b'*', 2.., after) = header(bytes, 0)? else {
+        return None;
+    };
+    let (b"GIVEN", after) = word(bytes, after).ok()?? else {
+        return None;
+    };
+    match header(bytes, after)? {
+        (b':', total, _) => u64::try_from(total).ok(),
+        _ => None,
+    }
+}
+
 /// Reads a text at a place; `None` where it is not whole.
 fn word(bytes: &[u8], at: usize) -> Result<Option<(&[u8], usize)>, Garbled> {
     match header(bytes, at) {
@@ -476,6 +490,15 @@ mod tests {
         });
         assert_eq!(length, Ok(Some(bytes.len())));
         assert_eq!(taken, [(3, false)]);
+    }
+
+    #[test]
+    fn a_refusal_gives_nothing() {
+        let row = |word: &str| format!("*4\r\n{}:7\r\n:0\r\n$3\r\nred\r\n", text(word));
+        assert_eq!(given(row("GIVEN").as_bytes()), Some(7));
+        assert_eq!(given(row("TOOFEW").as_bytes()), None);
+        assert_eq!(given(b"$-1\r\n"), None);
+        assert_eq!(given(b"-NOPERM no\r\n"), None);
     }
 
     #[test]

@@ -191,7 +191,10 @@ impl Cluster {
     fn wait_for_replica_of(&self, at: usize) {
         let number = |text: &str, name: &str| -> Option<u64> {
             let rest = &text[text.find(name)? + name.len()..];
-            rest.split(|one: char| !one.is_ascii_digit()).next()?.parse().ok()
+            rest.split(|one: char| !one.is_ascii_digit())
+                .next()?
+                .parse()
+                .ok()
         };
         let info = || self.nodes[at].ask::<String>("INFO replication");
         let offset = number(&info(), "master_repl_offset:");

@@ -44,7 +44,16 @@ fn wait_for_sales(cluster: &Cluster) {
 #[test]
 fn a_primary_is_killed_and_its_replica_goes_on() {
     let mut cluster = Cluster::start(1, &["--appendfsync", "always"]);
-    let words = ["--cluster", "--outages", "--buyers", "4000", "--within", "3s", "--stock", "900"];
+    let words = [
+        "--cluster",
+        "--outages",
+        "--buyers",
+        "4000",
+        "--within",
+        "3s",
+        "--stock",
+        "900",
+    ];
     let crowd = program(&cluster.url(), &words).spawn().expect("flashsale");
     wait_for_sales(&cluster);
     cluster.nodes[0].kill();
@@ -62,11 +71,21 @@ fn rows_of_all_parts_are_those_of_their_streams() {
     let folder = tempfile::tempdir().expect("a folder");
     let sql = format!("sqlite:{}", folder.path().join("shop.db").display());
     let words = [
-        "--buyers", "1000", "--within", "1s", "--stock", "300", "--worker-sql", &sql,
+        "--buyers",
+        "1000",
+        "--within",
+        "1s",
+        "--stock",
+        "300",
+        "--worker-sql",
+        &sql,
     ];
     let (code, text) = load(&redis.url(), &words);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("rows in SQL = orders of the stream"), "{text}");
+    assert!(
+        text.contains("rows in SQL = orders of the stream"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -104,7 +123,14 @@ fn a_crowd_at_a_cluster() {
 fn a_crowd_at_a_cluster_whose_primary_is_killed() {
     let mut cluster = Cluster::start(3, &["--appendfsync", "everysec"]);
     let words = [
-        "--cluster", "--outages", "--buyers", "20000", "--within", "12s", "--stock", "4000",
+        "--cluster",
+        "--outages",
+        "--buyers",
+        "20000",
+        "--within",
+        "12s",
+        "--stock",
+        "4000",
     ];
     let crowd = program(&cluster.url(), &words).spawn().expect("flashsale");
     wait_for_sales(&cluster);

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 /// Entries of one batch.
 pub const BATCH: usize = 64;
-/// Batches on the way on one connection.
-const AHEAD: usize = 16;
+/// Batches on the way on one connection: a server that may run has always something to do.
+const AHEAD: usize = 64;
 /// How long a part that has nothing is left in peace: its `retry_in_ms`, unless said.
 const REST: Duration = Duration::from_millis(200);
 
@@ -102,7 +102,10 @@ impl Pump {
             self.dice ^= self.dice << 17;
             let at = ready[self.dice as usize % ready.len()];
             let part = &mut self.parts[at];
-            let batch = part.batches.get(part.sent).expect("more batches are needed");
+            let batch = part
+                .batches
+                .get(part.sent)
+                .expect("more batches are needed");
             self.stream.write_all(batch).expect("a batch");
             part.sent += 1;
             self.under_way.push_back(at);

@@ -126,7 +126,7 @@ bench-companion: ## measure what one worker stores, what reconcile compares, and
 bench-split: ## measure what a split sale costs, and its driver (FLASHSALE_PICTURE=docs/bench/split.svg)
 	@$(SETUP) build companion server
 	cargo build --release --locked
-	$(COMPANION) test --release $(IN_COMPANION) --test split -- bench:: --ignored --nocapture --test-threads=1
+	$(COMPANION) test --release $(IN_COMPANION) --test split -- bench:: rush:: --ignored --nocapture --test-threads=1
 
 lint-companion: ## check the companion's formatting and lints
 	@$(SETUP) companion lint

@@ -67,7 +67,13 @@ enum Command {
 fn main() -> ExitCode {
     // Wrong usage ends here with 2, help and version with 0.
     let Flashsale { command } = Flashsale::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let mut builder = match &command {
+        // A driver reads and decides in turn: to hand bytes from one thread to another would cost
+        // it more than what is done with them.
+        Command::Split(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder
         .worker_threads(2)
         .enable_all()
         .build()

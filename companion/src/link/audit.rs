@@ -56,6 +56,11 @@ pub async fn audit(
     // A million reservations with a million entries take some seconds, on a busy core many.
     let patient = asked.patient(address).await;
     let asked = patient.as_ref().unwrap_or(asked);
+    if matches!(replica, Replica::CaughtUp(_)) {
+        // Or it redirects in a cluster, each connection for itself. Elsewhere this is an error, which
+        // does no harm.
+        let _ = asked.ask(&redis::cmd("READONLY")).await;
+    }
     for (name, value) in pairs(&asked.ask(&command).await?) {
         match (name.as_str(), value) {
             ("consistent", value) => audit.consistent = value == Value::Int(1),
@@ -130,7 +135,5 @@ async fn caught_up(address: &Address, server: &(String, u16), offset: u64) -> Op
     let replica = Link::connect_to_any(&address).await.ok()?;
     let info = replica.info("replication").await.ok()?;
     let reached: u64 = info.get("slave_repl_offset")?.parse().ok()?;
-    // Or it redirects in a cluster. Elsewhere this is an error, which does no harm.
-    let _ = replica.ask(&redis::cmd("READONLY")).await;
     (reached >= offset).then_some(replica)
 }

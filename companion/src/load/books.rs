@@ -125,6 +125,17 @@ pub async fn wait_until_none_is_open(
     }
 }
 
+/// Returns how many entries the group of load's worker has not stored; `None` without the group.
+///
+/// # Errors
+///
+/// The server does not answer.
+pub async fn unstored(link: &Link, sale: &Sale) -> Result<Option<i64>, RedisError> {
+    let groups = link.groups(sale.orders.as_bytes()).await?;
+    let group = groups.into_iter().find(|group| group.name == b"load");
+    Ok(group.and_then(|group| Some(group.lag? + group.pending)))
+}
+
 /// Reports whether somebody is in line; in a module without lines nobody is.
 async fn is_waited(link: &Link, sale: &Sale) -> Result<bool, RedisError> {
     let mut command = redis::cmd("FLASHSALE.INFO");

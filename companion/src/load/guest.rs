@@ -277,7 +277,7 @@ fn world_of(options: &Options, place: &Place, sale: Sale, rules: Rules) -> World
         connections: options.connections.unwrap_or(CONNECTIONS).into(),
         batch: None,
         address: Mutex::new(place.address),
-        places: Vec::new(),
+        places: Mutex::new(Vec::new()),
         greetings: (Vec::new(), 0),
         stop: AtomicBool::new(false),
         killed_us: AtomicU64::new(0),

@@ -85,10 +85,10 @@ pub struct Options {
     /// Leaves the sale there
     #[arg(long)]
     pub keep: bool,
-    /// The sale has so many parts, on the shards of a cluster, and a driver beside it. Their slots stay
-    /// where they are
+    /// The sale has so many parts, on the shards of a cluster, and a driver beside it. With --outages
+    /// others may kill their primaries, and move their slots
     #[arg(long, value_name = "PARTS", value_parser = clap::value_parser!(u16).range(1..=1_024),
-          conflicts_with_all = ["wait", "batch", "worker_sql", "kill_at", "own"])]
+          conflicts_with_all = ["wait", "batch", "kill_at", "own"])]
     pub split: Option<u16>,
     /// How many come in a spike
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use redis::RedisError;
 
@@ -16,14 +18,19 @@ use super::clock::Clock;
 use super::options::{Options, Shape};
 use super::prepare::{EARLY_MS, GRACE_MS, socket_of};
 use super::request::Sale;
+use super::world::lock;
+
+/// How long the primaries of all parts may take to be found once everybody has left.
+const FOUND_WITHIN: Duration = Duration::from_secs(30);
 
 /// The parts, and the driver.
 pub struct Split {
-    name: String,
+    pub name: String,
     address: Address,
     pub sale: Sale,
-    links: PartLinks,
-    driver: std::sync::Mutex<Option<Child>>,
+    names: Names,
+    links: Mutex<Arc<PartLinks>>,
+    driver: Mutex<Option<Child>>,
 }
 
 /// The program itself, as one that sells in parts.
@@ -101,8 +108,9 @@ impl Split {
             name: name.to_owned(),
             address: address.clone(),
             sale,
-            links,
-            driver: std::sync::Mutex::new(Some(driver)),
+            names,
+            links: Mutex::new(Arc::new(links)),
+            driver: Mutex::new(Some(driver)),
         })
     }
 
@@ -112,16 +120,73 @@ impl Split {
     ///
     /// A server has no address.
     pub fn places(&self) -> Result<Vec<SocketAddr>, Failure> {
+        let links = Arc::clone(&lock(&self.links));
         let parts = 0..self.sale.parts.len();
         parts
-            .map(|part| socket_of(&self.links.of(part).server))
+            .map(|part| socket_of(&links.of(part).server))
             .collect()
     }
 
     /// Each part with its connection.
-    fn each(&self) -> impl Iterator<Item = (&Link, Sale)> {
+    fn each(&self) -> Vec<(Link, Sale)> {
+        let links = Arc::clone(&lock(&self.links));
         let parts = self.sale.each().into_iter().enumerate();
-        parts.map(|(part, sale)| (self.links.of(part), sale))
+        let part = |(part, sale)| (links.of(part).clone(), sale);
+        parts.map(part).collect()
+    }
+
+    /// Looks where the parts are now: a primary is gone, or a slot has moved. Whoever answers has
+    /// to have the part; in a cluster that is down, nobody has.
+    ///
+    /// # Errors
+    ///
+    /// In words: a part cannot be reached, and all are as they were.
+    pub async fn find_again(&self) -> Result<(), String> {
+        let links = PartLinks::connect(&self.address, &self.names).await?;
+        for (part, sale) in self.sale.each().iter().enumerate() {
+            let answer = books::read_stock(links.of(part), sale).await;
+            answer.map_err(|error| format!("{}: {}", sale.key, explain(&error)))?;
+        }
+        *lock(&self.links) = Arc::new(links);
+        Ok(())
+    }
+
+    /// Waits until all parts can be reached.
+    pub async fn settle(&self) {
+        let deadline = Instant::now() + FOUND_WITHIN;
+        while let Err(text) = self.find_again().await {
+            if Instant::now() > deadline {
+                return log::warn(text);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// The sale id of each part.
+    ///
+    /// # Errors
+    ///
+    /// A server does not answer, or its module is too old.
+    pub async fn sale_ids(&self) -> Result<Vec<String>, Failure> {
+        let mut ids = Vec::new();
+        for (link, sale) in self.each() {
+            ids.push(super::prepare::sale_id(&link, &sale).await?);
+        }
+        Ok(ids)
+    }
+
+    /// Entries of all parts that the worker's group has not stored; `None` while it is not there.
+    ///
+    /// # Errors
+    ///
+    /// A server does not answer.
+    pub async fn unstored(&self) -> Result<Option<i64>, RedisError> {
+        let mut sum = Some(0);
+        for (link, sale) in self.each() {
+            let left = books::unstored(&link, &sale).await?;
+            sum = sum.zip(left).map(|(sum, left)| sum + left);
+        }
+        Ok(sum)
     }
 
     /// The stock of all parts by item. Parts are read one after the other, so that units which
@@ -133,7 +198,7 @@ impl Split {
     pub async fn stock(&self) -> Result<Vec<[u64; 3]>, RedisError> {
         let mut sums = vec![[0; 3]; self.sale.items.len()];
         for (link, sale) in self.each() {
-            add_stock(&mut sums, &books::read_stock(link, &sale).await?);
+            add_stock(&mut sums, &books::read_stock(&link, &sale).await?);
         }
         Ok(sums)
     }
@@ -143,12 +208,9 @@ impl Split {
     /// # Errors
     ///
     /// A server does not answer.
-    pub async fn wait_until_none_is_open(
-        &self,
-        at_most: std::time::Duration,
-    ) -> Result<(), RedisError> {
+    pub async fn wait_until_none_is_open(&self, at_most: Duration) -> Result<(), RedisError> {
         for (link, sale) in self.each() {
-            books::wait_until_none_is_open(link, &sale, at_most).await?;
+            books::wait_until_none_is_open(&link, &sale, at_most).await?;
         }
         Ok(())
     }
@@ -170,7 +232,7 @@ impl Split {
         };
         whole.audit.consistent = true;
         for (link, sale) in self.each() {
-            let part = books::read(link, &sale, promised.clone()).await?;
+            let part = books::read(&link, &sale, promised.clone()).await?;
             add_stock(&mut whole.stock, &part.stock);
             for (name, number) in part.info {
                 *whole.info.entry(name).or_default() += number;
@@ -183,7 +245,7 @@ impl Split {
                 *found = found.take().or(known);
             }
             let (key, orders) = (sale.key.as_bytes(), sale.orders.as_bytes());
-            let audit = crate::link::audit(link, &self.address, key, orders).await?;
+            let audit = crate::link::audit(&link, &self.address, key, orders).await?;
             whole.audit.consistent &= audit.consistent;
             whole.audit.differences.extend(audit.differences);
             whole.audit.place = format!("{}, and of each other part likewise", audit.place);
@@ -209,7 +271,7 @@ impl Split {
     }
 
     fn end_driver(&self) {
-        if let Some(mut driver) = super::world::lock(&self.driver).take() {
+        if let Some(mut driver) = lock(&self.driver).take() {
             let pid = driver.id().to_string();
             let _ = Command::new("kill").args(["-TERM", &pid]).status();
             let _ = driver.wait();

@@ -43,7 +43,8 @@ pub struct Stage {
     manners: Manners,
     worker: Mutex<Option<Worker>>,
     seed: u64,
-    sale_id: String,
+    /// One, or that of each part.
+    sale_ids: Vec<String>,
     /// Name and value, for the report.
     facts: Vec<(&'static str, String)>,
 }
@@ -89,7 +90,7 @@ fn world(
         connections: options.connections.unwrap_or(CONNECTIONS).into(),
         batch: options.batch.map(usize::from),
         address: Mutex::new(socket_of(&link.server)?),
-        places,
+        places: Mutex::new(places),
         greetings: greetings(address),
         stop: AtomicBool::new(false),
         killed_us: AtomicU64::new(0),
@@ -137,18 +138,27 @@ impl Stage {
             sale = split.sale.clone();
         }
         let link = connect(&address, &sale).await?;
-        let sale_id = sale_id(&link, &sale).await?;
+        let sale_ids = match &split {
+            Some(split) => split.sale_ids().await?,
+            None => vec![sale_id(&link, &sale).await?],
+        };
         let facts = machine::facts(&link, options).await;
         let rules = rules(options, manners.order_limit, clock);
         let world = world(options, rules, sale, places, &link, &address)?;
         let world = Arc::new(world);
-        let worker = start_worker(options, &address, own.as_ref(), &world.sale)?;
+        let name = split.as_ref().map(|split| split.name.as_str());
+        let orders = match name {
+            Some(name) => ["--group-of", name],
+            None => ["--orders", world.sale.orders.as_str()],
+        };
+        let worker = start_worker(options, &address, own.as_ref(), orders)?;
         let watch = Watch {
             split,
             world: Arc::clone(&world),
             address,
             own: Arc::new(Mutex::new(own)),
             kill_at: options.kill_at,
+            outages: options.outages,
             restocks: options.shape == Shape::Soak,
             has_worker: worker.is_some(),
             stop: AtomicBool::new(false),
@@ -161,7 +171,7 @@ impl Stage {
             manners,
             worker: Mutex::new(worker),
             seed,
-            sale_id,
+            sale_ids,
             facts,
         })
     }
@@ -217,7 +227,10 @@ impl Stage {
         let sale = &self.world.sale;
         let at_most = Duration::from_millis(options.hold_ms() + GRACE_MS + 5_000);
         match &self.watch.split {
-            Some(split) => split.wait_until_none_is_open(at_most).await,
+            Some(split) => {
+                split.settle().await;
+                split.wait_until_none_is_open(at_most).await
+            }
             None => books::wait_until_none_is_open(&link, sale, at_most).await,
         }
         .map_err(failed)?;
@@ -236,8 +249,12 @@ impl Stage {
         };
         let worker_ends = self.stop_worker();
         if let Some(url) = &options.worker_sql {
-            let rows = books::read_sql(url, &self.sale_id).await;
-            books.sql = Some(rows.map_err(|error| Failure::cannot("reading SQL", error))?);
+            let mut all = books::SqlRows::new();
+            for sale_id in &self.sale_ids {
+                let rows = books::read_sql(url, sale_id).await;
+                all.extend(rows.map_err(|error| Failure::cannot("reading SQL", error))?);
+            }
+            books.sql = Some(all);
         }
         let expected = Expected {
             items: sale.items.clone(),
@@ -285,11 +302,11 @@ impl Stage {
         }
         let deadline = std::time::Instant::now() + DRAIN_WITHIN;
         loop {
-            let groups = link.groups(self.world.sale.orders.as_bytes()).await;
-            let left = groups.ok().and_then(|groups| {
-                let group = groups.into_iter().find(|group| group.name == b"load")?;
-                Some(group.lag? + group.pending)
-            });
+            let left = match &self.watch.split {
+                Some(split) => split.unstored().await,
+                None => books::unstored(link, &self.world.sale).await,
+            };
+            let left = left.ok().flatten();
             if left == Some(0) || std::time::Instant::now() > deadline {
                 return Some(left.unwrap_or(-1));
             }
@@ -312,12 +329,12 @@ fn start_worker(
     options: &Options,
     address: &Address,
     own: Option<&Own>,
-    sale: &Sale,
+    orders: [&str; 2],
 ) -> Result<Option<Worker>, Failure> {
     let Some(sql) = &options.worker_sql else {
         return Ok(None);
     };
     let redis_url = own.map_or_else(|| address.whole_url(), Own::url);
-    let started = Worker::start(&redis_url, &address.way, sql, &sale.orders);
+    let started = Worker::start(&redis_url, &address.way, sql, orders);
     started.map(Some).map_err(Failure::CannotGoOn)
 }

@@ -37,6 +37,8 @@ pub struct Watch {
     pub address: Address,
     pub own: Arc<Mutex<Option<Own>>>,
     pub kill_at: Option<Duration>,
+    /// Others may kill the primaries of a split sale.
+    pub outages: bool,
     /// Adds to items of which less than half is left.
     pub restocks: bool,
     pub has_worker: bool,
@@ -55,17 +57,14 @@ impl Watch {
         let mut link = None;
         let (mut rounds, mut restocks) = (0_u64, 0_u64);
         let mut owed = None;
+        // When a primary of a split sale was found to be gone.
+        let mut gone_us = None;
         while !self.stop.load(Ordering::Relaxed) {
             tokio::time::sleep(SAMPLE_EVERY).await;
             rounds += 1;
             self.kill_if_due().await;
             if link.is_none() {
-                link = Link::connect(&self.here(), self.world.sale.key.as_bytes())
-                    .await
-                    .ok();
-                if let Some(found) = &link {
-                    self.follow(found);
-                }
+                link = self.connect(&mut gone_us).await;
             }
             if let Some(known) = &link {
                 let sampled = self.sample(known).await;
@@ -75,7 +74,13 @@ impl Watch {
                         self.restock(known, restocks, &mut owed).await.is_err()
                     }
                     Ok(()) => false,
-                    Err(_) => true,
+                    Err(error) => {
+                        // A slot that has moved takes nothing with it.
+                        if error.is_io_error() {
+                            gone_us.get_or_insert(self.world.rules.clock.now_us());
+                        }
+                        true
+                    }
                 };
                 if is_lost {
                     link = None;
@@ -91,6 +96,31 @@ impl Watch {
             }
         }
         self.settle(owed).await;
+    }
+
+    /// Connects to the primary, or to those of all parts, and sends the buyers there.
+    async fn connect(&self, gone_us: &mut Option<u64>) -> Option<Link> {
+        let Some(split) = &self.split else {
+            let link = Link::connect(&self.here(), self.world.sale.key.as_bytes()).await;
+            let link = link.ok()?;
+            self.follow(&link);
+            return Some(link);
+        };
+        split.find_again().await.ok()?;
+        let places = split.places().ok()?;
+        let is_elsewhere = *lock(&self.world.places) != places;
+        if let Some(gone_us) = gone_us.take()
+            && is_elsewhere
+            && self.outages
+        {
+            // Before the buyers learn the address: what the survivor tells them is later.
+            self.world.note_failover(gone_us);
+            log::info("a primary was replaced: what it told last may be lost with it");
+        }
+        *lock(&self.world.places) = places;
+        Link::connect(&self.here(), self.world.sale.key.as_bytes())
+            .await
+            .ok()
     }
 
     /// Sends an addition that has no answer again, now that nothing else is to do.
@@ -134,8 +164,13 @@ impl Watch {
         };
         let mut lag = None;
         if self.has_worker {
-            let groups = link.groups(self.world.sale.orders.as_bytes()).await?;
-            lag = groups.first().and_then(|group| group.lag);
+            lag = match &self.split {
+                Some(split) => split.unstored().await?,
+                None => {
+                    let groups = link.groups(self.world.sale.orders.as_bytes()).await?;
+                    groups.first().and_then(|group| group.lag)
+                }
+            };
         }
         {
             let mut live = lock(&self.world.live);

@@ -3,7 +3,8 @@
 //! # How it holds
 //!
 //! 1. What was unanswered on a broken connection is sent again as it was, in its order.
-//! 2. When the primary is another one, every connection goes to it.
+//! 2. When the primary is another one, every connection goes to it. Of a split sale, what was
+//!    unanswered goes to the server that its part is on then.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use super::carrier::{Asked, Carrier, Parcel};
 use super::lane::{Flight, Lane};
 use super::request::Kind;
 use super::resp::{Answer, Reply};
-use super::world::World;
+use super::world::{World, lock};
 
 /// How long the first answers are waited for at a time.
 const LOOK: Duration = Duration::from_millis(20);
@@ -29,6 +30,8 @@ const PASSING: [&str; 5] = [
     "CLUSTERDOWN",
     "TRYAGAIN",
 ];
+/// The same while the slot of a part moves, or its primary is being replaced.
+const ELSEWHERE: [&str; 2] = ["MOVED", "ASK"];
 const ASK_AGAIN_US: u64 = 50_000;
 
 /// All connections to a server.
@@ -37,11 +40,14 @@ pub struct Wires<'w> {
     poll: Poll,
     events: Events,
     lanes: Vec<Lane>,
-    /// Where the lanes go, each as many of them as there are connections to one server: the
-    /// primary, or those of a split sale.
+    /// Where the lanes go, `each` of them to one server: the primary, or all that a split sale is or
+    /// was on.
     addresses: Vec<SocketAddr>,
+    each: usize,
     /// The place of each part's server among these; empty for a sale of one key.
     servers: Vec<usize>,
+    /// Where the parts were when the lanes were made for them.
+    places: Vec<SocketAddr>,
     /// By kind, where requests travel in batches; the last are those that go alone.
     waiting: Vec<VecDeque<Parcel>>,
     connections_lost: u64,
@@ -59,41 +65,76 @@ impl<'w> Wires<'w> {
             Some(_) => 2,
             None => world.connections,
         };
-        let mut addresses = vec![world.address()];
-        if !world.places.is_empty() {
-            addresses.clone_from(&world.places);
-            addresses.sort_unstable();
-            addresses.dedup();
-        }
-        let place = |place| {
-            addresses
-                .iter()
-                .position(|known| known == place)
-                .unwrap_or(0)
-        };
-        let servers = world.places.iter().map(place).collect();
         let mut wires = Self {
             world,
             poll: Poll::new()?,
             events: Events::with_capacity(256),
-            lanes: (0..lanes * addresses.len()).map(Lane::new).collect(),
-            addresses,
-            servers,
+            lanes: Vec::new(),
+            addresses: Vec::new(),
+            each: lanes,
+            servers: Vec::new(),
+            places: Vec::new(),
             waiting: vec![VecDeque::new(); world.sale.items.len() + 3],
             connections_lost: 0,
         };
+        let places = lock(&world.places).clone();
+        match places.is_empty() {
+            true => _ = wires.server_at(world.address()),
+            false => wires.go_to(places),
+        }
         wires.greet_all()?;
         Ok(wires)
+    }
+
+    /// Returns the place of a server; lanes are made where it is a new one.
+    fn server_at(&mut self, address: SocketAddr) -> usize {
+        if let Some(at) = self.addresses.iter().position(|known| *known == address) {
+            return at;
+        }
+        let first = self.lanes.len();
+        self.lanes.extend((first..first + self.each).map(Lane::new));
+        self.addresses.push(address);
+        self.addresses.len() - 1
+    }
+
+    /// Notes where the parts are. What is unanswered of servers that have none any more goes to
+    /// those that have.
+    fn go_to(&mut self, places: Vec<SocketAddr>) {
+        self.servers = places.iter().map(|place| self.server_at(*place)).collect();
+        self.places = places;
+        let mut unanswered = Vec::new();
+        for at in 0..self.lanes.len() {
+            if !self.is_used(at) && !self.lanes[at].flights.is_empty() {
+                self.lose(at);
+                unanswered.extend(std::mem::take(&mut self.lanes[at].flights));
+            }
+        }
+        for flight in unanswered {
+            if let Flight::Alone(parcel) = flight {
+                self.launch(self.lane_of(&parcel), Flight::Alone(parcel));
+            }
+        }
+    }
+
+    /// Reports whether a lane goes to a server that has something of the sale.
+    fn is_used(&self, lane: usize) -> bool {
+        self.servers.is_empty() || self.servers.contains(&(lane / self.each))
+    }
+
+    /// Returns the lane of a request that goes alone.
+    fn lane_of(&self, parcel: &Parcel) -> usize {
+        let part = self.world.sale.part_of(&parcel.request.user);
+        let server = self.servers.get(part).copied().unwrap_or(0);
+        server * self.each + (parcel.number % self.each as u64) as usize
     }
 
     /// Waits until each lane has answered a PING.
     fn greet_all(&mut self) -> std::io::Result<()> {
         let greetings = &self.world.greetings;
         let deadline = std::time::Instant::now() + Duration::from_secs(10);
-        let each = self.lanes.len() / self.addresses.len();
         for (at, lane) in self.lanes.iter_mut().enumerate() {
             lane.connect(
-                self.addresses[at / each],
+                self.addresses[at / self.each],
                 self.poll.registry(),
                 (&greetings.0, greetings.1),
                 0,
@@ -158,10 +199,9 @@ impl<'w> Wires<'w> {
     /// Connects, and sends again what was unanswered.
     fn reconnect(&mut self, at: usize, now_us: u64) {
         let greetings = &self.world.greetings;
-        let each = self.lanes.len() / self.addresses.len();
         let lane = &mut self.lanes[at];
         let registry = self.poll.registry();
-        let address = self.addresses[at / each];
+        let address = self.addresses[at / self.each];
         lane.connect(address, registry, (&greetings.0, greetings.1), now_us);
         for flight in std::mem::take(&mut lane.flights) {
             self.launch(at, flight);
@@ -176,10 +216,18 @@ impl<'w> Wires<'w> {
         self.connections_lost += u64::from(was_up && !is_of_kill);
     }
 
-    /// Leaves a primary that is one no more, as Sentinels or the load's own failover have it.
+    /// Leaves a primary that is one no more, as Sentinels, the cluster or the load's own failover
+    /// have it.
     fn follow_the_primary(&mut self) {
+        if !self.servers.is_empty() {
+            let moved = {
+                let places = lock(&self.world.places);
+                (*places != self.places).then(|| places.clone())
+            };
+            return moved.into_iter().for_each(|places| self.go_to(places));
+        }
         let address = self.world.address();
-        if !self.servers.is_empty() || address == self.addresses[0] {
+        if address == self.addresses[0] {
             return;
         }
         self.addresses[0] = address;
@@ -230,11 +278,7 @@ impl Carrier for Wires<'_> {
             self.waiting[queue].push_back(parcel);
             return;
         }
-        let each = self.lanes.len() / self.addresses.len();
-        let part = self.world.sale.part_of(&parcel.request.user);
-        let server = self.servers.get(part).copied().unwrap_or(0);
-        let lane = server * each + (parcel.number % each as u64) as usize;
-        self.launch(lane, Flight::Alone(parcel));
+        self.launch(self.lane_of(&parcel), Flight::Alone(parcel));
     }
 
     fn flush(&mut self) {
@@ -242,10 +286,8 @@ impl Carrier for Wires<'_> {
         self.fill_free_lanes();
         let now_us = self.now_us();
         for at in 0..self.lanes.len() {
-            if self.lanes[at]
-                .connects_at()
-                .is_some_and(|at_us| at_us <= now_us)
-            {
+            let connects_at = self.lanes[at].connects_at();
+            if connects_at.is_some_and(|at_us| at_us <= now_us) && self.is_used(at) {
                 self.reconnect(at, now_us);
             }
             if self.lanes[at].flush().is_err() {
@@ -271,7 +313,9 @@ impl Carrier for Wires<'_> {
     }
 
     fn put_off_us(&self, reply: &Reply) -> Option<u64> {
-        let is_put_off = reply.is_error && PASSING.contains(&reply.word.as_str());
+        let word = reply.word.as_str();
+        let is_elsewhere = !self.servers.is_empty() && ELSEWHERE.contains(&word);
+        let is_put_off = reply.is_error && (is_elsewhere || PASSING.contains(&word));
         is_put_off.then_some(ASK_AGAIN_US)
     }
 }

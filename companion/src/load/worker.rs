@@ -20,18 +20,22 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts it. The URLs go by the environment, where nobody else can read them.
+    /// Starts it; `orders` are the words that name its streams. The URLs go by the environment, where nobody else can read them.
     ///
     /// # Errors
     ///
     /// The system refuses to start it, in words.
-    pub fn start(redis_url: &str, way: &Way, sql_url: &str, orders: &str) -> Result<Self, String> {
+    pub fn start(
+        redis_url: &str,
+        way: &Way,
+        sql_url: &str,
+        orders: [&str; 2],
+    ) -> Result<Self, String> {
         let program = std::env::current_exe();
         let cannot = |error: std::io::Error| format!("cannot start the worker: {error}");
         let child = Command::new(program.map_err(cannot)?)
-            .args([
-                "worker", "--group", "load", "--name", "load", "--orders", orders,
-            ])
+            .args(["worker", "--group", "load", "--name", "load"])
+            .args(orders)
             .args(match way {
                 Way::Direct => vec![],
                 Way::Sentinel(name) => vec!["--sentinel", name],

@@ -26,7 +26,7 @@ pub struct World {
     /// Where the primary is now.
     pub address: Mutex<SocketAddr>,
     /// Where each part of a split sale is; empty for a sale of one key.
-    pub places: Vec<SocketAddr>,
+    pub places: Mutex<Vec<SocketAddr>>,
     /// AUTH and SELECT as bytes, and how many commands they are.
     pub greetings: (Vec<u8>, usize),
     /// No further arrivals are wanted.
@@ -42,6 +42,15 @@ impl World {
     /// Returns where the primary is now.
     pub fn address(&self) -> SocketAddr {
         *lock(&self.address)
+    }
+
+    /// Notes a failover that others have made: when its primary was gone, and when its survivor had
+    /// been found. Of several, the time from the first to the last.
+    pub fn note_failover(&self, gone_us: u64) {
+        let now_us = self.rules.clock.now_us();
+        let first = &self.killed_us;
+        let _ = first.compare_exchange(0, gone_us, Ordering::Relaxed, Ordering::Relaxed);
+        self.promoted_us.store(now_us, Ordering::Relaxed);
     }
 
     /// Returns when the primary was killed and the replica promoted; 0 before.

@@ -192,12 +192,22 @@ impl Wire {
     ///
     /// The connection is broken, or the answer makes no sense.
     pub async fn answer(&mut self) -> Result<Value, Error> {
+        let answer = self.read(redis::parse_redis_value).await?;
+        answer.map_err(Error::other)
+    }
+
+    /// Waits for one answer, and has its bytes read where they lie.
+    ///
+    /// # Errors
+    ///
+    /// The connection is broken.
+    pub async fn read<T>(&mut self, read: impl FnOnce(&[u8]) -> T) -> Result<T, Error> {
         let mut walk = Walk::default();
         loop {
             if let Some(length) = walk.on(self.unread()) {
-                let answer = redis::parse_redis_value(&self.unread()[..length]);
+                let found = read(&self.unread()[..length]);
                 self.pass(length);
-                return answer.map_err(Error::other);
+                return Ok(found);
             }
             self.fill().await?;
         }

@@ -13,16 +13,20 @@ const SKUS: usize = 100;
 /// How long each figure is taken.
 const SECONDS: u64 = 10;
 
-/// Processor time of a process so far, in milliseconds.
-pub fn cpu_ms(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields = stat.rsplit(") ").next().unwrap_or_default();
-    let fields: Vec<f64> = fields
-        .split(' ')
-        .map(|one| one.parse().unwrap_or(0.0))
-        .collect();
-    // utime and stime, in ticks of 10 ms.
-    10.0 * (fields.get(11).unwrap_or(&0.0) + fields.get(12).unwrap_or(&0.0))
+/// Processor time of all threads of a process so far, in nanoseconds, as the scheduler counts it.
+pub fn cpu_ns(pid: u32) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task"));
+    let tasks = tasks.into_iter().flatten().flatten();
+    let of_task = |task: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        let first = text.split(' ').next().unwrap_or_default();
+        first.parse::<u64>().unwrap_or(0)
+    };
+    tasks.map(of_task).sum()
+}
+
+fn cpu_ms(pid: u32) -> f64 {
+    cpu_ns(pid) as f64 / 1e6
 }
 
 fn sku(at: usize) -> String {

@@ -181,10 +181,28 @@ impl Cluster {
             command.arg("KEYS").arg(&keys);
             assert!(self.nodes[from].try_ask(&command).is_ok(), "{line}");
         }
-        // Nothing of it is lost if either dies now.
-        let _ = self.nodes[to].try_ask(redis::cmd("WAIT").arg(1).arg(1_000));
+        // Nothing of it is lost if either dies now. WAIT would speak for its own connection alone.
+        self.wait_for_replica_of(to);
         ok(to, format!("CLUSTER SETSLOT {slot} NODE {}", ids[to]))
             && ok(from, format!("CLUSTER SETSLOT {slot} NODE {}", ids[to]))
+    }
+
+    /// Waits until a replica has all that its primary has now.
+    fn wait_for_replica_of(&self, at: usize) {
+        let number = |text: &str, name: &str| -> Option<u64> {
+            let rest = &text[text.find(name)? + name.len()..];
+            rest.split(|one: char| !one.is_ascii_digit())
+                .next()?
+                .parse()
+                .ok()
+        };
+        let info = || self.nodes[at].ask::<String>("INFO replication");
+        let offset = number(&info(), "master_repl_offset:");
+        wait_until("the replica has it", || {
+            let info = info();
+            let line = info.lines().find(|line| line.starts_with("slave0:"));
+            line.and_then(|line| number(line, ",offset=")) >= offset
+        });
     }
 
     fn owns(&self, at: usize, slot: usize) -> bool {

@@ -18,7 +18,9 @@ mod common;
 mod gateway;
 mod load;
 mod manage;
+mod pump;
 mod repair;
+mod rights;
 mod rush;
 
 use std::process::{Child, Command, Output, Stdio};

@@ -8,7 +8,7 @@ use redis::Value;
 use crate::link::{Address, pairs, string};
 use crate::split::names::Names;
 use crate::split::rules::transfer::{Ask, File, Give, Take, Transfer};
-use crate::split::shares::ulid_text;
+use crate::split::shares::{given, ulid_text};
 use crate::split::topology;
 use crate::split::wire::Wire;
 
@@ -150,7 +150,7 @@ impl Mover {
         wire.flush().await?;
         let mut totals = Vec::with_capacity(self.words.len());
         for _ in &self.words {
-            totals.push(given(&wire.answer().await?));
+            totals.push(wire.read(given).await?);
         }
         transfer.given(totals);
         Ok(())
@@ -192,19 +192,6 @@ impl Mover {
         }
         transfer.named(named, file);
         Ok(())
-    }
-}
-
-/// The total in force; `None` for a refusal or an error.
-fn given(answer: &Value) -> Option<u64> {
-    match answer {
-        Value::Array(row) if row.first().map(string).as_deref() == Some("GIVEN") => {
-            match row.get(1) {
-                Some(Value::Int(total)) => u64::try_from(*total).ok(),
-                _ => None,
-            }
-        }
-        _ => None,
     }
 }
 
@@ -304,19 +291,5 @@ mod tests {
         assert_eq!(file_of(&of("no", "always"), &known), File::None);
         assert_eq!(file_of(&Value::Nil, &known), File::Waited);
         assert_eq!(file_of(&Value::Nil, &unknown), File::None);
-    }
-
-    #[test]
-    fn a_refusal_gives_nothing() {
-        let row = |word: &str| {
-            Value::Array(vec![
-                Value::BulkString(word.into()),
-                Value::Int(7),
-                Value::Int(0),
-            ])
-        };
-        assert_eq!(given(&row("GIVEN")), Some(7));
-        assert_eq!(given(&row("TOOFEW")), None);
-        assert_eq!(given(&Value::Nil), None);
     }
 }

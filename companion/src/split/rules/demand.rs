@@ -25,10 +25,15 @@ fn growth(before: u64, now: u64) -> u64 {
 }
 
 impl Demand {
-    /// Takes in a reading of this round.
-    pub fn note(&mut self, round: u64, shelf: &Shelf) {
+    /// Takes in a reading of this round. Where the pairs are those of the reading before, nothing was
+    /// taken since: they need not be summed up.
+    pub fn note(&mut self, round: u64, shelf: &Shelf, has_new_pairs: bool) {
         self.pass_rounds(round);
-        let now = [shelf.asked, shelf.sold, shelf.taken_in_all()];
+        let taken = match self.seen {
+            Some([_, _, taken]) if !has_new_pairs => taken,
+            _ => shelf.taken_in_all(),
+        };
+        let now = [shelf.asked, shelf.sold, taken];
         if let Some(before) = self.seen.replace(now) {
             let at = round as usize;
             self.refused[at % ROUNDS] += growth(before[0], now[0]);
@@ -155,8 +160,8 @@ mod tests {
         let both = before.iter().zip(now);
         let demand = |(before, now): (&Shelf, &Shelf)| {
             let mut demand = Demand::default();
-            demand.note(7, before);
-            demand.note(8, now);
+            demand.note(7, before, true);
+            demand.note(8, now, true);
             demand
         };
         both.map(demand).collect()
@@ -221,10 +226,10 @@ mod tests {
         for round in 9..=18 {
             let given = gifts(&now, &demands, &Pairs::default(), |_| true, |_| true);
             assert_eq!(given, [], "{round}");
-            demands[0].note(round, &now[0]);
+            demands[0].note(round, &now[0], true);
             let mut asking = now[1].clone();
             asking.asked = round;
-            demands[1].note(round, &asking);
+            demands[1].note(round, &asking, true);
         }
         assert_eq!(demands[0].refused(), 0);
         let given = gifts(&now, &demands, &Pairs::default(), |_| true, |_| true);
@@ -234,12 +239,12 @@ mod tests {
     #[test]
     fn a_counter_that_fell_began_anew() {
         let mut demand = Demand::default();
-        demand.note(1, &shelf(0, 1_000, 0));
+        demand.note(1, &shelf(0, 1_000, 0), true);
         assert_eq!(demand.refused(), 0);
-        demand.note(2, &shelf(0, 3, 0));
+        demand.note(2, &shelf(0, 3, 0), true);
         assert_eq!(demand.refused(), 3);
         // What is not read for long is forgotten.
-        demand.note(40, &shelf(0, 4, 0));
+        demand.note(40, &shelf(0, 4, 0), true);
         assert_eq!(demand.refused(), 1);
     }
 

@@ -219,7 +219,7 @@ impl Driver {
         let answered = |part: usize| heads[part].is_some();
         for (part, (demand, shelf)) in item.demands.iter_mut().zip(&item.shelves).enumerate() {
             if answered(part) {
-                demand.note(round, shelf);
+                demand.note(round, shelf, item.is_changed);
             }
         }
         if item.is_changed {

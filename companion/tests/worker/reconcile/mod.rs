@@ -15,6 +15,7 @@ mod kills;
 mod losses;
 mod others;
 mod pages;
+mod parts;
 mod races;
 
 use std::collections::BTreeMap;
@@ -351,6 +352,7 @@ const STORIES: [Story; 13] = [
         others::a_refund_may_be_a_row_before_its_order,
     ),
     ("narrowed", others::a_condition_leaves_orders_out),
+    ("a split sale", parts::each_part_gets_back_what_it_lost),
 ];
 
 fn play(kind: &'static str) {

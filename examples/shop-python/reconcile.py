@@ -21,11 +21,12 @@ import time
 from typing import Any
 
 import redis
-from flashsale import FlashSaleError, Refunded, Sale, Sold
+from flashsale import FlashSaleError, Refunded, Sale, SaleInfo, Sold
 
 from books import STALE_MS, add_job, alarm, check_parts, connect, now_ms, sale, transaction, units_of
 
 EVERY_MS = int(os.environ.get("SHOP_RECONCILE_MS", str(24 * 3600 * 1000)))
+LOST = (redis.RedisError, OSError)
 
 # Orders that were not given back.
 ORDERS = """SELECT o.*, i.id AS intent FROM orders o JOIN intents i ON i.reservation = o.id
@@ -98,7 +99,15 @@ class Part:
 
     def __init__(self, sale: Sale) -> None:
         self.sale = sale
-        self.run, self.compare_at_ms, self.owed = "", 0, 0
+        self.run, self.compare_at_ms = "", 0
+
+    def info(self) -> SaleInfo | None:
+        """None of a part that does not answer; another process may serve it soon."""
+        try:
+            return self.sale.info()
+        except LOST as error:
+            print(f"reconcile: {self.sale.key!r}: {error!r}; again in a moment", flush=True)
+            return None
 
     def run_now(self) -> str:
         """The process that serves the part: another one may lack what this one had."""
@@ -106,38 +115,37 @@ class Part:
         of = {"target_nodes": client.get_node_from_key(self.sale.key)} if isinstance(client, redis.RedisCluster) else {}
         return str(client.info("server", **of)["run_id"])
 
-    def compare(self, db: sqlite3.Connection, sale_id: str) -> None:
-        run = self.run_now()
-        if run == self.run and now_ms() < self.compare_at_ms:
-            return
-        lost_orders(db, self.sale, sale_id)
-        lost_refunds(db, self.sale, sale_id)
-        # Once more soon: the worker may have had an entry in hand when the server died.
-        self.compare_at_ms = now_ms() + (EVERY_MS if run == self.run else min(STALE_MS, 5000))
-        self.run = run
+    def compare(self, db: sqlite3.Connection, sale_id: str) -> bool:
+        """Brings back what is lost, if it is time; says whether the part answered."""
+        try:
+            run = self.run_now()
+            if run != self.run or now_ms() >= self.compare_at_ms:
+                lost_orders(db, self.sale, sale_id)
+                lost_refunds(db, self.sale, sale_id)
+                # Once more soon: the worker may have had an entry in hand when the server died.
+                self.compare_at_ms = now_ms() + (EVERY_MS if run == self.run else min(STALE_MS, 5000))
+                self.run = run
+        except LOST as error:
+            print(f"reconcile: {self.sale.key!r}: {error!r}; again in a moment", flush=True)
+            return False
+        return True
 
 
 def main() -> None:
     db = connect()
     check_parts(db)
-    parts, grace_ms = [Part(part) for part in sale().parts], 0
-    while True:
-        missing = 0
-        for part in parts:
-            try:
-                info = part.sale.info()
-                part.owed, grace_ms = info.owed, info.grace_ms
-                part.compare(db, info.sale_id)
-            except (redis.RedisError, OSError) as error:
-                missing += 1
-                print(f"reconcile: {part.sale.key!r}: {error!r}; again in a moment", flush=True)
-        if missing < len(parts):
-            left_behind(db, grace_ms)
-        if not missing and not any(part.owed for part in parts):
+    parts, is_done = [Part(part) for part in sale().parts], False
+    while not is_done:
+        infos = [part.info() for part in parts]
+        known = [info for info in infos if info]
+        if known:
+            left_behind(db, max(info.grace_ms for info in known))
+        if len(known) == len(parts) and not any(info.owed for info in known):
             db.execute("DELETE FROM alarms WHERE topic = 'owed'")
-        if sys.argv[1:] == ["once"] and not missing:
-            break
-        time.sleep(min(STALE_MS / 1000, 1))
+        compared = [part.compare(db, info.sale_id) for part, info in zip(parts, infos) if info]
+        is_done = sys.argv[1:] == ["once"] and compared.count(True) == len(parts)
+        if not is_done:
+            time.sleep(min(STALE_MS / 1000, 1))
     for row in db.execute("SELECT * FROM alarms ORDER BY at_ms"):
         print(f"{row['topic']}: {row['id']}: {row['says']}")
 

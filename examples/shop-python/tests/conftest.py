@@ -38,6 +38,7 @@ def long() -> Iterator[Shop]:
 @pytest.fixture
 def shop(processes: Shop) -> Iterator[Shop]:
     processes.reset()
+    processes.take_turns()
     yield processes
     # Shown if the test failed.
     processes.report()

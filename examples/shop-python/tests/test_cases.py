@@ -152,7 +152,7 @@ def test_webhook_twice_and_redirect_at_once_are_one_order_and_one_capture(long: 
     assert long.webhook(payment, "authorised") == 200
     wait(long.is_idle, "every job done")
     assert [one["captured"] - one["refunded"] for one in long.payments(id)] == [PRICES["red"]]
-    entries = [fields for _, fields in long.redis.xrange("shoes:orders") if fields["id"] == id and fields["event"] == "order"]
+    entries = [fields for fields in long.entries() if fields["id"] == id and fields["event"] == "order"]
     assert len(entries) == 1
 
 
@@ -253,7 +253,7 @@ def test_a_capture_that_fails_puts_the_units_back(long: Shop) -> None:
     assert [one["captured"] for one in long.payments(id)] == [0]
     assert "failed" in ann.order(id)["says"]
     # The same entries once more.
-    long.redis.execute_command("XGROUP", "SETID", "shoes:orders", "books", "0")
+    long.read_again()
     wait(long.is_read, "every entry read again")
     wait(long.is_idle, "every job done")
     assert [row["ref"] for row in long.rows("SELECT ref FROM refunds WHERE id = ?", id)] == ["unpaid"]
@@ -332,6 +332,6 @@ def test_the_shop_says_503_while_the_sale_does_not_answer(shop: Shop) -> None:
     reply = ann.http.post("/cart", json={"id": id, "items": {"red": 1}})
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
     shop.server.start()
-    shop.create(red=1) if not shop.redis.exists("shoes") else None
+    shop.create(red=1) if not shop.is_there() else None
     ann.reserve({"red": 1}, id)
     assert ann.order(id)["status"] == "reserved"

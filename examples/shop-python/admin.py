@@ -133,7 +133,7 @@ async def in_each(calls: Iterable[tuple[AsyncSale, Callable[[], Awaitable[Ok | E
     """The same in each part, safe to repeat and not atomic: a part that does not answer keeps no other from it."""
     named = [(part.key, retry_async(call, soon())) for part, call in calls]
     found = await asyncio.gather(*(call for _, call in named), return_exceptions=True)
-    lost = [f"{key}: {one}" for (key, _), one in zip(named, found) if isinstance(one, BaseException)]
+    lost = [f"{key!r}: {one}" for (key, _), one in zip(named, found) if isinstance(one, BaseException)]
     answers = [one for one in found if not isinstance(one, BaseException)]
     if lost and len(named) > 1:
         return JSONResponse({"says": f"{len(answers)} of {len(named)} parts did it. Send it again: {'; '.join(lost)}"}, 503)

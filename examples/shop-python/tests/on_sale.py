@@ -47,6 +47,11 @@ class OnSale:
             group = ("GROUP", NAME, "SALEID", new_id()) if SPLIT else ()
             self.redis.execute_command("FLASHSALE.CREATE", part.key, part.orders, *stock, *options, *door, "EVENTS", "all", *group)
 
+    def say_none_is_left(self, sku: str) -> None:
+        """What the driver of a split sale would tell each part: by itself it does not know of the others."""
+        for part in self.split.parts if SPLIT else ():
+            self._at(part, "REST", 60_000, sku)
+
     def is_there(self) -> bool:
         return all(self.redis.exists(part.key) for part in self.split.parts)
 

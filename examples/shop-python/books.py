@@ -61,9 +61,8 @@ def async_sale() -> AsyncSplitSale:
         # As many connections as requests come at once: let a proxy limit those.
         return AsyncSplitSale(redis.asyncio.RedisCluster.from_url(REDIS_URL, socket_timeout=5), KEY, PARTS, **PLACE)
     # In a rush more requests come at once than there are connections: they wait for one. A pool that
-    # does not wait fails, and each retry makes the rush larger. The worker waits in one for each part.
-    most = 50 + PARTS
-    pool = redis.asyncio.BlockingConnectionPool.from_url(REDIS_URL, socket_timeout=5, max_connections=most, timeout=5)
+    # does not wait fails, and each retry makes the rush larger.
+    pool = redis.asyncio.BlockingConnectionPool.from_url(REDIS_URL, socket_timeout=5, max_connections=50, timeout=5)
     return AsyncSplitSale(redis.asyncio.Redis(connection_pool=pool), KEY, PARTS, **PLACE)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from flashsale import AsyncSale, Entry, FlashSaleError
 
-from books import add_job, alarm, async_sale, check_parts, connect, intent_of, move, now_ms, transaction
+from books import PARTS, add_job, alarm, async_sale, check_parts, connect, intent_of, move, now_ms, transaction
 
 
 def read_order(db: sqlite3.Connection, entry: Entry, intent: Any) -> None:
@@ -64,9 +64,10 @@ class Grace:
         return self.ms
 
 
-async def follow(db: sqlite3.Connection, part: AsyncSale) -> None:
+async def follow(db: sqlite3.Connection, number: int) -> None:
     """Reads the stream of one part, for ever; one that cannot be read keeps nobody else waiting."""
-    grace = Grace()
+    # A client of its own: that of a cluster, when it loses a server, closes what others are using.
+    part, grace = async_sale().parts[number], Grace()
 
     async def read(entry: Entry) -> None:
         grace_ms = await grace.latest(part) if entry.event == "expired" else 0
@@ -93,7 +94,7 @@ async def follow(db: sqlite3.Connection, part: AsyncSale) -> None:
 async def main() -> None:
     db = connect()
     check_parts(db)
-    await asyncio.gather(*(follow(db, part) for part in async_sale().parts))
+    await asyncio.gather(*(follow(db, number) for number in range(PARTS)))
 
 
 if __name__ == "__main__":

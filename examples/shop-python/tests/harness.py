@@ -80,7 +80,6 @@ class Shop(OnSale):
             if IS_CLUSTER:
                 join(self.servers)
                 self.redis = redis.RedisCluster(host="127.0.0.1", port=self.server.port, socket_timeout=10, decode_responses=True)
-                parts = (*parts, "driver")
             else:
                 self.redis = self.server.client()
             self.find_parts()

@@ -240,6 +240,8 @@ def test_books_stream_sale_and_money_agree_after_a_rush(fsync: str) -> None:
     seed = int(os.environ.get("SHOP_SEED", time.time_ns() % 1_000_000))
     with running(fsync=fsync, late_ms=LATE_MS, copies=3) as shop:
         shop.create(**STOCK, hold_ms=HOLD_MS, grace_ms=GRACE_MS, userlimit=USERLIMIT)
+        if IS_CLUSTER:
+            shop.start("driver")
         tally, kills = asyncio.run(rush(shop, seed))
         try:
             shop.wait_for(shop.url)

@@ -9,8 +9,7 @@ import { FlashSaleError, pipeline, totalStock } from "flashsale-client";
 import { CURRENCY, isNoAnswer, rows, sale, shoes } from "./books.js";
 
 /** @import { FastifyInstance } from "fastify" */
-/** @import { ItemStock, SaleInfo } from "flashsale-client" */
-/** @typedef {{ info: SaleInfo, items: (ItemStock | null)[] }} Said What a part says of itself. */
+/** @typedef {{ info: Awaited<ReturnType<typeof sale.info>>, items: Awaited<ReturnType<typeof sale.stock>> }} Said What a part says of itself. */
 
 /** @returns {Map<string, { sku: string, title: string, cents: number, kind: string | null }>} */
 export const prices = () => new Map(rows("SELECT * FROM prices LEFT JOIN named USING (sku)").map((price) => [price.sku, price]));

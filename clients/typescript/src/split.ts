@@ -1,7 +1,7 @@
 // A split sale: one stock in several sales, each user on one of them for ever.
 
-import type { ItemStock, Reservation } from "./answers.js";
-import type { Name, Text } from "./base.js";
+import type { ItemStock } from "./answers.js";
+import type { Name } from "./base.js";
 import { crc16, LETTERS, newId, partOf, slotOf } from "./ids.js";
 
 /** One part: its key and its stream, for `client.flashsale`. */
@@ -10,9 +10,9 @@ export interface Part {
   readonly orders: string;
 }
 
-/** What `find` needs of a client. */
-export interface Finds {
-  flashsale: { get(key: string, id: Name): Promise<Reservation<Text> | null> };
+/** What `find` needs of a client; `R` is what its `get` answers, a `Reservation`. */
+export interface Finds<R> {
+  flashsale: { get(key: string, id: Name): Promise<R | null> };
 }
 
 export interface SplitOptions {
@@ -126,7 +126,7 @@ export class SplitSale {
    * The part that knows an id, with what it knows; null if no part does. Throws `NotKnownYet` if none
    * that answers does, and one does not answer.
    */
-  async find(client: Finds, id: Name): Promise<{ part: Part; reservation: Reservation<Text> } | null> {
+  async find<R>(client: Finds<R>, id: Name): Promise<{ part: Part; reservation: R } | null> {
     const first = partOfId(id, this.parts.length);
     const order = [...this.parts.keys()].sort((a, b) => Number(b === first) - Number(a === first) || a - b);
     let away: unknown;

@@ -107,4 +107,5 @@ class OnSale:
 
 
 def as_map(flat: Any) -> dict[str, Any]:
-    return flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2]))
+    """A map of RESP2 or 3; empty for none."""
+    return {} if flat is None else flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2]))

@@ -12,6 +12,7 @@ import threading
 import time
 
 import httpx
+import pytest
 
 from harness import HTTP, PASSWORD, PRICES, Shop, operator, wait
 from on_sale import SPLIT
@@ -20,6 +21,7 @@ from on_sale import SPLIT
 # --- the plain way ------------------------------------------------------------------
 
 
+@pytest.mark.parts
 def test_a_pair_of_shoes_is_sold_and_captured(long: Shop) -> None:
     ann = long.buyer()
     id = ann.reserve({"red": 1})
@@ -51,6 +53,7 @@ def test_a_double_click_is_one_reservation(long: Shop) -> None:
     assert long.map("USER", user)["reservations"] == [id]
 
 
+@pytest.mark.parts
 def test_a_second_tab_is_told_of_the_open_cart(long: Shop) -> None:
     ann = long.buyer()
     first = ann.reserve({"red": 2})
@@ -205,6 +208,7 @@ def test_a_forged_or_wrong_webhook_moves_nothing(long: Shop) -> None:
     assert "unknown payment" in long.alarms()
 
 
+@pytest.mark.parts
 def test_already_sold_under_another_payment(long: Shop) -> None:
     """Somebody at the till sold it: the payment of the page goes back, the order stays."""
     ann = long.buyer()
@@ -228,6 +232,7 @@ def test_already_sold_under_another_payment(long: Shop) -> None:
     assert long.map("GET", id)["state"] == "sold"
 
 
+@pytest.mark.parts
 def test_a_cart_that_changes_while_it_is_paid(long: Shop) -> None:
     ann = long.buyer()
     old, new = ann.reserve({"red": 1}), ann.new_id()
@@ -265,6 +270,7 @@ def test_a_capture_that_fails_puts_the_units_back(long: Shop) -> None:
 # --- the operator -------------------------------------------------------------------
 
 
+@pytest.mark.parts
 def test_the_operator_pauses_restocks_and_refunds(long: Shop) -> None:
     ann, boss = long.buyer(), operator(long)
     id = ann.reserve({"red": 2})

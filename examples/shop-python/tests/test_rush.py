@@ -28,7 +28,7 @@ import httpx
 import pytest
 
 from harness import IS_SHORT, PASSWORD, PRICES, UNDECIDED, Shop, running, wait
-from on_sale import IS_CLUSTER, ORDERS
+from on_sale import IS_CLUSTER, ORDERS, SPLIT
 
 BUYERS = int(os.environ.get("SHOP_BUYERS", "60" if IS_SHORT else "500"))
 ARRIVE_S, LATE_MS, HOLD_MS, GRACE_MS = (8, 3000, 5000, 2000) if IS_SHORT else (60, 10_000, 8000, 4000)
@@ -235,7 +235,8 @@ def check_money(shop: Shop, books: dict[str, Counter[str]]) -> int:
     return total
 
 
-@pytest.mark.parametrize("fsync", ["everysec"] if IS_SHORT else ["everysec", "always"])
+@pytest.mark.parts
+@pytest.mark.parametrize("fsync", ["everysec"] if IS_SHORT or SPLIT else ["everysec", "always"])
 def test_books_stream_sale_and_money_agree_after_a_rush(fsync: str) -> None:
     seed = int(os.environ.get("SHOP_SEED", time.time_ns() % 1_000_000))
     with running(fsync=fsync, late_ms=LATE_MS, copies=3) as shop:

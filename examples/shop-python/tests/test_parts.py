@@ -101,7 +101,7 @@ def test_what_parts_have_lost_goes_back_to_each(spread: Shop) -> None:
     assert [known_at(spread, id) for id in ids.values()] == [[], []]
     spread.start("reconcile")
     for number, id in ids.items():
-        wait(lambda: known_at(spread, id) == [number], f"{id} back at part {number}; it is at {known_at(spread, id)}")
+        wait(lambda: known_at(spread, id) == [number], f"{id} back at part {number}")
     wait(spread.is_read, "every entry read")
     assert (spread.net(), spread.alarms()) == (2 * PRICES["red"], [])
     assert [audit["consistent"] for audit in spread.maps("AUDIT", ORDERS)] == [1] * SPLIT

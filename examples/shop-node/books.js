@@ -98,7 +98,17 @@ export const isNoAnswer = (error) => error instanceof NoAnswer || mayRepeat(erro
 
 const db = new DatabaseSync(env.SHOP_DB ?? "shop.db");
 // FULL: what was committed is there after a power cut, too.
-db.exec("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+db.exec("PRAGMA busy_timeout = 30000; PRAGMA synchronous = FULL");
+// The processes start at once, and for the one that makes a new file WAL the others do not wait by themselves.
+for (let left = 100; ; left--) {
+  try {
+    db.exec("PRAGMA journal_mode = WAL");
+    break;
+  } catch (error) {
+    if (left === 0) throw error;
+    await sleep(100);
+  }
+}
 if (!db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'denied'").get()) db.exec(shared("schema.sql"));
 
 /** Ends a process of the shop whose settings are not those of the split sale, where this can be asked. */

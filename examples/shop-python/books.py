@@ -91,7 +91,16 @@ def connect() -> sqlite3.Connection:
     db = sqlite3.connect(os.environ.get("SHOP_DB", "shop.db"), timeout=30, isolation_level=None)
     db.row_factory = sqlite3.Row
     # FULL: what was committed is there after a power cut, too.
-    db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
+    db.execute("PRAGMA synchronous=FULL")
+    # The processes start at once, and for the one that makes a new file WAL the others do not wait by themselves.
+    for left in reversed(range(100)):
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            break
+        except sqlite3.OperationalError:
+            if not left:
+                raise
+            time.sleep(0.1)
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'denied'").fetchone():
         db.executescript((HERE / "schema.sql").read_text())
     return db

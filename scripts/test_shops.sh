@@ -106,6 +106,6 @@ for shop in "${shops[@]}"; do
     play "$cases"
     play test_rush.py
     SHOP_SPLIT=$parts play "$cases_of_parts test_rush.py"
-    SHOP_CLUSTER=yes SHOP_SPLIT=12 play test_rush.py
+    SHOP_CLUSTER=yes SHOP_SPLIT=12 play "test_parts.py test_rush.py" -k "away or rush"
   fi
 done

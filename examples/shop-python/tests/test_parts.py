@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from harness import PRICES, Buyer, Shop, command_of, operator, wait
-from on_sale import NAME, ORDERS, SPLIT
+from on_sale import IS_CLUSTER, NAME, ORDERS, SPLIT
 
 pytestmark = [pytest.mark.parts, pytest.mark.skipif(not SPLIT, reason="SHOP_SPLIT says of how many parts")]
 
@@ -105,6 +105,27 @@ def test_what_parts_have_lost_goes_back_to_each(spread: Shop) -> None:
     wait(spread.is_read, "every entry read")
     assert (spread.net(), spread.alarms()) == (2 * PRICES["red"], [])
     assert [audit["consistent"] for audit in spread.maps("AUDIT", ORDERS)] == [1] * SPLIT
+
+
+@pytest.mark.skipif(not IS_CLUSTER, reason="the parts are on one server")
+def test_parts_that_are_away_keep_nobody_else_from_buying(spread: Shop) -> None:
+    """Broken by: the stock of all parts or none; a PAUSE that ends at the first part without an answer."""
+    spread.create(red=2 * SPLIT)
+    ann, bob, boss = buyer_of(spread, 0), buyer_of(spread, SPLIT - 1), operator(spread)
+    id = bob.new_id()
+    # The last third of the slots, and so of the parts.
+    away = SPLIT // 3
+    spread.servers[2].kill()
+    assert bob.http.post("/cart", json={"id": id, "items": {"red": 1}}).status_code == 503
+    hers = ann.reserve({"red": 1})
+    ann.pay(hers)
+    spread.reaches(hers, "captured")
+    assert f"{away} of {SPLIT} parts do not answer" in boss.get("/admin/state").json()["state"]
+    told = boss.post("/admin/act", json={"action": "pause"})
+    assert told.status_code == 503 and f"{SPLIT - away} of {SPLIT} parts did it" in told.json()["says"]
+    spread.servers[2].start()
+    wait(lambda: boss.post("/admin/act", json={"action": "resume"}).status_code == 200, "RESUME of all parts")
+    assert bob.reserve({"red": 1}, id) == id
 
 
 def test_settings_that_are_not_those_of_the_sale_end_the_start(spread: Shop) -> None:

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { FlashSaleError, NotKnownYet, retry, totalStock } from "flashsale-client";
 
-import { change, client, IS_TLS, isSame, row, rows, sale, shared, shoes, writeOff } from "./books.js";
+import { change, client, IS_TLS, isSame, row, rows, sale, shared, shoes, within, writeOff } from "./books.js";
 import { askParts, stateOf } from "./stock.js";
 
 /** @import { FastifyInstance, FastifyReply, FastifyRequest } from "fastify" */
@@ -140,7 +140,7 @@ async function groups() {
       shown.set(name, { name, behind: others + behind, pending: more + pending, oldest_pending_ms: Math.max(oldest, ageMs) });
     }
   };
-  await Promise.allSettled(shoes.parts.map(read));
+  await Promise.allSettled(shoes.parts.map((part) => within(read(part))));
   return [...shown.values()];
 }
 

@@ -74,19 +74,49 @@ const options = {
   pingInterval: 1000,
   socket: { socketTimeout: 5000, reconnectStrategy: (/** @type {number} */ tries) => Math.min(1000, 50 * 2 ** tries) },
 };
-/** Null, unless the server is a cluster: then `url` is any of its nodes. */
-const cluster = env.SHOP_CLUSTER === "yes" ? createCluster({ rootNodes: [{ url }], modules, defaults: options }) : null;
+/**
+ * Null, unless the server is a cluster: then `url` is any of its nodes. Each node is connected to when it
+ * is first asked, or one that is down would keep all others waiting.
+ */
+const cluster =
+  env.SHOP_CLUSTER === "yes" ? createCluster({ rootNodes: [{ url }], modules, defaults: options, minimizeConnections: true }) : null;
 const single = cluster ? null : createClient({ url, modules, ...options });
 export const client = /** @type {NonNullable<typeof single>} */ (cluster ?? single);
 client.on("error", (error) => console.log(`sale: ${error.message || error.code}; connecting again`));
 cluster?.on("node-error", (error, { address }) => console.log(`sale: ${address}: ${error.message || error.code}; connecting again`));
 /** Connected for the first time; afterwards it connects again by itself. */
-export const connected = client.connect();
-export const sale = client.flashsale;
+export const connected = connect();
+async function connect() {
+  for (;;) {
+    try {
+      return await client.connect();
+    } catch (error) {
+      if (!cluster) throw error;
+      console.log(`sale: ${error}; connecting again`);
+      await sleep(1000);
+    }
+  }
+}
+
+/** What is asked of a node that was never there waits for it: after 5 s that is no answer, as elsewhere. @template A @param {Promise<A>} call @returns {Promise<A>} */
+export const within = (call) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new NoAnswer("a node does not answer")), 5000);
+    call.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+export const sale = /** @type {typeof client.flashsale} */ (
+  cluster
+    ? new Proxy(client.flashsale, {
+        get: (of, name) => (/** @type {any[]} */ ...args) => within(/** @type {any} */ (of)[name](...args)),
+      })
+    : client.flashsale
+);
 
 /** The processes that serve the sale: another one may lack what one of these had. */
 export async function runs() {
-  const asked = cluster ? cluster.masters.map(async (node) => (await cluster.nodeClient(node)).info("server")) : [client.info("server")];
+  const asked = cluster
+    ? cluster.masters.map((node) => within(Promise.resolve(cluster.nodeClient(node)).then((one) => one.info("server"))))
+    : [client.info("server")];
   const infos = (await Promise.allSettled(asked)).map((one) => (one.status === "fulfilled" ? one.value : ""));
   return infos.map((info) => /run_id:\w+/.exec(info)?.[0]).sort().join(" ");
 }
@@ -121,7 +151,7 @@ export async function checkParts() {
   try {
     await Promise.race([connected, sleep(2000)]);
     // What `flashsale split create` has written down; users of another number are on other parts.
-    for (const [field, mine] of Object.entries({ parts: SPLIT, ...PLACE })) settings.push([field, await client.hGet(`{${NAME}}:parts`, field), mine]);
+    for (const [field, mine] of Object.entries({ parts: SPLIT, ...PLACE })) settings.push([field, await within(client.hGet(`{${NAME}}:parts`, field)), mine]);
     skus = (await sale.stock(shoes.parts[0].key)).flatMap((item) => (item ? [item.sku] : []));
   } catch (error) {
     console.log(`shop: the parts of ${NAME} could not be checked: ${error}`);

@@ -56,13 +56,17 @@ def sale() -> SplitSale:
     return SplitSale(client.from_url(REDIS_URL, socket_timeout=5), KEY, PARTS, **PLACE)
 
 
-def async_sale() -> AsyncSplitSale:
+def async_sale(connections: int = 50) -> AsyncSplitSale:
     if IS_CLUSTER:
-        # As many connections as requests come at once: let a proxy limit those.
-        return AsyncSplitSale(redis.asyncio.RedisCluster.from_url(REDIS_URL, socket_timeout=5), KEY, PARTS, **PLACE)
+        split = AsyncSplitSale(redis.asyncio.RedisCluster.from_url(REDIS_URL, socket_timeout=5), KEY, PARTS, **PLACE)
+        # A client a part: one that loses a node looks for all of them anew, and closes what others are
+        # using. It makes as many connections as requests come at once: let a proxy limit those.
+        for part in split.parts[1:]:
+            part.redis = redis.asyncio.RedisCluster.from_url(REDIS_URL, socket_timeout=5)
+        return split
     # In a rush more requests come at once than there are connections: they wait for one. A pool that
     # does not wait fails, and each retry makes the rush larger.
-    pool = redis.asyncio.BlockingConnectionPool.from_url(REDIS_URL, socket_timeout=5, max_connections=50, timeout=5)
+    pool = redis.asyncio.BlockingConnectionPool.from_url(REDIS_URL, socket_timeout=5, max_connections=connections, timeout=5)
     return AsyncSplitSale(redis.asyncio.Redis(connection_pool=pool), KEY, PARTS, **PLACE)
 
 

@@ -64,10 +64,9 @@ class Grace:
         return self.ms
 
 
-async def follow(db: sqlite3.Connection, number: int) -> None:
+async def follow(db: sqlite3.Connection, part: AsyncSale) -> None:
     """Reads the stream of one part, for ever; one that cannot be read keeps nobody else waiting."""
-    # A client of its own: that of a cluster, when it loses a server, closes what others are using.
-    part, grace = async_sale().parts[number], Grace()
+    grace = Grace()
 
     async def read(entry: Entry) -> None:
         grace_ms = await grace.latest(part) if entry.event == "expired" else 0
@@ -94,7 +93,8 @@ async def follow(db: sqlite3.Connection, number: int) -> None:
 async def main() -> None:
     db = connect()
     check_parts(db)
-    await asyncio.gather(*(follow(db, number) for number in range(PARTS)))
+    # Each waits in a connection.
+    await asyncio.gather(*(follow(db, part) for part in async_sale(connections=2 * PARTS).parts))
 
 
 if __name__ == "__main__":

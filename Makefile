@@ -83,7 +83,7 @@ test-clients: ## build and test the clients for Python and TypeScript (ARGS=shor
 	@./scripts/test_clients.sh $(ARGS)
 
 test-shops: ## play every case of the shops in examples/, then rush each while all is killed (ARGS=short, python, node)
-	@$(SETUP) build server shops
+	@$(SETUP) build server shops $(if $(filter short,$(ARGS)),,companion)
 	@./scripts/test_shops.sh $(ARGS)
 
 # One after the other: each starts six servers.

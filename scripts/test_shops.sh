@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Plays each case of the shops in examples/, then rushes each while its parts are killed.
+# Plays each case of the shops in examples/, then rushes each while its parts are killed; all of it
+# with a sale of one key, and with a split sale of four parts.
 #
-#   scripts/test_shops.sh              500 buyers a shop, twice; `scripts/setup.sh shops` installs it
-#   scripts/test_shops.sh short        60 buyers a shop, while the cases are played
+#   scripts/test_shops.sh              500 buyers a shop, twice, and on a split sale twice: of one server,
+#                                      and of a cluster with a driver; `scripts/setup.sh shops companion`
+#   scripts/test_shops.sh short        60 buyers a shop, while the cases are played; of a split sale the
+#                                      most important ones
 #   scripts/test_shops.sh short node   one of the shops: python, node
 #
 # FLASHSALE_SERVER is the server's program, else redis-server of the path.
@@ -28,7 +31,12 @@ built=$target/shops/built
 
 cargo build --locked --quiet
 export FLASHSALE_MODULE=$target/debug/libflashsale.so
-unset PYTHONPATH
+if [ "${FLASHSALE_RUN:-}" != short ]; then
+  # The driver of a split sale.
+  CARGO_TARGET_DIR=$target/companion cargo build --locked --quiet --manifest-path companion/Cargo.toml
+  export FLASHSALE_PROGRAM=$target/companion/debug/flashsale
+fi
+unset PYTHONPATH SHOP_SPLIT SHOP_CLUSTER
 export PYTHONDONTWRITEBYTECODE=1
 rm -rf "$built"
 mkdir -p "$built"
@@ -59,6 +67,9 @@ prepare_node() {
 }
 
 cases="test_cases.py test_door.py test_lost.py test_seats.py"
+# What a split sale has as well: it has no seats.
+cases_of_parts="test_parts.py test_cases.py test_door.py test_lost.py"
+parts=4
 # The first word: one or several files of tests, the others are pytest's.
 play() {
   local files
@@ -68,15 +79,18 @@ play() {
 
 # All of them at once: they wait for deadlines most of the time.
 play_short() {
-  local failed=0 rush sharing
+  local failed=0 rush sharing split
   play test_rush.py >"$target/shops/rush.log" 2>&1 &
   rush=$!
+  SHOP_SPLIT=$parts play "$cases_of_parts test_rush.py" -m parts >"$target/shops/parts.log" 2>&1 &
+  split=$!
   play "$cases" -m long >"$target/shops/cases.log" 2>&1 &
   sharing=$!
   play "$cases" -m "not long" || failed=1
   wait "$sharing" || failed=1
   wait "$rush" || failed=1
-  cat "$target/shops/cases.log" "$target/shops/rush.log"
+  wait "$split" || failed=1
+  cat "$target/shops/cases.log" "$target/shops/rush.log" "$target/shops/parts.log"
   return "$failed"
 }
 
@@ -91,5 +105,7 @@ for shop in "${shops[@]}"; do
   else
     play "$cases"
     play test_rush.py
+    SHOP_SPLIT=$parts play "$cases_of_parts test_rush.py"
+    SHOP_CLUSTER=yes SHOP_SPLIT=12 play "test_parts.py test_rush.py" -k "away or rush"
   fi
 done

@@ -7,11 +7,13 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { FlashSaleError, retry } from "flashsale-client";
+import { FlashSaleError, NotKnownYet, retry, totalStock } from "flashsale-client";
 
-import { change, client, IS_TLS, isSame, KEY, ORDERS, rows, sale, shared, writeOff } from "./books.js";
+import { change, client, IS_TLS, isSame, row, rows, sale, shared, shoes, within, writeOff } from "./books.js";
+import { askParts, stateOf } from "./stock.js";
 
 /** @import { FastifyInstance, FastifyReply, FastifyRequest } from "fastify" */
+/** @import { Part } from "flashsale-client" */
 
 const PASSWORD = process.env.SHOP_ADMIN_PASSWORD ?? "";
 if (PASSWORD && PASSWORD.length < 12) throw new Error("SHOP_ADMIN_PASSWORD needs 12 characters or more");
@@ -58,11 +60,13 @@ export async function admin(app) {
   });
 
   app.get("/state", { preHandler: insistOnOperator }, async () => {
-    const [info, items] = await Promise.all([sale.info(KEY), sale.stock(KEY)]);
+    const found = await askParts();
+    const said = found.flatMap((one) => one ?? []);
+    const away = said.length < found.length ? `; ${found.length - said.length} of ${found.length} parts do not answer` : "";
     return {
-      state: info.state,
-      now_ms: info.nowMs,
-      items,
+      state: stateOf(said) + away,
+      now_ms: Math.max(...said.map(({ info }) => info.nowMs)),
+      items: totalStock(said.map(({ items }) => items)),
       groups: await groups(),
       intents: Object.fromEntries(rows("SELECT state, count(*) AS n FROM intents GROUP BY state").map(({ state, n }) => [state, n])),
       jobs: Object.fromEntries(rows("SELECT kind, count(*) AS n FROM jobs GROUP BY kind").map(({ kind, n }) => [kind, n])),
@@ -76,11 +80,13 @@ export async function admin(app) {
     try {
       switch (asked.action) {
         case "pause":
-          return send(reply, await ask(() => sale.pause(KEY)));
+          return await inEach(reply, shoes.parts, ({ key }) => sale.pause(key));
         case "resume":
-          return send(reply, await ask(() => sale.resume(KEY)));
-        case "restock":
-          return send(reply, await ask(() => sale.restock(KEY, { [asked.sku]: asked.delta }, { ref: asked.ref })));
+          return await inEach(reply, shoes.parts, ({ key }) => sale.resume(key));
+        case "restock": {
+          const dealt = shoes.dealt({ [asked.sku]: asked.delta }, { new: asked.delta === 0 });
+          return await inEach(reply, dealt, ({ key, units }) => sale.restock(key, units, { ref: asked.ref }));
+        }
         case "refund":
           return await refund(reply, asked.id, asked.ref);
         case "done":
@@ -91,26 +97,57 @@ export async function admin(app) {
       }
     } catch (thrown) {
       const error = FlashSaleError.from(thrown);
-      if (!(error instanceof FlashSaleError)) throw error;
+      // A RangeError: below 0, in a split sale.
+      if (!(error instanceof FlashSaleError || error instanceof RangeError)) throw error;
       return reply.code(409).send({ says: error.message });
     }
   });
 }
 
-/** @param {FastifyReply} reply @param {import("flashsale-client").Answer & { status: string }} answer */
-const send = (reply, answer) => reply.code(answer.advice.http).send({ says: answer.status });
+/**
+ * The same in each part, safe to repeat and not atomic: a part that does not answer keeps no other from it.
+ *
+ * @template {Part} P
+ * @param {FastifyReply} reply
+ * @param {readonly P[]} parts
+ * @param {(part: P) => Promise<import("flashsale-client").Answer & { status: string }>} call
+ */
+async function inEach(reply, parts, call) {
+  const settled = await Promise.allSettled(parts.map((part) => ask(() => call(part))));
+  const answers = settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const lost = settled.flatMap((one, i) => (one.status === "rejected" ? [{ key: parts[i].key, error: one.reason }] : []));
+  if (lost.length > 0 && parts.length === 1) throw lost[0].error;
+  if (lost.length > 0) {
+    const each = lost.map(({ key, error }) => `${key}: ${error}`).join("; ");
+    return reply.code(503).send({ says: `${answers.length} of ${parts.length} parts did it. Send it again: ${each}` });
+  }
+  const worst = answers.reduce((a, b) => (b.advice.http > a.advice.http ? b : a));
+  return reply.code(worst.advice.http).send({ says: worst.status });
+}
 
-/** How far each reader of the order stream is. */
+/** How far the readers of the order stream are; of all streams together, those of parts that answer. */
 async function groups() {
-  const found = (await client.exists(ORDERS)) ? await client.xInfoGroups(ORDERS) : [];
-  return Promise.all(
-    found.map(async ({ name, pending, ["last-delivered-id"]: last }) => {
-      const { firstId } = await client.xPending(ORDERS, name);
+  /** @type {Map<string, { name: string, behind: number, pending: number, oldest_pending_ms: number }>} */
+  const shown = new Map();
+  const read = async (/** @type {Part} */ { orders }) => {
+    const found = (await client.exists(orders)) ? await client.xInfoGroups(orders) : [];
+    for (const { name, pending, ["last-delivered-id"]: last } of found) {
+      const { firstId } = await client.xPending(orders, name);
       // Not `lag`, which may be far too large after a restart or a failover.
-      const behind = (await client.xRange(ORDERS, `(${last}`, "+", { COUNT: 1000 }))?.length ?? 0;
-      return { name, behind, pending, oldest_pending_ms: firstId ? Date.now() - parseInt(firstId, 10) : 0 };
-    }),
-  );
+      const behind = (await client.xRange(orders, `(${last}`, "+", { COUNT: 1000 }))?.length ?? 0;
+      const ageMs = firstId ? Date.now() - parseInt(firstId, 10) : 0;
+      const { behind: others = 0, pending: more = 0, oldest_pending_ms: oldest = 0 } = shown.get(name) ?? {};
+      shown.set(name, { name, behind: others + behind, pending: more + pending, oldest_pending_ms: Math.max(oldest, ageMs) });
+    }
+  };
+  await Promise.allSettled(shoes.parts.map((part) => within(read(part))));
+  return [...shown.values()];
+}
+
+/** The part that has an order: our books know whose it is, and else the part itself. @param {string} id @returns {Promise<Part | undefined>} */
+async function partOf(id) {
+  const whose = row("SELECT user FROM orders WHERE id = ? UNION SELECT user FROM intents WHERE reservation = ?", id, id);
+  return whose ? shoes.of(whose.user) : (await shoes.find({ flashsale: sale }, id))?.part;
 }
 
 /**
@@ -122,7 +159,16 @@ async function groups() {
  * @param {string} ref
  */
 async function refund(reply, id, ref) {
-  const answer = await ask(() => sale.refund(KEY, ORDERS, id, { ref }));
+  let part;
+  try {
+    part = await partOf(id);
+  } catch (error) {
+    if (!(error instanceof NotKnownYet)) throw error;
+    return reply.code(503).send({ says: `${error.message}: ask again.` });
+  }
+  if (!part) return reply.code(404).send({ says: "Nobody knows this order." });
+  const { key, orders } = part;
+  const answer = await ask(() => sale.refund(key, orders, id, { ref }));
   // NOTSOLD without a SKU: nothing of it was bought.
   const isUnknown = answer.status === "NORESERVATION" || (answer.status === "NOTSOLD" && answer.sku === null);
   const isLost = isUnknown && writeOff(id, ref);

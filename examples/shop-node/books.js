@@ -2,9 +2,10 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 
-import { flashsale, mayRepeat, newPass } from "flashsale-client";
-import { createClient } from "redis";
+import { flashsale, mayRepeat, newPass, SplitSale } from "flashsale-client";
+import { createClient, createCluster } from "redis";
 
 import { NoAnswer } from "./provider.js";
 
@@ -28,8 +29,20 @@ const { DatabaseSync } = await import("node:sqlite").catch(() => import("@photos
 // Both shops have the same tables, pages and payment provider. In a copy of your own: "./".
 const SHARED = new URL("../shop-python/", import.meta.url);
 const env = process.env;
-export const KEY = env.SHOP_SALE ?? "shoes";
-export const ORDERS = env.SHOP_ORDERS ?? "shoes:orders";
+const NAME = env.SHOP_SALE ?? "shoes";
+// So many parts a split sale has (docs/split.md). Else the sale is one key, and its own only part.
+export const SPLIT = env.SHOP_SPLIT ?? "";
+if (SPLIT && !(/^\d+$/.test(SPLIT) && Number(SPLIT) >= 1 && Number(SPLIT) <= 1024)) throw new Error("SHOP_SPLIT is the number of parts, 1 to 1024");
+// Of a split sale these are templates, with {} for the part.
+const PLACE = {
+  keys: SPLIT ? (env.SHOP_KEYS ?? "{}") : NAME,
+  streams: env.SHOP_ORDERS ?? (SPLIT ? "{}:orders" : "shoes:orders"),
+};
+if (SPLIT && !Object.values(PLACE).every((template) => template.includes("{}"))) {
+  throw new Error("SHOP_KEYS and SHOP_ORDERS of a split sale have {} for the part");
+}
+/** The sale: `shoes.of(user)` has the key and the stream of all that the user does. */
+export const shoes = new SplitSale(NAME, { parts: Number(SPLIT || 1), ...PLACE });
 export const SHOP_URL = new URL(env.SHOP_URL ?? "http://127.0.0.1:8000");
 export const IS_TLS = SHOP_URL.protocol === "https:";
 /** The REF under which an order goes back whose money is gone. */
@@ -52,19 +65,61 @@ export const isSame = (a, b) => timingSafeEqual(digest(a), digest(b));
 
 // --- the sale -----------------------------------------------------------------------
 
-export const client = createClient({
-  url: env.SHOP_REDIS ?? "redis://127.0.0.1:6379",
-  modules: { flashsale },
+const url = env.SHOP_REDIS ?? "redis://127.0.0.1:6379";
+const modules = { flashsale };
+const options = {
   // While there is no connection, a command fails at once, and its caller decides what then.
   disableOfflineQueue: true,
   // A server that says nothing for 5 s is gone, and what was asked of it has no answer.
   pingInterval: 1000,
-  socket: { socketTimeout: 5000, reconnectStrategy: (tries) => Math.min(1000, 50 * 2 ** tries) },
-});
+  socket: { socketTimeout: 5000, reconnectStrategy: (/** @type {number} */ tries) => Math.min(1000, 50 * 2 ** tries) },
+};
+/**
+ * Null, unless the server is a cluster: then `url` is any of its nodes. Each node is connected to when it
+ * is first asked, or one that is down would keep all others waiting.
+ */
+const cluster =
+  env.SHOP_CLUSTER === "yes" ? createCluster({ rootNodes: [{ url }], modules, defaults: options, minimizeConnections: true }) : null;
+const single = cluster ? null : createClient({ url, modules, ...options });
+export const client = /** @type {NonNullable<typeof single>} */ (cluster ?? single);
 client.on("error", (error) => console.log(`sale: ${error.message || error.code}; connecting again`));
+cluster?.on("node-error", (error, { address }) => console.log(`sale: ${address}: ${error.message || error.code}; connecting again`));
 /** Connected for the first time; afterwards it connects again by itself. */
-export const connected = client.connect();
-export const sale = client.flashsale;
+export const connected = connect();
+async function connect() {
+  for (;;) {
+    try {
+      return await client.connect();
+    } catch (error) {
+      if (!cluster) throw error;
+      console.log(`sale: ${error}; connecting again`);
+      await sleep(1000);
+    }
+  }
+}
+
+/** What is asked of a node that was never there waits for it: after 5 s that is no answer, as elsewhere. @template A @param {Promise<A>} call @returns {Promise<A>} */
+export const within = (call) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new NoAnswer("a node does not answer")), 5000);
+    call.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+export const sale = /** @type {typeof client.flashsale} */ (
+  cluster
+    ? new Proxy(client.flashsale, {
+        get: (of, name) => (/** @type {any[]} */ ...args) => within(/** @type {any} */ (of)[name](...args)),
+      })
+    : client.flashsale
+);
+
+/** The processes that serve the sale: another one may lack what one of these had. */
+export async function runs() {
+  const asked = cluster
+    ? cluster.masters.map((node) => within(Promise.resolve(cluster.nodeClient(node)).then((one) => one.info("server"))))
+    : [client.info("server")];
+  const infos = (await Promise.allSettled(asked)).map((one) => (one.status === "fulfilled" ? one.value : ""));
+  return infos.map((info) => /run_id:\w+/.exec(info)?.[0]).sort().join(" ");
+}
 
 /** Did nobody answer? Then nobody knows whether it happened, and the same is asked again. @param {unknown} error */
 export const isNoAnswer = (error) => error instanceof NoAnswer || mayRepeat(error);
@@ -73,8 +128,40 @@ export const isNoAnswer = (error) => error instanceof NoAnswer || mayRepeat(erro
 
 const db = new DatabaseSync(env.SHOP_DB ?? "shop.db");
 // FULL: what was committed is there after a power cut, too.
-db.exec("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+db.exec("PRAGMA busy_timeout = 30000; PRAGMA synchronous = FULL");
+// The processes start at once, and for the one that makes a new file WAL the others do not wait by themselves.
+for (let left = 100; ; left--) {
+  try {
+    db.exec("PRAGMA journal_mode = WAL");
+    break;
+  } catch (error) {
+    if (left === 0) throw error;
+    await sleep(100);
+  }
+}
 if (!db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'denied'").get()) db.exec(shared("schema.sql"));
+
+/** Ends a process of the shop whose settings are not those of the split sale, where this can be asked. */
+export async function checkParts() {
+  if (!SPLIT) return;
+  /** @type {string[]} */
+  let skus = [];
+  /** @type {[string, string | null | undefined, string][]} */
+  const settings = [];
+  try {
+    await Promise.race([connected, sleep(2000)]);
+    // What `flashsale split create` has written down; users of another number are on other parts.
+    for (const [field, mine] of Object.entries({ parts: SPLIT, ...PLACE })) settings.push([field, await within(client.hGet(`{${NAME}}:parts`, field)), mine]);
+    skus = (await sale.stock(shoes.parts[0].key)).flatMap((item) => (item ? [item.sku] : []));
+  } catch (error) {
+    console.log(`shop: the parts of ${NAME} could not be checked: ${error}`);
+  }
+  for (const [field, known, mine] of settings) {
+    if (known && known !== mine) throw new Error(`${NAME} has ${field} ${known}, for ever, and this shop is set to ${mine}`);
+  }
+  const named = skus.find((sku) => row("SELECT 1 FROM named WHERE sku = ?", sku));
+  if (named) throw new Error(`the units of ${named} have names, and those of a split sale have none: make ${named} a sale of its own`);
+}
 
 /** @param {string} sql @param {...any} values @returns {any[]} */
 export const rows = (sql, ...values) => db.prepare(sql).all(...values);

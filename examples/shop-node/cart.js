@@ -1,6 +1,6 @@
 // The cart: reserve, change, cancel. The page makes the id, the shop signs the pass.
 
-import { addJob, intentOf, KEY, passOf, sale } from "./books.js";
+import { addJob, intentOf, passOf, sale, shoes } from "./books.js";
 import { saleNowMs, stock, waitingMax } from "./stock.js";
 import { ask, body, ID, NAMES, RELOAD, send, sourceOf, UNITS, userOf } from "./web.js";
 
@@ -18,9 +18,10 @@ export async function cart(app) {
       const user = userOf(request);
       const { id, items, units, old } = /** @type {Cart} */ (request.body);
       if (!user) return reply.code(400).send({ status: "ERROR", says: RELOAD });
+      const { key } = shoes.of(user);
       if (request.method === "DELETE") {
         giveBackSoon(id, user);
-        return send(reply, await ask(() => sale.release(KEY, id, { user })), user);
+        return send(reply, await ask(() => sale.release(key, id, { user })), user);
       }
       // By number, or seats by their names.
       if (!items === !units) return reply.code(400).send({ status: "ERROR", says: RELOAD });
@@ -28,7 +29,7 @@ export async function cart(app) {
       // A line is one item's, and a cart that changes has its units: both as without a line.
       const wait = Object.keys(items ?? {}).length === 1 && !old && waitingMax > 0;
       const door = { pass: passOf(id, user, saleNowMs()), source: sourceOf(request) };
-      const answer = await ask(() => sale.reserve(KEY, user, items ?? null, { id, units, replace: old, wait, ...door }));
+      const answer = await ask(() => sale.reserve(key, user, items ?? null, { id, units, replace: old, wait, ...door }));
       if (old && answer.status === "RESERVED") giveBackSoon(old, user);
       return send(reply, answer, user);
     },

@@ -11,8 +11,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import {
-  addJob, alarm, centsOf, change, intentOf, isNoAnswer, KEY, move, ORDERS, payloadOf, row, rows, sale, sign, STALE_MS,
-  transaction, UNPAID, writeOff,
+  addJob, alarm, centsOf, change, checkParts, intentOf, isNoAnswer, move, payloadOf, row, rows, sale, shoes, sign,
+  STALE_MS, transaction, UNPAID, writeOff,
 } from "./books.js";
 import { askedAgain, handOver } from "./named.js";
 import * as provider from "./provider.js";
@@ -25,13 +25,14 @@ async function checkout(intent) {
   const { id, reservation, user, psp_ref: ref } = intent;
   if (intent.state !== "authorised" || !ref) return;
   const paid = { ref, payload: payloadOf(intent) };
+  const { key, orders } = shoes.of(user);
   /** @type {import("flashsale-client").CheckoutAnswer | import("flashsale-client").BuyAnswer} */
-  let answer = await sale.checkout(KEY, ORDERS, reservation, { user, ...paid });
+  let answer = await sale.checkout(key, orders, reservation, { user, ...paid });
   if (answer.status === "NORESERVATION") {
     // Forgotten, or lost by Redis: the same id in one step, if there are units.
     const [numbers, units] = askedAgain(intent.items);
-    const pass = sign(reservation, user, (await sale.info(KEY)).nowMs);
-    answer = await sale.buy(KEY, ORDERS, user, numbers, { id: reservation, units, pass, ...paid });
+    const pass = sign(reservation, user, (await sale.info(key)).nowMs);
+    answer = await sale.buy(key, orders, user, numbers, { id: reservation, units, pass, ...paid });
   }
   const says = JSON.stringify(answer);
   switch (answer.status) {
@@ -67,7 +68,7 @@ async function checkout(intent) {
  * @param {Intent} intent @param {string} says @returns {Again}
  */
 async function asSold(intent, says) {
-  const known = await sale.get(KEY, intent.reservation);
+  const known = await sale.get(shoes.of(intent.user).key, intent.reservation);
   // Redis has lost it since it answered: ask again.
   if (known?.state !== "sold" && known?.state !== "refunded") return 1;
   if (!intent.psp_ref || (known.ref && known.ref !== intent.psp_ref)) return notOurs(intent, says);
@@ -86,7 +87,7 @@ async function notOurs({ id, psp_ref: ref }, says) {
 async function giveBack({ id, reservation, user }) {
   // From `sold` never: after a lost tail the sale may believe that a sold order expired.
   if (!move(id, ["open", "authorised", "closing"], "closing")) return;
-  const answer = await sale.release(KEY, reservation, { user });
+  const answer = await sale.release(shoes.of(user).key, reservation, { user });
   const intent = /** @type {Intent} */ (intentOf("id", id));
   const says = JSON.stringify(answer);
   switch (answer.status) {
@@ -142,8 +143,9 @@ async function capture(intent) {
  *
  * @param {Intent} intent @returns {Again}
  */
-async function takeBack({ reservation }) {
-  const answer = await sale.refund(KEY, ORDERS, reservation, { ref: UNPAID });
+async function takeBack({ reservation, user }) {
+  const { key, orders } = shoes.of(user);
+  const answer = await sale.refund(key, orders, reservation, { ref: UNPAID });
   if (answer.status !== "REFUNDED") writeOff(reservation, UNPAID);
 }
 
@@ -181,6 +183,7 @@ async function run({ kind, intent, ref, tries }) {
   else change(`UPDATE jobs SET due_at_ms = ?, tries = tries + 1 ${where}`, Date.now() + again * 1000, kind, intent, ref);
 }
 
+await checkParts();
 for (;;) {
   const due = rows("SELECT * FROM jobs WHERE due_at_ms <= ? ORDER BY due_at_ms LIMIT 100", Date.now());
   for (const job of due) await run(job);

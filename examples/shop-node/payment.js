@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 
 import {
-  addJob, alarm, centsOf, change, CURRENCY, intentOf, isNoAnswer, isSame, KEY, move, rows, sale, SHOP_URL, transaction, UNPAID,
+  addJob, alarm, centsOf, change, CURRENCY, intentOf, isNoAnswer, isSame, move, rows, sale, shoes, SHOP_URL, transaction, UNPAID,
 } from "./books.js";
 import { kinds } from "./named.js";
 import * as provider from "./provider.js";
@@ -74,7 +74,7 @@ export async function payment(app) {
   app.get("/order/:id", async (request, reply) => {
     const { id } = /** @type {{ id: string }} */ (request.params);
     const user = userOf(request);
-    const known = await sale.get(KEY, id);
+    const known = await sale.get(shoes.of(user).key, id);
     const intent = intentOf("reservation", id);
     if (!user || (intent ?? known)?.user !== user) return reply.code(404).send({ status: "UNKNOWN", says: "We do not know this order." });
     let state = (intent ?? known)?.state ?? "";
@@ -100,7 +100,7 @@ function seatsOf(cart, sku) {
 
 /** @param {string} id @param {string} user */
 async function newIntent(id, user) {
-  const cart = await sale.get(KEY, id);
+  const cart = await sale.get(shoes.of(user).key, id);
   if (cart?.user !== user || cart.state !== "reserved" || !cart.expiresAtMs || !cart.items) return undefined;
   const price = prices();
   const units = /** @type {[sku: string, qty: number][]} */ (cart.items);

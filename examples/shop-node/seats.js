@@ -10,11 +10,13 @@ import { gzipSync } from "node:zlib";
 
 import { FlashSaleError } from "flashsale-client";
 
-import { client, connected, isNoAnswer, KEY, ORDERS, rows, sale } from "./books.js";
+import { client, connected, isNoAnswer, rows, sale, shoes, SPLIT } from "./books.js";
 import { page } from "./web.js";
 
 /** @import { FastifyInstance } from "fastify" */
 
+// Units with names are in a sale of one part.
+const [{ key, orders }] = shoes.parts;
 /** @type {Record<string, number>} */
 const STATES = { free: 0, reserved: 1, sold: 2, withdrawn: 3 };
 /** @type {Record<string, number>} */
@@ -41,7 +43,7 @@ let hall = { epoch: "", at: new Map(), rows: [], states: new Uint8Array(), seqs:
 /** Reads all seats, 10,000 a call; returns from where on the stream is to be read. */
 async function load() {
   // Before the seats: what happens meanwhile is read again, and changes nothing twice.
-  const [last] = (await client.xRevRange(ORDERS, "+", "-", { COUNT: 1 })) ?? [];
+  const [last] = (await client.xRevRange(orders, "+", "-", { COUNT: 1 })) ?? [];
   /** @type {string[]} */
   const names = [];
   /** @type {number[]} */
@@ -53,7 +55,7 @@ async function load() {
     let open = { row: null, seats: [] };
     const close = () => open.row !== null && lines.push([zone, open.row, ...spelled(open.seats)]);
     for (let cursor = 0, isFirst = true; isFirst || cursor; isFirst = false) {
-      const found = await sale.units(KEY, sku, cursor, { count: 10_000 }).catch((cause) => {
+      const found = await sale.units(key, sku, cursor, { count: 10_000 }).catch((cause) => {
         const error = FlashSaleError.from(cause);
         // Not in this sale.
         if (error instanceof FlashSaleError && ["NOSKU", "ERR"].includes(error.code)) return { cursor: 0, units: [] };
@@ -100,6 +102,7 @@ function see(fields) {
 
 /** Reads seats and stream for ever; all over again after an error, and where seats were added. */
 async function follow() {
+  if (SPLIT) return; // A part has no units with names.
   await connected;
   // It waits in XREAD, and others do not wait behind it.
   const reader = client.duplicate();
@@ -109,7 +112,7 @@ async function follow() {
     try {
       let last = await load();
       for (let isNew = false; !isNew && hall.changes.length < CHANGES_MOST; ) {
-        const found = /** @type {any} */ (await reader.xRead({ key: ORDERS, id: last }, { COUNT: 1000, BLOCK: 1000 }));
+        const found = /** @type {any} */ (await reader.xRead({ key: orders, id: last }, { COUNT: 1000, BLOCK: 1000 }));
         for (const { id, message } of found?.[0]?.messages ?? []) {
           last = id;
           see(message);

@@ -4,7 +4,7 @@ import cookies from "@fastify/cookie";
 import fastify from "fastify";
 
 import { admin } from "./admin.js";
-import { shared, SHOP_URL } from "./books.js";
+import { checkParts, shared, SHOP_URL } from "./books.js";
 import { cart } from "./cart.js";
 import { payment } from "./payment.js";
 import * as provider from "./provider.js";
@@ -13,6 +13,7 @@ import { live } from "./stock.js";
 import { page, refuse } from "./web.js";
 
 if (!provider.SECRET) throw new Error("shop: set SHOP_PSP_SECRET");
+await checkParts();
 // X-Forwarded-For is believed of a proxy on this machine; name others here.
 // A body is what it says: no "1" for 1, and no list for what is none.
 const ajv = { customOptions: { coerceTypes: false } };

@@ -5,7 +5,7 @@ import { isIPv6 } from "node:net";
 
 import { ERRORS, FlashSaleError, retry, retryAfterS } from "flashsale-client";
 
-import { IS_TLS, isNoAnswer, KEY, sale, shared } from "./books.js";
+import { IS_TLS, isNoAnswer, sale, shared, shoes } from "./books.js";
 
 /** @import { FastifyError, FastifyReply, FastifyRequest } from "fastify" */
 /** @import { ReleaseAnswer, ReserveAnswer } from "flashsale-client" */
@@ -57,7 +57,7 @@ export async function send(reply, answer, user) {
   const body = { status, now_ms: Date.now() };
   body.says = answer.advice.buyer.replace(/\{(\w+)\}/g, (_, name) => String(/** @type {any} */ (details)[name]));
   for (const [name, value] of Object.entries(details)) body[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = value;
-  if (status === "USERLIMIT") body.open = (await sale.user(KEY, user)).reservations;
+  if (status === "USERLIMIT") body.open = (await sale.user(shoes.of(user).key, user)).reservations;
   const again = retryAfterS(answer);
   if (again !== null) reply.header("Retry-After", again);
   return reply.code(answer.advice.http).send(body);

@@ -1,16 +1,17 @@
 // Reads the order stream into the books, each entry in one transaction, then XACK.
 //
 // An entry may come twice: after a crash, and after a failover under another stream ID. So
-// whatever was there before is passed over. In production `flashsale worker` does this, with
-// hooks in SQL (docs/companion.md).
+// whatever was there before is passed over. A split sale has a stream for each part, and all are
+// read at once: no transaction is open while another entry is read. In production `flashsale worker`
+// does this, with hooks in SQL (docs/companion.md).
 
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { consume, FlashSaleError } from "flashsale-client";
 
-import { addJob, alarm, change, client, connected, intentOf, KEY, move, ORDERS, row, sale, transaction } from "./books.js";
+import { addJob, alarm, change, checkParts, client, connected, intentOf, move, row, sale, shoes, transaction } from "./books.js";
 
-/** @import { Entry } from "flashsale-client" */
+/** @import { Entry, Part } from "flashsale-client" */
 /** @import { Intent } from "./books.js" */
 
 /** @param {Entry} entry @param {Intent | undefined} intent */
@@ -47,12 +48,16 @@ function readExpired({ fields }, intent, graceMs) {
   if (intent && ["open", "authorised"].includes(intent.state)) addJob("give-back", intent.id, "", dueAtMs);
 }
 
-let grace = { ms: 0, askedAtMs: 0 };
-
-/** GRACE of the sale, asked for at most once a second: a sale has many `expired` at once. */
-async function latestGraceMs() {
-  if (Date.now() - grace.askedAtMs >= 1000) {
-    const ms = await sale.info(KEY).then(
+/**
+ * GRACE of a part, asked for at most once a second: a sale has many `expired` at once.
+ *
+ * @param {string} key
+ */
+function graceOf(key) {
+  let grace = { ms: 0, askedAtMs: 0 };
+  return async () => {
+    if (Date.now() - grace.askedAtMs < 1000) return grace.ms;
+    const ms = await sale.info(key).then(
       ({ graceMs }) => graceMs,
       (thrown) => {
         // The sale is gone, its entries are not: each `order` behind this one is to be read.
@@ -62,35 +67,44 @@ async function latestGraceMs() {
       },
     );
     grace = { ms, askedAtMs: Date.now() };
-  }
-  return grace.ms;
+    return ms;
+  };
 }
 
-/** @param {Entry} entry */
-async function read(entry) {
-  // The rest, also what a newer module writes, is no business of the books.
-  if (!["order", "refund", "expired"].includes(entry.event)) return;
-  const graceMs = entry.event === "expired" ? await latestGraceMs() : 0;
-  transaction(() => {
-    const intent = intentOf("reservation", entry.id);
-    if (entry.event === "order") readOrder(entry, intent);
-    else if (entry.event === "refund") readRefund(entry, intent);
-    else readExpired(entry, intent, graceMs);
-  });
-}
+/** Reads the stream of one part, for ever; one that cannot be read keeps nobody else waiting. @param {Part} part */
+async function follow({ key, orders }) {
+  const latestGraceMs = graceOf(key);
 
-// Reading waits for entries, so it has a connection of its own.
-const reader = client.duplicate();
-reader.on("error", () => {}); // The other connection tells.
-await Promise.all([connected, reader.connect()]);
-for (;;) {
-  try {
-    await consume(reader, ORDERS, "books", process.env.SHOP_WORKER ?? "worker-1", read);
-  } catch (thrown) {
-    const error = FlashSaleError.from(thrown);
-    const isLocked = /** @type {any} */ (error).errcode === 5; // SQLITE_BUSY
-    if (!(error instanceof FlashSaleError) && !isLocked) throw error;
-    console.log(`worker: ${error}; the entry stays pending`);
-    await sleep(1000);
+  /** @param {Entry} entry */
+  const read = async (entry) => {
+    // The rest, also what a newer module writes, is no business of the books.
+    if (!["order", "refund", "expired"].includes(entry.event)) return;
+    const graceMs = entry.event === "expired" ? await latestGraceMs() : 0;
+    transaction(() => {
+      const intent = intentOf("reservation", entry.id);
+      if (entry.event === "order") readOrder(entry, intent);
+      else if (entry.event === "refund") readRefund(entry, intent);
+      else readExpired(entry, intent, graceMs);
+    });
+  };
+
+  // Reading waits for entries, so it has a connection of its own.
+  const reader = client.duplicate();
+  reader.on("error", () => {}); // The other connection tells.
+  await reader.connect();
+  for (;;) {
+    try {
+      await consume(reader, orders, "books", process.env.SHOP_WORKER ?? "worker-1", read);
+    } catch (thrown) {
+      const error = FlashSaleError.from(thrown);
+      const isLocked = /** @type {any} */ (error).errcode === 5; // SQLITE_BUSY
+      if (!(error instanceof FlashSaleError) && !isLocked) throw error;
+      console.log(`worker: ${orders}: ${error}; the entry stays pending`);
+      await sleep(1000);
+    }
   }
 }
+
+await checkParts();
+await connected;
+await Promise.all(shoes.parts.map(follow));

@@ -13,14 +13,19 @@ import hmac
 import os
 import secrets
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
-from flashsale import EndedForGood, FlashSaleError, NoReservation, NotSoldAtAll, Ok, Refunded, RestockAnswer, retry_async
+import redis
+from flashsale import AsyncSale, EndedForGood, FlashSaleError, NoReservation, NotKnownYet, NotSoldAtAll, Ok, Refunded, RestockAnswer, retry_async, total_stock
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from books import HERE, IS_TLS, ORDERS, now_ms, write_off
+from books import HERE, IS_TLS, now_ms, write_off
+from stock import ask_parts, state_of
 from web import db, sale
 
 PASSWORD = os.environ.get("SHOP_ADMIN_PASSWORD", "")
@@ -62,26 +67,36 @@ async def page(_: Request) -> Response:
 async def state(request: Request) -> Response:
     if not is_operator(request):
         return JSONResponse({}, 401)
-    info, items = await sale.info(), await sale.stock()
-    groups = await sale.redis.xinfo_groups(ORDERS) if await sale.redis.exists(ORDERS) else []
-    shown = []
-    for group in groups:
-        name = group["name"].decode()
-        oldest = (await sale.redis.xpending(ORDERS, name))["min"]
-        age_ms = now_ms() - int(oldest.split(b"-")[0]) if oldest else 0
-        # Not `lag`, which may be far too large after a restart or a failover.
-        behind = len(await sale.redis.xrange(ORDERS, min=b"(" + group["last-delivered-id"], count=1000))
-        shown.append({"name": name, "behind": behind, "pending": group["pending"], "oldest_pending_ms": age_ms})
+    found = await ask_parts()
+    said = [one for one in found if not isinstance(one, BaseException)]
+    away = f"; {len(found) - len(said)} of {len(found)} parts do not answer" if len(said) < len(found) else ""
     body = {
-        "state": info.state,
-        "now_ms": info.now_ms,
-        "items": [vars(item) for item in items if item],
-        "groups": shown,
+        "state": state_of([info for info, _ in said]) + away,
+        "now_ms": max(info.now_ms for info, _ in said),
+        "items": [vars(item) for item in total_stock(stock for _, stock in said)],
+        "groups": await groups(),
         "intents": dict(db.execute("SELECT state, count(*) FROM intents GROUP BY state").fetchall()),
         "jobs": dict(db.execute("SELECT kind, count(*) FROM jobs GROUP BY kind").fetchall()),
         "alarms": [dict(row) for row in db.execute("SELECT * FROM alarms ORDER BY at_ms DESC LIMIT 100")],
     }
     return JSONResponse(body)
+
+
+async def groups() -> list[dict[str, Any]]:
+    """How far the readers of the order stream are; of all streams together, those of parts that answer."""
+    shown: dict[str, dict[str, Any]] = {}
+    for part in sale.parts:
+        with suppress(redis.RedisError, OSError):
+            for group in await part.redis.xinfo_groups(part.orders) if await part.redis.exists(part.orders) else ():
+                name = group["name"].decode()
+                oldest = (await part.redis.xpending(part.orders, name))["min"]
+                age_ms = now_ms() - int(oldest.split(b"-")[0]) if oldest else 0
+                # Not `lag`, which may be far too large after a restart or a failover.
+                behind = len(await part.redis.xrange(part.orders, min=b"(" + group["last-delivered-id"], count=1000))
+                of = shown.setdefault(name, {"name": name, "behind": 0, "pending": 0, "oldest_pending_ms": 0})
+                of |= {"behind": of["behind"] + behind, "pending": of["pending"] + group["pending"]}
+                of["oldest_pending_ms"] = max(of["oldest_pending_ms"], age_ms)
+    return list(shown.values())
 
 
 def soon() -> float:
@@ -94,15 +109,15 @@ async def act(request: Request) -> Response:
     if not is_operator(request):
         return JSONResponse({}, 401)
     asked = await request.json()
-    answer: Ok | EndedForGood | RestockAnswer
     try:
         match asked["action"]:
             case "pause":
-                answer = await retry_async(sale.pause, soon())
+                return await in_each((part, part.pause) for part in sale.parts)
             case "resume":
-                answer = await retry_async(sale.resume, soon())
+                return await in_each((part, part.resume) for part in sale.parts)
             case "restock":
-                answer = await retry_async(lambda: sale.restock({asked["sku"]: asked["delta"]}, ref=asked["ref"]), soon())
+                dealt = sale.dealt({asked["sku"]: asked["delta"]}, new=asked["delta"] == 0)
+                return await in_each((part, partial(part.restock, units, ref=asked["ref"])) for part, units in dealt)
             case "refund":
                 return await refund(asked["id"], asked["ref"])
             case "done":
@@ -110,9 +125,32 @@ async def act(request: Request) -> Response:
                 return JSONResponse({"says": "Done."})
             case _:
                 return JSONResponse({"says": "No such action."}, 400)
-    except FlashSaleError as error:
+    except (FlashSaleError, ValueError) as error:
         return JSONResponse({"says": str(error)}, 409)
-    return JSONResponse({"says": str(answer.status)}, answer.advice.http)
+
+
+async def in_each(calls: Iterable[tuple[AsyncSale, Callable[[], Awaitable[Ok | EndedForGood | RestockAnswer]]]]) -> Response:
+    """The same in each part, safe to repeat and not atomic: a part that does not answer keeps no other from it."""
+    named = [(part.key, retry_async(call, soon())) for part, call in calls]
+    found = await asyncio.gather(*(call for _, call in named), return_exceptions=True)
+    lost = [f"{key!r}: {one}" for (key, _), one in zip(named, found) if isinstance(one, BaseException)]
+    answers = [one for one in found if not isinstance(one, BaseException)]
+    if lost and len(named) > 1:
+        return JSONResponse({"says": f"{len(answers)} of {len(named)} parts did it. Send it again: {'; '.join(lost)}"}, 503)
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+    worst = max(answers, key=lambda answer: answer.advice.http)
+    return JSONResponse({"says": str(worst.status)}, worst.advice.http)
+
+
+async def part_of(id: str) -> AsyncSale | None:
+    """The part that has an order: our books know whose it is, and else the part itself."""
+    whose = "SELECT user FROM orders WHERE id = :id UNION SELECT user FROM intents WHERE reservation = :id"
+    if row := db.execute(whose, {"id": id}).fetchone():
+        return sale.of(row["user"])
+    found = await sale.find(id)
+    return found[0] if found else None
 
 
 async def refund(id: str, ref: str) -> Response:
@@ -120,7 +158,13 @@ async def refund(id: str, ref: str) -> Response:
 
     An order that the sale has lost has no such entry: then it is written off here.
     """
-    answer = await retry_async(lambda: sale.refund(id, ref=ref), soon())
+    try:
+        part = await part_of(id)
+    except NotKnownYet as error:
+        return JSONResponse({"says": f"{error}: ask again."}, 503)
+    if not part:
+        return JSONResponse({"says": "Nobody knows this order."}, 404)
+    answer = await retry_async(lambda: part.refund(id, ref=ref), soon())
     is_lost = isinstance(answer, (NoReservation, NotSoldAtAll)) and write_off(db, id, ref)
     if not is_lost and not isinstance(answer, Refunded):
         return JSONResponse({"says": f"{answer.status}: there is nothing to refund."}, answer.advice.http)

@@ -13,11 +13,24 @@ from typing import Any, Iterator
 
 import redis
 import redis.asyncio
-from flashsale import AsyncSale, Sale, new_pass
+from flashsale import AsyncSplitSale, SplitSale, new_pass
 
 HERE = Path(__file__).parent
 REDIS_URL = os.environ.get("SHOP_REDIS", "redis://127.0.0.1:6379")
-KEY, ORDERS = os.environ.get("SHOP_SALE", "shoes"), os.environ.get("SHOP_ORDERS", "shoes:orders")
+IS_CLUSTER = os.environ.get("SHOP_CLUSTER") == "yes"
+KEY = os.environ.get("SHOP_SALE", "shoes")
+# So many parts a split sale has (docs/split.md). Else the sale is one key, and its own only part.
+SPLIT = os.environ.get("SHOP_SPLIT", "")
+if SPLIT and not (SPLIT.isdecimal() and 1 <= int(SPLIT) <= 1024):
+    raise SystemExit("shop: SHOP_SPLIT is the number of parts, 1 to 1024")
+PARTS = int(SPLIT or "1")
+# Of a split sale these are templates, with {} for the part.
+PLACE = {
+    "keys": os.environ.get("SHOP_KEYS", "{}") if SPLIT else KEY,
+    "streams": os.environ.get("SHOP_ORDERS", "{}:orders" if SPLIT else "shoes:orders"),
+}
+if SPLIT and not all("{}" in template for template in PLACE.values()):
+    raise SystemExit("shop: SHOP_KEYS and SHOP_ORDERS of a split sale have {} for the part")
 SHOP_URL = os.environ.get("SHOP_URL", "http://127.0.0.1:8000")
 IS_TLS = SHOP_URL.startswith("https:")
 # The REF under which an order goes back whose money is gone.
@@ -37,16 +50,44 @@ def now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def sale() -> Sale:
+def sale() -> SplitSale:
     # One thread asks, so one connection is enough.
-    return Sale(redis.Redis.from_url(REDIS_URL, socket_timeout=5), KEY, ORDERS)
+    client = redis.RedisCluster if IS_CLUSTER else redis.Redis
+    return SplitSale(client.from_url(REDIS_URL, socket_timeout=5), KEY, PARTS, **PLACE)
 
 
-def async_sale() -> AsyncSale:
+def async_sale(connections: int = 50) -> AsyncSplitSale:
+    if IS_CLUSTER:
+        split = AsyncSplitSale(redis.asyncio.RedisCluster.from_url(REDIS_URL, socket_timeout=5), KEY, PARTS, **PLACE)
+        # A client a part: one that loses a node looks for all of them anew, and closes what others are
+        # using. It makes as many connections as requests come at once: let a proxy limit those.
+        for part in split.parts[1:]:
+            part.redis = redis.asyncio.RedisCluster.from_url(REDIS_URL, socket_timeout=5)
+        return split
     # In a rush more requests come at once than there are connections: they wait for one. A pool that
     # does not wait fails, and each retry makes the rush larger.
-    pool = redis.asyncio.BlockingConnectionPool.from_url(REDIS_URL, socket_timeout=5, max_connections=50, timeout=5)
-    return AsyncSale(redis.asyncio.Redis(connection_pool=pool), KEY, ORDERS)
+    pool = redis.asyncio.BlockingConnectionPool.from_url(REDIS_URL, socket_timeout=5, max_connections=connections, timeout=5)
+    return AsyncSplitSale(redis.asyncio.Redis(connection_pool=pool), KEY, PARTS, **PLACE)
+
+
+def check_parts(db: sqlite3.Connection) -> None:
+    """Ends a process of the shop whose settings are not those of the split sale, where this can be asked."""
+    if not SPLIT:
+        return
+    shoes = sale()
+    try:
+        # What `flashsale split create` has written down; users of another number are on other parts.
+        for field, mine in {"parts": str(PARTS), **PLACE}.items():
+            known = shoes.parts[0].redis.hget(f"{{{KEY}}}:parts", field)
+            if known and known.decode() != mine:
+                raise SystemExit(f"shop: {KEY} has {field} {known.decode()}, for ever, and this shop is set to {mine}")
+        skus = [item.sku for item in shoes.parts[0].stock() if item]
+    except redis.RedisError as error:
+        print(f"shop: the parts of {KEY} could not be checked: {error!r}", flush=True)
+        return
+    for sku in skus:
+        if db.execute("SELECT 1 FROM named WHERE sku = ?", (sku,)).fetchone():
+            raise SystemExit(f"shop: the units of {sku!r} have names, and those of a split sale have none: make {sku!r} a sale of its own")
 
 
 def connect() -> sqlite3.Connection:
@@ -54,7 +95,16 @@ def connect() -> sqlite3.Connection:
     db = sqlite3.connect(os.environ.get("SHOP_DB", "shop.db"), timeout=30, isolation_level=None)
     db.row_factory = sqlite3.Row
     # FULL: what was committed is there after a power cut, too.
-    db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
+    db.execute("PRAGMA synchronous=FULL")
+    # The processes start at once, and for the one that makes a new file WAL the others do not wait by themselves.
+    for left in reversed(range(100)):
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            break
+        except sqlite3.OperationalError:
+            if not left:
+                raise
+            time.sleep(0.1)
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'denied'").fetchone():
         db.executescript((HERE / "schema.sql").read_text())
     return db

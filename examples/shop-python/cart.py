@@ -18,7 +18,7 @@ async def cart(request: Request) -> Response:
     id, items, seats, old = asked["id"], asked.get("items"), asked.get("units"), asked.get("old")
     if request.method == "DELETE":
         give_back_soon(id, user)
-        return await answer_to(lambda: sale.release(id, user=user), user)
+        return await answer_to(lambda: sale.of(user).release(id, user=user), user)
     # By number, or seats by their names.
     is_cart = are_units(items) if seats is None else are_names(seats) and items is None
     if not is_cart or (old is not None and not is_id(old)):
@@ -26,8 +26,8 @@ async def cart(request: Request) -> Response:
     await stock.latest()
     # A line is one item's, and a cart that changes has its units: both as without a line.
     wait = items is not None and len(items) == 1 and not old and stock.waiting_max > 0
-    pass_, source = pass_of(db, id, user, stock.now_ms()), source_of(request)
-    reply = await answer_to(lambda: sale.reserve(user, items, id=id, units=seats, replace=old, wait=wait, pass_=pass_, source=source), user)
+    pass_, source, part = pass_of(db, id, user, stock.now_ms()), source_of(request), sale.of(user)
+    reply = await answer_to(lambda: part.reserve(user, items, id=id, units=seats, replace=old, wait=wait, pass_=pass_, source=source), user)
     if old and reply.status_code == ReservedNow.advice.http:
         give_back_soon(old, user)
     return reply

@@ -37,7 +37,7 @@ from flashsale import (
 )
 
 import provider
-from books import STALE_MS, UNPAID, add_job, alarm, cents_of, connect, intent_of, move, now_ms, payload_of, sale, sign, transaction, write_off
+from books import STALE_MS, UNPAID, add_job, alarm, cents_of, check_parts, connect, intent_of, move, now_ms, payload_of, sale, sign, transaction, write_off
 from named import asked_again, hand_over
 
 shoes = sale()
@@ -50,12 +50,13 @@ def checkout(db: sqlite3.Connection, intent: Any, _: str) -> Again:
     if intent["state"] != "authorised":
         return None
     id, user, ref = intent["reservation"], intent["user"], intent["psp_ref"]
-    answer: CheckoutAnswer | BuyAnswer = shoes.checkout(id, user=user, ref=ref, payload=payload_of(intent))
+    part = shoes.of(user)
+    answer: CheckoutAnswer | BuyAnswer = part.checkout(id, user=user, ref=ref, payload=payload_of(intent))
     if isinstance(answer, NoReservation):
         # Forgotten, or lost by Redis: the same id in one step, if there are units.
-        pass_ = sign(id, user, shoes.info().now_ms)
+        pass_ = sign(id, user, part.info().now_ms)
         numbers, seats = asked_again(db, intent["items"])
-        answer = shoes.buy(user, numbers, id=id, units=seats, ref=ref, payload=payload_of(intent), pass_=pass_)
+        answer = part.buy(user, numbers, id=id, units=seats, ref=ref, payload=payload_of(intent), pass_=pass_)
     match answer:
         case Sold():
             return None
@@ -79,7 +80,7 @@ def checkout(db: sqlite3.Connection, intent: Any, _: str) -> Again:
 
 def whose(db: sqlite3.Connection, intent: Any) -> Again:
     """Looks which payment a sold reservation was sold for."""
-    known, ref = shoes.get(intent["reservation"]), intent["psp_ref"]
+    known, ref = shoes.of(intent["user"]).get(intent["reservation"]), intent["psp_ref"]
     if not known or known.state not in ("sold", "refunded"):
         return 1  # Lost since then: what was asked is asked again.
     if ref and not known.ref:
@@ -102,7 +103,7 @@ def give_back(db: sqlite3.Connection, intent: Any, _: str) -> Again:
     # From `sold` never: after a lost tail the sale may believe that a sold order expired.
     if not move(db, intent["id"], ("open", "authorised", "closing"), "closing"):
         return None
-    match answer := shoes.release(intent["reservation"], user=intent["user"]):
+    match answer := shoes.of(intent["user"]).release(intent["reservation"], user=intent["user"]):
         case Released():
             intent = intent_of(db, "id", intent["id"])
             if intent["psp_ref"]:
@@ -151,7 +152,7 @@ def take_back(db: sqlite3.Connection, intent: Any, _: str = "") -> Again:
     The REF is the same whoever asks, and why: two refunds of one order would both stand in the
     books, if Redis lost the first one after its entry was read.
     """
-    if not isinstance(shoes.refund(intent["reservation"], ref=UNPAID), Refunded):
+    if not isinstance(shoes.of(intent["user"]).refund(intent["reservation"], ref=UNPAID), Refunded):
         write_off(db, intent["reservation"], UNPAID)
     return None
 
@@ -201,6 +202,7 @@ def run(db: sqlite3.Connection, job: Any) -> None:
 
 def main() -> None:
     db = connect()
+    check_parts(db)
     while True:
         due = db.execute("SELECT * FROM jobs WHERE due_at_ms <= ? ORDER BY due_at_ms LIMIT 100", (now_ms(),)).fetchall()
         for job in due:

@@ -27,7 +27,7 @@ async def pay(request: Request) -> Response:
     user, id = user_of(request), (await asked_by(request))["id"]
     intent = intent_of(db, "reservation", id)
     if not intent:
-        cart = await sale.get(id)
+        cart = await sale.of(user).get(id)
         if not cart or cart.user != user or cart.state != "reserved" or not cart.expires_at_ms or not cart.items:
             return JSONResponse({"status": "ERROR", "says": "Your cart is gone. Please start again."}, 409)
         price = {row["sku"]: row["cents"] for row in db.execute("SELECT sku, cents FROM prices")}
@@ -114,7 +114,7 @@ SAYS = {
 async def order(request: Request) -> Response:
     """What became of a cart: our books first, the sale where they have nothing yet."""
     id, user = request.path_params["id"], user_of(request)
-    intent, known = intent_of(db, "reservation", id), await sale.get(id)
+    intent, known = intent_of(db, "reservation", id), await sale.of(user).get(id)
     if (intent["user"] if intent else known and known.user) != user or not user:
         return JSONResponse({"status": "UNKNOWN", "says": "We do not know this order."}, 404)
     state = intent["state"] if intent else known and known.state

@@ -23,9 +23,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from books import ORDERS
+from books import SPLIT
 from web import db, page_of, sale
 
+# Units with names are in a sale of one part.
+shoes = sale.parts[0]
 STATES = {"free": 0, "reserved": 1, "sold": 2, "withdrawn": 3}
 AFTER = {"reserved": 1, "granted": 1, "released": 0, "expired": 0, "order": 2, "refund": 0}
 # So many changes are kept; beyond them pages read the map again.
@@ -56,7 +58,7 @@ class Hall:
     async def load(self) -> str:
         """Reads all seats, 10,000 a call; returns from where on the stream is to be read."""
         # Before the seats: what happens meanwhile is read again, and changes nothing twice.
-        last = await sale.redis.xrevrange(ORDERS, count=1)
+        last = await shoes.redis.xrevrange(shoes.orders, count=1)
         names: list[str] = []
         rows: list[Any] = []
         states = bytearray()
@@ -65,7 +67,7 @@ class Hall:
             seats: list[UnitState] = []
             while True:
                 try:
-                    page = await sale.units(zone["sku"], cursor, count=10_000)
+                    page = await shoes.units(zone["sku"], cursor, count=10_000)
                 except FlashSaleError as error:
                     if error.code not in ("NOSKU", "ERR"):
                         raise
@@ -102,11 +104,13 @@ class Hall:
 
     async def follow(self) -> None:
         """Reads seats and stream for ever; all over again after an error, and where seats were added."""
+        if SPLIT:
+            return  # A part has no units with names.
         while True:
             try:
                 last, is_new = await self.load(), False
                 while not is_new and len(self.changes) < CHANGES_MOST:
-                    found = await sale.redis.xread({ORDERS: last}, count=1000, block=1000)
+                    found = await shoes.redis.xread({shoes.orders: last}, count=1000, block=1000)
                     for last, fields in found[0][1] if found else ():
                         self.see(fields)
                         is_new |= fields[b"event"] in (b"restocked", b"lost")

@@ -19,12 +19,12 @@ from starlette.routing import Route
 import admin
 import provider
 import seats
-from books import HERE, SHOP_URL
+from books import HERE, SHOP_URL, check_parts
 from cart import cart
 from payment import back, order, pay, webhook
 from seats import hall
 from stock import events
-from web import SmallBodies, no_answer, page_of, refuse
+from web import SmallBodies, db, no_answer, page_of, refuse
 
 
 async def page(request: Request) -> Response:
@@ -60,5 +60,6 @@ app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=errors, mid
 if __name__ == "__main__":
     if not provider.SECRET:
         raise SystemExit("shop: set SHOP_PSP_SECRET")
+    check_parts(db)
     port = urlsplit(SHOP_URL).port or 8000
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)

@@ -108,7 +108,7 @@ async def answer_to(call: Callable[[], Awaitable[ReserveAnswer | ReleaseAnswer]]
     details = {name: value for name, value in vars(answer).items() if name != "rest"}
     body = {"status": answer.status, "says": answer.advice.buyer.format(**details), "now_ms": now_ms(), **details}
     if isinstance(answer, UserLimit):
-        body["open"] = (await sale.user(user)).reservations
+        body["open"] = (await sale.of(user).user(user)).reservations
     retry_after = {"Retry-After": str(answer.retry_after_s)} if answer.retry_after_s else {}
     return JSONResponse(body, answer.advice.http, retry_after)
 

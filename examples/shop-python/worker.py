@@ -1,22 +1,21 @@
 """Reads the order stream into the books, each entry in one transaction, then XACK.
 
 An entry may come twice: after a crash, and after a failover under another stream ID. So
-whatever was there before is passed over. In production `flashsale worker` does this, with
-hooks in SQL (docs/companion.md).
+whatever was there before is passed over. A split sale has a stream for each part, and all are
+read at once, in one thread: no transaction is open while another entry is read. In production
+`flashsale worker` does this, with hooks in SQL (docs/companion.md).
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
-import time
 from typing import Any
 
-from flashsale import Entry, FlashSaleError
+from flashsale import AsyncSale, Entry, FlashSaleError
 
-from books import add_job, alarm, connect, intent_of, move, now_ms, sale, transaction
-
-shoes = sale()
+from books import PARTS, add_job, alarm, async_sale, check_parts, connect, intent_of, move, now_ms, transaction
 
 
 def read_order(db: sqlite3.Connection, entry: Entry, intent: Any) -> None:
@@ -48,14 +47,14 @@ def read_expired(db: sqlite3.Connection, entry: Entry, intent: Any, grace_ms: in
 
 
 class Grace:
-    """GRACE of the sale, asked for at most once a second: a sale has many `expired` at once."""
+    """GRACE of a part, asked for at most once a second: a sale has many `expired` at once."""
 
     ms, asked_at_ms = 0, 0
 
-    def latest(self) -> int:
+    async def latest(self, part: AsyncSale) -> int:
         if now_ms() - self.asked_at_ms >= 1000:
             try:
-                self.ms = shoes.info().grace_ms
+                self.ms = (await part.info()).grace_ms
             except FlashSaleError as error:
                 # The sale is gone, its entries are not: each `order` behind this one is to be read.
                 if error.code != "NOSALE":
@@ -65,11 +64,12 @@ class Grace:
         return self.ms
 
 
-def main() -> None:
-    db, grace = connect(), Grace()
+async def follow(db: sqlite3.Connection, part: AsyncSale) -> None:
+    """Reads the stream of one part, for ever; one that cannot be read keeps nobody else waiting."""
+    grace = Grace()
 
-    def read(entry: Entry) -> None:
-        grace_ms = grace.latest() if entry.event == "expired" else 0
+    async def read(entry: Entry) -> None:
+        grace_ms = await grace.latest(part) if entry.event == "expired" else 0
         with transaction(db):
             intent = intent_of(db, "reservation", entry.id)
             match entry.event:
@@ -84,11 +84,18 @@ def main() -> None:
 
     while True:
         try:
-            shoes.consume("books", os.environ.get("SHOP_WORKER", "worker-1"), read)
+            await part.consume("books", os.environ.get("SHOP_WORKER", "worker-1"), read)
         except (FlashSaleError, sqlite3.OperationalError) as error:
-            print(f"worker: {error!r}; the entry stays pending", flush=True)
-            time.sleep(1)
+            print(f"worker: {part.orders!r}: {error!r}; the entry stays pending", flush=True)
+            await asyncio.sleep(1)
+
+
+async def main() -> None:
+    db = connect()
+    check_parts(db)
+    # Each waits in a connection.
+    await asyncio.gather(*(follow(db, part) for part in async_sale(connections=2 * PARTS).parts))
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())

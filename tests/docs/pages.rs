@@ -73,6 +73,7 @@ fn the_runbook_has_a_chapter_for_each_alert() {
     let (_, chapter) = page.split_once("\n## Alerts\n").expect("the chapter");
     let headings = chapter.lines().filter(|line| line.starts_with("### "));
     let expected = [
+        "### Owed",
         "### Sweep lag",
         "### Divergence",
         "### Diverged sales",

@@ -91,21 +91,26 @@ def run(server: Server, *words: object) -> Any:
     return server.client().execute_command(*words)  # type: ignore[no-untyped-call,unused-ignore]
 
 
+def join(nodes: list[Server]) -> None:
+    """Makes one cluster of three servers that have `--cluster-enabled yes`."""
+    starts = [0, 5461, 10923, 16384]
+    for node, first, after in zip(nodes, starts, starts[1:]):
+        run(node, "CLUSTER ADDSLOTSRANGE", first, after - 1)
+        run(nodes[0], "CLUSTER MEET", "127.0.0.1", node.port)
+
+    def is_ready(node: Server) -> bool:
+        info = str(run(node, "CLUSTER INFO"))
+        return "cluster_state': 'ok" in info and "cluster_known_nodes': '3" in info
+
+    for node in nodes:
+        until(lambda: is_ready(node), "a cluster of three")
+
+
 @contextlib.contextmanager
 def cluster() -> Iterator[Server]:
     with contextlib.ExitStack() as stack:
         nodes = [stack.enter_context(alone("--cluster-enabled", "yes")) for _ in range(3)]
-        starts = [0, 5461, 10923, 16384]
-        for node, first, after in zip(nodes, starts, starts[1:]):
-            run(node, "CLUSTER ADDSLOTSRANGE", first, after - 1)
-            run(nodes[0], "CLUSTER MEET", "127.0.0.1", node.port)
-
-        def is_ready(node: Server) -> bool:
-            info = str(run(node, "CLUSTER INFO"))
-            return "cluster_state': 'ok" in info and "cluster_known_nodes': '3" in info
-
-        for node in nodes:
-            until(lambda: is_ready(node), "a cluster of three")
+        join(nodes)
         yield nodes[0]
 
 

@@ -15,7 +15,7 @@ import redis
 import redis.asyncio
 from conftest import CLIENTS
 from fake import CUT, FakeServer
-from flashsale import AsyncSale, AsyncSplitSale, FlashSaleError, NotKnownYet, Sale, SplitSale, UnsafeCall
+from flashsale import AsyncSale, AsyncSplitSale, FlashSaleError, ItemStock, NotKnownYet, Sale, SplitSale, UnsafeCall, total_stock
 from flashsale import new_id, new_pass, part_of, retry, retry_async
 from flashsale import _calls
 from flashsale import _decode as decode
@@ -77,6 +77,41 @@ def test_keys_of_parts_are_those_of_the_program() -> None:
     for wrong in (("a{b", 16), ("a", 0), ("a", 1025)):
         with pytest.raises(ValueError):
             SplitSale(redis.Redis(), *wrong)
+    # All parts in one key, or orders of all parts in one stream.
+    for template in ({"keys": "shoes"}, {"streams": "shoes:orders"}):
+        with pytest.raises(ValueError):
+            SplitSale(redis.Redis(), "shoes", 2, **template)
+
+
+def test_a_sale_that_is_not_split_is_its_own_only_part() -> None:
+    one = SplitSale(redis.Redis(), "{shoes}", 1, keys="{shoes}", streams="{shoes}:orders")
+    assert [(part.key, part.orders) for part in one.parts] == [("{shoes}", "{shoes}:orders")]
+    assert one.of("ann") is one.of("bob") is one.parts[0]
+    # Stock may be taken out of it, and nothing is left out.
+    assert one.dealt({"red": -3, "blue": 0}) == [(one.parts[0], {"red": -3, "blue": 0})]
+
+
+def test_a_delivery_is_dealt_as_the_program_deals_it() -> None:
+    """The vectors are those of the companion, in `rules/place.rs`."""
+
+    def dealt(sku: str, units: int, parts: int) -> list[int]:
+        return [share[sku] for _, share in SplitSale(redis.Redis(), "shoes", parts).dealt({sku: units}, new=True)]
+
+    assert dealt("red", 11, 4) == [2, 3, 3, 3]
+    assert dealt("blue", 2, 4) == [1, 0, 0, 1]
+    assert dealt("red", 7, 3) == [2, 3, 2]
+    assert dealt("red", 5, 12) == [0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
+    split = SplitSale(redis.Redis(), "shoes", 4)
+    assert split.dealt({"blue": 2}) == [(split.parts[0], {"blue": 1}), (split.parts[3], {"blue": 1})]
+    with pytest.raises(ValueError):
+        split.dealt({"red": 5, "blue": -1})
+
+
+def test_the_stock_of_all_parts_adds_up() -> None:
+    one = [ItemStock("red", 1, 2, 3, 4), ItemStock("blue", 1, 0, 0, None)]
+    two = [ItemStock("blue", 2, 3, 4, None), None, ItemStock("green", 7, 0, 0, 0), ItemStock("red", 10, 20, 30, 40)]
+    assert total_stock([one, two]) == [ItemStock("red", 11, 22, 33, 44), ItemStock("blue", 3, 3, 4, 0), ItemStock("green", 7, 0, 0, 0)]
+    assert total_stock([]) == []
 
 
 def test_whoever_knows_only_an_id_asks_its_part_first_and_then_all() -> None:

@@ -22,15 +22,18 @@ export function newId(part?: number): string {
   return letters.slice(0, 24) + LETTERS[part >> 5]! + LETTERS[part & 31]!;
 }
 
-/** The slot of a name, over all its bytes: braces mean nothing. */
-export function slotOf(name: Name): number {
+/** CRC16 as a cluster hashes keys, over all bytes: braces mean nothing. */
+export function crc16(name: Name): number {
   let crc = 0;
   for (const byte of Buffer.from(name as string)) {
     crc ^= byte << 8;
     for (let bit = 0; bit < 8; bit++) crc = ((crc << 1) ^ (crc & 0x8000 ? 0x1021 : 0)) & 0xffff;
   }
-  return crc % 16384;
+  return crc;
 }
+
+/** The slot of a name, over all its bytes. */
+export const slotOf = (name: Name): number => crc16(name) % 16384;
 
 /** The part of a split sale that has this user: `CRC16(user) mod 16384` in `parts` equal slices. */
 export function partOf(user: Name, parts: number): number {

@@ -5,7 +5,7 @@ import { syncBuiltinESMExports } from "node:module";
 import test, { mock } from "node:test";
 import timers from "node:timers/promises";
 
-import { ERRORS, FlashSaleError, flashsale, isNo, isNotNow, isYes, newId, newPass, NotKnownYet, partOf, retry, retryAfterS, SplitSale, STATUSES, UnsafeCall } from "flashsale-client";
+import { ERRORS, FlashSaleError, flashsale, isNo, isNotNow, isYes, newId, newPass, NotKnownYet, partOf, retry, retryAfterS, SplitSale, STATUSES, totalStock, UnsafeCall } from "flashsale-client";
 
 import { CUT, fake, json } from "./support.js";
 
@@ -44,6 +44,38 @@ test("the keys of parts are those of the program", () => {
   assert.equal(named.parts[3]!.key, `sale:${split.parts[3]!.key}`);
   assert.throws(() => new SplitSale("a{b"), RangeError);
   assert.throws(() => new SplitSale("a", { parts: 1025 }), RangeError);
+  // All parts in one key, or orders of all parts in one stream.
+  assert.throws(() => new SplitSale("shoes", { parts: 2, keys: "shoes" }), RangeError);
+  assert.throws(() => new SplitSale("shoes", { parts: 2, streams: "shoes:orders" }), RangeError);
+});
+
+test("a sale that is not split is its own only part", () => {
+  const one = new SplitSale("{shoes}", { parts: 1, keys: "{shoes}", streams: "{shoes}:orders" });
+  assert.deepEqual(one.parts, [{ key: "{shoes}", orders: "{shoes}:orders" }]);
+  assert.equal(one.of("ann"), one.parts[0]);
+  // Stock may be taken out of it, and nothing is left out.
+  assert.deepEqual(one.dealt({ red: -3, blue: 0 }), [{ ...one.parts[0], units: { red: -3, blue: 0 } }]);
+});
+
+// The vectors are those of the companion, in `rules/place.rs`.
+test("a delivery is dealt as the program deals it", () => {
+  const dealt = (sku: string, units: number, parts: number) =>
+    new SplitSale("shoes", { parts }).dealt({ [sku]: units }, { new: true }).map((part) => part.units[sku]);
+  assert.deepEqual(dealt("red", 11, 4), [2, 3, 3, 3]);
+  assert.deepEqual(dealt("blue", 2, 4), [1, 0, 0, 1]);
+  assert.deepEqual(dealt("red", 7, 3), [2, 3, 2]);
+  assert.deepEqual(dealt("red", 5, 12), [0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0]);
+  const split = new SplitSale("shoes", { parts: 4 });
+  assert.deepEqual(split.dealt({ blue: 2 }), [0, 3].map((part) => ({ ...split.parts[part], units: { blue: 1 } })));
+  assert.throws(() => split.dealt({ red: 5, blue: -1 }), RangeError);
+});
+
+test("the stock of all parts adds up", () => {
+  const item = (sku: string, available: number, reserved: number, sold: number, waiting: number | null) => ({ sku, available, reserved, sold, waiting });
+  const one = [item("red", 1, 2, 3, 4), item("blue", 1, 0, 0, null)];
+  const two = [item("blue", 2, 3, 4, null), null, item("green", 7, 0, 0, 0), item("red", 10, 20, 30, 40)];
+  assert.deepEqual(totalStock([one, two]), [item("red", 11, 22, 33, 44), item("blue", 3, 3, 4, 0), item("green", 7, 0, 0, 0)]);
+  assert.deepEqual(totalStock([]), []);
 });
 
 test("whoever knows only an id asks its part first and then all", async () => {

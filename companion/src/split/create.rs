@@ -156,7 +156,8 @@ async fn check_living(
         }
         for (option, value) in options_of(stock.rest) {
             let lower = option.to_lowercase();
-            let named = ["", "_ms", "_at_ms"].map(|unit| format!("{lower}{unit}"));
+            // USERRATE, FROMRATE and PACE have two numbers, of which this is the first: `_n`.
+            let named = ["", "_n", "_ms", "_at_ms"].map(|unit| format!("{lower}{unit}"));
             let there = named.iter().find_map(|name| field(&info, name));
             let there = there.map(string);
             if there.as_ref().is_some_and(|there| there != value) {

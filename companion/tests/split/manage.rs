@@ -8,7 +8,7 @@ use crate::{Driver, does, keys, run, stock, word};
 fn create_is_safe_to_repeat_and_touches_no_part_that_is_there() {
     let redis = server(&[]);
     let url = redis.url();
-    let line = "create shoes --parts 5 ITEMS 2 red 12 blue 3 USERLIMIT 2";
+    let line = "create shoes --parts 5 ITEMS 2 red 12 blue 3 USERLIMIT 2 USERRATE 10 10000";
     assert!(does(&url, line).contains("5 parts made, 0 were there"));
     let keys = keys(&redis);
     assert_eq!(keys.len(), 5);

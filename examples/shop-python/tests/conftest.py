@@ -12,6 +12,7 @@ from harness import Shop, running
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: a test that shares one long-lived shop with others")
+    config.addinivalue_line("markers", "parts: a test that a short run plays on a split sale too")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,6 +39,7 @@ def long() -> Iterator[Shop]:
 @pytest.fixture
 def shop(processes: Shop) -> Iterator[Shop]:
     processes.reset()
+    processes.take_turns()
     yield processes
     # Shown if the test failed.
     processes.report()

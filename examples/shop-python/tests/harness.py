@@ -26,9 +26,11 @@ import redis
 SHOP = Path(os.environ.get("SHOP_FOLDER", Path(__file__).resolve().parents[1]))
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "clients/python/tests"))
-from flashsale import new_pass  # noqa: E402
-from servers import Server, free_port, until  # noqa: E402
+from flashsale import new_pass, part_of  # noqa: E402
+from on_sale import IS_CLUSTER, SPLIT, OnSale  # noqa: E402
+from servers import Server, free_port, join, until  # noqa: E402
 
+PROGRAM = os.environ.get("FLASHSALE_PROGRAM", str(ROOT / "target/companion/debug/flashsale"))
 IS_SHORT = os.environ.get("FLASHSALE_RUN") == "short"
 PARTS = ("psp", "shop", "jobs", "worker", "reconcile")
 PRICES = {"red": 12900, "blue": 11900, "stalls": 8900, "circle": 6900, "balcony": 3900, "licence": 1900}
@@ -46,12 +48,18 @@ def command_of(part: str) -> list[str]:
     return [sys.executable, "-B", str(folder / f"{part}.py")]
 
 
-class Shop:
-    """A shop that is running, and what a test does to it and asks of it."""
+class Shop(OnSale):
+    """A shop that is running, and what a test does to it and asks of it.
+
+    Its sale is on one server, or with `SHOP_CLUSTER=yes` on a cluster of three, with a driver that
+    brings units to the part where they are asked for.
+    """
 
     def __init__(self, parts: tuple[str, ...] = PARTS, fsync: str = "everysec", late_ms: int = 0, copies: int = 1, stale_ms: int = 2000) -> None:
         self.folder = tempfile.mkdtemp(prefix="flashsale-shop-")
-        self.server = Server("--appendonly", "yes", "--appendfsync", fsync)
+        options = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no") if IS_CLUSTER else ()
+        self.servers = [Server("--appendonly", "yes", "--appendfsync", fsync, *options) for _ in range(3 if IS_CLUSTER else 1)]
+        self.server = self.servers[0]
         self.secret, self.passkey = secrets.token_hex(16), secrets.token_hex(16)
         self.url, self.psp_url = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
         self.settings = {
@@ -68,8 +76,13 @@ class Shop:
         }
         self.base = 0
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.redis: Any = self.server.client()
         try:
+            if IS_CLUSTER:
+                join(self.servers)
+                self.redis = redis.RedisCluster(host="127.0.0.1", port=self.server.port, socket_timeout=10, decode_responses=True)
+            else:
+                self.redis = self.server.client()
+            self.find_parts()
             for part in parts:
                 self.start(part)
             self.db = sqlite3.connect(f"{self.folder}/shop.db", timeout=30, isolation_level=None)
@@ -94,13 +107,18 @@ class Shop:
     def start(self, *parts: str) -> None:
         for part in parts:
             with open(f"{self.folder}/{part}.log", "ab") as log:
-                self.processes[part] = subprocess.Popen(command_of(part), env=os.environ | self.settings, cwd=self.folder, stdout=log, stderr=log)
+                command = self.driver("balance") if part == "driver" else command_of(part)
+                self.processes[part] = subprocess.Popen(command, env=os.environ | self.settings, cwd=self.folder, stdout=log, stderr=log)
 
     def kill(self, *parts: str) -> None:
         """As `kill -9`."""
         for part in parts:
             self.processes[part].kill()
             self.processes.pop(part).wait()
+
+    def driver(self, what: str) -> list[str]:
+        """A command of `flashsale split`."""
+        return [PROGRAM, "split", what, "shoes", "--redis", self.settings["SHOP_REDIS"], "--cluster", "--parts", str(SPLIT)]
 
     def report(self) -> None:
         """Prints what there is to know of a shop that does not do what it should."""
@@ -124,19 +142,15 @@ class Shop:
 
     def end(self) -> None:
         self.kill(*list(self.processes))
-        self.server.kill() if os.environ.get("SHOP_KEEP") else self.server.end()
+        for server in self.servers:
+            server.kill() if os.environ.get("SHOP_KEEP") else server.end()
         if not os.environ.get("SHOP_KEEP"):
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def log(self, part: str) -> str:
         return Path(f"{self.folder}/{part}.log").read_text()
 
-    # --- the sale
-
-    def create(self, red: int = 10, blue: int = 10, hold_ms: int = 60_000, grace_ms: int = 0, userlimit: int = 2, waiting: int = 0) -> None:
-        stock = ("ITEMS", 2, "red", red, "blue", blue, "USERLIMIT", userlimit, "HOLD", hold_ms, "GRACE", grace_ms, "WAITING", waiting)
-        door = ("PASSKEY", 1, self.passkey, "USERRATE", 20, 10_000, "FROMRATE", 2000, 10_000)
-        self.redis.execute_command("FLASHSALE.CREATE", "shoes", "shoes:orders", *stock, *door, "EVENTS", "all")
+    # --- the sale: what is the same with parts is in `on_sale.py`
 
     def name_units(self, sku: str, *names: str, sealed: bool = False) -> None:
         """Names units side by side: seats of a row, or keys."""
@@ -148,23 +162,6 @@ class Shop:
         for row in "ABC":
             self.name_units("stalls", *(f"{row}-{seat}" for seat in range(1, 11)))
         self.name_units("balcony", *(f"D-{seat}" for seat in range(1, 11)))
-
-    def reached(self) -> str:
-        """The entry that the worker was given last. After a restart `lag` and `entries-read` may be wrong."""
-        groups = self.redis.xinfo_groups("shoes:orders")
-        return str(groups[0]["last-delivered-id"]) if groups else ""
-
-    def is_read(self) -> bool:
-        """Whether every entry was read, and is acknowledged."""
-        last = self.redis.xrevrange("shoes:orders", count=1)
-        return bool(last and self.reached() == last[0][0] and not self.redis.xpending("shoes:orders", "books")["pending"])
-
-    def call(self, command: str, *words: object) -> Any:
-        return self.redis.execute_command(f"FLASHSALE.{command}", "shoes", *words)
-
-    def map(self, command: str, *words: object) -> dict[str, Any]:
-        flat = self.call(command, *words)
-        return flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2]))
 
     def aof(self) -> Path:
         return max(Path(self.server.folder).glob("appendonlydir/*.incr.aof"), key=lambda file: file.stat().st_mtime_ns)
@@ -238,6 +235,9 @@ class Buyer:
         self.shop = shop
         self.http = httpx.Client(base_url=shop.url, timeout=30, verify=False)
         self.http.get("/")
+        while shop.near not in (None, part_of(self.http.cookies["user"], len(shop.split.parts))):
+            self.http.cookies.clear()
+            self.http.get("/")
 
     def new_id(self) -> str:
         return secrets.token_hex(12)

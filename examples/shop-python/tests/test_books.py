@@ -23,7 +23,7 @@ def test_more_requests_than_connections_are_all_answered(monkeypatch: pytest.Mon
     import books
 
     async def rush() -> list[Any]:
-        sale = books.async_sale()
+        (sale,) = books.async_sale().parts
         calls = [sale.reserve("ann", 1, id=f"id-{number}") for number in range(RUSH)]
         found = await asyncio.gather(*calls, return_exceptions=True)
         await sale.redis.connection_pool.disconnect()

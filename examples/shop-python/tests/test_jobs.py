@@ -56,7 +56,7 @@ def test_what_was_sold_is_given_back_only_if_another_payment_bought_it(
 
     sale = SimpleNamespace(release=lambda id, user: SoldBefore(id, "1-0"), get=lambda id: found)
     given_back: list[str] = []
-    monkeypatch.setattr(jobs, "shoes", sale)
+    monkeypatch.setattr(jobs, "shoes", SimpleNamespace(of=lambda user: sale))
     monkeypatch.setattr(provider, "give_back", lambda ref, key: given_back.append(ref))
     assert jobs.give_back(db, books.intent_of(db, "id", "in_1"), "") == again
     assert given_back == (["pay_1"] if is_given_back else [])
@@ -73,7 +73,8 @@ def test_an_order_that_is_read_while_its_payment_goes_back_is_taken_back(
     import jobs
     import provider
 
-    monkeypatch.setattr(jobs, "shoes", SimpleNamespace(release=lambda id, user: ReleasedNow(id)))
+    sale = SimpleNamespace(release=lambda id, user: ReleasedNow(id))
+    monkeypatch.setattr(jobs, "shoes", SimpleNamespace(of=lambda user: sale))
     monkeypatch.setattr(provider, "give_back", lambda ref, key: books.move(db, "in_1", ("closing",), meanwhile))
     assert jobs.give_back(db, books.intent_of(db, "id", "in_1"), "") is None
     assert books.intent_of(db, "id", "in_1")["state"] == "closed"
@@ -100,7 +101,8 @@ def test_an_order_is_taken_back_only_if_its_money_is_gone(
         return {"state": state, "refunded": refunded}
 
     monkeypatch.setattr(provider, "call", call)
-    monkeypatch.setattr(jobs, "shoes", SimpleNamespace(refund=lambda id, ref: NoReservationOfId(id)))
+    sale = SimpleNamespace(refund=lambda id, ref: NoReservationOfId(id))
+    monkeypatch.setattr(jobs, "shoes", SimpleNamespace(of=lambda user: sale))
     jobs.run(db, {"kind": "capture", "intent": "in_1", "ref": "", "tries": 0})
     after = {None: "captured", True: "closed", False: "sold"}[is_taken_back]
     assert books.intent_of(db, "id", "in_1")["state"] == after

@@ -173,7 +173,7 @@ def test_a_key_is_handed_over_once_whatever_comes_twice_or_is_lost(shop: Shop) -
     ann.pay(id, "bank", times=2)
     wait(lambda: keys_of(ann, id) == ["KEY-1"], "the key")
     # Every entry once more.
-    shop.redis.execute_command("XGROUP", "SETID", "shoes:orders", "books", "0")
+    shop.read_again()
     wait(shop.is_read, "every entry read again")
     wait(shop.is_idle, "every job done")
     shop.kill("reconcile")

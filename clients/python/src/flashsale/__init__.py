@@ -14,7 +14,7 @@ from ._consume import Entry
 from ._retry import may_repeat, retry, retry_async
 from ._sale import AsyncPipeline, AsyncSale, Pipeline, Sale
 from ._send import Queued
-from ._split import AsyncSplitSale, NotKnownYet, SplitSale
+from ._split import AsyncSplitSale, NotKnownYet, SplitSale, total_stock
 from .answers import *
 from .ids import new_id, part_of
 from .limits import AsyncLimit, Limit, rate_headers
@@ -51,5 +51,6 @@ __all__ = [
     "rate_headers",
     "retry",
     "retry_async",
+    "total_stock",
 ]
 __all__ += answers.__all__

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Iterator, TypeVar
+from typing import Any, Generic, Iterable, Iterator, Mapping, TypeVar
 
 import redis
 
 from ._base import FlashSaleError, Name
 from ._sale import AsyncSale, Sale
-from .answers import Reservation
+from .answers import ItemStock, Reservation
 from .ids import LETTERS, crc16, new_id, part_of
 
 S = TypeVar("S", Sale, AsyncSale)
@@ -44,10 +44,24 @@ def part_of_id(id: Name, parts: int) -> int | None:
     return part if part < parts else None
 
 
+def total_stock(stocks: Iterable[Iterable[ItemStock | None]]) -> list[ItemStock]:
+    """The stock of all parts together, item by item: `total_stock(part.stock() for part in split.parts)`."""
+    total: dict[str, ItemStock] = {}
+    for item in (item for stock in stocks for item in stock if item is not None):
+        was = total.get(item.sku, ItemStock(item.sku, 0, 0, 0, 0))
+        waiting = (was.waiting or 0) + (item.waiting or 0)
+        units = was.available + item.available, was.reserved + item.reserved, was.sold + item.sold
+        total[item.sku] = ItemStock(item.sku, *units, waiting)
+    return list(total.values())
+
+
 class _Split(Generic[S]):
     def __init__(self, client: Any, name: str, kind: type[S], parts: int, keys: str, streams: str) -> None:
-        if not 1 <= parts <= 1024 or "{" in name or "}" in name:
+        has_tags = ["{}" in template for template in (keys, streams)]
+        if not 1 <= parts <= 1024 or any(has_tags) and ("{" in name or "}" in name):
             raise ValueError("a split sale has 1 to 1024 parts, and no braces in its name")
+        if parts > 1 and not all(has_tags):
+            raise ValueError("each part has a key and a stream of its own: `keys` and `streams` need {} for its hash tag")
         tags = [tag_of(name, part, parts) for part in range(parts)]
         self.name = name
         self.parts: list[S] = [kind(client, keys.replace("{}", tag), streams.replace("{}", tag)) for tag in tags]
@@ -60,6 +74,24 @@ class _Split(Generic[S]):
         """A fresh id that names the user's part, so that whoever knows only the id asks there first."""
         return new_id(part_of(user, len(self.parts)))
 
+    def dealt(self, delta: Mapping[str, int], *, new: bool = False) -> list[tuple[S, dict[str, int]]]:
+        """What each part gets of a delivery: `part.restock(units, new=new, ref=ref)` for each of these.
+
+        Equal shares, the odd units beginning at a part that depends on the SKU, as `flashsale split
+        restock` deals them: the same delivery is dealt the same, so all of it can be sent again with
+        its `ref`. A part that gets nothing is left out, except with `new`, by which each part learns
+        the SKUs. What is below 0 raises `ValueError` where there are several parts.
+        """
+        count = len(self.parts)
+        if count > 1 and any(units < 0 for units in delta.values()):
+            raise ValueError("to take stock out of a split sale, pause it, and restock its parts one by one")
+        found = []
+        for number, part in enumerate(self.parts):
+            shares = {sku: units // count + ((number - crc16(sku)) % count < units % count) for sku, units in delta.items()}
+            if mine := {sku: units for sku, units in shares.items() if units or new or count == 1}:
+                found.append((part, mine))
+        return found
+
     def _in_turn(self, id: Name) -> Iterator[S]:
         first = part_of_id(id, len(self.parts))
         if first is not None:
@@ -70,7 +102,9 @@ class _Split(Generic[S]):
 class SplitSale(_Split[Sale]):
     """One stock in several parts, on one client: `split.of(user).reserve(user, 1, id=split.new_id(user))`.
 
-    `parts`, `keys` and `streams` are those of `flashsale split create`. Whoever knows only an id, such
+    `parts`, `keys` and `streams` are those of `flashsale split create`. A sale that is not split is its
+    own only part, so an app that is written for parts runs on either: `SplitSale(client, "shoes", 1,
+    keys="shoes", streams="shoes:orders")`. Whoever knows only an id, such
     as a payment provider's webhook, finds its part by `find`. Never send RELEASE to all parts: each
     remembers an id that it never saw.
     """

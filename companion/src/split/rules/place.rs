@@ -124,6 +124,15 @@ mod tests {
         }
     }
 
+    /// The clients have the same vectors: what either deals under a REF, the other deals alike.
+    #[test]
+    fn deliveries_are_dealt_as_the_clients_deal_them() {
+        assert_eq!(dealt(b"red", 11, 4), [2, 3, 3, 3]);
+        assert_eq!(dealt(b"blue", 2, 4), [1, 0, 0, 1]);
+        assert_eq!(dealt(b"red", 7, 3), [2, 3, 2]);
+        assert_eq!(dealt(b"red", 5, 12), [0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0]);
+    }
+
     #[test]
     fn some_parts_share_what_the_others_do_not_have() {
         assert_eq!(dealt_among(b"red", 5, 4, &[2]), [5]);

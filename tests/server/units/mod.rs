@@ -6,8 +6,8 @@
 //! RESP3; what is sent on, saved, loaded, replayed, dumped, moved and promoted is compared with
 //! the original; a primary's lies are told to a replica; and the recipes of the guide are played.
 
-mod bounds;
 mod audits;
+mod bounds;
 mod choice;
 mod copies;
 mod entries;

@@ -27,6 +27,11 @@ use crate::link::{Link, explain, field, pairs, string};
 pub async fn run(options: CreateOptions) -> Result<u8, Failure> {
     let stock = stock::read(&options.words)?;
     refuse_salelimit(stock.rest)?;
+    if let Some(option) = stock.rest.iter().find(|word| word.starts_with("--")) {
+        return Err(Failure::Usage(format!(
+            "{option}: stands before the stock; what follows it is CREATE's"
+        )));
+    }
     for own in ["GROUP", "SALEID"] {
         if stock.rest.iter().any(|word| word.eq_ignore_ascii_case(own)) {
             return Err(Failure::Usage(format!(
@@ -70,7 +75,11 @@ pub async fn run(options: CreateOptions) -> Result<u8, Failure> {
             stock: &stock,
             is_paused: options.paused,
         };
-        make.send(links.of(*part)).await?;
+        let made = make.send(links.of(*part)).await;
+        if made.is_err() && at == 0 && is_new && book.parts().is_none() {
+            forget_book(&link, &names, links.of(*part), make.name).await;
+        }
+        made?;
     }
     let there = parts - missing.len();
     println!("{sale}: {} parts made, {there} were there", missing.len());
@@ -126,6 +135,16 @@ async fn write_book(
     let id = |part| book.sale_id(part).map(str::to_owned);
     let ids: Option<Vec<String>> = (0..names.parts.len()).map(id).collect();
     ids.ok_or_else(|| cannot(format!("{} cannot be written", names.book_key())))
+}
+
+/// Takes the names back if the first part was refused: the number of parts is for ever, and was
+/// perhaps what was wrong.
+async fn forget_book(link: &Link, names: &Names, of_part: &Link, name: &PartNames) {
+    let there = of_part.ask(redis::cmd("EXISTS").arg(&name.key)).await;
+    if matches!(there, Ok(Value::Int(0))) {
+        // Names that stay are no harm but that.
+        let _ = link.ask(redis::cmd("DEL").arg(names.book_key())).await;
+    }
 }
 
 /// Stops at a part that is another sale than the one that would be made.

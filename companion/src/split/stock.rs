@@ -101,20 +101,21 @@ pub async fn restock(options: RestockOptions) -> Result<u8, Failure> {
         .iter()
         .map(|(sku, units)| (*sku, dealt(sku.as_bytes(), *units, names.parts.len())))
         .collect();
-    let mut refused = 0;
-    for (part, name) in names.parts.iter().enumerate() {
-        // With NEW each part learns the SKU; without, there is nothing to do for none.
+    let gets = |part: &usize| shares.iter().any(|(_, shares)| shares[*part] > 0);
+    let (some, none): (Vec<usize>, Vec<usize>) = (0..names.parts.len()).partition(gets);
+    for part in some.into_iter().chain(none) {
+        let name = &names.parts[part];
+        // With NEW each part learns the SKU. A part that gets nothing learns the REF by it, or
+        // the same REF with more units would bring it some; the SKU is known by then.
+        let learns = is_new || !gets(&part);
         let rows = shares.iter().map(|(sku, shares)| (*sku, shares[part]));
-        let rows: Vec<_> = rows.filter(|(_, units)| is_new || *units > 0).collect();
-        if rows.is_empty() {
-            continue;
-        }
+        let rows: Vec<_> = rows.filter(|(_, units)| learns || *units > 0).collect();
         let mut command = redis::cmd("FLASHSALE.RESTOCK");
         command.arg(&name.key).arg("ITEMS").arg(rows.len());
         for (sku, units) in rows {
             command.arg(sku).arg(units);
         }
-        if is_new {
+        if learns {
             command.arg("NEW");
         }
         command.arg("REF").arg(reference);
@@ -131,14 +132,21 @@ pub async fn restock(options: RestockOptions) -> Result<u8, Failure> {
             _ => String::new(),
         };
         if word != "RESTOCKED" {
-            println!("{}: {word}", name.key);
-            refused += 1;
+            let why = match &*word {
+                "MISMATCH" => format!(": the REF {reference} is known with other units"),
+                _ => String::new(),
+            };
+            println!(
+                "{}: {word}{why}. The parts behind it were not asked",
+                name.key
+            );
+            return Ok(1);
         }
     }
     for (sku, units) in &stock.items {
         println!("{sku}: {units} units over {} parts", names.parts.len());
     }
-    Ok(u8::from(refused > 0))
+    Ok(0)
 }
 
 #[cfg(test)]

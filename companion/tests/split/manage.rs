@@ -50,6 +50,25 @@ fn create_is_safe_to_repeat_and_touches_no_part_that_is_there() {
     }
 }
 
+#[test]
+fn a_typing_error_does_not_fix_the_number_of_parts() {
+    let redis = server(&[]);
+    let url = redis.url();
+    for (line, exit, says) in [
+        ("create shoes STOCK 10 BLA 5", 3, "BLA"),
+        (
+            "create shoes STOCK 10 --paused",
+            2,
+            "--paused: stands before the stock",
+        ),
+    ] {
+        let (code, text) = run(&url, &words(line));
+        assert!(code == exit && text.contains(says), "{text}");
+    }
+    let made = does(&url, "create shoes --parts 4 STOCK 10");
+    assert!(made.contains("4 parts made, 0 were there"), "{made}");
+}
+
 fn words(line: &str) -> Vec<&str> {
     line.split(' ').collect()
 }
@@ -72,6 +91,20 @@ fn restock_deals_the_same_again_and_once() {
         &words("restock shoes REF r1 ITEMS 2 red 5 green 1 NEW"),
     );
     assert!(code == 1 && text.contains("MISMATCH"), "{text}");
+    // Not one unit more, whichever parts the other number would bring some.
+    for line in [
+        "REF r2 ITEMS 1 red 2",
+        "REF r2 ITEMS 1 red 3",
+        "REF r2 ITEMS 1 red 7",
+    ] {
+        let (code, text) = run(&url, &words(&format!("restock shoes {line}")));
+        let says = "MISMATCH: the REF r2 is known with other units";
+        assert!(code == 1 && text.contains(says), "{text}");
+        assert!(!text.contains("units over"), "{text}");
+        assert_eq!(stock(&redis, &keys, "red"), [8, 0, 0]);
+    }
+    let (code, text) = run(&url, &words("restock shoes REF r4 ITEMS 1 white 1"));
+    assert!(code == 3 && text.contains("NOSKU"), "{text}");
     let (code, text) = run(&url, &words("restock shoes REF r3 ITEMS 1 red -1"));
     assert!(code == 2 && text.contains("one by one"), "{text}");
     assert!(does(&url, "audit shoes").contains("green: 1 in all"));

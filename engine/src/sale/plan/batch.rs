@@ -128,11 +128,18 @@ const LINES_MAX: usize = 10_000;
 const UNITS_MAX: u64 = 10_000;
 
 /// The units with names that an entry is about.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct NamedUnits {
     units: u64,
-    /// They are written into the reply, or freed, whatever is decided.
+    /// They are written into the reply, whatever is decided.
     is_known: bool,
+}
+
+impl NamedUnits {
+    /// How many an entry that changed nothing gives back to the budget.
+    fn given_back(self) -> u64 {
+        if self.is_known { 0 } else { self.units }
+    }
 }
 
 impl Batch {
@@ -172,13 +179,9 @@ impl Batch {
             if is_large && !self.has_room_for(carrier.sale(), entry.id()) {
                 return carrier.refuse_large(Budget::Lines);
             }
-            let mut named = None;
-            if carrier.sale().has_unit_names() {
-                let units = named_units(carrier.sale(), entry);
-                if units.units > self.units_left {
-                    return carrier.refuse_large(Budget::Units);
-                }
-                named = Some(units);
+            let named = named_units(carrier.sale(), entry);
+            if named.units > self.units_left {
+                return carrier.refuse_large(Budget::Units);
             }
             if let Some(event) = carrier.sale().plan_expire(self.now_ms, entry.id()) {
                 if let ControlFlow::Break(answered) = carrier.expire(&event) {
@@ -192,48 +195,36 @@ impl Batch {
                     return carrier.say(entry, answer);
                 }
             }
+            self.units_left -= named.units;
             let (now_ms, bounds) = (self.now_ms, &self.bounds);
             let mut answer = match entry {
                 Entry::Reserve(ask) => match carrier.sale().plan_reserve(now_ms, ask, bounds) {
-                    Ok(ref event) => {
-                        self.take_units(named);
-                        return carrier.change(event);
-                    }
+                    Ok(ref event) => return carrier.change(event),
                     Err(answer) => answer,
                 },
                 Entry::Release(id) => {
                     match carrier.sale().plan_release(now_ms, *id, None, bounds) {
-                        Ok(ref event) => {
-                            self.take_units(named);
-                            return carrier.change(event);
-                        }
+                        Ok(ref event) => return carrier.change(event),
                         Err(answer) => answer,
                     }
                 }
                 Entry::Buy { ask, reference } => {
                     let sale = carrier.sale();
                     match sale.plan_buy(now_ms, ask, *reference, None, bounds) {
-                        Ok(pending) => {
-                            self.take_units(named);
-                            return carrier.order(pending);
-                        }
+                        Ok(pending) => return carrier.order(pending),
                         Err(answer) => answer,
                     }
                 }
                 Entry::Checkout(ask) => match carrier.sale().plan_checkout(now_ms, ask) {
-                    Ok(pending) => {
-                        self.take_units(named);
-                        return carrier.order(pending);
-                    }
+                    Ok(pending) => return carrier.order(pending),
                     Err(answer) => answer,
                 },
             };
             let Some(event) = self.lift(carrier.sale(), entry, &mut answer) else {
-                if named.is_some_and(|named| named.is_known) {
-                    self.take_units(named);
-                }
+                self.units_left += named.given_back();
                 return carrier.say(entry, answer);
             };
+            self.units_left += named.units;
             if let ControlFlow::Break(answered) = carrier.expire(&event) {
                 return answered;
             }
@@ -249,14 +240,6 @@ impl Batch {
                 is_attempt.then(|| carrier.throttle(ask)).flatten()
             }
             Entry::Checkout(_) | Entry::Release(_) => None,
-        }
-    }
-
-    /// Takes units with names out of the budget.
-    #[inline(always)]
-    fn take_units(&mut self, named: Option<NamedUnits>) {
-        if let Some(named) = named {
-            self.units_left = self.units_left.saturating_sub(named.units);
         }
     }
 
@@ -314,9 +297,16 @@ impl Batch {
 }
 
 /// Counts the units with names that an entry asks for, or that its id has.
-#[cold]
-#[inline(never)]
+#[inline(always)]
 fn named_units(sale: &Sale, entry: &Entry<'_>) -> NamedUnits {
+    if sale.has_unit_names() {
+        return count_named_units(sale, entry);
+    }
+    NamedUnits::default()
+}
+
+#[inline(never)] // Most sales have none.
+fn count_named_units(sale: &Sale, entry: &Entry<'_>) -> NamedUnits {
     let named = |lines: &[Line]| {
         let lines = lines.iter();
         let lines = lines.filter(|line| sale.kind_of_item(line.item) != ItemKind::Counted);

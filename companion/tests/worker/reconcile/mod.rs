@@ -323,7 +323,7 @@ fn lines_of(lines: &Value) -> String {
 
 type Story = (&'static str, fn(&DatabaseServer, &str));
 
-const STORIES: [Story; 13] = [
+const STORIES: [Story; 14] = [
     ("what the sale lost", losses::what_the_sale_lost_comes_back),
     (
         "a worker and buyers",

@@ -99,6 +99,14 @@ fn world(
     })
 }
 
+/// The worker's option for the streams it reads.
+fn streams<'s>(split: Option<&'s Split>, sale: &'s Sale) -> [&'s str; 2] {
+    match split {
+        Some(split) => ["--group-of", &split.name],
+        None => ["--orders", &sale.orders],
+    }
+}
+
 impl Stage {
     /// Makes the sale, and everything but the connections of the buyers.
     pub async fn set(
@@ -146,11 +154,7 @@ impl Stage {
         let rules = rules(options, manners.order_limit, clock);
         let world = world(options, rules, sale, places, &link, &address)?;
         let world = Arc::new(world);
-        let name = split.as_ref().map(|split| split.name.as_str());
-        let orders = match name {
-            Some(name) => ["--group-of", name],
-            None => ["--orders", world.sale.orders.as_str()],
-        };
+        let orders = streams(split.as_deref(), &world.sale);
         let worker = start_worker(options, &address, own.as_ref(), orders)?;
         let watch = Watch {
             split,
@@ -249,12 +253,7 @@ impl Stage {
         };
         let worker_ends = self.stop_worker();
         if let Some(url) = &options.worker_sql {
-            let mut all = books::SqlRows::new();
-            for sale_id in &self.sale_ids {
-                let rows = books::read_sql(url, sale_id).await;
-                all.extend(rows.map_err(|error| Failure::cannot("reading SQL", error))?);
-            }
-            books.sql = Some(all);
+            books.sql = Some(self.rows(url).await?);
         }
         let expected = Expected {
             items: sale.items.clone(),
@@ -287,6 +286,16 @@ impl Stage {
             }
         }
         Ok(outcome)
+    }
+
+    /// Reads what the worker has stored of the sale, or of all its parts.
+    async fn rows(&self, url: &str) -> Result<books::SqlRows, Failure> {
+        let mut all = books::SqlRows::new();
+        for sale_id in &self.sale_ids {
+            let rows = books::read_sql(url, sale_id).await;
+            all.extend(rows.map_err(|error| Failure::cannot("reading SQL", error))?);
+        }
+        Ok(all)
     }
 
     /// Ends the worker, if there is one, and reports whether it ended as it should.

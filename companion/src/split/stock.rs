@@ -7,7 +7,7 @@ use super::options::RestockOptions;
 use super::rules::place::dealt;
 use crate::failure::Failure;
 use crate::link::{explain, string};
-use redis::Value;
+use redis::{Cmd, Value};
 
 /// The SKU of a sale of one item.
 pub const DEFAULT: &str = "default";
@@ -104,14 +104,14 @@ pub async fn restock(options: RestockOptions) -> Result<u8, Failure> {
     let gets = |part: &usize| shares.iter().any(|(_, shares)| shares[*part] > 0);
     let (some, none): (Vec<usize>, Vec<usize>) = (0..names.parts.len()).partition(gets);
     for part in some.into_iter().chain(none) {
-        let name = &names.parts[part];
         // With NEW each part learns the SKU. A part that gets nothing learns the REF by it, or
         // the same REF with more units would bring it some; the SKU is known by then.
         let learns = is_new || !gets(&part);
         let rows = shares.iter().map(|(sku, shares)| (*sku, shares[part]));
         let rows: Vec<_> = rows.filter(|(_, units)| learns || *units > 0).collect();
         let mut command = redis::cmd("FLASHSALE.RESTOCK");
-        command.arg(&name.key).arg("ITEMS").arg(rows.len());
+        command.arg(&names.parts[part].key);
+        command.arg("ITEMS").arg(rows.len());
         for (sku, units) in rows {
             command.arg(sku).arg(units);
         }
@@ -119,27 +119,9 @@ pub async fn restock(options: RestockOptions) -> Result<u8, Failure> {
             command.arg("NEW");
         }
         command.arg("REF").arg(reference);
-        let answer = links.of(part).ask(&command).await;
-        let answer = answer.map_err(|error| {
-            let text = explain(&error);
-            Failure::CannotGoOn(format!(
-                "{}: {text}. Run it again, with the same REF",
-                name.key
-            ))
-        })?;
-        let word = match &answer {
-            Value::Array(row) => row.first().map(string).unwrap_or_default(),
-            _ => String::new(),
-        };
-        if word != "RESTOCKED" {
-            let why = match &*word {
-                "MISMATCH" => format!(": the REF {reference} is known with other units"),
-                _ => String::new(),
-            };
-            println!(
-                "{}: {word}{why}. The parts behind it were not asked",
-                name.key
-            );
+        if let Some(refusal) = refusal(&links, part, &command).await? {
+            let key = &names.parts[part].key;
+            println!("{key}: {refusal}. The parts behind it were not asked");
             return Ok(1);
         }
     }
@@ -147,6 +129,24 @@ pub async fn restock(options: RestockOptions) -> Result<u8, Failure> {
         println!("{sku}: {units} units over {} parts", names.parts.len());
     }
     Ok(0)
+}
+
+/// Sends a RESTOCK to a part, and says in words why it is refused.
+async fn refusal(links: &PartLinks, part: usize, command: &Cmd) -> Result<Option<String>, Failure> {
+    let link = links.of(part);
+    let answer = link.ask(command).await.map_err(|error| {
+        let (server, text) = (&link.server, explain(&error));
+        Failure::CannotGoOn(format!("{server}: {text}. Run it again, with the same REF"))
+    })?;
+    let word = match &answer {
+        Value::Array(row) => row.first().map(string).unwrap_or_default(),
+        _ => String::new(),
+    };
+    Ok(match &*word {
+        "RESTOCKED" => None,
+        "MISMATCH" => Some("MISMATCH: the REF is known with other units".into()),
+        _ => Some(word),
+    })
 }
 
 #[cfg(test)]

@@ -28,7 +28,15 @@ pub const NAMED: Argument =
 /// The count is no number from 1 to `most`, there are fewer names, or one is no name.
 #[cold]
 pub fn parse_names<'a>(args: &mut Args<'a>, most: u64) -> Result<&'a [&'a [u8]], Error> {
-    let count = args.integer("count", 1)?;
+    let word = args.peek();
+    let count = args.integer("count", 1).map_err(|error| match word {
+        // Most likely the names without their number.
+        [first, ..] if !first.is_ascii_digit() => Error::new(format!(
+            "count: '{}' is no number: say how many names follow, as in UNITS 1 A-5",
+            echo(word)
+        )),
+        _ => error,
+    })?;
     if count > most {
         return Err(Error::new(format!(
             "count: {count} units, at most {most} are allowed in one call"
@@ -115,8 +123,12 @@ mod tests {
     #[test]
     fn refuses_a_count_that_does_not_fit_and_what_is_no_name() {
         let long = [b'x'; 129];
-        let refused: [(&[&[u8]], &str); 8] = [
+        let refused: [(&[&[u8]], &str); 9] = [
             (&[], "ERR count: missing"),
+            (
+                &[b"A-5", b"A-6"],
+                "ERR count: 'A-5' is no number: say how many names follow, as in UNITS 1 A-5",
+            ),
             (
                 &[b"0"],
                 "ERR count: '0' is not an integer from 1 to 9007199254740991",

@@ -280,6 +280,11 @@ fn parse_events(args: &mut Args<'_>) -> Result<Events, Error> {
 ///
 /// One is missing or no integer, or one alone is 0.
 fn parse_rate(args: &mut Args<'_>, keyword: &str, noun: &str) -> Result<Option<(u64, u64)>, Error> {
+    if args.len() < 2 {
+        return Err(Error::new(format!(
+            "{keyword}: takes two numbers, n and ms"
+        )));
+    }
     let (n, ms) = (args.integer(keyword, 0)?, args.integer(keyword, 0)?);
     match (n, ms) {
         (0, 0) => Ok(None),
@@ -301,7 +306,11 @@ fn parse_passkeys(args: &mut Args<'_>) -> Result<PassKeys, Error> {
         b"0" => 0,
         b"1" => 1,
         b"2" => PassKeys::MAX,
-        _ => return Err(Error::new("PASSKEY: its count of secrets is not 0, 1 or 2")),
+        _ => {
+            return Err(Error::new(
+                "PASSKEY: begins with how many secrets follow: 0, 1 or 2",
+            ));
+        }
     };
     if args.len() < count {
         return Err(Error::new("PASSKEY: fewer secrets than its count says"));
@@ -382,15 +391,15 @@ mod tests {
         for (line, text) in [
             (
                 secret.to_owned(),
-                "ERR PASSKEY: its count of secrets is not 0, 1 or 2",
+                "ERR PASSKEY: begins with how many secrets follow: 0, 1 or 2",
             ),
             (
                 "3".to_owned(),
-                "ERR PASSKEY: its count of secrets is not 0, 1 or 2",
+                "ERR PASSKEY: begins with how many secrets follow: 0, 1 or 2",
             ),
             (
                 "01".to_owned(),
-                "ERR PASSKEY: its count of secrets is not 0, 1 or 2",
+                "ERR PASSKEY: begins with how many secrets follow: 0, 1 or 2",
             ),
             (
                 format!("2 {secret}"),
@@ -457,7 +466,7 @@ mod tests {
             ),
             ("END", "ERR END: its value is missing"),
             ("KEEP 1 keep 1", "ERR KEEP: given twice"),
-            ("PACE 1", "ERR PACE: its value is missing"),
+            ("PACE 1", "ERR PACE: takes two numbers, n and ms"),
             (
                 "PACE 5 0",
                 "ERR PACE: '5 0' is no pace: n in ms, or 0 0 for none",
@@ -466,7 +475,7 @@ mod tests {
                 "USERRATE 0 1",
                 "ERR USERRATE: '0 1' is no rate: n in ms, or 0 0 for none",
             ),
-            ("FROMRATE 1", "ERR FROMRATE: its value is missing"),
+            ("FROMRATE 1", "ERR FROMRATE: takes two numbers, n and ms"),
             ("FROMRATE 1 1 FROMRATE 1 1", "ERR FROMRATE: given twice"),
             ("GROUP", "ERR GROUP: its value is missing"),
             ("GROUP a group b", "ERR GROUP: given twice"),

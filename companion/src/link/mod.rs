@@ -54,6 +54,11 @@ impl std::fmt::Display for LinkError {
 /// Describes an error in one line, as the server words it.
 pub fn explain(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
+        // Redis stops all shards for a lost one unless it is told not to.
+        (Some("CLUSTERDOWN"), detail) => format!(
+            "CLUSTERDOWN {}; with cluster-require-full-coverage no, a lost shard stops no other",
+            detail.unwrap_or_default()
+        ),
         (Some(code), Some(detail)) => format!("{code} {detail}"),
         (Some(code), None) => code.to_owned(),
         _ => error.to_string(),
@@ -308,4 +313,24 @@ fn split_node(node: &str, host_before: &str) -> Result<(String, u16), LinkError>
     // Without a host: the one that has answered.
     let host = if host.is_empty() { host_before } else { host };
     Ok((host.to_owned(), port.parse().map_err(|_| wrong())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::Value;
+
+    #[test]
+    fn a_cluster_that_is_down_is_told_how_not_to_be() {
+        let told = |line: &[u8]| match redis::parse_redis_value(line) {
+            Ok(Value::ServerError(error)) => super::explain(&error.into()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told(b"-NOSALE no such sale\r\n"), "NOSALE no such sale");
+        let down = told(b"-CLUSTERDOWN The cluster is down\r\n");
+        assert!(
+            down.starts_with("CLUSTERDOWN The cluster is down; "),
+            "{down}"
+        );
+        assert!(down.contains("cluster-require-full-coverage no"), "{down}");
+    }
 }

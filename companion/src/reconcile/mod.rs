@@ -245,7 +245,8 @@ async fn last_entry(server: &mut Server, orders: &[u8]) -> Result<EntryId, Failu
 }
 
 /// Stops where SQL has a sale of that name and another `sale_id`: it was made anew, and its
-/// orders are not those of SQL.
+/// orders are not those of SQL. Warns where SQL has none of a sale that has entries: each of
+/// them would be inserted.
 async fn check_sql(sale: &Sale<'_>, sql: &mut Sql) -> Result<(), Failure> {
     let (sale_id, key) = (&sale.wanted.sale_id, sale.key.as_bytes());
     let found = sql
@@ -257,6 +258,13 @@ async fn check_sql(sale: &Sale<'_>, sql: &mut Sql) -> Result<(), Failure> {
             "{}: SQL has orders of a sale of this name, and none of its sale_id {sale_id}: a sale that was lost goes on under its old one, CREATE ... SALEID",
             sale.key
         ))),
+        Acquaintance::Stranger if sale.t0 > EntryId::default() => {
+            log::warn(format!(
+                "{}: SQL has no order of this sale: is it the right database? --apply inserts every order of the stream, with your hooks",
+                sale.key
+            ));
+            Ok(())
+        }
         Acquaintance::Known | Acquaintance::Stranger => Ok(()),
     }
 }

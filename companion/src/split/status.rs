@@ -28,17 +28,36 @@ pub async fn run(common: Common) -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// The first line, with a column of keys so wide.
+fn head(wide: usize) -> String {
+    format!(
+        "{:4} {:wide$} {:5} {:21} {:9} {:>10} {:>10} {:>10} {:>7} {:>9} {:>8}\n",
+        "part",
+        "key",
+        "slot",
+        "node",
+        "state",
+        "available",
+        "reserved",
+        "sold",
+        "demand",
+        "MB",
+        "move ms"
+    )
+}
+
 fn draw(names: &Names, books: &Books) -> String {
     let asked_of = |part: &Part| -> u64 { part.shelves.values().map(|shelf| shelf.asked).sum() };
     let asked: u64 = books.living().map(|(_, part)| asked_of(part)).sum();
-    let mut text = format!(
-        "{:4} {:5} {:21} {:9} {:>10} {:>10} {:>10} {:>7} {:>9} {:>8}\n",
-        "part", "slot", "node", "state", "available", "reserved", "sold", "demand", "MB", "move ms"
-    );
+    let keys = names.parts.iter().map(|name| harmless(&name.key));
+    let keys: Vec<_> = keys.collect();
+    let wide = keys.iter().map(|key| key.chars().count()).max();
+    let wide = wide.unwrap_or(0);
+    let mut text = head(wide);
     for (at, part) in books.parts.iter().enumerate() {
-        let slot = names.parts[at].slot;
+        let (slot, key) = (names.parts[at].slot, &keys[at]);
         let Some(part) = part else {
-            text += &format!("{at:4} {slot:5} is not there: {}\n", names.parts[at].key);
+            text += &format!("{at:4} {key:wide$} {slot:5} is not there\n");
             continue;
         };
         let sum = |units: fn(&super::rules::reading::Shelf) -> u64| -> String {
@@ -53,7 +72,7 @@ fn draw(names: &Names, books: &Books) -> String {
             asked => format!("{:.1}%", 100.0 * asked_of(part) as f64 / asked as f64),
         };
         text += &format!(
-            "{at:4} {slot:5} {:21} {:9} {:>10} {:>10} {:>10} {demand:>7} {:>9.1} {:>8.1}\n",
+            "{at:4} {key:wide$} {slot:5} {:21} {:9} {:>10} {:>10} {:>10} {demand:>7} {:>9.1} {:>8.1}\n",
             harmless(&part.server),
             part.about.state,
             sum(|shelf| shelf.available),

@@ -37,7 +37,7 @@ pub async fn check_tables(database: &mut Database) -> Result<(), String> {
             "the tables are of version {other}, and this flashsale knows version {VERSION}"
         )),
         None => Err(
-            "the database has no tables of flashsale worker: make them by flashsale worker --migrate-only".into(),
+            "the database has no tables of flashsale worker: is it the right one? If it is, make them by flashsale worker --migrate-only".into(),
         ),
     }
 }

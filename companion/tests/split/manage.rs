@@ -140,6 +140,7 @@ fn what_is_done_to_a_sale_is_done_to_each_part() {
         "{status}"
     );
     assert_eq!(status.matches("paused").count(), 3, "{status}");
+    assert_eq!(status.matches(&format!(" {key} ")).count(), 1, "{status}");
     // The brake: each part answers for itself.
     assert_eq!(run(&url, &words("alter shoes GROUP other")).0, 2);
     does(&url, "close shoes");

@@ -195,7 +195,7 @@ fn rates_that_cannot_be_kept_are_refused() {
             ("1 31536000001", "ms at most a year"),
             ("0 5", "is no rate"),
             ("5 0", "is no rate"),
-            ("5", "its value is missing"),
+            ("5", "takes two numbers, n and ms"),
         ] {
             con.fails(
                 &format!("FLASHSALE.ALTER sale {rate} {values}"),

@@ -71,6 +71,22 @@ fn a_namesake_in_sql_is_another_sale() {
 }
 
 #[test]
+fn warns_before_it_takes_every_entry_for_one_that_sql_lacks() {
+    let server = DatabaseServer::start("sqlite").expect("SQLite");
+    let scene = Scene::new(&server, "shop", CREATE);
+    let asked = || reconcile(&scene.primary.url(), &scene.url, &[]);
+    let warns = |text: &str| text.contains("SQL has no order of this sale");
+    let nothing = asked();
+    assert!(!warns(&nothing.text), "{}", nothing.text);
+    sell(&scene.primary, super::ids("sold", 2));
+    let outcome = asked();
+    assert!(warns(&outcome.text), "{}", outcome.text);
+    scene.store(&[]);
+    let stored = asked();
+    assert!(!warns(&stored.text), "{}", stored.text);
+}
+
+#[test]
 fn prints_a_table_for_people() {
     let server = DatabaseServer::start("sqlite").expect("SQLite");
     let mut scene = Scene::new(&server, "shop", CREATE);

@@ -122,9 +122,10 @@ impl Sale {
             ));
         }
         if kept.is_some_and(|kept| kept.sealed != ask.sealed) {
-            return Err(Answer::Invalid(
-                "SEALED: an item is sealed from its first RESTOCK on, or never",
-            ));
+            return Err(Answer::Invalid(match ask.sealed {
+                true => "SEALED: the units of this item are no codes",
+                false => "SEALED: the units of this item are codes: add SEALED",
+            }));
         }
         if let Some(position) = names_twice(ask.names) {
             return Err(Answer::UnitKnown { ask: position });

@@ -215,6 +215,29 @@ fn what_a_known_id_has_are_the_units_or_it_is_another_order() {
 }
 
 #[test]
+fn an_item_that_owes_gets_no_names_though_it_has_no_units() {
+    each("ITEMS 1 pit 1", |_, con| {
+        con.says(&import("ann ITEMS 1 pit 3 ID i1"), "SOLD i1 (entry)");
+        con.says("FLASHSALE.REFUND sale orders i1 NORESTOCK", "REFUNDED ...");
+        con.says("FLASHSALE.STOCK sale", "[pit 0 0 0 0]");
+        con.fields("FLASHSALE.INFO sale", "owed 2");
+        for sealed in ["", "SEALED"] {
+            con.fails(
+                &format!("FLASHSALE.RESTOCK sale UNITS pit 3 P-1 P-2 P-3 {sealed}"),
+                "ERR",
+                "sku: it owes units",
+            );
+        }
+        con.says("FLASHSALE.RESTOCK sale 2", "RESTOCKED [pit 0 0]");
+        con.says(
+            "FLASHSALE.RESTOCK sale UNITS pit 1 P-1",
+            "RESTOCKED [pit 1 1]",
+        );
+        con.says("DEBUG RELOAD", "OK");
+    });
+}
+
+#[test]
 fn nothing_stops_them_and_nothing_but_the_order_is_told() {
     each(
         "ITEMS 2 stalls 0 code 0 USERLIMIT 1 ORDERLIMIT 1",

@@ -54,6 +54,7 @@ pub fn id_of(op: &Op) -> Option<&str> {
         | Op::Checkout { id, .. }
         | Op::Release { id, .. }
         | Op::Extend { id, .. }
+        | Op::Import { id, .. }
         | Op::Refund { id, .. } => Some(id),
         _ => None,
     }

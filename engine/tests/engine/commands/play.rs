@@ -127,7 +127,10 @@ pub fn play<H: Host>(host: &mut H, clock_ms: u64, op: &Op) -> Result<Played, Fau
         now_ms: host.sale().time(clock_ms).now_ms,
         host,
     };
-    for id in id_of(op).into_iter().chain(replaced_of(op)) {
+    // What was sold was in time, whatever the deadline.
+    let expires = !matches!(op, Op::Import { .. });
+    let ids = id_of(op).into_iter().chain(replaced_of(op));
+    for id in ids.filter(|_| expires) {
         played.expire(&bytes(id))?;
     }
     played.buyer(op)
@@ -331,6 +334,7 @@ impl<H: Host> Play<'_, H> {
             }
             Op::Restock { .. } => self.restock(op),
             Op::RestockUnits { .. } => self.restock_units(op),
+            Op::Import { .. } => self.import(op),
             Op::Alter(named) => self.finish(sale.plan_alter(now_ms, &changes(named))),
             Op::Pause => self.finish(sale.plan_pause(now_ms)),
             Op::Resume => self.finish(sale.plan_resume(now_ms)),
@@ -409,6 +413,34 @@ impl<H: Host> Play<'_, H> {
         let bounds = self.host.bounds();
         let sale = self.host.sale();
         self.finish(sale.plan_restock_units(self.now_ms, &request, &bounds))
+    }
+
+    fn import(&mut self, op: &Op) -> Result<Played, Fault> {
+        let Op::Import {
+            user,
+            ask,
+            id,
+            sold_at_ms,
+            reference,
+        } = op
+        else {
+            unreachable!("an IMPORT")
+        };
+        let (user, id, lines) = (bytes(user), bytes(id), Lines::of(ask));
+        let names = UnitNames::of(ask.names());
+        let reference = reference.as_deref().map(bytes);
+        let (sale, bounds) = (self.host.sale(), self.host.bounds());
+        let request = sale::Import {
+            user: sale.key(&user),
+            ask: lines.ask(),
+            units: &names.slices(),
+            id: sale.key(&id),
+            sold_at_ms: *sold_at_ms,
+            reference: reference.as_deref(),
+            payload: None,
+        };
+        let plan = sale.plan_import(self.now_ms, &request, &bounds);
+        self.finish(plan.map(unentered))
     }
 
     /// Plans; when overdue reservations could lift the refusal, returns them and plans

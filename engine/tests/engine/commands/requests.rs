@@ -84,6 +84,14 @@ pub enum Op {
         withdraw: bool,
         reference: Option<String>,
     },
+    /// An order that was sold elsewhere, or that a failover lost.
+    Import {
+        user: String,
+        ask: Ask,
+        id: String,
+        sold_at_ms: u64,
+        reference: Option<String>,
+    },
     Alter(Vec<Named>),
     Pause,
     Resume,

@@ -25,10 +25,17 @@ impl Ledger {
                 item.available(),
                 item.reserved,
                 item.sold,
-                item.total.cast_signed(),
+                item.total,
+                item.owed,
             );
-            let kept = (Some(kept.available), kept.reserved, kept.sold, kept.total);
-            agree("(available, reserved, sold, total)", booked, kept)?;
+            let kept = (
+                Some(kept.available),
+                kept.reserved,
+                kept.sold,
+                kept.total,
+                kept.owed,
+            );
+            agree("(available, reserved, sold, total, owed)", booked, kept)?;
         }
         Ok(())
     }

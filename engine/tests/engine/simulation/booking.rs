@@ -293,7 +293,14 @@ impl Ledger {
         for &(item, qty) in &units {
             // A code that a buyer has seen never sells again.
             let goes_back = refund.restocks && self.items[item].named != Some(true);
-            self.items[item].total -= if goes_back { 0 } else { qty };
+            // After the end it pays what is owed, and the rest goes.
+            let kept = &mut self.items[item];
+            let pays = if asked { 0 } else { kept.owed.min(qty) };
+            kept.total -= if goes_back {
+                0
+            } else {
+                (qty - pays).cast_signed()
+            };
         }
         self.take_seats_back(&name, refund)?;
         self.refunded += units_in_all(&units);
@@ -387,8 +394,8 @@ impl Ledger {
             let fits = known.is_some() || delta.delta >= 0;
             must(fits, "a new item has units, or none yet")?;
             let item = &mut self.items[at];
-            let total = item.total.checked_add_signed(delta.delta);
-            item.total = total.ok_or("less than nothing in all")?;
+            item.total += delta.delta;
+            item.available().ok_or("less than nothing is left")?;
             changed.push((at, delta.delta));
         }
         let Some(reference) = reference.map(spelled) else {

@@ -92,6 +92,9 @@ impl Asking<'_> {
         if let Some(op) = self.names_to_begin_with() {
             return op;
         }
+        if self.scene.has_imports && self.dice.one_in(12) {
+            return self.import();
+        }
         match self.dice.below(100) {
             0..28 => self.reserve(),
             28..38 => self.replace(),
@@ -124,7 +127,7 @@ impl Asking<'_> {
         &mut self.clients[self.client]
     }
 
-    fn user(&mut self) -> String {
+    pub fn user(&mut self) -> String {
         self.me().user.clone()
     }
 
@@ -152,7 +155,7 @@ impl Asking<'_> {
     }
 
     /// An id with what was asked for: a recent one of this client, or of another.
-    fn an_id(&mut self) -> (String, Ask) {
+    pub fn an_id(&mut self) -> (String, Ask) {
         if !self.dice.one_in(3)
             && let Some(known) = self.a_known_id()
         {
@@ -230,7 +233,7 @@ impl Asking<'_> {
         self.dice.between(1, self.scene.most)
     }
 
-    fn ask(&mut self) -> Ask {
+    pub fn ask(&mut self) -> Ask {
         if self.scene.has_names && self.dice.one_in(4) {
             return self.ask_by_names();
         }
@@ -347,7 +350,7 @@ impl Asking<'_> {
     }
 
     /// The REF of a payment: one an id, and now and then a second payment.
-    fn payment(&mut self, id: &str) -> Option<String> {
+    pub fn payment(&mut self, id: &str) -> Option<String> {
         let short = &id[..id.len().min(40)];
         match self.dice.below(10) {
             0 | 1 => None,

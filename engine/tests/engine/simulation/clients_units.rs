@@ -23,10 +23,10 @@ impl Asking<'_> {
             return None;
         }
         match item.total {
-            0 => Some(self.row(sku, sku == CODES)),
+            0 if item.owed == 0 => Some(self.row(sku, sku == CODES)),
             // What expired while it was counted has no part in what gets names.
-            left if !self.books.late.is_empty() => Some(Op::Restock {
-                deltas: Deltas::Items(vec![(sku.into(), -left.cast_signed())]),
+            left if left > 0 && !self.books.late.is_empty() => Some(Op::Restock {
+                deltas: Deltas::Items(vec![(sku.into(), -left)]),
                 new: false,
                 reference: None,
             }),

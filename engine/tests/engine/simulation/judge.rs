@@ -69,6 +69,7 @@ impl Case<'_> {
                 self.paid(&bytes(id), reference.as_deref())?;
                 self.units(&bytes(id), &bytes(user), ask)
             }
+            Op::Import { .. } => self.imported(),
             Op::Checkout {
                 id,
                 user,
@@ -215,7 +216,7 @@ impl Case<'_> {
     }
 
     /// Does the record say what the reply says?
-    fn state(&self, record: &Record, reply: &Reply) -> Result<(), Fault> {
+    pub fn state(&self, record: &Record, reply: &Reply) -> Result<(), Fault> {
         let entry = record.order.as_ref().map(|order| order.entry);
         let is_so = match reply {
             Reply::Reserved {
@@ -382,8 +383,22 @@ impl Ledger {
                 None => units.push((at, *qty)),
             }
         }
+        self.with_names(units, self.seats_named(ask)?)
+    }
+
+    /// The same of an order that was sold elsewhere.
+    pub fn units_sold(&self, ask: &Ask) -> Option<Units> {
+        let by_number = match ask {
+            Ask::Named(lines, _) => self.units(&Ask::Items(lines.clone()))?,
+            ask => return self.units(ask),
+        };
+        self.with_names(by_number, self.seats_sold(ask)?)
+    }
+
+    /// Adds a unit of each that is named.
+    fn with_names(&self, mut units: Units, named: Vec<u32>) -> Option<Units> {
         let by_number = units.len();
-        for number in self.seats_named(ask)? {
+        for number in named {
             let item = self.seats.get(number)?.item;
             match units.iter().position(|line| line.0 == item) {
                 // A SKU by number and by name is no request.

@@ -90,7 +90,7 @@ impl Case<'_> {
             }
             Answer::SoldOut { available, item } => {
                 let stock = &books.items[item as usize];
-                let most = stock.available().map(|left| left + stock.reserved);
+                let most = stock.available().map(|left| left + stock.reachable());
                 let left = stock.available().map(|left| left + freed_of(item));
                 left == Some(available) && qty_of(item) > most
             }

@@ -293,16 +293,17 @@ impl Ledger {
             | Change::Lapsed { .. }
             | Change::Extended { .. }
             | Change::Refunded(_) => self.book_known(event),
+            Change::Imported(imported) => self.book_imported(event.at_ms, imported, by),
             _ => self.book_sale(event),
         };
         done.map_err(|fault| format!("{fault}: {event:?}"))?;
+        for item in &mut self.items {
+            item.pay().ok_or("less than nothing is available")?;
+        }
         if tells {
             self.entries_queued += entries + stream::crossed(&before, &stream::shelves(self));
         }
         self.last_change_ms = event.at_ms;
-        for item in &self.items {
-            item.available().ok_or("less than nothing is available")?;
-        }
         self.count_seats()
     }
 

@@ -22,6 +22,7 @@ mod clients;
 mod clients_units;
 mod gateway;
 mod history;
+mod imports;
 mod judge;
 mod judge_refunds;
 mod judge_refusals;

@@ -1,7 +1,7 @@
 //! Which events a run has to have seen.
 
 use super::ledger::{Ledger, spelled};
-use super::record::Fate;
+use super::record::{Fate, Item};
 use super::reply::Reply;
 use crate::commands::requests::Op;
 use flashsale_engine::sale::{Answer, Change, Event, Forgets};
@@ -39,6 +39,26 @@ pub fn notable(books: &Ledger, event: &Event<'_>) -> Option<&'static str> {
             })
         }
         Change::Released { id } if is_expired(*id) => Some("release of an expired id"),
+        Change::Imported(imported) => {
+            let fate = books
+                .record(&spelled(imported.id))
+                .map(|record| record.fate);
+            let is_short = imported.lines.iter().any(|line| {
+                let left = books
+                    .items
+                    .get(line.item as usize)
+                    .and_then(Item::available);
+                fate != Some(Fate::Open) && left < Some(line.qty)
+            });
+            let has_names = !imported.units.is_empty() || !imported.sealed.is_empty();
+            Some(match (has_names, is_short, fate) {
+                (true, ..) => "order from elsewhere, of units with names",
+                (_, true, _) => "order from elsewhere that is owed",
+                (.., None) => "order from elsewhere",
+                (.., Some(Fate::Open)) => "order from elsewhere that was open",
+                (.., Some(_)) => "order from elsewhere that had ended",
+            })
+        }
         Change::ReleasedUnseen { .. } => Some("release before the reserve"),
         Change::Reserved { forgets, .. } | Change::Bought { forgets, .. }
             if *forgets != Forgets::Nothing =>

@@ -25,7 +25,10 @@ pub fn sorted(units: &Units) -> Units {
 /// order stream say.
 pub struct Item {
     pub sku: Vec<u8>,
-    pub total: u64,
+    /// Below 0 when what it did not have was refunded.
+    pub total: i64,
+    /// Sold, and never had.
+    pub owed: u64,
     pub reserved: u64,
     /// Orders less refunds, by the entries of the stream.
     pub sold: u64,
@@ -39,7 +42,8 @@ impl Item {
     pub fn new(sku: &[u8], total: u64) -> Item {
         Item {
             sku: sku.to_vec(),
-            total,
+            total: total.cast_signed(),
+            owed: 0,
             reserved: 0,
             sold: 0,
             named: None,
@@ -49,9 +53,20 @@ impl Item {
 
     /// What is neither reserved nor sold; `None` when more is than there ever was.
     pub fn available(&self) -> Option<u64> {
-        self.total
-            .checked_sub(self.reserved)
-            .and_then(|left| left.checked_sub(self.sold))
+        let has = self.total + self.owed.cast_signed();
+        u64::try_from(has - self.reserved.cast_signed() - self.sold.cast_signed()).ok()
+    }
+
+    /// Reserved units that can come back to a buyer: what is owed is paid first.
+    pub fn reachable(&self) -> u64 {
+        self.reserved.saturating_sub(self.owed)
+    }
+
+    /// Units that came back pay what is owed.
+    pub fn pay(&mut self) -> Option<u64> {
+        let pays = self.available()?.min(self.owed);
+        self.owed -= pays;
+        Some(pays)
     }
 }
 
@@ -91,6 +106,8 @@ pub struct Record {
     pub made: u64,
     pub queued_at: (u64, u64),
     pub order: Option<Order>,
+    /// By an IMPORT.
+    pub was_imported: bool,
 }
 
 #[derive(Debug)]
@@ -144,6 +161,7 @@ impl Record {
             made: 0,
             queued_at: (0, 0),
             order: None,
+            was_imported: false,
         }
     }
 

@@ -184,8 +184,21 @@ impl Reply {
     /// up to date" means.
     ///
     /// A request that names units may have been told of one that had none at that time.
-    pub fn may_become(&self, again: &Reply, is_by_name: bool) -> Result<(), Fault> {
+    pub fn may_become(
+        &self,
+        again: &Reply,
+        is_by_name: bool,
+        was_imported: bool,
+    ) -> Result<(), Fault> {
         let is_right = match (self, again) {
+            // Whatever was known of it gave way to what was sold elsewhere.
+            (
+                Reply::Released | Reply::Expired { .. } | Reply::Reserved { .. },
+                Reply::Sold(..)
+                | Reply::AlreadySold(_)
+                | Reply::Refunded(_)
+                | Reply::No(Answer::Mismatch | Answer::NoReservation),
+            ) if was_imported => true,
             (Reply::No(_) | Reply::Ok | Reply::Swept(..), _) => true,
             (
                 Reply::Reserved {

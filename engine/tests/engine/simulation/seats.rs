@@ -79,7 +79,7 @@ pub fn names_in(sale: &Sale, id: &[u8]) -> Vec<Vec<u8>> {
 }
 
 impl Ledger {
-    fn item_of(&self, number: u32) -> Option<usize> {
+    pub fn item_of(&self, number: u32) -> Option<usize> {
         Some(self.seats.get(number)?.item)
     }
 
@@ -127,58 +127,72 @@ impl Ledger {
 
     /// Gives free units to a new reservation or order, and codes to an order.
     pub fn give_seats(&mut self, id: &[u8], open: &[u32], sealed: &[u32]) -> Result<(), Fault> {
+        self.give_open(id, open)?;
+        self.give_codes(id, sealed)
+    }
+
+    fn give_open(&mut self, id: &[u8], open: &[u32]) -> Result<(), Fault> {
         let record = self.record(id).ok_or("units for an unknown id")?;
-        let lines = record.units.clone();
-        let fits = self.fits(&lines, open, |named| named == Some(false));
+        let fits = self.fits(&record.units, open, |named| named == Some(false));
         must(fits, "units are those of their lines")?;
         must(self.seats.are_free(open), "no unit is in two hands")?;
         self.seats.set(open, &Hand::Of(id.to_vec()));
         self.keep_seats(id, open.to_vec());
-        self.give_codes(id, &lines, sealed)
+        Ok(())
     }
 
     /// A reservation becomes an order: a late one has back what it had, and codes are given out.
     pub fn sell_seats(&mut self, id: &[u8], was_late: bool, sealed: &[u32]) -> Result<(), Fault> {
         let record = self.record(id).ok_or("units for an unknown id")?;
-        let (lines, had) = (record.units.clone(), record.has.clone());
         if was_late {
+            let had = record.has.clone();
             must(self.seats.are_free(&had), "only the very same units")?;
             self.seats.set(&had, &Hand::Of(id.to_vec()));
         }
-        self.give_codes(id, &lines, sealed)
+        self.give_codes(id, sealed)
     }
 
-    fn give_codes(&mut self, id: &[u8], lines: &Units, sealed: &[u32]) -> Result<(), Fault> {
+    /// The same as was sold elsewhere, where any codes were named.
+    pub fn give_seats_sold(
+        &mut self,
+        id: &[u8],
+        open: &[u32],
+        sealed: &[u32],
+    ) -> Result<(), Fault> {
+        self.give_open(id, open)?;
+        self.hand_out(id, sealed)
+    }
+
+    fn give_codes(&mut self, id: &[u8], sealed: &[u32]) -> Result<(), Fault> {
         let record = self.record(id).ok_or("codes for an unknown id")?;
-        let (is_sold, has) = (record.fate == Fate::Sold, record.has.clone());
-        must(
-            is_sold || sealed.is_empty(),
-            "no code is named before it is sold",
-        )?;
-        if !is_sold {
-            return Ok(());
+        if record.fate != Fate::Sold {
+            return must(sealed.is_empty(), "no code is named before it is sold");
         }
-        let fits = self.fits(lines, sealed, |named| named == Some(true));
-        must(fits, "an order has a code for each unit")?;
-        must(self.seats.are_free(sealed), "no code is in two orders")?;
-        for &(item, qty) in lines.iter().filter(|line| self.is_sealed(line.0)) {
+        let lines = record.units.iter();
+        for &(item, qty) in lines.filter(|line| self.is_sealed(line.0)) {
             let left = (0..).zip(&self.seats.0);
             let left = left.filter(|(_, seat)| seat.item == item && seat.hand == Hand::Free);
             let oldest: Vec<u32> = left.map(|(number, _)| number).take(qty as usize).collect();
             let are_oldest = oldest.iter().all(|number| sealed.contains(number));
             self.rule(are_oldest, "the oldest codes are sold first")?;
         }
+        self.hand_out(id, sealed)
+    }
+
+    /// Gives codes out to an order, whose units stand in the order of its lines then.
+    pub fn hand_out(&mut self, id: &[u8], sealed: &[u32]) -> Result<(), Fault> {
+        let record = self.record(id).ok_or("codes for an unknown id")?;
+        let fits = self.fits(&record.units, sealed, |named| named == Some(true));
+        must(fits, "an order has a code for each unit")?;
+        must(self.seats.are_free(sealed), "no code is in two orders")?;
+        let all = self.in_order(&record.units, [&record.has[..], sealed].concat());
         for &number in sealed {
-            let seat = self
-                .seats
-                .0
-                .get_mut(number as usize)
-                .ok_or("no such code")?;
+            let seat = self.seats.0.get_mut(number as usize);
+            let seat = seat.ok_or("no such code")?;
             must(!seat.seen, "a code that was seen never sells again")?;
             seat.seen = true;
         }
         self.seats.set(sealed, &Hand::Of(id.to_vec()));
-        let all = self.in_order(lines, [&has[..], sealed].concat());
         self.keep_seats(id, all);
         Ok(())
     }
@@ -240,7 +254,8 @@ impl Ledger {
         let late = self.late.keys().next_back().map(|late| late.0);
         let item = &mut self.items[at];
         if item.named.is_none() {
-            let had_none = (item.total, item.reserved, item.sold) == (count as u64, 0, 0);
+            let had_none = (item.owed, item.reserved, item.sold) == (0, 0, 0)
+                && item.available() == Some(count.cast_unsigned());
             must(had_none, "an item with units does not get names")?;
             item.named = Some(named.sealed);
             item.counted_until_ms = late.filter(|_| named.sealed);
@@ -336,12 +351,18 @@ impl Ledger {
 
     /// The units that a request names, `None` if one is unknown; a sealed one has no name yet.
     pub fn seats_named(&self, ask: &Ask) -> Option<Vec<u32>> {
-        let numbers = ask.names().iter().map(|name| {
-            let number = self.seats.find(&bytes(name))?;
-            let item = self.item_of(number)?;
-            (!self.is_sealed(item)).then_some(number)
-        });
-        numbers.collect()
+        let numbers = self.seats_sold(ask)?;
+        let is_open = |number: &u32| {
+            self.item_of(*number)
+                .is_some_and(|item| !self.is_sealed(item))
+        };
+        numbers.iter().all(is_open).then_some(numbers)
+    }
+
+    /// The same where it was sold elsewhere: sealed ones among them.
+    pub fn seats_sold(&self, ask: &Ask) -> Option<Vec<u32>> {
+        let names = ask.names().iter();
+        names.map(|name| self.seats.find(&bytes(name))).collect()
     }
 
     /// Has a reservation among the units it has now only such as the request names, of the

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-const ALL: [&str; 113] = [
+const ALL: [&str; 118] = [
     // Answers.
     "ALLRESERVED",
     "ALREADYSOLD",
@@ -94,6 +94,12 @@ const ALL: [&str; 113] = [
     "units named",
     "units put back on sale",
     "units withdrawn",
+    // From elsewhere.
+    "order from elsewhere",
+    "order from elsewhere that had ended",
+    "order from elsewhere that is owed",
+    "order from elsewhere that was open",
+    "order from elsewhere, of units with names",
     // Clocks.
     "clock before 1970",
     "clock set back",

@@ -347,6 +347,7 @@ fn refuse_twice(sale: &Sale, event: &Event<'_>) -> Result<(), Fault> {
             | Change::Bought { .. }
             | Change::ReleasedUnseen { .. }
             | Change::Sold { .. }
+            | Change::Imported(_)
             | Change::Released { .. }
             | Change::Expired { .. }
             | Change::Lapsed { .. }

@@ -65,6 +65,8 @@ pub struct Scene {
     pub most: u64,
     /// Units of some items may get names.
     pub has_names: bool,
+    /// Orders come from elsewhere.
+    pub has_imports: bool,
     pub weights: Vec<(Act, u64)>,
 }
 
@@ -107,6 +109,7 @@ impl Scene {
             users: dice.between(1, 12) as usize,
             most: dice.between(1, 4),
             has_names,
+            has_imports: dice.one_in(3),
             weights: weights(dice),
             setup,
         }

@@ -164,7 +164,7 @@ pub fn shelves(books: &Ledger) -> Vec<Shelf> {
         (0, 0) => Shelf::SoldOut,
     };
     let items = books.items.iter();
-    let stocks = items.map(|item| (item.available().unwrap_or(0), item.reserved));
+    let stocks = items.map(|item| (item.available().unwrap_or(0), item.reachable()));
     stocks.map(shelf).collect()
 }
 

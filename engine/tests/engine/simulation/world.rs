@@ -368,6 +368,8 @@ impl World {
         let books = server.books.as_ref().ok_or("a replica answers")?;
         let (mut replayed, mut other_history, mut missed) = (false, false, false);
         let mut codes = false;
+        let record = id_of(op).and_then(|id| books.record(&bytes(id)));
+        let was_imported = record.is_some_and(|record| record.was_imported);
         for before in told {
             if !self.histories.leads_through(at, before.at) {
                 other_history = true;
@@ -389,7 +391,7 @@ impl World {
                 // Forgotten since, or never known.
                 continue;
             }
-            before.reply.may_become(reply, is_by_name)?;
+            before.reply.may_become(reply, is_by_name, was_imported)?;
             replayed |= !matches!(before.reply, Reply::No(_));
             codes |= matches!(&before.reply, Reply::Sold(_, names) if books.has_codes(names));
         }

@@ -2,9 +2,9 @@
 
 use super::directed::{buy, cart, row, told};
 use super::said::{Op, Step};
-use super::world::{BEGIN_MS, World};
+use super::world::{BEGIN_MS, BOUNDS, World, ask_of};
 use crate::commands::copies::{elements, reloaded};
-use flashsale_engine::sale::{Answer, Checkout};
+use flashsale_engine::sale::{Answer, Checkout, EntryId, Import, RefundAsk, RestockUnits};
 
 fn later(later_ms: u64, op: Op) -> Step {
     Step {
@@ -129,5 +129,52 @@ fn what_is_late_since_an_item_was_counted_is_loaded_with_the_units_it_had_of_oth
             };
             assert_eq!(told(&mut world, checkout), "EXPIRED 0");
         }
+    }
+}
+
+#[test]
+fn an_item_that_owes_gets_no_names_though_it_has_no_units() {
+    let mut world = World::new();
+    let hasher = world.primary.hasher();
+    let lost = [("pit".to_owned(), 3)];
+    let import = Import {
+        user: hasher.key(b"ann"),
+        ask: ask_of(&lost),
+        units: &[],
+        id: hasher.key(b"lost"),
+        sold_at_ms: BEGIN_MS,
+        reference: None,
+        payload: None,
+    };
+    let back = RefundAsk {
+        id: hasher.key(b"lost"),
+        user: None,
+        ask: None,
+        units: &[],
+        reference: None,
+        no_restock: true,
+        restore_limit: false,
+    };
+    let entry = |ms| EntryId { ms, seq: 0 };
+    let sold = world.primary.plan_import(BEGIN_MS, &import, &BOUNDS);
+    let sold = sold.expect("an order").entered(entry(1));
+    world.commit(&sold).expect("it fits");
+    let refunded = world.primary.plan_refund(BEGIN_MS, &back);
+    let refunded = refunded.expect("a refund").entered(entry(2));
+    world.commit(&refunded).expect("it fits");
+    let pit = world.primary.items().nth(1).expect("an item");
+    let stock = (pit.available, pit.reserved, pit.sold, pit.owed);
+    assert_eq!(stock, (0, 0, 0, 2));
+    for sealed in [false, true] {
+        let row = RestockUnits {
+            sku: b"pit",
+            names: &[b"P1", b"P2", b"P3"],
+            sealed,
+            new: false,
+            withdraw: false,
+            reference: None,
+        };
+        let refused = world.primary.plan_restock_units(BEGIN_MS, &row, &BOUNDS);
+        assert!(matches!(refused, Err(Answer::Invalid(_))), "{refused:?}");
     }
 }

@@ -232,6 +232,7 @@ fn every_alert_says_how_bad_it_is_and_where_to_read_on() {
         "evictions",
         "divergence",
         "diverged-sales",
+        "owed",
         "replica-lag",
     ];
     let alerts: Vec<(&str, &str)> = files::RULES

@@ -57,23 +57,11 @@ pub fn cart(id: u32, items: &[(&str, u64)], names: &[&str]) -> Op {
 }
 
 pub fn buy(id: u32, items: &[(&str, u64)]) -> Op {
-    match cart(id, items, &[]) {
-        Op::Reserve {
-            id,
-            user,
-            items,
-            names,
-            ..
-        } => Op::Reserve {
-            id,
-            user,
-            items,
-            names,
-            replaces: None,
-            buys: true,
-        },
-        other => other,
+    let mut buy = cart(id, items, &[]);
+    if let Op::Reserve { buys, .. } = &mut buy {
+        *buys = true;
     }
+    buy
 }
 
 const CODES: [&str; 4] = ["K1", "K2", "K3", "K4"];

@@ -52,23 +52,10 @@ fn what_expired_before_its_item_had_names_is_expired_for_good() {
             };
             assert_eq!(refused, Some(expired));
         }
-        let other = match cart(3, &[("ga", 1)], &[]) {
-            Op::Reserve {
-                id,
-                user,
-                items,
-                names,
-                ..
-            } => Op::Reserve {
-                id,
-                user,
-                items,
-                names,
-                replaces: Some(1),
-                buys: false,
-            },
-            other => other,
-        };
+        let mut other = cart(3, &[("ga", 1)], &[]);
+        if let Op::Reserve { replaces, .. } = &mut other {
+            *replaces = Some(1);
+        }
         assert_eq!(told(&mut world, other), "EXPIRED 0");
         let sweep = later(110, Op::Sweep);
         world.step(&sweep).expect("both agree");
